@@ -1,0 +1,1 @@
+//! The gRPC API: validation, access, CRUD, publish and watch.

@@ -1,0 +1,1 @@
+//! One HTTP attempt: address guard, deadlines, capture.

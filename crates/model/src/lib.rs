@@ -1,0 +1,1 @@
+//! The nouns of Tenterhook: webhooks, events, deliveries, their limits and transitions.

@@ -1,0 +1,1 @@
+//! What comes next: retry schedule, circuit breaker, rate and concurrency admission.

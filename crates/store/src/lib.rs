@@ -1,0 +1,1 @@
+//! What is true: events, deliveries, the due queue and the journal, on stable storage.

@@ -1,0 +1,3 @@
+//! The `tenterhook` command.
+
+fn main() {}
