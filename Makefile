@@ -1,0 +1,68 @@
+# Every command that this repository needs. `make help` lists them.
+# What a target needs beyond Rust, Go, Java, Node and Python it installs into .tools/ itself.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+BUF_VERSION := 1.75.0
+# The clients that `make test-clients` tests, in order.
+CLIENTS :=
+
+BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
+GENERATED_RUST := crates/proto/src/generated
+# Generators and checks build apart from the workspace, so neither rebuilds the other.
+GENERATE_RUST := CARGO_TARGET_DIR=target/generate cargo run --quiet --locked --manifest-path crates/proto/generate/Cargo.toml --
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | column -t -s '|'
+
+.PHONY: test
+test: test-rust test-clients ## run every test
+
+.PHONY: test-rust
+test-rust: ## test the server
+	cargo test --workspace --locked
+
+.PHONY: test-clients
+test-clients: $(CLIENTS:%=test-client-%) ## test the client libraries
+
+.PHONY: lint
+lint: lint-rust lint-proto check-generated ## check format, lints, wire compatibility and generated code
+
+.PHONY: lint-rust
+lint-rust:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: lint-proto
+lint-proto: $(BUF)
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+	$(BUF) build
+	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true); \
+	if [ -z "$$tag" ]; then \
+	  echo "buf breaking: SKIPPED, there is no release tag to compare with"; \
+	else \
+	  echo "buf breaking --against $$tag"; \
+	  $(BUF) breaking --against "$$(git rev-parse --path-format=absolute --git-common-dir)#tag=$$tag"; \
+	fi
+
+.PHONY: generate
+generate: ## write the generated code again, after a change in proto/
+	rm -rf $(GENERATED_RUST)
+	$(GENERATE_RUST) proto $(GENERATED_RUST)
+
+.PHONY: check-generated
+check-generated: ## fail if the generated code is not what proto/ gives
+	rm -rf target/generated && mkdir -p target/generated
+	$(GENERATE_RUST) proto target/generated/rust
+	diff -r $(GENERATED_RUST) target/generated/rust
+
+.PHONY: tools
+tools: $(BUF) ## install the pinned tools into .tools/
+
+$(BUF):
+	npm install --prefix .tools/buf-$(BUF_VERSION) --no-audit --no-fund --silent @bufbuild/buf@$(BUF_VERSION)
