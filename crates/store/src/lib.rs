@@ -1,1 +1,115 @@
-//! What is true: events, deliveries, the due queue and the journal, on stable storage.
+//! What is true: webhooks, events, deliveries, the due queue and the journal.
+//!
+//! [`Store`] is what the service needs of a store; the API and the dispatcher hold it as
+//! `Arc<dyn Store>`. Every write answers only when it is on stable storage, and whatever
+//! gathered while one commit ran goes into the next, under one fsync.
+
+mod error;
+mod query;
+mod record;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId};
+use tokio::sync::Notify;
+
+pub use error::{SaveError, StoreError};
+pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
+pub use record::{Claim, Expect, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet};
+
+/// What the service needs of a store. Slices go in, an answer per item comes out; ids,
+/// times and sequence numbers are the store's.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    /// Every webhook as it is now; swapped whole at each change, so that readers never wait.
+    fn webhooks(&self) -> Arc<WebhookSet>;
+
+    /// Creates, replaces or removes a webhook; removal cancels its open deliveries.
+    ///
+    /// # Errors
+    /// [`SaveError`] says which expectation failed; nothing has changed then.
+    async fn save_webhook(&self, change: WebhookChange) -> Result<SavedWebhook, SaveError>;
+
+    /// Health of a webhook's receiver, as the last settlements left it.
+    fn health(&self, webhook: WebhookId) -> WebhookHealth;
+
+    /// Stores events and makes their deliveries: all of them or, when one conflicts, none.
+    /// Answers in the order of `events`.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] when too much waits already, [`StoreError::Full`] when the disk is.
+    async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError>;
+
+    /// The event, while it is kept.
+    ///
+    /// # Errors
+    /// When the disk fails or a record is damaged; so for every read below.
+    async fn event(&self, namespace: &Namespace, id: &EventId) -> Result<Option<Arc<Event>>, StoreError>;
+
+    /// Events, newest first, a page at a time.
+    async fn list_events(&self, query: EventQuery) -> Result<Page<Arc<Event>>, StoreError>;
+
+    /// The delivery, while it is kept; one that is claimed shows as in flight.
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
+
+    /// Every attempt of a delivery, oldest first.
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError>;
+
+    /// Deliveries, newest first, a page at a time.
+    async fn list_deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery>, StoreError>;
+
+    /// Webhooks that have got a due delivery since the last call, or whose time has come by
+    /// `now`. Whoever takes them claims until a claim comes back short.
+    fn take_ready(&self, now: Timestamp) -> Vec<WebhookId>;
+
+    /// When the next delivery that waits for its time is due; `None` when none waits.
+    fn next_due(&self) -> Option<Timestamp>;
+
+    /// Rung when `take_ready` or `next_due` may answer something new. A hint only.
+    fn due_bell(&self) -> &Notify;
+
+    /// Up to `limit` due deliveries of the webhook in due order, taken out of the queue until they are
+    /// settled or released. Fewer than `limit` mean that no more are due now. A process
+    /// that dies has released them all.
+    async fn claim(&self, webhook: WebhookId, limit: usize, now: Timestamp) -> Result<Vec<Claim>, StoreError>;
+
+    /// Puts claimed deliveries back as they were, without an attempt.
+    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
+
+    /// Records what became of claimed deliveries, with the journal and the health of their
+    /// webhooks, in one commit.
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
+
+    /// Makes deliveries due now, whatever their state but in flight.
+    async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError>;
+
+    /// Cancels deliveries that are not final; an attempt under way is finished, and recorded as the last.
+    async fn cancel(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError>;
+
+    /// Makes new deliveries of past events for one webhook.
+    async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError>;
+
+    /// Changes after `after` in commit order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Expired`] when changes after it are no longer kept.
+    async fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError>;
+
+    /// The part of the journal that is kept now.
+    fn journal(&self) -> JournalSpan;
+
+    /// The last sequence before the first change at or after `time`.
+    ///
+    /// # Errors
+    /// [`StoreError::Expired`] when that change is no longer kept.
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, StoreError>;
+
+    /// Rung after each commit that appended to the journal. A hint only.
+    fn journal_bell(&self) -> &Notify;
+
+    /// Removes at most `limit` of the oldest events, finished deliveries and changes from
+    /// before `time`. An event with an open delivery stays. Answers how much was removed.
+    async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}

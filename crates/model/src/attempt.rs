@@ -1,0 +1,160 @@
+//! One HTTP exchange with a receiver, and how it ended.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::limits;
+use crate::request::{CapturedResponse, Header, HttpMethod, PreparedRequest};
+use crate::time::Timestamp;
+
+/// How an attempt ended. A failed attempt is data, never an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// A 2xx answer.
+    Success,
+    /// Another answer.
+    HttpStatus,
+    /// No answer in time.
+    Timeout,
+    /// The host has no address.
+    Dns,
+    /// No connection, or it broke.
+    Connection,
+    /// No trust in the receiver's certificate, or another TLS failure.
+    Tls,
+    /// The address is one that the server does not send to.
+    Blocked,
+    /// A template failed.
+    Render,
+    /// The server stopped before the answer came; it is tried again.
+    Interrupted,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 9] = [
+        Self::Success,
+        Self::HttpStatus,
+        Self::Timeout,
+        Self::Dns,
+        Self::Connection,
+        Self::Tls,
+        Self::Blocked,
+        Self::Render,
+        Self::Interrupted,
+    ];
+
+    /// Its name in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::HttpStatus => "http_status",
+            Self::Timeout => "timeout",
+            Self::Dns => "dns",
+            Self::Connection => "connection",
+            Self::Tls => "tls",
+            Self::Blocked => "blocked",
+            Self::Render => "render",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Where the time of an attempt went; `None` for a phase that was not reached, or not
+/// needed on a kept connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    /// From the time it was due to its start.
+    pub queued: Option<Duration>,
+    /// Rendering and signing.
+    pub render: Option<Duration>,
+    /// The name look-up.
+    pub dns: Option<Duration>,
+    /// The TCP connection.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the request's start to the answer's first byte.
+    pub first_byte: Option<Duration>,
+}
+
+/// What one HTTP exchange gave: what `deliver` answers to a [`PreparedRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, in words without secrets; empty on success.
+    pub error: String,
+    /// What came back, if anything did.
+    pub response: Option<CapturedResponse>,
+    /// Where the time went (`queued` and `render` are the caller's to set).
+    pub timings: Timings,
+    /// The address that was dialled, if one was.
+    pub remote_address: Option<SocketAddr>,
+}
+
+impl Exchange {
+    /// An exchange that never got an answer.
+    pub fn failed(outcome: Outcome, error: impl Into<String>) -> Self {
+        Self { outcome, error: error.into(), response: None, timings: Timings::default(), remote_address: None }
+    }
+}
+
+/// A request as it was sent and may be shown: secrets as `***`, the body cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentRequest {
+    /// The method.
+    pub method: HttpMethod,
+    /// The URL.
+    pub url: String,
+    /// The headers in order, sensitive values as `***`.
+    pub headers: Vec<Header>,
+    /// The body; at most [`limits::BODY_KEPT_BYTES`].
+    pub body: Bytes,
+    /// Whether the body was longer.
+    pub body_truncated: bool,
+}
+
+impl From<&PreparedRequest> for SentRequest {
+    fn from(request: &PreparedRequest) -> Self {
+        let shown = |header: &Header| Header {
+            name: header.name.clone(),
+            value: header.shown_value().to_owned(),
+            sensitive: header.sensitive,
+        };
+        Self {
+            method: request.method,
+            url: request.url.to_string(),
+            headers: request.headers.iter().map(shown).collect(),
+            body: request.body.slice(..request.body.len().min(limits::BODY_KEPT_BYTES)),
+            body_truncated: request.body.len() > limits::BODY_KEPT_BYTES,
+        }
+    }
+}
+
+/// One try of a delivery, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub number: u32,
+    /// When it began.
+    pub start_time: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong, in words; empty on success.
+    pub error: String,
+    /// What was sent; `None` when rendering failed.
+    pub request: Option<SentRequest>,
+    /// What came back; `None` when nothing did.
+    pub response: Option<CapturedResponse>,
+    /// Where the time went.
+    pub timings: Timings,
+    /// The address that was dialled, if one was.
+    pub remote_address: Option<SocketAddr>,
+    /// Trace id of the attempt's span, 32 hex digits; empty when it was not traced.
+    pub trace_id: String,
+}

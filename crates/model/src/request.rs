@@ -1,0 +1,111 @@
+//! A request ready to be sent, and the answer to it.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::target::TargetUrl;
+use crate::webhook::TransportPolicy;
+
+/// The methods that a webhook may use; a body is sent with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum HttpMethod {
+    /// GET.
+    Get,
+    /// POST, the default.
+    #[default]
+    Post,
+    /// PUT.
+    Put,
+    /// PATCH.
+    Patch,
+    /// DELETE.
+    Delete,
+}
+
+impl HttpMethod {
+    /// Every method.
+    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
+
+    /// The method as it stands in a request line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+impl FromStr for HttpMethod {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|method| method.as_str() == text)
+            .ok_or_else(|| format!("{text} is not one of GET, POST, PUT, PATCH and DELETE"))
+    }
+}
+
+/// One header of a request or answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Whether the value is shown as `***` wherever the request is shown.
+    pub sensitive: bool,
+}
+
+impl Header {
+    /// A header that may be shown.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into(), sensitive: false }
+    }
+
+    /// The value as it may be shown.
+    pub fn shown_value(&self) -> &str {
+        if self.sensitive { "***" } else { &self.value }
+    }
+}
+
+/// The exact request of one attempt: rendered, signed, checked.
+#[derive(Debug, Clone)]
+pub struct PreparedRequest {
+    /// The method.
+    pub method: HttpMethod,
+    /// Where it goes.
+    pub url: TargetUrl,
+    /// All headers but `Host` and `Content-Length`, in order.
+    pub headers: Vec<Header>,
+    /// The body, over which the signatures were made.
+    pub body: Bytes,
+    /// How the connection is made, shared by all requests of one webhook revision.
+    pub transport: Arc<TransportPolicy>,
+}
+
+/// The answer of a receiver, cut at the limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturedResponse {
+    /// The status code: 100 to 999.
+    pub status: u16,
+    /// The headers in order.
+    pub headers: Vec<Header>,
+    /// The body as it came, never decompressed; at most [`crate::limits::BODY_KEPT_BYTES`].
+    pub body: Bytes,
+    /// Whether the body was longer.
+    pub body_truncated: bool,
+}
+
+impl CapturedResponse {
+    /// The first value of the header `name` (any case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+    }
+}

@@ -1,0 +1,223 @@
+//! A URL that requests may be sent to, made by one constructor that refuses the rest.
+//!
+//! The text is normalised as WHATWG says (<https://url.spec.whatwg.org>), so that `0x7f.1`,
+//! `2130706433` and full-width digits become the address that they mean before anybody
+//! checks it. The raw text goes nowhere else.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use thiserror::Error;
+use url::{Host, Url};
+
+use crate::limits;
+
+/// An absolute http or https URL with a host, without user information.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TargetUrl(Url);
+
+/// Why a text is no URL that requests may be sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TargetUrlError {
+    /// It is empty.
+    #[error("must not be empty; give an absolute http or https URL")]
+    Empty,
+    /// It is longer than [`limits::URL_BYTES`].
+    #[error("is {bytes} bytes long; at most {} are allowed", limits::URL_BYTES)]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// It has a character that URLs cannot have and parsers disagree about.
+    #[error("has {0}; encode it (`urlencode`) or take it out")]
+    Character(&'static str),
+    /// It does not parse.
+    #[error("is not an absolute URL: {0}")]
+    Syntax(String),
+    /// Its scheme is not http or https.
+    #[error("has the scheme `{0}`; only http and https are sent")]
+    Scheme(String),
+    /// It has a user name or password.
+    #[error("has a user name or password; send credentials in a header instead")]
+    UserInfo,
+    /// It has no host.
+    #[error("has no host")]
+    NoHost,
+    /// Its port is 0.
+    #[error("has the port 0, which nobody can listen on")]
+    Port,
+    /// Its host is a name that means this machine.
+    #[error("has the host `{0}`, which means this machine; use its address and --allow-network")]
+    LocalName(String),
+}
+
+impl TargetUrl {
+    /// Checks and normalises `text`.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, TargetUrlError> {
+        check_text(text)?;
+        let url = Url::parse(text).map_err(|error| TargetUrlError::Syntax(error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(TargetUrlError::Scheme(url.scheme().to_owned()));
+        }
+        if !has_authority_slashes(text) {
+            return Err(TargetUrlError::NoHost);
+        }
+        if !url.username().is_empty() || url.password().is_some() || has_at_in_authority(text) {
+            return Err(TargetUrlError::UserInfo);
+        }
+        match url.host() {
+            None | Some(Host::Domain("")) => return Err(TargetUrlError::NoHost),
+            Some(Host::Domain(name)) if is_local_name(name) => {
+                return Err(TargetUrlError::LocalName(name.to_owned()));
+            }
+            Some(_) => {}
+        }
+        if url.port() == Some(0) {
+            return Err(TargetUrlError::Port);
+        }
+        if url.as_str().len() > limits::URL_BYTES {
+            return Err(TargetUrlError::TooLong { bytes: url.as_str().len() });
+        }
+        Ok(Self(url))
+    }
+
+    /// The URL as it is sent.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Whether the connection uses TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// The host as a name, or an address in text form (IPv6 without brackets).
+    pub fn host(&self) -> String {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name.to_owned(),
+            Some(Host::Ipv4(address)) => address.to_string(),
+            Some(Host::Ipv6(address)) => address.to_string(),
+            None => unreachable!("the constructor refuses a URL without host"),
+        }
+    }
+
+    /// The address, when the host is written as one.
+    pub fn literal_address(&self) -> Option<IpAddr> {
+        match self.0.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => None,
+        }
+    }
+
+    /// The port: the one that is written, else 80 or 443.
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().expect("http and https have known default ports")
+    }
+
+    /// Path and query, as they stand in the request line.
+    pub fn path_and_query(&self) -> &str {
+        &self.0[url::Position::BeforePath..url::Position::AfterQuery]
+    }
+
+    /// Host and, if it is not the default, port: the value of the Host header.
+    pub fn authority(&self) -> &str {
+        &self.0[url::Position::BeforeHost..url::Position::AfterPort]
+    }
+}
+
+/// Characters that parsers disagree about, refused before one of them sees the text. Blanks
+/// around the text are not the URL's own; a blank within path or query is encoded.
+fn check_text(text: &str) -> Result<(), TargetUrlError> {
+    if text.is_empty() {
+        return Err(TargetUrlError::Empty);
+    }
+    if text.len() > limits::URL_BYTES {
+        return Err(TargetUrlError::TooLong { bytes: text.len() });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(TargetUrlError::Character("a control character"));
+    }
+    if text.contains('\\') {
+        return Err(TargetUrlError::Character("a backslash"));
+    }
+    let authority_end = text
+        .find("://")
+        .map_or(text.len(), |at| text[at + 3..].find(['/', '?', '#']).map_or(text.len(), |end| at + 3 + end));
+    if text[..authority_end].chars().any(char::is_whitespace) {
+        return Err(TargetUrlError::Character("a blank before its path"));
+    }
+    Ok(())
+}
+
+/// Whether two slashes and something else follow the scheme; WHATWG is content with none.
+fn has_authority_slashes(text: &str) -> bool {
+    let rest = text.split_once(':').map_or("", |(_, rest)| rest);
+    rest.strip_prefix("//").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']))
+}
+
+/// WHATWG drops an empty user name (`http://@host/`); it is refused all the same.
+fn has_at_in_authority(text: &str) -> bool {
+    let rest = text.split_once("//").map_or("", |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
+}
+
+/// `localhost` and what RFC 6761 section 6.3 puts under it.
+fn is_local_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+impl fmt::Display for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_an_address_become_that_address() {
+        for text in
+            ["http://0x7f.1/", "http://2130706433/", "http://0177.0.0.1/", "http://127.1/", "http://１２７.0.0.1/"]
+        {
+            let url = TargetUrl::parse(text).unwrap();
+            assert_eq!(url.literal_address(), Some("127.0.0.1".parse().unwrap()), "{text}");
+        }
+        assert_eq!(TargetUrl::parse("http://[::1]:8080/").unwrap().literal_address(), Some("::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused_with_its_reason() {
+        use TargetUrlError as E;
+        let refused = |text: &str| TargetUrl::parse(text).unwrap_err();
+        assert_eq!(refused(""), E::Empty);
+        assert_eq!(refused("ftp://example.com/"), E::Scheme("ftp".into()));
+        assert_eq!(refused("http://user@example.com/"), E::UserInfo);
+        assert_eq!(refused("http://@example.com/"), E::UserInfo);
+        assert_eq!(refused("http:///hook"), E::NoHost);
+        assert_eq!(refused("http:example.com"), E::NoHost);
+        assert_eq!(refused("http://example.com:0/"), E::Port);
+        assert_eq!(refused("http://localhost./"), E::LocalName("localhost.".into()));
+        assert_eq!(refused("http://a.localhost/"), E::LocalName("a.localhost".into()));
+        assert!(matches!(refused("http://exa mple.com/"), E::Character(_)));
+        assert!(matches!(refused("http://example.com\\@evil/"), E::Character(_)));
+        assert!(matches!(refused("http://example.com/\r\nX: y"), E::Character(_)));
+        assert!(matches!(refused("/relative"), E::Syntax(_)));
+        assert!(matches!(refused(&format!("http://example.com/{}", "a".repeat(8_192))), E::TooLong { .. }));
+    }
+
+    #[test]
+    fn parts_are_as_they_are_sent() {
+        let url = TargetUrl::parse("https://Example.COM:8443/a b?q=ü#part").unwrap();
+        assert_eq!((url.host().as_str(), url.port()), ("example.com", 8443));
+        assert_eq!(url.path_and_query(), "/a%20b?q=%C3%BC");
+        assert_eq!(url.authority(), "example.com:8443");
+        assert_eq!(TargetUrl::parse("http://my_host.example.com/x").unwrap().port(), 80);
+    }
+}

@@ -1,0 +1,134 @@
+//! Time: a point in it, and the clock that the whole program reads it from.
+
+use std::fmt::Debug;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Nanoseconds in a second.
+const NANOS: i128 = 1_000_000_000;
+
+/// A point in time: nanoseconds since 1970-01-01 UTC without leap seconds, in the range of
+/// protobuf's `Timestamp` (years 1 to 9999).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Timestamp {
+    seconds: i64,
+    nanos: u32,
+}
+
+impl Timestamp {
+    /// 0001-01-01T00:00:00Z, the earliest that protobuf can carry.
+    pub const MIN: Self = Self { seconds: -62_135_596_800, nanos: 0 };
+    /// 9999-12-31T23:59:59.999999999Z, the latest that protobuf can carry.
+    pub const MAX: Self = Self { seconds: 253_402_300_799, nanos: 999_999_999 };
+
+    /// The time `seconds` and `nanos` after 1970; `None` outside the years 1 to 9999 or
+    /// when `nanos` is a second or more.
+    pub fn new(seconds: i64, nanos: u32) -> Option<Self> {
+        let time = Self { seconds, nanos };
+        (nanos < 1_000_000_000 && (Self::MIN..=Self::MAX).contains(&time)).then_some(time)
+    }
+
+    /// The time `millis` milliseconds after 1970, kept in the legal range.
+    pub fn from_millis(millis: i64) -> Self {
+        Self::from_nanos(i128::from(millis) * 1_000_000)
+    }
+
+    fn from_nanos(nanos: i128) -> Self {
+        let nanos = nanos.clamp(Self::MIN.nanos(), Self::MAX.nanos());
+        Self { seconds: nanos.div_euclid(NANOS) as i64, nanos: nanos.rem_euclid(NANOS) as u32 }
+    }
+
+    fn nanos(self) -> i128 {
+        i128::from(self.seconds) * NANOS + i128::from(self.nanos)
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    pub fn seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// Nanoseconds within the second: 0 to 999,999,999.
+    pub fn subsec_nanos(self) -> u32 {
+        self.nanos
+    }
+
+    /// Whole milliseconds since 1970, rounded down.
+    pub fn millis(self) -> i64 {
+        self.nanos().div_euclid(1_000_000) as i64
+    }
+
+    /// Milliseconds since 1970 as keys and identifiers hold them: 48 bits, 0 before 1970.
+    pub fn millis_u48(self) -> u64 {
+        self.millis().clamp(0, (1 << 48) - 1) as u64
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        let nanos = (self.nanos() - earlier.nanos()).max(0);
+        Duration::new((nanos / NANOS) as u64, (nanos % NANOS) as u32)
+    }
+
+    /// This time and `wait`, at most [`Timestamp::MAX`].
+    pub fn after(self, wait: Duration) -> Self {
+        Self::from_nanos(self.nanos().saturating_add(wait.as_nanos().min(i128::MAX as u128) as i128))
+    }
+
+    /// This time less `wait`, at least [`Timestamp::MIN`].
+    pub fn before(self, wait: Duration) -> Self {
+        Self::from_nanos(self.nanos().saturating_sub(wait.as_nanos().min(i128::MAX as u128) as i128))
+    }
+}
+
+/// Where the program reads the time of day.
+pub trait Clock: Debug + Send + Sync + 'static {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock; the only reader of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        let now = SystemTime::now();
+        match now.duration_since(UNIX_EPOCH) {
+            Ok(since) => Timestamp::default().after(since),
+            Err(before) => Timestamp::default().before(before.duration()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn adding_a_wait_and_measuring_it_agree(seconds in 0i64..4_000_000_000, nanos in 0u32..1_000_000_000, wait in 0u64..1 << 40) {
+            let start = Timestamp::new(seconds, nanos).unwrap();
+            let wait = Duration::from_micros(wait);
+            prop_assert_eq!(start.after(wait).since(start), wait);
+            prop_assert_eq!(start.after(wait).before(wait), start);
+        }
+    }
+
+    #[test]
+    fn arithmetic_stays_in_the_range_of_protobuf() {
+        assert_eq!(Timestamp::MAX.after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.before(Duration::MAX), Timestamp::MIN);
+        assert_eq!(Timestamp::new(0, 1_000_000_000), None);
+        assert_eq!(Timestamp::new(253_402_300_800, 0), None);
+    }
+
+    #[test]
+    fn times_before_1970_round_down() {
+        let time = Timestamp::from_millis(-1);
+        assert_eq!((time.seconds(), time.subsec_nanos()), (-1, 999_000_000));
+        assert_eq!(time.millis(), -1);
+        assert_eq!(time.millis_u48(), 0);
+    }
+}

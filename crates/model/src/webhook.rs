@@ -1,0 +1,332 @@
+//! A receiver of events: which events it gets, what it is sent, and how.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Lane, SigningKeyId, WebhookId};
+use crate::json::JsonText;
+use crate::limits;
+use crate::namespace::Namespace;
+use crate::request::HttpMethod;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// A webhook as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// Its identifier.
+    pub id: WebhookId,
+    /// Its number in the store, which keys its deliveries.
+    pub lane: Lane,
+    /// The tenant; it never changes.
+    pub namespace: Namespace,
+    /// What its owner configured.
+    pub spec: WebhookSpec,
+    /// Whether it was stopped by an operator or the server.
+    pub halt: Option<Halt>,
+    /// The keys that sign, newest first; empty when requests are not signed.
+    pub signing_keys: Vec<SigningKey>,
+    /// Rises with every change of the configuration; the etag is made of it.
+    pub revision: u64,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When its configuration last changed.
+    pub update_time: Timestamp,
+}
+
+/// Whether a webhook receives events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WebhookState {
+    /// Events are delivered.
+    Active,
+    /// An operator paused it: events queue up.
+    Paused,
+    /// The server stopped it: events queue up.
+    Suspended,
+    /// It matches no event.
+    Disabled,
+}
+
+impl WebhookState {
+    /// Its name in errors and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Paused => "PAUSED",
+            Self::Suspended => "SUSPENDED",
+            Self::Disabled => "DISABLED",
+        }
+    }
+}
+
+/// Why nothing is sent although the webhook is not disabled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    /// Who stopped it.
+    pub by: HaltedBy,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Who stopped a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HaltedBy {
+    /// An operator, with PauseWebhook.
+    Operator,
+    /// The server, after failures or a 410 answer.
+    Server,
+}
+
+/// What the owner of a webhook configures.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct WebhookSpec {
+    /// Name shown to people; unique in the namespace; 1 to 150 characters.
+    pub display_name: String,
+    /// Free text, at most 2,000 characters.
+    pub description: String,
+    /// Turns the webhook off: it matches no event.
+    pub disabled: bool,
+    /// Which events are delivered; none means all.
+    pub rules: Vec<EventRule>,
+    /// What is sent.
+    pub request: RequestTemplate,
+    /// The signature schemes that were asked for; `None` when `signing` is unset, empty for the default.
+    pub signing: Option<Vec<SignatureScheme>>,
+    /// When a failed delivery is tried again.
+    pub retry: RetryPolicy,
+    /// When a receiver that keeps failing is left alone.
+    pub circuit_breaker: BreakerPolicy,
+    /// Limits on what the receiver is sent.
+    pub rate_limit: RateLimit,
+    /// How the connection is made.
+    pub transport: TransportPolicy,
+    /// Labels for finding webhooks.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One way for an event to match; every part that is set must match.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EventRule {
+    /// Name shown to people; at most 150 characters.
+    pub display_name: String,
+    /// Patterns for the event's type; empty matches every type.
+    pub event_types: Vec<String>,
+    /// Patterns for the object type; empty matches every object type.
+    pub object_types: Vec<String>,
+    /// Attributes that the event must carry.
+    pub attributes: BTreeMap<String, String>,
+    /// A NetBox condition set over the event's data.
+    pub conditions: Option<JsonText>,
+    /// A Jinja expression that must be true; empty is true.
+    pub expression: String,
+    /// Turns the rule off.
+    pub disabled: bool,
+}
+
+/// What is sent: Jinja2 templates.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RequestTemplate {
+    /// Template of the URL.
+    pub url: String,
+    /// Patterns for hosts that the URL template may render to.
+    pub allowed_hosts: Vec<String>,
+    /// The HTTP method.
+    pub method: HttpMethod,
+    /// The value of Content-Type; empty means `application/json`. Not a template.
+    pub content_type: String,
+    /// Template of further headers, one `Name: Value` a line.
+    pub additional_headers: String,
+    /// Further headers, each a template of its own.
+    pub headers: Vec<HeaderTemplate>,
+    /// Template of the body; empty sends the event context as JSON.
+    pub body: String,
+    /// Whether an undefined name is an error in every use.
+    pub strict_undefined: bool,
+}
+
+/// One header of a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeaderTemplate {
+    /// Name of the header; not a template.
+    pub name: String,
+    /// Template of its value.
+    pub value: HeaderValue,
+}
+
+/// The template of a header's value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HeaderValue {
+    /// One that may be shown.
+    Plain(String),
+    /// One that may not.
+    Sensitive(Secret),
+}
+
+impl HeaderValue {
+    /// The template's text, for the one who compiles it.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Sensitive(secret) => secret.expose(),
+        }
+    }
+
+    /// Whether the value may not be shown.
+    pub fn is_sensitive(&self) -> bool {
+        matches!(self, Self::Sensitive(_))
+    }
+}
+
+/// A way to sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SignatureScheme {
+    /// Hex HMAC-SHA512 of the body in `X-Hook-Signature`, by the newest key.
+    NetBox,
+    /// `webhook-id`, `webhook-timestamp`, `webhook-signature`, by every live key.
+    StandardWebhooks,
+    /// `sha256=` and hex HMAC-SHA256 of the body in `X-Hub-Signature-256`, by the newest key.
+    GitHub,
+}
+
+/// A key that signs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SigningKey {
+    /// Its identifier.
+    pub id: SigningKeyId,
+    /// The secret, as its owner gave it.
+    pub secret: Secret,
+    /// When it was made.
+    pub create_time: Timestamp,
+    /// When it stops signing; `None` for the current key.
+    pub expire_time: Option<Timestamp>,
+}
+
+/// When to try again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// Attempts in all, 1 to 100; `None` takes the default.
+    pub max_attempts: Option<u32>,
+    /// A delivery is given up this long after it was made.
+    pub max_age: Option<Duration>,
+    /// The waits between attempts; `None` takes the default schedule.
+    pub backoff: Option<Backoff>,
+    /// Share of each wait that is drawn at random, 0 to 1; `None` means 0.2.
+    pub jitter: Option<f64>,
+    /// Answers that end the delivery at once; 410 always does.
+    pub permanent_statuses: BTreeSet<u16>,
+}
+
+/// The waits between attempts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Backoff {
+    /// Each wait is a multiple of the one before.
+    Exponential {
+        /// Wait before the second attempt: 1 second to 1 day.
+        initial: Duration,
+        /// The longest wait; `None` means 7 days.
+        max: Option<Duration>,
+        /// Factor from one wait to the next: 1 to 10.
+        multiplier: f64,
+    },
+    /// The waits one by one; the last repeats.
+    Schedule(Vec<Duration>),
+}
+
+/// When a receiver that keeps failing is left alone; `None` takes the default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct BreakerPolicy {
+    /// Failures in a row that open it.
+    pub failures_to_open: Option<u32>,
+    /// The first wait before a probe; it doubles at each failed probe.
+    pub initial_open: Option<Duration>,
+    /// The longest wait before a probe.
+    pub max_open: Option<Duration>,
+    /// The webhook is suspended when every attempt failed for this long; zero never.
+    pub suspend_after: Option<Duration>,
+}
+
+/// Limits of what a receiver is sent; `None` means no limit, or the server's.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RateLimit {
+    /// Requests a second, above 0.
+    pub requests_per_second: Option<f64>,
+    /// Requests that may be sent at once after a pause; `None` means one second's worth.
+    pub burst: Option<u32>,
+    /// Requests under way at once.
+    pub max_in_flight: Option<u32>,
+}
+
+/// How the connection to a receiver is made and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct TransportPolicy {
+    /// Time for one attempt: 1 to 60 seconds; `None` means 15.
+    pub attempt_timeout: Option<Duration>,
+    /// PEM certificates to trust instead of the system's; empty means the system's.
+    pub ca_certificates_pem: String,
+    /// Accepts any certificate.
+    pub insecure_skip_verify: bool,
+    /// PEM certificate chain to show to the receiver; empty means none.
+    pub client_certificate_pem: String,
+    /// PEM private key of that certificate.
+    pub client_private_key_pem: Secret,
+}
+
+impl TransportPolicy {
+    /// Time for one attempt.
+    pub fn deadline(&self) -> Duration {
+        self.attempt_timeout.unwrap_or(limits::ATTEMPT_TIMEOUT)
+    }
+}
+
+impl Webhook {
+    /// Whether it receives events.
+    pub fn state(&self) -> WebhookState {
+        match &self.halt {
+            _ if self.spec.disabled => WebhookState::Disabled,
+            None => WebhookState::Active,
+            Some(halt) if halt.by == HaltedBy::Operator => WebhookState::Paused,
+            Some(_) => WebhookState::Suspended,
+        }
+    }
+
+    /// Whether deliveries may be sent now. Those made before it was disabled still are.
+    pub fn sends(&self) -> bool {
+        self.halt.is_none()
+    }
+
+    /// What `UpdateWebhook` and its like must send back to change just this revision.
+    pub fn etag(&self) -> String {
+        format!("\"{:x}\"", self.revision)
+    }
+
+    /// The keys that sign at `now`, newest first.
+    pub fn live_keys(&self, now: Timestamp) -> impl Iterator<Item = &SigningKey> {
+        self.signing_keys.iter().filter(move |key| key.expire_time.is_none_or(|end| end > now))
+    }
+
+    /// The schemes by which requests are signed: those asked for, else NETBOX, and
+    /// STANDARD_WEBHOOKS too when the secret has its form. None without a key.
+    pub fn schemes(&self) -> Vec<SignatureScheme> {
+        let Some(key) = self.signing_keys.first() else { return Vec::new() };
+        match &self.spec.signing {
+            Some(schemes) if !schemes.is_empty() => schemes.clone(),
+            _ if key.secret.expose().starts_with("whsec_") => {
+                vec![SignatureScheme::NetBox, SignatureScheme::StandardWebhooks]
+            }
+            _ => vec![SignatureScheme::NetBox],
+        }
+    }
+
+    /// Every secret of the webhook in a fixed order, so that a store can seal each one
+    /// apart from the record and put it back.
+    pub fn secrets_mut(&mut self) -> Vec<&mut Secret> {
+        let keys = self.signing_keys.iter_mut().map(|key| &mut key.secret);
+        let headers = self.spec.request.headers.iter_mut().filter_map(|header| match &mut header.value {
+            HeaderValue::Plain(_) => None,
+            HeaderValue::Sensitive(secret) => Some(secret),
+        });
+        keys.chain(headers).chain([&mut self.spec.transport.client_private_key_pem]).collect()
+    }
+}

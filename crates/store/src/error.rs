@@ -1,0 +1,69 @@
+//! What can go wrong in a store, told apart by what the caller can do about it.
+
+use std::time::Duration;
+
+use tenterhook_model::{EventId, Timestamp, WebhookId};
+use thiserror::Error;
+
+/// Why a store did not do what it was asked for.
+#[derive(Debug, Clone, Error)]
+pub enum StoreError {
+    /// Too much waits for the disk already; come back later.
+    #[error("the store has more waiting than it takes on; try again in {} ms", retry_after.as_millis())]
+    Overloaded {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The disk is full: events are refused, deliveries go on.
+    #[error("the disk is full; free some space or shorten --retention")]
+    Full,
+    /// Another event was published under the id.
+    #[error("another event was published under the id {id}")]
+    EventConflict {
+        /// The id.
+        id: EventId,
+        /// Its place among the events that were handed in.
+        index: usize,
+    },
+    /// The changes that were asked for are no longer kept.
+    #[error("the changes after this point are no longer kept")]
+    Expired {
+        /// When the oldest change that is kept happened, if one is.
+        oldest: Option<Timestamp>,
+    },
+    /// The store was closed; nothing was done.
+    #[error("the store is closed")]
+    Closed,
+    /// A record cannot be read.
+    #[error("the store has a damaged record: {0}; run `tenterhook store check`")]
+    Damaged(String),
+    /// The disk or the engine failed.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// Why a webhook was not saved.
+#[derive(Debug, Clone, Error)]
+pub enum SaveError {
+    /// There is no such webhook.
+    #[error("there is no webhook {0}")]
+    NotFound(WebhookId),
+    /// It is not at the revision that the caller expected.
+    #[error("the webhook has changed since it was read")]
+    Changed {
+        /// The etag that it has now.
+        etag: String,
+    },
+    /// Another webhook of the namespace has the display name.
+    #[error("the webhook {0} has this display name already")]
+    NameTaken(WebhookId),
+    /// The namespace has as many webhooks as it may have.
+    #[error("the namespace has {0} webhooks, which is the limit")]
+    TooMany(usize),
+    /// The request id was used before, for something else.
+    #[error("another request was made under this request id")]
+    RequestConflict,
+    /// The store itself failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,132 @@
+//! What goes into a store and what comes back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tenterhook_model::{
+    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Lane, Next, Timestamp, Webhook, WebhookHealth,
+    WebhookId,
+};
+
+/// Every webhook at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookSet {
+    /// The webhooks by id; ids sort by time of creation.
+    pub by_id: std::collections::BTreeMap<WebhookId, Arc<Webhook>>,
+    /// The webhook of each lane.
+    pub by_lane: HashMap<Lane, WebhookId>,
+    /// Rises with each change of any webhook.
+    pub revision: u64,
+}
+
+/// What the caller believes of a webhook that it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// It does not exist.
+    Absent,
+    /// It is at this revision.
+    Revision(u64),
+    /// It exists.
+    Present,
+}
+
+/// A change of a webhook.
+#[derive(Debug, Clone)]
+pub enum WebhookChange {
+    /// Creates or replaces it. The store sets lane, revision and update time; on creation the create time too.
+    Put {
+        /// The webhook.
+        webhook: Box<Webhook>,
+        /// What it must be like now.
+        expect: Expect,
+        /// The caller's request id (a UUID) and a digest of its content: a repeat within 24
+        /// hours gets the first answer, other content a conflict.
+        request: Option<(String, [u8; 32])>,
+    },
+    /// Removes it and cancels its open deliveries.
+    Delete {
+        /// The webhook.
+        id: WebhookId,
+        /// What it must be like now.
+        expect: Expect,
+    },
+}
+
+/// Answer to a change of a webhook.
+#[derive(Debug, Clone)]
+pub struct SavedWebhook {
+    /// The webhook as stored, or as it was when it was removed.
+    pub webhook: Arc<Webhook>,
+    /// Whether the answer repeats that of an earlier request.
+    pub repeated: bool,
+    /// Open deliveries that were cancelled by a removal.
+    pub cancelled: u64,
+}
+
+/// An event to publish and the webhooks that it matched.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The event; the store sets its publish time.
+    pub event: Event,
+    /// Digest of its content, to tell a repeat from a conflict.
+    pub content: [u8; 32],
+    /// The webhooks to deliver to.
+    pub webhooks: Vec<WebhookId>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Its id.
+    pub event_id: EventId,
+    /// When it was stored, now or the first time.
+    pub publish_time: Timestamp,
+    /// Whether it had been stored before.
+    pub duplicate: bool,
+    /// Deliveries that were made of it, now or the first time.
+    pub delivery_count: u32,
+}
+
+/// A due delivery, handed out for an attempt.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The delivery as it is stored.
+    pub delivery: Delivery,
+    /// Its event; one and the same for all deliveries that came from memory.
+    pub event: Arc<Event>,
+}
+
+/// What became of a claimed delivery.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// The attempt that ended; `None` when the delivery ran out of time without one.
+    pub attempt: Option<Box<Attempt>>,
+    /// What follows.
+    pub next: Next,
+    /// The health of the webhook's receiver from now on; `None` leaves it.
+    pub health: Option<WebhookHealth>,
+    /// Stops the webhook with this reason, in the same commit.
+    pub suspend: Option<String>,
+}
+
+/// Answer to a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is recorded.
+    Done,
+    /// The delivery was cancelled or removed in the meantime; nothing follows.
+    Fenced,
+}
+
+/// Answer to a request to make a delivery due, or to cancel it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Redrive {
+    /// The delivery as it is now.
+    Done(Box<Delivery>),
+    /// Its state forbids it.
+    Forbidden(DeliveryState),
+    /// There is no such delivery.
+    NotFound,
+}
