@@ -8,10 +8,14 @@ SHELL := bash
 
 BUF_VERSION := 1.75.0
 # The clients that `make test-clients` tests, in order.
-CLIENTS :=
+CLIENTS := python
 
+PYTHON_GENERATE := .tools/python-generate/done
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 GENERATED_RUST := crates/proto/src/generated
+GENERATORS = $(BUF) $(PYTHON_GENERATE)
+# What buf generates, below clients/.
+GENERATED := python/src/tenterhook/v1
 # Generators and checks build apart from the workspace, so neither rebuilds the other.
 GENERATE_RUST := CARGO_TARGET_DIR=target/generate cargo run --quiet --locked --manifest-path crates/proto/generate/Cargo.toml --
 
@@ -51,18 +55,29 @@ lint-proto: $(BUF)
 	fi
 
 .PHONY: generate
-generate: ## write the generated code again, after a change in proto/
-	rm -rf $(GENERATED_RUST)
+generate: $(GENERATORS) ## write the generated code again, after a change in proto/
+	rm -rf $(GENERATED_RUST) $(GENERATED:%=clients/%)
 	$(GENERATE_RUST) proto $(GENERATED_RUST)
+	$(BUF) generate
 
 .PHONY: check-generated
-check-generated: ## fail if the generated code is not what proto/ gives
+check-generated: $(GENERATORS) ## fail if the generated code is not what proto/ gives
 	rm -rf target/generated && mkdir -p target/generated
 	$(GENERATE_RUST) proto target/generated/rust
 	diff -r $(GENERATED_RUST) target/generated/rust
+	$(BUF) generate --output target/generated
+	for folder in $(GENERATED); do diff -r -x __pycache__ clients/$$folder target/generated/clients/$$folder; done
 
 .PHONY: tools
-tools: $(BUF) ## install the pinned tools into .tools/
+tools: $(GENERATORS) ## install the pinned tools into .tools/
 
 $(BUF):
 	npm install --prefix .tools/buf-$(BUF_VERSION) --no-audit --no-fund --silent @bufbuild/buf@$(BUF_VERSION)
+
+# Stubs carry their generator's version as a floor, so the oldest supported one generates.
+$(PYTHON_GENERATE):
+	python3 -m venv .tools/python-generate
+	.tools/python-generate/bin/pip install --quiet --disable-pip-version-check grpcio==1.66.2 grpcio-tools==1.66.2 setuptools==65.5.0
+	touch $@
+
+include clients/clients.mk

@@ -1,0 +1,234 @@
+"""The client for asyncio. It has the methods of `tenterhook.Client`, to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from .client import _EVENT_FILTERS, Calls
+from .connection import Connection
+from .errors import TenterhookError, from_rpc_error
+from .messages import as_event, build
+from .policy import METHODS, Method, ends_watch
+from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
+from .v1.delivery_pb2 import Delivery
+from .v1.event_pb2 import Event
+from .v1.event_service_pb2 import PublishResult, StreamPublishEventsRequest
+from .v1.webhook_pb2 import Webhook
+
+
+class AsyncClient:
+    """A client of one Tenterhook server, for one event loop. See `tenterhook.Client`."""
+
+    def __init__(self, target: str, api_key: str | None = None, **options: Any) -> None:
+        self._connection = Connection(target, api_key, **options)
+        self._channel = self._connection.open(grpc.aio)
+        self.webhooks = Calls(self._call, "WebhookService")
+        self.events = Calls(self._call, "EventService")
+        self.deliveries = Calls(self._call, "DeliveryService")
+        self._stubs: dict[str, Callable] = {}
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends every call and watch that is under way, and the connection."""
+        await self._channel.close()
+
+    async def publish(self, type: str, **fields: Any) -> PublishResult:
+        """Publishes one event; see `Client.publish`."""
+        event = as_event({"type": type, **self._scoped(fields)})
+        return (await self.events.publish_event(event=event)).result
+
+    async def publish_batch(
+        self, events: Iterable[Event | Mapping[str, Any]]
+    ) -> list[PublishResult]:
+        """Publishes up to 1,000 events, all or none, in order."""
+        made = [self._event(event) for event in events]
+        return list((await self.events.batch_publish_events(events=made)).results)
+
+    async def publish_stream(
+        self, events: AsyncIterable[Event | Mapping[str, Any]]
+    ) -> AsyncIterator[Ack]:
+        """Publishes events as they come and yields what became of each, in order; see
+        `Client.publish_stream`."""
+        method = METHODS["EventService"]["stream_publish_events"]
+
+        async def requests() -> AsyncIterator[StreamPublishEventsRequest]:
+            sequence = 0
+            async for event in events:
+                yield StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
+                sequence += 1
+
+        stub = self._channel.stream_stream(
+            method.path, method.request.SerializeToString, method.response.FromString
+        )
+        call = stub(requests(), metadata=self._connection.metadata())
+        try:
+            async for response in call:
+                yield read_ack(response)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+        finally:
+            call.cancel()
+
+    async def create_webhook(
+        self, webhook: Webhook | Mapping[str, Any], signing_secret: str = ""
+    ) -> tuple[Webhook, str]:
+        """Makes a webhook; returns it and its signing secret, which is told only here."""
+        if not isinstance(webhook, Webhook):
+            webhook = build(Webhook, self._scoped(webhook))
+        response = await self.webhooks.create_webhook(
+            webhook=webhook, signing_secret=signing_secret
+        )
+        return response.webhook, response.signing_secret
+
+    def list_webhooks(self, **fields: Any) -> AsyncPages:
+        """Every webhook that matches, oldest first."""
+        return AsyncPages(self.webhooks.list_webhooks, "webhooks", self._scoped(fields))
+
+    def list_events(self, **fields: Any) -> AsyncPages:
+        """Every event that matches, newest first. Takes the fields of `EventFilter` too."""
+        fields = filtered(self._scoped(fields), _EVENT_FILTERS)
+        return AsyncPages(self.events.list_events, "events", fields)
+
+    def list_deliveries(self, **fields: Any) -> AsyncPages:
+        """Every delivery that matches, newest first; see `Client.list_deliveries`."""
+        fields = filtered(self._scoped(fields))
+        return AsyncPages(self.deliveries.list_deliveries, "deliveries", fields)
+
+    async def get_delivery(self, delivery_id: str) -> Delivery:
+        """One delivery with all its attempts."""
+        return (await self.deliveries.get_delivery(delivery_id=delivery_id)).delivery
+
+    def watch(self, **fields: Any) -> AsyncWatch:
+        """Every change of every delivery that matches; see `Client.watch`."""
+        namespace = fields.pop("namespace", self._connection.namespace)
+        return AsyncWatch(self, watch_state(namespace, fields))
+
+    def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {"namespace": self._connection.namespace, **fields}
+
+    def _event(self, event: Event | Mapping[str, Any]) -> Event:
+        return as_event(event if isinstance(event, Event) else self._scoped(event))
+
+    async def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
+        stub = self._stubs.get(method.path)
+        if stub is None:
+            stub = self._stubs[method.path] = self._channel.unary_unary(
+                method.path, method.request.SerializeToString, method.response.FromString
+            )
+        connection = self._connection
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + (connection.timeout if timeout is None else timeout)
+        failures = 0
+        while True:
+            try:
+                return await stub(
+                    request, timeout=deadline - clock(), metadata=connection.metadata()
+                )
+            except grpc.RpcError as rpc_error:
+                error = from_rpc_error(rpc_error)
+            wait = method.retry_wait(connection.retry, error, failures, deadline - clock())
+            if wait is None:
+                raise error
+            failures += 1
+            await asyncio.sleep(wait)
+
+
+class AsyncPages:
+    """The items of a list, page by page as they are asked for."""
+
+    def __init__(self, call: Callable, items: str, fields: Mapping[str, Any]) -> None:
+        self._call = call
+        self._items = items
+        self._fields = dict(fields)
+        self.resume_token = ""
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        token = self._fields.get("page_token", "")
+        while True:
+            response = await self._call(**{**self._fields, "page_token": token})
+            self.resume_token = getattr(response, "resume_token", "") or self.resume_token
+            for item in getattr(response, self._items):
+                yield item
+            token = response.next_page_token
+            if not token:
+                return
+
+
+class AsyncWatch(AsyncIterator[WatchItem]):
+    """An endless iterator over changes; cancelling the task that waits ends it."""
+
+    def __init__(self, client: AsyncClient, state: WatchState) -> None:
+        method = METHODS["DeliveryService"]["watch_deliveries"]
+        self._stub = client._channel.unary_stream(
+            method.path, method.request.SerializeToString, method.response.FromString
+        )
+        self._connection = client._connection
+        self._state = state
+        self._call: Any = None
+        self._closed = False
+
+    async def __aenter__(self) -> AsyncWatch:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def resume_token(self) -> str:
+        """Resumes after the last change that was handed out, or after a later bookmark."""
+        return self._state.request.resume_token
+
+    def close(self) -> None:
+        """Ends the watch."""
+        self._closed = True
+        if self._call is not None:
+            self._call.cancel()
+
+    async def __anext__(self) -> WatchItem:
+        while not self._closed:
+            try:
+                item = await self._next_message()
+            except TenterhookError as error:
+                if self._closed:
+                    break
+                if ends_watch(error):
+                    self.close()
+                    raise
+                await self._pause()
+                continue
+            if item is not None:
+                return item
+        raise StopAsyncIteration
+
+    async def _next_message(self) -> WatchItem | None:
+        if self._call is None:
+            self._call = self._stub(self._state.request, metadata=self._connection.metadata())
+        try:
+            message = await asyncio.wait_for(self._call.read(), self._state.silence)
+        except asyncio.TimeoutError:
+            raise TenterhookError(grpc.StatusCode.UNAVAILABLE, "the stream is silent") from None
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from None
+        except asyncio.CancelledError:
+            if self._closed:
+                raise TenterhookError(grpc.StatusCode.CANCELLED, "closed") from None
+            raise
+        if message is grpc.aio.EOF:
+            raise TenterhookError(grpc.StatusCode.UNAVAILABLE, "the stream ended")
+        return self._state.take(message)
+
+    async def _pause(self) -> None:
+        self._call.cancel()
+        self._call = None
+        await asyncio.sleep(self._connection.retry.wait(self._state.failures))
+        self._state.failures += 1

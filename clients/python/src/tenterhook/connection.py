@@ -1,0 +1,80 @@
+"""How a client reaches its server: target, TLS, headers, channel options."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from .policy import DEFAULT_TIMEOUT, RetryPolicy
+
+_OPTIONS: Sequence[tuple[str, Any]] = (
+    # A page of full deliveries may be larger than gRPC's default of 4 MiB.
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # gRPC waits up to 120 s between connections unless told otherwise.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 5000),
+)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Arguments that both clients take.
+
+    `target` is `host:port`; TLS is used unless the host is this machine or the target begins
+    with `http://`. `ca` is PEM to trust instead of the system's; `client_cert` and
+    `client_key` are PEM for mTLS. `namespace` is used where a call names none. `headers` is
+    called for each call and gives further metadata: the place for a tracer's `inject`.
+    """
+
+    target: str
+    api_key: str | None = field(default=None, repr=False)
+    namespace: str = ""
+    timeout: float = DEFAULT_TIMEOUT
+    retry: RetryPolicy = RetryPolicy()
+    ca: bytes | None = None
+    client_cert: bytes | None = None
+    client_key: bytes | None = field(default=None, repr=False)
+    headers: Callable[[], Mapping[str, str]] | None = None
+    options: Sequence[tuple[str, Any]] = ()
+
+    def open(self, api: Any) -> Any:
+        """Makes the channel: `api` is `grpc` or `grpc.aio`."""
+        scheme, host, address = _parse(self.target)
+        options = [*_OPTIONS, *self.options]
+        tls = self.ca or self.client_cert or scheme == "https" or not _is_local(host)
+        if scheme == "http" or not tls:
+            if self.api_key and not _is_local(host):
+                raise ValueError("an API key is not sent without TLS to another machine")
+            return api.insecure_channel(address, options=options)
+        credentials = grpc.ssl_channel_credentials(self.ca, self.client_key, self.client_cert)
+        return api.secure_channel(address, credentials, options=options)
+
+    def metadata(self) -> list[tuple[str, str]]:
+        """The metadata of one call."""
+        pairs = [("authorization", f"Bearer {self.api_key}")] if self.api_key else []
+        if self.headers is not None:
+            pairs += [(name.lower(), value) for name, value in self.headers().items()]
+        return pairs
+
+
+def _parse(target: str) -> tuple[str, str, str]:
+    scheme, separator, address = target.rpartition("://")
+    if separator and scheme not in ("http", "https"):
+        raise ValueError(f"the target {target!r} has a scheme other than http and https")
+    address = address.rstrip("/")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"the target {target!r} is not host:port")
+    return scheme, host.strip("[]"), address
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,134 @@
+"""From native values to messages: dictionaries, JSON, times, durations."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from google.protobuf import message_factory
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from .v1.event_pb2 import Event, JsonDocument
+from .v1.event_service_pb2 import BatchPublishEventsRequest, PublishEventRequest
+
+M = TypeVar("M", bound=Message)
+
+
+def event(type: str, **fields: Any) -> Event:
+    """An event from native values: `data` and `snapshots` (`prechange`, `postchange`) are
+    JSON values, times are `datetime`s with a time zone. None leaves a field unset."""
+    return build(Event, {"type": type, **fields})
+
+
+def json_document(value: Any) -> JsonDocument:
+    """A JSON value as it is sent; not-a-number and infinity are refused, as JSON has none."""
+    return JsonDocument(json=json.dumps(value, allow_nan=False, separators=(",", ":")))
+
+
+def json_value(document: JsonDocument) -> Any:
+    """The value of a document that the server sent; None when it is unset."""
+    return json.loads(document.json) if document.json else None
+
+
+def build(kind: type[M], fields: Mapping[str, Any]) -> M:
+    """A message of native values: mappings become messages, whatever stands for a
+    `JsonDocument` becomes JSON, `datetime` and `timedelta` become times and durations."""
+    known = kind.DESCRIPTOR.fields_by_name
+    values = {}
+    for name, value in fields.items():
+        if name not in known:
+            raise TypeError(f"{kind.DESCRIPTOR.name} has no field {name!r}")
+        if value is not None:
+            values[name] = _convert(known[name], value)
+    return kind(**values)
+
+
+def identify(request: Message) -> Message:
+    """Gives events and requests an id of their own if they have none, so that the server
+    recognises a repeat."""
+    if isinstance(request, PublishEventRequest):
+        _identify_event(request.event)
+    elif isinstance(request, BatchPublishEventsRequest):
+        for one in request.events:
+            _identify_event(one)
+    elif "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
+        request.request_id = str(uuid.uuid4())
+    return request
+
+
+def as_event(value: Event | Mapping[str, Any]) -> Event:
+    """A copy of the event, with an id."""
+    if isinstance(value, Event):
+        made = Event()
+        made.CopyFrom(value)
+    else:
+        made = build(Event, value)
+    return _identify_event(made)
+
+
+def as_request(kind: type[M], request: M | None, fields: Mapping[str, Any]) -> M:
+    """A request of its own from a message or from fields."""
+    if request is None:
+        return identify(build(kind, fields))
+    if fields:
+        raise TypeError("give a request or its fields, not both")
+    made = kind()
+    made.CopyFrom(request)
+    return identify(made)
+
+
+def _identify_event(one: Event) -> Event:
+    if not one.id:
+        one.id = str(uuid.uuid4())
+    return one
+
+
+def _is_repeated(field) -> bool:
+    # `is_repeated` came with protobuf 6.31; `label` is on its way out.
+    repeated = getattr(field, "is_repeated", None)
+    return field.label == field.LABEL_REPEATED if repeated is None else repeated
+
+
+def _convert(field, value):
+    kind = field.message_type
+    if kind is None:
+        return value
+    if kind.GetOptions().map_entry:
+        return value
+    if not _is_repeated(field):
+        return _convert_message(kind, value)
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise TypeError(f"{field.name} takes a list")
+    return [_convert_message(kind, one) for one in value]
+
+
+def _convert_message(kind, value):
+    if isinstance(value, Message):
+        return value
+    if kind is JsonDocument.DESCRIPTOR:
+        return json_document(value)
+    if kind is Timestamp.DESCRIPTOR and isinstance(value, datetime):
+        return _timestamp(value)
+    if kind is Duration.DESCRIPTOR and isinstance(value, timedelta):
+        made = Duration()
+        made.FromTimedelta(value)
+        return made
+    if kind is FieldMask.DESCRIPTOR and isinstance(value, (list, tuple)):
+        return FieldMask(paths=value)
+    if isinstance(value, Mapping):
+        return build(message_factory.GetMessageClass(kind), value)
+    raise TypeError(f"{kind.name} cannot be made of {type(value).__name__}")
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    if moment.tzinfo is None:
+        raise ValueError("a time needs a time zone, such as datetime.timezone.utc")
+    made = Timestamp()
+    made.FromDatetime(moment)
+    return made

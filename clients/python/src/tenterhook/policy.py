@@ -1,0 +1,101 @@
+"""When a failed call is tried again, and which methods may be."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import descriptor_pb2, message_factory
+
+from .errors import TenterhookError
+from .v1 import delivery_service_pb2, event_service_pb2, webhook_service_pb2
+
+DEFAULT_TIMEOUT = 10.0
+"""Seconds for one call, its retries included."""
+
+_Code = grpc.StatusCode
+_ENDS_A_WATCH = {
+    _Code.ALREADY_EXISTS,
+    _Code.DATA_LOSS,
+    _Code.FAILED_PRECONDITION,
+    _Code.INVALID_ARGUMENT,
+    _Code.NOT_FOUND,
+    _Code.OUT_OF_RANGE,
+    _Code.PERMISSION_DENIED,
+    _Code.UNAUTHENTICATED,
+    _Code.UNIMPLEMENTED,
+}
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Waits in seconds: `initial`, then `multiplier` times the one before, up to `maximum`,
+    each changed at random by the share `jitter`. `enabled=False` never tries again."""
+
+    initial: float = 0.1
+    multiplier: float = 2.0
+    maximum: float = 5.0
+    jitter: float = 0.2
+    enabled: bool = True
+
+    def wait(self, failures: int) -> float:
+        """The wait after so many failures in a row, from 0."""
+        wait = min(self.initial * self.multiplier ** min(failures, 30), self.maximum)
+        return wait * random.uniform(1 - self.jitter, 1 + self.jitter)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of the API, as its descriptor tells it."""
+
+    path: str
+    request: type
+    response: type
+    idempotent: bool
+    streaming: bool
+
+    def retry_wait(
+        self, policy: RetryPolicy, error: TenterhookError, failures: int, remaining: float
+    ) -> float | None:
+        """Seconds until the next try; None when there is to be none.
+
+        UNAVAILABLE is always tried again; another error that carries RetryInfo where the
+        method is marked idempotent in the proto. RetryInfo is the least wait.
+        """
+        told = error.retry_after
+        if not policy.enabled:
+            return None
+        if error.code is not _Code.UNAVAILABLE and (told is None or not self.idempotent):
+            return None
+        wait = max(policy.wait(failures), told or 0.0)
+        return wait if wait < remaining else None
+
+
+def ends_watch(error: TenterhookError) -> bool:
+    """Whether a watch that failed so would fail again."""
+    return error.code in _ENDS_A_WATCH
+
+
+def _read_methods() -> dict[str, dict[str, Method]]:
+    options = descriptor_pb2.MethodOptions
+    services = {}
+    for module in (delivery_service_pb2, event_service_pb2, webhook_service_pb2):
+        for service in module.DESCRIPTOR.services_by_name.values():
+            methods = services.setdefault(service.name, {})
+            for method in service.methods:
+                level = method.GetOptions().idempotency_level
+                name = re.sub(r"(?<!^)(?=[A-Z])", "_", method.name).lower()
+                methods[name] = Method(
+                    path=f"/{service.full_name}/{method.name}",
+                    request=message_factory.GetMessageClass(method.input_type),
+                    response=message_factory.GetMessageClass(method.output_type),
+                    idempotent=level != options.IDEMPOTENCY_UNKNOWN,
+                    streaming=method.client_streaming or method.server_streaming,
+                )
+    return services
+
+
+METHODS = _read_methods()
+"""Service name to method name in snake case to method."""

@@ -1,0 +1,172 @@
+"""A server that does what a test tells it, and both clients behind one blocking face."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from concurrent import futures
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from tenterhook import AsyncClient, Client
+from tenterhook.policy import METHODS
+
+
+class Refuse(Exception):
+    """What a handler raises to end a call with a status and details."""
+
+    def __init__(self, code, message="refused", *details):
+        super().__init__(message)
+        self.code, self.details = code, details
+
+    def end(self, context):
+        status = status_pb2.Status(code=self.code.value[0], message=str(self))
+        for detail in self.details:
+            packed = any_pb2.Any()
+            packed.Pack(detail)
+            status.details.append(packed)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(self.code, str(self))
+
+
+def retry_info(seconds):
+    info = error_details_pb2.RetryInfo()
+    info.retry_delay.FromMilliseconds(int(seconds * 1000))
+    return info
+
+
+def error_info(reason, **metadata):
+    return error_details_pb2.ErrorInfo(domain="tenterhook", reason=reason, metadata=metadata)
+
+
+class Server(grpc.GenericRpcHandler):
+    """Answers each call with the next of `answers`: a message, a `Refuse`, a function of
+    (request, context), or for streams an iterable of those."""
+
+    def __init__(self, port=0, answers=()):
+        self.answers = deque(answers)
+        self.requests = []
+        self.metadata = []
+        self.methods = []
+        self._kinds = {m.path: m for group in METHODS.values() for m in group.values()}
+        self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=8))
+        self._server.add_generic_rpc_handlers([self])
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self._server.start()
+        self.target = f"127.0.0.1:{self.port}"
+
+    def stop(self):
+        self._server.stop(None).wait()
+
+    def service(self, details):
+        method = self._kinds[details.method]
+        self.methods.append(details.method.rpartition("/")[2])
+        self.metadata.append(dict(details.invocation_metadata))
+        serialize = {
+            "request_deserializer": method.request.FromString,
+            "response_serializer": method.response.SerializeToString,
+        }
+        if details.method.endswith("/StreamPublishEvents"):
+            return grpc.stream_stream_rpc_method_handler(self._stream, **serialize)
+        if details.method.endswith("/WatchDeliveries"):
+            return grpc.unary_stream_rpc_method_handler(self._watch, **serialize)
+        return grpc.unary_unary_rpc_method_handler(self._unary, **serialize)
+
+    def _unary(self, request, context):
+        self.requests.append(request)
+        answer = self.answers.popleft()
+        if callable(answer):
+            answer = answer(request, context)
+        if isinstance(answer, Refuse):
+            answer.end(context)
+        return answer
+
+    def _watch(self, request, context):
+        self.requests.append(request)
+        for message in self.answers.popleft():
+            if callable(message):
+                message = message(request, context)
+            if isinstance(message, Refuse):
+                message.end(context)
+            if message is not None:
+                yield message
+
+    def _stream(self, requests, context):
+        for request in requests:
+            self.requests.append(request)
+            answer = self.answers.popleft()
+            if isinstance(answer, Refuse):
+                answer.end(context)
+            answer.sequence = request.sequence
+            yield answer
+
+
+class Blocking:
+    """An asyncio client that is called as the blocking one is."""
+
+    def __init__(self, make, loop=None):
+        self._loop = loop or asyncio.new_event_loop()
+        self._made = self._run(self._make(make))
+
+    async def _make(self, make):
+        return make()
+
+    def _run(self, awaitable):
+        return self._loop.run_until_complete(awaitable)
+
+    def __getattr__(self, name):
+        value = getattr(self._made, name)
+        if name in ("webhooks", "events", "deliveries"):
+            return Blocking(lambda: value, self._loop)
+        return self._wrap(value) if callable(value) else value
+
+    def _wrap(self, function):
+        def call(*arguments, **fields):
+            result = self._run(self._make(lambda: function(*arguments, **fields)))
+            if inspect.isawaitable(result):
+                return self._run(_await(result))
+            return Blocking(lambda: result, self._loop) if hasattr(result, "__aiter__") else result
+
+        return call
+
+    def __iter__(self):
+        iterator = self._made.__aiter__()
+        while True:
+            try:
+                yield self._run(_await(iterator.__anext__()))
+            except StopAsyncIteration:
+                return
+
+    def __next__(self):
+        return next(iter(self))
+
+    def shut(self):
+        self._run(self._made.close())
+        self._loop.close()
+
+
+async def _await(awaitable):
+    return await awaitable
+
+
+async def _aiter(items):
+    for item in items:
+        yield item
+
+
+def open_client(kind, target, api_key=None, **options):
+    """A blocking face of `Client` (`sync`) or `AsyncClient` (`async`)."""
+    if kind == "sync":
+        return Client(target, api_key, **options)
+    return Blocking(lambda: AsyncClient(target, api_key, **options))
+
+
+def stream_of(kind, items):
+    return iter(items) if kind == "sync" else _aiter(items)
+
+
+def shut(client):
+    client.close() if isinstance(client, Client) else client.shut()
