@@ -1,1 +1,4 @@
 //! Tests of the whole: architecture, conformance, gRPC, simulation, crashes.
+#![cfg(test)]
+
+mod architecture;

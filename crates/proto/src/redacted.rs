@@ -6,8 +6,8 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::tenterhook::v1::{
-    CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RotateSigningKeyRequest,
-    RotateSigningKeyResponse, TransportPolicy,
+    CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RotateSigningKeyRequest, RotateSigningKeyResponse,
+    TransportPolicy,
 };
 
 /// What stands for a secret.
@@ -37,11 +37,7 @@ impl Debug for CreateWebhookResponse {
 
 impl Debug for HeaderTemplate {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let value = if self.sensitive {
-            hide(&self.value)
-        } else {
-            &self.value
-        };
+        let value = if self.sensitive { hide(&self.value) } else { &self.value };
         f.debug_struct("HeaderTemplate")
             .field("name", &self.name)
             .field("value", &value)
@@ -77,10 +73,7 @@ impl Debug for TransportPolicy {
             .field("ca_certificates_pem", &self.ca_certificates_pem)
             .field("insecure_skip_verify", &self.insecure_skip_verify)
             .field("client_certificate_pem", &self.client_certificate_pem)
-            .field(
-                "client_private_key_pem",
-                &hide(&self.client_private_key_pem),
-            )
+            .field("client_private_key_pem", &hide(&self.client_private_key_pem))
             .finish()
     }
 }

@@ -17,7 +17,9 @@ use tokio::sync::Notify;
 
 pub use error::{SaveError, StoreError};
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
-pub use record::{Claim, Expect, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet};
+pub use record::{
+    Claim, Expect, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
+};
 
 /// What the service needs of a store. Slices go in, an answer per item comes out; ids,
 /// times and sequence numbers are the store's.

@@ -97,4 +97,3 @@ pub struct JournalSpan {
     /// Told apart from the journal of another store, or of this one before a restore.
     pub epoch: u64,
 }
-

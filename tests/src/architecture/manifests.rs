@@ -1,0 +1,100 @@
+//! Which crate may use which: every arrow that is not listed here is forbidden.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tree;
+
+/// The crates and the crates of ours that each may use.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("proto", &[]),
+    ("model", &[]),
+    ("engine", &["model"]),
+    ("policy", &["model"]),
+    ("store", &["model"]),
+    ("deliver", &["model"]),
+    ("dispatch", &["engine", "model", "policy", "store"]),
+    ("api", &["engine", "model", "proto", "store"]),
+    ("tenterhook", &["api", "deliver", "dispatch", "engine", "model", "policy", "proto", "store"]),
+];
+/// Crates from the registry that the workspace may name; more want a reason.
+const DIRECT_DEPENDENCIES_MAX: usize = 75;
+
+fn manifest(path: &str) -> toml::Table {
+    tree::read(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn keys(table: &toml::Table, section: &str) -> BTreeSet<String> {
+    table.get(section).and_then(toml::Value::as_table).map(|t| t.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn our_dependencies(name: &str) -> BTreeSet<String> {
+    let manifest = manifest(&format!("crates/{name}/Cargo.toml"));
+    let all = keys(&manifest, "dependencies").into_iter().chain(keys(&manifest, "build-dependencies"));
+    all.filter_map(|dependency| dependency.strip_prefix("tenterhook-").map(str::to_owned)).collect()
+}
+
+#[test]
+fn crates_use_only_the_crates_that_the_architecture_lists() {
+    for (name, allowed) in ARROWS {
+        let allowed: BTreeSet<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
+        let forbidden: Vec<String> = our_dependencies(name).difference(&allowed).cloned().collect();
+        assert!(forbidden.is_empty(), "crates/{name} must not use {forbidden:?}");
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_table_of_arrows() {
+    let listed: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    for entry in std::fs::read_dir(tree::root().join("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(listed.contains(name.as_str()), "crates/{name} is not in the table of arrows");
+    }
+}
+
+#[test]
+fn no_chain_of_our_crates_is_longer_than_four() {
+    fn depth(name: &str, seen: &mut BTreeMap<String, usize>) -> usize {
+        if let Some(depth) = seen.get(name) {
+            return *depth;
+        }
+        let longest = 1 + our_dependencies(name).iter().map(|next| depth(next, seen)).max().unwrap_or(0);
+        seen.insert(name.to_owned(), longest);
+        longest
+    }
+    let mut seen = BTreeMap::new();
+    for (name, _) in ARROWS {
+        assert!(depth(name, &mut seen) <= 4, "crates/{name} stands on a chain of {}", seen[name]);
+    }
+}
+
+#[test]
+fn every_crate_takes_the_lints_and_versions_of_the_workspace() {
+    for (name, _) in ARROWS {
+        let manifest = manifest(&format!("crates/{name}/Cargo.toml"));
+        assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "crates/{name} takes the workspace's lints");
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            for dependency in keys(&manifest, section) {
+                let from_workspace = manifest[section][&dependency].get("workspace").and_then(toml::Value::as_bool);
+                assert_eq!(from_workspace, Some(true), "crates/{name}: {dependency} takes the workspace's version");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_workspace_dependency_is_used_and_their_number_is_bounded() {
+    let workspace = manifest("Cargo.toml");
+    let declared = workspace["workspace"]["dependencies"].as_table().unwrap();
+    let mut used = BTreeSet::new();
+    let manifests = ARROWS.iter().map(|(name, _)| format!("crates/{name}/Cargo.toml"));
+    for path in manifests.chain(["tests/Cargo.toml".to_owned()]) {
+        let manifest = manifest(&path);
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            used.extend(keys(&manifest, section));
+        }
+    }
+    let unused: Vec<&String> = declared.keys().filter(|name| !used.contains(*name)).collect();
+    assert!(unused.is_empty(), "the workspace names {unused:?} for nobody");
+    let direct = declared.keys().filter(|name| !name.starts_with("tenterhook-")).count();
+    assert!(direct <= DIRECT_DEPENDENCIES_MAX, "{direct} direct dependencies; at most {DIRECT_DEPENDENCIES_MAX}");
+}

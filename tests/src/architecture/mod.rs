@@ -1,0 +1,6 @@
+//! The invariants of docs/ARCHITECTURE.md that can be read off manifests and sources.
+
+mod lock;
+mod manifests;
+mod sources;
+mod tree;
