@@ -69,8 +69,8 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Attempts finished, since it was made.
     pub attempt_count: u32,
-    /// Attempts finished when the retry policy last began anew: 0, or what
-    /// `attempt_count` was when somebody retried it.
+    /// Attempts finished that the retry policy does not count: those before somebody retried
+    /// it, and those since that were settled as not counting.
     pub attempts_before_redrive: u32,
     /// When the next attempt is due; `None` when there is none, or when another delivery
     /// of its ordering key comes first.
@@ -105,6 +105,9 @@ pub enum Transition {
         attempt: Box<Attempt>,
         /// What follows.
         next: Next,
+        /// Whether it counts for the retry policy: not when it was a breaker's probe or was
+        /// cut short by the server.
+        counts: bool,
     },
     /// The delivery ran out of time without another attempt.
     Expire,
@@ -134,7 +137,8 @@ impl Delivery {
         match transition {
             Transition::Attempted { .. } | Transition::Expire if self.state.is_final() => illegal("be attempted"),
             Transition::Cancel if self.state.is_final() => illegal("be cancelled"),
-            Transition::Attempted { attempt, next } => {
+            Transition::Attempted { attempt, next, counts } => {
+                self.attempts_before_redrive += u32::from(!counts);
                 self.record(*attempt, next, now);
                 Ok(())
             }
@@ -229,7 +233,7 @@ mod tests {
             remote_address: None,
             trace_id: String::new(),
         };
-        Transition::Attempted { attempt: Box::new(attempt), next }
+        Transition::Attempted { attempt: Box::new(attempt), next, counts: true }
     }
 
     const NOW: fn() -> Timestamp = || Timestamp::from_millis(3_000);
@@ -267,6 +271,16 @@ mod tests {
         let mut delivery = delivery();
         delivery.apply(attempted(1, Next::GiveUp), NOW()).unwrap();
         delivery.apply(Transition::Redrive, NOW()).unwrap();
+        assert_eq!((delivery.attempt_count, delivery.attempts_of_policy()), (1, 0));
+        delivery.apply(attempted(2, Next::Succeed), NOW()).unwrap();
+        assert_eq!((delivery.attempt_count, delivery.attempts_of_policy()), (2, 1));
+    }
+
+    #[test]
+    fn an_attempt_that_does_not_count_has_a_number_and_leaves_the_policy_alone() {
+        let mut delivery = delivery();
+        let Transition::Attempted { attempt, next, .. } = attempted(1, Next::RetryAt(NOW())) else { unreachable!() };
+        delivery.apply(Transition::Attempted { attempt, next, counts: false }, NOW()).unwrap();
         assert_eq!((delivery.attempt_count, delivery.attempts_of_policy()), (1, 0));
         delivery.apply(attempted(2, Next::Succeed), NOW()).unwrap();
         assert_eq!((delivery.attempt_count, delivery.attempts_of_policy()), (2, 1));

@@ -103,6 +103,8 @@ pub struct Settlement {
     pub delivery_id: DeliveryId,
     /// The attempt that ended; `None` when the delivery ran out of time without one.
     pub attempt: Option<Box<Attempt>>,
+    /// Whether the attempt counts for the retry policy (see `Transition::Attempted`).
+    pub counts: bool,
     /// What follows.
     pub next: Next,
     /// The health of the webhook's receiver from now on; `None` leaves it.
