@@ -7,6 +7,7 @@
 mod error;
 mod query;
 mod record;
+mod stats;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page
 pub use record::{
     Claim, Expect, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
+pub use stats::{DeliveryStats, Gauges, Latencies, StatsQuery};
 
 /// What the service needs of a store. Slices go in, an answer per item comes out; ids,
 /// times and sequence numbers are the store's.
@@ -114,4 +116,19 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Removes at most `limit` of the oldest events, finished deliveries and changes from
     /// before `time`. An event with an open delivery stays. Answers how much was removed.
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// Counts of each webhook that had deliveries in the window or has open ones now.
+    async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError>;
+
+    /// What is open now and how much disk the store takes, for metrics.
+    async fn gauges(&self) -> Result<Gauges, StoreError>;
+
+    /// Whether the store can take writes, for a readiness probe.
+    ///
+    /// # Errors
+    /// Why it cannot: it is closed, full, or the disk failed.
+    async fn readiness(&self) -> Result<(), StoreError>;
+
+    /// Takes no more writes. What waits is still committed and answered; then the writer ends.
+    fn close(&self);
 }

@@ -1,6 +1,7 @@
 //! Questions to a store, and pages of answers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tenterhook_model::{Delivery, DeliveryState, EventId, Namespace, Outcome, Timestamp, WebhookId};
 
@@ -81,8 +82,8 @@ pub struct Change {
 /// Changes in commit order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ChangePage {
-    /// The changes.
-    pub changes: Vec<Change>,
+    /// The changes, shared by all who read them.
+    pub changes: Vec<Arc<Change>>,
     /// The sequence to go on after: of the last change, or the end of the journal when there is none.
     pub next: Sequence,
 }

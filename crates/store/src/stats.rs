@@ -1,0 +1,154 @@
+//! Counts of deliveries over a time, and what is open now.
+
+use std::time::Duration;
+
+use tenterhook_model::{Namespace, Timestamp, WebhookId};
+
+/// Which counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatsQuery {
+    /// The tenant.
+    pub namespace: Namespace,
+    /// One webhook; `None` means all of the tenant.
+    pub webhook_id: Option<WebhookId>,
+    /// How far back: 1 minute to 30 days. Counted in whole minutes, beyond a day in whole hours.
+    pub window: Duration,
+}
+
+/// Counts of the deliveries of one webhook, or summed over several.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryStats {
+    /// Deliveries that succeeded in the window.
+    pub succeeded: u64,
+    /// Deliveries that were given up in the window.
+    pub failed: u64,
+    /// Attempts that ended in the window.
+    pub attempts: u64,
+    /// Deliveries that wait or are under way, now.
+    pub open: u64,
+    /// When the oldest of these was made.
+    pub oldest_open: Option<Timestamp>,
+    /// How long the attempts took.
+    pub latencies: Latencies,
+}
+
+impl DeliveryStats {
+    /// Adds the counts of `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+        self.attempts += other.attempts;
+        self.open += other.open;
+        self.oldest_open = match (self.oldest_open, other.oldest_open) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.latencies.add(&other.latencies);
+    }
+}
+
+/// Buckets of a [`Latencies`]: 4 an octave from 0.1 ms up; the last one holds 107 s and more.
+const BUCKETS: usize = 80;
+/// The upper end of the first bucket, in microseconds.
+const FIRST_MICROS: f64 = 100.0;
+/// Buckets to a doubling, which makes a quantile at most 19 % too large.
+const BUCKETS_PER_OCTAVE: f64 = 4.0;
+
+/// A histogram of durations in exponential buckets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Latencies {
+    /// Counts by bucket; short when the slower buckets are empty.
+    counts: Vec<u64>,
+}
+
+impl Latencies {
+    /// Counts one duration.
+    pub fn record(&mut self, took: Duration) {
+        let octaves = (took.as_secs_f64() * 1e6 / FIRST_MICROS).max(1.0).log2();
+        self.record_in((octaves * BUCKETS_PER_OCTAVE).ceil() as usize, 1);
+    }
+
+    /// Counts `count` durations in the bucket with this number.
+    pub(crate) fn record_in(&mut self, bucket: usize, count: u64) {
+        let bucket = bucket.min(BUCKETS - 1);
+        if self.counts.len() <= bucket {
+            self.counts.resize(bucket + 1, 0);
+        }
+        self.counts[bucket] += count;
+    }
+
+    /// Adds the counts of `other`.
+    pub fn add(&mut self, other: &Self) {
+        for (bucket, count) in other.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            self.record_in(bucket, *count);
+        }
+    }
+
+    /// A duration that the share `quantile` (0 to 1) of all was at most as long as; `None` when nothing was counted.
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        let total: u64 = self.counts.iter().sum();
+        let wanted = ((total as f64) * quantile).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        let bucket = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted
+        })?;
+        let micros = FIRST_MICROS * (bucket as f64 / BUCKETS_PER_OCTAVE).exp2();
+        Some(Duration::from_nanos((micros * 1e3) as u64))
+    }
+}
+
+/// What is open now, over all tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gauges {
+    /// Deliveries that wait for their first attempt.
+    pub pending: u64,
+    /// Deliveries with an attempt under way.
+    pub in_flight: u64,
+    /// Deliveries that wait for another attempt.
+    pub retrying: u64,
+    /// When the oldest of all these was made.
+    pub oldest_open: Option<Timestamp>,
+    /// Bytes that the store takes on disk, or in memory if it is a `memory:` one.
+    pub size_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_quantile_is_at_most_a_fifth_too_long(micros in 100u64..90_000_000) {
+            let mut latencies = Latencies::default();
+            latencies.record(Duration::from_micros(micros));
+            let told = latencies.quantile(0.5).unwrap().as_secs_f64() * 1e6;
+            prop_assert!(told > micros as f64 * 0.999 && told < micros as f64 * 1.2, "{told} for {micros}");
+        }
+    }
+
+    #[test]
+    fn quantiles_of_nothing_are_none() {
+        assert_eq!(Latencies::default().quantile(0.99), None);
+    }
+
+    #[test]
+    fn sums_keep_the_oldest_and_every_count() {
+        let mut fast =
+            DeliveryStats { succeeded: 1, open: 2, oldest_open: Some(Timestamp::from_millis(9)), ..Default::default() };
+        fast.latencies.record(Duration::from_millis(1));
+        let mut slow = DeliveryStats {
+            failed: 4,
+            attempts: 5,
+            oldest_open: Some(Timestamp::from_millis(7)),
+            ..Default::default()
+        };
+        slow.latencies.record(Duration::from_secs(200));
+        fast.add(&slow);
+        assert_eq!((fast.succeeded, fast.failed, fast.attempts, fast.open), (1, 4, 5, 2));
+        assert_eq!(fast.oldest_open, Some(Timestamp::from_millis(7)));
+        assert!(fast.latencies.quantile(0.5).unwrap() < Duration::from_millis(2));
+        assert!(fast.latencies.quantile(0.99).unwrap() > Duration::from_secs(60));
+    }
+}
