@@ -1,1 +1,23 @@
-//! What comes next: retry schedule, circuit breaker, rate and concurrency admission.
+//! What comes next: when a delivery is tried again, when a receiver is left alone, and how
+//! much of it may be asked at once.
+//!
+//! Everything here is pure: the time, the chance and the past come in, a decision goes out.
+//! `dispatch` asks [`Admission`] before each attempt, and [`decide`] and [`Breaker`] after it.
+
+mod admission;
+mod breaker;
+mod decide;
+pub mod defaults;
+mod retry_after;
+mod schedule;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+pub use admission::{Admission, Admit};
+pub use breaker::{Breaker, Trial};
+pub use decide::{Decision, Ended, decide, give_up_time};
+pub use retry_after::retry_after;
+pub use schedule::wait;
