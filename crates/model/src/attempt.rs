@@ -128,10 +128,15 @@ impl From<&PreparedRequest> for SentRequest {
             method: request.method,
             url: request.url.to_string(),
             headers: request.headers.iter().map(shown).collect(),
-            body: request.body.slice(..request.body.len().min(limits::BODY_KEPT_BYTES)),
+            body: kept_part(&request.body),
             body_truncated: request.body.len() > limits::BODY_KEPT_BYTES,
         }
     }
+}
+
+/// The first [`limits::BODY_KEPT_BYTES`] of `body`; a copy when it is longer, so that the rest is not kept alive.
+fn kept_part(body: &Bytes) -> Bytes {
+    body.get(..limits::BODY_KEPT_BYTES).map_or_else(|| body.clone(), Bytes::copy_from_slice)
 }
 
 /// One try of a delivery, as it is stored.

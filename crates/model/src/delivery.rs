@@ -69,9 +69,12 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Attempts finished, since it was made.
     pub attempt_count: u32,
-    /// Attempts finished that the retry policy does not count: those before somebody retried
-    /// it, and those since that were settled as not counting.
+    /// Attempts finished when the retry policy last began anew: 0, or what
+    /// `attempt_count` was when somebody retried it.
     pub attempts_before_redrive: u32,
+    /// Attempts finished since then that the retry policy does not count: a breaker's probes
+    /// and those that the server cut short.
+    pub attempts_uncounted: u32,
     /// When the next attempt is due; `None` when there is none, or when another delivery
     /// of its ordering key comes first.
     pub next_attempt_time: Option<Timestamp>,
@@ -138,7 +141,7 @@ impl Delivery {
             Transition::Attempted { .. } | Transition::Expire if self.state.is_final() => illegal("be attempted"),
             Transition::Cancel if self.state.is_final() => illegal("be cancelled"),
             Transition::Attempted { attempt, next, counts } => {
-                self.attempts_before_redrive += u32::from(!counts);
+                self.attempts_uncounted += u32::from(!counts);
                 self.record(*attempt, next, now);
                 Ok(())
             }
@@ -159,7 +162,7 @@ impl Delivery {
 
     /// Attempts that count for the retry policy.
     pub fn attempts_of_policy(&self) -> u32 {
-        self.attempt_count - self.attempts_before_redrive
+        self.attempt_count - self.attempts_before_redrive - self.attempts_uncounted
     }
 
     fn record(&mut self, attempt: Attempt, next: Next, now: Timestamp) {
@@ -187,6 +190,7 @@ impl Delivery {
     fn redrive(&mut self, now: Timestamp) {
         self.state = if self.attempt_count == 0 { DeliveryState::Pending } else { DeliveryState::Retrying };
         self.attempts_before_redrive = self.attempt_count;
+        self.attempts_uncounted = 0;
         self.next_attempt_time = Some(now);
         self.update_time = now;
         self.finish_time = None;
@@ -212,6 +216,7 @@ mod tests {
             state: DeliveryState::Pending,
             attempt_count: 0,
             attempts_before_redrive: 0,
+            attempts_uncounted: 0,
             next_attempt_time: Some(now),
             last_attempt: None,
             create_time: now,

@@ -135,3 +135,13 @@ pub const COMMIT_ITEMS: usize = 1_024;
 pub const LANE_HEAD: usize = 1_024;
 /// Bytes of events that due deliveries hold in memory, all lanes together.
 pub const HEADS_BYTES: usize = 32 * 1024 * KIB;
+/// Outcomes that wait to be recorded; beyond it nothing more is claimed.
+pub const UNSETTLED: usize = 4_096;
+/// Bytes of requests and answers in outcomes that wait to be recorded; beyond it nothing more is claimed.
+pub const UNSETTLED_BYTES: usize = 32 * 1024 * KIB;
+/// Events that are held converted for the webhooks that share them.
+pub const CONTEXTS: usize = 1_024;
+/// Bytes of events that are held converted for the webhooks that share them.
+pub const CONTEXTS_BYTES: usize = 8 * 1024 * KIB;
+/// How long attempts under way may go on after the server was told to stop.
+pub const DRAIN_GRACE: Duration = Duration::from_secs(20);
