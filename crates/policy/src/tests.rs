@@ -41,6 +41,7 @@ pub(crate) fn delivery(attempts: u32) -> Delivery {
         state: if attempts == 0 { DeliveryState::Pending } else { DeliveryState::Retrying },
         attempt_count: attempts,
         attempts_before_redrive: 0,
+        attempts_uncounted: 0,
         next_attempt_time: Some(at(0)),
         last_attempt: None,
         create_time: at(0),
