@@ -8,14 +8,15 @@ SHELL := bash
 
 BUF_VERSION := 1.75.0
 # The clients that `make test-clients` tests, in order.
-CLIENTS := python
+CLIENTS := python go
 
 PYTHON_GENERATE := .tools/python-generate/done
+GO_GENERATE := .tools/go/done-1.36.12-1.6.2
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 GENERATED_RUST := crates/proto/src/generated
-GENERATORS = $(BUF) $(PYTHON_GENERATE)
+GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE)
 # What buf generates, below clients/.
-GENERATED := python/src/tenterhook/v1
+GENERATED := python/src/tenterhook/v1 go/gen
 # Generators and checks build apart from the workspace, so neither rebuilds the other.
 GENERATE_RUST := CARGO_TARGET_DIR=target/generate cargo run --quiet --locked --manifest-path crates/proto/generate/Cargo.toml --
 
@@ -78,6 +79,11 @@ $(BUF):
 $(PYTHON_GENERATE):
 	python3 -m venv .tools/python-generate
 	.tools/python-generate/bin/pip install --quiet --disable-pip-version-check grpcio==1.66.2 grpcio-tools==1.66.2 setuptools==65.5.0
+	touch $@
+
+$(GO_GENERATE):
+	GOBIN=$(CURDIR)/.tools/go go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+	GOBIN=$(CURDIR)/.tools/go go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 	touch $@
 
 include clients/clients.mk

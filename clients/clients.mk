@@ -18,3 +18,7 @@ test-client-python: .tools/python-oldest/done .tools/python-newest/done
 	$(call python-of,3.13) -m venv --clear $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check -e clients/python[test]
 	touch $@
+
+.PHONY: test-client-go
+test-client-go:
+	cd clients/go && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go test -race ./...

@@ -1,0 +1,144 @@
+package tenterhook
+
+import (
+	"context"
+	"crypto/tls"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	v1 "github.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1"
+)
+
+// DefaultTimeout bounds a call, its retries included, whose context has no deadline.
+const DefaultTimeout = 10 * time.Second
+
+// Client is a client of one Tenterhook server. It is safe for concurrent use.
+type Client struct {
+	// Webhooks has every method of the webhook service.
+	Webhooks v1.WebhookServiceClient
+	// Events has every method of the event service.
+	Events v1.EventServiceClient
+	// Deliveries has every method of the delivery service.
+	Deliveries v1.DeliveryServiceClient
+
+	connection *grpc.ClientConn
+	options    options
+}
+
+type options struct {
+	apiKey    string
+	namespace string
+	timeout   time.Duration
+	retry     RetryPolicy
+	tls       *tls.Config
+	headers   func(context.Context) map[string]string
+	dial      []grpc.DialOption
+}
+
+// Option changes what [New] makes.
+type Option func(*options)
+
+// WithAPIKey sends the key with each call.
+func WithAPIKey(key string) Option { return func(o *options) { o.apiKey = key } }
+
+// WithNamespace is used by the methods of [Client] where a call names no namespace.
+func WithNamespace(namespace string) Option { return func(o *options) { o.namespace = namespace } }
+
+// WithTimeout replaces [DefaultTimeout].
+func WithTimeout(timeout time.Duration) Option { return func(o *options) { o.timeout = timeout } }
+
+// WithRetry replaces [DefaultRetry].
+func WithRetry(policy RetryPolicy) Option { return func(o *options) { o.retry = policy } }
+
+// WithTLS sets roots to trust and certificates to show; it implies TLS.
+func WithTLS(config *tls.Config) Option { return func(o *options) { o.tls = config } }
+
+// WithHeaders is asked for further metadata at each call: the place to pass on a trace context.
+func WithHeaders(headers func(context.Context) map[string]string) Option {
+	return func(o *options) { o.headers = headers }
+}
+
+// WithDialOptions adds options for gRPC itself.
+func WithDialOptions(dial ...grpc.DialOption) Option {
+	return func(o *options) { o.dial = append(o.dial, dial...) }
+}
+
+// New makes a client of the server at target, `host:port`. TLS is used unless the host is this
+// machine or the target begins with `http://`. It does not connect yet.
+//
+// An API key is not sent to another machine without TLS: New fails then.
+func New(target string, opts ...Option) (*Client, error) {
+	client := &Client{options: options{timeout: DefaultTimeout, retry: DefaultRetry}}
+	for _, option := range opts {
+		option(&client.options)
+	}
+	connection, err := dial(target, client)
+	if err != nil {
+		return nil, err
+	}
+	client.connection = connection
+	client.Webhooks = v1.NewWebhookServiceClient(connection)
+	client.Events = v1.NewEventServiceClient(connection)
+	client.Deliveries = v1.NewDeliveryServiceClient(connection)
+	return client, nil
+}
+
+// Close ends every call and watch that is under way, and the connection.
+func (c *Client) Close() error { return c.connection.Close() }
+
+// Publish publishes one event. When it returns without an error the event is on the server's disk.
+// An event without an ID gets one here, so that a retry makes no second event.
+func (c *Client) Publish(ctx context.Context, event Event) (*v1.PublishResult, error) {
+	message, err := event.message(c.options.namespace)
+	if err != nil {
+		return nil, err
+	}
+	response, err := c.Events.PublishEvent(ctx, &v1.PublishEventRequest{Event: message})
+	return response.GetResult(), err
+}
+
+// PublishBatch publishes up to 1,000 events, all or none, in order.
+func (c *Client) PublishBatch(ctx context.Context, events []Event) ([]*v1.PublishResult, error) {
+	request := &v1.BatchPublishEventsRequest{}
+	for _, event := range events {
+		message, err := event.message(c.options.namespace)
+		if err != nil {
+			return nil, err
+		}
+		request.Events = append(request.Events, message)
+	}
+	response, err := c.Events.BatchPublishEvents(ctx, request)
+	return response.GetResults(), err
+}
+
+// CreateWebhook makes a webhook and returns it with its signing secret, which is told only here.
+// With an empty secret the server makes one if the webhook asks for signatures.
+func (c *Client) CreateWebhook(ctx context.Context, webhook *v1.Webhook, secret string) (*v1.Webhook, string, error) {
+	response, err := c.Webhooks.CreateWebhook(ctx, &v1.CreateWebhookRequest{
+		Webhook:       scoped(c, webhook),
+		SigningSecret: secret,
+	})
+	return response.GetWebhook(), response.GetSigningSecret(), err
+}
+
+// GetDelivery returns one delivery with all its attempts.
+func (c *Client) GetDelivery(ctx context.Context, id string) (*v1.Delivery, error) {
+	response, err := c.Deliveries.GetDelivery(ctx, &v1.GetDeliveryRequest{DeliveryId: id})
+	return response.GetDelivery(), err
+}
+
+// outgoing adds the key and the program's own headers.
+func (c *Client) outgoing(ctx context.Context) context.Context {
+	var pairs []string
+	if c.options.apiKey != "" {
+		pairs = append(pairs, "authorization", "Bearer "+c.options.apiKey)
+	}
+	if c.options.headers != nil {
+		for name, value := range c.options.headers(ctx) {
+			pairs = append(pairs, name, value)
+		}
+	}
+	return metadata.AppendToOutgoingContext(ctx, pairs...)
+}

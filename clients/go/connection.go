@@ -1,0 +1,82 @@
+package tenterhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// maxReceive is 64 MiB: a page of full deliveries may be larger than gRPC's default of 4 MiB.
+const maxReceive = 64 << 20
+
+// reconnect replaces gRPC's default, which waits up to 120 s between two connections.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 5 * time.Second},
+	MinConnectTimeout: 5 * time.Second,
+}
+
+func dial(target string, client *Client) (*grpc.ClientConn, error) {
+	scheme, host, address, err := parse(target)
+	if err != nil {
+		return nil, err
+	}
+	secure := client.options.tls != nil || scheme == "https" || !isLocal(host)
+	if scheme == "http" || !secure {
+		if client.options.apiKey != "" && !isLocal(host) {
+			return nil, errors.New("tenterhook: an API key is not sent without TLS to another machine")
+		}
+		return connect(address, insecure.NewCredentials(), client)
+	}
+	config := client.options.tls
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return connect(address, credentials.NewTLS(config), client)
+}
+
+func connect(address string, security credentials.TransportCredentials, client *Client) (*grpc.ClientConn, error) {
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(security),
+		grpc.WithConnectParams(reconnect),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithUnaryInterceptor(client.unary),
+		grpc.WithStreamInterceptor(client.stream),
+	}
+	return grpc.NewClient(address, append(options, client.options.dial...)...)
+}
+
+// stream adds headers to streams; deadlines and retries are not for them.
+func (c *Client) stream(ctx context.Context, description *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	return streamer(c.outgoing(ctx), description, cc, method, opts...)
+}
+
+func parse(target string) (scheme, host, address string, err error) {
+	scheme, address, found := strings.Cut(target, "://")
+	if !found {
+		scheme, address = "", target
+	} else if scheme != "http" && scheme != "https" {
+		return "", "", "", fmt.Errorf("tenterhook: the target %q has a scheme other than http and https", target)
+	}
+	address = strings.TrimSuffix(address, "/")
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || strings.Trim(port, "0123456789") != "" || port == "" {
+		return "", "", "", fmt.Errorf("tenterhook: the target %q is not host:port", target)
+	}
+	return scheme, host, address, nil
+}
+
+func isLocal(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}

@@ -1,0 +1,158 @@
+package tenterhook
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	v1 "github.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1"
+)
+
+// RetryPolicy says how long to wait before a failed call is tried again: Initial, then Multiplier
+// times the wait before, up to Max, each changed at random by the share Jitter.
+type RetryPolicy struct {
+	Initial    time.Duration
+	Multiplier float64
+	Max        time.Duration
+	Jitter     float64
+	// Disabled never tries again.
+	Disabled bool
+}
+
+// DefaultRetry waits 0.1 s, doubling up to 5 s.
+var DefaultRetry = RetryPolicy{Initial: 100 * time.Millisecond, Multiplier: 2, Max: 5 * time.Second, Jitter: 0.2}
+
+// wait is the wait after so many failures in a row, from 0.
+func (p RetryPolicy) wait(failures int) time.Duration {
+	wait := min(float64(p.Initial)*math.Pow(p.Multiplier, float64(failures)), float64(p.Max))
+	return time.Duration(wait * (1 + p.Jitter*(2*rand.Float64()-1)))
+}
+
+// again tells whether to try again, and after which wait. UNAVAILABLE always is; another error
+// that carries RetryInfo where the method is marked idempotent in the proto. RetryInfo is the
+// least wait.
+func (p RetryPolicy) again(failure *Error, method string, failures int) (time.Duration, bool) {
+	if p.Disabled || failure.Code != codes.Unavailable && !(failure.hasRetryAfter && idempotent[method]) {
+		return 0, false
+	}
+	return max(p.wait(failures), failure.RetryAfter), true
+}
+
+// idempotent holds the full names of the methods that the proto marks so.
+var idempotent = readIdempotent(
+	v1.File_tenterhook_v1_delivery_service_proto,
+	v1.File_tenterhook_v1_event_service_proto,
+	v1.File_tenterhook_v1_webhook_service_proto,
+)
+
+func readIdempotent(files ...protoreflect.FileDescriptor) map[string]bool {
+	found := map[string]bool{}
+	for _, file := range files {
+		for s := range file.Services().Len() {
+			service := file.Services().Get(s)
+			for m := range service.Methods().Len() {
+				method := service.Methods().Get(m)
+				options, _ := method.Options().(*descriptorpb.MethodOptions)
+				level := options.GetIdempotencyLevel()
+				name := "/" + string(service.FullName()) + "/" + string(method.Name())
+				found[name] = level != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN
+			}
+		}
+	}
+	return found
+}
+
+// unary gives each call its headers, its deadline, its retries and its kind of error.
+func (c *Client) unary(ctx context.Context, method string, request, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if !strings.HasPrefix(method, "/tenterhook.v1.") {
+		return invoke(ctx, method, request, reply, cc, opts...)
+	}
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.options.timeout)
+		defer cancel()
+	}
+	deadline, _ := ctx.Deadline()
+	request = identify(request)
+	for failures := 0; ; failures++ {
+		err := invoke(c.outgoing(ctx), method, request, reply, cc, opts...)
+		if err == nil {
+			return nil
+		}
+		failure := readError(err)
+		wait, again := c.options.retry.again(failure, method, failures)
+		if !again || wait >= time.Until(deadline) {
+			return failure
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return readError(status.FromContextError(err).Err())
+		}
+	}
+}
+
+func sleep(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// identify gives events and requests an id of their own if they have none, so that the server
+// recognises a repeat. The caller's message stays as it is.
+func identify(request any) any {
+	switch message := request.(type) {
+	case *v1.PublishEventRequest:
+		if message.GetEvent().GetId() == "" && message.GetEvent() != nil {
+			message = proto.CloneOf(message)
+			message.Event.Id = newID()
+		}
+		return message
+	case *v1.BatchPublishEventsRequest:
+		for _, event := range message.GetEvents() {
+			if event.GetId() == "" {
+				return identifyAll(proto.CloneOf(message))
+			}
+		}
+	case *v1.CreateWebhookRequest:
+		if message.GetRequestId() == "" {
+			message = proto.CloneOf(message)
+			message.RequestId = newID()
+		}
+		return message
+	case *v1.RotateSigningKeyRequest:
+		if message.GetRequestId() == "" {
+			message = proto.CloneOf(message)
+			message.RequestId = newID()
+		}
+		return message
+	case *v1.ReplayEventsRequest:
+		if message.GetRequestId() == "" {
+			message = proto.CloneOf(message)
+			message.RequestId = newID()
+		}
+		return message
+	}
+	return request
+}
+
+func identifyAll(batch *v1.BatchPublishEventsRequest) *v1.BatchPublishEventsRequest {
+	for _, event := range batch.GetEvents() {
+		if event.GetId() == "" {
+			event.Id = newID()
+		}
+	}
+	return batch
+}
