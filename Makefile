@@ -8,12 +8,12 @@ SHELL := bash
 
 BUF_VERSION := 1.75.0
 # The clients that `make test-clients` tests, in order.
-CLIENTS := python go
+CLIENTS := python go rust
 
 PYTHON_GENERATE := .tools/python-generate/done
 GO_GENERATE := .tools/go/done-1.36.12-1.6.2
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
-GENERATED_RUST := crates/proto/src/generated
+GENERATED_RUST := crates/proto/src/generated clients/rust/src/gen
 GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE)
 # What buf generates, below clients/.
 GENERATED := python/src/tenterhook/v1 go/gen
@@ -40,6 +40,7 @@ lint: lint-rust lint-proto check-generated ## check format, lints, wire compatib
 .PHONY: lint-rust
 lint-rust:
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path crates/proto/generate/Cargo.toml
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: lint-proto
@@ -64,8 +65,8 @@ generate: $(GENERATORS) ## write the generated code again, after a change in pro
 .PHONY: check-generated
 check-generated: $(GENERATORS) ## fail if the generated code is not what proto/ gives
 	rm -rf target/generated && mkdir -p target/generated
-	$(GENERATE_RUST) proto target/generated/rust
-	diff -r $(GENERATED_RUST) target/generated/rust
+	$(GENERATE_RUST) proto $(GENERATED_RUST:%=target/generated/%)
+	for folder in $(GENERATED_RUST); do diff -r $$folder target/generated/$$folder; done
 	$(BUF) generate --output target/generated
 	for folder in $(GENERATED); do diff -r -x __pycache__ clients/$$folder target/generated/clients/$$folder; done
 

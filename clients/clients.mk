@@ -22,3 +22,10 @@ test-client-python: .tools/python-oldest/done .tools/python-newest/done
 .PHONY: test-client-go
 test-client-go:
 	cd clients/go && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go test -race ./...
+
+RUST_CLIENT := CARGO_TARGET_DIR=$(CURDIR)/target/client cargo
+
+.PHONY: test-client-rust
+test-client-rust:
+	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --all-targets --quiet -- -D warnings
+	cd clients/rust && $(RUST_CLIENT) test --locked

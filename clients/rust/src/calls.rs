@@ -1,0 +1,207 @@
+//! What every call goes through: headers, the deadline, retries.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::body::Body;
+use tonic::codegen::StdError;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tower::{Service, ServiceExt as _};
+
+use crate::error::Error;
+use crate::methods::{METHODS, Method, identify_request};
+use crate::retry::RetryPolicy;
+
+type Headers = dyn Fn() -> Vec<(HeaderName, HeaderValue)> + Send + Sync;
+
+/// What a client does with each call.
+pub(crate) struct Options {
+    pub(crate) timeout: Duration,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) key: Option<HeaderValue>,
+    pub(crate) headers: Option<Arc<Headers>>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("timeout", &self.timeout).field("retry", &self.retry).finish_non_exhaustive()
+    }
+}
+
+/// Marks a request whose events have their ids already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identified;
+
+impl Identified {
+    pub(crate) fn mark<M>(message: M) -> tonic::Request<M> {
+        let mut request = tonic::Request::new(message);
+        request.extensions_mut().insert(Self);
+        request
+    }
+}
+
+/// The connection to the server as the generated clients use it: with headers, and for calls that
+/// are no streams with a deadline and retries.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    channel: Channel,
+    options: Arc<Options>,
+}
+
+impl Calls {
+    pub(crate) fn new(channel: Channel, options: Options) -> Self {
+        Self { channel, options: Arc::new(options) }
+    }
+
+    /// The wait after so many failures in a row.
+    pub(crate) fn wait(&self, failures: u32) -> Duration {
+        self.options.retry.wait(failures)
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        if let Some(key) = &self.options.key {
+            headers.insert(AUTHORIZATION, key.clone());
+        }
+        if let Some(further) = &self.options.headers {
+            headers.extend(further());
+        }
+    }
+
+    /// Makes one call, and makes it again while that may help and the deadline allows it.
+    async fn unary(self, method: Method, request: Request<Body>) -> Result<Response<Body>, StdError> {
+        let (mut parts, body) = request.into_parts();
+        let timeout = grpc_timeout(&parts.headers).unwrap_or(self.options.timeout);
+        let deadline = Instant::now() + timeout;
+        let mut frame = body.collect().await?.to_bytes();
+        if parts.extensions.remove::<Identified>().is_none() {
+            frame = identify_request(parts.uri.path(), frame);
+        }
+        let mut failures = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut one = Request::from_parts(parts.clone(), Body::new(Full::new(frame.clone())));
+            one.headers_mut().insert("grpc-timeout", milliseconds(left));
+            self.add_headers(one.headers_mut());
+            let tried = timeout_at(deadline, exchange(self.channel.clone(), one)).await;
+            let (status, answer) = match tried {
+                Err(_) => (Some(Status::deadline_exceeded("the deadline has passed")), None),
+                Ok(Err(status)) => (Some(status), None),
+                Ok(Ok((status, response))) => (status, Some(response)),
+            };
+            let wait = status.as_ref().and_then(|status| self.next_wait(method, status, failures));
+            match (wait, answer, status) {
+                (Some(wait), ..) if Instant::now() + wait < deadline => sleep(wait).await,
+                (_, Some(response), _) => return Ok(response),
+                (_, None, status) => {
+                    return Err(status.unwrap_or_else(|| Status::unknown("no answer")).into());
+                }
+            }
+            failures += 1;
+        }
+    }
+
+    /// The wait before the next try; `None` when there is to be none. UNAVAILABLE is always tried
+    /// again; another error that carries RetryInfo where the method is marked idempotent.
+    /// RetryInfo is the least wait.
+    fn next_wait(&self, method: Method, status: &Status, failures: u32) -> Option<Duration> {
+        if !self.options.retry.enabled || status.code() == Code::Ok {
+            return None;
+        }
+        let told = Error::from(status.clone()).retry_after;
+        let again = status.code() == Code::Unavailable || (method.idempotent && told.is_some());
+        again.then(|| self.wait(failures).max(told.unwrap_or_default()))
+    }
+}
+
+impl Service<Request<Body>> for Calls {
+    type Response = Response<Body>;
+    type Error = StdError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, StdError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StdError>> {
+        // Each call waits for the channel itself.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let mut calls = self.clone();
+        match METHODS.get(request.uri().path()) {
+            Some(&method) if !method.streaming => Box::pin(calls.unary(method, request)),
+            _ => Box::pin(async move {
+                calls.add_headers(request.headers_mut());
+                Ok(calls.channel.ready().await?.call(request).await?)
+            }),
+        }
+    }
+}
+
+/// Sends a request and reads the answer to its end; the status is that of the answer.
+async fn exchange(mut channel: Channel, request: Request<Body>) -> Result<(Option<Status>, Response<Body>), Status> {
+    let failed = |error: tonic::transport::Error| Status::from_error(Box::new(error));
+    let response = channel.ready().await.map_err(failed)?.call(request).await.map_err(failed)?;
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await?;
+    let status = Status::from_header_map(&parts.headers).or_else(|| body.trailers().and_then(Status::from_header_map));
+    Ok((status, Response::from_parts(parts, Body::new(body))))
+}
+
+/// The timeout that the caller set on the request.
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// As the header has it: at most eight digits (gRPC over HTTP/2).
+fn milliseconds(left: Duration) -> HeaderValue {
+    let number = left.as_millis().clamp(1, 99_999_999);
+    HeaderValue::try_from(format!("{number}m")).expect("digits and a letter are a header")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_in_every_unit() {
+        for (text, want) in [
+            ("2H", Some(Duration::from_secs(7200))),
+            ("3M", Some(Duration::from_secs(180))),
+            ("4S", Some(Duration::from_secs(4))),
+            ("5m", Some(Duration::from_millis(5))),
+            ("6u", Some(Duration::from_micros(6))),
+            ("7n", Some(Duration::from_nanos(7))),
+            ("8x", None),
+            ("", None),
+            ("S", None),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static("grpc-timeout"), HeaderValue::from_static(text))]);
+            assert_eq!(grpc_timeout(&headers), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_has_at_most_eight_digits_and_is_never_zero() {
+        assert_eq!(milliseconds(Duration::MAX), "99999999m");
+        assert_eq!(milliseconds(Duration::ZERO), "1m");
+    }
+}

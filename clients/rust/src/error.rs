@@ -1,0 +1,137 @@
+//! The one error type of the client, and how it is read from a gRPC status.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::v1::{ErrorReason, PublishError};
+
+/// The domain of the server's own reasons.
+const DOMAIN: &str = "tenterhook";
+
+/// One field at fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// Its path in the request, such as `webhook.request.headers[1].value`.
+    pub field: String,
+    /// What is wrong with it.
+    pub description: String,
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// There is no such webhook, event, delivery or key.
+    NotFound,
+    /// The thing exists already, was changed by somebody else, or its state forbids the call.
+    Conflict,
+    /// The request is wrong; the field violations say where.
+    Invalid,
+    /// The server cannot be reached, or is stopping. The call may be repeated.
+    Unavailable,
+    /// Any other; the code says which.
+    Other,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug)]
+pub struct Error {
+    /// The gRPC code.
+    pub code: Code,
+    /// The server's reason; unspecified when it gave none, as for errors of the transport.
+    pub reason: ErrorReason,
+    /// What is wrong.
+    pub message: String,
+    /// Every field at fault.
+    pub field_violations: Vec<FieldViolation>,
+    /// The wait after which the call may succeed, if the server told one.
+    pub retry_after: Option<Duration>,
+    /// What belongs to the reason.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Error {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self.code {
+            Code::NotFound => Kind::NotFound,
+            Code::AlreadyExists | Code::Aborted | Code::FailedPrecondition => Kind::Conflict,
+            Code::InvalidArgument | Code::OutOfRange => Kind::Invalid,
+            Code::Unavailable => Kind::Unavailable,
+            _ => Kind::Other,
+        }
+    }
+
+    /// The reason without its prefix, such as `ETAG_MISMATCH`; empty when there is none.
+    #[must_use]
+    pub fn reason_name(&self) -> &'static str {
+        match self.reason {
+            ErrorReason::Unspecified => "",
+            reason => reason.as_str_name().trim_start_matches("ERROR_REASON_"),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.code)?;
+        if self.reason != ErrorReason::Unspecified {
+            write!(f, " {}", self.reason_name())?;
+        }
+        write!(f, ": {}", self.message)?;
+        for violation in &self.field_violations {
+            write!(f, "; {}: {}", violation.field, violation.description)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        let mut error = Self {
+            code: status.code(),
+            reason: ErrorReason::Unspecified,
+            message: status.message().to_owned(),
+            field_violations: Vec::new(),
+            retry_after: None,
+            metadata: BTreeMap::new(),
+        };
+        let details = status.get_error_details();
+        if let Some(info) = details.error_info().filter(|info| info.domain == DOMAIN) {
+            let name = format!("ERROR_REASON_{}", info.reason);
+            error.reason = ErrorReason::from_str_name(&name).unwrap_or_default();
+            error.metadata = info.metadata.clone().into_iter().collect();
+        }
+        if let Some(bad) = details.bad_request() {
+            let violations = bad.field_violations.iter();
+            error.field_violations = violations
+                .map(|v| FieldViolation { field: v.field.clone(), description: v.description.clone() })
+                .collect();
+        }
+        error.retry_after = details.retry_info().and_then(|info| info.retry_delay);
+        error
+    }
+}
+
+impl From<PublishError> for Error {
+    fn from(refused: PublishError) -> Self {
+        let reason = refused.reason();
+        let description = refused.message.clone();
+        let fields = Some(refused.field).filter(|field| !field.is_empty());
+        Self {
+            code: Code::from(refused.code),
+            reason,
+            message: refused.message,
+            field_violations: fields.map(|field| FieldViolation { field, description }).into_iter().collect(),
+            retry_after: None,
+            metadata: BTreeMap::new(),
+        }
+    }
+}

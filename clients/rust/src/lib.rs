@@ -1,0 +1,32 @@
+//! Client of the Tenterhook webhook delivery service: publishes events, manages webhooks, watches
+//! deliveries, and verifies what was delivered.
+//!
+//! Every method of the API is at [`Client::webhooks`], [`Client::events`] and
+//! [`Client::deliveries`]; calls made there get the same deadline and retries as the methods of
+//! [`Client`], and `?` turns their `tonic::Status` into [`Error`].
+
+mod calls;
+mod client;
+mod connection;
+mod error;
+mod methods;
+mod pages;
+mod retry;
+mod stream;
+mod verify;
+mod watch;
+
+/// The messages and services of the API, generated.
+#[rustfmt::skip]
+#[path = "gen/tenterhook.v1.rs"]
+pub mod v1;
+
+pub use calls::Calls;
+pub use client::{Client, json};
+pub use connection::{BuildError, Builder};
+pub use error::{Error, FieldViolation, Kind};
+pub use pages::ResumeToken;
+pub use retry::RetryPolicy;
+pub use stream::Ack;
+pub use verify::{InvalidSignature, Scheme, Verifier, verify};
+pub use watch::{Change, Watch};

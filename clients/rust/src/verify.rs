@@ -1,0 +1,169 @@
+//! Checks that a request came from Tenterhook and was not changed: for receivers.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderMap;
+use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq as _;
+use thiserror::Error;
+
+/// How far a Standard Webhooks timestamp may be from the receiver's clock, unless told otherwise.
+const TOLERANCE: Duration = Duration::from_secs(300);
+/// Digits of a timestamp; more are no time.
+const TIMESTAMP_DIGITS_MAX: usize = 15;
+
+/// How requests are signed; what the webhook's `signing.schemes` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+    #[default]
+    StandardWebhooks,
+    /// `X-Hook-Signature`: hex HMAC-SHA512 of the body. Does not protect from replays.
+    NetBox,
+    /// `X-Hub-Signature-256`: hex HMAC-SHA256 of the body. Does not protect from replays.
+    GitHub,
+}
+
+/// Why a request must not be trusted.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidSignature {
+    /// A header is missing or is no text.
+    #[error("the header {0} is missing")]
+    Header(&'static str),
+    /// The timestamp is no number of seconds.
+    #[error("webhook-timestamp is not a number of seconds")]
+    Timestamp,
+    /// The timestamp is too far from the receiver's clock.
+    #[error("webhook-timestamp is too far from the receiver's clock")]
+    Time,
+    /// A secret is empty or not base64, or there is none.
+    #[error("a secret is empty or not base64")]
+    Secret,
+    /// The request was not signed by any of the secrets, or was changed.
+    #[error("no signature matches")]
+    Mismatch,
+}
+
+/// Checks with the defaults: [`Scheme::StandardWebhooks`], the system's clock, 300 seconds.
+///
+/// # Errors
+/// [`InvalidSignature`] if none of `secrets` signed the request.
+pub fn verify<S: AsRef<str>>(headers: &HeaderMap, body: &[u8], secrets: &[S]) -> Result<(), InvalidSignature> {
+    Verifier::default().verify(headers, body, secrets)
+}
+
+/// How to check a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Verifier {
+    /// The scheme to expect.
+    pub scheme: Scheme,
+    /// What the receiver's clock shows; `None` reads the system's.
+    pub now: Option<SystemTime>,
+    /// How far the timestamp may be from it.
+    pub tolerance: Duration,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Self { scheme: Scheme::default(), now: None, tolerance: TOLERANCE }
+    }
+}
+
+impl Verifier {
+    /// Returns `Ok` if one of `secrets` signed the request: its headers and its body, as it
+    /// arrived, before anything parses it. Compares in constant time.
+    ///
+    /// # Errors
+    /// [`InvalidSignature`] if none did.
+    pub fn verify<S: AsRef<str>>(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        secrets: &[S],
+    ) -> Result<(), InvalidSignature> {
+        let (given, content) = self.read(headers, body)?;
+        if secrets.is_empty() {
+            return Err(InvalidSignature::Secret);
+        }
+        let mut matched = subtle::Choice::from(0);
+        for secret in secrets {
+            let wanted = self.sign(secret.as_ref(), &content)?;
+            for signature in &given {
+                matched |= wanted.as_bytes().ct_eq(signature.as_bytes());
+            }
+        }
+        if bool::from(matched) { Ok(()) } else { Err(InvalidSignature::Mismatch) }
+    }
+
+    /// The signatures of the request, and the parts that they cover.
+    fn read<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        body: &'a [u8],
+    ) -> Result<(Vec<&'a str>, Vec<&'a [u8]>), InvalidSignature> {
+        match self.scheme {
+            Scheme::NetBox => Ok((vec![header(headers, "x-hook-signature")?], vec![body])),
+            Scheme::GitHub => Ok((vec![header(headers, "x-hub-signature-256")?], vec![body])),
+            Scheme::StandardWebhooks => {
+                let id = header(headers, "webhook-id")?;
+                let timestamp = header(headers, "webhook-timestamp")?;
+                self.check_time(timestamp)?;
+                let signatures = header(headers, "webhook-signature")?.split(' ');
+                let given = signatures.filter_map(|one| one.strip_prefix("v1,")).collect();
+                Ok((given, vec![id.as_bytes(), b".", timestamp.as_bytes(), b".", body]))
+            }
+        }
+    }
+
+    fn check_time(&self, timestamp: &str) -> Result<(), InvalidSignature> {
+        let digits = timestamp.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits || timestamp.len() > TIMESTAMP_DIGITS_MAX {
+            return Err(InvalidSignature::Timestamp);
+        }
+        let seconds = timestamp.parse().map_err(|_| InvalidSignature::Timestamp)?;
+        let sent = UNIX_EPOCH + Duration::from_secs(seconds);
+        let now = self.now.unwrap_or_else(SystemTime::now);
+        let apart = now.duration_since(sent).unwrap_or_else(|ahead| ahead.duration());
+        if apart > self.tolerance { Err(InvalidSignature::Time) } else { Ok(()) }
+    }
+
+    fn sign(&self, secret: &str, content: &[&[u8]]) -> Result<String, InvalidSignature> {
+        if secret.is_empty() {
+            return Err(InvalidSignature::Secret);
+        }
+        Ok(match self.scheme {
+            Scheme::NetBox => hex::encode(sha512(secret.as_bytes(), content)?),
+            Scheme::GitHub => format!("sha256={}", hex::encode(sha256(secret.as_bytes(), content)?)),
+            Scheme::StandardWebhooks => {
+                let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
+                let key = STANDARD.decode(encoded).map_err(|_| InvalidSignature::Secret)?;
+                STANDARD.encode(sha256(&key, content)?)
+            }
+        })
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, InvalidSignature> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.filter(|value| !value.is_empty()).ok_or(InvalidSignature::Header(name))
+}
+
+fn sha256(key: &[u8], content: &[&[u8]]) -> Result<Vec<u8>, InvalidSignature> {
+    if key.is_empty() {
+        return Err(InvalidSignature::Secret);
+    }
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| InvalidSignature::Secret)?;
+    content.iter().for_each(|part| mac.update(part));
+    Ok(mac.finalize().into_bytes().to_vec())
+}
+
+fn sha512(key: &[u8], content: &[&[u8]]) -> Result<Vec<u8>, InvalidSignature> {
+    let mut mac = Hmac::<Sha512>::new_from_slice(key).map_err(|_| InvalidSignature::Secret)?;
+    content.iter().for_each(|part| mac.update(part));
+    Ok(mac.finalize().into_bytes().to_vec())
+}

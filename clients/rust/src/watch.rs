@@ -1,0 +1,133 @@
+//! A watch that resumes for ever from what the program was handed.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, Stream};
+use tokio::time::{sleep, timeout};
+use tonic::{Code, Status, Streaming};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::v1::watch_deliveries_request::Start;
+use crate::v1::watch_deliveries_response::Payload;
+use crate::v1::{DeliveryChange, WatchDeliveriesRequest, WatchDeliveriesResponse};
+
+/// The server's, where a watch asks for none.
+const DEFAULT_BOOKMARK_INTERVAL: Duration = Duration::from_secs(30);
+/// So many bookmark intervals of silence mean that the connection is dead.
+const SILENT_INTERVALS: u32 = 3;
+
+/// One change of a delivery.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What changed.
+    pub change: DeliveryChange,
+    /// Resumes right after this change.
+    pub token: String,
+}
+
+/// An endless sequence of changes.
+#[derive(Debug)]
+pub struct Watch {
+    client: Client,
+    request: WatchDeliveriesRequest,
+    stream: Option<Streaming<WatchDeliveriesResponse>>,
+    silence: Duration,
+    failures: u32,
+}
+
+impl Client {
+    /// Every change of every delivery that matches, in order, without a gap and without an end:
+    /// broken and silent connections are made again, and the watch resumes after the last change
+    /// that the program was handed. It connects at the first [`Watch::next`].
+    #[must_use]
+    pub fn watch(&self, mut request: WatchDeliveriesRequest) -> Watch {
+        self.scope(&mut request.namespace);
+        let asked = request.bookmark_interval.and_then(|asked| Duration::try_from(asked).ok());
+        let silence = SILENT_INTERVALS * asked.unwrap_or(DEFAULT_BOOKMARK_INTERVAL);
+        Watch { client: self.clone(), request, stream: None, silence, failures: 0 }
+    }
+}
+
+impl Watch {
+    /// Waits for the next change.
+    ///
+    /// # Errors
+    /// Only those that would come again, such as a token that is no longer kept.
+    ///
+    /// # Cancel safety
+    /// No change is lost when the future is dropped.
+    pub async fn next(&mut self) -> Result<Change, Error> {
+        loop {
+            match self.receive().await {
+                Ok(message) => {
+                    self.failures = 0;
+                    self.request.start = Some(Start::ResumeToken(message.resume_token.clone()));
+                    if let Some(Payload::Change(change)) = message.payload {
+                        return Ok(Change { change, token: message.resume_token });
+                    }
+                }
+                Err(status) => {
+                    self.stream = None;
+                    if ends_watch(status.code()) {
+                        return Err(status.into());
+                    }
+                    let wait = self.client.calls.wait(self.failures);
+                    self.failures = self.failures.saturating_add(1);
+                    sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// Resumes after the last change that [`Watch::next`] returned, or after a later bookmark;
+    /// empty before there was any.
+    #[must_use]
+    pub fn resume_token(&self) -> &str {
+        match &self.request.start {
+            Some(Start::ResumeToken(token)) => token,
+            _ => "",
+        }
+    }
+
+    /// The changes as a stream, which ends after an error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Change, Error>> + Send {
+        stream::unfold(Some(self), |watch| async {
+            let mut watch = watch?;
+            let next = watch.next().await;
+            let rest = next.is_ok().then_some(watch);
+            Some((next, rest))
+        })
+    }
+
+    /// Takes the next message off the stream, which it opens if need be.
+    async fn receive(&mut self) -> Result<WatchDeliveriesResponse, Status> {
+        let silent = |_| Status::unavailable("the stream is silent");
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            none => {
+                let mut deliveries = self.client.deliveries();
+                let opening = deliveries.watch_deliveries(self.request.clone());
+                none.insert(timeout(self.silence, opening).await.map_err(silent)??.into_inner())
+            }
+        };
+        let message = timeout(self.silence, stream.message()).await.map_err(silent)??;
+        message.ok_or_else(|| Status::unavailable("the stream ended"))
+    }
+}
+
+/// Whether a watch that failed so would fail again.
+fn ends_watch(code: Code) -> bool {
+    matches!(
+        code,
+        Code::AlreadyExists
+            | Code::DataLoss
+            | Code::FailedPrecondition
+            | Code::InvalidArgument
+            | Code::NotFound
+            | Code::OutOfRange
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::Unimplemented
+    )
+}

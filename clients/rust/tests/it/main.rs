@@ -1,0 +1,9 @@
+//! The client against a scripted server, the shared signature vectors, and the README's program.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod calls;
+mod fake;
+mod readme;
+mod verify;
+mod watch;
