@@ -1,1 +1,32 @@
 //! Match, render and sign: turns a webhook and an event into the exact request.
+//!
+//! ```text
+//! Webhook ──compile──▶ Compiled ──accepts(EventContext)──▶ Acceptance
+//!                          │
+//!                          └─────prepare(EventContext, AttemptFacts)──▶ PreparedRequest
+//! ```
+//! The API compiles to check and matches at publish; the dispatcher prepares every attempt.
+//! Nothing here does I/O, reads a clock or needs an async runtime.
+
+mod compilations;
+mod compiled;
+mod conditions;
+mod event_context;
+mod interim;
+mod matching;
+mod preview;
+mod regex;
+mod render;
+mod request;
+pub mod signature;
+#[cfg(test)]
+mod testing;
+
+pub use compilations::Compilations;
+pub use compiled::{Acceptance, Compiled, Matching, RuleResult, compile};
+pub use event_context::EventContext;
+pub use interim::{python, template};
+pub use preview::{Preview, preview};
+pub use render::{InProcess, Render};
+pub use request::{AttemptFacts, FieldTemplate, RenderFault, Rendered};
+pub use signature::{sign, verify};

@@ -1,0 +1,240 @@
+//! The engine's view of one event, made once and shared by all its webhooks: what it is
+//! matched by, what templates see, and the default body.
+//!
+//! Everything is made when it is first asked for: an event that no condition looks into is
+//! never parsed, and the default body is written once for all webhooks that send it.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use tenterhook_model::{Event, JsonText, Timestamp};
+use time::OffsetDateTime;
+
+use crate::conditions::Subject;
+use crate::python::json;
+use crate::template::{Context, Value as TemplateValue};
+
+/// The names that templates and expressions see.
+pub(crate) const NAMES: [&str; 10] = [
+    "event",
+    "object_type",
+    "model",
+    "timestamp",
+    "username",
+    "request_id",
+    "data",
+    "snapshots",
+    "event_id",
+    "attributes",
+];
+
+/// One event, ready to be matched and rendered. Threads share it through an [`Arc`].
+#[derive(Debug)]
+pub struct EventContext {
+    event: Arc<Event>,
+    data: OnceLock<Option<Value>>,
+    snapshots: OnceLock<Option<Value>>,
+    template: OnceLock<Context>,
+    default_body: OnceLock<Bytes>,
+}
+
+impl EventContext {
+    /// The view of an event.
+    pub fn new(event: Arc<Event>) -> Self {
+        Self {
+            event,
+            data: OnceLock::new(),
+            snapshots: OnceLock::new(),
+            template: OnceLock::new(),
+            default_body: OnceLock::new(),
+        }
+    }
+
+    /// The view of an event whose data was parsed already, when it was checked.
+    pub fn with_data(event: Arc<Event>, data: Option<Value>) -> Self {
+        let context = Self::new(event);
+        Self { data: data.map_or_else(OnceLock::new, |data| OnceLock::from(Some(data))), ..context }
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Arc<Event> {
+        &self.event
+    }
+
+    /// The event as JSON text: exactly `event, timestamp, model, username, request_id,
+    /// data, snapshots`, byte for byte as NetBox's `json.dumps` writes them.
+    pub fn default_body(&self) -> Bytes {
+        self.default_body.get_or_init(|| Bytes::from(self.write_default_body())).clone()
+    }
+
+    /// What templates see as one JSON object, for a renderer in another process.
+    pub fn template_json(&self) -> Value {
+        let member = |name: &str| (name.to_owned(), self.member(name));
+        Value::Object(NAMES.into_iter().map(member).collect())
+    }
+
+    /// What templates see.
+    pub(crate) fn template(&self) -> &Context {
+        self.template.get_or_init(|| {
+            let convert =
+                |value: &Value| TemplateValue::from_json(value).expect("numbers of events are checked to fit a double");
+            Context::new(NAMES.into_iter().map(|name| {
+                let value = match name {
+                    "data" => self.data().map_or_else(TemplateValue::none, convert),
+                    "snapshots" => self.snapshots().map_or_else(TemplateValue::none, convert),
+                    name => convert(&self.member(name)),
+                };
+                (name, value)
+            }))
+        })
+    }
+
+    /// What conditions are evaluated over.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { data: self.data(), snapshots: self.snapshots() }
+    }
+
+    fn data(&self) -> Option<&Value> {
+        self.data.get_or_init(|| self.event.data.as_ref().map(JsonText::value)).as_ref()
+    }
+
+    fn snapshots(&self) -> Option<&Value> {
+        let parse = || {
+            let side = |text: &Option<JsonText>| text.as_ref().map_or(Value::Null, JsonText::value);
+            let snapshots = self.event.snapshots.as_ref()?;
+            let mut members = Map::with_capacity(2);
+            members.insert("prechange".to_owned(), side(&snapshots.prechange));
+            members.insert("postchange".to_owned(), side(&snapshots.postchange));
+            Some(Value::Object(members))
+        };
+        self.snapshots.get_or_init(parse).as_ref()
+    }
+
+    /// The value of one of [`NAMES`]: null where it is absent or empty.
+    fn member(&self, name: &str) -> Value {
+        let event = &self.event;
+        let text = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
+        match name {
+            "event" => text(&event.event_type),
+            "object_type" => text(&event.object_type),
+            "model" => text(event.model()),
+            "timestamp" => Value::from(isoformat(event.timestamp())),
+            "username" => text(&event.username),
+            "request_id" => text(&event.request_id),
+            "data" => self.data().cloned().unwrap_or_default(),
+            "snapshots" => self.snapshots().cloned().unwrap_or_default(),
+            "event_id" => text(event.id.as_str()),
+            "attributes" => event.attributes.iter().map(|(key, value)| (key.clone(), Value::from(&**value))).collect(),
+            _ => unreachable!("{name} is not one of the names of the context"),
+        }
+    }
+
+    fn write_default_body(&self) -> String {
+        let event = &self.event;
+        let mut out = String::with_capacity(event.size() + event.size() / 8 + 160);
+        let text = |out: &mut String, text: &str| match text {
+            "" => out.push_str("null"),
+            text => json::write_text(out, text),
+        };
+        let value = |out: &mut String, value: Option<&Value>| match value {
+            Some(value) => json::write_value(out, value),
+            None => out.push_str("null"),
+        };
+        out.push_str("{\"event\": ");
+        text(&mut out, &event.event_type);
+        out.push_str(", \"timestamp\": ");
+        text(&mut out, &isoformat(event.timestamp()));
+        out.push_str(", \"model\": ");
+        text(&mut out, event.model());
+        out.push_str(", \"username\": ");
+        text(&mut out, &event.username);
+        out.push_str(", \"request_id\": ");
+        text(&mut out, &event.request_id);
+        out.push_str(", \"data\": ");
+        value(&mut out, self.data());
+        out.push_str(", \"snapshots\": ");
+        value(&mut out, self.snapshots());
+        out.push('}');
+        out
+    }
+}
+
+/// Python's `datetime.isoformat()` in UTC: no fraction when it is zero, else six digits.
+fn isoformat(time: Timestamp) -> String {
+    let date = OffsetDateTime::from_unix_timestamp(time.seconds())
+        .expect("timestamps are in the years 1 to 9999, which fit a date");
+    let micros = time.subsec_nanos() / 1_000;
+    let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{fraction}+00:00",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        date.hour(),
+        date.minute(),
+        date.second()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use tenterhook_model::Snapshots;
+
+    fn body(event: Event) -> String {
+        String::from_utf8(EventContext::new(Arc::new(event)).default_body().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_default_body_has_seven_members_as_python_writes_them() {
+        assert_eq!(
+            body(testing::event()),
+            r#"{"event": "created", "timestamp": "2026-03-06T15:11:23.503186+00:00", "model": "site", "username": "admin", "request_id": null, "data": {"name": "AMS-1", "id": 4}, "snapshots": null}"#
+        );
+    }
+
+    #[test]
+    fn what_is_absent_or_empty_is_null_and_empty_snapshots_are_two_nulls() {
+        let mut event = testing::event();
+        (event.object_type, event.username) = (String::new(), String::new());
+        (event.data, event.snapshots) = (None, Some(Snapshots::default()));
+        event.occur_time = None;
+        assert_eq!(
+            body(event),
+            r#"{"event": "created", "timestamp": "1970-01-01T00:00:00+00:00", "model": null, "username": null, "request_id": null, "data": null, "snapshots": {"prechange": null, "postchange": null}}"#
+        );
+    }
+
+    #[test]
+    fn the_default_body_is_written_once() {
+        let context = testing::context("{}", None);
+        assert_eq!(context.default_body().as_ptr(), context.default_body().as_ptr());
+    }
+
+    #[test]
+    fn timestamps_print_as_isoformat_cut_to_microseconds() {
+        let cases = [
+            (0, 0, "1970-01-01T00:00:00+00:00"),
+            (0, 999, "1970-01-01T00:00:00+00:00"),
+            (0, 123_456_789, "1970-01-01T00:00:00.123456+00:00"),
+            (-62_135_596_800, 0, "0001-01-01T00:00:00+00:00"),
+            (253_402_300_799, 999_999_999, "9999-12-31T23:59:59.999999+00:00"),
+            (951_782_400, 1_000, "2000-02-29T00:00:00.000001+00:00"),
+        ];
+        for (seconds, nanos, expected) in cases {
+            assert_eq!(isoformat(Timestamp::new(seconds, nanos).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn the_context_as_json_has_every_name() {
+        let context = testing::context(r#"{"a": 1.50}"#, None);
+        let json = context.template_json();
+        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), NAMES);
+        assert_eq!(json["data"]["a"].to_string(), "1.50");
+        assert_eq!(json["attributes"]["tier"], "1");
+        assert_eq!(json["request_id"], Value::Null);
+    }
+}

@@ -1,0 +1,86 @@
+//! What a webhook would do with an event, for somebody who is writing it: how each rule does,
+//! and the exact request, with its secrets hidden and signatures that are worth nothing.
+
+use tenterhook_model::webhook::{SigningKey, Webhook};
+use tenterhook_model::{Fault, PreparedRequest, Secret, Timestamp};
+
+use crate::compiled::{Compiled, Matching, compile};
+use crate::event_context::EventContext;
+use crate::request::{AttemptFacts, RenderFault};
+use crate::signature::signature_header;
+
+/// A key that anybody may know. Whoever may preview may not thereby sign what he likes.
+const SAMPLE_SECRET: &str = "whsec_c2FtcGxlLWtleS1zYW1wbGUta2V5LXNhbXBsZQ==";
+/// What is put behind a signature of the sample key.
+const SAMPLE_MARK: &str = " (sample key)";
+
+/// What a webhook would do with an event.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// Whether the webhook would receive the event, and how each rule did.
+    pub matching: Matching,
+    /// What would be sent; secrets are `***`, signatures are of a sample key and say so.
+    pub request: Option<PreparedRequest>,
+    /// What is wrong with the templates when there is no request, all of them.
+    pub errors: Vec<RenderFault>,
+}
+
+/// Tries a webhook out with an event. A template that fails is an answer, not an error.
+///
+/// # Errors
+/// Every fault of a webhook that does not compile.
+pub fn preview(webhook: &Webhook, event: &EventContext, facts: &AttemptFacts) -> Result<Preview, Vec<Fault>> {
+    let sample = with_sample_key(webhook);
+    let compiled = compile(&sample)?;
+    let matching = compiled.matches(event);
+    let matching = Matching { matched: matching.matched && !webhook.spec.disabled, ..matching };
+    Ok(match compiled.prepare(event, facts) {
+        Ok(request) => Preview { matching, request: Some(hide_secrets(request, &sample)), errors: Vec::new() },
+        Err(first) => Preview { matching, request: None, errors: every_fault(&compiled, event, first) },
+    })
+}
+
+/// The webhook with a sample key in place of its own, or where it would get one.
+fn with_sample_key(webhook: &Webhook) -> Webhook {
+    let mut sample = webhook.clone();
+    // Which schemes sign can depend on the form of the real secret.
+    let schemes = webhook.schemes();
+    if !schemes.is_empty() {
+        sample.spec.signing = Some(schemes);
+    }
+    let signs = !webhook.signing_keys.is_empty() || webhook.spec.signing.is_some();
+    sample.signing_keys = if signs { vec![sample_key()] } else { Vec::new() };
+    sample
+}
+
+fn sample_key() -> SigningKey {
+    SigningKey {
+        id: "key_00000000000000000000000000".parse().expect("26 zeros are an id"),
+        secret: Secret::new(SAMPLE_SECRET),
+        create_time: Timestamp::default(),
+        expire_time: None,
+    }
+}
+
+fn hide_secrets(mut request: PreparedRequest, sample: &Webhook) -> PreparedRequest {
+    let signatures: Vec<&str> = sample.schemes().into_iter().map(signature_header).collect();
+    for header in &mut request.headers {
+        if header.sensitive {
+            header.value = "***".to_owned();
+        } else if signatures.contains(&header.name.as_str()) {
+            header.value.push_str(SAMPLE_MARK);
+        }
+    }
+    request
+}
+
+/// The fault of each template that fails, or the one of what was put together.
+fn every_fault(compiled: &Compiled, event: &EventContext, first: RenderFault) -> Vec<RenderFault> {
+    let mut faults: Vec<RenderFault> =
+        compiled.templates().iter().filter_map(|template| template.render(event).err()).collect();
+    faults.dedup_by(|a, b| a.field == b.field);
+    if faults.is_empty() {
+        faults.push(first);
+    }
+    faults
+}

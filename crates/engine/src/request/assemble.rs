@@ -1,0 +1,169 @@
+//! From rendered texts to the exact request of one attempt: checked, put together, signed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tenterhook_model::webhook::TransportPolicy;
+use tenterhook_model::{DeliveryId, Header, PreparedRequest, TargetUrl, Timestamp, limits};
+
+use super::block;
+use super::field::RenderFault;
+use super::name::{check_length, check_name, check_value};
+use super::{BodyPlan, HeaderPlan, Part, RequestPlan, UrlPlan, url};
+use crate::event_context::EventContext;
+use crate::python::text::is_space;
+use crate::signature::{Signable, Signer};
+
+/// The `User-Agent` unless the webhook sets its own.
+const USER_AGENT: &str = concat!("Tenterhook/", env!("CARGO_PKG_VERSION"));
+/// Headers that a request has beside the webhook's own, at most.
+const SERVERS_OWN: usize = 10;
+
+/// What is known of an attempt beside the webhook and the event.
+#[derive(Debug, Clone)]
+pub struct AttemptFacts {
+    /// The delivery, for `X-Tenterhook-Delivery`.
+    pub delivery_id: DeliveryId,
+    /// The number of the attempt from 1, for `X-Tenterhook-Attempt`.
+    pub attempt: u32,
+    /// The time of the attempt, which is signed.
+    pub now: Timestamp,
+    /// The `traceparent` to send (W3C Trace Context), when the attempt is traced.
+    pub trace_parent: Option<String>,
+}
+
+/// The texts that a webhook's templates rendered to, in the order of its templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered(pub Vec<String>);
+
+/// The event, the attempt and the texts of which a request is made.
+pub(crate) struct Parts<'a> {
+    pub(crate) event: &'a EventContext,
+    pub(crate) facts: &'a AttemptFacts,
+    pub(crate) rendered: Rendered,
+}
+
+impl RequestPlan {
+    /// Renders all templates.
+    pub(crate) fn render(&self, event: &EventContext) -> Result<Rendered, RenderFault> {
+        self.templates.iter().map(|template| template.render(event)).collect::<Result<_, _>>().map(Rendered)
+    }
+
+    /// Makes the request of one attempt.
+    pub(crate) fn assemble(
+        &self,
+        parts: Parts<'_>,
+        signer: &Signer,
+        transport: &Arc<TransportPolicy>,
+    ) -> Result<PreparedRequest, RenderFault> {
+        let Parts { event, facts, rendered: Rendered(mut texts) } = parts;
+        if texts.len() != self.templates.len() {
+            let message = format!("the renderer gave {} texts for {} templates", texts.len(), self.templates.len());
+            return Err(RenderFault::of("request", message));
+        }
+        let url = self.url(&texts)?;
+        let mut headers = self.headers(&texts)?;
+        let body = self.body(&mut texts, event)?;
+        headers.push(Header::new("X-Tenterhook-Delivery", facts.delivery_id.to_string()));
+        headers.push(Header::new("X-Tenterhook-Attempt", facts.attempt.to_string()));
+        if let Some(trace_parent) = &facts.trace_parent {
+            headers.push(Header::new("traceparent", trace_parent));
+        }
+        let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body: &body };
+        signer.push_headers(&mut headers, message, facts.now);
+        Ok(PreparedRequest { method: self.method, url, headers, body, transport: Arc::clone(transport) })
+    }
+
+    fn url(&self, texts: &[String]) -> Result<TargetUrl, RenderFault> {
+        let read = match &self.url {
+            UrlPlan::Fixed(url) => return Ok(url.clone()),
+            UrlPlan::FixedHost { template, literal } => url::read_fixed_host(&texts[*template], literal),
+            UrlPlan::Rendered { template, guard } => {
+                let guard = guard.map(|guard| texts[guard].as_str());
+                url::read_rendered(&texts[*template], guard, &self.allowed_hosts)
+            }
+        };
+        read.map_err(|message| RenderFault::of("request.url", message))
+    }
+
+    /// The webhook's own headers; of a name that comes twice the last one stays.
+    fn headers(&self, texts: &[String]) -> Result<Vec<Header>, RenderFault> {
+        let mut headers = Vec::with_capacity(self.headers.len() + SERVERS_OWN);
+        headers.push(Header::new("User-Agent", USER_AGENT));
+        headers.push(Header::new("Content-Type", self.content_type.as_str()));
+        let block = self.block.text(texts);
+        for (name, value) in block::headers(block) {
+            let checked = check_name(name, &self.schemes).and_then(|()| Ok(check_value(value)?)).map_err(|message| {
+                let name: String = name.chars().take(60).collect();
+                RenderFault::of("request.additional_headers", format!("the line {name:?} {message}"))
+            });
+            checked?;
+            check_length(name, value).map_err(|message| RenderFault::of("request.additional_headers", message))?;
+            put(&mut headers, Header::new(name, value));
+        }
+        for (index, plan) in self.headers.iter().enumerate() {
+            let header = plan
+                .header(texts)
+                .map_err(|message| RenderFault::of(format!("request.headers[{index}].value"), message))?;
+            put(&mut headers, header);
+        }
+        check_together(&headers)?;
+        Ok(headers)
+    }
+
+    fn body(&self, texts: &mut [String], event: &EventContext) -> Result<Bytes, RenderFault> {
+        let body = match &self.body {
+            BodyPlan::Default => event.default_body(),
+            BodyPlan::Fixed(body) => body.clone(),
+            BodyPlan::Template(template) => Bytes::from(std::mem::take(&mut texts[*template])),
+        };
+        if body.len() > limits::BODY_BYTES {
+            let message =
+                format!("is {} bytes long after rendering; at most {} are allowed", body.len(), limits::BODY_BYTES);
+            return Err(RenderFault::of("request.body", message));
+        }
+        Ok(body)
+    }
+}
+
+impl Part {
+    fn text<'a>(&'a self, texts: &'a [String]) -> &'a str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Template(template) => &texts[*template],
+        }
+    }
+}
+
+impl HeaderPlan {
+    fn header(&self, texts: &[String]) -> Result<Header, String> {
+        let value = self.value.text(texts).trim_matches(is_space);
+        check_value(value)?;
+        check_length(&self.name, value)?;
+        Ok(Header { name: self.name.clone(), value: value.to_owned(), sensitive: self.sensitive })
+    }
+}
+
+/// Puts a header in place of one of the same name, else at the end.
+fn put(headers: &mut Vec<Header>, header: Header) {
+    match headers.iter_mut().find(|before| before.name.eq_ignore_ascii_case(&header.name)) {
+        Some(before) => *before = header,
+        None => headers.push(header),
+    }
+}
+
+/// The limits on all headers of a webhook together.
+fn check_together(headers: &[Header]) -> Result<(), RenderFault> {
+    // User-Agent and Content-Type are there in any case.
+    let (count, given) = (headers.len(), limits::HEADERS + 2);
+    if count > given {
+        let message = format!("has {} headers; at most {} are allowed", count - 2, limits::HEADERS);
+        return Err(RenderFault::of("request.additional_headers", message));
+    }
+    let bytes: usize = headers.iter().map(|header| header.name.len() + header.value.len()).sum();
+    if bytes > limits::HEADERS_BYTES {
+        let message = format!("are {bytes} bytes together; at most {} are allowed", limits::HEADERS_BYTES);
+        return Err(RenderFault::of("request.headers", message));
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Compiling a webhook's request, with all its faults at once.
+
+use bytes::Bytes;
+use tenterhook_model::webhook::{HeaderTemplate, RequestTemplate, SignatureScheme};
+use tenterhook_model::{Fault, limits};
+
+use super::field::FieldOptions;
+use super::name::{check_length, check_name, check_value};
+use super::url::{self, UrlShape};
+use super::{BodyPlan, FieldTemplate, HeaderPlan, Part, RequestPlan, UrlPlan, block};
+use crate::matching::{Pattern, patterns};
+use crate::python::text::is_space;
+use crate::template::{Mode, Undefined};
+
+/// What Content-Type is when the webhook does not say, as in NetBox.
+const DEFAULT_CONTENT_TYPE: &str = "application/json";
+
+/// Compiles the request of a webhook that is signed by `schemes`.
+///
+/// # Errors
+/// All faults, with paths within the request.
+pub(crate) fn compile(request: &RequestTemplate, schemes: Vec<SignatureScheme>) -> Result<RequestPlan, Vec<Fault>> {
+    let undefined = if request.strict_undefined { Undefined::Strict } else { Undefined::Lenient };
+    let mut compiler = Compiler { undefined, schemes: &schemes, templates: Vec::new(), faults: Vec::new() };
+    let allowed_hosts = compiler.allowed_hosts(&request.allowed_hosts);
+    let url = compiler.url(&request.url, &allowed_hosts);
+    let content_type = compiler.content_type(&request.content_type);
+    let block = compiler.block(&request.additional_headers);
+    let headers = compiler.headers(&request.headers);
+    let body = compiler.body(&request.body);
+    let Compiler { templates, faults, .. } = compiler;
+    match (url, block, body) {
+        (Some(url), Some(block), Some(body)) if faults.is_empty() => {
+            let method = request.method;
+            Ok(RequestPlan { method, url, allowed_hosts, content_type, block, headers, body, schemes, templates })
+        }
+        _ => Err(faults),
+    }
+}
+
+struct Compiler<'a> {
+    undefined: Undefined,
+    schemes: &'a [SignatureScheme],
+    templates: Vec<FieldTemplate>,
+    faults: Vec<Fault>,
+}
+
+impl Compiler<'_> {
+    fn options(&self, mode: Mode, is_secret: bool) -> FieldOptions {
+        FieldOptions { mode, undefined: self.undefined, is_secret }
+    }
+
+    /// Compiles a template; `None` with its faults noted.
+    fn template(&mut self, field: &str, source: &str, options: FieldOptions) -> Option<FieldTemplate> {
+        FieldTemplate::compile(field, source, options).map_err(|faults| self.faults.extend(faults)).ok()
+    }
+
+    /// Keeps a template; gives its place.
+    fn keep(&mut self, template: FieldTemplate) -> usize {
+        self.templates.push(template);
+        self.templates.len() - 1
+    }
+
+    fn fault(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.faults.push(Fault::invalid(field, message));
+    }
+
+    fn allowed_hosts(&mut self, hosts: &[String]) -> Vec<Pattern> {
+        let is_host = |c: char| c.is_ascii_alphanumeric() || "-._*:".contains(c);
+        for (index, host) in hosts.iter().enumerate().filter(|(_, host)| !host.chars().all(is_host)) {
+            let shown: String = host.chars().take(60).collect();
+            let message = format!(
+                "{shown:?} is not a pattern for hosts: a name such as `*.example.com`, without scheme, port and path; other scripts as `xn--`"
+            );
+            self.fault(format!("allowed_hosts[{index}]"), message);
+        }
+        let lower: Vec<String> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        patterns("allowed_hosts", &lower, &mut self.faults)
+    }
+
+    fn url(&mut self, source: &str, hosts: &[Pattern]) -> Option<UrlPlan> {
+        let options = self.options(Mode::Text, false);
+        let shape = url::shape(source, hosts);
+        if let Ok(UrlShape::Fixed(url)) = shape {
+            return Some(UrlPlan::Fixed(url));
+        }
+        let template = self.template("url", source.trim_end(), options);
+        let (shape, template) = match (shape, template) {
+            (Ok(shape), Some(template)) => (shape, self.keep(template)),
+            (Err(fault), Some(_)) => {
+                self.faults.push(fault);
+                return None;
+            }
+            // What is wrong with the template hides what it would say of the host.
+            (_, None) => return None,
+        };
+        Some(match shape {
+            UrlShape::Fixed(url) => UrlPlan::Fixed(url),
+            UrlShape::FixedHost(literal) => UrlPlan::FixedHost { template, literal },
+            UrlShape::Rendered { guard: None } => UrlPlan::Rendered { template, guard: None },
+            UrlShape::Rendered { guard: Some(guard) } => {
+                let guard = self.template("url", &guard, options)?;
+                UrlPlan::Rendered { template, guard: Some(self.keep(guard)) }
+            }
+        })
+    }
+
+    fn content_type(&mut self, text: &str) -> String {
+        let text = text.trim();
+        if text.is_empty() {
+            return DEFAULT_CONTENT_TYPE.to_owned();
+        }
+        let checked = check_value(text).map_err(str::to_owned).and_then(|()| check_length("Content-Type", text));
+        if let Err(message) = checked {
+            self.fault("content_type", message);
+        }
+        text.to_owned()
+    }
+
+    fn block(&mut self, source: &str) -> Option<Part> {
+        let field = "additional_headers";
+        let template = self.template(field, source, self.options(Mode::HeaderBlock, false))?;
+        for message in block::check_outline(template.outline(), self.schemes) {
+            self.fault(field, message);
+        }
+        Some(match template.constant() {
+            Some(text) => Part::Fixed(text.to_owned()),
+            None => Part::Template(self.keep(template)),
+        })
+    }
+
+    fn headers(&mut self, headers: &[HeaderTemplate]) -> Vec<HeaderPlan> {
+        if headers.len() > limits::HEADERS {
+            let message = format!("has {} headers; at most {} are allowed", headers.len(), limits::HEADERS);
+            self.fault("headers", message);
+            return Vec::new();
+        }
+        let mut plans = Vec::with_capacity(headers.len());
+        for (index, header) in headers.iter().enumerate() {
+            let name = &header.name;
+            if let Err(message) = check_name(name, self.schemes) {
+                self.fault(format!("headers[{index}].name"), message);
+            } else if headers[..index].iter().any(|before| before.name.eq_ignore_ascii_case(name)) {
+                self.fault(format!("headers[{index}].name"), format!("has the name `{name}` a second time"));
+            }
+            if let Some(value) = self.header_value(index, header) {
+                plans.push(HeaderPlan { name: name.clone(), value, sensitive: header.value.is_sensitive() });
+            }
+        }
+        plans
+    }
+
+    fn header_value(&mut self, index: usize, header: &HeaderTemplate) -> Option<Part> {
+        let field = format!("headers[{index}].value");
+        let options = self.options(Mode::HeaderValue, header.value.is_sensitive());
+        let template = self.template(&field, header.value.expose(), options)?;
+        let Some(text) = template.constant() else {
+            let written = template.outline().replace(block::PRINTED, "");
+            if let Err(message) = check_value(written.trim_matches(is_space)) {
+                self.fault(field, message);
+                return None;
+            }
+            return Some(Part::Template(self.keep(template)));
+        };
+        let text = text.trim_matches(is_space).to_owned();
+        let checked = check_value(&text).map_err(str::to_owned).and_then(|()| check_length(&header.name, &text));
+        if let Err(message) = checked {
+            self.fault(field, message);
+        }
+        Some(Part::Fixed(text))
+    }
+
+    fn body(&mut self, source: &str) -> Option<BodyPlan> {
+        if source.is_empty() {
+            return Some(BodyPlan::Default);
+        }
+        let template = self.template("body", source, self.options(Mode::Text, false))?;
+        Some(match template.constant() {
+            Some(text) => BodyPlan::Fixed(Bytes::copy_from_slice(text.as_bytes())),
+            None => BodyPlan::Template(self.keep(template)),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! One template of a webhook with the field that it stands in.
+
+use tenterhook_model::{Fault, FaultKind, limits};
+
+use crate::event_context::{EventContext, NAMES};
+use crate::template::{Mode, Template, TemplateFault, TemplateOptions, Undefined};
+
+/// What stands in place of messages that could show a piece of a secret.
+const SECRET_MESSAGE: &str = "fails as a template; its value is secret, so no more is told";
+
+/// Why a request could not be made of a webhook and an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct RenderFault {
+    /// Path of the field within the webhook, such as `request.headers[1].value`.
+    pub field: String,
+    /// Line of the template from 1; 0 when it is not known.
+    pub line: u32,
+    /// Column of the template from 1; 0 when it is not known.
+    pub column: u32,
+    /// What is wrong; shows no value of the event and no secret.
+    pub message: String,
+    /// The line of the template and a caret below its column; empty when not known.
+    pub excerpt: String,
+}
+
+impl RenderFault {
+    /// A fault of what a field became, and not of a place in its template.
+    pub(crate) fn of(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), line: 0, column: 0, message: message.into(), excerpt: String::new() }
+    }
+}
+
+/// A template of a webhook, compiled, with its field.
+#[derive(Debug)]
+pub struct FieldTemplate {
+    field: String,
+    source: String,
+    mode: Mode,
+    undefined: Undefined,
+    template: Template,
+    is_secret: bool,
+}
+
+/// What a template is to be compiled as.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FieldOptions {
+    pub(super) mode: Mode,
+    pub(super) undefined: Undefined,
+    pub(super) is_secret: bool,
+}
+
+impl FieldTemplate {
+    /// Compiles the template of a field.
+    ///
+    /// # Errors
+    /// All faults of the template, under the field.
+    pub(super) fn compile(field: &str, source: &str, options: FieldOptions) -> Result<Self, Vec<Fault>> {
+        if source.len() > limits::TEMPLATE_BYTES {
+            let message = format!("is {} bytes long; at most {} are allowed", source.len(), limits::TEMPLATE_BYTES);
+            return Err(vec![Fault::invalid(field, message)]);
+        }
+        let FieldOptions { mode, undefined, is_secret } = options;
+        let template =
+            Template::compile(source, &TemplateOptions { undefined, mode, names: Some(&NAMES) }).map_err(|faults| {
+                faults.into_iter().map(|fault| told(field, source, fault, is_secret)).collect::<Vec<_>>()
+            })?;
+        Ok(Self { field: field.to_owned(), source: source.to_owned(), mode, undefined, template, is_secret })
+    }
+
+    /// Path of the field within the webhook.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// The source of the template; secret for headers that are.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// How it is compiled: what its values are cleaned of.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// How it is compiled: what undefined values do.
+    pub fn undefined(&self) -> Undefined {
+        self.undefined
+    }
+
+    /// Whether its work is bounded, so that it may render in this process.
+    pub fn is_plain(&self) -> bool {
+        self.template.is_plain()
+    }
+
+    /// The text, when the template has no tags.
+    pub(super) fn constant(&self) -> Option<&str> {
+        self.template.constant()
+    }
+
+    /// What can be checked before anything is rendered.
+    pub(super) fn outline(&self) -> &str {
+        self.template.outline()
+    }
+
+    /// Renders the template.
+    ///
+    /// # Errors
+    /// The template fails or reaches a limit.
+    pub fn render(&self, event: &EventContext) -> Result<String, RenderFault> {
+        self.template.render(event.template()).map_err(|error| {
+            let (message, excerpt) = match self.is_secret {
+                true => (SECRET_MESSAGE.to_owned(), String::new()),
+                false => (error.message.clone(), error.excerpt()),
+            };
+            RenderFault { field: self.field.clone(), line: error.line, column: error.column, message, excerpt }
+        })
+    }
+}
+
+/// A fault as the caller of the API sees it. Text without tags has no syntax: what is wrong
+/// with it is its content.
+fn told(field: &str, source: &str, fault: TemplateFault, is_secret: bool) -> Fault {
+    let kind = match super::scan::first_tag(source) {
+        Some(_) => FaultKind::TemplateSyntax { line: fault.line, column: fault.column },
+        None => FaultKind::InvalidField,
+    };
+    let message = if is_secret { SECRET_MESSAGE.to_owned() } else { fault.message };
+    Fault { field: field.to_owned(), message, kind }
+}

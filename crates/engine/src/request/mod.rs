@@ -1,0 +1,83 @@
+//! What a webhook sends: its request, compiled once, and made exact for every attempt.
+
+mod assemble;
+mod block;
+mod compile;
+mod field;
+mod name;
+mod scan;
+mod url;
+
+pub use assemble::{AttemptFacts, Rendered};
+pub use field::{FieldTemplate, RenderFault};
+
+pub(crate) use assemble::Parts;
+pub(crate) use compile::compile;
+
+use bytes::Bytes;
+use tenterhook_model::webhook::SignatureScheme;
+use tenterhook_model::{HttpMethod, TargetUrl};
+
+use crate::matching::Pattern;
+
+/// The request of a webhook.
+#[derive(Debug)]
+pub(crate) struct RequestPlan {
+    method: HttpMethod,
+    url: UrlPlan,
+    allowed_hosts: Vec<Pattern>,
+    content_type: String,
+    block: Part,
+    headers: Vec<HeaderPlan>,
+    body: BodyPlan,
+    schemes: Vec<SignatureScheme>,
+    templates: Vec<FieldTemplate>,
+}
+
+/// Where the request goes; numbers are places among the templates.
+#[derive(Debug)]
+enum UrlPlan {
+    Fixed(TargetUrl),
+    FixedHost { template: usize, literal: TargetUrl },
+    Rendered { template: usize, guard: Option<usize> },
+}
+
+/// A text of the request.
+#[derive(Debug)]
+enum Part {
+    Fixed(String),
+    /// The place of its template.
+    Template(usize),
+}
+
+#[derive(Debug)]
+struct HeaderPlan {
+    name: String,
+    value: Part,
+    sensitive: bool,
+}
+
+#[derive(Debug)]
+enum BodyPlan {
+    /// The event as JSON.
+    Default,
+    Fixed(Bytes),
+    /// The place of its template.
+    Template(usize),
+}
+
+impl RequestPlan {
+    /// The templates that have to be rendered, in the order of [`Rendered`].
+    pub(crate) fn templates(&self) -> &[FieldTemplate] {
+        &self.templates
+    }
+
+    /// The URL as far as it is literal: all of it, or up to the first tag; `None` when the
+    /// host is rendered.
+    pub(crate) fn literal_target(&self) -> Option<&TargetUrl> {
+        match &self.url {
+            UrlPlan::Fixed(url) | UrlPlan::FixedHost { literal: url, .. } => Some(url),
+            UrlPlan::Rendered { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A secret made ready for one scheme: checked, decoded, and hashed as far as HMAC can go
+//! without the message.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hmac::{Hmac, Mac as _};
+use sha2::{Sha256, Sha512};
+use tenterhook_model::limits;
+use tenterhook_model::webhook::SignatureScheme;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// What a Standard Webhooks secret begins with (specification, "Secret serialization").
+const STANDARD_PREFIX: &str = "whsec_";
+/// Base64 as the Standard Webhooks libraries read it: the padding may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Why a secret cannot be used with a scheme. Says nothing of the secret itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SecretFault {
+    /// It is empty.
+    #[error("must not be empty")]
+    Empty,
+    /// It is longer than [`limits::SECRET_CHARS`].
+    #[error("is {chars} characters long; at most {} are allowed", limits::SECRET_CHARS)]
+    TooLong {
+        /// Its length in characters.
+        chars: usize,
+    },
+    /// It does not have the form that Standard Webhooks asks for.
+    #[error("must be `whsec_` and base64 to sign with STANDARD_WEBHOOKS")]
+    NotStandard,
+    /// Its key is too short or too long for Standard Webhooks.
+    #[error(
+        "has a key of {bytes} bytes; STANDARD_WEBHOOKS takes {} to {}",
+        limits::STANDARD_WEBHOOKS_KEY_BYTES.start(),
+        limits::STANDARD_WEBHOOKS_KEY_BYTES.end()
+    )]
+    KeyLength {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+}
+
+/// Whether `secret` can sign with `scheme`.
+///
+/// # Errors
+/// Says what is wrong with it, without showing it.
+pub fn check_secret(scheme: SignatureScheme, secret: &str) -> Result<(), SecretFault> {
+    if secret.is_empty() {
+        return Err(SecretFault::Empty);
+    }
+    let chars = secret.chars().count();
+    if chars > limits::SECRET_CHARS {
+        return Err(SecretFault::TooLong { chars });
+    }
+    if scheme == SignatureScheme::StandardWebhooks {
+        let encoded = secret.strip_prefix(STANDARD_PREFIX).ok_or(SecretFault::NotStandard)?;
+        let bytes = decode(encoded)?.len();
+        if !limits::STANDARD_WEBHOOKS_KEY_BYTES.contains(&bytes) {
+            return Err(SecretFault::KeyLength { bytes });
+        }
+    }
+    Ok(())
+}
+
+fn decode(encoded: &str) -> Result<Zeroizing<Vec<u8>>, SecretFault> {
+    BASE64.decode(encoded).map(Zeroizing::new).map_err(|_| SecretFault::NotStandard)
+}
+
+/// A secret under one scheme, with its HMAC begun.
+#[derive(Clone)]
+pub(super) enum Key {
+    NetBox(Hmac<Sha512>),
+    StandardWebhooks(Hmac<Sha256>),
+    GitHub(Hmac<Sha256>),
+}
+
+impl Key {
+    /// A key from a secret of any length; an empty one is refused, since anybody knows it.
+    /// The prefix of a Standard Webhooks secret may be missing, as the libraries allow.
+    pub(super) fn new(scheme: SignatureScheme, secret: &str) -> Result<Self, SecretFault> {
+        if secret.is_empty() {
+            return Err(SecretFault::Empty);
+        }
+        Ok(match scheme {
+            SignatureScheme::NetBox => Self::NetBox(begin(secret.as_bytes())),
+            SignatureScheme::GitHub => Self::GitHub(begin(secret.as_bytes())),
+            SignatureScheme::StandardWebhooks => {
+                let key = decode(secret.strip_prefix(STANDARD_PREFIX).unwrap_or(secret))?;
+                if key.is_empty() {
+                    return Err(SecretFault::Empty);
+                }
+                Self::StandardWebhooks(begin(&key))
+            }
+        })
+    }
+
+    /// The signature of `parts`, one after the other, as it stands in the scheme's header.
+    pub(super) fn signature(&self, parts: &[&[u8]]) -> String {
+        match self {
+            Self::NetBox(mac) => {
+                let mut mac = mac.clone();
+                parts.iter().for_each(|part| mac.update(part));
+                hex::encode(mac.finalize().into_bytes())
+            }
+            Self::StandardWebhooks(mac) => {
+                let mut text = String::from("v1,");
+                BASE64.encode_string(finish(mac, parts), &mut text);
+                text
+            }
+            Self::GitHub(mac) => format!("sha256={}", hex::encode(finish(mac, parts))),
+        }
+    }
+}
+
+fn begin<M: hmac::KeyInit>(key: &[u8]) -> M {
+    M::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes a key of any length (RFC 2104 section 3)"))
+}
+
+fn finish(mac: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = mac.clone();
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NetBox(_) => "NetBox(***)",
+            Self::StandardWebhooks(_) => "StandardWebhooks(***)",
+            Self::GitHub(_) => "GitHub(***)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SignatureScheme::{GitHub, NetBox, StandardWebhooks};
+
+    fn standard(bytes: usize) -> String {
+        format!("whsec_{}", BASE64.encode(vec![7u8; bytes]))
+    }
+
+    #[test]
+    fn a_secret_of_any_text_fits_netbox_and_github_up_to_its_limit() {
+        for scheme in [NetBox, GitHub] {
+            assert_eq!(check_secret(scheme, "k"), Ok(()));
+            assert_eq!(check_secret(scheme, &"ü".repeat(255)), Ok(()));
+            assert_eq!(check_secret(scheme, &"ü".repeat(256)), Err(SecretFault::TooLong { chars: 256 }));
+            assert_eq!(check_secret(scheme, ""), Err(SecretFault::Empty));
+        }
+    }
+
+    #[test]
+    fn a_standard_webhooks_secret_has_its_prefix_and_24_to_64_bytes() {
+        let check = |secret: &str| check_secret(StandardWebhooks, secret);
+        assert_eq!(check(&standard(24)), Ok(()));
+        assert_eq!(check(&standard(64)), Ok(()));
+        assert_eq!(check(standard(25).trim_end_matches('=')), Ok(()));
+        assert_eq!(check(&standard(23)), Err(SecretFault::KeyLength { bytes: 23 }));
+        assert_eq!(check(&standard(65)), Err(SecretFault::KeyLength { bytes: 65 }));
+        assert_eq!(check(&standard(32)["whsec_".len()..]), Err(SecretFault::NotStandard));
+        assert_eq!(check("whsec_!!!!"), Err(SecretFault::NotStandard));
+    }
+
+    #[test]
+    fn a_key_shows_nothing_of_its_secret() {
+        let key = Key::new(NetBox, "hunter2").unwrap();
+        assert_eq!(format!("{key:?}"), "NetBox(***)");
+    }
+
+    #[test]
+    fn an_empty_secret_is_no_key_in_any_scheme() {
+        for (scheme, secret) in [(NetBox, ""), (GitHub, ""), (StandardWebhooks, ""), (StandardWebhooks, "whsec_")] {
+            assert_eq!(Key::new(scheme, secret).unwrap_err(), SecretFault::Empty);
+        }
+    }
+}

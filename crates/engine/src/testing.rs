@@ -1,0 +1,75 @@
+//! Webhooks and events for the tests of this crate.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tenterhook_model::webhook::SigningKey;
+use tenterhook_model::{
+    Event, JsonText, Lane, Namespace, Secret, Snapshots, Timestamp, Webhook, WebhookId, WebhookSpec,
+};
+
+use crate::EventContext;
+
+/// A webhook that takes every event and sends it to `https://hooks.example.com/in`.
+pub(crate) fn webhook() -> Webhook {
+    let mut spec = WebhookSpec { display_name: "test".to_owned(), ..WebhookSpec::default() };
+    spec.request.url = "https://hooks.example.com/in".to_owned();
+    Webhook {
+        id: "wh_00000000000000000000000000".parse::<WebhookId>().unwrap(),
+        lane: Lane(1),
+        namespace: Namespace::default(),
+        spec,
+        halt: None,
+        signing_keys: Vec::new(),
+        revision: 1,
+        create_time: Timestamp::default(),
+        update_time: Timestamp::default(),
+    }
+}
+
+/// A key that does not expire.
+pub(crate) fn signing_key(secret: &str) -> SigningKey {
+    SigningKey {
+        id: "key_00000000000000000000000000".parse().unwrap(),
+        secret: Secret::new(secret),
+        create_time: Timestamp::default(),
+        expire_time: None,
+    }
+}
+
+/// A Standard Webhooks secret of 32 bytes.
+pub(crate) fn standard_secret(byte: u8) -> String {
+    format!("whsec_{}", STANDARD.encode([byte; 32]))
+}
+
+/// A created `dcim.site` whose data is `{"name": "AMS-1", "id": 4}`.
+pub(crate) fn event() -> Event {
+    Event {
+        id: "evt-1".parse().unwrap(),
+        namespace: Namespace::default(),
+        event_type: "created".to_owned(),
+        object_type: "dcim.site".to_owned(),
+        occur_time: Timestamp::new(1_772_809_883, 503_186_000),
+        username: "admin".to_owned(),
+        request_id: String::new(),
+        data: Some(JsonText::parse(r#"{"name": "AMS-1", "id": 4}"#).unwrap()),
+        snapshots: None,
+        attributes: [("tier".to_owned(), "1".to_owned())].into(),
+        ordering_key: String::new(),
+        deliver_after: None,
+        expire_time: None,
+        publish_time: Timestamp::default(),
+        trace_parent: None,
+    }
+}
+
+/// The engine's view of [`event`] with other data and snapshots.
+pub(crate) fn context(data: &str, snapshots: Option<(&str, &str)>) -> Arc<EventContext> {
+    let json = |text: &str| JsonText::parse(text).unwrap();
+    let mut event = event();
+    event.data = Some(json(data));
+    event.snapshots =
+        snapshots.map(|(before, after)| Snapshots { prechange: Some(json(before)), postchange: Some(json(after)) });
+    Arc::new(EventContext::new(Arc::new(event)))
+}
