@@ -1,1 +1,34 @@
 //! One HTTP attempt: address guard, deadlines, capture.
+//!
+//! [`Deliverer`] is a [`tower::Service`] from a `PreparedRequest` to an `Exchange`. It never
+//! fails: what goes wrong is an outcome. It is the only place that opens outbound sockets,
+//! and it opens them only to addresses that the server's policy permits: a literal address
+//! and every resolved one are checked, the connection is made to a checked address and its
+//! peer is checked again. Redirects are not followed, environment proxies are not read.
+//!
+//! `dispatch` and `TestWebhook` hold it as a `Service`; only the command builds one.
+
+mod attempt;
+mod capture;
+mod certificates;
+mod deliverer;
+mod dial;
+mod error;
+mod guard;
+mod http1;
+mod http2;
+mod pool;
+mod request;
+mod resolver;
+mod trust;
+mod verifier;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use certificates::CertificateCheck;
+pub use deliverer::{Deliverer, Outbound};
+pub use dial::{Dial, Dialled, TcpDialer};
+pub use resolver::{HickoryResolver, ResolverError};
+pub use trust::Roots;

@@ -20,6 +20,7 @@ pub mod resolve;
 pub mod secret;
 pub mod target;
 pub mod time;
+pub mod transport;
 pub mod webhook;
 
 pub use address::AddressPolicy;
@@ -37,4 +38,5 @@ pub use resolve::{Resolve, ResolveError};
 pub use secret::Secret;
 pub use target::{TargetUrl, TargetUrlError};
 pub use time::{Clock, SystemClock, Timestamp};
+pub use transport::TransportCheck;
 pub use webhook::{Webhook, WebhookSpec, WebhookState};

@@ -1,0 +1,128 @@
+//! How far an attempt has come: kept outside its future, so that it can be told when the
+//! deadline drops the future half-way.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use http::{Response, StatusCode};
+use tenterhook_model::{Exchange, Outcome, Timings};
+use tokio::time::Instant;
+
+use crate::capture::Capture;
+use crate::error::AttemptError;
+
+/// What an attempt is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Looking up the host.
+    LookUp,
+    /// Opening the connection.
+    Connect,
+    /// The TLS handshake.
+    Handshake,
+    /// Sending the request and waiting for the head of the answer.
+    Wait,
+    /// Reading the body of the answer.
+    Read,
+    /// The answer is whole, or enough of it.
+    Done,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LookUp => "while looking up the host",
+            Self::Connect => "while connecting",
+            Self::Handshake => "during the TLS handshake",
+            Self::Wait => "while waiting for the answer",
+            Self::Read => "while reading the answer",
+            Self::Done => "after the answer",
+        })
+    }
+}
+
+/// How far an attempt has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) phase: Phase,
+    pub(crate) timings: Timings,
+    pub(crate) remote_address: Option<SocketAddr>,
+    pub(crate) capture: Capture,
+    /// When the request began to be sent.
+    sent: Option<Instant>,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self {
+            phase: Phase::LookUp,
+            timings: Timings::default(),
+            remote_address: None,
+            capture: Capture::default(),
+            sent: None,
+        }
+    }
+
+    /// The request goes out now, on a connection to `address`.
+    pub(crate) fn sending(&mut self, address: SocketAddr) {
+        self.phase = Phase::Wait;
+        self.remote_address = Some(address);
+        self.sent = Some(Instant::now());
+    }
+
+    /// The head of the answer has come in.
+    pub(crate) fn heard_head<B>(&mut self, answer: &Response<B>) {
+        self.phase = Phase::Read;
+        self.timings.first_byte = self.sent.map(|sent| sent.elapsed());
+        self.capture.start(answer);
+    }
+
+    /// What the attempt gave.
+    pub(crate) fn finish(self, result: Result<(), AttemptError>) -> Exchange {
+        let (outcome, error) = match (&result, self.capture.status()) {
+            (Ok(()), Some(200..=299)) => (Outcome::Success, String::new()),
+            (Ok(()), Some(status)) => (Outcome::HttpStatus, status_in_words(status)),
+            (Ok(()), None) => unreachable!("an exchange without an error has the head of an answer"),
+            (Err(error), _) => (error.outcome(), cut(error.to_string())),
+        };
+        Exchange {
+            outcome,
+            error,
+            response: self.capture.finish(),
+            timings: self.timings,
+            remote_address: self.remote_address,
+        }
+    }
+}
+
+fn status_in_words(status: u16) -> String {
+    let name = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+    let hint = if (300..400).contains(&status) { "; redirects are not followed" } else { "" };
+    format!("the receiver answered {status} {name}").trim_end().to_owned() + hint
+}
+
+/// At most [`tenterhook_model::limits::ERROR_TEXT_BYTES`].
+fn cut(mut text: String) -> String {
+    let end = text.floor_char_boundary(tenterhook_model::limits::ERROR_TEXT_BYTES);
+    text.truncate(end);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_told_with_its_name_and_a_redirect_with_a_hint() {
+        assert_eq!(status_in_words(503), "the receiver answered 503 Service Unavailable");
+        assert_eq!(status_in_words(799), "the receiver answered 799");
+        assert_eq!(status_in_words(302), "the receiver answered 302 Found; redirects are not followed");
+    }
+
+    #[test]
+    fn a_long_error_is_cut_between_characters() {
+        assert_eq!(cut("ü".repeat(600)).len(), 1_024);
+        assert_eq!(cut(format!("x{}", "ü".repeat(600))).len(), 1_023);
+        assert_eq!(cut("short".into()), "short");
+    }
+}

@@ -1,0 +1,277 @@
+//! The service: one prepared request in, one exchange out.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::Version;
+use rustls_pki_types::ServerName;
+use tenterhook_model::{AddressPolicy, Exchange, PreparedRequest, Resolve, limits};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout, timeout_at};
+use tower::Service;
+
+use crate::attempt::{Phase, Progress};
+use crate::dial::{Dial, Dialled, TcpDialer};
+use crate::error::AttemptError;
+use crate::guard::Guard;
+use crate::http1::Http1;
+use crate::http2::{Http2, Tasks};
+use crate::pool::{Connection, Pool, Route};
+use crate::request;
+use crate::trust::{Roots, Trusts};
+use crate::wire::Wire;
+
+/// What a deliverer is made of.
+#[derive(Debug)]
+pub struct Outbound<D = TcpDialer> {
+    /// Where requests may go.
+    pub addresses: AddressPolicy,
+    /// How names are looked up.
+    pub resolver: Arc<dyn Resolve>,
+    /// Whom receivers' certificates must come from.
+    pub roots: Roots,
+    /// How connections are opened.
+    pub dialer: D,
+}
+
+/// Delivers prepared requests, one attempt each; clones share connections.
+///
+/// One deadline, the webhook's, covers an attempt from the name look-up to the last byte of
+/// the answer. Names are looked up at each attempt, so a kept connection is used only while
+/// the name still stands for its address.
+///
+/// A receiver may close a kept connection at the moment when a request is sent on it. When
+/// the connection ends without a single byte of an answer, the request is sent once more, on
+/// a new connection within the same attempt; it is the same request with the same id, which
+/// a receiver must expect twice anyway. Nothing else is sent twice.
+pub struct Deliverer<D: Dial = TcpDialer> {
+    shared: Arc<Shared<D>>,
+}
+
+impl<D: Dial> Clone for Deliverer<D> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<D: Dial> fmt::Debug for Deliverer<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliverer").field("shared", &self.shared).finish()
+    }
+}
+
+#[derive(Debug)]
+struct Shared<D: Dial> {
+    guard: Guard,
+    trusts: Trusts,
+    dialer: D,
+    pool: Arc<Pool<D::Stream>>,
+    tasks: Tasks,
+}
+
+impl<D: Dial> Deliverer<D> {
+    /// A deliverer without connections. It must be made inside a tokio runtime, where the task
+    /// that closes unused connections lives until [`Deliverer::close`].
+    pub fn new(outbound: Outbound<D>) -> Self {
+        let pool = Arc::new(Pool::new());
+        let tasks = Tasks::default();
+        let reaped = Arc::clone(&pool);
+        tasks.spawn(async move { reaped.reap().await });
+        let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls);
+        let guard = Guard::new(outbound.addresses, outbound.resolver);
+        Self { shared: Arc::new(Shared { guard, trusts, dialer: outbound.dialer, pool, tasks }) }
+    }
+
+    /// Makes one attempt.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the attempt up; whether the receiver has got it is not known.
+    pub async fn attempt(&self, request: PreparedRequest) -> Exchange {
+        let limit = request.transport.deadline();
+        let mut progress = Progress::new();
+        let exchange = self.shared.exchange(&request, &mut progress);
+        let result = match timeout_at(Instant::now() + limit, exchange).await {
+            Ok(result) => result,
+            Err(_) => Err(AttemptError::Deadline { limit, phase: progress.phase }),
+        };
+        progress.finish(result)
+    }
+
+    /// Closes every connection and waits for their tasks; attempts under way end without
+    /// an answer when theirs is shared.
+    pub async fn close(&self) {
+        self.shared.tasks.cancel.cancel();
+        self.shared.pool.clear();
+        self.shared.tasks.tracker.close();
+        self.shared.tasks.tracker.wait().await;
+    }
+}
+
+impl<D: Dial> Service<PreparedRequest> for Deliverer<D> {
+    type Response = Exchange;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Exchange, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: PreparedRequest) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move { Ok(this.attempt(request).await) })
+    }
+}
+
+impl<D: Dial> Shared<D> {
+    async fn exchange(&self, request: &PreparedRequest, progress: &mut Progress) -> Result<(), AttemptError> {
+        let targets = self.guard.targets(&request.url, progress).await?;
+        let https = request.url.is_https();
+        let mut route = Route {
+            trust: self.trusts.of(&request.transport, https).id,
+            https,
+            authority: request.url.authority().into(),
+            address: targets[0],
+        };
+        for target in &targets {
+            route.address = *target;
+            let Some(kept) = self.pool.take(&route) else { continue };
+            match self.send(kept, request, &route, progress).await {
+                Err(Broken { stale: true, .. }) => break,
+                result => return result.map_err(|broken| broken.error),
+            }
+        }
+        let connection = self.connect(request, &targets, &mut route, progress).await?;
+        self.send(connection, request, &route, progress).await.map_err(|broken| broken.error)
+    }
+
+    /// Sends over `connection` and keeps it if it can be used again.
+    async fn send(
+        &self,
+        connection: Connection<D::Stream>,
+        request: &PreparedRequest,
+        route: &Route,
+        progress: &mut Progress,
+    ) -> Result<(), Broken> {
+        match connection {
+            Connection::Http1(mut connection) => {
+                let request = request::write(request, Version::HTTP_11)?;
+                let heard = connection.heard();
+                progress.sending(route.address);
+                let result = connection.exchange(request, progress).await;
+                if result.is_ok() && connection.is_idle() {
+                    self.pool.put(route.clone(), Connection::Http1(connection));
+                    return Ok(());
+                }
+                result.map_err(|error| Broken { stale: connection.heard() == heard, error })
+            }
+            Connection::Http2(connection) => {
+                let request = request::write(request, Version::HTTP_2)?;
+                progress.sending(route.address);
+                let unanswered = Unanswered { pool: &self.pool, route, connection: &connection };
+                let result = connection.clone().exchange(request, progress).await;
+                if result.is_ok() {
+                    unanswered.was_answered();
+                }
+                result.map_err(|error| Broken { stale: !connection.is_open() && progress.phase == Phase::Wait, error })
+            }
+        }
+    }
+
+    /// A new connection to the first of `targets` that accepts one, and its address.
+    async fn connect(
+        &self,
+        request: &PreparedRequest,
+        targets: &[SocketAddr],
+        route: &mut Route,
+        progress: &mut Progress,
+    ) -> Result<Connection<D::Stream>, AttemptError> {
+        let connector = if route.https { Some(self.trusts.of(&request.transport, true).connector()?) } else { None };
+        let stream = self.dial(targets, route, progress).await?;
+        let Some(connector) = connector else {
+            return Ok(Connection::Http1(Box::new(Http1::open(Wire::plain(stream)).await?)));
+        };
+        progress.phase = Phase::Handshake;
+        let start = Instant::now();
+        let name = ServerName::try_from(request.url.host()).map_err(|_| {
+            AttemptError::TlsSettings(format!("the host {} is no name that a certificate can have", request.url.host()))
+        })?;
+        let handshake = timeout(limits::TLS_TIMEOUT, connector.connect(name, stream)).await;
+        progress.timings.tls = Some(start.elapsed());
+        let stream =
+            handshake.map_err(|_| AttemptError::TlsTimeout(limits::TLS_TIMEOUT))?.map_err(AttemptError::Tls)?;
+        if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            return Ok(Connection::Http1(Box::new(Http1::open(Wire::tls(stream)).await?)));
+        }
+        let connection = Http2::open(Wire::tls(stream), &self.tasks).await?;
+        self.pool.put(route.clone(), Connection::Http2(connection.clone()));
+        Ok(Connection::Http2(connection))
+    }
+
+    /// Tries the targets in turn; each has its share of what is left of the time.
+    async fn dial(
+        &self,
+        targets: &[SocketAddr],
+        route: &mut Route,
+        progress: &mut Progress,
+    ) -> Result<D::Stream, AttemptError> {
+        progress.phase = Phase::Connect;
+        let start = Instant::now();
+        let mut failure = None;
+        for (tried, target) in targets.iter().enumerate() {
+            (route.address, progress.remote_address) = (*target, Some(*target));
+            let left = limits::CONNECT_TIMEOUT.saturating_sub(start.elapsed());
+            let limit = left / (targets.len() - tried) as u32;
+            let dialled = timeout(limit, self.dialer.dial(*target)).await;
+            progress.timings.connect = Some(start.elapsed());
+            match dialled {
+                Ok(Ok(Dialled { stream, peer })) => {
+                    self.guard.check_peer(*target, peer)?;
+                    return Ok(stream);
+                }
+                Ok(Err(source)) => failure = Some(AttemptError::Connect { address: *target, source }),
+                Err(_) => failure = Some(AttemptError::ConnectTimeout { address: *target, limit }),
+            }
+        }
+        Err(failure.expect("the guard gives at least one target"))
+    }
+}
+
+/// Why an exchange over a connection broke off.
+#[derive(Debug)]
+struct Broken {
+    error: AttemptError,
+    /// Whether the connection ended before the receiver said a word.
+    stale: bool,
+}
+
+impl From<AttemptError> for Broken {
+    fn from(error: AttemptError) -> Self {
+        Self { error, stale: false }
+    }
+}
+
+/// An exchange on a shared connection. If it ends without an answer, or is dropped at its
+/// deadline, the connection is not offered to others any more: a dead one would swallow
+/// their requests too.
+struct Unanswered<'a, S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    pool: &'a Pool<S>,
+    route: &'a Route,
+    connection: &'a Http2,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Unanswered<'_, S> {
+    fn was_answered(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Unanswered<'_, S> {
+    fn drop(&mut self) {
+        self.pool.forget_shared(self.route, self.connection);
+    }
+}

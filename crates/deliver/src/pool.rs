@@ -1,0 +1,205 @@
+//! Connections that are kept for the next request.
+//!
+//! The key is the whole way: the trust that the connection was made under, the scheme and
+//! authority it is for, and the checked address that it leads to. A request that stands for
+//! another trust or resolves to other addresses never meets it, so a changed policy or name
+//! leaves old connections behind, and they are closed when nobody has used them for a while.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tenterhook_model::limits;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::http1::Http1;
+use crate::http2::Http2;
+
+/// How long a connection is kept without use: below the minute or so after which common
+/// receivers and load balancers close it themselves.
+const IDLE: Duration = Duration::from_secs(50);
+/// Connections that are kept without use: as many as the server has requests under way.
+const KEPT: usize = limits::IN_FLIGHT;
+
+/// The way that a connection leads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Route {
+    /// Number of the trust; see [`crate::trust`].
+    pub(crate) trust: u64,
+    /// Whether it is TLS.
+    pub(crate) https: bool,
+    /// Host and port as the URL has them.
+    pub(crate) authority: Box<str>,
+    /// The checked address.
+    pub(crate) address: SocketAddr,
+}
+
+/// A connection to use for one exchange.
+#[derive(Debug)]
+pub(crate) enum Connection<S: AsyncRead + AsyncWrite + Unpin + 'static> {
+    /// For one exchange at a time.
+    Http1(Box<Http1<S>>),
+    /// For many.
+    Http2(Http2),
+}
+
+/// The kept connections of one deliverer.
+#[derive(Debug)]
+pub(crate) struct Pool<S: AsyncRead + AsyncWrite + Unpin + 'static> {
+    kept: Mutex<Kept<S>>,
+    /// Rung when the pool stops being empty.
+    filled: Notify,
+}
+
+#[derive(Debug)]
+struct Kept<S: AsyncRead + AsyncWrite + Unpin + 'static> {
+    routes: HashMap<Route, Lot<S>>,
+    count: usize,
+}
+
+/// The connections of one route, oldest first.
+#[derive(Debug)]
+struct Lot<S: AsyncRead + AsyncWrite + Unpin + 'static> {
+    idle: VecDeque<(Instant, Box<Http1<S>>)>,
+    shared: Option<(Instant, Http2)>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Lot<S> {
+    fn len(&self) -> usize {
+        self.idle.len() + usize::from(self.shared.is_some())
+    }
+
+    /// When its oldest connection was last used.
+    fn oldest(&self) -> Option<Instant> {
+        let idle = self.idle.front().map(|(since, _)| *since);
+        let shared = self.shared.as_ref().map(|(since, _)| *since);
+        idle.into_iter().chain(shared).min()
+    }
+
+    /// Drops what was last used at or before `time`.
+    fn drop_until(&mut self, time: Instant) {
+        while self.idle.front().is_some_and(|(since, _)| *since <= time) {
+            self.idle.pop_front();
+        }
+        self.shared.take_if(|(since, _)| *since <= time);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
+    pub(crate) fn new() -> Self {
+        Self { kept: Mutex::new(Kept { routes: HashMap::new(), count: 0 }), filled: Notify::new() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept<S>> {
+        // Nothing in here panics half-way; a poisoned pool is a whole one.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection on this route that can be used, the one used last first.
+    pub(crate) fn take(&self, route: &Route) -> Option<Connection<S>> {
+        let mut kept = self.kept();
+        let kept = &mut *kept;
+        let lot = kept.routes.get_mut(route)?;
+        let before = lot.len();
+        let mut found = None;
+        if let Some((since, shared)) = &mut lot.shared {
+            if shared.is_open() {
+                *since = Instant::now();
+                return Some(Connection::Http2(shared.clone()));
+            }
+            lot.shared = None;
+        }
+        while let Some((_, mut connection)) = lot.idle.pop_back() {
+            if connection.is_idle() {
+                found = Some(Connection::Http1(connection));
+                break;
+            }
+        }
+        kept.count -= before - lot.len();
+        if lot.len() == 0 {
+            kept.routes.remove(route);
+        }
+        found
+    }
+
+    /// Keeps a connection after its exchange; the one unused for longest makes room.
+    pub(crate) fn put(&self, route: Route, connection: Connection<S>) {
+        let mut kept = self.kept();
+        if kept.count >= KEPT {
+            kept.drop_oldest();
+        }
+        let was_empty = kept.count == 0;
+        let now = Instant::now();
+        let lot = kept.routes.entry(route).or_insert_with(|| Lot { idle: VecDeque::new(), shared: None });
+        let before = lot.len();
+        match connection {
+            Connection::Http1(connection) => lot.idle.push_back((now, connection)),
+            Connection::Http2(connection) => lot.shared = Some((now, connection)),
+        }
+        let added = lot.len() - before;
+        kept.count += added;
+        drop(kept);
+        if was_empty {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Forgets this shared connection, since it does not answer.
+    pub(crate) fn forget_shared(&self, route: &Route, connection: &Http2) {
+        let mut kept = self.kept();
+        if let Some(lot) = kept.routes.get_mut(route)
+            && lot.shared.take_if(|(_, shared)| shared.is_same(connection)).is_some()
+        {
+            kept.count -= 1;
+        }
+    }
+
+    /// Closes all of them.
+    pub(crate) fn clear(&self) {
+        let mut kept = self.kept();
+        kept.routes.clear();
+        kept.count = 0;
+    }
+
+    /// Closes each connection when it has not been used for a while; never ends by itself.
+    pub(crate) async fn reap(&self) {
+        loop {
+            match self.close_idle(Instant::now()) {
+                Some(next) => sleep_until(next).await,
+                None => self.filled.notified().await,
+            }
+        }
+    }
+
+    /// Closes what has not been used for [`IDLE`]; answers when the next one is due.
+    fn close_idle(&self, now: Instant) -> Option<Instant> {
+        let mut kept = self.kept();
+        if let Some(time) = now.checked_sub(IDLE) {
+            kept.drop_until(time);
+        }
+        kept.oldest().map(|since| since + IDLE)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
+    fn oldest(&self) -> Option<Instant> {
+        self.routes.values().filter_map(Lot::oldest).min()
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(time) = self.oldest() {
+            self.drop_until(time);
+        }
+    }
+
+    fn drop_until(&mut self, time: Instant) {
+        self.routes.retain(|_, lot| {
+            lot.drop_until(time);
+            lot.len() > 0
+        });
+        self.count = self.routes.values().map(Lot::len).sum();
+    }
+}

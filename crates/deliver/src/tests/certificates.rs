@@ -1,0 +1,126 @@
+//! The check of the PEM fields at save.
+
+use std::sync::Arc;
+
+use rcgen::KeyPair;
+use tenterhook_model::webhook::TransportPolicy;
+use tenterhook_model::{Clock, Secret, Timestamp, TransportCheck};
+
+use super::identity::{ALWAYS, Authority, Pem, params};
+use crate::CertificateCheck;
+
+/// 2020-09-13.
+#[derive(Debug)]
+struct Then;
+
+impl Clock for Then {
+    fn now(&self) -> Timestamp {
+        Timestamp::new(1_600_000_000, 0).unwrap()
+    }
+}
+
+fn faults(policy: &TransportPolicy) -> Vec<String> {
+    CertificateCheck::new(Arc::new(Then), false).check(policy).iter().map(ToString::to_string).collect()
+}
+
+fn showing(identity: &Pem) -> TransportPolicy {
+    TransportPolicy {
+        client_certificate_pem: identity.certificate.clone(),
+        client_private_key_pem: Secret::new(identity.key.as_str()),
+        ..TransportPolicy::default()
+    }
+}
+
+fn trusting(pem: impl Into<String>) -> TransportPolicy {
+    TransportPolicy { ca_certificates_pem: pem.into(), ..TransportPolicy::default() }
+}
+
+/// Exactly one fault, with these beginnings of field and text.
+fn assert_fault(policy: &TransportPolicy, field: &str, text: &str) {
+    let faults = faults(policy);
+    assert!(faults.len() == 1 && faults[0].starts_with(field) && faults[0].contains(text), "{faults:?}");
+}
+
+#[test]
+fn nothing_and_everything_in_order_have_no_fault() {
+    assert_eq!(faults(&TransportPolicy::default()), [""; 0]);
+    let authority = Authority::new();
+    let whole = TransportPolicy { ca_certificates_pem: authority.pem.clone(), ..showing(&authority.sign("us")) };
+    assert_eq!(faults(&whole), [""; 0]);
+}
+
+#[test]
+fn several_certificates_and_text_around_them_are_fine() {
+    let (one, other) = (Authority::new(), Authority::new());
+    assert_eq!(faults(&trusting(format!("# first\n{}\n# second\n{}", one.pem, other.pem))), [""; 0]);
+    let leaf = one.sign("us");
+    let chain = Pem { certificate: leaf.certificate + &one.pem, key: leaf.key };
+    assert_eq!(faults(&showing(&chain)), [""; 0]);
+}
+
+#[test]
+fn what_is_no_certificate_is_refused() {
+    let field = "ca_certificates_pem";
+    assert_fault(&trusting("hello"), field, "has no certificate");
+    assert_fault(&trusting(Authority::new().sign("a").key), field, "has no certificate");
+    assert_fault(&trusting("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), field, "certificate 1");
+    assert_fault(&trusting("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"), field, "is not PEM");
+    let good = Authority::new().pem;
+    let second = format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    assert_fault(&trusting(second), field, "certificate 2");
+}
+
+#[test]
+fn certificate_and_key_come_together() {
+    let identity = Authority::new().sign("us");
+    let no_key = TransportPolicy { client_private_key_pem: Secret::default(), ..showing(&identity) };
+    assert_fault(&no_key, "client_private_key_pem", "together");
+    let no_certificate = TransportPolicy { client_certificate_pem: String::new(), ..showing(&identity) };
+    assert_fault(&no_certificate, "client_certificate_pem", "together");
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused() {
+    let authority = Authority::new();
+    let (one, other) = (authority.sign("us"), authority.sign("us"));
+    let mixed = Pem { key: other.key, ..one };
+    assert_fault(&showing(&mixed), "client_private_key_pem", "is not the key of");
+}
+
+#[test]
+fn a_text_that_is_no_key_is_refused_and_not_repeated() {
+    let identity = Authority::new().sign("us");
+    for key in ["hunter2", "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n"] {
+        let policy = showing(&Pem { key: key.into(), ..identity.clone() });
+        assert_fault(&policy, "client_private_key_pem", "");
+        assert!(!faults(&policy)[0].contains("hunter2") && !faults(&policy)[0].contains("aHVud"));
+    }
+}
+
+#[test]
+fn what_has_expired_or_is_not_valid_yet_is_refused() {
+    let authority = Authority::new();
+    assert_fault(&showing(&authority.sign_for("us", (2000, 2020))), "client_certificate_pem", "expired 256 days ago");
+    assert_fault(&showing(&authority.sign_for("us", (2021, 2030))), "client_certificate_pem", "not valid yet");
+    let own = |years| params("root", years).self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
+    assert_fault(&trusting(own((2000, 2020))), "ca_certificates_pem", "expired 256 days ago");
+    assert_eq!(faults(&trusting(own(ALWAYS))), [""; 0], "a self-signed certificate may be trusted as it is");
+}
+
+#[test]
+fn skipping_the_check_is_refused_unless_the_server_allows_it() {
+    let policy = TransportPolicy { insecure_skip_verify: true, ..TransportPolicy::default() };
+    assert_fault(&policy, "insecure_skip_verify", "not allowed");
+    assert!(CertificateCheck::new(Arc::new(Then), true).check(&policy).is_empty());
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let policy = TransportPolicy {
+        ca_certificates_pem: "x".into(),
+        insecure_skip_verify: true,
+        client_certificate_pem: "x".into(),
+        ..TransportPolicy::default()
+    };
+    assert_eq!(faults(&policy).len(), 3);
+}

@@ -1,0 +1,252 @@
+//! Which connections are kept, which are not, and what happens to a request that meets a
+//! connection that its receiver has just closed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenterhook_model::Outcome;
+use tenterhook_model::webhook::TransportPolicy;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::support::{Receiver, answer, answer_with, deliverer, post, post_over, seconds};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+/// Waits for one small request; false when the client has closed.
+async fn hears(stream: &mut TcpStream) -> bool {
+    stream.read(&mut [0; 4_096]).await.is_ok_and(|read| read > 0)
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_another() {
+    let receiver = Receiver::http(|_| answer(200, "ok")).await;
+    let deliverer = deliverer();
+    for _ in 0..20 {
+        assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Success);
+    }
+    assert_eq!((receiver.connections(), receiver.seen().len()), (1, 20));
+}
+
+#[tokio::test]
+async fn clones_share_connections() {
+    let receiver = Receiver::http(|_| answer(200, "ok")).await;
+    let deliverer = deliverer();
+    deliverer.attempt(post(&receiver.url("/"))).await;
+    deliverer.clone().attempt(post(&receiver.url("/other"))).await;
+    assert_eq!(receiver.connections(), 1);
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_have_a_connection_each_and_keep_them() {
+    let receiver = Receiver::http(|_| answer(200, "ok")).await;
+    let deliverer = deliverer();
+    for _ in 0..3 {
+        let mut all = JoinSet::new();
+        for _ in 0..8 {
+            let (deliverer, request) = (deliverer.clone(), post(&receiver.url("/")));
+            all.spawn(async move { deliverer.attempt(request).await });
+        }
+        for exchange in all.join_all().await {
+            assert_eq!(exchange.outcome, Outcome::Success);
+        }
+    }
+    assert_eq!(receiver.connections(), 8);
+}
+
+#[tokio::test]
+async fn a_failure_status_keeps_the_connection() {
+    let receiver = Receiver::http(|_| answer(500, "no")).await;
+    let deliverer = deliverer();
+    for _ in 0..3 {
+        deliverer.attempt(post(&receiver.url("/"))).await;
+    }
+    assert_eq!(receiver.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_receiver_wants_closed_is_not_kept() {
+    let receiver = Receiver::http(|_| answer_with(200, "connection", "close")).await;
+    let deliverer = deliverer();
+    for _ in 0..3 {
+        assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Success);
+    }
+    assert_eq!(receiver.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_is_not_shared_between_authorities_or_trusts() {
+    let receiver = Receiver::http(|_| answer(200, "")).await;
+    let deliverer = deliverer();
+    deliverer.attempt(post(&receiver.url("/"))).await;
+    let by_other_name = format!("http://[::ffff:127.0.0.1]:{}/", receiver.address.port());
+    assert_eq!(deliverer.attempt(post(&by_other_name)).await.outcome, Outcome::Success);
+    assert_eq!(receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn webhooks_that_differ_in_their_deadline_share_connections() {
+    let receiver = Receiver::http(|_| answer(200, "")).await;
+    let deliverer = deliverer();
+    for limit in [3, 4, 5] {
+        deliverer.attempt(post_over(&receiver.url("/"), seconds(limit))).await;
+    }
+    assert_eq!(receiver.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_whose_attempt_ran_out_of_time_is_closed() {
+    let (closed, mut closings) = mpsc::channel(4);
+    let receiver = Receiver::script(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            assert!(hears(&mut stream).await);
+            assert!(!hears(&mut stream).await);
+            closed.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let exchange = deliverer().attempt(post_over(&receiver.url("/"), seconds(1))).await;
+    assert_eq!(exchange.outcome, Outcome::Timeout);
+    closings.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_was_too_long_closes_its_connection() {
+    let receiver = Receiver::http(|_| answer(200, Box::leak("x".repeat(100_000).into_boxed_str()))).await;
+    let deliverer = deliverer();
+    for _ in 0..2 {
+        assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Success);
+    }
+    assert_eq!(receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_was_idle_is_not_used() {
+    let (closed, mut closings) = mpsc::channel(4);
+    let receiver = Receiver::script(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            assert!(hears(&mut stream).await);
+            stream.write_all(OK).await.unwrap();
+            drop(stream);
+            closed.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let deliverer = deliverer();
+    for attempt in 1..=3 {
+        let exchange = deliverer.attempt(post(&receiver.url("/"))).await;
+        assert_eq!((exchange.outcome, exchange.error.as_str()), (Outcome::Success, ""));
+        closings.recv().await.unwrap();
+        assert_eq!(receiver.connections(), attempt);
+    }
+}
+
+/// A receiver whose first connection answers one request and then, on the second, does as
+/// `turn` says; its other connections answer every request, or hang up on each.
+async fn turns(turn: &'static [u8], others_answer: bool) -> Receiver {
+    let first = Arc::new(Semaphore::new(1));
+    Receiver::script(move |mut stream| {
+        let is_first = first.try_acquire().map(|permit| permit.forget()).is_ok();
+        async move {
+            while hears(&mut stream).await && (is_first || others_answer) {
+                stream.write_all(OK).await.unwrap();
+                if is_first {
+                    assert!(hears(&mut stream).await);
+                    stream.write_all(turn).await.unwrap();
+                    return;
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_that_met_a_closing_connection_is_sent_once_more_on_a_new_one() {
+    let receiver = turns(b"", true).await;
+    let deliverer = deliverer();
+    for _ in 0..2 {
+        let exchange = deliverer.attempt(post(&receiver.url("/"))).await;
+        assert_eq!((exchange.outcome, exchange.error.as_str()), (Outcome::Success, ""));
+    }
+    assert_eq!(receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_request_that_got_part_of_an_answer_is_not_sent_again() {
+    for part in [&b"HTTP/1.1 200"[..], b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"] {
+        let receiver = turns(part, true).await;
+        let deliverer = deliverer();
+        assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Success);
+        assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Connection);
+        assert_eq!(receiver.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_sent_again_only_once() {
+    let receiver = turns(b"", false).await;
+    let deliverer = deliverer();
+    assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Success);
+    assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Connection);
+    assert_eq!(receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_request_that_runs_out_of_time_on_a_kept_connection_is_not_sent_again() {
+    let receiver = Receiver::script(|mut stream| async move {
+        assert!(hears(&mut stream).await);
+        stream.write_all(OK).await.unwrap();
+        while hears(&mut stream).await {}
+    })
+    .await;
+    let deliverer = deliverer();
+    assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Success);
+    let exchange = deliverer.attempt(post_over(&receiver.url("/"), seconds(1))).await;
+    assert_eq!((exchange.outcome, receiver.connections()), (Outcome::Timeout, 1));
+}
+
+#[tokio::test]
+async fn an_unused_connection_is_closed_after_a_while() {
+    let (closed, mut closings) = mpsc::channel(4);
+    let receiver = Receiver::script(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            assert!(hears(&mut stream).await);
+            stream.write_all(OK).await.unwrap();
+            assert!(!hears(&mut stream).await);
+            closed.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let deliverer = deliverer();
+    deliverer.attempt(post(&receiver.url("/"))).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(49)).await;
+    assert!(closings.try_recv().is_err());
+    tokio::time::advance(Duration::from_secs(2)).await;
+    closings.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn closing_closes_every_connection() {
+    let (closed, mut closings) = mpsc::channel(4);
+    let receiver = Receiver::script(move |mut stream| {
+        let closed = closed.clone();
+        async move {
+            assert!(hears(&mut stream).await);
+            stream.write_all(OK).await.unwrap();
+            assert!(!hears(&mut stream).await);
+            closed.send(()).await.unwrap();
+        }
+    })
+    .await;
+    let deliverer = deliverer();
+    deliverer.attempt(post_over(&receiver.url("/"), TransportPolicy::default())).await;
+    deliverer.close().await;
+    closings.recv().await.unwrap();
+}

@@ -1,0 +1,240 @@
+//! What is sent and what is kept, over plain HTTP/1.1.
+
+use tenterhook_model::{Header, HttpMethod, Outcome, PreparedRequest, limits};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::support::{Receiver, answer, answer_with, body, deliverer, post, post_over, seconds};
+
+/// Reads one request head and small body, then answers with these bytes.
+async fn answer_raw(stream: &mut TcpStream, bytes: &[u8]) {
+    let mut buffer = [0; 4_096];
+    let _ = stream.read(&mut buffer).await;
+    let _ = stream.write_all(bytes).await;
+}
+
+#[tokio::test]
+async fn a_2xx_answer_is_a_success_and_is_kept() {
+    for status in [200, 201, 202, 299] {
+        let receiver = Receiver::http(move |_| answer(status, "thanks")).await;
+        let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+        assert_eq!((exchange.outcome, exchange.error.as_str()), (Outcome::Success, ""));
+        assert_eq!(exchange.response.as_ref().unwrap().status, status);
+        assert_eq!(body(&exchange), "thanks");
+        assert_eq!(exchange.remote_address, Some(receiver.address));
+    }
+}
+
+#[tokio::test]
+async fn the_request_arrives_as_it_was_prepared() {
+    let receiver = Receiver::http(|_| answer(204, "")).await;
+    for method in HttpMethod::ALL {
+        let request = PreparedRequest {
+            method,
+            headers: vec![Header::new("X-One", "1"), Header::new("X-Two", "a b"), Header::new("x-one", "2")],
+            ..post(&receiver.url("/path%20x?q=%C3%BC&r={s}#fragment"))
+        };
+        let exchange = deliverer().attempt(request).await;
+        assert_eq!(exchange.outcome, Outcome::Success, "{}", exchange.error);
+    }
+    let seen = receiver.seen();
+    assert_eq!(seen.len(), HttpMethod::ALL.len());
+    for (seen, method) in seen.iter().zip(HttpMethod::ALL) {
+        assert_eq!(seen.parts.method.as_str(), method.as_str());
+        assert_eq!(seen.parts.uri.to_string(), "/path%20x?q=%C3%BC&r={s}");
+        assert_eq!(seen.header("host"), Some(receiver.address.to_string().as_str()));
+        assert_eq!(seen.header("content-length"), Some("2"));
+        assert_eq!(seen.header("x-two"), Some("a b"));
+        assert_eq!(seen.parts.headers.get_all("x-one").iter().count(), 2);
+        assert_eq!(seen.body, "{}");
+    }
+}
+
+#[tokio::test]
+async fn any_other_answer_is_a_failure_with_its_status() {
+    for status in [300, 304, 400, 404, 410, 429, 500, 503, 999] {
+        let receiver = Receiver::http(move |_| answer(status, "")).await;
+        let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+        assert_eq!(exchange.outcome, Outcome::HttpStatus);
+        assert!(exchange.error.contains(&status.to_string()), "{}", exchange.error);
+        assert_eq!(exchange.response.unwrap().status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_failure_and_is_not_followed() {
+    let elsewhere = Receiver::http(|_| answer(200, "")).await;
+    for status in [301, 302, 303, 307, 308] {
+        let location = elsewhere.url("/");
+        let receiver = Receiver::http(move |_| answer_with(status, "location", &location)).await;
+        let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+        assert_eq!(exchange.outcome, Outcome::HttpStatus);
+        assert!(exchange.error.contains("redirects are not followed"), "{}", exchange.error);
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
+async fn retry_after_is_kept_with_the_answer() {
+    let receiver = Receiver::http(|_| answer_with(503, "Retry-After", "120")).await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!(exchange.response.unwrap().header("retry-after"), Some("120"));
+}
+
+#[tokio::test]
+async fn a_compressed_answer_stays_compressed() {
+    let receiver = Receiver::script(|mut stream| async move {
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\x8b\x08\x00";
+        answer_raw(&mut stream, answer).await;
+    })
+    .await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!(exchange.response.unwrap().body.as_ref(), b"\x1f\x8b\x08\x00");
+}
+
+#[tokio::test]
+async fn the_request_does_not_ask_for_compression() {
+    let receiver = Receiver::http(|_| answer(200, "")).await;
+    deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!(receiver.seen()[0].header("accept-encoding"), None);
+}
+
+#[tokio::test]
+async fn a_chunked_answer_is_put_together() {
+    let receiver = Receiver::script(|mut stream| async move {
+        let answer = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nfoo\r\n3\r\nbar\r\n0\r\n\r\n";
+        answer_raw(&mut stream, answer).await;
+    })
+    .await;
+    assert_eq!(body(&deliverer().attempt(post(&receiver.url("/"))).await), "foobar");
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_with_its_connection_is_whole() {
+    let receiver = Receiver::script(|mut stream| async move {
+        answer_raw(&mut stream, b"HTTP/1.0 200 OK\r\n\r\nuntil the end").await;
+    })
+    .await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!((exchange.outcome, body(&exchange)), (Outcome::Success, "until the end"));
+}
+
+#[tokio::test]
+async fn informational_answers_come_before_the_answer() {
+    let receiver = Receiver::script(|mut stream| async move {
+        let answer = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+        answer_raw(&mut stream, answer).await;
+    })
+    .await;
+    assert_eq!(deliverer().attempt(post(&receiver.url("/"))).await.response.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn a_long_answer_is_cut_and_an_endless_one_is_given_up() {
+    let receiver = Receiver::script(|mut stream| async move {
+        answer_raw(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n").await;
+        while stream.write_all(&[b'x'; 4_096]).await.is_ok() {}
+    })
+    .await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    let response = exchange.response.unwrap();
+    assert_eq!(exchange.outcome, Outcome::Success, "its status says so");
+    assert_eq!((response.body.len(), response.body_truncated), (limits::BODY_KEPT_BYTES, true));
+}
+
+#[tokio::test]
+async fn an_endless_head_is_refused() {
+    let receiver = Receiver::script(|mut stream| async move {
+        answer_raw(&mut stream, b"HTTP/1.1 200 OK\r\nx: ").await;
+        while stream.write_all(&[b'x'; 4_096]).await.is_ok() {}
+    })
+    .await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!(exchange.outcome, Outcome::Connection);
+    assert!(exchange.error.contains("too large"), "{}", exchange.error);
+    assert_eq!(exchange.response, None);
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_told_so() {
+    let receiver = Receiver::script(|mut stream| async move {
+        answer_raw(&mut stream, b"220 mail.example.com ESMTP\r\n").await;
+    })
+    .await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!(exchange.outcome, Outcome::Connection);
+    assert!(exchange.error.contains("not HTTP"), "{}", exchange.error);
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_up_is_a_broken_connection() {
+    let receiver = Receiver::script(|mut stream| async move { answer_raw(&mut stream, b"").await }).await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!((exchange.outcome, exchange.response), (Outcome::Connection, None));
+    assert!(exchange.error.contains("closed the connection"), "{}", exchange.error);
+    assert_eq!(receiver.connections(), 1, "a new connection is not tried twice");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_keeps_what_came() {
+    let receiver = Receiver::script(|mut stream| async move {
+        answer_raw(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+    })
+    .await;
+    let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+    assert_eq!(exchange.outcome, Outcome::Connection);
+    assert_eq!((exchange.response.as_ref().unwrap().status, body(&exchange)), (200, "half"));
+}
+
+#[tokio::test]
+async fn nobody_listening_is_no_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let exchange = deliverer().attempt(post(&format!("http://{address}/"))).await;
+    assert_eq!((exchange.outcome, exchange.remote_address), (Outcome::Connection, Some(address)));
+    assert!(exchange.error.contains("connection refused"), "{}", exchange.error);
+    assert!(exchange.timings.connect.is_some() && exchange.timings.first_byte.is_none());
+}
+
+/// A receiver that waits for ever after these bytes.
+async fn hangs_after(bytes: &'static [u8]) -> Receiver {
+    Receiver::script(move |mut stream| async move {
+        answer_raw(&mut stream, bytes).await;
+        std::future::pending::<()>().await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_answer_in_time_is_a_timeout() {
+    let receiver = hangs_after(b"").await;
+    let deliverer = deliverer();
+    let attempt = deliverer.attempt(post_over(&receiver.url("/"), seconds(1)));
+    let exchange = attempt.await;
+    assert_eq!((exchange.outcome, exchange.response), (Outcome::Timeout, None));
+    assert_eq!(exchange.error, "no complete answer within 1 s (while waiting for the answer)");
+    assert_eq!(exchange.remote_address, Some(receiver.address));
+}
+
+#[tokio::test]
+async fn the_deadline_covers_the_body_to_its_last_byte() {
+    let receiver = hangs_after(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nslow").await;
+    let exchange = deliverer().attempt(post_over(&receiver.url("/"), seconds(1))).await;
+    assert_eq!(exchange.outcome, Outcome::Timeout);
+    assert_eq!(exchange.error, "no complete answer within 1 s (while reading the answer)");
+    assert_eq!((exchange.response.as_ref().unwrap().status, body(&exchange)), (200, "slow"));
+    assert!(exchange.timings.first_byte.is_some());
+}
+
+#[tokio::test]
+async fn timings_name_the_phases_that_were_needed() {
+    let receiver = Receiver::http(|_| answer(200, "")).await;
+    let deliverer = deliverer();
+    let first = deliverer.attempt(post(&receiver.url("/"))).await.timings;
+    assert!(first.connect.is_some() && first.first_byte.is_some());
+    assert_eq!((first.dns, first.tls, first.queued, first.render), (None, None, None, None));
+    let second = deliverer.attempt(post(&receiver.url("/"))).await.timings;
+    assert_eq!(second.connect, None, "a kept connection needs none");
+    assert!(second.first_byte.is_some());
+}

@@ -1,0 +1,9 @@
+//! Attempts over real loopback sockets, and over recorded ones where real ones cannot go.
+
+mod certificates;
+mod closing;
+mod exchange;
+mod guarded;
+mod identity;
+mod support;
+mod tls;

@@ -1,0 +1,111 @@
+//! A connection as HTTP sees it: plain or TLS, counting the bytes that came in.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Wire<S> {
+    layer: Layer<S>,
+    heard: Heard,
+}
+
+#[derive(Debug)]
+enum Layer<S> {
+    Plain(S),
+    Tls(Box<TlsStream<S>>),
+}
+
+/// How many bytes have come in on a connection: tells a receiver that said nothing from one
+/// that broke off.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard(Arc<AtomicU64>);
+
+impl Heard {
+    /// Bytes so far, as HTTP sees them.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether both count one connection.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<S> Wire<S> {
+    pub(crate) fn plain(stream: S) -> Self {
+        Self { layer: Layer::Plain(stream), heard: Heard::default() }
+    }
+
+    pub(crate) fn tls(stream: TlsStream<S>) -> Self {
+        Self { layer: Layer::Tls(Box::new(stream)), heard: Heard::default() }
+    }
+
+    /// The counter, which stays valid when the connection has been handed on.
+    pub(crate) fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = match &mut self.layer {
+            Layer::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Layer::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        let read = buffer.filled().len() - before;
+        if read > 0 {
+            self.heard.0.fetch_add(read as u64, Ordering::Relaxed);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.layer {
+            Layer::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Layer::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.layer {
+            Layer::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
+            Layer::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.layer {
+            Layer::Plain(stream) => stream.is_write_vectored(),
+            Layer::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.layer {
+            Layer::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Layer::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.layer {
+            Layer::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Layer::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
