@@ -12,20 +12,20 @@ mod compilations;
 mod compiled;
 mod conditions;
 mod event_context;
-mod interim;
 mod matching;
 mod preview;
+pub mod python;
 mod regex;
 mod render;
 mod request;
 pub mod signature;
+pub mod template;
 #[cfg(test)]
 mod testing;
 
 pub use compilations::Compilations;
 pub use compiled::{Acceptance, Compiled, Matching, RuleResult, compile};
 pub use event_context::EventContext;
-pub use interim::{python, template};
 pub use preview::{Preview, preview};
 pub use render::{InProcess, Render};
 pub use request::{AttemptFacts, FieldTemplate, RenderFault, Rendered};

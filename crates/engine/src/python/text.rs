@@ -1,0 +1,119 @@
+//! Python's `str`: `repr`, what counts as blank, where lines end.
+
+/// Whether Python's `str.isspace` holds for `c`; what `strip` and `split` skip.
+#[must_use]
+pub fn is_space(c: char) -> bool {
+    matches!(c, '\t'..='\r' | '\x1c'..=' ' | '\u{85}' | '\u{a0}' | '\u{1680}'
+        | '\u{2000}'..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+}
+
+/// Whether `c` ends a line for Python's `str.splitlines`.
+#[must_use]
+pub fn is_line_end(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Splits as Python's `str.splitlines` does; `\r\n` ends one line.
+#[must_use]
+pub fn split_lines(text: &str, keep_ends: bool) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if !is_line_end(c) {
+            continue;
+        }
+        let mut end = at + c.len_utf8();
+        if c == '\r' && chars.next_if(|(_, next)| *next == '\n').is_some() {
+            end += 1;
+        }
+        lines.push(&text[start..if keep_ends { end } else { at }]);
+        start = end;
+    }
+    if start < text.len() {
+        lines.push(&text[start..]);
+    }
+    lines
+}
+
+/// Appends `repr(text)`: single quotes unless only they occur, escapes for what
+/// Python does not hold to be printable.
+pub fn write_repr(out: &mut String, text: &str) {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    out.reserve(text.len() + 2);
+    out.push(quote);
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => {
+                out.push('\\');
+                out.push(c);
+            }
+            ' '..='~' => out.push(c),
+            c if is_printable(c) => out.push(c),
+            c => write_escape(out, c),
+        }
+    }
+    out.push(quote);
+}
+
+fn write_escape(out: &mut String, c: char) {
+    let code = u32::from(c);
+    let escape = match code {
+        0..=0xff => format!("\\x{code:02x}"),
+        0x100..=0xffff => format!("\\u{code:04x}"),
+        _ => format!("\\U{code:08x}"),
+    };
+    out.push_str(&escape);
+}
+
+/// Whether Python's `str.isprintable` holds for `c`: everything but the
+/// categories Cc, Cf, Cs, Co, Cn, Zl, Zp and Zs (except the blank).
+#[must_use]
+pub fn is_printable(c: char) -> bool {
+    if c.is_ascii() {
+        return (' '..='~').contains(&c);
+    }
+    let code = u32::from(c);
+    let hidden = c.is_control()
+        || is_space(c)
+        || matches!(code,
+            0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890..=0x891 | 0x8e2
+            | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f
+            | 0xd800..=0xf8ff | 0xfdd0..=0xfdef | 0xfeff | 0xfff0..=0xfffb
+            | 0x110bd | 0x110cd | 0x13430..=0x1343f | 0x1bca0..=0x1bca3
+            | 0x1d173..=0x1d17a | 0xe0000..=0xe00ff | 0xe01f0..=0x10_ffff)
+        || code & 0xfffe == 0xfffe;
+    !hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repr(text: &str) -> String {
+        let mut out = String::new();
+        write_repr(&mut out, text);
+        out
+    }
+
+    #[test]
+    fn strings_are_quoted_as_python_quotes_them() {
+        assert_eq!(repr("a"), "'a'");
+        assert_eq!(repr("it's"), "\"it's\"");
+        assert_eq!(repr("it's \"x\""), "'it\\'s \"x\"'");
+        assert_eq!(repr("a\n\t\r\\"), "'a\\n\\t\\r\\\\'");
+        assert_eq!(repr("\u{0}\u{7f}\u{a0}é€😀"), "'\\x00\\x7f\\xa0é€😀'");
+        assert_eq!(repr("\u{200b}\u{e0001}"), "'\\u200b\\U000e0001'");
+    }
+
+    #[test]
+    fn lines_end_where_python_ends_them() {
+        assert_eq!(split_lines("a\r\nb\u{2028}c\x0bd\n", false), ["a", "b", "c", "d"]);
+        assert_eq!(split_lines("a\n\nb", true), ["a\n", "\n", "b"]);
+        assert!(split_lines("", false).is_empty());
+    }
+}

@@ -1,0 +1,115 @@
+//! What a template sees: names and their values.
+
+use std::fmt;
+
+use super::value::{Dict, Key, List, NumberOutOfRange, Val, View, from_json, text, view};
+
+/// A value for a context. Cloning is cheap, and threads may share it.
+#[derive(Clone)]
+pub struct Value(Val);
+
+impl Value {
+    /// The value of `json`. Integers stay exact, other numbers are doubles.
+    ///
+    /// # Errors
+    /// A number is beyond a double.
+    pub fn from_json(json: &serde_json::Value) -> Result<Self, NumberOutOfRange> {
+        from_json(json).map(Self)
+    }
+
+    /// A string.
+    #[must_use]
+    pub fn text(string: &str) -> Self {
+        Self(text(string))
+    }
+
+    /// `none`.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Val::from(()))
+    }
+
+    /// A dict from names to values, in their order.
+    pub fn dict<N: AsRef<str>>(members: impl IntoIterator<Item = (N, Self)>) -> Self {
+        let entries = members.into_iter().map(|(name, value)| (Key(text(name.as_ref())), value.0));
+        Self(Dict::value(entries.collect()))
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Value(..)")
+    }
+}
+
+/// JSON that cannot be a context.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// It is not JSON.
+    #[error("the context is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is not an object.
+    #[error("the context is not a JSON object")]
+    NotAnObject,
+    /// A number in it is beyond a double.
+    #[error(transparent)]
+    Number(#[from] NumberOutOfRange),
+}
+
+/// The names that a template sees. Cloning is cheap, and threads may share it.
+#[derive(Clone)]
+pub struct Context {
+    root: Val,
+}
+
+impl Context {
+    /// A context from names and values, in their order.
+    pub fn new<N: AsRef<str>>(members: impl IntoIterator<Item = (N, Value)>) -> Self {
+        Self { root: Value::dict(members).0 }
+    }
+
+    /// A context from a JSON object.
+    ///
+    /// # Errors
+    /// It is no JSON object, or a number is beyond a double.
+    pub fn from_json(json: &str) -> Result<Self, ContextError> {
+        Self::from_value(&serde_json::from_str(json)?)
+    }
+
+    /// A context from a JSON object.
+    ///
+    /// # Errors
+    /// It is no JSON object, or a number is beyond a double.
+    pub fn from_value(json: &serde_json::Value) -> Result<Self, ContextError> {
+        if !json.is_object() {
+            return Err(ContextError::NotAnObject);
+        }
+        Ok(Self { root: from_json(json)? })
+    }
+
+    pub(super) fn root(&self) -> Val {
+        self.root.clone()
+    }
+
+    /// A copy that a render may change.
+    pub(super) fn copy(&self) -> Val {
+        copy(&self.root)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Context(..)")
+    }
+}
+
+fn copy(value: &Val) -> Val {
+    match view(value) {
+        View::List(list) => List::value(list.read().iter().map(copy).collect()),
+        View::Dict(dict) => {
+            let dict = dict.read();
+            Dict::value(dict.iter().map(|(k, v)| (k.clone(), copy(v))).collect())
+        }
+        _ => value.clone(),
+    }
+}

@@ -1,0 +1,116 @@
+//! Jinja2's global functions: `range`, `dict`, `namespace`, `cycler`, `joiner`.
+
+use std::sync::Arc;
+
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, State};
+
+use super::ops::{self, error, limit};
+use super::value::{Cycler, Dict, Joiner, Key, Namespace, Range, Val, View, text, type_name, view};
+
+/// Names of all global functions.
+pub(super) const NAMES: [&str; 5] = ["range", "dict", "namespace", "cycler", "joiner"];
+
+/// Numbers in a range at most (Jinja2's `MAX_RANGE`).
+const RANGE_MAX: u64 = 100_000;
+
+/// Puts the functions into `env`.
+pub(super) fn register(env: &mut Environment<'static>) {
+    env.add_function("range", range);
+    env.add_function("dict", dict);
+    env.add_function("namespace", namespace);
+    env.add_function("cycler", cycler);
+    env.add_function("joiner", joiner);
+}
+
+fn range(args: &[Val]) -> Result<Val, Error> {
+    let (start, stop, step) = match args {
+        [stop] => (0, whole(stop)?, 1),
+        [start, stop] => (whole(start)?, whole(stop)?, 1),
+        [start, stop, step] => (whole(start)?, whole(stop)?, whole(step)?),
+        _ => return Err(error("range expected 1 to 3 arguments")),
+    };
+    if step == 0 {
+        return Err(error("range() arg 3 must not be zero"));
+    }
+    let range = Range { start, stop, step };
+    if range.len() > RANGE_MAX {
+        return Err(limit(format!("Range too big. The sandbox blocks ranges larger than MAX_RANGE ({RANGE_MAX}).")));
+    }
+    Ok(Val::from_object(range))
+}
+
+fn whole(value: &Val) -> Result<i64, Error> {
+    match view(value) {
+        View::Bool(b) => Ok(i64::from(b)),
+        View::Int(n) => i64::try_from(n).map_err(|_| limit("a range is too big")),
+        View::Big(_) => Err(limit("a range is too big")),
+        _ => Err(error(format!("'{}' object cannot be interpreted as an integer", type_name(value)))),
+    }
+}
+
+/// Entries of a mapping or of a sequence of pairs, as `dict()` takes them.
+pub(super) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<indexmap::IndexMap<Key, Val>, Error> {
+    if let View::Dict(dict) = view(value) {
+        let entries = dict.read().clone();
+        ops::charge_items(state, 2 * entries.len())?;
+        return Ok(entries);
+    }
+    let mut entries = indexmap::IndexMap::new();
+    for pair in ops::iterate(state, value)? {
+        let pair = ops::unpack(state, &pair, 2)?;
+        ops::hashable(state, &pair[0])?;
+        entries.insert(Key(pair[0].clone()), pair[1].clone());
+    }
+    Ok(entries)
+}
+
+fn dict(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
+    let mut entries = match args {
+        [] => indexmap::IndexMap::new(),
+        [from] => entries_from(state, from)?,
+        _ => return Err(error("dict expected at most 1 argument")),
+    };
+    for name in kwargs.args() {
+        entries.insert(Key(text(name)), kwargs.get(name)?);
+    }
+    Ok(Dict::value(entries))
+}
+
+fn namespace(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
+    let mut members: Vec<(Arc<str>, Val)> = Vec::new();
+    let from = match args {
+        [] => indexmap::IndexMap::new(),
+        [from] => entries_from(state, from)?,
+        _ => return Err(error("namespace expected at most 1 argument")),
+    };
+    for (name, value) in from {
+        let name = name.0.as_str().ok_or_else(|| error("a namespace's names are strings"))?;
+        members.push((name.into(), value));
+    }
+    for name in kwargs.args() {
+        let value: Val = kwargs.get(name)?;
+        match members.iter_mut().find(|(known, _)| &**known == name) {
+            Some((_, slot)) => *slot = value,
+            None => members.push((name.into(), value)),
+        }
+    }
+    Ok(Namespace::value(members))
+}
+
+fn cycler(args: &[Val]) -> Result<Val, Error> {
+    if args.is_empty() {
+        return Err(error("at least one item has to be provided"));
+    }
+    Ok(Cycler::value(args.to_vec()))
+}
+
+fn joiner(args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
+    let separator = match args {
+        [] => kwargs.get::<Option<Val>>("sep")?.unwrap_or_else(|| text(", ")),
+        [separator] => separator.clone(),
+        _ => return Err(error("joiner expected at most 1 argument")),
+    };
+    kwargs.assert_all_used()?;
+    Ok(Joiner::value(separator))
+}

@@ -1,0 +1,127 @@
+//! Methods of Python's values: which there are, and calling them.
+
+mod dict;
+mod given;
+mod list;
+mod number;
+mod text;
+mod text_is;
+mod text_split;
+
+use minijinja::{Error, ErrorKind, State};
+
+use super::ops::error;
+use super::value::{Val, View, ViewKind, type_name, view};
+
+pub(crate) use given::{Given, int as whole, size};
+pub(crate) use text::{capitalize, title_words};
+pub(crate) use text_split::replace;
+
+const TEXT: [&str; 44] = [
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "upper",
+    "zfill",
+];
+const MARKUP: [&str; 2] = ["striptags", "unescape"];
+const LIST: [&str; 11] =
+    ["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
+const DICT: [&str; 10] = ["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
+const SEQUENCE: [&str; 2] = ["count", "index"];
+const INT: [&str; 5] = ["bit_length", "bit_count", "conjugate", "is_integer", "as_integer_ratio"];
+const FLOAT: [&str; 3] = ["conjugate", "is_integer", "as_integer_ratio"];
+const KEYS: [&str; 1] = ["isdisjoint"];
+/// Methods that change their list or dict.
+const CHANGING: [&str; 11] =
+    ["append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"];
+
+/// Whether any value has a method `name`.
+pub(crate) fn is_name(name: &str) -> bool {
+    let groups: [&[&str]; 8] = [&TEXT, &MARKUP, &LIST, &DICT, &SEQUENCE, &INT, &FLOAT, &KEYS];
+    let attribute = matches!(name, "real" | "imag" | "numerator" | "denominator" | "start" | "stop" | "step");
+    attribute || groups.iter().any(|names| names.contains(&name))
+}
+
+/// Whether a method `name` changes its list or dict.
+pub(crate) fn is_changing(name: &str) -> bool {
+    CHANGING.contains(&name)
+}
+
+/// Whether `value` has a method `name`.
+pub(crate) fn exists(value: &Val, name: &str) -> bool {
+    let names: &[&str] = match view(value) {
+        View::Str(_) if value.is_safe() && MARKUP.contains(&name) => return true,
+        View::Str(_) => &TEXT,
+        View::List(_) => &LIST,
+        View::Dict(_) => &DICT,
+        View::Tuple(_) | View::Range(_) => &SEQUENCE,
+        View::Bool(_) | View::Int(_) | View::Big(_) => &INT,
+        View::Float(_) => &FLOAT,
+        View::Entries(view) if view.kind != ViewKind::Values => &KEYS,
+        _ => &[],
+    };
+    names.contains(&name)
+}
+
+/// `value.name(args)`
+///
+/// # Errors
+/// There is no such method, or it fails.
+pub(crate) fn call(state: &mut State<'_, '_>, value: &Val, name: &str, args: &[Val]) -> Result<Val, Error> {
+    if value.is_undefined() {
+        return Err(error(format!("'{name}' of an undefined value is called")));
+    }
+    if !exists(value, name) {
+        return Err(Error::new(
+            ErrorKind::UnknownMethod,
+            format!("'{}' object has no method '{name}'", type_name(value)),
+        ));
+    }
+    let given = Given::new(name, args);
+    match view(value) {
+        View::Str(_) => text::call(state, value, &given),
+        View::List(_) | View::Tuple(_) | View::Range(_) => list::call(state, value, &given),
+        View::Dict(_) | View::Entries(_) => dict::call(state, value, &given),
+        _ => number::call(value, &given),
+    }
+}

@@ -1,0 +1,161 @@
+//! Jinja2's tests (`is …`), under their names.
+
+use minijinja::{Error, State};
+
+use super::environment::Predicate;
+use super::ops::{self, Num, error, number_of};
+use super::value::{Val, View, is_same, view};
+use super::{filters, globals};
+
+/// All tests with their names.
+pub(super) const TABLE: &[(&str, Predicate)] = &[
+    ("boolean", |_, a| Ok(matches!(view(first(a)?), View::Bool(_)))),
+    ("callable", |_, a| Ok(is_callable(first(a)?))),
+    ("defined", |_, a| Ok(!first(a)?.is_undefined())),
+    ("undefined", |_, a| Ok(first(a)?.is_undefined())),
+    ("divisibleby", divisible),
+    ("eq", equals),
+    ("equalto", equals),
+    ("==", equals),
+    ("ne", |s, a| equals(s, a).map(|same| !same)),
+    ("!=", |s, a| equals(s, a).map(|same| !same)),
+    ("escaped", |_, a| Ok(first(a)?.is_safe())),
+    ("even", |_, a| Ok(rest_of_two(first(a)?)? == 0.0)),
+    ("odd", |_, a| Ok(rest_of_two(first(a)?)? == 1.0)),
+    ("false", |_, a| Ok(matches!(view(first(a)?), View::Bool(false)))),
+    ("true", |_, a| Ok(matches!(view(first(a)?), View::Bool(true)))),
+    ("filter", |_, a| Ok(first(a)?.as_str().is_some_and(filters::is_known))),
+    ("test", |_, a| Ok(first(a)?.as_str().is_some_and(is_known))),
+    ("float", |_, a| Ok(matches!(view(first(a)?), View::Float(_)))),
+    ("integer", |_, a| Ok(matches!(view(first(a)?), View::Int(_) | View::Big(_)))),
+    ("number", |_, a| Ok(number_of(first(a)?).is_some())),
+    ("string", |_, a| Ok(first(a)?.as_str().is_some())),
+    ("mapping", |_, a| Ok(matches!(view(first(a)?), View::Dict(_)))),
+    ("iterable", |_, a| Ok(is_iterable(first(a)?))),
+    ("sequence", |_, a| Ok(is_sequence(first(a)?))),
+    ("none", |_, a| Ok(first(a)?.is_none())),
+    ("in", |s, a| {
+        let [needle, haystack] = two(a)?;
+        ops::contains(s, haystack, needle)
+    }),
+    ("ge", |s, a| compare(s, ">=", a)),
+    (">=", |s, a| compare(s, ">=", a)),
+    ("gt", |s, a| compare(s, ">", a)),
+    ("greaterthan", |s, a| compare(s, ">", a)),
+    (">", |s, a| compare(s, ">", a)),
+    ("le", |s, a| compare(s, "<=", a)),
+    ("<=", |s, a| compare(s, "<=", a)),
+    ("lt", |s, a| compare(s, "<", a)),
+    ("lessthan", |s, a| compare(s, "<", a)),
+    ("<", |s, a| compare(s, "<", a)),
+    ("lower", |s, a| {
+        let shown = ops::text_of(s, first(a)?)?;
+        Ok(one_case(&shown, char::is_lowercase))
+    }),
+    ("upper", |s, a| {
+        let shown = ops::text_of(s, first(a)?)?;
+        Ok(one_case(&shown, char::is_uppercase))
+    }),
+    ("sameas", |_, a| {
+        let [a, b] = two(a)?;
+        Ok(is_identical(a, b))
+    }),
+];
+
+/// Whether a test of that name exists.
+pub(super) fn is_known(name: &str) -> bool {
+    TABLE.iter().any(|(known, _)| *known == name)
+}
+
+/// Calls the test `name`, as `select("name")` does.
+pub(super) fn apply(state: &mut State<'_, '_>, name: &str, value: &Val, args: &[Val]) -> Result<bool, Error> {
+    let Some((_, predicate)) = TABLE.iter().find(|(known, _)| *known == name) else {
+        return Err(error(format!("no test named '{name}'")));
+    };
+    let mut all = Vec::with_capacity(args.len() + 1);
+    all.push(value.clone());
+    all.extend_from_slice(args);
+    predicate(state, &all)
+}
+
+fn first(args: &[Val]) -> Result<&Val, Error> {
+    match args {
+        [value] => Ok(value),
+        _ => Err(error("a test takes no arguments")),
+    }
+}
+
+fn two(args: &[Val]) -> Result<[&Val; 2], Error> {
+    match args {
+        [a, b] => Ok([a, b]),
+        _ => Err(error("a test takes one argument")),
+    }
+}
+
+fn equals(state: &mut State<'_, '_>, args: &[Val]) -> Result<bool, Error> {
+    let [a, b] = two(args)?;
+    ops::equal(state, a, b)
+}
+
+fn compare(state: &State<'_, '_>, op: &str, args: &[Val]) -> Result<bool, Error> {
+    let [a, b] = two(args)?;
+    ops::less(state, op, a, b)
+}
+
+fn divisible(_: &mut State<'_, '_>, args: &[Val]) -> Result<bool, Error> {
+    let [value, by] = two(args)?;
+    let rest = ops::arithmetic("%", value, by)?;
+    Ok(!rest.is_true())
+}
+
+fn rest_of_two(value: &Val) -> Result<f64, Error> {
+    let rest = ops::arithmetic("%", value, &Val::from(2))?;
+    match number_of(&rest) {
+        Some(Num::Int(n)) => Ok(if n == 0 { 0.0 } else { 1.0 }),
+        Some(Num::Float(x)) => Ok(x),
+        _ => Ok(f64::NAN),
+    }
+}
+
+fn one_case(shown: &str, test: fn(char) -> bool) -> bool {
+    let cased = |c: &char| c.is_lowercase() || c.is_uppercase();
+    let mut letters = shown.chars().filter(cased).peekable();
+    letters.peek().is_some() && letters.all(test)
+}
+
+fn is_callable(value: &Val) -> bool {
+    let Some(object) = value.as_object() else {
+        return false;
+    };
+    let name = object.type_name();
+    let ours = ["BoundMethod", "Joiner", "FullMacro", "Macro", "BoxedFunction", "Loop"];
+    ours.iter().any(|known| name.ends_with(known)) || globals::NAMES.iter().any(|global| name.ends_with(global))
+}
+
+fn is_iterable(value: &Val) -> bool {
+    match view(value) {
+        View::None | View::Bool(_) | View::Int(_) | View::Big(_) | View::Float(_) | View::Namespace(_) => false,
+        View::Other => value.as_object().is_some_and(|object| object.type_name().ends_with("Loop")),
+        _ => true,
+    }
+}
+
+/// Python's `sequence` test: it has a length and takes subscripts.
+fn is_sequence(value: &Val) -> bool {
+    matches!(
+        view(value),
+        View::Str(_) | View::List(_) | View::Tuple(_) | View::Dict(_) | View::Range(_) | View::Undefined
+    )
+}
+
+/// Python's `is`, where small values are one object.
+fn is_identical(a: &Val, b: &Val) -> bool {
+    match (view(a), view(b)) {
+        (View::None, View::None) => true,
+        (View::Bool(x), View::Bool(y)) => x == y,
+        (View::Int(x), View::Int(y)) => x == y,
+        (View::Str(x), View::Str(y)) => x == y,
+        (View::Float(x), View::Float(y)) => x.to_bits() == y.to_bits(),
+        _ => is_same(a, b),
+    }
+}
