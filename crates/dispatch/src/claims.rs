@@ -1,0 +1,121 @@
+//! The first half of the loop's work: claims go out, and what they bring becomes attempts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenterhook_model::{DeliveryId, Next, Timestamp, WebhookId};
+use tenterhook_policy::give_up_time;
+use tenterhook_store::{Claim, Settlement, StoreError};
+
+use crate::Deliver;
+use crate::attempt::{self, Job};
+use crate::lane::Start;
+use crate::lanes::Order;
+use crate::run::Run;
+
+/// When a lane is looked at again whose claim failed.
+const CLAIM_AGAIN: Duration = Duration::from_secs(1);
+
+/// An answer of the store to one of the loop's questions.
+pub(crate) enum Answer {
+    /// To a claim.
+    Claimed {
+        /// What was asked for.
+        order: Order,
+        /// What came.
+        result: Result<Vec<Claim>, StoreError>,
+    },
+    /// To the wish to put deliveries back.
+    Released(Result<(), StoreError>),
+}
+
+/// What became of a claimed delivery.
+enum Fate {
+    Started,
+    Expired,
+    PutBack(DeliveryId),
+}
+
+impl<D: Deliver> Run<D> {
+    /// Asks the store for as much as may be sent right now.
+    pub(crate) fn claim(&mut self, now: Timestamp) {
+        while !self.recorder.is_full()
+            && let Some(order) = self.lanes.next_order(self.free, now)
+        {
+            self.free -= order.limit;
+            let store = Arc::clone(&self.parts.store);
+            self.questions.push(Box::pin(async move {
+                let result = store.claim(order.webhook, order.limit, now).await;
+                Answer::Claimed { order, result }
+            }));
+        }
+    }
+
+    /// Goes on with an answer of the store.
+    pub(crate) fn answered(&mut self, answer: Answer) {
+        match answer {
+            Answer::Claimed { order, result: Ok(claims) } => self.claimed(order, claims),
+            Answer::Claimed { order, result: Err(error) } => self.claim_failed(order, &error),
+            Answer::Released(Ok(())) => {}
+            Answer::Released(Err(StoreError::Closed)) => self.closed = true,
+            Answer::Released(Err(error)) => {
+                tracing::error!(%error, "deliveries could not be put back; they are sent after a restart");
+            }
+        }
+    }
+
+    fn claim_failed(&mut self, order: Order, error: &StoreError) {
+        self.free += order.limit;
+        self.closed |= matches!(error, StoreError::Closed);
+        tracing::error!(%error, webhook = %order.webhook, "due deliveries could not be read; trying again");
+        let again = self.parts.clock.now().after(CLAIM_AGAIN);
+        self.lanes.claim_again_at(order.webhook, again);
+    }
+
+    fn claimed(&mut self, order: Order, claims: Vec<Claim>) {
+        let now = self.parts.clock.now();
+        self.free += order.limit;
+        if let Some(lane) = self.lanes.lane(order.webhook) {
+            lane.end_claim(claims.len() >= order.limit);
+        }
+        let mut put_back = Vec::new();
+        for claim in claims {
+            match self.start(order.webhook, claim, now) {
+                Fate::Started => self.free -= 1,
+                Fate::Expired => {}
+                Fate::PutBack(delivery) => put_back.push(delivery),
+            }
+        }
+        self.release(put_back);
+        self.lanes.enqueue(order.webhook);
+        self.lanes.settle_down(order.webhook);
+    }
+
+    fn release(&mut self, deliveries: Vec<DeliveryId>) {
+        if deliveries.is_empty() {
+            return;
+        }
+        self.drained.released += if self.draining { deliveries.len() } else { 0 };
+        let store = Arc::clone(&self.parts.store);
+        self.questions.push(Box::pin(async move { Answer::Released(store.release(deliveries).await) }));
+    }
+
+    /// Begins the attempt, unless the delivery has run out of time or may not go now.
+    fn start(&mut self, webhook: WebhookId, claim: Claim, now: Timestamp) -> Fate {
+        let id = claim.delivery.id;
+        let Some(lane) = self.lanes.lane(webhook).filter(|_| !self.draining) else { return Fate::PutBack(id) };
+        let spec = Arc::clone(lane.webhook());
+        if give_up_time(&claim.delivery, claim.event.expire_time, &spec.spec.retry) <= now {
+            self.recorder.push(webhook, expired(id));
+            return Fate::Expired;
+        }
+        let Start::Go { probe } = lane.admit(now) else { return Fate::PutBack(id) };
+        let job = Job { webhook: spec, context: self.contexts.of(&claim.event), claim, probe };
+        self.attempts.spawn(attempt::run(job, Arc::clone(&self.parts), self.deliverer.clone(), self.cut.clone()));
+        Fate::Started
+    }
+}
+
+fn expired(delivery_id: DeliveryId) -> Settlement {
+    Settlement { delivery_id, attempt: None, counts: false, next: Next::GiveUp, health: None, suspend: None }
+}
