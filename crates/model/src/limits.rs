@@ -145,3 +145,7 @@ pub const CONTEXTS: usize = 1_024;
 pub const CONTEXTS_BYTES: usize = 8 * 1024 * KIB;
 /// How long attempts under way may go on after the server was told to stop.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(20);
+/// Due deliveries in memory, of lanes that keep up, over which publishers to them wait.
+pub const MOVING_BACKLOG: usize = 128;
+/// How long a publisher waits for lanes that keep up to get less of a backlog.
+pub const ADMISSION_WAIT: Duration = Duration::from_millis(20);

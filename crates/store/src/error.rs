@@ -67,3 +67,50 @@ pub enum SaveError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Why a store was not opened.
+#[derive(Debug, Clone, Error)]
+pub enum OpenError {
+    /// The text does not name a kind of store.
+    #[error("`{0}` names no store; give redb:DIR, sled:DIR or memory:")]
+    Unknown(String),
+    /// PostgreSQL is not supported.
+    #[error("this version has no PostgreSQL store; give redb:DIR, sled:DIR or memory:")]
+    Postgres,
+    /// The path is not a directory, or it cannot be made.
+    #[error("{path} is no directory that the store can use: {reason}")]
+    Directory {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Another process has the store open.
+    #[error("{0} is in use by another process; stop that one first")]
+    Locked(String),
+    /// The directory holds a store of the other engine.
+    #[error("{path} holds a {found} store; open it as {found}:{path}, or move it with `tenterhook store export`")]
+    OtherEngine {
+        /// The directory.
+        path: String,
+        /// The engine that made what is there.
+        found: &'static str,
+    },
+    /// What is there is no store of this program.
+    #[error("the store holds records of another program")]
+    Foreign,
+    /// The store has another format.
+    #[error("the store has format {found} and this version reads format {known}; use the version that made it")]
+    Format {
+        /// The format of the store.
+        found: u32,
+        /// The format that this version reads.
+        known: u32,
+    },
+    /// The secrets were sealed with another key.
+    #[error("the store was made with another sealing key; give the right one with --sealing-key-file")]
+    SealingKey,
+    /// The store itself failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -4,10 +4,18 @@
 //! `Arc<dyn Store>`. Every write answers only when it is on stable storage, and whatever
 //! gathered while one commit ran goes into the next, under one fsync.
 
+mod embedded;
 mod error;
+mod keys;
+mod kv;
+mod open;
 mod query;
 mod record;
+mod rows;
+mod seal;
 mod stats;
+#[cfg(test)]
+mod testing;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,11 +24,15 @@ use async_trait::async_trait;
 use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId};
 use tokio::sync::Notify;
 
-pub use error::{SaveError, StoreError};
+pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
+pub use error::{OpenError, SaveError, StoreError};
+pub use kv::{Batch, Kv, MemoryKv, Pair, Span};
+pub use open::open;
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{
     Claim, Expect, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
+pub use seal::SealingKey;
 pub use stats::{DeliveryStats, Gauges, Latencies, StatsQuery};
 
 /// What the service needs of a store. Slices go in, an answer per item comes out; ids,

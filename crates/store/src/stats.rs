@@ -47,7 +47,7 @@ impl DeliveryStats {
     }
 }
 
-/// Buckets of a [`Latencies`]: 4 an octave from 0.1 ms up; the last one holds 107 s and more.
+/// Buckets of a [`Latencies`]: 4 an octave from 0.1 ms up; the last one holds 75 s and more.
 const BUCKETS: usize = 80;
 /// The upper end of the first bucket, in microseconds.
 const FIRST_MICROS: f64 = 100.0;
@@ -75,6 +75,11 @@ impl Latencies {
             self.counts.resize(bucket + 1, 0);
         }
         self.counts[bucket] += count;
+    }
+
+    /// The counts by bucket.
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
     }
 
     /// Adds the counts of `other`.
@@ -120,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quantile_is_at_most_a_fifth_too_long(micros in 100u64..90_000_000) {
+        fn a_quantile_is_at_most_a_fifth_too_long(micros in 100u64..85_000_000) {
             let mut latencies = Latencies::default();
             latencies.record(Duration::from_micros(micros));
             let told = latencies.quantile(0.5).unwrap().as_secs_f64() * 1e6;

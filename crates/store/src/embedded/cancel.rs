@@ -1,0 +1,77 @@
+//! Making deliveries due by hand, and stopping them.
+
+use tenterhook_model::{DeliveryId, DeliveryState, Transition};
+
+use super::group::Group;
+use crate::error::StoreError;
+use crate::keys;
+use crate::kv::Kv;
+use crate::record::Redrive;
+use crate::rows::delivery::{Stored, Wait};
+
+impl<K: Kv> Group<'_, K> {
+    /// Makes a delivery due now, unless an attempt is under way or its webhook is gone. One
+    /// with an ordering key waits for its turn all the same.
+    pub(crate) fn redrive(&mut self, id: DeliveryId) -> Result<Redrive, StoreError> {
+        if let Some(before) = self.open(id)? {
+            if self.shared.is_claimed(id) {
+                return Ok(Redrive::Forbidden(DeliveryState::InFlight));
+            }
+            return Ok(self.redrive_from(before));
+        }
+        let Some(before) = self.done(id)? else { return Ok(Redrive::NotFound) };
+        if self.shared.is_claimed(id) {
+            return Ok(Redrive::Forbidden(DeliveryState::InFlight));
+        }
+        if self.lane(id.lane())?.removed.is_some() {
+            return Ok(Redrive::Forbidden(before.delivery.state));
+        }
+        self.batch.delete(keys::delivery::done(id));
+        if let Some(key) = keys::state::encode(before.delivery.state, id) {
+            self.batch.delete(key);
+        }
+        Ok(self.redrive_from(before))
+    }
+
+    fn redrive_from(&mut self, before: Stored) -> Redrive {
+        let previous = before.delivery.state;
+        let mut stored = before.clone();
+        let redriven = stored.delivery.apply(Transition::Redrive, self.now);
+        assert!(redriven.is_ok(), "a delivery can be made due in each of its stored states");
+        stored.wait = match before.wait {
+            Wait::Turn => Wait::Turn,
+            Wait::Nothing if !self.take_turn(before.delivery.id, &before.delivery.ordering_key) => Wait::Turn,
+            Wait::Nothing | Wait::Fresh | Wait::Due => Wait::Due,
+        };
+        if stored.wait == Wait::Turn {
+            stored.delivery.next_attempt_time = None;
+            stored.not_before = None;
+        }
+        self.unqueue(&before);
+        self.put_open(&stored);
+        let change = self.record(Some(previous), stored.delivery);
+        Redrive::Done(Box::new(change.delivery.clone()))
+    }
+
+    /// Stops a delivery that is not final.
+    pub(crate) fn cancel(&mut self, id: DeliveryId) -> Result<Redrive, StoreError> {
+        let Some(before) = self.open(id)? else {
+            let done = self.done(id)?;
+            return Ok(done.map_or(Redrive::NotFound, |stored| Redrive::Forbidden(stored.delivery.state)));
+        };
+        let heir = self.heir(&before)?;
+        let delivery = self.stop(&before);
+        self.pass_turn(&before, heir);
+        Ok(Redrive::Done(Box::new(delivery)))
+    }
+
+    /// Cancels an open delivery and leaves its order alone.
+    pub(crate) fn stop(&mut self, before: &Stored) -> tenterhook_model::Delivery {
+        let mut stored = before.clone();
+        let cancelled = stored.delivery.apply(Transition::Cancel, self.now);
+        assert!(cancelled.is_ok(), "a delivery that is stored as open is not final");
+        self.unqueue(before);
+        self.put_done(stored.clone());
+        self.record(Some(before.delivery.state), stored.delivery).delivery.clone()
+    }
+}

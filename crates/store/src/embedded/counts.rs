@@ -1,0 +1,337 @@
+//! Counts of deliveries by lane: what is open now, and what ended in each minute and hour.
+//!
+//! They follow from the journal, so they are written now and then only, with the sequence up
+//! to which they count; what came after that is counted again when the store is opened.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use tenterhook_model::{DeliveryId, DeliveryState, Lane, Timestamp};
+
+use super::journal::{Recorded, Recorder};
+use super::shared::Shared;
+use crate::error::StoreError;
+use crate::keys;
+use crate::keys::count::Span;
+use crate::kv::{Batch, Kv};
+use crate::query::Sequence;
+use crate::rows;
+use crate::rows::count::{CountRow, OpenRow};
+use crate::rows::meta::SequenceRow;
+use crate::stats::{DeliveryStats, Latencies};
+
+/// Counts are written after this time at the latest.
+const FLUSH_AFTER: Duration = Duration::from_secs(10);
+/// Counts are written after this many changes at the latest.
+const FLUSH_CHANGES: u64 = 20_000;
+/// How far back minutes are kept; before that there are hours only.
+pub(crate) const MINUTES_KEPT: Duration = Duration::from_secs(25 * 3_600);
+/// How far back hours are kept.
+pub(crate) const HOURS_KEPT: Duration = Duration::from_secs(31 * 24 * 3_600);
+
+/// Open deliveries of a lane.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// Those that wait for their first attempt.
+    pub(crate) pending: u64,
+    /// Those that wait for another.
+    pub(crate) retrying: u64,
+}
+
+impl Open {
+    /// All of them.
+    pub(crate) fn total(self) -> u64 {
+        self.pending + self.retrying
+    }
+
+    fn of(&mut self, state: DeliveryState) -> Option<&mut u64> {
+        match state {
+            DeliveryState::Pending => Some(&mut self.pending),
+            DeliveryState::Retrying => Some(&mut self.retrying),
+            _ => None,
+        }
+    }
+}
+
+/// What is counted, and how much of it is on disk.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    open: HashMap<Lane, Open>,
+    /// What is not on disk yet, by lane and minute.
+    fresh: HashMap<Lane, BTreeMap<u64, CountRow>>,
+    /// Lanes whose open deliveries are not on disk as they are.
+    changed: HashSet<Lane>,
+    counted: Sequence,
+    written: Sequence,
+    last_write: Timestamp,
+}
+
+/// What counts of a change.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) sequence: Sequence,
+    pub(crate) time: Timestamp,
+    pub(crate) id: DeliveryId,
+    pub(crate) previous: Option<DeliveryState>,
+    pub(crate) state: DeliveryState,
+    /// How long the attempt took that ended with it.
+    pub(crate) attempt: Option<Duration>,
+}
+
+impl From<&Recorded> for Counted {
+    fn from(recorded: &Recorded) -> Self {
+        let change = &recorded.change;
+        let last = change.delivery.last_attempt.as_ref().filter(|_| recorded.attempted);
+        Self {
+            sequence: change.sequence,
+            time: change.time,
+            id: change.delivery.id,
+            previous: change.previous,
+            state: change.delivery.state,
+            attempt: last.map(|attempt| attempt.duration),
+        }
+    }
+}
+
+impl Counts {
+    /// Counts as they are on disk.
+    pub(crate) fn new(open: HashMap<Lane, Open>, written: Sequence, now: Timestamp) -> Self {
+        Self { open, counted: written, written, last_write: now, ..Self::default() }
+    }
+
+    /// Open deliveries of a lane.
+    pub(crate) fn open(&self, lane: Lane) -> Open {
+        self.open.get(&lane).copied().unwrap_or_default()
+    }
+
+    /// Open deliveries of all lanes.
+    pub(crate) fn all_open(&self) -> Open {
+        self.open.values().fold(Open::default(), |sum, open| Open {
+            pending: sum.pending + open.pending,
+            retrying: sum.retrying + open.retrying,
+        })
+    }
+
+    /// The last change that is counted on disk. The journal must be kept from there on.
+    pub(crate) fn written(&self) -> Sequence {
+        self.written
+    }
+
+    /// Counts the changes of a commit, which wrote the counts before them at `flushed`, if it did.
+    pub(crate) fn record(&mut self, recorder: &Recorder, flushed: Option<Timestamp>) {
+        if let Some(time) = flushed {
+            self.fresh.clear();
+            self.changed.clear();
+            self.written = self.counted;
+            self.last_write = time;
+        }
+        for recorded in recorder.changes() {
+            self.count(Counted::from(recorded));
+        }
+    }
+
+    /// Counts one change.
+    pub(crate) fn count(&mut self, change: Counted) {
+        self.counted = change.sequence;
+        let lane = change.id.lane();
+        let open = self.open.entry(lane).or_default();
+        if change.previous != Some(change.state) {
+            if let Some(count) = change.previous.and_then(|state| open.of(state)) {
+                *count = count.saturating_sub(1);
+            }
+            if let Some(count) = open.of(change.state) {
+                *count += 1;
+            }
+            self.changed.insert(lane);
+        }
+        let ended = change.previous != Some(change.state);
+        let succeeded = ended && change.state == DeliveryState::Succeeded;
+        let failed = ended && change.state == DeliveryState::Failed;
+        if !succeeded && !failed && change.attempt.is_none() {
+            return;
+        }
+        let minute = start_of(Span::Minute, change.time.millis_u48());
+        let row = self.fresh.entry(lane).or_default().entry(minute).or_default();
+        row.succeeded += u64::from(succeeded);
+        row.failed += u64::from(failed);
+        if let Some(took) = change.attempt {
+            row.attempts += 1;
+            let mut one = Latencies::default();
+            one.record(took);
+            add_counts(&mut row.latencies, one.counts());
+        }
+    }
+
+    /// Writes the counts into the batch if it is time, or `always`. Answers whether it did.
+    pub(crate) fn write<K: Kv>(
+        &self,
+        kv: &K,
+        batch: &mut Batch,
+        now: Timestamp,
+        always: bool,
+    ) -> Result<bool, StoreError> {
+        let changes = self.counted.0 - self.written.0;
+        let due = now.since(self.last_write) >= FLUSH_AFTER || changes >= FLUSH_CHANGES;
+        if changes == 0 || !(due || always) {
+            return Ok(false);
+        }
+        let mut sums: BTreeMap<Vec<u8>, CountRow> = BTreeMap::new();
+        for (lane, minutes) in &self.fresh {
+            for (minute, counted) in minutes {
+                for span in [Span::Minute, Span::Hour] {
+                    let key = keys::count::encode(*lane, span, start_of(span, *minute));
+                    add(sums.entry(key).or_default(), counted);
+                }
+            }
+        }
+        for (key, mut sum) in sums {
+            if let Some(row) = kv.get(&key)? {
+                add(&mut sum, &rows::decode(&row, "counts")?);
+            }
+            batch.put(key, rows::encode(&sum));
+        }
+        for lane in &self.changed {
+            let Open { pending, retrying } = self.open(*lane);
+            batch.put(keys::count::encode(*lane, Span::Now, 0), rows::encode(&OpenRow { pending, retrying }));
+        }
+        batch.put(keys::meta::counted(), rows::encode(&SequenceRow { sequence: self.counted.0 }));
+        Ok(true)
+    }
+
+    /// Adds what is not on disk yet of a lane since `start` to its counts.
+    pub(crate) fn add_fresh(&self, lane: Lane, start: u64, stats: &mut DeliveryStats) {
+        for counted in self.fresh.get(&lane).into_iter().flat_map(|minutes| minutes.range(start..)) {
+            add_to(stats, counted.1);
+        }
+    }
+}
+
+impl<K: Kv> Shared<K> {
+    /// Adds what ended in a lane since `start`, in milliseconds since 1970, to `stats`: whole
+    /// minutes as far back as they are kept, whole hours before that.
+    pub(crate) fn add_counts(
+        &self,
+        lane: Lane,
+        now: Timestamp,
+        start: u64,
+        stats: &mut DeliveryStats,
+    ) -> Result<(), StoreError> {
+        let start = start_of(Span::Minute, start);
+        let minutes = start_of(Span::Hour, now.before(MINUTES_KEPT).millis_u48()) + Span::Hour.millis();
+        if start < minutes {
+            self.add_rows(lane, Span::Hour, (start_of(Span::Hour, start), minutes), stats)?;
+        }
+        self.add_rows(lane, Span::Minute, (start.max(minutes), u64::MAX >> 16), stats)?;
+        self.counts().add_fresh(lane, start, stats);
+        Ok(())
+    }
+
+    fn add_rows(
+        &self,
+        lane: Lane,
+        span: Span,
+        (from, to): (u64, u64),
+        stats: &mut DeliveryStats,
+    ) -> Result<(), StoreError> {
+        let (from, to) = (keys::count::encode(lane, span, from), keys::count::encode(lane, span, to));
+        // A month of hours and a day of minutes are some thousand rows.
+        for (_, row) in self.kv.range(crate::kv::Span::new(&from, &to, usize::MAX))? {
+            add_to(stats, &rows::decode(&row, "counts")?);
+        }
+        Ok(())
+    }
+
+    /// When the oldest open delivery of a lane was made.
+    pub(crate) fn oldest_open(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+        let (from, to) = keys::delivery::of_lane(keys::Family::Open, lane);
+        let Some((key, row)) = self.kv.range(crate::kv::Span::new(&from, &to, 1))?.into_iter().next() else {
+            return Ok(None);
+        };
+        let id = keys::delivery::decode(keys::Family::Open, &key)?;
+        let stored = rows::delivery::Stored::decode(&row, id, &*self.lane(lane)?)?;
+        Ok(Some(stored.delivery.create_time))
+    }
+}
+
+/// The start of the span that `millis` is in.
+pub(crate) fn start_of(span: Span, millis: u64) -> u64 {
+    millis - millis % span.millis().max(1)
+}
+
+fn add_counts(sum: &mut Vec<u64>, counts: &[u64]) {
+    if sum.len() < counts.len() {
+        sum.resize(counts.len(), 0);
+    }
+    for (sum, count) in sum.iter_mut().zip(counts) {
+        *sum += count;
+    }
+}
+
+fn add(sum: &mut CountRow, counted: &CountRow) {
+    sum.succeeded += counted.succeeded;
+    sum.failed += counted.failed;
+    sum.attempts += counted.attempts;
+    add_counts(&mut sum.latencies, &counted.latencies);
+}
+
+/// Adds a row to the counts that are told.
+pub(crate) fn add_to(stats: &mut DeliveryStats, row: &CountRow) {
+    stats.succeeded += row.succeeded;
+    stats.failed += row.failed;
+    stats.attempts += row.attempts;
+    for (bucket, count) in row.latencies.iter().enumerate().filter(|(_, count)| **count > 0) {
+        stats.latencies.record_in(bucket, *count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::MemoryKv;
+
+    fn change(sequence: u64, previous: Option<DeliveryState>, state: DeliveryState) -> Counted {
+        let time = Timestamp::from_millis(3_600_000 + sequence as i64 * 1_000);
+        let attempt = (state == DeliveryState::Succeeded).then_some(Duration::from_millis(3));
+        let id = DeliveryId::new(time, 0, Lane(7));
+        Counted { sequence: Sequence(sequence), time, id, previous, state, attempt }
+    }
+
+    #[test]
+    fn open_deliveries_are_counted_in_and_out() {
+        let mut counts = Counts::default();
+        counts.count(change(1, None, DeliveryState::Pending));
+        counts.count(change(2, None, DeliveryState::Pending));
+        counts.count(change(3, Some(DeliveryState::Pending), DeliveryState::Retrying));
+        assert_eq!(counts.open(Lane(7)), Open { pending: 1, retrying: 1 });
+        counts.count(change(4, Some(DeliveryState::Retrying), DeliveryState::Succeeded));
+        assert_eq!(counts.all_open(), Open { pending: 1, retrying: 0 });
+    }
+
+    #[test]
+    fn what_was_written_and_what_was_not_add_up() {
+        let kv = MemoryKv::default();
+        let mut counts = Counts::default();
+        for round in 0..3u64 {
+            counts.count(change(2 * round + 1, None, DeliveryState::Pending));
+            counts.count(change(2 * round + 2, Some(DeliveryState::Pending), DeliveryState::Succeeded));
+            let mut batch = Batch::default();
+            assert!(counts.write(&kv, &mut batch, Timestamp::from_millis(3_600_000), true).unwrap());
+            kv.commit(&batch).unwrap();
+            counts.record(&Recorder::new(0, Timestamp::default()), Some(Timestamp::from_millis(3_600_000)));
+        }
+        let row = kv.get(&keys::count::encode(Lane(7), Span::Hour, 3_600_000)).unwrap().unwrap();
+        let row: CountRow = rows::decode(&row, "counts").unwrap();
+        assert_eq!((row.succeeded, row.attempts, row.latencies.iter().sum::<u64>()), (3, 3, 3));
+    }
+
+    #[test]
+    fn counts_are_written_after_their_time_and_not_before() {
+        let kv = MemoryKv::default();
+        let mut counts = Counts::new(HashMap::new(), Sequence(0), Timestamp::from_millis(0));
+        counts.count(change(1, None, DeliveryState::Pending));
+        let mut batch = Batch::default();
+        assert!(!counts.write(&kv, &mut batch, Timestamp::from_millis(9_999), false).unwrap());
+        assert!(batch.is_empty());
+        assert!(counts.write(&kv, &mut batch, Timestamp::from_millis(10_000), false).unwrap());
+    }
+}

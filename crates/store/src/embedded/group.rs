@@ -1,0 +1,256 @@
+//! A group of writes that go into one commit: it sees its own writes, gathers what the commit
+//! will do to memory, and does that only when the commit has succeeded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tenterhook_model::webhook::{Halt, HaltedBy};
+use tenterhook_model::{Delivery, DeliveryId, DeliveryState, EventId, Lane, Namespace, Timestamp, Webhook};
+use tenterhook_model::{WebhookHealth, WebhookId};
+
+use super::LaneInfo;
+use super::journal::Recorder;
+use super::queue::{Effect, Kind};
+use super::save::{self, Saved};
+use super::shared::{Shared, lock};
+use super::writer::State;
+use crate::error::StoreError;
+use crate::keys;
+use crate::keys::event::Moment;
+use crate::kv::{Batch, Kv, Span};
+use crate::query::{Change, Sequence};
+use crate::record::WebhookSet;
+use crate::rows;
+use crate::rows::delivery::{Stored, Wait};
+use crate::rows::event::{TimelineEntry, TimelineRow};
+use crate::rows::webhook::HealthRow;
+
+/// Keys that a look for the first one of a range reads at a time.
+const FIRST_CHUNK: usize = 16;
+
+/// Writes in the making.
+pub(crate) struct Group<'a, K> {
+    pub(crate) shared: &'a Shared<K>,
+    pub(crate) state: &'a mut State,
+    /// The time of all that the group does.
+    pub(crate) now: Timestamp,
+    pub(crate) batch: Batch,
+    pub(crate) recorder: Recorder,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) health: HashMap<WebhookId, WebhookHealth>,
+    /// What a saved or removed webhook changes in memory.
+    pub(crate) saved: Option<Saved>,
+    /// The journal is kept from after this change on.
+    pub(crate) trimmed: Option<Sequence>,
+    /// Whether counts are written even if there is little to write.
+    pub(crate) flush_counts: bool,
+    /// Whether the disk is nearly full, once somebody has looked.
+    pub(crate) nearly_full: Option<bool>,
+    /// Fails the whole group: the engine failed while it was half applied.
+    pub(crate) broken: Option<StoreError>,
+    halts: BTreeMap<WebhookId, String>,
+    timeline: BTreeMap<Namespace, (Moment, Vec<TimelineEntry>)>,
+}
+
+impl<'a, K: Kv> Group<'a, K> {
+    /// A group without writes. Time never goes back from one group to the next.
+    pub(crate) fn new(shared: &'a Shared<K>, state: &'a mut State) -> Self {
+        let now = state.tick(shared.clock.now());
+        Self {
+            recorder: Recorder::new(state.next_sequence, now),
+            shared,
+            state,
+            now,
+            batch: Batch::default(),
+            effects: Vec::new(),
+            health: HashMap::new(),
+            saved: None,
+            trimmed: None,
+            flush_counts: false,
+            nearly_full: None,
+            broken: None,
+            halts: BTreeMap::new(),
+            timeline: BTreeMap::new(),
+        }
+    }
+
+    /// The value of a key as it will be after the group.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        match self.batch.written(key) {
+            Some(written) => Ok(written.map(Bytes::copy_from_slice)),
+            None => self.shared.kv.get(key),
+        }
+    }
+
+    /// The first key from `from` to `to` as they will be after the group.
+    pub(crate) fn first_key(&self, from: &[u8], to: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let written = self.batch.range(from, to).find(|(_, value)| value.is_some());
+        let written = written.map(|(key, _)| Bytes::copy_from_slice(key));
+        let mut from = from.to_vec();
+        loop {
+            let stored = self.shared.kv.range(Span::new(&from, to, FIRST_CHUNK))?;
+            let kept = stored.iter().map(|(key, _)| key).find(|key| self.batch.written(key) != Some(None));
+            match (kept, stored.last()) {
+                (None, Some((last, _))) if stored.len() == FIRST_CHUNK => from = keys::after(last),
+                _ => return Ok(kept.cloned().into_iter().chain(written).min()),
+            }
+        }
+    }
+
+    /// An open delivery as it will be after the group.
+    pub(crate) fn open(&self, id: DeliveryId) -> Result<Option<Stored>, StoreError> {
+        self.stored(&keys::delivery::open(id), id)
+    }
+
+    /// A finished delivery as it will be after the group.
+    pub(crate) fn done(&self, id: DeliveryId) -> Result<Option<Stored>, StoreError> {
+        self.stored(&keys::delivery::done(id), id)
+    }
+
+    fn stored(&self, key: &[u8], id: DeliveryId) -> Result<Option<Stored>, StoreError> {
+        let Some(row) = self.get(key)? else { return Ok(None) };
+        Ok(Some(Stored::decode(&row, id, &*self.lane(id.lane())?)?))
+    }
+
+    /// Whose lane it is.
+    pub(crate) fn lane(&self, lane: Lane) -> Result<Arc<LaneInfo>, StoreError> {
+        self.shared.lane(lane)
+    }
+
+    /// Takes a delivery out of wherever it waits, on disk and in memory.
+    pub(crate) fn unqueue(&mut self, stored: &Stored) {
+        let id = stored.delivery.id;
+        let (kind, place) = match (stored.wait, stored.delivery.next_attempt_time) {
+            (Wait::Due, Some(time)) => (Kind::Due, (keys::due_millis(time), id)),
+            _ => (Kind::Fresh, (id.create_millis(), id)),
+        };
+        if stored.wait == Wait::Due {
+            self.batch.delete(keys::due::encode(place));
+        }
+        self.effects.push(Effect::Discard { kind, place });
+    }
+
+    /// Stores an open delivery and puts it where it waits.
+    pub(crate) fn put_open(&mut self, stored: &Stored) {
+        let id = stored.delivery.id;
+        self.batch.put(keys::delivery::open(id), rows::encode(&stored.row()));
+        if let (Wait::Due, Some(time)) = (stored.wait, stored.delivery.next_attempt_time) {
+            let place = (keys::due_millis(time), id);
+            self.batch.put(keys::due::encode(place), Vec::new());
+            self.effects.push(Effect::Wait { kind: Kind::Due, place, item: Default::default() });
+        }
+    }
+
+    /// Moves a delivery that has become final from the open to the finished ones.
+    pub(crate) fn put_done(&mut self, mut stored: Stored) {
+        let id = stored.delivery.id;
+        assert!(stored.delivery.state.is_final(), "{id} is {} and not final", stored.delivery.state.as_str());
+        stored.wait = Wait::Nothing;
+        stored.not_before = None;
+        self.batch.delete(keys::delivery::open(id));
+        self.batch.put(keys::delivery::done(id), rows::encode(&stored.row()));
+        if let Some(key) = keys::state::encode(stored.delivery.state, id) {
+            self.batch.put(key, Vec::new());
+        }
+    }
+
+    /// Appends a change to the journal.
+    pub(crate) fn record(&mut self, previous: Option<DeliveryState>, delivery: Delivery) -> Arc<Change> {
+        self.recorder.record(previous, delivery)
+    }
+
+    /// Names an event in the timeline of its namespace.
+    pub(crate) fn place_event(&mut self, namespace: &Namespace, id: &EventId, moment: Moment) {
+        let entries = match self.timeline.get_mut(namespace) {
+            Some((_, entries)) => entries,
+            None => &mut self.timeline.entry(namespace.clone()).or_insert_with(|| (moment, Vec::new())).1,
+        };
+        entries.push(TimelineEntry::new(entries.len() as u32, id));
+    }
+
+    /// Stops a webhook in this commit, unless it is stopped already.
+    pub(crate) fn halt(&mut self, webhook: WebhookId, reason: String) {
+        self.halts.entry(webhook).or_insert(reason);
+    }
+
+    /// Commits, and then does to memory what the commit did to the disk.
+    pub(crate) fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        let halted = self.write_halts();
+        self.write_health();
+        self.write_timeline();
+        self.recorder.write(&mut self.batch);
+        let flushed = self.shared.counts().write(&self.shared.kv, &mut self.batch, self.now, self.flush_counts)?;
+        if !self.batch.is_empty() {
+            self.shared.kv.commit(&self.batch)?;
+        }
+        self.apply(halted, flushed);
+        Ok(())
+    }
+
+    fn write_health(&mut self) {
+        for (webhook, health) in &self.health {
+            let record = serde_json::to_vec(health).expect("health has text keys only and serialises");
+            self.batch.put(keys::webhook::health(*webhook), rows::encode(&HealthRow { record: record.into() }));
+        }
+    }
+
+    fn write_timeline(&mut self) {
+        for (namespace, (moment, entries)) in std::mem::take(&mut self.timeline) {
+            self.batch.put(keys::event::timeline(&namespace, moment), rows::encode(&TimelineRow { entries }));
+        }
+    }
+
+    fn write_halts(&mut self) -> Vec<Arc<Webhook>> {
+        let set = self.shared.webhooks();
+        let mut halted = Vec::new();
+        for (id, reason) in std::mem::take(&mut self.halts) {
+            let Some(webhook) = set.by_id.get(&id).filter(|webhook| webhook.halt.is_none()) else { continue };
+            let webhook = Webhook { halt: Some(Halt { by: HaltedBy::Server, reason }), ..(**webhook).clone() };
+            self.batch.put(keys::webhook::encode(id), rows::encode(&self.shared.sealer.row(&webhook)));
+            halted.push(Arc::new(webhook));
+        }
+        halted
+    }
+
+    fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) {
+        let shared = self.shared;
+        self.state.next_sequence = self.recorder.next();
+        shared.counts().record(&self.recorder, flushed.then_some(self.now));
+        if let Some(saved) = self.saved {
+            save::adopt(shared, self.state, saved, self.now);
+        }
+        if !self.health.is_empty() {
+            shared.health.write().unwrap_or_else(std::sync::PoisonError::into_inner).extend(self.health);
+        }
+        if !halted.is_empty() {
+            let mut set = WebhookSet::clone(&shared.webhooks());
+            set.revision += 1;
+            set.by_id.extend(halted.iter().map(|webhook| (webhook.id, webhook.clone())));
+            *shared.webhooks.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(set);
+        }
+        let millis = self.now.millis_u48();
+        let has_ready = {
+            let mut queues = shared.queues();
+            for webhook in &halted {
+                queues.webhook(webhook, false, millis);
+            }
+            let before = queues.next_due();
+            for effect in self.effects {
+                queues.apply(effect, millis);
+            }
+            queues.has_ready() || queues.next_due() != before
+        };
+        let appended = shared.tail().append(self.recorder, self.trimmed);
+        if has_ready {
+            shared.due_bell.notify_one();
+        }
+        if appended {
+            shared.journal_bell.notify_waiters();
+        }
+        lock(&shared.failure).take();
+    }
+}

@@ -1,0 +1,270 @@
+//! The journal: every change of every delivery in commit order. The writer appends blocks of
+//! changes in the commit that makes them; readers take the newest from memory, older from disk.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use prost::Message;
+use tenterhook_model::{Attempt, Delivery, DeliveryState, Timestamp, limits};
+
+use super::read;
+use super::shared::Shared;
+use crate::error::StoreError;
+use crate::keys;
+use crate::keys::Family;
+use crate::kv::{Batch, Kv, Span};
+use crate::query::{Change, ChangePage, JournalSpan, Sequence};
+use crate::rows;
+use crate::rows::journal::{ChangeRow, JournalRow};
+
+/// Changes of one block.
+const BLOCK_CHANGES: usize = 64;
+/// Bytes after which a block is full: a few pages of the engines.
+const BLOCK_BYTES: usize = 16 * 1024;
+/// Changes that are kept in memory for those who watch.
+const TAIL_CHANGES: usize = 4_096;
+/// Bytes of the bodies and texts of these changes, roughly.
+const TAIL_BYTES: usize = 8 * 1024 * 1024;
+
+/// The changes of a group of writes.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    next: u64,
+    time: Timestamp,
+    attempted: bool,
+    changes: Vec<Recorded>,
+}
+
+/// One change that a group makes.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// The change.
+    pub(crate) change: Arc<Change>,
+    /// Whether an attempt ended with it.
+    pub(crate) attempted: bool,
+}
+
+impl Recorder {
+    /// No changes; the first one will be the `next` of the journal.
+    pub(crate) fn new(next: u64, time: Timestamp) -> Self {
+        Self { next, time, attempted: false, changes: Vec::new() }
+    }
+
+    /// Says whether an attempt ended with the change that is recorded next.
+    pub(crate) fn attempted(&mut self, attempted: bool) {
+        self.attempted = attempted;
+    }
+
+    /// Appends a change.
+    pub(crate) fn record(&mut self, previous: Option<DeliveryState>, delivery: Delivery) -> Arc<Change> {
+        let change = Arc::new(Change { sequence: Sequence(self.next), time: self.time, previous, delivery });
+        self.next += 1;
+        let attempted = std::mem::take(&mut self.attempted);
+        self.changes.push(Recorded { change: change.clone(), attempted });
+        change
+    }
+
+    /// The sequence of the change after these.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The changes.
+    pub(crate) fn changes(&self) -> &[Recorded] {
+        &self.changes
+    }
+
+    /// Writes the changes as blocks.
+    pub(crate) fn write(&self, batch: &mut Batch) {
+        let mut block = JournalRow::default();
+        let (mut first, mut bytes) = (Sequence(0), 0);
+        for Recorded { change, attempted } in &self.changes {
+            if block.changes.is_empty() {
+                first = change.sequence;
+            }
+            let row = ChangeRow::new(change, *attempted);
+            bytes += row.encoded_len();
+            block.changes.push(row);
+            if block.changes.len() == BLOCK_CHANGES || bytes >= BLOCK_BYTES {
+                batch.put(keys::journal::encode(first), rows::encode(&block));
+                block.changes.clear();
+                bytes = 0;
+            }
+        }
+        if !block.changes.is_empty() {
+            batch.put(keys::journal::encode(first), rows::encode(&block));
+        }
+    }
+}
+
+/// The end of the journal, in memory.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    span: JournalSpan,
+    changes: VecDeque<Arc<Change>>,
+    bytes: usize,
+}
+
+impl Tail {
+    /// The end of a journal that is on disk.
+    pub(crate) fn new(span: JournalSpan) -> Self {
+        Self { span, changes: VecDeque::new(), bytes: 0 }
+    }
+
+    /// What is kept of the journal.
+    pub(crate) fn span(&self) -> JournalSpan {
+        self.span
+    }
+
+    /// Appends the changes of a commit, which removed those up to `trimmed`. Answers whether there were any.
+    pub(crate) fn append(&mut self, recorder: Recorder, trimmed: Option<Sequence>) -> bool {
+        if let Some(trimmed) = trimmed {
+            self.span.before_oldest = trimmed;
+        }
+        let appended = !recorder.changes.is_empty();
+        for Recorded { change, .. } in recorder.changes {
+            assert_eq!(change.sequence.0, self.span.last.0 + 1, "the journal has no gaps");
+            self.span.last = change.sequence;
+            self.bytes += bytes_of(&change);
+            self.changes.push_back(change);
+        }
+        while self.changes.len() > TAIL_CHANGES || self.bytes > TAIL_BYTES {
+            let Some(oldest) = self.changes.pop_front() else { break };
+            self.bytes -= bytes_of(&oldest);
+        }
+        appended
+    }
+
+    /// Changes after `after`, when they are all in memory.
+    fn after(&self, after: Sequence, limit: usize) -> Option<Vec<Arc<Change>>> {
+        let first = self.changes.front()?.sequence;
+        let skip = (after.0 + 1).checked_sub(first.0)?;
+        Some(self.changes.iter().skip(skip as usize).take(limit).cloned().collect())
+    }
+}
+
+/// Bytes that a change takes in memory, roughly.
+fn bytes_of(change: &Change) -> usize {
+    let attempt = |attempt: &Attempt| {
+        let request = attempt.request.as_ref().map_or(0, |request| request.url.len() + request.body.len());
+        let response = attempt.response.as_ref().map_or(0, |response| response.body.len());
+        request + response + 1_024
+    };
+    size_of::<Change>() + change.delivery.last_attempt.as_ref().map_or(0, attempt)
+}
+
+impl<K: Kv> Shared<K> {
+    /// Changes after `after` in commit order, at most `limit`.
+    pub(crate) fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_MAX);
+        let span = {
+            let tail = self.tail();
+            if after < tail.span.before_oldest {
+                drop(tail);
+                return Err(StoreError::Expired { oldest: self.oldest_change()? });
+            }
+            if after >= tail.span.last {
+                return Ok(ChangePage { changes: Vec::new(), next: tail.span.last });
+            }
+            if let Some(changes) = tail.after(after, limit) {
+                let next = changes.last().map_or(after, |change| change.sequence);
+                return Ok(ChangePage { changes, next });
+            }
+            tail.span
+        };
+        let changes = self.stored_changes(after, limit, span)?;
+        let next = changes.last().map_or(after, |change| change.sequence);
+        Ok(ChangePage { changes, next })
+    }
+
+    fn stored_changes(&self, after: Sequence, limit: usize, span: JournalSpan) -> Result<Vec<Arc<Change>>, StoreError> {
+        let mut changes = Vec::with_capacity(limit);
+        let mut block = self.block_of(Sequence(after.0 + 1))?;
+        while let Some((first, row)) = block {
+            let mut sequence = first;
+            for row in row.changes {
+                if sequence > after && changes.len() < limit {
+                    let change = row.into_change(sequence, |lane| self.lane(lane))?;
+                    changes.push(Arc::new(self.with_exchange(change)?));
+                }
+                sequence.0 += 1;
+            }
+            let end = changes.len() >= limit || sequence > span.last;
+            block = if end { None } else { self.block_of(sequence)? };
+        }
+        if changes.is_empty() {
+            // Retention took the changes between the look at the span and the read.
+            return Err(StoreError::Expired { oldest: self.oldest_change()? });
+        }
+        Ok(changes)
+    }
+
+    /// The change with request and answer of its attempt, which the journal leaves out.
+    fn with_exchange(&self, mut change: Change) -> Result<Change, StoreError> {
+        let id = change.delivery.id;
+        if let Some(attempt) = &mut change.delivery.last_attempt {
+            if let Some(stored) = read::attempt(self, id, attempt.number)? {
+                *attempt = stored;
+            }
+        }
+        Ok(change)
+    }
+
+    /// The block that holds a change.
+    fn block_of(&self, sequence: Sequence) -> Result<Option<(Sequence, JournalRow)>, StoreError> {
+        let (from, _) = Family::Journal.range();
+        let to = keys::after(&keys::journal::encode(sequence));
+        let found = self.kv.range(Span::new(&from, &to, 1).reversed())?;
+        let Some((key, row)) = found.into_iter().next() else { return Ok(None) };
+        Ok(Some((keys::journal::decode(&key)?, rows::decode(&row, "a block of the journal")?)))
+    }
+
+    /// When the oldest change that is kept happened.
+    fn oldest_change(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (from, to) = Family::Journal.range();
+        let Some((_, row)) = self.kv.range(Span::new(&from, &to, 1))?.into_iter().next() else { return Ok(None) };
+        let row: JournalRow = rows::decode(&row, "a block of the journal")?;
+        Ok(row.changes.first().map(ChangeRow::time))
+    }
+
+    /// The last sequence before the first change at or after `time`.
+    pub(crate) fn sequence_at(&self, time: Timestamp) -> Result<Sequence, StoreError> {
+        let span = self.tail().span();
+        let oldest = self.oldest_change()?;
+        if span.before_oldest.0 > 0 && oldest.is_some_and(|oldest| time < oldest) {
+            return Err(StoreError::Expired { oldest });
+        }
+        // All changes up to `low` are from before `time`, all after `high` are not.
+        let (mut low, mut high) = (span.before_oldest, span.last);
+        while low < high {
+            let middle = Sequence(low.0 + (high.0 - low.0).div_ceil(2));
+            let Some((first, row)) = self.block_of(middle)? else { return Err(StoreError::Expired { oldest }) };
+            let before = row.changes.iter().take_while(|change| change.time() < time).count() as u64;
+            let last = first.0 + row.changes.len() as u64 - 1;
+            if before == 0 {
+                high = Sequence(first.0 - 1);
+            } else {
+                low = low.max(Sequence(first.0 + before - 1));
+                if first.0 + before <= last {
+                    high = low;
+                }
+            }
+        }
+        Ok(low)
+    }
+}
+
+/// What a journal on disk holds, and when its last change happened.
+pub(crate) fn find_span<K: Kv>(kv: &K, epoch: u64) -> Result<(JournalSpan, Timestamp), StoreError> {
+    let (from, to) = Family::Journal.range();
+    let first = kv.range(Span::new(&from, &to, 1))?;
+    let last = kv.range(Span::new(&from, &to, 1).reversed())?;
+    let (Some((first, _)), Some((last, row))) = (first.first(), last.first()) else {
+        return Ok((JournalSpan { epoch, ..Default::default() }, Timestamp::MIN));
+    };
+    let row: JournalRow = rows::decode(row, "a block of the journal")?;
+    let last = keys::journal::decode(last)?.0 + row.changes.len() as u64 - 1;
+    let before_oldest = Sequence(keys::journal::decode(first)?.0 - 1);
+    let time = row.changes.last().map_or(Timestamp::MIN, ChangeRow::time);
+    Ok((JournalSpan { before_oldest, last: Sequence(last), epoch }, time))
+}

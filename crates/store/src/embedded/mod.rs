@@ -1,0 +1,118 @@
+//! The store over an embedded engine: [`EmbeddedStore`] answers reads itself and hands every
+//! write to the one [`Writer`], which commits whatever has gathered at once.
+
+mod cancel;
+mod claim;
+mod counts;
+mod expire;
+mod group;
+mod inbox;
+mod journal;
+mod list;
+mod order;
+mod publish;
+mod queue;
+mod read;
+mod removal;
+mod save;
+mod settle;
+mod shared;
+mod start;
+mod store;
+mod timeline;
+mod writer;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenterhook_model::{Clock, Entropy, Namespace, Timestamp, WebhookId};
+
+pub(crate) use counts::Counted;
+pub use store::EmbeddedStore;
+
+use crate::error::OpenError;
+use crate::kv::Kv;
+use crate::seal::SealingKey;
+
+/// What a store needs from the one who opens it.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Chance for nonces and the epoch.
+    pub entropy: Arc<dyn Entropy>,
+    /// The key that seals secrets.
+    pub sealing_key: SealingKey,
+    /// Where reads that may take long are made.
+    pub reads: Reads,
+    /// Told of each commit, for metrics.
+    pub observer: Option<Arc<dyn CommitObserver>>,
+}
+
+/// Where reads that may take long are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// In the task that asks: for stores in memory, tests and the simulation.
+    Inline,
+    /// On tokio's threads for blocking work.
+    Blocking,
+}
+
+/// Is told of each commit.
+pub trait CommitObserver: fmt::Debug + Send + Sync + 'static {
+    /// A commit of `items` events, settlements and other changes took this long.
+    fn committed(&self, items: usize, took: Duration);
+}
+
+/// Whose lane it is, or was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LaneInfo {
+    /// The webhook.
+    pub(crate) webhook: WebhookId,
+    /// Its tenant.
+    pub(crate) namespace: Namespace,
+    /// When the webhook was removed.
+    pub(crate) removed: Option<Timestamp>,
+}
+
+/// The one that commits. It must run for writes to be answered, and ends after
+/// [`Store::close`](crate::Store::close) when all that waited is committed.
+pub struct Writer(Box<dyn Work>);
+
+/// What a writer does, whatever its engine.
+trait Work: Send {
+    fn run(self: Box<Self>);
+    fn run_inline(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+impl Writer {
+    /// Commits until the store is closed. Blocks: give it a thread of its own.
+    pub fn run(self) {
+        self.0.run();
+    }
+
+    /// As [`Writer::run`], within a runtime: for stores in memory, tests and the simulation.
+    pub async fn run_inline(self) {
+        self.0.run_inline().await;
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl<K: Kv> EmbeddedStore<K> {
+    /// Opens the store in `kv`, or makes it if there is none.
+    ///
+    /// # Errors
+    /// When it is of another format, the sealing key is not the one that it was made with, or
+    /// a record is damaged.
+    pub fn open(kv: K, options: StoreOptions) -> Result<(Arc<Self>, Writer), OpenError> {
+        let (shared, worker) = start::open(kv, options)?;
+        Ok((Arc::new(Self::new(shared)), Writer(Box::new(worker))))
+    }
+}

@@ -1,0 +1,225 @@
+//! The queue of one webhook: its two heads, what is claimed of it, and whose turn it is.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tenterhook_model::{DeliveryId, Event, WebhookId};
+
+use super::flow::Flow;
+use super::head::{Budget, Head, Item};
+use crate::keys::due::Place;
+use crate::query::Change;
+
+/// Which head of a lane an item is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Due at once; on disk the open row alone says so.
+    Fresh,
+    /// Due at a time; on disk there is a due row.
+    Due,
+}
+
+/// A delivery that was taken out of the queue.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    kind: Kind,
+    place: Place,
+    item: Item,
+    ordering_key: Option<Arc<str>>,
+}
+
+/// The claimed delivery of an ordering key, and those that came up meanwhile.
+#[derive(Debug)]
+struct Turn {
+    holder: DeliveryId,
+    behind: Vec<(Kind, Place)>,
+}
+
+/// The queue of a webhook.
+#[derive(Debug)]
+pub(crate) struct LaneQueue {
+    /// Whose it is.
+    pub(super) webhook: WebhookId,
+    /// Whether its deliveries may be sent.
+    pub(super) sends: bool,
+    /// Whether it is in the list of ready lanes.
+    pub(super) listed: bool,
+    /// The time for which it is in the list of timers, in milliseconds since 1970.
+    pub(super) timer: Option<u64>,
+    /// How fast it moves.
+    pub(super) flow: Flow,
+    pub(super) fresh: Head,
+    pub(super) due: Head,
+    claimed: HashMap<DeliveryId, Claimed>,
+    turns: HashMap<Arc<str>, Turn>,
+    /// Ids that wait in `turns`.
+    held: HashSet<DeliveryId>,
+}
+
+/// A delivery on its way out of the queue.
+#[derive(Debug)]
+pub(crate) struct Picked {
+    /// The delivery.
+    pub(crate) id: DeliveryId,
+    /// The change that made it, if it is in memory.
+    pub(crate) change: Option<Arc<Change>>,
+    /// Its event, if it is in memory.
+    pub(crate) event: Option<Arc<Event>>,
+}
+
+impl LaneQueue {
+    /// The queue of a webhook that is new, or of which the disk is to be read.
+    pub(crate) fn new(webhook: WebhookId, sends: bool, is_new: bool) -> Self {
+        let head = if is_new { Head::empty } else { Head::unread };
+        Self {
+            webhook,
+            sends,
+            listed: false,
+            timer: None,
+            flow: Flow::default(),
+            fresh: head(),
+            due: head(),
+            claimed: HashMap::new(),
+            turns: HashMap::new(),
+            held: HashSet::new(),
+        }
+    }
+
+    fn head(&mut self, kind: Kind) -> &mut Head {
+        match kind {
+            Kind::Fresh => &mut self.fresh,
+            Kind::Due => &mut self.due,
+        }
+    }
+
+    /// How many are claimed.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.claimed.len()
+    }
+
+    /// Whether the delivery is claimed.
+    pub(crate) fn is_claimed(&self, id: DeliveryId) -> bool {
+        self.claimed.contains_key(&id)
+    }
+
+    /// The stored form of a claimed delivery, when it has not changed since it was made.
+    pub(crate) fn claimed_change(&self, id: DeliveryId) -> Option<Arc<Change>> {
+        self.claimed.get(&id).and_then(|claimed| claimed.item.change.clone())
+    }
+
+    /// Puts an item in its queue, unless it is claimed or held back.
+    pub(crate) fn insert(&mut self, kind: Kind, place: Place, item: Item, budget: &mut Budget) {
+        if self.claimed.contains_key(&place.1) {
+            return;
+        }
+        if self.held.contains(&place.1) {
+            let mut behind = self.turns.values_mut().flat_map(|turn| &mut turn.behind);
+            if let Some(entry) = behind.find(|(_, held)| held.1 == place.1) {
+                *entry = (kind, place);
+            }
+            return;
+        }
+        if self.sends {
+            self.head(kind).insert(place, item, budget);
+        }
+    }
+
+    /// Takes a delivery out of its queue that was cancelled or moved. What is in memory of a
+    /// claimed one is no longer what is stored.
+    pub(crate) fn discard(&mut self, kind: Kind, place: Place, budget: &mut Budget) {
+        self.head(kind).remove(place, budget);
+        if let Some(claimed) = self.claimed.get_mut(&place.1) {
+            claimed.item.change = None;
+        }
+        if self.held.remove(&place.1) {
+            for turn in self.turns.values_mut() {
+                turn.behind.retain(|(_, held)| held.1 != place.1);
+            }
+        }
+    }
+
+    /// Takes out up to `limit` items that are due at `millis`, the earliest first.
+    pub(crate) fn pick(&mut self, limit: usize, millis: u64, budget: &mut Budget) -> Vec<Picked> {
+        let mut picked = Vec::new();
+        while self.sends && picked.len() < limit {
+            // What is fresh is due whatever the clock says now: it was due when it was made.
+            let fresh = self.fresh.first();
+            let due = self.due.first().filter(|place| place.0 <= millis);
+            let (kind, place) = match (fresh, due) {
+                (Some(fresh), Some(due)) if due < fresh => (Kind::Due, due),
+                (Some(fresh), _) => (Kind::Fresh, fresh),
+                (None, Some(due)) => (Kind::Due, due),
+                (None, None) => break,
+            };
+            let item = self.head(kind).remove(place, budget).expect("the first item of a head is in it");
+            if self.claimed.contains_key(&place.1) {
+                continue;
+            }
+            picked.push(Picked { id: place.1, change: item.change.clone(), event: item.event.clone() });
+            self.claimed.insert(place.1, Claimed { kind, place, item, ordering_key: None });
+        }
+        self.flow.take(picked.len(), millis);
+        picked
+    }
+
+    /// Whether a claimed delivery may go out, as far as its ordering key is concerned; one
+    /// that may not is held until the one before is settled or released.
+    pub(crate) fn enter(&mut self, id: DeliveryId, ordering_key: &str) -> bool {
+        let Some(claimed) = self.claimed.get_mut(&id) else { return false };
+        if let Some(turn) = self.turns.get_mut(ordering_key).filter(|turn| turn.holder != id) {
+            turn.behind.push((claimed.kind, claimed.place));
+            self.held.insert(id);
+            self.claimed.remove(&id);
+            return false;
+        }
+        let key: Arc<str> = ordering_key.into();
+        claimed.ordering_key = Some(key.clone());
+        self.turns.entry(key).or_insert(Turn { holder: id, behind: Vec::new() });
+        true
+    }
+
+    /// Ends the claim of a delivery: it was settled, or cannot be read. Answers whether
+    /// others that were held behind it are back in the queue.
+    pub(crate) fn leave(&mut self, id: DeliveryId, budget: &mut Budget) -> bool {
+        let Some(claimed) = self.claimed.remove(&id) else { return false };
+        let Some(turn) = claimed.ordering_key.as_ref().and_then(|key| self.turns.remove(key)) else { return false };
+        for (kind, place) in &turn.behind {
+            self.held.remove(&place.1);
+            self.insert(*kind, *place, Item::default(), budget);
+        }
+        !turn.behind.is_empty()
+    }
+
+    /// Ends the claim of a delivery and puts it back where it was.
+    pub(crate) fn put_back(&mut self, id: DeliveryId, budget: &mut Budget) {
+        let Some(claimed) = self.claimed.get_mut(&id) else { return };
+        let (kind, place, item) = (claimed.kind, claimed.place, std::mem::take(&mut claimed.item));
+        self.leave(id, budget);
+        self.insert(kind, place, item, budget);
+    }
+
+    /// Whether a delivery is claimed or held back, so that its row on disk is passed over.
+    pub(crate) fn is_out(&self, id: DeliveryId) -> bool {
+        self.claimed.contains_key(&id) || self.held.contains(&id)
+    }
+
+    /// Forgets what waits; the disk has it.
+    pub(crate) fn forget(&mut self, budget: &mut Budget) {
+        self.fresh.forget(budget);
+        self.due.forget(budget);
+    }
+
+    /// Whether something may be due at `millis`, in memory or on disk.
+    pub(crate) fn may_be_due(&self, millis: u64) -> bool {
+        let due = |head: &Head| head.first().or(head.rest()).is_some_and(|place| place.0 <= millis);
+        self.sends && (self.fresh.first().or(self.fresh.rest()).is_some() || due(&self.due))
+    }
+
+    /// When the next delivery that waits for a time after `millis` is due, at the earliest.
+    pub(crate) fn next_after(&self, millis: u64) -> Option<u64> {
+        let rest = self.due.rest().map(|place| place.0).filter(|due| *due > millis);
+        let first = self.due.first_after(millis).map(|place| place.0);
+        let next = rest.into_iter().chain(first).min();
+        next.filter(|_| self.sends)
+    }
+}

@@ -1,0 +1,70 @@
+//! Reads of single records.
+
+use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace};
+
+use super::shared::Shared;
+use crate::error::StoreError;
+use crate::keys;
+use crate::kv::{Kv, Span};
+use crate::rows;
+use crate::rows::attempt::AttemptRow;
+use crate::rows::delivery::Stored;
+use crate::rows::event::EventRow;
+
+impl<K: Kv> Shared<K> {
+    /// The event, while it is kept.
+    pub(crate) fn find_event(&self, namespace: &Namespace, id: &EventId) -> Result<Option<Event>, StoreError> {
+        let Some(row) = self.kv.get(&keys::event::encode(namespace, id))? else { return Ok(None) };
+        let row: EventRow = rows::decode(&row, "an event")?;
+        Ok(Some(row.into_event(namespace.clone(), id.clone())))
+    }
+
+    /// The deliveries of an event, those of replays included, newest first.
+    pub(crate) fn fan_out(&self, namespace: &Namespace, id: &EventId) -> Result<Vec<DeliveryId>, StoreError> {
+        let Some(row) = self.kv.get(&keys::event::encode(namespace, id))? else { return Ok(Vec::new()) };
+        let mut ids = rows::decode::<EventRow>(&row, "an event")?.deliveries();
+        let (from, to) = keys::event::replayed_of(namespace, id);
+        for (key, _) in self.kv.range(Span::new(&from, &to, usize::MAX))? {
+            ids.push(keys::event::decode_replayed(&key)?.2);
+        }
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    /// The delivery as it is stored.
+    pub(crate) fn find_delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        let Some(lane) = self.find_lane(id.lane()) else { return Ok(None) };
+        // It may move from one family to the other and back between two looks.
+        for key in [keys::delivery::open(id), keys::delivery::done(id), keys::delivery::open(id)] {
+            if let Some(row) = self.kv.get(&key)? {
+                return Ok(Some(Stored::decode(&row, id, &lane)?.delivery));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every attempt of a delivery, oldest first.
+    pub(crate) fn find_attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+        let delivery = self.find_delivery(id)?;
+        let (from, to) = keys::attempt::of_delivery(id);
+        let mut attempts = Vec::new();
+        for (_, row) in self.kv.range(Span::new(&from, &to, usize::MAX))? {
+            attempts.push(rows::decode::<AttemptRow>(&row, "an attempt")?.into_attempt());
+        }
+        let last = delivery.and_then(|delivery| delivery.last_attempt);
+        // Between the two looks the last may have got a row of its own, and a newer one be last.
+        attempts.retain(|attempt| last.as_ref().is_some_and(|last| attempt.number < last.number));
+        attempts.extend(last);
+        Ok(attempts)
+    }
+}
+
+/// One attempt of a delivery.
+pub(crate) fn attempt<K: Kv>(shared: &Shared<K>, id: DeliveryId, number: u32) -> Result<Option<Attempt>, StoreError> {
+    let last = shared.find_delivery(id)?.and_then(|delivery| delivery.last_attempt);
+    if let Some(last) = last.filter(|last| last.number == number) {
+        return Ok(Some(last));
+    }
+    let Some(row) = shared.kv.get(&keys::attempt::encode(id, number))? else { return Ok(None) };
+    Ok(Some(rows::decode::<AttemptRow>(&row, "an attempt")?.into_attempt()))
+}

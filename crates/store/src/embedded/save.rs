@@ -1,0 +1,191 @@
+//! Saving and removing webhooks. Each has a commit of its own, so what memory says of
+//! webhooks is what the disk says.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tenterhook_model::{Lane, Namespace, Timestamp, Webhook, WebhookId, limits};
+
+use super::LaneInfo;
+use super::group::Group;
+use super::removal;
+use super::shared::Shared;
+use super::writer::State;
+use crate::error::{SaveError, StoreError};
+use crate::keys;
+use crate::kv::Kv;
+use crate::record::{Expect, SavedWebhook, WebhookChange, WebhookSet};
+use crate::rows;
+use crate::rows::webhook::{LaneRow, RequestRow};
+
+/// How long the answer to a request id is remembered (<https://google.aip.dev/155>).
+pub(crate) const REQUEST_MEMORY: Duration = Duration::from_secs(24 * 3_600);
+
+/// What a save changes in memory once it is committed.
+#[derive(Debug)]
+pub(crate) enum Saved {
+    /// The webhook as it is now, and as it was.
+    Put { now: Arc<Webhook>, before: Option<Arc<Webhook>> },
+    /// The webhook that is gone, and whether it has deliveries that are still to be cancelled.
+    Removed { webhook: Arc<Webhook>, more: bool },
+}
+
+impl<K: Kv> Group<'_, K> {
+    /// Creates, replaces or removes a webhook.
+    pub(crate) fn save(&mut self, change: WebhookChange) -> Result<SavedWebhook, SaveError> {
+        match change {
+            WebhookChange::Put { webhook, expect, request } => {
+                if let Some(answer) = self.remembered(&webhook.namespace, request.as_ref())? {
+                    return Ok(answer);
+                }
+                let before = self.expected(webhook.id, expect)?;
+                let now = Arc::new(self.put_webhook(*webhook, before.as_deref())?);
+                if let Some((request_id, content)) = request {
+                    self.remember(&now, &request_id, content);
+                }
+                self.saved = Some(Saved::Put { now: now.clone(), before });
+                Ok(SavedWebhook { webhook: now, repeated: false, cancelled: 0 })
+            }
+            WebhookChange::Delete { id, expect } => {
+                let before = self.expected(id, expect)?.ok_or(SaveError::NotFound(id))?;
+                self.remove_webhook(before)
+            }
+        }
+    }
+
+    /// The webhook as it is, if that is what the caller expects.
+    fn expected(&self, id: WebhookId, expect: Expect) -> Result<Option<Arc<Webhook>>, SaveError> {
+        let found = self.shared.webhooks().by_id.get(&id).cloned();
+        match (&found, expect) {
+            (None, Expect::Absent) => Ok(None),
+            (None, Expect::Revision(_) | Expect::Present) => Err(SaveError::NotFound(id)),
+            (Some(_), Expect::Present) => Ok(found),
+            (Some(webhook), Expect::Revision(revision)) if webhook.revision == revision => Ok(found),
+            (Some(webhook), Expect::Absent | Expect::Revision(_)) => Err(SaveError::Changed { etag: webhook.etag() }),
+        }
+    }
+
+    fn put_webhook(&mut self, mut webhook: Webhook, before: Option<&Webhook>) -> Result<Webhook, SaveError> {
+        let name = (webhook.namespace.clone(), webhook.spec.display_name.clone());
+        if let Some(other) = self.state.names.get(&name).filter(|other| **other != webhook.id) {
+            return Err(SaveError::NameTaken(*other));
+        }
+        webhook.update_time = self.now;
+        match before {
+            Some(before) => {
+                webhook.lane = before.lane;
+                webhook.namespace = before.namespace.clone();
+                webhook.revision = before.revision + 1;
+                webhook.create_time = before.create_time;
+            }
+            None => self.place_webhook(&mut webhook)?,
+        }
+        self.batch.put(keys::webhook::encode(webhook.id), rows::encode(&self.shared.sealer.row(&webhook)));
+        Ok(webhook)
+    }
+
+    /// Gives a new webhook its lane.
+    fn place_webhook(&mut self, webhook: &mut Webhook) -> Result<(), SaveError> {
+        let set = self.shared.webhooks();
+        let others = set.by_id.values().filter(|other| other.namespace == webhook.namespace).count();
+        if others >= limits::WEBHOOKS_PER_NAMESPACE {
+            return Err(SaveError::TooMany(limits::WEBHOOKS_PER_NAMESPACE));
+        }
+        webhook.lane = Lane(self.state.next_lane);
+        webhook.revision = 1;
+        webhook.create_time = self.now;
+        self.state.next_lane += 1;
+        let identity = super::start::identity(&self.shared.sealer, self.state);
+        self.batch.put(keys::meta::identity(), rows::encode(&identity));
+        self.put_lane(webhook, None);
+        Ok(())
+    }
+
+    fn put_lane(&mut self, webhook: &Webhook, removed: Option<Timestamp>) {
+        let row = LaneRow {
+            webhook_id: webhook.id.as_bytes().to_vec().into(),
+            namespace: webhook.namespace.as_str().to_owned(),
+            removed: removed.map(rows::Time::from),
+        };
+        self.batch.put(keys::webhook::lane(webhook.lane), rows::encode(&row));
+    }
+
+    fn remove_webhook(&mut self, webhook: Arc<Webhook>) -> Result<SavedWebhook, SaveError> {
+        self.batch.delete(keys::webhook::encode(webhook.id));
+        self.batch.delete(keys::webhook::health(webhook.id));
+        self.put_lane(&webhook, Some(self.now));
+        let cancelled = self.shared.counts().open(webhook.lane).total();
+        let more = removal::cancel_some(self, webhook.lane)?;
+        self.saved = Some(Saved::Removed { webhook: webhook.clone(), more });
+        Ok(SavedWebhook { webhook, repeated: false, cancelled })
+    }
+
+    /// The answer that was given to the request id before.
+    fn remembered(
+        &self,
+        namespace: &Namespace,
+        request: Option<&(String, [u8; 32])>,
+    ) -> Result<Option<SavedWebhook>, SaveError> {
+        let Some((request_id, content)) = request else { return Ok(None) };
+        let Some(row) = self.get(&keys::webhook::request(namespace, request_id))? else { return Ok(None) };
+        let row: RequestRow = rows::decode(&row, "a remembered request")?;
+        let age = self.now.since(row.time.unwrap_or_default().get());
+        if age >= REQUEST_MEMORY {
+            return Ok(None);
+        }
+        if row.content != content.as_slice() {
+            return Err(SaveError::RequestConflict);
+        }
+        let answer = row.answer.ok_or_else(|| StoreError::Damaged("a remembered request".into()))?;
+        let webhook = Arc::new(self.shared.sealer.webhook(&answer)?);
+        Ok(Some(SavedWebhook { webhook, repeated: true, cancelled: 0 }))
+    }
+
+    fn remember(&mut self, webhook: &Webhook, request_id: &str, content: [u8; 32]) {
+        let row = RequestRow {
+            content: content.to_vec().into(),
+            time: Some(self.now.into()),
+            answer: Some(self.shared.sealer.row(webhook)),
+        };
+        self.batch.put(keys::webhook::request(&webhook.namespace, request_id), rows::encode(&row));
+    }
+}
+
+/// Takes a save that was committed into memory.
+pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, now: Timestamp) {
+    let mut set = WebhookSet::clone(&shared.webhooks());
+    set.revision += 1;
+    let name = |webhook: &Webhook| (webhook.namespace.clone(), webhook.spec.display_name.clone());
+    match saved {
+        Saved::Put { now: webhook, before } => {
+            if let Some(before) = &before {
+                state.names.remove(&name(before));
+            }
+            state.names.insert(name(&webhook), webhook.id);
+            set.by_id.insert(webhook.id, webhook.clone());
+            set.by_lane.insert(webhook.lane, webhook.id);
+            set_lane(shared, &webhook, None);
+            shared.queues().webhook(&webhook, before.is_none(), now.millis_u48());
+            if before.is_some() {
+                shared.due_bell.notify_one();
+            }
+        }
+        Saved::Removed { webhook, more } => {
+            if more {
+                state.removals.push_back(webhook.lane);
+            }
+            state.names.remove(&name(&webhook));
+            set.by_id.remove(&webhook.id);
+            set.by_lane.remove(&webhook.lane);
+            set_lane(shared, &webhook, Some(now));
+            shared.queues().remove(webhook.lane);
+            shared.health.write().unwrap_or_else(PoisonError::into_inner).remove(&webhook.id);
+        }
+    }
+    *shared.webhooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+}
+
+fn set_lane<K: Kv>(shared: &Shared<K>, webhook: &Webhook, removed: Option<Timestamp>) {
+    let info = LaneInfo { webhook: webhook.id, namespace: webhook.namespace.clone(), removed };
+    shared.lanes.write().unwrap_or_else(PoisonError::into_inner).insert(webhook.lane, Arc::new(info));
+}

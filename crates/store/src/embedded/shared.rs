@@ -1,0 +1,94 @@
+//! What the store's readers and its writer share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tenterhook_model::{Clock, Delivery, DeliveryId, DeliveryState, Lane, WebhookHealth, WebhookId};
+use tokio::sync::Notify;
+
+use super::counts::Counts;
+use super::inbox::Inbox;
+use super::journal::Tail;
+use super::queue::Queues;
+use super::{CommitObserver, LaneInfo, Reads};
+use crate::error::StoreError;
+use crate::kv::Kv;
+use crate::record::WebhookSet;
+use crate::seal::Sealer;
+
+/// What the store's readers and its writer share.
+#[derive(Debug)]
+pub(crate) struct Shared<K> {
+    pub(crate) kv: K,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sealer: Sealer,
+    pub(crate) reads: Reads,
+    pub(crate) observer: Option<Arc<dyn CommitObserver>>,
+    pub(crate) inbox: Inbox,
+    pub(crate) webhooks: RwLock<Arc<WebhookSet>>,
+    pub(crate) lanes: RwLock<HashMap<Lane, Arc<LaneInfo>>>,
+    pub(crate) health: RwLock<HashMap<WebhookId, WebhookHealth>>,
+    pub(crate) queues: Mutex<Queues>,
+    pub(crate) tail: Mutex<Tail>,
+    pub(crate) counts: Mutex<Counts>,
+    /// Why the last commit failed; `None` when it did not.
+    pub(crate) failure: Mutex<Option<StoreError>>,
+    pub(crate) due_bell: Notify,
+    pub(crate) journal_bell: Notify,
+    /// Rung for one waiting publisher at each delivery that leaves a head.
+    pub(crate) room: Notify,
+}
+
+impl<K: Kv> Shared<K> {
+    /// Every webhook as it is now.
+    pub(crate) fn webhooks(&self) -> Arc<WebhookSet> {
+        self.webhooks.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whose lane it is.
+    ///
+    /// # Errors
+    /// When nobody knows the lane, although a record names it.
+    pub(crate) fn lane(&self, lane: Lane) -> Result<Arc<LaneInfo>, StoreError> {
+        self.find_lane(lane).ok_or_else(|| StoreError::Damaged(format!("the lane {} of a delivery", lane.0)))
+    }
+
+    /// Whose lane it is, if the store has it.
+    pub(crate) fn find_lane(&self, lane: Lane) -> Option<Arc<LaneInfo>> {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&lane).cloned()
+    }
+
+    /// The queues. Held for short work in memory and one bounded read, never over a commit.
+    pub(crate) fn queues(&self) -> MutexGuard<'_, Queues> {
+        lock(&self.queues)
+    }
+
+    /// The end of the journal.
+    pub(crate) fn tail(&self) -> MutexGuard<'_, Tail> {
+        lock(&self.tail)
+    }
+
+    /// The counts.
+    pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
+        lock(&self.counts)
+    }
+
+    /// The delivery as it is shown: one that is claimed is in flight.
+    pub(crate) fn shown(&self, mut delivery: Delivery) -> Delivery {
+        if !delivery.state.is_final() && self.is_claimed(delivery.id) {
+            delivery.state = DeliveryState::InFlight;
+        }
+        delivery
+    }
+
+    /// Whether the delivery is claimed.
+    pub(crate) fn is_claimed(&self, id: DeliveryId) -> bool {
+        self.queues().is_claimed(id)
+    }
+}
+
+/// Locks what is shared. No code that holds a lock can stop half way through a change but by
+/// a broken assertion, after which the store is better read than not.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

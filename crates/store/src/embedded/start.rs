@@ -1,0 +1,248 @@
+//! Opening a store: who it is, its webhooks, the end of its journal and what it counts.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, RwLock};
+
+use tenterhook_model::{Entropy, Lane, Timestamp, WebhookHealth, WebhookId};
+use tokio::sync::Notify;
+
+use super::counts::{Counts, Open};
+use super::inbox::Inbox;
+use super::journal::{Tail, find_span};
+use super::queue::Queues;
+use super::shared::Shared;
+use super::writer::{State, Worker};
+use super::{LaneInfo, StoreOptions};
+use crate::error::{OpenError, StoreError};
+use crate::keys;
+use crate::keys::Family;
+use crate::keys::count::Span as CountSpan;
+use crate::kv::{Batch, Kv, Pair, Span};
+use crate::query::{JournalSpan, Sequence};
+use crate::record::WebhookSet;
+use crate::rows;
+use crate::rows::count::OpenRow;
+use crate::rows::journal::JournalRow;
+use crate::rows::meta::{IdentityRow, SequenceRow};
+use crate::rows::webhook::{HealthRow, LaneRow, WebhookRow};
+use crate::seal::Sealer;
+
+/// The form of keys and rows that this code reads and writes.
+pub(crate) const FORMAT: u32 = 1;
+/// Rows that are read at a time.
+const CHUNK: usize = 256;
+
+/// What the store says of itself.
+pub(crate) fn identity(sealer: &Sealer, state: &State) -> IdentityRow {
+    IdentityRow { format: FORMAT, epoch: state.epoch, next_lane: state.next_lane, seal: sealer.probe() }
+}
+
+/// Opens the store in `kv`, or makes it if there is none.
+pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>>, Worker<K>), OpenError> {
+    let sealer = Sealer::new(&options.sealing_key, options.entropy.clone());
+    let identity = identify(&kv, &sealer, &*options.entropy)?;
+    let (span, last_time) = find_span(&kv, identity.epoch)?;
+    let webhooks = read_webhooks(&kv, &sealer)?;
+    let lanes = read_lanes(&kv)?;
+    let last_time = last_time.max(last_publication(&kv)?);
+    let now = last_time.max(options.clock.now());
+    let counts = read_counts(&kv, &lanes, span, now)?;
+    let removals: VecDeque<Lane> = removed_with_open(&kv, &lanes)?;
+    let mut queues = Queues::default();
+    for webhook in webhooks.by_id.values() {
+        queues.webhook(webhook, false, now.millis_u48());
+    }
+    let names = webhooks
+        .by_id
+        .values()
+        .map(|webhook| ((webhook.namespace.clone(), webhook.spec.display_name.clone()), webhook.id));
+    let state = State {
+        next_sequence: span.last.0 + 1,
+        last_time: now,
+        last_id: (last_time.millis_u48(), u64::from(u32::MAX)),
+        next_lane: identity.next_lane,
+        epoch: identity.epoch,
+        names: names.collect(),
+        removals,
+        expiry: Default::default(),
+    };
+    let (inbox, receiver) = Inbox::new();
+    let shared = Arc::new(Shared {
+        health: RwLock::new(read_health(&kv)?),
+        kv,
+        clock: options.clock,
+        sealer,
+        reads: options.reads,
+        observer: options.observer,
+        inbox,
+        webhooks: RwLock::new(Arc::new(webhooks)),
+        lanes: RwLock::new(lanes),
+        queues: Mutex::new(queues),
+        tail: Mutex::new(Tail::new(span)),
+        counts: Mutex::new(counts),
+        failure: Mutex::new(None),
+        due_bell: Notify::new(),
+        journal_bell: Notify::new(),
+        room: Notify::new(),
+    });
+    shared.due_bell.notify_one();
+    Ok((shared.clone(), Worker { shared, inbox: receiver, state, next: None }))
+}
+
+/// Reads who the store is, or writes it into an empty one.
+fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<IdentityRow, OpenError> {
+    if let Some(row) = kv.get(&keys::meta::identity())? {
+        let identity: IdentityRow = rows::decode(&row, "the identity of the store")?;
+        if identity.format != FORMAT {
+            return Err(OpenError::Format { found: identity.format, known: FORMAT });
+        }
+        if !sealer.fits(&identity.seal) {
+            return Err(OpenError::SealingKey);
+        }
+        return Ok(identity);
+    }
+    if !kv.range(Span::new(&[], &[u8::MAX], 1))?.is_empty() {
+        return Err(OpenError::Foreign);
+    }
+    let mut epoch = [0; 8];
+    entropy.fill(&mut epoch);
+    let epoch = u64::from_be_bytes(epoch);
+    let identity = IdentityRow { format: FORMAT, epoch, next_lane: 1, seal: sealer.probe() };
+    let mut batch = Batch::default();
+    batch.put(keys::meta::identity(), rows::encode(&identity));
+    kv.commit(&batch)?;
+    Ok(identity)
+}
+
+/// When the newest event that is kept was published, in whole milliseconds.
+fn last_publication<K: Kv>(kv: &K) -> Result<Timestamp, StoreError> {
+    let (mut from, to) = Family::Timeline.range();
+    let mut last = Timestamp::MIN;
+    while let Some((key, _)) = kv.range(Span::new(&from, &to, 1))?.first() {
+        let (start, end) = keys::event::timeline_of(&keys::event::decode_timeline(key)?.0);
+        for (key, _) in kv.range(Span::new(&start, &end, 1).reversed())? {
+            let (_, (millis, _)) = keys::event::decode_timeline(&key)?;
+            last = last.max(Timestamp::from_millis(millis as i64));
+        }
+        from = end;
+    }
+    Ok(last)
+}
+
+/// Hands every pair of a family to `each`.
+pub(crate) fn scan<K: Kv>(
+    kv: &K,
+    family: Family,
+    mut each: impl FnMut(&Pair) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let (mut from, to) = family.range();
+    loop {
+        let pairs = kv.range(Span::new(&from, &to, CHUNK))?;
+        pairs.iter().try_for_each(&mut each)?;
+        match pairs.last() {
+            Some((last, _)) if pairs.len() == CHUNK => from = keys::after(last),
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn read_webhooks<K: Kv>(kv: &K, sealer: &Sealer) -> Result<WebhookSet, StoreError> {
+    let mut set = WebhookSet::default();
+    scan(kv, Family::Webhook, |(_, row)| {
+        let row: WebhookRow = rows::decode(row, "a webhook")?;
+        let webhook = sealer.webhook(&row)?;
+        set.by_lane.insert(webhook.lane, webhook.id);
+        set.by_id.insert(webhook.id, Arc::new(webhook));
+        Ok(())
+    })?;
+    Ok(set)
+}
+
+fn read_lanes<K: Kv>(kv: &K) -> Result<HashMap<Lane, Arc<LaneInfo>>, StoreError> {
+    let mut lanes = HashMap::new();
+    scan(kv, Family::Lane, |(key, row)| {
+        lanes.insert(keys::webhook::decode_lane(key)?, Arc::new(lane_info(row)?));
+        Ok(())
+    })?;
+    Ok(lanes)
+}
+
+/// Whose lane a row says it is.
+pub(crate) fn lane_info(row: &bytes::Bytes) -> Result<LaneInfo, StoreError> {
+    let damaged = || StoreError::Damaged("a lane".into());
+    let row: LaneRow = rows::decode(row, "a lane")?;
+    Ok(LaneInfo {
+        webhook: WebhookId::from_bytes(row.webhook_id.as_ref().try_into().map_err(|_| damaged())?),
+        namespace: row.namespace.parse().map_err(|_| damaged())?,
+        removed: row.removed.map(rows::Time::get),
+    })
+}
+
+fn read_health<K: Kv>(kv: &K) -> Result<HashMap<WebhookId, WebhookHealth>, StoreError> {
+    let mut all = HashMap::new();
+    scan(kv, Family::Health, |(key, row)| {
+        let row: HealthRow = rows::decode(row, "health")?;
+        let health = serde_json::from_slice(&row.record).map_err(|_| StoreError::Damaged("health".into()))?;
+        all.insert(keys::webhook::decode(Family::Health, key)?, health);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// The counts on disk, and what the journal says since.
+fn read_counts<K: Kv>(
+    kv: &K,
+    lanes: &HashMap<Lane, Arc<LaneInfo>>,
+    span: JournalSpan,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let mut open = HashMap::with_capacity(lanes.len());
+    for lane in lanes.keys() {
+        if let Some(row) = kv.get(&keys::count::encode(*lane, CountSpan::Now, 0))? {
+            let OpenRow { pending, retrying } = rows::decode(&row, "counts")?;
+            open.insert(*lane, Open { pending, retrying });
+        }
+    }
+    let written = match kv.get(&keys::meta::counted())? {
+        Some(row) => Sequence(rows::decode::<SequenceRow>(&row, "the end of the counts")?.sequence),
+        None => Sequence(0),
+    };
+    let mut counts = Counts::new(open, written, now);
+    let mut next = written.0 + 1;
+    while next <= span.last.0 {
+        next = count_block(kv, &mut counts, next)?;
+    }
+    Ok(counts)
+}
+
+/// Counts the rest of the block of the journal that holds the change `next`; answers the next one.
+fn count_block<K: Kv>(kv: &K, counts: &mut Counts, next: u64) -> Result<u64, StoreError> {
+    let (from, _) = Family::Journal.range();
+    let to = keys::after(&keys::journal::encode(Sequence(next)));
+    let found = kv.range(Span::new(&from, &to, 1).reversed())?;
+    let gap = || StoreError::Damaged(format!("the journal has no change {next}"));
+    let (key, row) = found.first().ok_or_else(gap)?;
+    let first = keys::journal::decode(key)?.0;
+    let row: JournalRow = rows::decode(row, "a block of the journal")?;
+    let end = first + row.changes.len() as u64;
+    if end <= next {
+        return Err(gap());
+    }
+    for (sequence, change) in (first..).zip(row.changes).skip_while(|(sequence, _)| *sequence < next) {
+        counts.count(change.counted(Sequence(sequence))?);
+    }
+    Ok(end)
+}
+
+/// Lanes of removed webhooks that still have open deliveries.
+fn removed_with_open<K: Kv>(kv: &K, lanes: &HashMap<Lane, Arc<LaneInfo>>) -> Result<VecDeque<Lane>, StoreError> {
+    let mut found = VecDeque::new();
+    for (lane, _) in lanes.iter().filter(|(_, info)| info.removed.is_some()) {
+        let (from, to) = keys::delivery::of_lane(Family::Open, *lane);
+        if !kv.range(Span::new(&from, &to, 1))?.is_empty() {
+            found.push_back(*lane);
+        }
+    }
+    found.make_contiguous().sort();
+    Ok(found)
+}

@@ -1,0 +1,254 @@
+//! [`EmbeddedStore`]: the face of the store. Writes go to the writer's inbox; reads are
+//! answered here, in the caller's task or on a thread for blocking work.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tenterhook_model::{
+    Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId, limits,
+};
+use tokio::sync::Notify;
+
+use super::Reads;
+use super::inbox::Request;
+use super::shared::{Shared, lock};
+use crate::Store;
+use crate::error::{SaveError, StoreError};
+use crate::kv::Kv;
+use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
+use crate::record::{
+    Claim, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
+};
+use crate::stats::{DeliveryStats, Gauges, StatsQuery};
+
+/// A store over an embedded engine.
+pub struct EmbeddedStore<K> {
+    shared: Arc<Shared<K>>,
+}
+
+impl<K> fmt::Debug for EmbeddedStore<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmbeddedStore")
+    }
+}
+
+impl<K: Kv> EmbeddedStore<K> {
+    pub(super) fn new(shared: Arc<Shared<K>>) -> Self {
+        Self { shared }
+    }
+
+    /// Makes a read where the opener wants it made.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Shared<K>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.shared.reads {
+            Reads::Inline => read(&self.shared),
+            Reads::Blocking => {
+                let shared = self.shared.clone();
+                let read = tokio::task::spawn_blocking(move || read(&shared)).await;
+                read.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
+            }
+        }
+    }
+
+    /// Lets a publisher wait while the lanes that its events go to keep up but have a
+    /// backlog, and not for long: one that gets slower than this holds nobody back.
+    async fn admit(&self, events: &[NewEvent]) {
+        let set = self.shared.webhooks();
+        let lanes = || {
+            let webhooks = events.iter().flat_map(|new| &new.webhooks);
+            webhooks.filter_map(|id| set.by_id.get(id)).map(|webhook| webhook.lane)
+        };
+        let has_room = || {
+            let millis = self.shared.clock.now().millis_u48();
+            self.shared.queues().moving_backlog(lanes(), millis) < limits::MOVING_BACKLOG
+        };
+        let wait = async {
+            while !has_room() {
+                self.shared.room.notified().await;
+            }
+        };
+        // One that is not let in by then is let in all the same.
+        let _late = tokio::time::timeout(limits::ADMISSION_WAIT, wait).await;
+    }
+
+    fn stats_of(shared: &Shared<K>, query: &StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
+        let now = shared.clock.now();
+        let set = shared.webhooks();
+        let mut all = Vec::new();
+        for webhook in set.by_id.values().filter(|webhook| webhook.namespace == query.namespace) {
+            if query.webhook_id.is_none_or(|id| id == webhook.id) {
+                let stats = shared.lane_stats(webhook.lane, now, query.window)?;
+                if stats.open > 0 || stats.attempts > 0 || stats.failed > 0 {
+                    all.push((webhook.id, stats));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn gauges_of(shared: &Shared<K>) -> Result<Gauges, StoreError> {
+        let open = shared.counts().all_open();
+        let in_flight = shared.queues().in_flight() as u64;
+        let mut oldest_open: Option<Timestamp> = None;
+        for lane in shared.webhooks().by_lane.keys() {
+            if shared.counts().open(*lane).total() > 0 {
+                let oldest = shared.oldest_open(*lane)?;
+                oldest_open = oldest_open.into_iter().chain(oldest).min();
+            }
+        }
+        // Those in flight are pending or retrying on disk; most are at their first attempt.
+        let of_pending = in_flight.min(open.pending);
+        Ok(Gauges {
+            pending: open.pending - of_pending,
+            in_flight,
+            retrying: open.retrying.saturating_sub(in_flight - of_pending),
+            oldest_open,
+            size_bytes: shared.kv.size()?,
+        })
+    }
+}
+
+#[async_trait]
+impl<K: Kv> Store for EmbeddedStore<K> {
+    fn webhooks(&self) -> Arc<WebhookSet> {
+        self.shared.webhooks()
+    }
+
+    async fn save_webhook(&self, change: WebhookChange) -> Result<SavedWebhook, SaveError> {
+        self.shared.inbox.write(|answer| Request::Save { change, answer }).await
+    }
+
+    fn health(&self, webhook: WebhookId) -> WebhookHealth {
+        self.shared.health.read().unwrap_or_else(PoisonError::into_inner).get(&webhook).cloned().unwrap_or_default()
+    }
+
+    async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
+        self.admit(&events).await;
+        self.shared.inbox.publish(events).await
+    }
+
+    async fn event(&self, namespace: &Namespace, id: &EventId) -> Result<Option<Arc<Event>>, StoreError> {
+        let (namespace, id) = (namespace.clone(), id.clone());
+        self.read(move |shared| Ok(shared.find_event(&namespace, &id)?.map(Arc::new))).await
+    }
+
+    async fn list_events(&self, query: EventQuery) -> Result<Page<Arc<Event>>, StoreError> {
+        self.read(move |shared| shared.events(&query)).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        self.read(move |shared| Ok(shared.find_delivery(id)?.map(|delivery| shared.shown(delivery)))).await
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+        self.read(move |shared| shared.find_attempts(id)).await
+    }
+
+    async fn list_deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery>, StoreError> {
+        self.read(move |shared| shared.deliveries(&query)).await
+    }
+
+    fn take_ready(&self, now: Timestamp) -> Vec<WebhookId> {
+        self.shared.queues().take_ready(now.millis_u48())
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.shared.queues().next_due()
+    }
+
+    fn due_bell(&self) -> &Notify {
+        &self.shared.due_bell
+    }
+
+    async fn claim(&self, webhook: WebhookId, limit: usize, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        self.shared.claim(webhook, limit, now)
+    }
+
+    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
+        self.shared.queues().put_back(&deliveries, self.shared.clock.now().millis_u48());
+        self.shared.due_bell.notify_one();
+        Ok(())
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Settle { settlements, answer }).await
+    }
+
+    async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Redrive { deliveries, answer }).await
+    }
+
+    async fn cancel(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Cancel { deliveries, answer }).await
+    }
+
+    async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Replay { webhook, events, answer }).await
+    }
+
+    async fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError> {
+        self.read(move |shared| shared.changes(after, limit)).await
+    }
+
+    fn journal(&self) -> JournalSpan {
+        self.shared.tail().span()
+    }
+
+    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, StoreError> {
+        self.read(move |shared| shared.sequence_at(time)).await
+    }
+
+    fn journal_bell(&self) -> &Notify {
+        &self.shared.journal_bell
+    }
+
+    async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.shared.inbox.write(|answer| Request::Expire { before, limit, answer }).await
+    }
+
+    async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
+        self.read(move |shared| Self::stats_of(shared, &query)).await
+    }
+
+    async fn gauges(&self) -> Result<Gauges, StoreError> {
+        self.read(|shared| Self::gauges_of(shared)).await
+    }
+
+    async fn readiness(&self) -> Result<(), StoreError> {
+        if !self.shared.inbox.is_open() {
+            return Err(StoreError::Closed);
+        }
+        match lock(&self.shared.failure).clone() {
+            Some(error) => Err(error),
+            None if self.shared.kv.is_nearly_full() => Err(StoreError::Full),
+            None => Ok(()),
+        }
+    }
+
+    fn close(&self) {
+        self.shared.inbox.close();
+    }
+}
+
+impl<K: Kv> Shared<K> {
+    /// The counts of a lane over the `window` up to `now`.
+    fn lane_stats(
+        &self,
+        lane: tenterhook_model::Lane,
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<DeliveryStats, StoreError> {
+        let start = now.before(window).millis_u48();
+        let mut stats = DeliveryStats::default();
+        self.add_counts(lane, now, start, &mut stats)?;
+        stats.open = self.counts().open(lane).total();
+        if stats.open > 0 {
+            stats.oldest_open = self.oldest_open(lane)?;
+        }
+        Ok(stats)
+    }
+}

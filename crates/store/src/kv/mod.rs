@@ -1,0 +1,73 @@
+//! What an embedded engine must do: ordered keys, ranges, and batches that are durable when
+//! they return. Nothing but the files in this folder knows an engine.
+
+mod batch;
+mod memory;
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+
+pub use batch::Batch;
+pub use memory::MemoryKv;
+
+use crate::error::StoreError;
+
+/// A key and its value.
+pub type Pair = (Bytes, Bytes);
+
+/// Keys from `from` (included) to `to` (excluded), at most `limit` of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// The first key of the span.
+    pub from: &'a [u8],
+    /// The key after its last.
+    pub to: &'a [u8],
+    /// At most this many pairs.
+    pub limit: usize,
+    /// Whether to begin at the end.
+    pub reverse: bool,
+}
+
+impl<'a> Span<'a> {
+    /// The first `limit` keys from `from` to `to`, in order.
+    pub fn new(from: &'a [u8], to: &'a [u8], limit: usize) -> Self {
+        Self { from, to, limit, reverse: false }
+    }
+
+    /// The last keys instead of the first, and backwards.
+    pub fn reversed(self) -> Self {
+        Self { reverse: true, ..self }
+    }
+}
+
+/// An embedded engine: one ordered map of bytes to bytes on stable storage.
+pub trait Kv: Debug + Send + Sync + 'static {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the engine fails; so for every call below.
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
+
+    /// The pairs of a span.
+    fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError>;
+
+    /// Writes all of the batch or nothing; it is on stable storage when this returns.
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Gives space back to the file system where the engine can, taking its time.
+    fn compact(&mut self) -> Result<(), StoreError>;
+
+    /// Bytes that the engine takes on disk, or in memory.
+    fn size(&self) -> Result<u64, StoreError>;
+
+    /// Whether so little of the disk is left that new events must be refused.
+    fn is_nearly_full(&self) -> bool {
+        false
+    }
+
+    /// Whether what the engine itself can check is whole.
+    fn verify(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}

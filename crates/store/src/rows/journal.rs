@@ -1,0 +1,112 @@
+//! The rows of the journal: blocks of changes.
+
+use bytes::Bytes;
+use prost::Message;
+use tenterhook_model::{DeliveryId, DeliveryState, Lane, Timestamp};
+
+use super::attempt::number_of;
+use super::delivery::{DeliveryRow, for_journal};
+use super::{Time, required};
+use crate::embedded::{Counted, LaneInfo};
+use crate::error::StoreError;
+use crate::query::{Change, Sequence};
+
+/// Changes in commit order without a gap.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct JournalRow {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) changes: Vec<ChangeRow>,
+}
+
+/// One change.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ChangeRow {
+    #[prost(message, optional, tag = "1")]
+    time: Option<Time>,
+    /// The state before and one more; 0 for a new delivery.
+    #[prost(uint32, tag = "2")]
+    previous: u32,
+    #[prost(bytes = "bytes", tag = "3")]
+    delivery_id: Bytes,
+    #[prost(message, optional, tag = "4")]
+    delivery: Option<DeliveryRow>,
+    /// Whether an attempt ended with it.
+    #[prost(bool, tag = "5")]
+    pub(crate) attempted: bool,
+}
+
+impl ChangeRow {
+    /// The row of a change.
+    pub(crate) fn new(change: &Change, attempted: bool) -> Self {
+        Self {
+            time: Some(change.time.into()),
+            previous: change.previous.map_or(0, |state| number_of(DeliveryState::ALL, &state) + 1),
+            delivery_id: Bytes::copy_from_slice(change.delivery.id.as_bytes()),
+            delivery: Some(for_journal(&change.delivery)),
+            attempted,
+        }
+    }
+
+    /// When it happened.
+    pub(crate) fn time(&self) -> Timestamp {
+        required(self.time)
+    }
+
+    /// The delivery that changed.
+    pub(crate) fn delivery_id(&self) -> Result<DeliveryId, StoreError> {
+        let bits = self.delivery_id.as_ref().try_into();
+        bits.map(DeliveryId::from_bytes).map_err(|_| StoreError::Damaged("a change in the journal".into()))
+    }
+
+    /// What counts of the change.
+    pub(crate) fn counted(self, sequence: Sequence) -> Result<Counted, StoreError> {
+        let (id, time) = (self.delivery_id()?, self.time());
+        let previous = self.previous();
+        let row = self.delivery.ok_or_else(|| StoreError::Damaged(format!("the change {}", sequence.0)))?;
+        let state = row.state()?;
+        let attempt = row.last_duration().filter(|_| self.attempted);
+        Ok(Counted { sequence, time, id, previous, state, attempt })
+    }
+
+    fn previous(&self) -> Option<DeliveryState> {
+        (self.previous as usize).checked_sub(1).and_then(|at| DeliveryState::ALL.get(at)).copied()
+    }
+
+    /// The change of the row, at `sequence`; `lanes` tells whose lane it was.
+    pub(crate) fn into_change(
+        self,
+        sequence: Sequence,
+        lanes: impl FnOnce(Lane) -> Result<std::sync::Arc<LaneInfo>, StoreError>,
+    ) -> Result<Change, StoreError> {
+        let (id, time) = (self.delivery_id()?, self.time());
+        let previous = self.previous();
+        let row = self.delivery.ok_or_else(|| StoreError::Damaged(format!("the change {}", sequence.0)))?;
+        Ok(Change { sequence, time, previous, delivery: row.into_delivery(id, &*lanes(id.lane())?)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use std::sync::Arc;
+    use tenterhook_model::Delivery;
+
+    #[test]
+    fn a_change_round_trips_but_for_what_was_sent() {
+        let (lane, delivery) = testing::lane_and_delivery();
+        let delivery = Delivery { last_attempt: Some(testing::attempt(1)), ..delivery };
+        for previous in [None, Some(DeliveryState::Pending), Some(DeliveryState::Cancelled)] {
+            let change =
+                Change { sequence: Sequence(9), time: Timestamp::from_millis(5), previous, delivery: delivery.clone() };
+            let row = ChangeRow::new(&change, true);
+            assert!(row.attempted);
+            let back = row.into_change(Sequence(9), |_| Ok(Arc::new(lane.clone()))).unwrap();
+            assert_eq!((back.sequence, back.time, back.previous), (Sequence(9), change.time, previous));
+            let change = back;
+            assert_eq!(change.delivery.last_attempt.as_ref().unwrap().request, None);
+            let bare = |delivery: &Delivery| Delivery { last_attempt: None, ..delivery.clone() };
+            assert_eq!(bare(&change.delivery), bare(&delivery));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The rows in which the store tells what it is.
+
+use bytes::Bytes;
+use prost::Message;
+
+/// What the store is.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct IdentityRow {
+    /// The form of keys and rows.
+    #[prost(uint32, tag = "1")]
+    pub(crate) format: u32,
+    /// Tells the journal from that of another store.
+    #[prost(fixed64, tag = "2")]
+    pub(crate) epoch: u64,
+    /// The lane that the next webhook gets.
+    #[prost(uint32, tag = "3")]
+    pub(crate) next_lane: u32,
+    /// A known text, sealed with the key of the store's secrets.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(crate) seal: Bytes,
+}
+
+/// Up to where something was done in the journal.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(crate) struct SequenceRow {
+    #[prost(uint64, tag = "1")]
+    pub(crate) sequence: u64,
+}

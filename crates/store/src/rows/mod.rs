@@ -1,0 +1,113 @@
+//! The values of the store: protobuf messages of its own in a frame with a version and a
+//! checksum. They change only by adding fields, so that a newer server reads an older store.
+//!
+//! Nothing here is on the wire; the API has messages of its own.
+
+pub(crate) mod attempt;
+pub(crate) mod count;
+pub(crate) mod delivery;
+pub(crate) mod event;
+pub(crate) mod journal;
+pub(crate) mod meta;
+pub(crate) mod webhook;
+
+use bytes::Bytes;
+use prost::Message;
+use tenterhook_model::Timestamp;
+
+use crate::error::StoreError;
+
+/// The form of rows that this code writes, and the only one there has been.
+const VERSION: u8 = 1;
+/// Bytes before the message: the version and a CRC-32 of the message.
+const FRAME: usize = 5;
+
+/// A row as it is stored.
+pub(crate) fn encode(message: &impl Message) -> Vec<u8> {
+    let mut row = Vec::with_capacity(FRAME + message.encoded_len());
+    row.push(VERSION);
+    row.extend_from_slice(&[0; 4]);
+    message.encode_raw(&mut row);
+    let sum = crc32fast::hash(&row[FRAME..]);
+    row[1..FRAME].copy_from_slice(&sum.to_be_bytes());
+    row
+}
+
+/// The message of a stored row; `what` names it in the error.
+pub(crate) fn decode<M: Message + Default>(row: &Bytes, what: &str) -> Result<M, StoreError> {
+    let damaged = |why: &str| StoreError::Damaged(format!("{what}: {why}"));
+    let Some((&[version, a, b, c, d], message)) = row.split_first_chunk::<FRAME>() else {
+        return Err(damaged("it is cut short"));
+    };
+    if version != VERSION {
+        return Err(damaged("it was written by a newer version"));
+    }
+    if crc32fast::hash(message) != u32::from_be_bytes([a, b, c, d]) {
+        return Err(damaged("its checksum is wrong"));
+    }
+    M::decode(row.slice(FRAME..)).map_err(|_| damaged("it does not decode"))
+}
+
+/// A point in time.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(crate) struct Time {
+    #[prost(sint64, tag = "1")]
+    seconds: i64,
+    #[prost(uint32, tag = "2")]
+    nanos: u32,
+}
+
+impl From<Timestamp> for Time {
+    fn from(time: Timestamp) -> Self {
+        Self { seconds: time.seconds(), nanos: time.subsec_nanos() }
+    }
+}
+
+impl Time {
+    /// The point in time; the nearest one when the row is from elsewhere and out of range.
+    pub(crate) fn get(self) -> Timestamp {
+        let nearest = if self.seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Timestamp::new(self.seconds, self.nanos).unwrap_or(nearest)
+    }
+}
+
+/// A time that must be there.
+fn required(time: Option<Time>) -> Timestamp {
+    time.unwrap_or_default().get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn times_round_trip(seconds in -62_135_596_800i64..253_402_300_800, nanos in 0u32..1_000_000_000) {
+            let time = Timestamp::new(seconds, nanos).unwrap();
+            let row = Bytes::from(encode(&Time::from(time)));
+            prop_assert_eq!(decode::<Time>(&row, "a time").unwrap().get(), time);
+        }
+
+        #[test]
+        fn a_flipped_bit_is_found(at in 0usize..64, bit in 0u8..8) {
+            let mut row = encode(&Time::from(Timestamp::MAX));
+            let at = at % row.len();
+            row[at] ^= 1 << bit;
+            prop_assert!(matches!(decode::<Time>(&row.into(), "a time"), Err(StoreError::Damaged(_))));
+        }
+
+        #[test]
+        fn rows_of_any_bytes_are_refused_without_panic(row: Vec<u8>) {
+            prop_assert!(decode::<Time>(&row.into(), "a time").is_err());
+        }
+    }
+
+    #[test]
+    fn a_row_of_a_newer_version_says_so() {
+        let mut row = encode(&Time::from(Timestamp::MAX));
+        row[0] = VERSION + 1;
+        let error = decode::<Time>(&row.into(), "a time").unwrap_err();
+        assert!(error.to_string().contains("newer version"), "{error}");
+    }
+}
