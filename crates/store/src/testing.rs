@@ -95,6 +95,7 @@ pub(crate) fn lane_and_delivery() -> (LaneInfo, Delivery) {
         state: DeliveryState::Pending,
         attempt_count: 1,
         attempts_before_redrive: 1,
+        attempts_uncounted: 1,
         next_attempt_time: Some(now),
         last_attempt: None,
         create_time: now,

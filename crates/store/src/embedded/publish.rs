@@ -120,6 +120,7 @@ impl<K: Kv> Group<'_, K> {
             state: DeliveryState::Pending,
             attempt_count: 0,
             attempts_before_redrive: 0,
+            attempts_uncounted: 0,
             next_attempt_time: (wait != Wait::Turn).then(|| not_before.unwrap_or(self.now)),
             last_attempt: None,
             create_time: self.now,

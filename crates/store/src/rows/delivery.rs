@@ -54,6 +54,8 @@ pub(crate) struct DeliveryRow {
     /// The event's `deliver_after`, kept while the delivery waits for its turn.
     #[prost(message, optional, tag = "13")]
     not_before: Option<Time>,
+    #[prost(uint32, tag = "14")]
+    attempts_uncounted: u32,
 }
 
 /// A delivery as the store keeps it.
@@ -106,6 +108,7 @@ fn row(delivery: &Delivery, last_attempt: Option<AttemptRow>) -> DeliveryRow {
         finish_time: delivery.finish_time.map(Time::from),
         wait: Wait::Fresh.into(),
         not_before: None,
+        attempts_uncounted: delivery.attempts_uncounted,
     }
 }
 
@@ -135,6 +138,7 @@ impl DeliveryRow {
             state,
             attempt_count: self.attempt_count,
             attempts_before_redrive: self.attempts_before_redrive,
+            attempts_uncounted: self.attempts_uncounted,
             next_attempt_time: self.next_attempt_time.map(Time::get),
             last_attempt: self.last_attempt.map(AttemptRow::into_attempt),
             create_time: required(self.create_time),
