@@ -65,7 +65,7 @@ impl Compilations {
 mod tests {
     use super::*;
     use crate::compile;
-    use crate::testing;
+    use crate::tests as testing;
 
     fn revision(revision: u64) -> Webhook {
         Webhook { revision, ..testing::webhook() }

@@ -180,7 +180,7 @@ fn isoformat(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as testing;
     use tenterhook_model::Snapshots;
 
     fn body(event: Event) -> String {

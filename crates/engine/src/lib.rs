@@ -21,7 +21,7 @@ mod request;
 pub mod signature;
 pub mod template;
 #[cfg(test)]
-mod testing;
+mod tests;
 
 pub use compilations::Compilations;
 pub use compiled::{Acceptance, Compiled, Matching, RuleResult, compile};

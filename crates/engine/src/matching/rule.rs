@@ -165,7 +165,7 @@ fn expression(source: &str, faults: &mut Vec<Fault>) -> Option<Expression> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as testing;
 
     fn ask(rule: EventRule) -> Verdict {
         let event = testing::context(r#"{"id": 4, "status": "active"}"#, None);

@@ -65,7 +65,7 @@ impl FieldTemplate {
             Template::compile(source, &TemplateOptions { undefined, mode, names: Some(&NAMES) }).map_err(|faults| {
                 faults.into_iter().map(|fault| told(field, source, fault, is_secret)).collect::<Vec<_>>()
             })?;
-        Ok(Self { field: field.to_owned(), source: source.to_owned(), mode, undefined, template, is_secret })
+        Ok(Self { field: format!("request.{field}"), source: source.to_owned(), mode, undefined, template, is_secret })
     }
 
     /// Path of the field within the webhook.

@@ -98,7 +98,7 @@ impl Signer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as testing;
     use tenterhook_model::Secret;
 
     const MESSAGE: Signable<'static> = Signable { id: "evt_1", timestamp: 1_000, body: b"{}" };

@@ -1,4 +1,9 @@
-//! Webhooks and events for the tests of this crate.
+//! Tests of the crate as a whole, and webhooks and events for all its tests.
+
+mod compile;
+mod prepare;
+mod preview;
+mod speed;
 
 use std::sync::Arc;
 
@@ -6,10 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tenterhook_model::webhook::SigningKey;
 use tenterhook_model::{
-    Event, JsonText, Lane, Namespace, Secret, Snapshots, Timestamp, Webhook, WebhookId, WebhookSpec,
+    DeliveryId, Event, JsonText, Lane, Namespace, PreparedRequest, Secret, Snapshots, Timestamp, Webhook, WebhookId,
+    WebhookSpec,
 };
 
-use crate::EventContext;
+use crate::{AttemptFacts, EventContext};
 
 /// A webhook that takes every event and sends it to `https://hooks.example.com/in`.
 pub(crate) fn webhook() -> Webhook {
@@ -72,4 +78,15 @@ pub(crate) fn context(data: &str, snapshots: Option<(&str, &str)>) -> Arc<EventC
     event.snapshots =
         snapshots.map(|(before, after)| Snapshots { prechange: Some(json(before)), postchange: Some(json(after)) });
     Arc::new(EventContext::new(Arc::new(event)))
+}
+
+/// Facts of the second attempt of a delivery.
+pub(crate) fn facts() -> AttemptFacts {
+    let now = Timestamp::new(1_772_809_900, 0).unwrap();
+    AttemptFacts { delivery_id: DeliveryId::new(now, 1, Lane(1)), attempt: 2, now, trace_parent: None }
+}
+
+/// The header of a request, by its name in any case.
+pub(crate) fn header<'a>(request: &'a PreparedRequest, name: &str) -> Option<&'a str> {
+    request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
 }
