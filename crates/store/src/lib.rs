@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError};
-pub use kv::{Batch, Kv, MemoryKv, Pair, Span};
+pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span};
 pub use open::open;
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{

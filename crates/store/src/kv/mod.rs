@@ -3,11 +3,16 @@
 
 mod batch;
 mod memory;
+mod place;
+mod redb;
+mod sled;
 
 use std::fmt::Debug;
 
 use bytes::Bytes;
 
+pub use self::redb::RedbKv;
+pub use self::sled::SledKv;
 pub use batch::Batch;
 pub use memory::MemoryKv;
 

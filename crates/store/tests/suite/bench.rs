@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tenterhook_model::webhook::{Halt, HaltedBy};
 use tenterhook_model::{
     Attempt, Clock, Delivery, DeliveryId, Entropy, Event, Lane, Namespace, Next, Outcome, Timestamp, Timings, Webhook,
     WebhookId, WebhookSpec,
 };
 use tenterhook_store::{
-    Change, Claim, DeliveryQuery, EmbeddedStore, Expect, Kv, MemoryKv, NewEvent, Published, Reads, SavedWebhook,
-    SealingKey, Sequence, Settled, Settlement, Store, StoreError, StoreOptions, WebhookChange, Writer,
+    Change, Claim, DeliveryQuery, EmbeddedStore, Expect, Kv, MemoryKv, NewEvent, Published, Reads, RedbKv,
+    SavedWebhook, SealingKey, Settled, Settlement, SledKv, Store, StoreError, StoreOptions, WebhookChange, Writer,
 };
 use tokio::task::JoinSet;
 
@@ -54,12 +55,15 @@ impl Entropy for TestEntropy {
 #[derive(Debug)]
 pub(crate) enum Engine {
     Memory(MemoryKv),
+    Redb(TempDir),
+    Sled(TempDir),
 }
 
 impl Engine {
     /// A new one of each.
     pub(crate) fn all() -> Vec<Self> {
-        vec![Self::Memory(MemoryKv::default())]
+        let directory = || tempfile::tempdir().unwrap();
+        vec![Self::Memory(MemoryKv::default()), Self::Redb(directory()), Self::Sled(directory())]
     }
 
     fn open(&self, options: StoreOptions) -> (Arc<dyn Store>, Writer) {
@@ -68,6 +72,12 @@ impl Engine {
         }
         match self {
             Self::Memory(kv) => boxed(EmbeddedStore::open(kv.clone(), options).unwrap()),
+            Self::Redb(directory) => {
+                boxed(EmbeddedStore::open(RedbKv::open(directory.path()).unwrap(), options).unwrap())
+            }
+            Self::Sled(directory) => {
+                boxed(EmbeddedStore::open(SledKv::open(directory.path()).unwrap(), options).unwrap())
+            }
         }
     }
 }
@@ -272,10 +282,6 @@ pub(crate) fn settlement(delivery_id: DeliveryId, number: u32, next: Next) -> Se
     let outcome = if next == Next::Succeed { Outcome::Success } else { Outcome::HttpStatus };
     let attempt = Some(Box::new(attempt(number, outcome)));
     Settlement { delivery_id, attempt, counts: true, next, health: None, suspend: None }
-}
-
-pub(crate) fn after(sequence: u64) -> Sequence {
-    Sequence(sequence)
 }
 
 /// Runs a test over every engine, on a runtime whose time stands still.

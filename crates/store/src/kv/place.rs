@@ -1,0 +1,124 @@
+//! The directory of a store: taken by one process at a time, holding one engine, on a file
+//! system with some room left.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::error::{OpenError, StoreError};
+
+/// The file that a process locks while it has the store open.
+const LOCK: &str = "tenterhook.lock";
+/// Bytes of the file system below which new events are refused, so that deliveries under way
+/// can still be recorded. On a small file system a tenth of it.
+const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What a directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// A redb file.
+    Redb,
+    /// A sled log.
+    Sled,
+}
+
+impl Holds {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Redb => "redb",
+            Self::Sled => "sled",
+        }
+    }
+
+    /// The file that tells the engine.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Redb => super::redb::FILE,
+            Self::Sled => "conf",
+        }
+    }
+}
+
+/// A directory that this process has taken. It is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    directory: PathBuf,
+    _lock: File,
+}
+
+impl Place {
+    /// Takes the directory, which is made if need be, for an engine.
+    pub(crate) fn take(directory: &Path, engine: Holds) -> Result<Self, OpenError> {
+        let path = || directory.display().to_string();
+        let unusable = |error: io::Error| OpenError::Directory { path: path(), reason: error.to_string() };
+        std::fs::create_dir_all(directory).map_err(unusable)?;
+        for other in [Holds::Redb, Holds::Sled] {
+            if other != engine && directory.join(other.file()).exists() {
+                return Err(OpenError::OtherEngine { path: path(), found: other.name() });
+            }
+        }
+        let lock = File::options().create(true).append(true).open(directory.join(LOCK)).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { directory: directory.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path())),
+            Err(TryLockError::Error(error)) => Err(unusable(error)),
+        }
+    }
+
+    /// Whether so little room is left that new events must be refused. If nobody can tell, not.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        rustix::fs::statvfs(&self.directory).is_ok_and(|system| {
+            let free = system.f_bavail.saturating_mul(system.f_frsize);
+            let total = system.f_blocks.saturating_mul(system.f_frsize);
+            free < RESERVE_BYTES.min(total / 10)
+        })
+    }
+}
+
+/// The error for a failed read or write.
+pub(crate) fn failed(error: io::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreError::Full,
+        _ => StoreError::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_taken_by_one_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Place::take(directory.path(), Holds::Redb).unwrap();
+        let error = Place::take(directory.path(), Holds::Redb).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::Locked(path) if path.contains(directory.path().to_str().unwrap())),
+            "{error}"
+        );
+        drop(first);
+        assert!(Place::take(directory.path(), Holds::Redb).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_no_directory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Place::take(file.path(), Holds::Redb).unwrap_err();
+        assert!(matches!(error, OpenError::Directory { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_store_of_another_engine_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(Holds::Sled.file()), b"").unwrap();
+        let error = Place::take(directory.path(), Holds::Redb).unwrap_err();
+        assert!(matches!(error, OpenError::OtherEngine { found: "sled", .. }), "{error}");
+        assert!(Place::take(directory.path(), Holds::Sled).is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_a_broken_one() {
+        assert!(matches!(failed(ErrorKind::StorageFull.into()), StoreError::Full));
+        assert!(matches!(failed(ErrorKind::PermissionDenied.into()), StoreError::Failed(_)));
+    }
+}
