@@ -8,15 +8,16 @@ SHELL := bash
 
 BUF_VERSION := 1.75.0
 # The clients that `make test-clients` tests, in order.
-CLIENTS := python go rust
+CLIENTS := python go rust typescript
 
 PYTHON_GENERATE := .tools/python-generate/done
+ES_GENERATE := .tools/es/done-2.13.0
 GO_GENERATE := .tools/go/done-1.36.12-1.6.2
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 GENERATED_RUST := crates/proto/src/generated clients/rust/src/gen
-GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE)
+GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE) $(ES_GENERATE)
 # What buf generates, below clients/.
-GENERATED := python/src/tenterhook/v1 go/gen
+GENERATED := python/src/tenterhook/v1 go/gen typescript/src/gen
 # Generators and checks build apart from the workspace, so neither rebuilds the other.
 GENERATE_RUST := CARGO_TARGET_DIR=target/generate cargo run --quiet --locked --manifest-path crates/proto/generate/Cargo.toml --
 
@@ -61,6 +62,7 @@ generate: $(GENERATORS) ## write the generated code again, after a change in pro
 	rm -rf $(GENERATED_RUST) $(GENERATED:%=clients/%)
 	$(GENERATE_RUST) proto $(GENERATED_RUST)
 	$(BUF) generate
+	$(BUF) generate --template clients/typescript/buf.gen.yaml
 
 .PHONY: check-generated
 check-generated: $(GENERATORS) ## fail if the generated code is not what proto/ gives
@@ -68,6 +70,7 @@ check-generated: $(GENERATORS) ## fail if the generated code is not what proto/ 
 	$(GENERATE_RUST) proto $(GENERATED_RUST:%=target/generated/%)
 	for folder in $(GENERATED_RUST); do diff -r $$folder target/generated/$$folder; done
 	$(BUF) generate --output target/generated
+	$(BUF) generate --output target/generated --template clients/typescript/buf.gen.yaml
 	for folder in $(GENERATED); do diff -r -x __pycache__ clients/$$folder target/generated/clients/$$folder; done
 
 .PHONY: tools
@@ -85,6 +88,11 @@ $(PYTHON_GENERATE):
 $(GO_GENERATE):
 	GOBIN=$(CURDIR)/.tools/go go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 	GOBIN=$(CURDIR)/.tools/go go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+	touch $@
+
+# Newer ones want a newer Node than the oldest that the client supports.
+$(ES_GENERATE):
+	npm install --prefix .tools/es --no-audit --no-fund --silent @bufbuild/protoc-gen-es@2.13.0
 	touch $@
 
 include clients/clients.mk

@@ -29,3 +29,31 @@ RUST_CLIENT := CARGO_TARGET_DIR=$(CURDIR)/target/client cargo
 test-client-rust:
 	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --all-targets --quiet -- -D warnings
 	cd clients/rust && $(RUST_CLIENT) test --locked
+
+TYPESCRIPT_FILES := README.md examples src test tsconfig.json
+NODE_TEST := --test --test-timeout=30000 --test-reporter=spec dist/test/*.test.js
+
+.PHONY: test-client-typescript
+test-client-typescript: .tools/typescript-oldest/done .tools/typescript-newest/done
+	$(call test-typescript,oldest,node)
+	$(call test-typescript,newest,node_modules/.bin/node)
+
+# Tests a copy, so that each has dependencies of its own: $(1) says which, $(2) runs it.
+define test-typescript
+cd .tools/typescript-$(1) && rm -rf dist $(TYPESCRIPT_FILES) && cp -r $(TYPESCRIPT_FILES:%=../../clients/typescript/%) . \
+  && npx tsc && $(2) $(NODE_TEST)
+endef
+
+# The Node that there is, and the oldest dependencies that package.json allows.
+.tools/typescript-oldest/done: clients/typescript/package.json
+	mkdir -p $(@D) && cp $< $(@D)
+	cd $(@D) && npm install --no-audit --no-fund --silent --save-exact @bufbuild/protobuf@2.7.0 \
+	  @connectrpc/connect@2.1.0 @connectrpc/connect-node@2.1.0 @connectrpc/connect-web@2.1.0
+	touch $@
+
+# A newer Node, which the newest dependencies want.
+.tools/typescript-newest/done: clients/typescript/package.json
+	mkdir -p $(@D) && cp $< $(@D)
+	cd $(@D) && npm install --no-audit --no-fund --silent --save-exact @bufbuild/protobuf@2.17.0 node@22.23.3 \
+	  @connectrpc/connect@2.2.0 @connectrpc/connect-node@2.2.0 @connectrpc/connect-web@2.2.0
+	touch $@

@@ -1,0 +1,178 @@
+// The client over any transport: the services of the API, and the comfortable way to the common calls.
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { CallOptions, Client as ServiceClient, Interceptor, Transport } from "@connectrpc/connect";
+import { readPublishError, type TenterhookError } from "./errors.js";
+import type { Delivery } from "./gen/tenterhook/v1/delivery_pb.js";
+import {
+  DeliveryService,
+  type ListDeliveriesRequestSchema,
+  type WatchDeliveriesRequestSchema,
+} from "./gen/tenterhook/v1/delivery_service_pb.js";
+import type { Event } from "./gen/tenterhook/v1/event_pb.js";
+import {
+  EventService,
+  type ListEventsRequestSchema,
+  type PublishResult,
+  type StreamPublishEventsResponse,
+} from "./gen/tenterhook/v1/event_service_pb.js";
+import type { Webhook, WebhookSchema } from "./gen/tenterhook/v1/webhook_pb.js";
+import { type ListWebhooksRequestSchema, WebhookService } from "./gen/tenterhook/v1/webhook_service_pb.js";
+import { toEvent, type EventInit } from "./messages.js";
+import { DeliveryList, pages } from "./pages.js";
+import { defaultRetry, type RetryPolicy } from "./retry.js";
+import { service } from "./services.js";
+import { Watch } from "./watch.js";
+
+/** What every client takes. */
+export interface ClientOptions {
+  /** Is sent with each call. */
+  apiKey?: string;
+  /** Is used by the methods of the client where a call names no namespace. */
+  namespace?: string;
+  /** Milliseconds for one call, its retries included; 10,000 unless set. */
+  timeoutMs?: number;
+  /** When failed calls are tried again. */
+  retry?: Partial<RetryPolicy>;
+  /** Is called for each call and gives further headers: the place to pass on a trace context. */
+  headers?: () => Record<string, string>;
+}
+
+/** What became of one event of a stream. */
+export interface Ack {
+  /** The event's position in the stream, from 0. */
+  sequence: number;
+  /** Set if the event is on the server's disk. */
+  result?: PublishResult;
+  /** Set if the event was refused. */
+  error?: TenterhookError;
+}
+
+/** Adds the key and the program's own headers to each call. */
+export function addHeaders(options: ClientOptions): Interceptor {
+  return (next) => (request) => {
+    if (options.apiKey !== undefined) {
+      request.header.set("authorization", `Bearer ${options.apiKey}`);
+    }
+    for (const [name, value] of Object.entries(options.headers?.() ?? {})) {
+      request.header.set(name, value);
+    }
+    return next(request);
+  };
+}
+
+/** A client of one Tenterhook server. */
+export class BaseClient {
+  /** Every method of the webhook service. */
+  readonly webhooks: ServiceClient<typeof WebhookService>;
+  /** Every method of the event service. */
+  readonly events: ServiceClient<typeof EventService>;
+  /** Every method of the delivery service. */
+  readonly deliveries: ServiceClient<typeof DeliveryService>;
+  readonly #namespace: string;
+  readonly #retry: RetryPolicy;
+
+  constructor(transport: Transport, options: ClientOptions = {}) {
+    this.#namespace = options.namespace ?? "";
+    this.#retry = { ...defaultRetry, ...options.retry };
+    const policy = { timeoutMs: options.timeoutMs ?? 10_000, retry: this.#retry };
+    this.webhooks = service(WebhookService, transport, policy);
+    this.events = service(EventService, transport, policy);
+    this.deliveries = service(DeliveryService, transport, policy);
+  }
+
+  /**
+   * Publishes one event. When the promise is fulfilled the event is on the server's disk. An event
+   * without an id gets one here, so that a retry makes no second event.
+   */
+  async publish(event: EventInit, options?: CallOptions): Promise<PublishResult> {
+    const response = await this.events.publishEvent({ event: toEvent(event, this.#namespace) }, options);
+    return response.result!;
+  }
+
+  /** Publishes up to 1,000 events, all or none, in order. */
+  async publishBatch(events: Iterable<EventInit>, options?: CallOptions): Promise<PublishResult[]> {
+    const made = Array.from(events, (event) => toEvent(event, this.#namespace));
+    return (await this.events.batchPublishEvents({ events: made }, options)).results;
+  }
+
+  /**
+   * Publishes events as they come and yields what became of each, in order; one bad event does not
+   * end it. When it throws, events without an acknowledgement may be published again under their
+   * ids. Needs HTTP/2: not for browsers.
+   */
+  async *publishStream(
+    events: Iterable<EventInit> | AsyncIterable<EventInit>,
+    options?: CallOptions,
+  ): AsyncGenerator<Ack> {
+    const namespace = this.#namespace;
+    async function* requests(): AsyncGenerator<{ sequence: bigint; event: Event }> {
+      let sequence = 0n;
+      for await (const event of events) {
+        yield { sequence: sequence++, event: toEvent(event, namespace) };
+      }
+    }
+    for await (const response of this.events.streamPublishEvents(requests(), options)) {
+      yield readAck(response);
+    }
+  }
+
+  /** Makes a webhook and returns it with its signing secret, which is told only here. */
+  async createWebhook(
+    webhook: MessageInitShape<typeof WebhookSchema>,
+    signingSecret = "",
+    options?: CallOptions,
+  ): Promise<{ webhook: Webhook; signingSecret: string }> {
+    const response = await this.webhooks.createWebhook({ webhook: this.#scoped(webhook), signingSecret }, options);
+    return { webhook: response.webhook!, signingSecret: response.signingSecret };
+  }
+
+  /** Every webhook that matches, oldest first, page by page as it is asked for. */
+  listWebhooks(request: MessageInitShape<typeof ListWebhooksRequestSchema> = {}): AsyncGenerator<Webhook> {
+    const scoped = this.#scoped(request);
+    return pages(scoped.pageToken, async (pageToken) => {
+      const response = await this.webhooks.listWebhooks({ ...scoped, pageToken });
+      return [response.webhooks, response.nextPageToken];
+    });
+  }
+
+  /** Every event that matches, newest first, page by page as it is asked for. */
+  listEvents(request: MessageInitShape<typeof ListEventsRequestSchema> = {}): AsyncGenerator<Event> {
+    const scoped = this.#scoped(request);
+    return pages(scoped.pageToken, async (pageToken) => {
+      const response = await this.events.listEvents({ ...scoped, pageToken });
+      return [response.events, response.nextPageToken];
+    });
+  }
+
+  /** Every delivery that matches, newest first, and where to watch from then on. */
+  listDeliveries(request: MessageInitShape<typeof ListDeliveriesRequestSchema> = {}): DeliveryList {
+    return new DeliveryList(this.deliveries, this.#scoped(request));
+  }
+
+  /** One delivery with all its attempts. */
+  async getDelivery(deliveryId: string, options?: CallOptions): Promise<Delivery> {
+    return (await this.deliveries.getDelivery({ deliveryId }, options)).delivery!;
+  }
+
+  /**
+   * Every change of every delivery that matches, in order, without a gap and without an end: broken
+   * and silent connections are made again, and the watch resumes after the last change that the
+   * program was handed. It throws only what would come again, such as a token that is no longer kept.
+   */
+  watch(request: MessageInitShape<typeof WatchDeliveriesRequestSchema> = {}): Watch {
+    return new Watch(this.deliveries, this.#scoped(request), this.#retry);
+  }
+
+  #scoped<T extends { namespace?: string | undefined }>(message: T): T {
+    return message.namespace ? message : { ...message, namespace: this.#namespace };
+  }
+}
+
+function readAck(response: StreamPublishEventsResponse): Ack {
+  const sequence = Number(response.sequence);
+  if (response.outcome.case === "error") {
+    return { sequence, error: readPublishError(response.outcome.value) };
+  }
+  return response.outcome.case === "result" ? { sequence, result: response.outcome.value } : { sequence };
+}

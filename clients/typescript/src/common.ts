@@ -1,0 +1,23 @@
+// What both entrances of the package give.
+
+export { type Ack, BaseClient, type ClientOptions } from "./client.js";
+export {
+  ConflictError,
+  type ErrorDetails,
+  type FieldViolation,
+  InvalidError,
+  NotFoundError,
+  TenterhookError,
+  UnavailableError,
+} from "./errors.js";
+export { type EventInit, json, jsonText, jsonValue } from "./messages.js";
+export { DeliveryList } from "./pages.js";
+export { defaultRetry, type RetryPolicy } from "./retry.js";
+export { Watch, type WatchItem } from "./watch.js";
+export * from "./gen/tenterhook/v1/delivery_pb.js";
+export * from "./gen/tenterhook/v1/delivery_service_pb.js";
+export * from "./gen/tenterhook/v1/error_reason_pb.js";
+export * from "./gen/tenterhook/v1/event_pb.js";
+export * from "./gen/tenterhook/v1/event_service_pb.js";
+export * from "./gen/tenterhook/v1/webhook_pb.js";
+export * from "./gen/tenterhook/v1/webhook_service_pb.js";

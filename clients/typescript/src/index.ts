@@ -1,0 +1,63 @@
+// The client for Node, over gRPC, and `verify` for receivers.
+
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { addHeaders, BaseClient, type ClientOptions } from "./client.js";
+
+export * from "./common.js";
+export { type HeadersLike, InvalidSignature, type Scheme, verify, type VerifyOptions } from "./verify.js";
+
+/** 64 MiB bound one answer. */
+const maxReceiveBytes = 64 << 20;
+
+export interface NodeOptions extends ClientOptions {
+  /** PEM certificates to trust instead of the system's; implies TLS. */
+  ca?: string | Buffer;
+  /** PEM certificate chain to show to the server (mTLS); implies TLS. */
+  cert?: string | Buffer;
+  /** PEM private key of that certificate. */
+  key?: string | Buffer;
+}
+
+/** A client of one Tenterhook server, over gRPC. */
+export class Client extends BaseClient {
+  readonly #sessions: Http2SessionManager;
+
+  /**
+   * `target` is `host:port`. TLS is used unless the host is this machine or the target begins with
+   * `http://`; an API key is not sent to another machine without it. It connects at its first call.
+   */
+  constructor(target: string, options: NodeOptions = {}) {
+    const baseUrl = parseTarget(target, options);
+    const { ca, cert, key } = options;
+    const nodeOptions = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined));
+    const sessions = new Http2SessionManager(baseUrl, {}, nodeOptions);
+    const transport = createGrpcTransport({
+      baseUrl,
+      sessionManager: sessions,
+      readMaxBytes: maxReceiveBytes,
+      interceptors: [addHeaders(options)],
+    });
+    super(transport, options);
+    this.#sessions = sessions;
+  }
+
+  /** Ends every call and watch that is under way, and the connection. */
+  close(): void {
+    this.#sessions.abort();
+  }
+}
+
+function parseTarget(target: string, options: NodeOptions): string {
+  const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^/:@\s]+):([0-9]{1,5})\/?$/.exec(target);
+  if (match === null) {
+    throw new TypeError(`the target ${JSON.stringify(target)} is not host:port`);
+  }
+  const [, scheme, host, port] = match;
+  const local = host === "localhost" || host === "[::1]" || /^127(\.[0-9]{1,3}){3}$/.test(host!);
+  const wantsTls = options.ca !== undefined || options.cert !== undefined || scheme === "https" || !local;
+  const secure = scheme !== "http" && wantsTls;
+  if (!secure && !local && options.apiKey !== undefined) {
+    throw new TypeError("an API key is not sent without TLS to another machine");
+  }
+  return `${secure ? "https" : "http"}://${host}:${port}`;
+}

@@ -1,0 +1,150 @@
+// From native values to messages: JSON, times, ids.
+
+import { clone, create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import {
+  EventSchema,
+  JsonDocumentSchema,
+  SnapshotsSchema,
+  type Event,
+  type JsonDocument,
+} from "./gen/tenterhook/v1/event_pb.js";
+import {
+  BatchPublishEventsRequestSchema,
+  PublishEventRequestSchema,
+  ReplayEventsRequestSchema,
+} from "./gen/tenterhook/v1/event_service_pb.js";
+import {
+  CreateWebhookRequestSchema,
+  RotateSigningKeyRequestSchema,
+} from "./gen/tenterhook/v1/webhook_service_pb.js";
+
+/** Something that happened, in JavaScript's own values. */
+export interface EventInit {
+  /** The idempotency key; one is made if it is absent. */
+  id?: string;
+  /** The tenant; absent takes the client's. */
+  namespace?: string;
+  /** What happened, such as `created`. */
+  type: string;
+  /** The kind of object, such as `ipam.ipaddress`. */
+  objectType?: string;
+  /** When it happened; absent takes the time of publication. */
+  occurTime?: Date;
+  /** Who did it. */
+  username?: string;
+  /** Joins events of one request. */
+  requestId?: string;
+  /** The object as it is now: any JSON value, or what `json` or `jsonText` made. */
+  data?: unknown;
+  /** The object before and after the change. */
+  snapshots?: { prechange?: unknown; postchange?: unknown };
+  /** For matching and routing. */
+  attributes?: Record<string, string>;
+  /** Keeps events of one key in order. */
+  orderingKey?: string;
+  /** The earliest time of its deliveries. */
+  deliverAfter?: Date;
+  /** When its deliveries are given up. */
+  expireTime?: Date;
+}
+
+/** A JSON value as the API takes it, for an event's data or the conditions of a rule. */
+export function json(value: unknown): JsonDocument {
+  const text = JSON.stringify(value);
+  if (text === undefined) {
+    throw new TypeError("the value has no JSON");
+  }
+  return jsonText(text);
+}
+
+/** JSON text, which is kept byte for byte: numbers of any size survive. */
+export function jsonText(text: string): JsonDocument {
+  return create(JsonDocumentSchema, { value: { case: "json", value: text } });
+}
+
+/** The value of a document that the server sent; `undefined` when it is unset. */
+export function jsonValue(document: JsonDocument | undefined): unknown {
+  return document?.value.case === "json" ? JSON.parse(document.value.value) : undefined;
+}
+
+/** The event with an id, and with the namespace if it has none of its own. */
+export function toEvent(init: EventInit, namespace: string): Event {
+  const { data, snapshots, occurTime, deliverAfter, expireTime, ...rest } = init;
+  const event = create(EventSchema, {
+    ...rest,
+    data: toDocument(data),
+    occurTime: toTime(occurTime),
+    deliverAfter: toTime(deliverAfter),
+    expireTime: toTime(expireTime),
+  });
+  if (snapshots !== undefined) {
+    const prechange = toDocument(snapshots.prechange ?? undefined);
+    const postchange = toDocument(snapshots.postchange ?? undefined);
+    event.snapshots = create(SnapshotsSchema, { prechange, postchange });
+  }
+  event.id ||= crypto.randomUUID();
+  event.namespace ||= namespace;
+  return event;
+}
+
+/**
+ * The request as a message of its own, in which events and the request have ids, so that the server
+ * recognises a repeat.
+ */
+export function identify<I extends DescMessage>(schema: I, init: MessageInitShape<I>): MessageShape<I> {
+  const request = create(schema, init) as MessageShape<I>;
+  if (!lacksId(request)) {
+    return request;
+  }
+  const copy = clone(schema, request);
+  for (const event of eventsOf(copy)) {
+    event.id ||= crypto.randomUUID();
+  }
+  if (hasRequestId(copy)) {
+    copy.requestId ||= crypto.randomUUID();
+  }
+  return copy;
+}
+
+const withRequestId = new Set<string>([
+  CreateWebhookRequestSchema.typeName,
+  ReplayEventsRequestSchema.typeName,
+  RotateSigningKeyRequestSchema.typeName,
+]);
+
+type Named = { $typeName: string };
+
+function hasRequestId<M extends Named>(message: M): message is M & { requestId: string } {
+  return withRequestId.has(message.$typeName);
+}
+
+function eventsOf(message: Named): Event[] {
+  switch (message.$typeName) {
+    case PublishEventRequestSchema.typeName:
+      return [(message as MessageShape<typeof PublishEventRequestSchema>).event].filter((event) => event !== undefined);
+    case BatchPublishEventsRequestSchema.typeName:
+      return (message as MessageShape<typeof BatchPublishEventsRequestSchema>).events;
+    default:
+      return [];
+  }
+}
+
+function lacksId(message: Named): boolean {
+  return (hasRequestId(message) && message.requestId === "") || eventsOf(message).some((event) => event.id === "");
+}
+
+function toDocument(value: unknown): JsonDocument | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  return isDocument(value) ? value : json(value);
+}
+
+function isDocument(value: unknown): value is JsonDocument {
+  return typeof value === "object" && value !== null && "$typeName" in value && value.$typeName === JsonDocumentSchema.typeName;
+}
+
+function toTime(date: Date | undefined): ReturnType<typeof timestampFromDate> | undefined {
+  return date === undefined ? undefined : timestampFromDate(date);
+}

@@ -1,0 +1,68 @@
+// When a failed call is tried again.
+
+import type { DescMethod } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { Code } from "@connectrpc/connect";
+import { TenterhookError } from "./errors.js";
+
+/**
+ * Waits in milliseconds: `initialMs`, then `multiplier` times the one before, up to `maxMs`, each
+ * changed at random by the share `jitter`.
+ */
+export interface RetryPolicy {
+  initialMs: number;
+  multiplier: number;
+  maxMs: number;
+  jitter: number;
+  /** `false` never tries again. */
+  enabled: boolean;
+}
+
+export const defaultRetry: RetryPolicy = {
+  initialMs: 100,
+  multiplier: 2,
+  maxMs: 5000,
+  jitter: 0.2,
+  enabled: true,
+};
+
+/** The wait after so many failures in a row, from 0. */
+export function backoff(policy: RetryPolicy, failures: number): number {
+  const wait = Math.min(policy.initialMs * policy.multiplier ** failures, policy.maxMs);
+  return wait * (1 + policy.jitter * (2 * Math.random() - 1));
+}
+
+/**
+ * Milliseconds until the next try; `undefined` when there is to be none. UNAVAILABLE is always tried
+ * again; another error that carries RetryInfo where the method is marked idempotent in the proto.
+ * RetryInfo is the least wait.
+ */
+export function nextWait(
+  policy: RetryPolicy,
+  method: DescMethod,
+  error: TenterhookError,
+  failures: number,
+): number | undefined {
+  const idempotent = method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
+  const again = error.code === Code.Unavailable || (idempotent && error.retryAfterMs !== undefined);
+  if (!policy.enabled || !again) {
+    return undefined;
+  }
+  return Math.max(backoff(policy, failures), error.retryAfterMs ?? 0);
+}
+
+/** Resolves after so many milliseconds, or at once when the signal is aborted. */
+export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) {
+      return resolve();
+    }
+    const wake = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, milliseconds);
+    signal?.addEventListener("abort", wake);
+  });
+}

@@ -1,0 +1,61 @@
+// What every call goes through: the deadline, retries, one kind of error.
+
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { createClient, type CallOptions, type Client, type Transport } from "@connectrpc/connect";
+import { readError } from "./errors.js";
+import { identify } from "./messages.js";
+import { nextWait, sleep, type RetryPolicy } from "./retry.js";
+
+/** How calls are made. */
+export interface CallPolicy {
+  timeoutMs: number;
+  retry: RetryPolicy;
+}
+
+type Unary = (request: unknown, options: CallOptions) => Promise<unknown>;
+type Streaming = (request: unknown, options?: CallOptions) => AsyncIterable<unknown>;
+
+/** The generated client of a service, with the deadline and retries of the policy. */
+export function service<S extends DescService>(descriptor: S, transport: Transport, policy: CallPolicy): Client<S> {
+  const inner = createClient(descriptor, transport) as unknown as Record<string, Unary & Streaming>;
+  const outer: Record<string, unknown> = {};
+  for (const method of descriptor.methods) {
+    const call = inner[method.localName]!;
+    outer[method.localName] =
+      method.methodKind === "unary"
+        ? (request: never, options?: CallOptions) => retried(method, call, request, options ?? {}, policy)
+        : (request: unknown, options?: CallOptions) => readable(call(request, options));
+  }
+  return outer as Client<S>;
+}
+
+async function retried(
+  method: DescMethod,
+  call: Unary,
+  init: never,
+  options: CallOptions,
+  policy: CallPolicy,
+): Promise<unknown> {
+  const deadline = performance.now() + (options.timeoutMs ?? policy.timeoutMs);
+  const request = identify(method.input, init);
+  for (let failures = 0; ; failures++) {
+    try {
+      return await call(request, { ...options, timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())) });
+    } catch (thrown) {
+      const error = readError(thrown);
+      const wait = nextWait(policy.retry, method, error, failures);
+      if (wait === undefined || performance.now() + wait >= deadline || options.signal?.aborted === true) {
+        throw error;
+      }
+      await sleep(wait, options.signal);
+    }
+  }
+}
+
+async function* readable(messages: AsyncIterable<unknown>): AsyncIterable<unknown> {
+  try {
+    yield* messages;
+  } catch (thrown) {
+    throw readError(thrown);
+  }
+}
