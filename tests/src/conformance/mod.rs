@@ -1,4 +1,5 @@
-//! The engine against test data whose expected values come from Python, Jinja2 and NetBox.
+//! The engine against test data whose expected values come from Python, Jinja2 and NetBox,
+//! and the deliverer against the rules of where requests may go.
 //!
 //! Each file of `tests/fixtures` holds one case a line; a test runs them all and tells every
 //! case that differs.
@@ -7,8 +8,10 @@ mod addresses;
 mod conditions;
 mod default_body;
 mod headers;
+mod network;
 mod requests;
 mod signatures;
+mod ssrf;
 mod urls;
 mod wire;
 
