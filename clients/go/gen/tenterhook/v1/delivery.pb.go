@@ -1013,7 +1013,8 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\fDeliveryView\x12\x1d\n" +
 	"\x19DELIVERY_VIEW_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13DELIVERY_VIEW_BASIC\x10\x01\x12\x16\n" +
-	"\x12DELIVERY_VIEW_FULL\x10\x02b\x06proto3"
+	"\x12DELIVERY_VIEW_FULL\x10\x02B`\n" +
+	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
 	file_tenterhook_v1_delivery_proto_rawDescOnce sync.Once

@@ -1450,7 +1450,8 @@ const file_tenterhook_v1_delivery_service_proto_rawDesc = "" +
 	"\x14BatchRetryDeliveries\x12*.tenterhook.v1.BatchRetryDeliveriesRequest\x1a+.tenterhook.v1.BatchRetryDeliveriesResponse\x12b\n" +
 	"\x0eCancelDelivery\x12$.tenterhook.v1.CancelDeliveryRequest\x1a%.tenterhook.v1.CancelDeliveryResponse\"\x03\x90\x02\x02\x12w\n" +
 	"\x15BatchCancelDeliveries\x12+.tenterhook.v1.BatchCancelDeliveriesRequest\x1a,.tenterhook.v1.BatchCancelDeliveriesResponse\"\x03\x90\x02\x02\x12h\n" +
-	"\x10GetDeliveryStats\x12&.tenterhook.v1.GetDeliveryStatsRequest\x1a'.tenterhook.v1.GetDeliveryStatsResponse\"\x03\x90\x02\x01b\x06proto3"
+	"\x10GetDeliveryStats\x12&.tenterhook.v1.GetDeliveryStatsRequest\x1a'.tenterhook.v1.GetDeliveryStatsResponse\"\x03\x90\x02\x01B`\n" +
+	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
 	file_tenterhook_v1_delivery_service_proto_rawDescOnce sync.Once

@@ -180,7 +180,8 @@ const file_tenterhook_v1_error_reason_proto_rawDesc = "" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10\x12\x12\x1c\n" +
 	"\x18ERROR_REASON_KEY_INVALID\x10\x13\x12\x1e\n" +
 	"\x1aERROR_REASON_KEY_FORBIDDEN\x10\x14\x12&\n" +
-	"\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15b\x06proto3"
+	"\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15B`\n" +
+	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
 	file_tenterhook_v1_error_reason_proto_rawDescOnce sync.Once

@@ -372,7 +372,8 @@ const file_tenterhook_v1_event_proto_rawDesc = "" +
 	"\tprechange\x18\x01 \x01(\v2\x1b.tenterhook.v1.JsonDocumentR\tprechange\x12;\n" +
 	"\n" +
 	"postchange\x18\x02 \x01(\v2\x1b.tenterhook.v1.JsonDocumentR\n" +
-	"postchangeb\x06proto3"
+	"postchangeB`\n" +
+	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
 	file_tenterhook_v1_event_proto_rawDescOnce sync.Once

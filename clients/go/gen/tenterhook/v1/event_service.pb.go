@@ -1037,7 +1037,8 @@ const file_tenterhook_v1_event_service_proto_rawDesc = "" +
 	"\bGetEvent\x12\x1e.tenterhook.v1.GetEventRequest\x1a\x1f.tenterhook.v1.GetEventResponse\"\x03\x90\x02\x01\x12V\n" +
 	"\n" +
 	"ListEvents\x12 .tenterhook.v1.ListEventsRequest\x1a!.tenterhook.v1.ListEventsResponse\"\x03\x90\x02\x01\x12\\\n" +
-	"\fReplayEvents\x12\".tenterhook.v1.ReplayEventsRequest\x1a#.tenterhook.v1.ReplayEventsResponse\"\x03\x90\x02\x02b\x06proto3"
+	"\fReplayEvents\x12\".tenterhook.v1.ReplayEventsRequest\x1a#.tenterhook.v1.ReplayEventsResponse\"\x03\x90\x02\x02B`\n" +
+	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
 	file_tenterhook_v1_event_service_proto_rawDescOnce sync.Once

@@ -1545,7 +1545,8 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x1cSIGNATURE_SCHEME_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17SIGNATURE_SCHEME_NETBOX\x10\x01\x12&\n" +
 	"\"SIGNATURE_SCHEME_STANDARD_WEBHOOKS\x10\x02\x12\x1b\n" +
-	"\x17SIGNATURE_SCHEME_GITHUB\x10\x03b\x06proto3"
+	"\x17SIGNATURE_SCHEME_GITHUB\x10\x03B`\n" +
+	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
 	file_tenterhook_v1_webhook_proto_rawDescOnce sync.Once

@@ -1598,7 +1598,8 @@ const file_tenterhook_v1_webhook_service_proto_rawDesc = "" +
 	"\x10RotateSigningKey\x12&.tenterhook.v1.RotateSigningKeyRequest\x1a'.tenterhook.v1.RotateSigningKeyResponse\"\x03\x90\x02\x02\x12h\n" +
 	"\x10RevokeSigningKey\x12&.tenterhook.v1.RevokeSigningKeyRequest\x1a'.tenterhook.v1.RevokeSigningKeyResponse\"\x03\x90\x02\x02\x12_\n" +
 	"\rRenderPreview\x12#.tenterhook.v1.RenderPreviewRequest\x1a$.tenterhook.v1.RenderPreviewResponse\"\x03\x90\x02\x01\x12T\n" +
-	"\vTestWebhook\x12!.tenterhook.v1.TestWebhookRequest\x1a\".tenterhook.v1.TestWebhookResponseb\x06proto3"
+	"\vTestWebhook\x12!.tenterhook.v1.TestWebhookRequest\x1a\".tenterhook.v1.TestWebhookResponseB`\n" +
+	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
 	file_tenterhook_v1_webhook_service_proto_rawDescOnce sync.Once

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\xff\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12 \n\x1c\x45RROR_REASON_TEMPLATE_SYNTAX\x10\x02\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x03\x12%\n!ERROR_REASON_RESUME_TOKEN_INVALID\x10\x04\x12%\n!ERROR_REASON_RESUME_TOKEN_EXPIRED\x10\x05\x12\"\n\x1e\x45RROR_REASON_WEBHOOK_NOT_FOUND\x10\x06\x12 \n\x1c\x45RROR_REASON_EVENT_NOT_FOUND\x10\x07\x12#\n\x1f\x45RROR_REASON_DELIVERY_NOT_FOUND\x10\x08\x12#\n\x1f\x45RROR_REASON_DISPLAY_NAME_TAKEN\x10\t\x12\"\n\x1e\x45RROR_REASON_EVENT_ID_CONFLICT\x10\n\x12$\n ERROR_REASON_REQUEST_ID_CONFLICT\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x0c\x12\x1e\n\x1a\x45RROR_REASON_STATE_FORBIDS\x10\r\x12\x1e\n\x1a\x45RROR_REASON_URL_FORBIDDEN\x10\x0e\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x0f\x12\x1f\n\x1b\x45RROR_REASON_LIMIT_EXCEEDED\x10\x10\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x11\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x12\x12\x1c\n\x18\x45RROR_REASON_KEY_INVALID\x10\x13\x12\x1e\n\x1a\x45RROR_REASON_KEY_FORBIDDEN\x10\x14\x12&\n\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\xff\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12 \n\x1c\x45RROR_REASON_TEMPLATE_SYNTAX\x10\x02\x12#\n\x1f\x45RROR_REASON_PAGE_TOKEN_INVALID\x10\x03\x12%\n!ERROR_REASON_RESUME_TOKEN_INVALID\x10\x04\x12%\n!ERROR_REASON_RESUME_TOKEN_EXPIRED\x10\x05\x12\"\n\x1e\x45RROR_REASON_WEBHOOK_NOT_FOUND\x10\x06\x12 \n\x1c\x45RROR_REASON_EVENT_NOT_FOUND\x10\x07\x12#\n\x1f\x45RROR_REASON_DELIVERY_NOT_FOUND\x10\x08\x12#\n\x1f\x45RROR_REASON_DISPLAY_NAME_TAKEN\x10\t\x12\"\n\x1e\x45RROR_REASON_EVENT_ID_CONFLICT\x10\n\x12$\n ERROR_REASON_REQUEST_ID_CONFLICT\x10\x0b\x12\x1e\n\x1a\x45RROR_REASON_ETAG_MISMATCH\x10\x0c\x12\x1e\n\x1a\x45RROR_REASON_STATE_FORBIDS\x10\r\x12\x1e\n\x1a\x45RROR_REASON_URL_FORBIDDEN\x10\x0e\x12\x1d\n\x19\x45RROR_REASON_RATE_LIMITED\x10\x0f\x12\x1f\n\x1b\x45RROR_REASON_LIMIT_EXCEEDED\x10\x10\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x11\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x12\x12\x1c\n\x18\x45RROR_REASON_KEY_INVALID\x10\x13\x12\x1e\n\x1a\x45RROR_REASON_KEY_FORBIDDEN\x10\x14\x12&\n\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15\x42`\n\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tenterhook.v1.error_reason_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\020io.tenterhook.v1P\001ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1'
   _globals['_ERRORREASON']._serialized_start=52
   _globals['_ERRORREASON']._serialized_end=819
 # @@protoc_insertion_point(module_scope)
