@@ -8,6 +8,7 @@ use tenterhook_model::{Fault, PreparedRequest, TargetUrl, WebhookId, limits};
 
 use crate::event_context::EventContext;
 use crate::matching::{Rule, Verdict};
+use crate::regex::RegexBudget;
 use crate::request::{self, AttemptFacts, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan};
 use crate::signature::{Signer, check_secret};
 
@@ -101,9 +102,10 @@ fn compile_rules(webhook: &Webhook, faults: &mut Vec<Fault>) -> Vec<Rule> {
         faults.push(Fault::invalid("rules", message));
         return Vec::new();
     }
+    let mut budget = RegexBudget::default();
     let mut compiled = Vec::with_capacity(rules.len());
     for (index, rule) in rules.iter().enumerate() {
-        match Rule::compile(rule) {
+        match Rule::compile(rule, &mut budget) {
             Ok(rule) => compiled.push(rule),
             Err(found) => faults.extend(found.into_iter().map(|fault| fault.under(&format!("rules[{index}]")))),
         }

@@ -1,6 +1,7 @@
 //! Condition sets, as NetBox's own `conditions.py` evaluates them.
 
-use tenterhook_engine::compile;
+use serde_json::{Value, json};
+use tenterhook_engine::{Compiled, compile};
 use tenterhook_model::JsonText;
 use tenterhook_model::webhook::EventRule;
 
@@ -34,5 +35,30 @@ fn conditions_end_as_in_netbox() {
             }
         };
         same("the result", &end, &text(case, "expected"))
+    });
+}
+
+/// A webhook with a condition `regex`; `None` when it is refused.
+fn with_regex(pattern: &str) -> Option<Compiled> {
+    let conditions = json!({"attr": "x", "op": "regex", "value": pattern});
+    let conditions = Some(JsonText::parse(&conditions.to_string()).unwrap());
+    compile(&webhook_with_rule(EventRule { conditions, ..EventRule::default() })).ok()
+}
+
+#[test]
+fn regular_expressions_match_as_pythons_re_does() {
+    check_all("python_regex", |case| {
+        let pattern = text(case, "pattern");
+        let compiled = with_regex(pattern);
+        same(&format!("{pattern:?} refused"), &compiled.is_none(), &(case["error"] == true))?;
+        let Some(compiled) = compiled else { return Ok(()) };
+        for (key, expected) in [("matches", true), ("differs", false)] {
+            for text in case[key].as_array().unwrap() {
+                let accepted = compiled.accepts(&context_of("updated", &json!({"x": text}), &Value::Null));
+                assert!(accepted.errors.is_empty(), "{:?}", accepted.errors);
+                same(&format!("{pattern:?} on {text}"), &accepted.matched, &expected)?;
+            }
+        }
+        Ok(())
     });
 }

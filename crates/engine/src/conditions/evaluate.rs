@@ -260,10 +260,11 @@ impl Relation {
 mod tests {
     use super::*;
     use crate::conditions::parse;
+    use crate::regex::RegexBudget;
     use serde_json::json;
 
     fn evaluate(conditions: Value, data: Value, snapshots: Value) -> Result<bool, EvaluationError> {
-        let set = parse(&conditions).unwrap();
+        let set = parse(&conditions, &mut RegexBudget::default()).unwrap();
         let given = |value: &Value| !value.is_null();
         set.evaluate(Subject {
             data: Some(&data).filter(|v| given(v)),

@@ -86,10 +86,11 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::conditions::parse;
+    use crate::regex::RegexBudget;
     use serde_json::json;
 
     fn explain(conditions: Value, data: Value, snapshots: Option<Value>) -> String {
-        let set = parse(&conditions).unwrap();
+        let set = parse(&conditions, &mut RegexBudget::default()).unwrap();
         let subject = Subject { data: Some(&data), snapshots: snapshots.as_ref() };
         assert_eq!(set.evaluate(subject), Ok(false));
         set.explain(subject)

@@ -3,29 +3,30 @@
 use serde_json::{Map, Value};
 
 use super::{Condition, ConditionSet, Logic, Member, Relation, Test};
-use crate::regex::PythonRegex;
+use crate::regex::{PythonRegex, RegexBudget};
 
 /// The operators, for messages.
 const OPERATORS: &str = "eq, gt, gte, lt, lte, in, contains, regex, changed and unchanged";
 
-/// Reads a condition set.
+/// Reads a condition set; its regular expressions take from what is left in `budget`.
 ///
 /// # Errors
 /// Every fault as a message that begins with its place in the set.
-pub(crate) fn parse(value: &Value) -> Result<ConditionSet, Vec<String>> {
-    let mut faults = Vec::new();
+pub(crate) fn parse(value: &Value, budget: &mut RegexBudget) -> Result<ConditionSet, Vec<String>> {
+    let mut reader = Reader { faults: Vec::new(), budget };
     let set = match value {
-        Value::Object(members) if members.len() == 1 => parse_set(members, "", &mut faults),
-        Value::Object(members) => parse_condition(members, "", &mut faults)
+        Value::Object(members) if members.len() == 1 => reader.set(members, ""),
+        Value::Object(members) => reader
+            .condition(members, "")
             .map(|condition| ConditionSet { logic: Logic::And, members: vec![Member::Test(condition)] }),
         _ => {
-            faults.push("must be an object: a set such as {\"and\": [...]}, or one condition".to_owned());
+            reader.fault("", "must be an object: a set such as {\"and\": [...]}, or one condition");
             None
         }
     };
     match set {
-        Some(set) if faults.is_empty() => Ok(set),
-        _ => Err(faults),
+        Some(set) if reader.faults.is_empty() => Ok(set),
+        _ => Err(reader.faults),
     }
 }
 
@@ -39,99 +40,114 @@ fn logic_of(members: &Map<String, Value>) -> Option<(Logic, &Value)> {
     }
 }
 
-fn parse_set(members: &Map<String, Value>, place: &str, faults: &mut Vec<String>) -> Option<ConditionSet> {
-    let Some((logic, items)) = logic_of(members) else {
-        let key = members.keys().next().map_or("", String::as_str);
-        faults.push(format!("{}{key:?} is neither \"and\" nor \"or\", in lower case", prefix(place)));
-        return None;
-    };
-    let name = if logic == Logic::And { "and" } else { "or" };
-    let Value::Array(items) = items else {
-        faults.push(format!("{}{name} must be a list of conditions", prefix(place)));
-        return None;
-    };
-    let base = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
-    let members = items.iter().enumerate();
-    let members = members.filter_map(|(index, item)| parse_member(item, &format!("{base}[{index}]"), faults)).collect();
-    Some(ConditionSet { logic, members })
+struct Reader<'b> {
+    faults: Vec<String>,
+    budget: &'b mut RegexBudget,
 }
 
-fn parse_member(value: &Value, place: &str, faults: &mut Vec<String>) -> Option<Member> {
-    match value {
-        Value::Object(members) if logic_of(members).is_some() => parse_set(members, place, faults).map(Member::Set),
-        Value::Object(members) => parse_condition(members, place, faults).map(Member::Test),
-        _ => {
-            faults.push(format!("{}must be an object: a condition or a set", prefix(place)));
-            None
+impl Reader<'_> {
+    fn fault(&mut self, place: &str, message: impl AsRef<str>) {
+        let colon = if place.is_empty() { "" } else { ": " };
+        self.faults.push(format!("{place}{colon}{}", message.as_ref()));
+    }
+
+    fn set(&mut self, members: &Map<String, Value>, place: &str) -> Option<ConditionSet> {
+        let Some((logic, items)) = logic_of(members) else {
+            let key = members.keys().next().map_or("", String::as_str);
+            self.fault(place, format!("{key:?} is neither \"and\" nor \"or\", in lower case"));
+            return None;
+        };
+        let name = if logic == Logic::And { "and" } else { "or" };
+        let Value::Array(items) = items else {
+            self.fault(place, format!("{name} must be a list of conditions"));
+            return None;
+        };
+        let base = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+        let members = items.iter().enumerate();
+        let members = members.filter_map(|(index, item)| self.member(item, &format!("{base}[{index}]"))).collect();
+        Some(ConditionSet { logic, members })
+    }
+
+    fn member(&mut self, value: &Value, place: &str) -> Option<Member> {
+        match value {
+            Value::Object(members) if logic_of(members).is_some() => self.set(members, place).map(Member::Set),
+            Value::Object(members) => self.condition(members, place).map(Member::Test),
+            _ => {
+                self.fault(place, "must be an object: a condition or a set");
+                None
+            }
+        }
+    }
+
+    fn condition(&mut self, members: &Map<String, Value>, place: &str) -> Option<Condition> {
+        let known = self.faults.len();
+        for key in members.keys().filter(|key| !matches!(key.as_str(), "attr" | "value" | "op" | "negate")) {
+            self.fault(place, format!("has the unknown key {key:?}; a condition has attr, value, op and negate"));
+        }
+        let attr = match members.get("attr") {
+            Some(Value::String(attr)) => attr.as_str(),
+            Some(_) => {
+                self.fault(place, "attr must be a text");
+                ""
+            }
+            None => {
+                self.fault(place, "attr is missing");
+                ""
+            }
+        };
+        let test = match members.get("op") {
+            None => self.test("eq", attr, members.get("value")),
+            Some(Value::String(op)) => self.test(op, attr, members.get("value")),
+            Some(_) => Err(format!("op must be one of {OPERATORS}")),
+        };
+        let test = test.map_err(|message| self.fault(place, message)).ok()?;
+        let negate = members.get("negate").is_some_and(is_true);
+        let keys = attr.split('.').map(str::to_owned).collect();
+        (self.faults.len() == known).then(|| Condition { attr: attr.to_owned(), keys, test, negate })
+    }
+
+    /// The test of an operator with its value, of the types that NetBox allows for it.
+    fn test(&mut self, op: &str, attr: &str, value: Option<&Value>) -> Result<Test, String> {
+        if let "changed" | "unchanged" = op {
+            return snapshot_test(op, attr, value);
+        }
+        let relation = match op {
+            "gt" => Some(Relation::Greater),
+            "gte" => Some(Relation::GreaterOrEqual),
+            "lt" => Some(Relation::Less),
+            "lte" => Some(Relation::LessOrEqual),
+            "eq" | "in" | "contains" | "regex" => None,
+            _ => return Err(format!("op {op:?} is not one of {OPERATORS}")),
+        };
+        let value = value.ok_or_else(|| format!("{op} needs a value"))?;
+        match (op, value) {
+            (_, Value::Object(_)) => Err("value must not be an object".to_owned()),
+            ("eq", value) => Ok(Test::Equal(value.clone())),
+            ("contains", Value::Null) => Err("contains cannot take null".to_owned()),
+            ("contains", value) => Ok(Test::Contains(value.clone())),
+            ("in", Value::Array(items)) => Ok(Test::In(items.clone())),
+            ("in", _) => Err("in needs a list as its value".to_owned()),
+            ("regex", Value::String(pattern)) => match PythonRegex::parse(pattern, self.budget) {
+                Ok(regex) => Ok(Test::Regex(regex)),
+                Err(fault) => Err(format!("value is no regular expression: {fault}")),
+            },
+            ("regex", _) => Err("regex needs a text as its value".to_owned()),
+            (_, Value::Number(_)) => {
+                Ok(Test::Order(relation.expect("the other operators are handled above"), value.clone()))
+            }
+            _ => Err(format!("{op} needs a number as its value")),
         }
     }
 }
 
-fn parse_condition(members: &Map<String, Value>, place: &str, faults: &mut Vec<String>) -> Option<Condition> {
-    let known = faults.len();
-    let mut fault = |message: String| faults.push(format!("{}{message}", prefix(place)));
-    for key in members.keys().filter(|key| !matches!(key.as_str(), "attr" | "value" | "op" | "negate")) {
-        fault(format!("has the unknown key {key:?}; a condition has attr, value, op and negate"));
+fn snapshot_test(op: &str, attr: &str, value: Option<&Value>) -> Result<Test, String> {
+    if value.is_some() {
+        return Err(format!("{op} compares the snapshots and takes no value"));
     }
-    let attr = match members.get("attr") {
-        Some(Value::String(attr)) => attr.as_str(),
-        Some(_) => {
-            fault("attr must be a text".to_owned());
-            ""
-        }
-        None => {
-            fault("attr is missing".to_owned());
-            ""
-        }
-    };
-    let test = match members.get("op") {
-        None => parse_test("eq", attr, members.get("value")),
-        Some(Value::String(op)) => parse_test(op, attr, members.get("value")),
-        Some(_) => Err(format!("op must be one of {OPERATORS}")),
-    };
-    let test = test.map_err(fault).ok()?;
-    let negate = members.get("negate").is_some_and(is_true);
-    let keys = attr.split('.').map(str::to_owned).collect();
-    (faults.len() == known).then(|| Condition { attr: attr.to_owned(), keys, test, negate })
-}
-
-/// The test of an operator with its value, of the types that NetBox allows for it.
-fn parse_test(op: &str, attr: &str, value: Option<&Value>) -> Result<Test, String> {
-    if let "changed" | "unchanged" = op {
-        if value.is_some() {
-            return Err(format!("{op} compares the snapshots and takes no value"));
-        }
-        if attr.starts_with("snapshots.") {
-            return Err(format!("{op} looks into both snapshots itself; write the attribute without `snapshots.…`"));
-        }
-        return Ok(if op == "changed" { Test::Changed } else { Test::Unchanged });
+    if attr.starts_with("snapshots.") {
+        return Err(format!("{op} looks into both snapshots itself; write the attribute without `snapshots.…`"));
     }
-    let relation = match op {
-        "gt" => Some(Relation::Greater),
-        "gte" => Some(Relation::GreaterOrEqual),
-        "lt" => Some(Relation::Less),
-        "lte" => Some(Relation::LessOrEqual),
-        "eq" | "in" | "contains" | "regex" => None,
-        _ => return Err(format!("op {op:?} is not one of {OPERATORS}")),
-    };
-    let value = value.ok_or_else(|| format!("{op} needs a value"))?;
-    match (op, value) {
-        (_, Value::Object(_)) => Err("value must not be an object".to_owned()),
-        ("eq", value) => Ok(Test::Equal(value.clone())),
-        ("contains", Value::Null) => Err("contains cannot take null".to_owned()),
-        ("contains", value) => Ok(Test::Contains(value.clone())),
-        ("in", Value::Array(items)) => Ok(Test::In(items.clone())),
-        ("in", _) => Err("in needs a list as its value".to_owned()),
-        ("regex", Value::String(pattern)) => match PythonRegex::parse(pattern) {
-            Ok(regex) => Ok(Test::Regex(regex)),
-            Err(fault) => Err(format!("value is no regular expression: {fault}")),
-        },
-        ("regex", _) => Err("regex needs a text as its value".to_owned()),
-        (_, Value::Number(_)) => {
-            Ok(Test::Order(relation.expect("the other operators are handled above"), value.clone()))
-        }
-        _ => Err(format!("{op} needs a number as its value")),
-    }
+    Ok(if op == "changed" { Test::Changed } else { Test::Unchanged })
 }
 
 /// What Python's `if` makes of a JSON value.
@@ -146,17 +162,13 @@ fn is_true(value: &Value) -> bool {
     }
 }
 
-fn prefix(place: &str) -> String {
-    if place.is_empty() { String::new() } else { format!("{place}: ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     fn faults(value: Value) -> Vec<String> {
-        parse(&value).map(|_| ()).unwrap_err()
+        parse(&value, &mut RegexBudget::default()).map(|_| ()).unwrap_err()
     }
 
     #[test]
@@ -211,7 +223,7 @@ mod tests {
         for (op, row) in allowed {
             for (value, expected) in values.iter().zip(row) {
                 let condition = json!({"attr": "a", "op": op, "value": value});
-                assert_eq!(parse(&condition).is_ok(), expected, "{op} {value}");
+                assert_eq!(parse(&condition, &mut RegexBudget::default()).is_ok(), expected, "{op} {value}");
             }
         }
     }

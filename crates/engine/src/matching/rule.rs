@@ -8,6 +8,7 @@ use tenterhook_model::{Fault, FaultKind, JsonText, limits};
 use super::Pattern;
 use crate::conditions::{self, ConditionSet};
 use crate::event_context::{EventContext, NAMES};
+use crate::regex::RegexBudget;
 use crate::template::Expression;
 
 /// A rule, ready to be asked.
@@ -32,18 +33,18 @@ pub(crate) enum Verdict {
 }
 
 impl Rule {
-    /// Compiles a rule.
+    /// Compiles a rule, whose regular expressions take from `budget`.
     ///
     /// # Errors
     /// All faults, with paths within the rule.
-    pub(crate) fn compile(rule: &EventRule) -> Result<Self, Vec<Fault>> {
+    pub(crate) fn compile(rule: &EventRule, budget: &mut RegexBudget) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let compiled = Self {
             disabled: rule.disabled,
             event_types: patterns("event_types", &rule.event_types, &mut faults),
             object_types: patterns("object_types", &rule.object_types, &mut faults),
             attributes: rule.attributes.clone(),
-            conditions: rule.conditions.as_ref().and_then(|json| condition_set(json, &mut faults)),
+            conditions: rule.conditions.as_ref().and_then(|json| condition_set(json, budget, &mut faults)),
             expression: expression(&rule.expression, &mut faults),
         };
         if faults.is_empty() { Ok(compiled) } else { Err(faults) }
@@ -124,14 +125,14 @@ pub(crate) fn patterns(field: &str, texts: &[String], faults: &mut Vec<Fault>) -
     patterns
 }
 
-fn condition_set(json: &JsonText, faults: &mut Vec<Fault>) -> Option<ConditionSet> {
+fn condition_set(json: &JsonText, budget: &mut RegexBudget, faults: &mut Vec<Fault>) -> Option<ConditionSet> {
     let bytes = json.as_str().len();
     if bytes > limits::CONDITIONS_BYTES {
         let message = format!("is {bytes} bytes long; at most {} are allowed", limits::CONDITIONS_BYTES);
         faults.push(Fault::invalid("conditions", message));
         return None;
     }
-    match conditions::parse(&json.value()) {
+    match conditions::parse(&json.value(), budget) {
         Ok(set) => Some(set),
         Err(messages) => {
             faults.extend(messages.into_iter().map(|message| Fault::invalid("conditions", message)));
@@ -169,7 +170,7 @@ mod tests {
 
     fn ask(rule: EventRule) -> Verdict {
         let event = testing::context(r#"{"id": 4, "status": "active"}"#, None);
-        let rule = Rule::compile(&rule).unwrap();
+        let rule = Rule::compile(&rule, &mut RegexBudget::default()).unwrap();
         let quiet = rule.ask(&event, false);
         let explained = rule.ask(&event, true);
         assert_eq!(
@@ -249,7 +250,7 @@ mod tests {
             expression: "data.id >".to_owned(),
             ..EventRule::default()
         };
-        let faults = Rule::compile(&rule).unwrap_err();
+        let faults = Rule::compile(&rule, &mut RegexBudget::default()).unwrap_err();
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["event_types[1]", "object_types[0]", "conditions", "expression"]);
         assert!(matches!(faults[3].kind, FaultKind::TemplateSyntax { line: 1, .. }));
@@ -263,7 +264,7 @@ mod tests {
             expression: "1".repeat(limits::TEMPLATE_BYTES + 1),
             ..EventRule::default()
         };
-        let faults = Rule::compile(&rule).unwrap_err();
+        let faults = Rule::compile(&rule, &mut RegexBudget::default()).unwrap_err();
         assert!(faults.iter().all(|fault| fault.message.contains("at most")), "{faults:?}");
         assert_eq!(faults.len(), 3);
     }

@@ -4,13 +4,21 @@
 use super::cursor::{Cursor, RegexFault};
 use super::escape::{self, Escape};
 
-/// Reads a class of which the opening bracket was read, and appends it to `out`.
-pub(super) fn read(cursor: &mut Cursor, ascii: bool, out: &mut String) -> Result<(), RegexFault> {
+/// Bytes of a compiled character, whatever its case (measured with regex-automata 0.4).
+pub(super) const CHAR_BYTES: usize = 240;
+/// Bytes of a compiled class that holds most of Unicode (measured likewise).
+pub(super) const NEGATED_BYTES: usize = 1_024;
+
+/// Reads a class of which the opening bracket was read, and appends it to `out`; gives the
+/// bytes that it takes when compiled.
+pub(super) fn read(cursor: &mut Cursor, ascii: bool, out: &mut String) -> Result<usize, RegexFault> {
     let start = cursor.position() - 1;
     let unterminated = || RegexFault::at(start, "unterminated character set");
     out.push('[');
+    let mut bytes = CHAR_BYTES;
     if cursor.eat('^') {
         out.push('^');
+        bytes = NEGATED_BYTES;
     }
     let first = cursor.position();
     loop {
@@ -20,6 +28,10 @@ pub(super) fn read(cursor: &mut Cursor, ascii: bool, out: &mut String) -> Result
             break;
         }
         let low = item(cursor, next)?;
+        bytes += match low {
+            Escape::Category(category, _) => category.bytes(ascii),
+            _ => CHAR_BYTES,
+        };
         if cursor.peek() != Some('-') {
             push_item(out, low, ascii);
             continue;
@@ -42,7 +54,7 @@ pub(super) fn read(cursor: &mut Cursor, ascii: bool, out: &mut String) -> Result
         }
     }
     out.push(']');
-    Ok(())
+    Ok(bytes)
 }
 
 fn item(cursor: &mut Cursor, first: char) -> Result<Escape, RegexFault> {

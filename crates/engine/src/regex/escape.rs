@@ -42,6 +42,18 @@ impl Category {
     }
 }
 
+impl Category {
+    /// Bytes of the compiled class or its opposite (measured with regex-automata 0.4).
+    pub(super) fn bytes(self, ascii: bool) -> usize {
+        match (self, ascii) {
+            (Self::Word, false) => 48 * 1_024,
+            (Self::Digit, false) => 13 * 1_024,
+            (Self::Space, false) => 2 * 1_024,
+            (_, true) => 1_024,
+        }
+    }
+}
+
 /// Reads an escape of which the backslash was read.
 pub(super) fn read(cursor: &mut Cursor, in_class: bool) -> Result<Escape, RegexFault> {
     let start = cursor.position() - 1;

@@ -2,18 +2,18 @@
 
 use super::cursor::RegexFault;
 use super::flags::Flags;
-use super::translate::{Scope, Translator, Width};
+use super::translate::{Extent, Scope, Translator};
 
 impl Translator {
     /// Reads a group of which the parenthesis was read; `None` for a comment.
-    pub(super) fn group(&mut self, scope: Scope) -> Result<Option<Width>, RegexFault> {
+    pub(super) fn group(&mut self, scope: Scope) -> Result<Option<Extent>, RegexFault> {
         let start = self.cursor.position() - 1;
         if !self.cursor.eat('?') {
             return self.capture(scope, start, None).map(Some);
         }
         let unknown = |text: String| RegexFault::at(start + 1, format!("unknown extension ?{text}"));
         let kind = self.cursor.next().ok_or_else(|| RegexFault::at(start, "unexpected end of pattern"))?;
-        let width = match kind {
+        let extent = match kind {
             ':' => self.body("(?:", scope, start)?,
             '#' => return self.comment(start).map(|()| None),
             '=' | '!' => self.look(&format!("(?{kind}"), scope, start)?,
@@ -39,16 +39,16 @@ impl Translator {
             }
             other => return Err(unknown(other.to_string())),
         };
-        Ok(Some(width))
+        Ok(Some(extent))
     }
 
     /// Writes `opening`, what is in the group, and its end.
-    fn body(&mut self, opening: &str, scope: Scope, start: usize) -> Result<Width, RegexFault> {
+    fn body(&mut self, opening: &str, scope: Scope, start: usize) -> Result<Extent, RegexFault> {
         self.out.push_str(opening);
         let inner = Scope { depth: scope.depth + 1, branches: usize::MAX, ..scope };
-        let (width, _) = self.alternatives(inner)?;
+        let (extent, _) = self.alternatives(inner)?;
         self.close(start)?;
-        Ok(width)
+        Ok(extent)
     }
 
     fn close(&mut self, start: usize) -> Result<(), RegexFault> {
@@ -59,18 +59,18 @@ impl Translator {
         Ok(())
     }
 
-    fn capture(&mut self, scope: Scope, start: usize, name: Option<String>) -> Result<Width, RegexFault> {
+    fn capture(&mut self, scope: Scope, start: usize, name: Option<String>) -> Result<Extent, RegexFault> {
         let index = self.groups.len();
         self.groups.push(None);
         if let Some(name) = name {
             self.names.insert(name, index + 1);
         }
-        let width = self.body("(", scope, start)?;
-        self.groups[index] = Some(width);
-        Ok(width)
+        let extent = self.body("(", scope, start)?;
+        self.groups[index] = Some(extent);
+        Ok(extent)
     }
 
-    fn named(&mut self, scope: Scope, start: usize) -> Result<Width, RegexFault> {
+    fn named(&mut self, scope: Scope, start: usize) -> Result<Extent, RegexFault> {
         let at = self.cursor.position();
         let name = self.cursor.until('>', "group name")?;
         check_name(&name, at)?;
@@ -80,7 +80,7 @@ impl Translator {
         self.capture(scope, start, Some(name))
     }
 
-    fn named_reference(&mut self) -> Result<Width, RegexFault> {
+    fn named_reference(&mut self) -> Result<Extent, RegexFault> {
         let at = self.cursor.position();
         let name = self.cursor.until(')', "group name")?;
         check_name(&name, at)?;
@@ -91,23 +91,23 @@ impl Translator {
     }
 
     /// Look-around matches nothing itself.
-    fn look(&mut self, opening: &str, scope: Scope, start: usize) -> Result<Width, RegexFault> {
+    fn look(&mut self, opening: &str, scope: Scope, start: usize) -> Result<Extent, RegexFault> {
         self.backtracks = true;
-        self.body(opening, scope, start)?;
-        Ok(Width::NONE)
+        let extent = self.body(opening, scope, start)?;
+        Ok(Extent::look(extent.bytes))
     }
 
-    fn look_behind(&mut self, sign: char, scope: Scope, start: usize) -> Result<Width, RegexFault> {
+    fn look_behind(&mut self, sign: char, scope: Scope, start: usize) -> Result<Extent, RegexFault> {
         self.backtracks = true;
-        let width = self.body(&format!("(?<{sign}"), scope, start)?;
-        if width.least != width.most {
+        let extent = self.body(&format!("(?<{sign}"), scope, start)?;
+        if extent.least != extent.most {
             return Err(RegexFault::at(start, "look-behind requires fixed-width pattern"));
         }
-        Ok(Width::NONE)
+        Ok(Extent::look(extent.bytes))
     }
 
     /// `(?(1)yes|no)`: which of two matches depends on whether a group did.
-    fn conditional(&mut self, scope: Scope, start: usize) -> Result<Width, RegexFault> {
+    fn conditional(&mut self, scope: Scope, start: usize) -> Result<Extent, RegexFault> {
         let at = self.cursor.position();
         let name = self.cursor.until(')', "group name")?;
         let number = match name.parse::<usize>() {
@@ -118,14 +118,15 @@ impl Translator {
                 known.ok_or_else(|| RegexFault::at(at, format!("unknown group name '{name}'")))?
             }
         };
-        if number == 0 || number > self.groups.len() {
-            return Err(RegexFault::at(at, format!("invalid group reference {number}")));
+        if number == 0 {
+            return Err(RegexFault::at(at, "bad group number"));
         }
+        self.asked = self.asked.max(Some((number, at)));
         self.backtracks = true;
         self.out.push_str(&format!("(?({number})"));
-        let (width, branches) = self.alternatives(Scope { depth: scope.depth + 1, branches: 2, ..scope })?;
+        let (extent, branches) = self.alternatives(Scope { depth: scope.depth + 1, branches: 2, ..scope })?;
         self.close(start)?;
-        Ok(if branches == 1 { width.or(Width::NONE) } else { width })
+        Ok(if branches == 1 { extent.or(Extent::NONE) } else { extent })
     }
 
     fn comment(&mut self, start: usize) -> Result<(), RegexFault> {

@@ -17,13 +17,18 @@ pub(crate) use cursor::RegexFault;
 
 use fancy_regex::{Regex, RegexBuilder, RuntimeError};
 use thiserror::Error;
+use translate::Translation;
 
 /// Steps of backtracking for one match; with the bound on the text this ends within 0.2 s.
 const BACKTRACK_STEPS: usize = 20_000;
 /// Bytes of a text that is matched by backtracking.
 const BACKTRACK_TEXT_BYTES: usize = 16 * 1024;
-/// Bytes of a compiled pattern; a class such as `\w` takes about 30 KiB each time it is repeated.
-const PROGRAM_BYTES: usize = 10 * 1024 * 1024;
+/// Bytes of a compiled pattern; `\w` takes about 48 KiB each time it is repeated.
+const PROGRAM_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of all compiled patterns of one webhook.
+const PROGRAMS_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of the tables that a match may build as it goes, for each thread.
+const TABLE_BYTES: usize = 256 * 1024;
 /// Instructions of a compiled pattern that backtracks.
 const PROGRAM_STEPS: usize = 16 * 1024;
 
@@ -33,6 +38,18 @@ pub(crate) struct PythonRegex {
     source: String,
     regex: Regex,
     backtracks: bool,
+}
+
+/// What the regular expressions of one webhook may still take in memory.
+#[derive(Debug)]
+pub(crate) struct RegexBudget {
+    bytes: usize,
+}
+
+impl Default for RegexBudget {
+    fn default() -> Self {
+        Self { bytes: PROGRAMS_BYTES }
+    }
 }
 
 /// A limit that a match ran into.
@@ -52,19 +69,26 @@ pub(crate) enum RegexLimit {
 }
 
 impl PythonRegex {
-    /// Reads and compiles `pattern`.
+    /// Reads and compiles `pattern`, which takes from what is left in `budget`.
     ///
     /// # Errors
     /// Says what Python would refuse, or that the pattern is too large.
-    pub(crate) fn parse(pattern: &str) -> Result<Self, RegexFault> {
-        let translation = translate::translate(pattern)?;
-        let regex = RegexBuilder::new(&translation.text)
+    pub(crate) fn parse(pattern: &str, budget: &mut RegexBudget) -> Result<Self, RegexFault> {
+        let Translation { text, backtracks, bytes } = translate::translate(pattern)?;
+        if bytes > PROGRAM_BYTES {
+            return Err(RegexFault::whole("repeats too much: it would take more than 8 MiB"));
+        }
+        budget.bytes = budget.bytes.checked_sub(bytes).ok_or_else(|| {
+            RegexFault::whole("is one too many: those of this webhook would take more than 16 MiB together")
+        })?;
+        let regex = RegexBuilder::new(&text)
             .backtrack_limit(BACKTRACK_STEPS)
-            .delegate_size_limit(PROGRAM_BYTES)
+            .delegate_size_limit(2 * PROGRAM_BYTES)
+            .delegate_dfa_size_limit(TABLE_BYTES)
             .max_prog_size(PROGRAM_STEPS)
             .build()
             .map_err(|_| RegexFault::whole("is too large or too complicated"))?;
-        Ok(Self { source: pattern.to_owned(), regex, backtracks: translation.backtracks })
+        Ok(Self { source: pattern.to_owned(), regex, backtracks })
     }
 
     /// The pattern as it was written.
@@ -93,8 +117,12 @@ impl PythonRegex {
 mod tests {
     use super::*;
 
+    fn parse(pattern: &str) -> Result<PythonRegex, RegexFault> {
+        PythonRegex::parse(pattern, &mut RegexBudget::default())
+    }
+
     fn matches(pattern: &str, text: &str) -> bool {
-        PythonRegex::parse(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}")).matches(text).unwrap()
+        parse(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}")).matches(text).unwrap()
     }
 
     #[test]
@@ -178,7 +206,7 @@ mod tests {
         ];
         for (pattern, text, expected) in cases {
             if pattern == r"(a)\g?" {
-                assert!(PythonRegex::parse(pattern).is_err());
+                assert!(parse(pattern).is_err());
                 continue;
             }
             assert_eq!(matches(pattern, text), expected, "{pattern:?} on {text:?}");
@@ -226,21 +254,21 @@ mod tests {
             ("(a)(?(1)b|c|d)", "conditional backref with more than two branches", 11),
         ];
         for (pattern, message, position) in cases {
-            let fault = PythonRegex::parse(pattern).map(|_| ()).unwrap_err();
+            let fault = parse(pattern).map(|_| ()).unwrap_err();
             assert_eq!((fault.message.as_str(), fault.position), (message, Some(position)), "{pattern}");
         }
     }
 
     #[test]
     fn a_match_that_backtracks_without_end_is_an_error_soon() {
-        let hostile = PythonRegex::parse(r"(?=a)(a|a)*(?<=a)b\1").unwrap();
+        let hostile = parse(r"(?=a)(a|a)*(?<=a)b\1").unwrap();
         assert_eq!(hostile.matches(&"a".repeat(5_000)), Err(RegexLimit::Steps));
         assert_eq!(hostile.matches(&"a".repeat(20_000)), Err(RegexLimit::Text { bytes: 20_000 }));
     }
 
     #[test]
     fn a_pattern_without_look_around_takes_long_texts_in_linear_time() {
-        let regex = PythonRegex::parse("(a*)*(a*)*b$").unwrap();
+        let regex = parse("(a*)*(a*)*b$").unwrap();
         assert_eq!(regex.matches(&"a".repeat(200_000)), Ok(false));
     }
 
@@ -253,8 +281,19 @@ mod tests {
             "(?:a|".repeat(3_000) + &")".repeat(3_000),
             "a{99999999999999999999}".to_owned(),
         ] {
-            assert!(PythonRegex::parse(&pattern).is_err(), "{}", &pattern[..20]);
+            assert!(parse(&pattern).is_err(), "{}", &pattern[..20]);
         }
-        assert!(PythonRegex::parse(r"^\w{1,63}(\.\w{1,63})*$").is_ok());
+        assert!(parse(r"^\w{1,63}(\.\w{1,63})*$").is_ok());
+    }
+
+    #[test]
+    fn the_patterns_of_one_webhook_have_a_limit_together() {
+        let mut budget = RegexBudget::default();
+        let large = r"\w{150}";
+        let taken = (0..10).take_while(|_| PythonRegex::parse(large, &mut budget).is_ok()).count();
+        assert_eq!(taken, 2);
+        assert!(PythonRegex::parse("small", &mut budget).is_ok());
+        let fault = PythonRegex::parse(large, &mut budget).map(|_| ()).unwrap_err();
+        assert!(fault.message.contains("16 MiB together"), "{fault}");
     }
 }

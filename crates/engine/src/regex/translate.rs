@@ -19,6 +19,8 @@ pub(super) struct Translation {
     pub(super) text: String,
     /// Whether it needs backtracking.
     pub(super) backtracks: bool,
+    /// Bytes that it takes when compiled, roughly.
+    pub(super) bytes: usize,
 }
 
 /// Reads `pattern` as Python does and writes it again.
@@ -29,15 +31,19 @@ pub(super) fn translate(pattern: &str) -> Result<Translation, RegexFault> {
         names: HashMap::new(),
         groups: Vec::new(),
         backtracks: false,
+        asked: None,
     };
     let flags = Flags::read_global(&mut translator.cursor)?;
     translator.out.push_str(if flags.ignore_case { r"\A(?i:" } else { r"\A(?:" });
-    translator.alternatives(Scope { flags, depth: 0, branches: usize::MAX })?;
+    let (extent, _) = translator.alternatives(Scope { flags, depth: 0, branches: usize::MAX })?;
     if translator.cursor.peek().is_some() {
         return Err(RegexFault::at(translator.cursor.position(), "unbalanced parenthesis"));
     }
+    if let Some((number, at)) = translator.asked.filter(|(number, _)| *number > translator.groups.len()) {
+        return Err(RegexFault::at(at, format!("invalid group reference {number}")));
+    }
     translator.out.push(')');
-    Ok(Translation { text: translator.out, backtracks: translator.backtracks })
+    Ok(Translation { text: translator.out, backtracks: translator.backtracks, bytes: extent.bytes })
 }
 
 /// Where alternatives stand.
@@ -50,33 +56,59 @@ pub(super) struct Scope {
     pub(super) branches: usize,
 }
 
-/// How many characters something matches, at least and at most.
+/// How many characters something matches, and what it takes in memory when compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Width {
+pub(super) struct Extent {
+    /// Characters, at least.
     pub(super) least: usize,
+    /// Characters, at most.
     pub(super) most: usize,
+    /// Bytes of the compiled program, roughly.
+    pub(super) bytes: usize,
 }
 
-impl Width {
-    const ONE: Self = Self { least: 1, most: 1 };
-    pub(super) const NONE: Self = Self { least: 0, most: 0 };
+impl Extent {
+    pub(super) const NONE: Self = Self { least: 0, most: 0, bytes: 0 };
+
+    /// One character, of a set that takes so many bytes.
+    fn one(bytes: usize) -> Self {
+        Self { least: 1, most: 1, bytes }
+    }
+
+    /// What takes so many bytes and matches nothing itself.
+    pub(super) fn look(bytes: usize) -> Self {
+        Self { least: 0, most: 0, bytes }
+    }
 
     fn then(self, next: Self) -> Self {
-        Self { least: self.least.saturating_add(next.least), most: self.most.saturating_add(next.most) }
+        Self {
+            least: self.least.saturating_add(next.least),
+            most: self.most.saturating_add(next.most),
+            bytes: self.bytes.saturating_add(next.bytes),
+        }
     }
 
     pub(super) fn or(self, other: Self) -> Self {
-        Self { least: self.least.min(other.least), most: self.most.max(other.most) }
+        Self {
+            least: self.least.min(other.least),
+            most: self.most.max(other.most),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
     }
 
     fn times(self, least: usize, most: usize) -> Self {
-        Self { least: self.least.saturating_mul(least), most: self.most.saturating_mul(most) }
+        let copies = if most == usize::MAX { least.max(1) } else { most.max(1) };
+        Self {
+            least: self.least.saturating_mul(least),
+            most: self.most.saturating_mul(most),
+            bytes: self.bytes.saturating_mul(copies),
+        }
     }
 }
 
 /// What was just read.
 struct Item {
-    width: Width,
+    extent: Extent,
     kind: Kind,
 }
 
@@ -91,10 +123,10 @@ enum Kind {
 }
 
 impl Item {
-    const ANCHOR: Self = Self { width: Width::NONE, kind: Kind::Anchor };
+    const ANCHOR: Self = Self { extent: Extent::NONE, kind: Kind::Anchor };
 
-    fn of(width: Width) -> Self {
-        Self { width, kind: Kind::Repeatable }
+    fn of(extent: Extent) -> Self {
+        Self { extent, kind: Kind::Repeatable }
     }
 }
 
@@ -102,18 +134,20 @@ pub(super) struct Translator {
     pub(super) cursor: Cursor,
     pub(super) out: String,
     pub(super) names: HashMap<String, usize>,
-    /// The width of each group, `None` while it is open.
-    pub(super) groups: Vec<Option<Width>>,
+    /// The extent of each group, `None` while it is open.
+    pub(super) groups: Vec<Option<Extent>>,
     pub(super) backtracks: bool,
+    /// The last group that a condition asks for, and where; it may come later.
+    pub(super) asked: Option<(usize, usize)>,
 }
 
 impl Translator {
-    /// Reads alternatives: their width, and how many they are.
-    pub(super) fn alternatives(&mut self, scope: Scope) -> Result<(Width, usize), RegexFault> {
+    /// Reads alternatives: their extent, and how many they are.
+    pub(super) fn alternatives(&mut self, scope: Scope) -> Result<(Extent, usize), RegexFault> {
         if scope.depth > NESTING_MAX {
             return Err(RegexFault::whole(format!("nests groups more than {NESTING_MAX} levels deep")));
         }
-        let mut width = self.sequence(scope)?;
+        let mut extent = self.sequence(scope)?;
         let mut branches = 1;
         while self.cursor.eat('|') {
             branches += 1;
@@ -122,13 +156,13 @@ impl Translator {
                 return Err(RegexFault::at(self.cursor.position() - 1, message));
             }
             self.out.push('|');
-            width = width.or(self.sequence(scope)?);
+            extent = extent.or(self.sequence(scope)?);
         }
-        Ok((width, branches))
+        Ok((extent, branches))
     }
 
-    fn sequence(&mut self, scope: Scope) -> Result<Width, RegexFault> {
-        let mut before = Width::NONE;
+    fn sequence(&mut self, scope: Scope) -> Result<Extent, RegexFault> {
+        let mut before = Extent::NONE;
         let mut last: Option<Item> = None;
         let mut last_start = self.out.len();
         while let Some(next) = self.cursor.peek() {
@@ -145,11 +179,11 @@ impl Translator {
             }
             let start = self.out.len();
             if let Some(item) = self.item(scope)? {
-                before = before.then(last.map_or(Width::NONE, |item| item.width));
+                before = before.then(last.map_or(Extent::NONE, |item| item.extent));
                 (last, last_start) = (Some(item), start);
             }
         }
-        Ok(before.then(last.map_or(Width::NONE, |item| item.width)))
+        Ok(before.then(last.map_or(Extent::NONE, |item| item.extent)))
     }
 
     /// Blanks and comments of a verbose pattern.
@@ -215,6 +249,10 @@ impl Translator {
             Some(item) if item.kind == Kind::Repeated => return Err(RegexFault::at(at, "multiple repeat")),
             _ => return Err(RegexFault::at(at, "nothing to repeat")),
         };
+        if item.extent.most == 0 {
+            self.apply_to_nothing(least, start);
+            return Ok(Item { extent: item.extent, kind: Kind::Repeated });
+        }
         match (least, most) {
             (0, usize::MAX) => self.out.push('*'),
             (1, usize::MAX) => self.out.push('+'),
@@ -229,7 +267,19 @@ impl Translator {
             self.out.insert_str(start, "(?>");
             self.out.push(')');
         }
-        Ok(Item { width: item.width.times(least, most), kind: Kind::Repeated })
+        Ok(Item { extent: item.extent.times(least, most), kind: Kind::Repeated })
+    }
+
+    /// What matches nothing, such as look-around, need match only once, or may be left out.
+    fn apply_to_nothing(&mut self, least: usize, start: usize) {
+        let is_lazy = self.cursor.eat('?');
+        if !is_lazy {
+            self.cursor.eat('+');
+        }
+        if least == 0 {
+            self.out.insert_str(start, if is_lazy { "(?:|" } else { "(?:" });
+            self.out.push_str(if is_lazy { ")" } else { "|)" });
+        }
     }
 
     /// Reads one item and writes it as one unit; `None` for a comment.
@@ -239,12 +289,12 @@ impl Translator {
         Ok(Some(match next {
             '(' => return self.group(scope).map(|width| width.map(Item::of)),
             '[' => {
-                class::read(&mut self.cursor, flags.ascii, &mut self.out)?;
-                Item::of(Width::ONE)
+                let bytes = class::read(&mut self.cursor, flags.ascii, &mut self.out)?;
+                Item::of(Extent::one(bytes))
             }
             '.' => {
                 self.out.push_str(if flags.dot_all { "(?s:.)" } else { r"[^\n]" });
-                Item::of(Width::ONE)
+                Item::of(Extent::one(class::NEGATED_BYTES))
             }
             '^' => {
                 self.out.push_str(if flags.multi_line { "(?m:^)" } else { r"\A" });
@@ -257,7 +307,7 @@ impl Translator {
             '\\' => self.escape(flags)?,
             literal => {
                 class::push_char(&mut self.out, literal);
-                Item::of(Width::ONE)
+                Item::of(Extent::one(class::CHAR_BYTES))
             }
         }))
     }
@@ -279,13 +329,13 @@ impl Translator {
         Ok(match escape::read(&mut self.cursor, false)? {
             Escape::Literal(c) => {
                 class::push_char(&mut self.out, c);
-                Item::of(Width::ONE)
+                Item::of(Extent::one(class::CHAR_BYTES))
             }
             Escape::Category(category, is_member) => {
                 self.out.push_str(if is_member { "[" } else { "[^" });
                 self.out.push_str(category.members(flags.ascii));
                 self.out.push(']');
-                Item::of(Width::ONE)
+                Item::of(Extent::one(category.bytes(flags.ascii)))
             }
             Escape::Start => {
                 self.out.push_str(r"\A");
@@ -297,7 +347,8 @@ impl Translator {
             }
             Escape::Boundary(is_boundary) => {
                 self.boundary(is_boundary, flags.ascii);
-                Item::ANCHOR
+                let extent = Extent::look(4 * Category::Word.bytes(flags.ascii));
+                Item { extent, ..Item::ANCHOR }
             }
             Escape::Reference(number) => Item::of(self.reference(number, start)?),
         })
@@ -306,20 +357,24 @@ impl Translator {
     /// Between a character of a word and another; fancy-regex has another idea of words.
     fn boundary(&mut self, is_boundary: bool, ascii: bool) {
         let word = Category::Word.members(ascii);
-        let (opening, closing) = if is_boundary { ("!", "=") } else { ("=", "!") };
-        self.out.push_str(&format!("(?:(?<=[{word}])(?{opening}[{word}])|(?<![{word}])(?{closing}[{word}]))"));
+        self.out.push_str(&if is_boundary {
+            format!("(?:(?<=[{word}])(?![{word}])|(?<![{word}])(?=[{word}]))")
+        } else {
+            // Python finds no place within a word or between words in an empty text.
+            format!(r"(?:(?<=[{word}])(?=[{word}])|(?<![{word}])(?![{word}])(?!\A\z))")
+        });
         self.backtracks = true;
     }
 
     /// Writes a reference to a group that is closed.
-    pub(super) fn reference(&mut self, number: usize, at: usize) -> Result<Width, RegexFault> {
-        let width = match number.checked_sub(1).and_then(|index| self.groups.get(index)) {
-            Some(Some(width)) => *width,
+    pub(super) fn reference(&mut self, number: usize, at: usize) -> Result<Extent, RegexFault> {
+        let extent = match number.checked_sub(1).and_then(|index| self.groups.get(index)) {
+            Some(Some(extent)) => Extent { bytes: class::CHAR_BYTES, ..*extent },
             Some(None) => return Err(RegexFault::at(at - 1, "cannot refer to an open group")),
             None => return Err(RegexFault::at(at, format!("invalid group reference {number}"))),
         };
         self.out.push_str(&format!(r"(?:\{number})"));
         self.backtracks = true;
-        Ok(width)
+        Ok(extent)
     }
 }
