@@ -104,6 +104,16 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Cancels deliveries that are not final; an attempt under way is finished, and recorded as the last.
     async fn cancel(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError>;
 
+    /// The count that was answered to a request id of the namespace within the last 24 hours,
+    /// if one was. The request is its id and a digest of its content, as in [`WebhookChange::Put`].
+    ///
+    /// # Errors
+    /// [`SaveError::RequestConflict`] when the id was used for other content.
+    async fn recall(&self, namespace: &Namespace, request: &(String, [u8; 32])) -> Result<Option<u64>, SaveError>;
+
+    /// Remembers the count that is answered to a request id, for [`Store::recall`].
+    async fn remember(&self, namespace: &Namespace, request: (String, [u8; 32]), count: u64) -> Result<(), StoreError>;
+
     /// Makes new deliveries of past events for one webhook.
     async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError>;
 

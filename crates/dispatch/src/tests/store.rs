@@ -195,6 +195,14 @@ impl Store for Scripted {
         unreachable!("the dispatcher publishes nothing")
     }
 
+    async fn recall(&self, _: &Namespace, _: &(String, [u8; 32])) -> Result<Option<u64>, SaveError> {
+        unreachable!("the dispatcher has no request ids")
+    }
+
+    async fn remember(&self, _: &Namespace, _: (String, [u8; 32]), _: u64) -> Result<(), StoreError> {
+        unreachable!("the dispatcher has no request ids")
+    }
+
     async fn event(&self, _: &Namespace, _: &EventId) -> Result<Option<Arc<Event>>, StoreError> {
         unreachable!("the dispatcher gets its events with the claims")
     }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryId, EventId, Timestamp, WebhookId, limits};
+use tenterhook_model::{DeliveryId, EventId, Namespace, Timestamp, WebhookId, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::shared::lock;
@@ -28,6 +28,7 @@ pub(crate) enum Request {
     Cancel { deliveries: Vec<DeliveryId>, answer: Answer<Vec<Redrive>> },
     Replay { webhook: WebhookId, events: Vec<EventId>, answer: Answer<Vec<DeliveryId>> },
     Save { change: WebhookChange, answer: Answer<SavedWebhook, SaveError> },
+    Remember { namespace: Namespace, request: (String, [u8; 32]), count: u64, answer: Answer<()> },
     Expire { before: Timestamp, limit: usize, answer: Answer<usize> },
 }
 
@@ -39,7 +40,7 @@ impl Request {
             Self::Settle { settlements, .. } => settlements.len(),
             Self::Redrive { deliveries, .. } | Self::Cancel { deliveries, .. } => deliveries.len(),
             Self::Replay { events, .. } => events.len(),
-            Self::Save { .. } | Self::Expire { .. } => 1,
+            Self::Save { .. } | Self::Remember { .. } | Self::Expire { .. } => 1,
         }
     }
 

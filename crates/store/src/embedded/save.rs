@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tenterhook_model::{Lane, Namespace, Timestamp, Webhook, WebhookId, limits};
 
 use super::LaneInfo;
@@ -11,7 +12,7 @@ use super::group::Group;
 use super::removal;
 use super::shared::Shared;
 use super::writer::State;
-use crate::error::{SaveError, StoreError};
+use crate::error::SaveError;
 use crate::keys;
 use crate::kv::Kv;
 use crate::record::{Expect, SavedWebhook, WebhookChange, WebhookSet};
@@ -126,29 +127,50 @@ impl<K: Kv> Group<'_, K> {
         namespace: &Namespace,
         request: Option<&(String, [u8; 32])>,
     ) -> Result<Option<SavedWebhook>, SaveError> {
-        let Some((request_id, content)) = request else { return Ok(None) };
-        let Some(row) = self.get(&keys::webhook::request(namespace, request_id))? else { return Ok(None) };
-        let row: RequestRow = rows::decode(&row, "a remembered request")?;
-        let age = self.now.since(row.time.unwrap_or_default().get());
-        if age >= REQUEST_MEMORY {
-            return Ok(None);
-        }
-        if row.content != content.as_slice() {
-            return Err(SaveError::RequestConflict);
-        }
-        let answer = row.answer.ok_or_else(|| StoreError::Damaged("a remembered request".into()))?;
+        let Some(request) = request else { return Ok(None) };
+        let row = self.get(&keys::webhook::request(namespace, &request.0))?;
+        let Some(row) = known_request(row.as_ref(), &request.1, self.now)? else { return Ok(None) };
+        let answer = row.answer.ok_or(SaveError::RequestConflict)?;
         let webhook = Arc::new(self.shared.sealer.webhook(&answer)?);
         Ok(Some(SavedWebhook { webhook, repeated: true, cancelled: 0 }))
     }
 
     fn remember(&mut self, webhook: &Webhook, request_id: &str, content: [u8; 32]) {
-        let row = RequestRow {
-            content: content.to_vec().into(),
-            time: Some(self.now.into()),
-            answer: Some(self.shared.sealer.row(webhook)),
-        };
+        let answer = Some(self.shared.sealer.row(webhook));
+        let row = RequestRow { content: content.to_vec().into(), time: Some(self.now.into()), answer, count: None };
         self.batch.put(keys::webhook::request(&webhook.namespace, request_id), rows::encode(&row));
     }
+
+    /// Remembers the count that is answered to a request id.
+    pub(crate) fn remember_count(&mut self, namespace: &Namespace, request: &(String, [u8; 32]), count: u64) {
+        let (id, content) = request;
+        let (content, time) = (content.to_vec().into(), Some(self.now.into()));
+        let row = RequestRow { content, time, answer: None, count: Some(count) };
+        self.batch.put(keys::webhook::request(namespace, id), rows::encode(&row));
+    }
+}
+
+impl<K: Kv> Shared<K> {
+    /// The count that was answered to the request id before.
+    pub(crate) fn recalled(
+        &self,
+        namespace: &Namespace,
+        request: &(String, [u8; 32]),
+    ) -> Result<Option<u64>, SaveError> {
+        let row = self.kv.get(&keys::webhook::request(namespace, &request.0))?;
+        let Some(row) = known_request(row.as_ref(), &request.1, self.clock.now())? else { return Ok(None) };
+        row.count.map(Some).ok_or(SaveError::RequestConflict)
+    }
+}
+
+/// The row of a request that is still remembered at `now`, if it had this content.
+fn known_request(row: Option<&Bytes>, content: &[u8; 32], now: Timestamp) -> Result<Option<RequestRow>, SaveError> {
+    let Some(row) = row else { return Ok(None) };
+    let row: RequestRow = rows::decode(row, "a remembered request")?;
+    if now.since(row.time.unwrap_or_default().get()) >= REQUEST_MEMORY {
+        return Ok(None);
+    }
+    if row.content == content.as_slice() { Ok(Some(row)) } else { Err(SaveError::RequestConflict) }
 }
 
 /// Takes a save that was committed into memory.

@@ -186,6 +186,16 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         self.shared.inbox.write(|answer| Request::Cancel { deliveries, answer }).await
     }
 
+    async fn recall(&self, namespace: &Namespace, request: &(String, [u8; 32])) -> Result<Option<u64>, SaveError> {
+        let (namespace, request) = (namespace.clone(), request.clone());
+        self.read(move |shared| Ok(shared.recalled(&namespace, &request))).await?
+    }
+
+    async fn remember(&self, namespace: &Namespace, request: (String, [u8; 32]), count: u64) -> Result<(), StoreError> {
+        let namespace = namespace.clone();
+        self.shared.inbox.write(|answer| Request::Remember { namespace, request, count, answer }).await
+    }
+
     async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
         self.shared.inbox.write(|answer| Request::Replay { webhook, events, answer }).await
     }

@@ -205,6 +205,10 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
         }
         Request::Replay { webhook, events, answer } => after_commit(answer, group.replay(webhook, &events)),
         Request::Save { change, answer } => after_commit(answer, group.save(change)),
+        Request::Remember { namespace, request, count, answer } => {
+            group.remember_count(&namespace, &request, count);
+            after_commit(answer, Ok(()))
+        }
         Request::Expire { before, limit, answer } => after_commit(answer, group.expire(before, limit)),
     }
 }

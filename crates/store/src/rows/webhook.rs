@@ -40,6 +40,10 @@ pub(crate) struct RequestRow {
     pub(crate) content: Bytes,
     #[prost(message, optional, tag = "2")]
     pub(crate) time: Option<super::Time>,
+    /// The webhook that was answered, if one was.
     #[prost(message, optional, tag = "3")]
     pub(crate) answer: Option<WebhookRow>,
+    /// The count that was answered, if one was.
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) count: Option<u64>,
 }
