@@ -26,6 +26,7 @@ mod tests;
 pub use compilations::Compilations;
 pub use compiled::{Acceptance, Compiled, Matching, RuleResult, compile};
 pub use event_context::EventContext;
+pub use matching::Pattern;
 pub use preview::{Preview, preview};
 pub use render::{InProcess, Render};
 pub use request::{AttemptFacts, FieldTemplate, RenderFault, Rendered};

@@ -3,5 +3,5 @@
 mod pattern;
 mod rule;
 
-pub(crate) use pattern::Pattern;
+pub use pattern::Pattern;
 pub(crate) use rule::{Rule, Verdict, patterns};

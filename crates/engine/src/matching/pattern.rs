@@ -5,7 +5,7 @@ use tenterhook_model::limits;
 
 /// A pattern, parted into what stands as it is and what stands for anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     parts: Vec<Part>,
 }
 
@@ -23,7 +23,7 @@ impl Pattern {
     ///
     /// # Errors
     /// Says, for a fault's message, why the text is no pattern.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let chars = text.chars().count();
         if chars == 0 {
             return Err("must not be empty; `**` stands for anything".to_owned());
@@ -61,7 +61,7 @@ impl Pattern {
     }
 
     /// Whether `text` as a whole matches.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         match self.parts.as_slice() {
             [Part::Text(only)] => **only == *text,
             [Part::Anything] => true,
