@@ -1,1 +1,33 @@
-//! The gRPC API: validation, access, CRUD, publish and watch.
+//! The gRPC API: wire and model, validation, access, CRUD, publish and watch.
+//!
+//! ```text
+//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries ─▶ store
+//!                                               │ wire: messages ⇄ model, every fault at once
+//!                                               └ refusal: the one place that makes a Status
+//! ```
+//! The command builds an [`ApiState`], serves [`router`]'s routes on a server that it has
+//! [`server::harden`]ed, and hands [`access::Access`] the key file whenever it changes. Nothing
+//! here knows the dispatcher: "send now" is a row in the store's due queue.
+
+pub mod access;
+mod check;
+mod deliveries;
+mod edge;
+mod events;
+mod mask;
+mod matcher;
+mod meter;
+mod refusal;
+mod router;
+pub mod server;
+mod state;
+mod token;
+mod webhooks;
+mod wire;
+
+pub use edge::PeerNames;
+pub use meter::{CallLabel, CallSpan, Meter, Unmetered};
+pub use refusal::DOMAIN;
+pub use router::{Api, router};
+pub use state::{ApiState, Sender};
+pub use token::TokenKey;

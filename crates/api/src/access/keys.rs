@@ -1,0 +1,241 @@
+//! API keys and the file that lists them: hashes only, so that a leaked file opens nothing.
+//!
+//! One line a holder, words separated by blanks, `#` begins a comment:
+//!
+//! ```text
+//! sha256:HASH ROLE NAMESPACE [NAME…]     an API key, as `tenterhook key new` prints the line
+//! san:VALUE   ROLE NAMESPACE [NAME…]     a client certificate with this DNS or URI name
+//! ```
+//!
+//! NAMESPACE is `*` for all. The command reads the file and hands its text to [`KeyRing::parse`].
+
+use std::collections::HashMap;
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use tenterhook_model::{Entropy, Namespace, Secret};
+use thiserror::Error;
+
+use super::role::{Grant, Role, Scope};
+
+/// What every key begins with, so that secret scanners find one that leaked.
+pub const KEY_PREFIX: &str = "th_";
+/// Bytes of chance in a key: 256 bits cannot be guessed, so a plain hash is enough to keep it.
+const KEY_BYTES: usize = 32;
+/// Bytes of the longest key that is looked at.
+const KEY_BYTES_MAX: usize = 256;
+
+/// What is wrong with a line of a key file.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {problem}")]
+pub struct KeyFileError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong and what is expected.
+    pub problem: String,
+}
+
+/// A key that was just made, and what the server needs to know it.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The key, to be told once.
+    pub key: Secret,
+    /// The line for the key file.
+    pub line: String,
+}
+
+impl NewKey {
+    /// Makes a key for `role` in `scope`; `name` is for people and may be empty.
+    pub fn generate(role: Role, scope: &Scope, name: &str, entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; KEY_BYTES];
+        entropy.fill(&mut bytes);
+        let key = Secret::new(format!("{KEY_PREFIX}{}", hex::encode(bytes)));
+        let line = format!("sha256:{} {role} {scope} {name}", hex::encode(digest(key.expose())));
+        Self { key, line: line.trim_end().to_owned() }
+    }
+}
+
+/// The holders that a server knows.
+#[derive(Clone, Default)]
+pub struct KeyRing {
+    /// Grants by the first bytes of the key's hash; the rest is compared in constant time.
+    keys: HashMap<[u8; 4], Vec<([u8; 32], Grant)>>,
+    certificates: HashMap<String, Vec<Grant>>,
+}
+
+impl KeyRing {
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// Tells every line that is wrong at once.
+    pub fn parse(text: &str) -> Result<Self, Vec<KeyFileError>> {
+        let mut ring = Self::default();
+        let mut errors = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if line.is_empty() {
+                continue;
+            }
+            if let Err(problem) = ring.add_line(line) {
+                errors.push(KeyFileError { line: index + 1, problem });
+            }
+        }
+        if errors.is_empty() { Ok(ring) } else { Err(errors) }
+    }
+
+    fn add_line(&mut self, line: &str) -> Result<(), String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [holder, role, scope, name @ ..] = words.as_slice() else {
+            return Err("expected `sha256:HASH ROLE NAMESPACE [NAME]` or `san:VALUE ROLE NAMESPACE [NAME]`".into());
+        };
+        let role = role.parse().map_err(|error: super::role::UnknownRole| error.to_string())?;
+        let scope = match *scope {
+            "*" => Scope::Every,
+            name => Scope::One(
+                name.parse::<Namespace>().map_err(|error| format!("the namespace `{name}` {error}, or `*`"))?,
+            ),
+        };
+        let grant = Grant { role, scope, name: name.join(" ").into() };
+        match holder.split_once(':') {
+            Some(("sha256", hash)) => self.add_key(hash, grant),
+            Some(("san", value)) if !value.is_empty() => {
+                self.certificates.entry(value.to_ascii_lowercase()).or_default().push(grant);
+                Ok(())
+            }
+            _ => Err("the first word must be `sha256:` and a hash, or `san:` and a name".into()),
+        }
+    }
+
+    fn add_key(&mut self, hash: &str, grant: Grant) -> Result<(), String> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(hash, &mut bytes)
+            .map_err(|_| "the hash must be 64 hex digits, as `tenterhook key new` prints it".to_owned())?;
+        self.keys.entry(bucket(&bytes)).or_default().push((bytes, grant));
+        Ok(())
+    }
+
+    /// How many holders it knows.
+    pub fn len(&self) -> usize {
+        self.keys.values().map(Vec::len).sum::<usize>() + self.certificates.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Whether it knows nobody.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.certificates.is_empty()
+    }
+
+    /// What the holder of the API key with this digest may do; empty when it is not known.
+    pub(super) fn grants_of_key(&self, KeyDigest(hash): &KeyDigest) -> Vec<Grant> {
+        let same = |known: &[u8; 32]| bool::from(known.ct_eq(hash));
+        let candidates = self.keys.get(&bucket(hash)).map_or(&[][..], Vec::as_slice);
+        candidates.iter().filter(|(known, _)| same(known)).map(|(_, grant)| grant.clone()).collect()
+    }
+
+    /// What the holder of a verified client certificate with these names may do.
+    pub(super) fn grants_of_names(&self, names: &[String]) -> Vec<Grant> {
+        let known = names.iter().filter_map(|name| self.certificates.get(&name.to_ascii_lowercase()));
+        known.flatten().cloned().collect()
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRing").field("holders", &self.len()).finish()
+    }
+}
+
+/// The digest of a text that has the form of an API key.
+#[derive(Clone)]
+pub(super) struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// The digest of `key`; `None` when it cannot be one of ours.
+    pub(super) fn of(key: &str) -> Option<Self> {
+        (key.len() <= KEY_BYTES_MAX && key.starts_with(KEY_PREFIX)).then(|| Self(digest(key)))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest(***)")
+    }
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+fn bucket(hash: &[u8; 32]) -> [u8; 4] {
+    let [a, b, c, d, ..] = *hash;
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenterhook_model::OsEntropy;
+
+    fn new_key(role: Role, scope: Scope) -> NewKey {
+        NewKey::generate(role, &scope, "ci of team a", &OsEntropy)
+    }
+
+    fn grants(ring: &KeyRing, key: &str) -> Vec<Grant> {
+        KeyDigest::of(key).map(|digest| ring.grants_of_key(&digest)).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_new_key_is_known_by_the_line_that_was_printed_for_it() {
+        let made = new_key(Role::Viewer, Scope::One("a".parse().unwrap()));
+        let ring = KeyRing::parse(&made.line).unwrap();
+        let [grant] = &grants(&ring, made.key.expose())[..] else { panic!("one grant") };
+        assert_eq!((grant.role, grant.scope.to_string(), &*grant.name), (Role::Viewer, "a".into(), "ci of team a"));
+        assert!(made.key.expose().starts_with("th_"));
+        assert!(!made.line.contains(made.key.expose()));
+    }
+
+    #[test]
+    fn a_key_that_is_cut_longer_or_unknown_is_nobodys() {
+        let made = new_key(Role::Admin, Scope::Every);
+        let ring = KeyRing::parse(&made.line).unwrap();
+        let key = made.key.expose();
+        let hash = made.line.split(' ').next().unwrap().trim_start_matches("sha256:");
+        for bad in ["", "th_", &key[..key.len() - 1], &format!("{key}0"), &key[3..], hash, &"th_".repeat(10_000)] {
+            assert_eq!(grants(&ring, bad), [], "{bad}");
+        }
+    }
+
+    #[test]
+    fn comments_and_empty_lines_are_skipped() {
+        let ring = KeyRing::parse("# who\n\n  san:client.example.com operator * # a comment\n").unwrap();
+        assert_eq!(ring.len(), 1);
+        assert!(!ring.is_empty());
+    }
+
+    #[test]
+    fn certificate_names_are_compared_without_case() {
+        let ring = KeyRing::parse("san:Client.example.com viewer a\nsan:spiffe://x/y admin *").unwrap();
+        let roles = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            ring.grants_of_names(&names).iter().map(|grant| grant.role).collect::<Vec<_>>()
+        };
+        assert_eq!(roles(&["client.EXAMPLE.com", "spiffe://x/y"]), [Role::Viewer, Role::Admin]);
+        assert_eq!(roles(&["other.example.com"]), []);
+    }
+
+    #[test]
+    fn every_line_at_fault_is_told_with_its_number() {
+        let good = new_key(Role::Admin, Scope::Every).line;
+        let text = format!("{good}\nsha256:12 admin *\nwhat\nsan:x king *\nsan:x admin A\nmd5:1 admin *\nsan: admin *");
+        let lines: Vec<usize> = KeyRing::parse(&text).unwrap_err().iter().map(|error| error.line).collect();
+        assert_eq!(lines, [2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn debug_shows_no_hash() {
+        let made = new_key(Role::Admin, Scope::Every);
+        let ring = KeyRing::parse(&made.line).unwrap();
+        assert_eq!(format!("{ring:?}"), "KeyRing { holders: 1 }");
+        assert!(!format!("{made:?}").contains(made.key.expose()));
+    }
+}

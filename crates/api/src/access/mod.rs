@@ -1,0 +1,225 @@
+//! Who calls, and what they may do: API keys, client certificates, roles, one table.
+//!
+//! The gate in front of the services asks [`Access`] who calls and refuses what the role
+//! cannot do anywhere; the services ask the [`Caller`] about the namespace of each thing.
+
+mod certificate;
+mod keys;
+mod role;
+mod table;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tenterhook_model::Namespace;
+use tokio::sync::Notify;
+
+use keys::KeyDigest;
+
+pub use certificate::names_of_certificate;
+pub use keys::{KEY_PREFIX, KeyFileError, KeyRing, NewKey};
+pub use role::{Grant, Permission, Role, Scope, UnknownRole};
+pub use table::{METHODS, Method, Pace, lookup};
+
+use crate::refusal::Refusal;
+
+/// Decides who calls. Clones share the keys, so that [`Access::replace`] takes effect everywhere at once.
+#[derive(Debug, Clone)]
+pub struct Access {
+    ring: Arc<RwLock<Arc<KeyRing>>>,
+    changed: Arc<Notify>,
+    anonymous: Option<Grant>,
+}
+
+impl Access {
+    /// Only holders that `ring` knows may call.
+    pub fn keys(ring: KeyRing) -> Self {
+        let ring = Arc::new(RwLock::new(Arc::new(ring)));
+        Self { ring, changed: Arc::new(Notify::new()), anonymous: None }
+    }
+
+    /// Who shows no key may do everything: for `--dev` on loopback.
+    pub fn dev(ring: KeyRing) -> Self {
+        Self { anonymous: Some(Grant::everything("anonymous")), ..Self::keys(ring) }
+    }
+
+    /// Takes another ring from now on: a key that it does not know is refused at its next call,
+    /// and its open streams end.
+    pub fn replace(&self, ring: KeyRing) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        self.changed.notify_waiters();
+    }
+
+    /// Rung when the ring was replaced.
+    pub(crate) fn changed(&self) -> &Notify {
+        &self.changed
+    }
+
+    /// Who calls with this `authorization` header and the names of a verified client certificate.
+    pub(crate) fn caller(&self, authorization: Option<&[u8]>, names: &[String]) -> Result<Caller, Refusal> {
+        let credential =
+            Credential { key: authorization.map(|header| bearer(header).and_then(KeyDigest::of)), names: names.into() };
+        let grants = self.grants(&credential);
+        if grants.is_empty() {
+            return Err(Refusal::KeyInvalid { shown: authorization.is_some() || !names.is_empty() });
+        }
+        Ok(Caller { grants: grants.into(), permission: Permission::Open, credential })
+    }
+
+    /// Whether `caller` may still do what it was let in for.
+    pub(crate) fn still_allows(&self, caller: &Caller) -> bool {
+        let now = self.grants(&caller.credential);
+        caller.grants.iter().filter(|grant| grant.role.may(caller.permission)).all(|grant| now.contains(grant))
+    }
+
+    fn grants(&self, credential: &Credential) -> Vec<Grant> {
+        let ring = Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner));
+        let (known, anonymous_may) = match &credential.key {
+            Some(key) => (key.as_ref().map(|key| ring.grants_of_key(key)).unwrap_or_default(), ring.is_empty()),
+            None => (ring.grants_of_names(&credential.names), true),
+        };
+        if known.is_empty() && anonymous_may { Vec::from_iter(self.anonymous.clone()) } else { known }
+    }
+}
+
+/// What a caller showed: the digest of a key (`None` inside when it was none of ours), or a certificate.
+#[derive(Debug, Clone)]
+struct Credential {
+    key: Option<Option<KeyDigest>>,
+    names: Arc<[String]>,
+}
+
+/// The key of an `authorization: Bearer KEY` header.
+fn bearer(header: &[u8]) -> Option<&str> {
+    let (scheme, key) = std::str::from_utf8(header).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// Who calls, and what the method that they call needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    grants: Arc<[Grant]>,
+    permission: Permission,
+    credential: Credential,
+}
+
+impl Caller {
+    /// The caller of a method that needs `permission`.
+    ///
+    /// # Errors
+    /// When no grant allows it in any namespace.
+    pub(crate) fn of(mut self, permission: Permission) -> Result<Self, Refusal> {
+        self.permission = permission;
+        if self.grants.iter().any(|grant| grant.role.may(permission)) {
+            return Ok(self);
+        }
+        Err(self.forbidden(None))
+    }
+
+    /// The name of the key or certificate, for traces; may be empty.
+    pub(crate) fn name(&self) -> &str {
+        &self.grants[0].name
+    }
+
+    /// Whether the caller may do what the method does to things of `namespace`. A thing of
+    /// another is not told apart from one that is not there.
+    pub(crate) fn sees(&self, namespace: &Namespace) -> bool {
+        self.grants.iter().any(|grant| grant.role.may(self.permission) && grant.scope.holds(namespace))
+    }
+
+    /// Checks a namespace that the request names.
+    ///
+    /// # Errors
+    /// When the caller may not do this there.
+    pub(crate) fn within(&self, namespace: &Namespace) -> Result<(), Refusal> {
+        if self.sees(namespace) { Ok(()) } else { Err(self.forbidden(Some(namespace))) }
+    }
+
+    fn forbidden(&self, namespace: Option<&Namespace>) -> Refusal {
+        let grant = &self.grants[0];
+        Refusal::KeyForbidden {
+            role: grant.role,
+            scope: grant.scope.to_string(),
+            asked: namespace.map(ToString::to_string),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenterhook_model::OsEntropy;
+
+    fn access_with(role: Role, scope: Scope) -> (Access, String) {
+        let made = NewKey::generate(role, &scope, "", &OsEntropy);
+        let header = format!("Bearer {}", made.key.expose());
+        (Access::keys(KeyRing::parse(&made.line).unwrap()), header)
+    }
+
+    #[test]
+    fn a_known_key_calls_and_no_other_header_does() {
+        let (access, header) = access_with(Role::Admin, Scope::Every);
+        assert!(access.caller(Some(header.as_bytes()), &[]).is_ok());
+        assert!(access.caller(Some(header.to_lowercase().as_bytes()), &[]).is_ok(), "the scheme has no case");
+        let truncated = &header[..header.len() - 1];
+        for bad in
+            ["", "Bearer", "Bearer ", "Basic dXNlcjpwdw==", truncated, &header[7..], "Bearer th_", "\u{e4} \u{e4}"]
+        {
+            assert!(access.caller(Some(bad.as_bytes()), &[]).is_err(), "{bad:?}");
+        }
+        assert!(access.caller(Some(b"Bearer \xff"), &[]).is_err());
+        assert!(access.caller(None, &[]).is_err());
+    }
+
+    #[test]
+    fn a_replaced_ring_counts_from_the_next_call_for_every_clone() {
+        let (access, header) = access_with(Role::Admin, Scope::Every);
+        let clone = access.clone();
+        access.replace(KeyRing::default());
+        assert!(clone.caller(Some(header.as_bytes()), &[]).is_err());
+    }
+
+    #[test]
+    fn a_caller_is_allowed_until_its_grant_is_gone() {
+        let made = NewKey::generate(Role::Viewer, &Scope::Every, "", &OsEntropy);
+        let access = Access::keys(KeyRing::parse(&made.line).unwrap());
+        let header = format!("Bearer {}", made.key.expose());
+        let caller = access.caller(Some(header.as_bytes()), &[]).unwrap().of(Permission::View).unwrap();
+        access.replace(KeyRing::parse(&format!("{}\nsan:x admin *", made.line)).unwrap());
+        assert!(access.still_allows(&caller), "another line does not matter");
+        access.replace(KeyRing::parse(&made.line.replace("viewer", "publisher")).unwrap());
+        assert!(!access.still_allows(&caller));
+        access.replace(KeyRing::default());
+        assert!(!access.still_allows(&caller));
+    }
+
+    #[test]
+    fn a_certificate_name_stands_for_its_line() {
+        let access = Access::keys(KeyRing::parse("san:client.example.com viewer a").unwrap());
+        assert!(access.caller(None, &["client.example.com".into()]).is_ok());
+        assert!(access.caller(None, &["other.example.com".into()]).is_err());
+    }
+
+    #[test]
+    fn dev_asks_nobody_but_refuses_a_wrong_key_when_it_knows_some() {
+        let dev = Access::dev(KeyRing::default());
+        assert!(dev.caller(None, &[]).is_ok());
+        assert!(dev.caller(Some(b"Bearer th_x"), &[]).is_ok());
+        let (access, header) = access_with(Role::Viewer, Scope::Every);
+        let ring = KeyRing::clone(&access.ring.read().unwrap());
+        let dev = Access::dev(ring);
+        assert!(dev.caller(None, &[]).is_ok());
+        assert!(dev.caller(Some(header.as_bytes()), &[]).is_ok());
+        assert!(dev.caller(Some(b"Bearer th_x"), &[]).is_err());
+    }
+
+    #[test]
+    fn a_role_that_cannot_do_it_anywhere_is_stopped_and_a_scope_holds() {
+        let (access, header) = access_with(Role::Operator, Scope::One("a".parse().unwrap()));
+        let caller = access.caller(Some(header.as_bytes()), &[]).unwrap();
+        assert!(caller.clone().of(Permission::Administer).is_err());
+        let caller = caller.of(Permission::Operate).unwrap();
+        assert!(caller.within(&"a".parse().unwrap()).is_ok());
+        assert!(matches!(caller.within(&Namespace::default()), Err(Refusal::KeyForbidden { .. })));
+        assert!(!caller.sees(&Namespace::default()));
+    }
+}

@@ -1,0 +1,132 @@
+//! PublishEvent and BatchPublishEvents: check, match, and hand to the store.
+//!
+//! This is the hot path: an event is parsed once, matched against a snapshot in memory, and
+//! answered when the commit that holds it is on disk.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tenterhook_engine::EventContext;
+use tenterhook_model::{Event, EventId, limits};
+use tenterhook_proto::tenterhook::v1;
+use tenterhook_store::{NewEvent, Published};
+use tokio::time::Instant;
+
+use crate::access::Caller;
+use crate::check::{Check, grouped};
+use crate::refusal::Refusal;
+use crate::state::Shared;
+use crate::wire::event::{Arrival, content_digest, read_event};
+use crate::wire::time::timestamp;
+
+/// An event that passed its checks, and the parsed value of its data.
+pub(super) type Parsed = (Event, Option<Value>);
+
+/// Stores one event.
+pub(super) async fn one(
+    api: &Shared,
+    caller: &Caller,
+    event: Option<v1::Event>,
+    trace_parent: Option<String>,
+) -> Result<v1::PublishResult, Refusal> {
+    let started = Instant::now();
+    let parsed = read_one(api, caller, event, trace_parent)?;
+    let published = api.store.publish(route(api, vec![parsed]).await).await?;
+    api.meter.published(started.elapsed(), 1);
+    published.into_iter().next().map(write).ok_or(Refusal::Internal)
+}
+
+/// Checks the event in the field `event` of a request.
+pub(super) fn read_one(
+    api: &Shared,
+    caller: &Caller,
+    event: Option<v1::Event>,
+    trace_parent: Option<String>,
+) -> Result<Parsed, Refusal> {
+    let Some(event) = event else { return Err(Refusal::field("event", "must be set")) };
+    let mut check = Check::new();
+    let parsed = check.within("event", |check| read(api, check, event, trace_parent));
+    check.finish()?;
+    let parsed = parsed.ok_or(Refusal::Internal)?;
+    caller.within(&parsed.0.namespace)?;
+    Ok(parsed)
+}
+
+/// Stores events, all or none, in order.
+pub(super) async fn batch(
+    api: &Shared,
+    caller: &Caller,
+    events: Vec<v1::Event>,
+    trace_parent: Option<String>,
+) -> Result<Vec<v1::PublishResult>, Refusal> {
+    let started = Instant::now();
+    let parsed = read_batch(api, events, trace_parent)?;
+    let count = parsed.len();
+    if let Some((first, _)) = parsed.first() {
+        caller.within(&first.namespace)?;
+    }
+    let published = api.store.publish(route(api, parsed).await).await?;
+    api.meter.published(started.elapsed(), count);
+    Ok(published.into_iter().map(write).collect())
+}
+
+fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>) -> Result<Vec<Parsed>, Refusal> {
+    if events.is_empty() {
+        return Err(Refusal::field("events", "must have at least one event"));
+    }
+    if events.len() > limits::BATCH_EVENTS {
+        let limit = grouped(limits::BATCH_EVENTS);
+        return Err(Refusal::field("events", format!("must have at most {limit} events; send more batches")));
+    }
+    let mut check = Check::new();
+    let mut parsed: Vec<Parsed> = Vec::with_capacity(events.len());
+    check.within("events", |check| {
+        for (index, event) in events.into_iter().enumerate() {
+            check.item(index, |check| {
+                let read = read(api, check, event, trace_parent.clone());
+                let first = parsed.first().map(|(first, _)| &first.namespace);
+                if let (Some(first), Some((event, _))) = (first, &read)
+                    && event.namespace != *first
+                {
+                    check.refuse("namespace", format!("must be `{first}`, as that of the first event"));
+                }
+                parsed.extend(read);
+            });
+        }
+    });
+    check.finish()?;
+    Ok(parsed)
+}
+
+/// The event at this place, with what the server adds to it.
+fn read(api: &Shared, check: &mut Check, event: v1::Event, trace_parent: Option<String>) -> Option<Parsed> {
+    let now = api.clock.now();
+    let fresh_id = || EventId::generate(now, &*api.entropy);
+    read_event(check, event, &Arrival { fresh_id: &fresh_id, now, trace_parent })
+}
+
+/// Matches events against the webhooks as they are now.
+pub(super) async fn route(api: &Shared, events: Vec<Parsed>) -> Vec<NewEvent> {
+    let set = api.store.webhooks();
+    let snapshot = api.matcher.snapshot(&set, &api.compilations, &*api.render).await;
+    let mut new = Vec::with_capacity(events.len());
+    for (event, data) in events {
+        let content = content_digest(&event);
+        let context = Arc::new(EventContext::with_data(Arc::new(event), data));
+        let webhooks = snapshot.route(&context, &*api.render).await;
+        let event = Arc::clone(context.event());
+        drop(context);
+        new.push(NewEvent { event: Arc::unwrap_or_clone(event), content, webhooks });
+    }
+    new
+}
+
+/// What became of an event, on the wire.
+pub(super) fn write(published: Published) -> v1::PublishResult {
+    v1::PublishResult {
+        event_id: published.event_id.to_string(),
+        publish_time: Some(timestamp(published.publish_time)),
+        duplicate: published.duplicate,
+        delivery_count: i32::try_from(published.delivery_count).unwrap_or(i32::MAX),
+    }
+}

@@ -1,0 +1,171 @@
+//! StreamPublishEvents: one acknowledgement for each event, in order.
+//!
+//! Whatever has come while one chunk of at most [`CHUNK`] events was stored is the next chunk, so
+//! events keep their order, commits fill under load, and a client that does not take its
+//! acknowledgements is not read from: both directions are bounded by HTTP/2's own flow
+//! control. A bad event is refused by its acknowledgement; the others of its chunk are stored.
+
+use futures_util::{Stream, StreamExt as _, stream};
+use tenterhook_proto::tenterhook::v1::{self, stream_publish_events_response::Outcome};
+use tenterhook_store::{NewEvent, StoreError};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tonic::{Status, Streaming};
+
+use super::publish;
+use crate::access::Caller;
+use crate::edge::{is_too_large, too_large};
+use crate::refusal::Refusal;
+use crate::state::Api;
+
+/// Events of one stream that are stored together: at most 16 MiB of the largest.
+const CHUNK: usize = 64;
+
+/// What comes in, or why no more does.
+type Message = Result<v1::StreamPublishEventsRequest, Status>;
+/// What goes out.
+type Acknowledgement = Result<v1::StreamPublishEventsResponse, Status>;
+
+/// One open stream of events.
+struct Inbound {
+    api: Api,
+    caller: Caller,
+    messages: Streaming<v1::StreamPublishEventsRequest>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Inbound {
+    /// The next message; the reason why the stream ends early; or its end.
+    async fn next(&mut self) -> Option<Result<v1::StreamPublishEventsRequest, Status>> {
+        // Shutdown first: a client that never pauses must not hold the server up.
+        let message = tokio::select! { biased;
+            () = self.api.shutdown.cancelled() => return Some(Err(Refusal::ShuttingDown.into())),
+            message = self.messages.message() => message,
+        };
+        match message {
+            Err(status) if is_too_large(&status) => Some(Err(too_large())),
+            Err(status) => Some(Err(status)),
+            Ok(None) => None,
+            Ok(Some(_)) if !self.api.access.still_allows(&self.caller) => {
+                Some(Err(Refusal::KeyInvalid { shown: true }.into()))
+            }
+            Ok(Some(message)) => Some(Ok(message)),
+        }
+    }
+}
+
+/// The acknowledgements of the events of `messages`.
+pub(super) fn acknowledgements(
+    api: Api,
+    caller: Caller,
+    messages: Streaming<v1::StreamPublishEventsRequest>,
+    trace_parent: Option<String>,
+) -> Result<impl Stream<Item = Acknowledgement> + Send, Refusal> {
+    let permit = api.stream_permit()?;
+    let inbound = Inbound { api: api.clone(), caller: caller.clone(), messages, _permit: permit };
+    let messages = stream::unfold(Some(inbound), |inbound| async move {
+        let mut inbound = inbound?;
+        let message = inbound.next().await?;
+        let rest = message.is_ok().then_some(inbound);
+        Some((message, rest))
+    });
+    let publisher = Publisher { api, caller, trace_parent };
+    let acknowledge = move |messages: Vec<Message>| {
+        let publisher = publisher.clone();
+        async move { stream::iter(publisher.acknowledge(messages).await) }
+    };
+    Ok(messages.ready_chunks(CHUNK).then(acknowledge).flatten())
+}
+
+/// Who publishes the events of a stream.
+#[derive(Clone)]
+struct Publisher {
+    api: Api,
+    caller: Caller,
+    trace_parent: Option<String>,
+}
+
+impl Publisher {
+    /// Stores a chunk; one acknowledgement for each message, in order.
+    async fn acknowledge(&self, messages: Vec<Message>) -> Vec<Acknowledgement> {
+        let started = Instant::now();
+        let mut answers: Vec<Option<Acknowledgement>> = Vec::with_capacity(messages.len());
+        let (mut events, mut places) = (Vec::new(), Vec::new());
+        for message in messages {
+            let answer = match message {
+                Err(status) => Some(Err(status)),
+                Ok(v1::StreamPublishEventsRequest { sequence, event }) => {
+                    match publish::read_one(&self.api, &self.caller, event, self.trace_parent.clone()) {
+                        Err(refusal) => Some(Ok(acknowledgement(sequence, Err(refusal)))),
+                        Ok(parsed) => {
+                            events.push(parsed);
+                            places.push((answers.len(), sequence));
+                            None
+                        }
+                    }
+                }
+            };
+            answers.push(answer);
+        }
+        let stored = self.store(publish::route(&self.api, events).await).await;
+        for ((place, sequence), result) in places.into_iter().zip(stored) {
+            answers[place] = Some(Ok(acknowledgement(sequence, result)));
+        }
+        self.api.meter.published(started.elapsed(), answers.len());
+        answers.into_iter().flatten().collect()
+    }
+
+    /// Stores events; one that conflicts with another is left out, and the rest is stored.
+    async fn store(&self, events: Vec<NewEvent>) -> Vec<Result<v1::PublishResult, Refusal>> {
+        let mut results: Vec<Option<Result<_, Refusal>>> = events.iter().map(|_| None).collect();
+        let mut waiting: Vec<(usize, NewEvent)> = events.into_iter().enumerate().collect();
+        while !waiting.is_empty() {
+            match self.api.store.publish(waiting.iter().map(|(_, event)| event.clone()).collect()).await {
+                Ok(published) => {
+                    for ((place, _), published) in waiting.drain(..).zip(published) {
+                        results[place] = Some(Ok(publish::write(published)));
+                    }
+                }
+                Err(StoreError::EventConflict { id, index }) => {
+                    let (place, _) = waiting.remove(index);
+                    results[place] = Some(Err(Refusal::EventConflict(id.to_string())));
+                }
+                Err(error) => {
+                    let refusal = Refusal::from(error);
+                    waiting.drain(..).for_each(|(place, _)| results[place] = Some(Err(refusal.clone())));
+                }
+            }
+        }
+        results.into_iter().map(|result| result.unwrap_or(Err(Refusal::Internal))).collect()
+    }
+}
+
+fn acknowledgement(sequence: u64, result: Result<v1::PublishResult, Refusal>) -> v1::StreamPublishEventsResponse {
+    v1::StreamPublishEventsResponse { sequence, outcome: Some(outcome(result)) }
+}
+
+fn outcome(result: Result<v1::PublishResult, Refusal>) -> Outcome {
+    match result {
+        Ok(result) => Outcome::Result(result),
+        Err(refusal) => Outcome::Error(v1::PublishError {
+            code: refusal.code().into(),
+            reason: refusal.reason().unwrap_or_default().into(),
+            message: refusal.to_string(),
+            field: refusal.first_field().unwrap_or_default().to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_event_names_its_first_field() {
+        let Outcome::Error(error) = outcome(Err(Refusal::field("event.type", "must not be empty"))) else {
+            panic!("an error")
+        };
+        assert_eq!((error.code, error.reason()), (3, v1::ErrorReason::InvalidField));
+        assert_eq!((&*error.field, &*error.message), ("event.type", "event.type: must not be empty"));
+    }
+}

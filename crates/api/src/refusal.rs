@@ -1,0 +1,384 @@
+//! Why a call is refused, and the one place that turns it into a gRPC status.
+//!
+//! Every error carries `google.rpc.ErrorInfo` with the domain `tenterhook`, a reason of
+//! `ErrorReason` and the metadata that `error_reason.proto` names; BadRequest tells all
+//! violations at once; RetryInfo stands where a repeat can help.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tenterhook_model::{Fault, FaultKind, Timestamp};
+use tenterhook_proto::tenterhook::v1::ErrorReason;
+use tenterhook_store::{SaveError, StoreError};
+use thiserror::Error;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::access::Role;
+use crate::wire::time::rfc3339;
+
+/// The domain of every `ErrorInfo`.
+pub const DOMAIN: &str = "tenterhook";
+/// Bytes of field violations in one status: statuses travel in headers, and clients take 8 KiB
+/// of those at least (RFC 9113 leaves it open; gRPC's own default is 8 KiB).
+const VIOLATION_BYTES: usize = 5 * 1024;
+/// Violations that the message itself spells out.
+const SPELT_OUT: usize = 3;
+/// When to come back after an overload, where nothing better is known.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// When to come back to a server that stops, or whose disk is full.
+const RETRY_LATER: Duration = Duration::from_secs(5);
+
+/// Why a call is refused.
+#[derive(Debug, Clone, Error)]
+pub(crate) enum Refusal {
+    #[error("{}", spell_out(.0))]
+    Faults(Vec<Fault>),
+    #[error("page_token: is damaged or belongs to another request; begin again without one")]
+    PageToken,
+    #[error("resume_token: is damaged or belongs to another request or server; list again, then watch from its token")]
+    ResumeToken,
+    #[error("the changes after this point are no longer kept; list again, then watch from its token")]
+    Expired { oldest: Option<Timestamp> },
+    #[error("there is no webhook {0}")]
+    NoWebhook(String),
+    #[error("there is no event {0}")]
+    NoEvent(String),
+    #[error("there is no delivery {0}")]
+    NoDelivery(String),
+    #[error("the webhook has no signing key {0}")]
+    NoSigningKey(String),
+    #[error("webhook.display_name: the webhook {0} has this name already")]
+    NameTaken(String),
+    #[error("another event was published under the id {0}")]
+    EventConflict(String),
+    #[error("request_id: another request was made under this request id")]
+    RequestConflict,
+    #[error("the webhook has changed since it was read; read it again, then repeat")]
+    EtagMismatch { current: String },
+    #[error("{what} is {state}; {advice}")]
+    State { what: String, state: &'static str, advice: &'static str },
+    #[error("too many requests at once; try again shortly")]
+    RateLimited { retry_after: Duration },
+    #[error("{subject}: {limit}")]
+    Limit { subject: &'static str, limit: String },
+    #[error("the server's disk is full; events are refused until there is space, deliveries go on")]
+    StorageFull,
+    #[error("the server is stopping; try again")]
+    ShuttingDown,
+    #[error("{}", if *.shown { "the key or certificate is not known" } else {
+        "no key; send `authorization: Bearer th_…`" })]
+    KeyInvalid { shown: bool },
+    #[error("the key may not do this{}: it has the role `{role}` in `{scope}`",
+        .asked.as_ref().map(|asked| format!(" in the namespace `{asked}`")).unwrap_or_default())]
+    KeyForbidden { role: Role, scope: String, asked: Option<String> },
+    #[error("the server failed; its log says why")]
+    Internal,
+}
+
+impl Refusal {
+    /// One field that is not allowed.
+    pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Faults(vec![Fault::invalid(field, message)])
+    }
+
+    /// The canonical code.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Faults(_) | Self::PageToken | Self::ResumeToken => Code::InvalidArgument,
+            Self::Expired { .. } => Code::OutOfRange,
+            Self::NoWebhook(_) | Self::NoEvent(_) | Self::NoDelivery(_) | Self::NoSigningKey(_) => Code::NotFound,
+            Self::NameTaken(_) | Self::EventConflict(_) | Self::RequestConflict => Code::AlreadyExists,
+            Self::EtagMismatch { .. } => Code::Aborted,
+            Self::State { .. } => Code::FailedPrecondition,
+            Self::RateLimited { .. } | Self::Limit { .. } | Self::StorageFull => Code::ResourceExhausted,
+            Self::ShuttingDown => Code::Unavailable,
+            Self::KeyInvalid { .. } => Code::Unauthenticated,
+            Self::KeyForbidden { .. } => Code::PermissionDenied,
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    /// The reason; `None` where the contract has none.
+    pub(crate) fn reason(&self) -> Option<ErrorReason> {
+        Some(match self {
+            Self::Faults(faults) => reason_of(faults),
+            Self::PageToken => ErrorReason::PageTokenInvalid,
+            Self::ResumeToken => ErrorReason::ResumeTokenInvalid,
+            Self::Expired { .. } => ErrorReason::ResumeTokenExpired,
+            Self::NoWebhook(_) => ErrorReason::WebhookNotFound,
+            Self::NoEvent(_) => ErrorReason::EventNotFound,
+            Self::NoDelivery(_) => ErrorReason::DeliveryNotFound,
+            Self::NoSigningKey(_) => ErrorReason::SigningKeyNotFound,
+            Self::NameTaken(_) => ErrorReason::DisplayNameTaken,
+            Self::EventConflict(_) => ErrorReason::EventIdConflict,
+            Self::RequestConflict => ErrorReason::RequestIdConflict,
+            Self::EtagMismatch { .. } => ErrorReason::EtagMismatch,
+            Self::State { .. } => ErrorReason::StateForbids,
+            Self::RateLimited { .. } => ErrorReason::RateLimited,
+            Self::Limit { .. } => ErrorReason::LimitExceeded,
+            Self::StorageFull => ErrorReason::StorageFull,
+            Self::ShuttingDown => ErrorReason::ShuttingDown,
+            Self::KeyInvalid { .. } => ErrorReason::KeyInvalid,
+            Self::KeyForbidden { .. } => ErrorReason::KeyForbidden,
+            Self::Internal => return None,
+        })
+    }
+
+    /// The field at fault, if one is.
+    pub(crate) fn first_field(&self) -> Option<&str> {
+        match self {
+            Self::Faults(faults) => faults.first().map(|fault| fault.field.as_str()),
+            Self::PageToken => Some("page_token"),
+            Self::ResumeToken => Some("resume_token"),
+            Self::RequestConflict => Some("request_id"),
+            Self::NameTaken(_) => Some("webhook.display_name"),
+            _ => None,
+        }
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        let one = |key: &str, value: &str| HashMap::from([(key.to_owned(), value.to_owned())]);
+        match self {
+            Self::Faults(faults) => metadata_of(faults),
+            Self::Expired { oldest: Some(oldest) } => one("oldest_time", &rfc3339(*oldest)),
+            Self::NoWebhook(id) | Self::NameTaken(id) => one("webhook_id", id),
+            Self::NoEvent(id) | Self::EventConflict(id) => one("event_id", id),
+            Self::NoDelivery(id) => one("delivery_id", id),
+            Self::NoSigningKey(id) => one("key_id", id),
+            Self::EtagMismatch { current } => one("etag", current),
+            Self::State { state, .. } => one("state", state),
+            Self::KeyForbidden { role, scope, .. } => {
+                HashMap::from([("role".to_owned(), role.to_string()), ("namespace".to_owned(), scope.clone())])
+            }
+            _ => HashMap::new(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::StorageFull | Self::ShuttingDown => Some(RETRY_LATER),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> ErrorDetails {
+        let mut details = ErrorDetails::new();
+        if let Some(reason) = self.reason() {
+            details.set_error_info(reason_name(reason), DOMAIN, self.metadata());
+        }
+        match self {
+            Self::Faults(faults) => add_violations(&mut details, faults),
+            Self::PageToken | Self::ResumeToken | Self::RequestConflict | Self::NameTaken(_) => {
+                let field = self.first_field().unwrap_or_default();
+                details.add_bad_request_violation(field, self.to_string());
+            }
+            Self::Limit { subject, limit } => {
+                details.add_quota_failure_violation(*subject, limit.clone());
+            }
+            _ => {}
+        }
+        if let Some(after) = self.retry_after() {
+            details.set_retry_info(Some(after));
+        }
+        details
+    }
+}
+
+/// The name of a reason in `ErrorInfo`: without the prefix of the enum.
+fn reason_name(reason: ErrorReason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+/// The reason of several faults: the special one if they share it, else the general one.
+fn reason_of(faults: &[Fault]) -> ErrorReason {
+    let of = |fault: &Fault| match fault.kind {
+        FaultKind::InvalidField => ErrorReason::InvalidField,
+        FaultKind::TemplateSyntax { .. } => ErrorReason::TemplateSyntax,
+        FaultKind::UrlForbidden { .. } => ErrorReason::UrlForbidden,
+    };
+    let mut reasons = faults.iter().map(of);
+    let first = reasons.next().unwrap_or(ErrorReason::InvalidField);
+    if reasons.all(|reason| reason == first) { first } else { ErrorReason::InvalidField }
+}
+
+/// The metadata of the first fault, when all are of its kind.
+fn metadata_of(faults: &[Fault]) -> HashMap<String, String> {
+    let pairs = match (reason_of(faults), faults.first().map(|fault| (&fault.kind, &fault.field))) {
+        (ErrorReason::TemplateSyntax, Some((FaultKind::TemplateSyntax { line, column }, field))) => {
+            vec![("field", field.clone()), ("line", line.to_string()), ("column", column.to_string())]
+        }
+        (ErrorReason::UrlForbidden, Some((FaultKind::UrlForbidden { host }, _))) => vec![("host", host.clone())],
+        _ => Vec::new(),
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn add_violations(details: &mut ErrorDetails, faults: &[Fault]) {
+    let mut bytes = 0;
+    for fault in faults {
+        bytes += fault.field.len() + fault.message.len();
+        if bytes > VIOLATION_BYTES && details.has_bad_request_violations() {
+            return;
+        }
+        details.add_bad_request_violation(fault.field.clone(), fault.message.clone());
+    }
+}
+
+/// The first faults in words, and how many more there are.
+fn spell_out(faults: &[Fault]) -> String {
+    let mut text = faults.iter().take(SPELT_OUT).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    if faults.len() > SPELT_OUT {
+        text.push_str(&format!("; and {} more", faults.len() - SPELT_OUT));
+    }
+    text
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        Self::with_error_details(refusal.code(), refusal.to_string(), refusal.details())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded { retry_after } => {
+                Self::RateLimited { retry_after: if retry_after.is_zero() { RETRY_AFTER } else { retry_after } }
+            }
+            StoreError::Full => Self::StorageFull,
+            StoreError::EventConflict { id, .. } => Self::EventConflict(id.to_string()),
+            StoreError::Expired { oldest } => Self::Expired { oldest },
+            StoreError::Closed => Self::ShuttingDown,
+            StoreError::Damaged(_) | StoreError::Failed(_) => {
+                tracing::error!(%error, "the store failed a call");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<SaveError> for Refusal {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::NotFound(id) => Self::NoWebhook(id.to_string()),
+            SaveError::Changed { etag } => Self::EtagMismatch { current: etag },
+            SaveError::NameTaken(id) => Self::NameTaken(id.to_string()),
+            SaveError::TooMany(limit) => {
+                Self::Limit { subject: "webhooks", limit: format!("a namespace has at most {limit}") }
+            }
+            SaveError::RequestConflict => Self::RequestConflict,
+            SaveError::Store(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template_fault(field: &str) -> Fault {
+        Fault { kind: FaultKind::TemplateSyntax { line: 2, column: 4 }, ..Fault::invalid(field, "unexpected end") }
+    }
+
+    /// One of each, so that a new one is looked at here.
+    fn every_refusal() -> Vec<Refusal> {
+        let id = || "x".to_owned();
+        vec![
+            Refusal::field("a", "b"),
+            Refusal::PageToken,
+            Refusal::ResumeToken,
+            Refusal::Expired { oldest: Some(Timestamp::default()) },
+            Refusal::NoWebhook(id()),
+            Refusal::NoEvent(id()),
+            Refusal::NoDelivery(id()),
+            Refusal::NoSigningKey(id()),
+            Refusal::NameTaken(id()),
+            Refusal::EventConflict(id()),
+            Refusal::RequestConflict,
+            Refusal::EtagMismatch { current: id() },
+            Refusal::State { what: id(), state: "PAUSED", advice: "resume it" },
+            Refusal::RateLimited { retry_after: RETRY_AFTER },
+            Refusal::Limit { subject: "s", limit: id() },
+            Refusal::StorageFull,
+            Refusal::ShuttingDown,
+            Refusal::KeyInvalid { shown: false },
+            Refusal::KeyForbidden { role: Role::Viewer, scope: id(), asked: None },
+        ]
+    }
+
+    #[test]
+    fn every_refusal_carries_error_info_of_our_domain() {
+        for refusal in every_refusal() {
+            let status = Status::from(refusal.clone());
+            let info = status.get_details_error_info().unwrap_or_else(|| panic!("{refusal:?}"));
+            assert_eq!(info.domain, DOMAIN);
+            assert!(!info.reason.is_empty() && !info.reason.starts_with("ERROR_REASON"), "{}", info.reason);
+            assert!(!status.message().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_reason_but_those_of_faults_has_its_refusal() {
+        let told: Vec<_> = every_refusal().iter().filter_map(Refusal::reason).collect();
+        for number in 1..=21 {
+            let reason = ErrorReason::try_from(number).unwrap();
+            let of_faults = matches!(reason, ErrorReason::TemplateSyntax | ErrorReason::UrlForbidden);
+            assert!(of_faults || told.contains(&reason), "{reason:?}");
+        }
+        assert!(ErrorReason::try_from(22).is_err(), "a new reason needs a refusal");
+    }
+
+    #[test]
+    fn all_violations_are_told_and_the_message_spells_out_the_first() {
+        let faults: Vec<_> = (0..5).map(|i| Fault::invalid(format!("f[{i}]"), "must not be empty")).collect();
+        let status = Status::from(Refusal::Faults(faults));
+        let fields: Vec<_> =
+            status.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
+        assert_eq!(fields, ["f[0]", "f[1]", "f[2]", "f[3]", "f[4]"]);
+        assert!(status.message().ends_with("; and 2 more"), "{}", status.message());
+    }
+
+    #[test]
+    fn a_shared_special_kind_gives_the_reason_and_its_metadata() {
+        let status = Status::from(Refusal::Faults(vec![template_fault("webhook.request.body"), template_fault("b")]));
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.reason, "TEMPLATE_SYNTAX");
+        assert_eq!(info.metadata["field"], "webhook.request.body");
+        assert_eq!((&*info.metadata["line"], &*info.metadata["column"]), ("2", "4"));
+    }
+
+    #[test]
+    fn mixed_kinds_give_the_general_reason() {
+        let status = Status::from(Refusal::Faults(vec![template_fault("a"), Fault::invalid("b", "c")]));
+        assert_eq!(status.get_details_error_info().unwrap().reason, "INVALID_FIELD");
+    }
+
+    #[test]
+    fn a_thousand_violations_still_fit_into_headers() {
+        let faults = (0..1_000).map(|i| Fault::invalid(format!("events[{i}].type"), "must not be empty")).collect();
+        let status = Status::from(Refusal::Faults(faults));
+        assert!(status.details().len() < 8 * 1024, "{}", status.details().len());
+        assert!(status.message().ends_with("and 997 more"));
+    }
+
+    #[test]
+    fn a_repeat_is_advised_where_it_helps() {
+        for refusal in
+            [Refusal::StorageFull, Refusal::ShuttingDown, StoreError::Overloaded { retry_after: Duration::ZERO }.into()]
+        {
+            let status = Status::from(refusal);
+            assert!(status.get_details_retry_info().unwrap().retry_delay.unwrap() > Duration::ZERO);
+        }
+        assert!(Status::from(Refusal::PageToken).get_details_retry_info().is_none());
+    }
+
+    #[test]
+    fn the_stores_own_words_stay_inside() {
+        let status = Status::from(Refusal::from(StoreError::Failed("/var/lib/secret-path".into())));
+        assert_eq!(status.code(), Code::Internal);
+        assert!(!status.message().contains("secret-path"));
+    }
+}

@@ -1,0 +1,77 @@
+//! The router: every service behind the gate, health, and reflection when it is on.
+
+use std::sync::Arc;
+
+use tenterhook_model::limits;
+use tenterhook_proto::tenterhook::v1::delivery_service_server::DeliveryServiceServer;
+use tenterhook_proto::tenterhook::v1::event_service_server::EventServiceServer;
+use tenterhook_proto::tenterhook::v1::webhook_service_server::WebhookServiceServer;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::deliveries::Deliveries;
+use crate::edge::{GateLayer, GateState};
+use crate::events::Events;
+use crate::state::{ApiState, Shared};
+use crate::webhooks::Webhooks;
+
+/// Names under which health is told: the server as a whole, and each service.
+const HEALTH_NAMES: [&str; 4] = [
+    "",
+    <WebhookServiceServer<Webhooks> as NamedService>::NAME,
+    <EventServiceServer<Events> as NamedService>::NAME,
+    <DeliveryServiceServer<Deliveries> as NamedService>::NAME,
+];
+
+/// What is served, and how its health is told.
+#[derive(Debug)]
+pub struct Api {
+    /// The services, for a server that was hardened.
+    pub routes: Routes,
+    health: HealthReporter,
+}
+
+impl Api {
+    /// Tells whoever watches the health that the server takes no more calls.
+    pub async fn drain(&self) {
+        for name in HEALTH_NAMES {
+            self.health.set_service_status(name, ServingStatus::NotServing).await;
+        }
+    }
+
+    /// Something that can tell it from elsewhere, once the routes are moved into a server.
+    pub fn health(&self) -> HealthReporter {
+        self.health.clone()
+    }
+}
+
+/// Makes the routes of the API.
+pub async fn router(state: ApiState) -> Api {
+    let reflection = state.reflection;
+    let gate = GateState::new(state.access.clone(), Arc::clone(&state.meter), state.shutdown.clone());
+    let shared = Shared::new(state);
+    let (health, health_server) = tonic_health::server::health_reporter();
+    for name in HEALTH_NAMES {
+        health.set_service_status(name, ServingStatus::Serving).await;
+    }
+    let limit = limits::GRPC_MESSAGE_BYTES;
+    let mut routes = Routes::builder();
+    routes
+        .add_service(WebhookServiceServer::new(Webhooks(Arc::clone(&shared))).max_decoding_message_size(limit))
+        .add_service(EventServiceServer::new(Events(Arc::clone(&shared))).max_decoding_message_size(limit))
+        .add_service(DeliveryServiceServer::new(Deliveries(shared)).max_decoding_message_size(limit))
+        .add_service(health_server);
+    if reflection {
+        let describe = || {
+            let descriptors = tenterhook_proto::REFLECTION_DESCRIPTOR_SET;
+            tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(descriptors)
+        };
+        let proof = "the descriptor set was made by the code generator, and a test reads it";
+        routes.add_service(describe().build_v1().expect(proof));
+        routes.add_service(describe().build_v1alpha().expect(proof));
+    }
+    let gated = routes.routes().into_axum_router().layer(GateLayer(Arc::new(gate)));
+    Api { routes: Routes::from(gated).prepare(), health }
+}

@@ -1,0 +1,133 @@
+//! CreateWebhook.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tenterhook_model::webhook::SigningKey;
+use tenterhook_model::{Entropy, Lane, Namespace, Secret, SigningKeyId, Timestamp, Webhook, WebhookId, limits};
+use tenterhook_proto::tenterhook::v1;
+use tenterhook_store::Expect;
+
+use super::save;
+use crate::access::Caller;
+use crate::check::Check;
+use crate::refusal::Refusal;
+use crate::state::Shared;
+use crate::wire::spec::{Setting, read_spec};
+use crate::wire::webhook::write_spec;
+
+/// Bytes of chance in a secret that the server makes: the middle of what Standard Webhooks takes.
+const SECRET_BYTES: usize = 32;
+
+/// A secret of the server's making, in the form of Standard Webhooks, which every scheme takes.
+pub(super) fn fresh_secret(entropy: &dyn Entropy) -> Secret {
+    let mut bytes = [0; SECRET_BYTES];
+    entropy.fill(&mut bytes);
+    Secret::new(format!("whsec_{}", STANDARD.encode(bytes)))
+}
+
+/// A key that signs from now on.
+pub(super) fn fresh_key(secret: Secret, now: Timestamp, entropy: &dyn Entropy) -> SigningKey {
+    SigningKey { id: SigningKeyId::generate(now, entropy), secret, create_time: now, expire_time: None }
+}
+
+/// Makes a webhook.
+pub(super) async fn create(
+    api: &Shared,
+    caller: &Caller,
+    mut request: v1::CreateWebhookRequest,
+) -> Result<v1::CreateWebhookResponse, Refusal> {
+    let request_id = std::mem::take(&mut request.request_id);
+    let remembered = save::remembered(&request_id, "CreateWebhook", &request);
+    let mut check = Check::new();
+    let draft = read_draft(api, &mut check, request.webhook, request.signing_secret);
+    save::check_request_id(&mut check, &request_id);
+    let Some(draft) = draft else { return Err(check.into_refusal()) };
+    caller.within(&draft.namespace)?;
+    check_draft(api, &mut check, &draft).await;
+    check.finish()?;
+    if request.validate_only {
+        check_place(api, &draft)?;
+        return Ok(v1::CreateWebhookResponse { webhook: Some(as_draft(&draft)), signing_secret: String::new() });
+    }
+    let saved = save::put(api, draft, Expect::Absent, remembered).await?;
+    // The key that was made with the webhook is its oldest.
+    let secret = saved.webhook.signing_keys.last().map(|key| key.secret.expose().to_owned());
+    let webhook = Some(save::show(api, &saved.webhook));
+    Ok(v1::CreateWebhookResponse { webhook, signing_secret: secret.unwrap_or_default() })
+}
+
+/// The webhook that is asked for, unless its namespace is at fault or it is missing.
+fn read_draft(api: &Shared, check: &mut Check, webhook: Option<v1::Webhook>, secret: String) -> Option<Webhook> {
+    let Some(webhook) = webhook else {
+        check.refuse("webhook", "must be set");
+        return None;
+    };
+    check.text("signing_secret", &secret, limits::SECRET_CHARS);
+    check.within("webhook", |check| {
+        let namespace: Option<Namespace> = check.parse("namespace", &webhook.namespace);
+        let setting = Setting { stored: None, may_skip_verify: api.addresses.allow_insecure_tls };
+        let spec = read_spec(check, webhook, setting);
+        let now = api.clock.now();
+        let secret = match (secret.is_empty(), &spec.signing) {
+            (false, _) => Some(Secret::new(secret)),
+            (true, Some(_)) => Some(fresh_secret(&*api.entropy)),
+            (true, None) => None,
+        };
+        Some(Webhook {
+            id: WebhookId::generate(now, &*api.entropy),
+            lane: Lane(0),
+            namespace: namespace?,
+            spec,
+            halt: None,
+            signing_keys: Vec::from_iter(secret.map(|secret| fresh_key(secret, now, &*api.entropy))),
+            revision: 0,
+            create_time: now,
+            update_time: now,
+        })
+    })
+}
+
+async fn check_draft(api: &Shared, check: &mut Check, draft: &Webhook) {
+    let mut engine = Check::new();
+    save::check_webhook(api, &mut engine, draft).await;
+    let Err(Refusal::Faults(faults)) = engine.finish() else { return };
+    // The secret stands beside the webhook in the request, all else in it.
+    let (beside, within): (Vec<_>, Vec<_>) = faults.into_iter().partition(|fault| fault.field == "signing_secret");
+    check.take_new(beside);
+    check.within("webhook", |check| check.take_new(within));
+}
+
+/// Checks what the store would refuse, without storing.
+fn check_place(api: &Shared, draft: &Webhook) -> Result<(), Refusal> {
+    let set = api.store.webhooks();
+    let mut others = set.by_id.values().filter(|webhook| webhook.namespace == draft.namespace);
+    match others.clone().find(|webhook| webhook.spec.display_name == draft.spec.display_name) {
+        Some(other) => Err(Refusal::NameTaken(other.id.to_string())),
+        None if others.nth(limits::WEBHOOKS_PER_NAMESPACE - 1).is_some() => {
+            Err(tenterhook_store::SaveError::TooMany(limits::WEBHOOKS_PER_NAMESPACE).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// A webhook that is not stored, on the wire.
+fn as_draft(draft: &Webhook) -> v1::Webhook {
+    v1::Webhook { namespace: draft.namespace.to_string(), ..write_spec(&draft.spec) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenterhook_engine::signature::check_secret;
+    use tenterhook_model::OsEntropy;
+    use tenterhook_model::webhook::SignatureScheme;
+
+    #[test]
+    fn a_fresh_secret_fits_every_scheme_and_is_never_the_same() {
+        let secrets = [fresh_secret(&OsEntropy), fresh_secret(&OsEntropy)];
+        assert_ne!(secrets[0], secrets[1]);
+        for scheme in [SignatureScheme::NetBox, SignatureScheme::StandardWebhooks, SignatureScheme::GitHub] {
+            assert!(check_secret(scheme, secrets[0].expose()).is_ok(), "{scheme:?}");
+        }
+    }
+}

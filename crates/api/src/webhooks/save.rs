@@ -1,0 +1,148 @@
+//! Finding, showing and saving webhooks, as every method of the service does it.
+
+use std::sync::Arc;
+
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use tenterhook_model::{Fault, Webhook, WebhookId};
+use tenterhook_proto::tenterhook::v1;
+use tenterhook_store::{Expect, SaveError, SavedWebhook, WebhookChange};
+
+use super::target;
+use crate::access::Caller;
+use crate::check::Check;
+use crate::refusal::Refusal;
+use crate::state::Shared;
+use crate::wire::webhook::write_webhook;
+
+/// Times that a change is made anew because somebody else was faster.
+const TRIES: usize = 8;
+/// Characters of a UUID (RFC 9562 section 4).
+const UUID_CHARS: usize = 36;
+
+/// The webhook `id`, which stands in the field `field`, if the caller may see it.
+pub(super) fn find(api: &Shared, caller: &Caller, field: &'static str, id: &str) -> Result<Arc<Webhook>, Refusal> {
+    let parsed: WebhookId =
+        id.parse().map_err(|error: tenterhook_model::IdError| Refusal::field(field, error.to_string()))?;
+    let found = api.store.webhooks().by_id.get(&parsed).filter(|webhook| caller.sees(&webhook.namespace)).cloned();
+    found.ok_or_else(|| Refusal::NoWebhook(id.to_owned()))
+}
+
+/// The webhook on the wire, as it is now.
+pub(super) fn show(api: &Shared, webhook: &Webhook) -> v1::Webhook {
+    write_webhook(webhook, &api.store.health(webhook.id), api.clock.now())
+}
+
+/// Checks the etag that a caller sent, if it sent one.
+pub(super) fn check_etag(webhook: &Webhook, etag: &str) -> Result<(), Refusal> {
+    if etag.is_empty() || etag == webhook.etag() {
+        return Ok(());
+    }
+    Err(Refusal::EtagMismatch { current: webhook.etag() })
+}
+
+/// Checks a request id of the caller's.
+pub(crate) fn check_request_id(check: &mut Check, id: &str) {
+    let is_hyphen = |place: usize| matches!(place, 8 | 13 | 18 | 23);
+    let legal = |(place, c): (usize, u8)| if is_hyphen(place) { c == b'-' } else { c.is_ascii_hexdigit() };
+    if !id.is_empty() && (id.len() != UUID_CHARS || !id.bytes().enumerate().all(legal)) {
+        check.refuse("request_id", "must be a UUID, such as 17af32f0-852a-46ca-a7d4-33ecd0c13de6");
+    }
+}
+
+/// What a store remembers of a request under the caller's id: the id, and a digest of `request`
+/// (with its id taken out) and its method.
+pub(crate) fn remembered(id: &str, method: &str, request: &impl Message) -> Option<(String, [u8; 32])> {
+    let digest = || {
+        let mut hash = Sha256::new();
+        hash.update((method.len() as u64).to_be_bytes());
+        hash.update(method);
+        hash.update(request.encode_to_vec());
+        hash.finalize().into()
+    };
+    (!id.is_empty()).then(|| (id.to_ascii_lowercase(), digest()))
+}
+
+/// Checks what only the engine, the transport and the resolver know: templates, rules and
+/// secrets, certificates, and where the URL leads. Paths begin at this place, which is the webhook's.
+pub(super) async fn check_webhook(api: &Shared, check: &mut Check, webhook: &Webhook) {
+    let mut faults: Vec<Fault> =
+        api.transport_check.check(&webhook.spec.transport).into_iter().map(|fault| fault.under("transport")).collect();
+    match api.render.compile(webhook).await {
+        Ok(compiled) => {
+            if let Some(url) = compiled.literal_target() {
+                faults.extend(target::check(api, url).await);
+            }
+        }
+        Err(found) => faults.extend(found),
+    }
+    check.take_new(faults);
+}
+
+/// Saves a webhook.
+pub(super) async fn put(
+    api: &Shared,
+    webhook: Webhook,
+    expect: Expect,
+    request: Option<(String, [u8; 32])>,
+) -> Result<SavedWebhook, SaveError> {
+    api.store.save_webhook(WebhookChange::Put { webhook: Box::new(webhook), expect, request }).await
+}
+
+/// Changes a stored webhook; a change that somebody else was faster with is made anew.
+pub(super) async fn change(
+    api: &Shared,
+    id: WebhookId,
+    edit: impl Fn(&mut Webhook) -> Result<(), Refusal>,
+) -> Result<Arc<Webhook>, Refusal> {
+    for _ in 0..TRIES {
+        let current = api.store.webhooks().by_id.get(&id).cloned();
+        let current = current.ok_or_else(|| Refusal::NoWebhook(id.to_string()))?;
+        let mut changed = Webhook::clone(&current);
+        edit(&mut changed)?;
+        if changed == *current {
+            return Ok(current);
+        }
+        match put(api, changed, Expect::Revision(current.revision), None).await {
+            Err(SaveError::Changed { .. }) => {}
+            saved => return Ok(saved?.webhook),
+        }
+    }
+    Err(Refusal::RateLimited { retry_after: std::time::Duration::from_secs(1) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_a_uuid_or_absent() {
+        let is_legal = |id: &str| {
+            let mut check = Check::new();
+            check_request_id(&mut check, id);
+            check.finish().is_ok()
+        };
+        assert!(is_legal("") && is_legal("17af32f0-852a-46ca-a7d4-33ecd0c13de6"));
+        assert!(is_legal("17AF32F0-852A-46CA-A7D4-33ECD0C13DE6"));
+        for bad in [
+            "again",
+            "17af32f0852a46caa7d433ecd0c13de6",
+            "17af32f0-852a-46ca-a7d4-33ecd0c13de",
+            "17af32f0-852a-46ca-a7d4-33ecd0c13deg",
+            "17af32f0-852a-46ca-a7d4033ecd0c13de6",
+        ] {
+            assert!(!is_legal(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_tells_methods_and_contents_apart() {
+        let request = |id: &str| v1::GetWebhookRequest { webhook_id: id.into() };
+        let digest = |method, request: &v1::GetWebhookRequest| remembered("A", method, request).unwrap();
+        assert_eq!(digest("m", &request("a")), digest("m", &request("a")));
+        assert_ne!(digest("m", &request("a")), digest("m", &request("b")));
+        assert_ne!(digest("m", &request("a")), digest("n", &request("a")));
+        assert_eq!(digest("m", &request("a")).0, "a", "case does not tell UUIDs apart");
+        assert_eq!(remembered("", "m", &request("a")), None);
+    }
+}

@@ -1,0 +1,304 @@
+//! Request templates and event rules between the wire and the model.
+
+use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, RequestTemplate};
+use tenterhook_model::{HttpMethod, Secret, limits};
+use tenterhook_proto::tenterhook::v1;
+
+use super::json::{document, read_document};
+use super::labels::{check_labels, check_patterns};
+use crate::check::{Check, grouped};
+
+/// Checks that the template in the field `name` has at most `bytes` bytes.
+fn check_template(check: &mut Check, name: &'static str, template: &str, bytes: usize) {
+    if template.len() > bytes {
+        check.refuse(name, format!("must have at most {} bytes, not {}", grouped(bytes), grouped(template.len())));
+    }
+}
+
+/// The rules at this place.
+pub(crate) fn read_rules(check: &mut Check, rules: Vec<v1::EventRule>) -> Vec<EventRule> {
+    let read = |(index, rule)| check.item(index, |check| read_rule(check, rule));
+    rules.into_iter().enumerate().map(read).collect()
+}
+
+fn read_rule(check: &mut Check, rule: v1::EventRule) -> EventRule {
+    check.text("display_name", &rule.display_name, limits::DISPLAY_NAME_CHARS);
+    check_patterns(check, "event_types", &rule.event_types, limits::PATTERNS);
+    check_patterns(check, "object_types", &rule.object_types, limits::PATTERNS);
+    check_labels(check, "attributes", &rule.attributes);
+    let conditions = read_document(check, "conditions", rule.conditions, limits::CONDITIONS_BYTES);
+    check_template(check, "expression", &rule.expression, limits::TEMPLATE_BYTES);
+    EventRule {
+        display_name: rule.display_name,
+        event_types: rule.event_types,
+        object_types: rule.object_types,
+        attributes: rule.attributes,
+        conditions: conditions.map(|(text, _)| text),
+        expression: rule.expression,
+        disabled: rule.disabled,
+    }
+}
+
+/// The rule on the wire.
+pub(crate) fn write_rule(rule: &EventRule) -> v1::EventRule {
+    v1::EventRule {
+        display_name: rule.display_name.clone(),
+        event_types: rule.event_types.clone(),
+        object_types: rule.object_types.clone(),
+        attributes: rule.attributes.clone(),
+        conditions: rule.conditions.as_ref().map(document),
+        expression: rule.expression.clone(),
+        disabled: rule.disabled,
+    }
+}
+
+/// The request template at this place. Sensitive headers that are sent empty keep the value
+/// that `stored` has for them.
+pub(crate) fn read_request(
+    check: &mut Check,
+    request: v1::RequestTemplate,
+    stored: Option<&RequestTemplate>,
+) -> RequestTemplate {
+    check_template(check, "url", &request.url, limits::URL_BYTES);
+    check_patterns(check, "allowed_hosts", &request.allowed_hosts, limits::PATTERNS);
+    let method = read_method(check, request.method);
+    check_template(check, "content_type", &request.content_type, limits::HEADER_BYTES);
+    check_template(check, "additional_headers", &request.additional_headers, limits::TEMPLATE_BYTES);
+    check.count("headers", request.headers.len(), limits::HEADERS);
+    let headers = check.within("headers", |check| {
+        let read = |(index, header)| check.item(index, |check| read_header(check, header, stored));
+        request.headers.into_iter().enumerate().map(read).collect()
+    });
+    check_template(check, "body", &request.body, limits::TEMPLATE_BYTES);
+    let undefined = v1::UndefinedBehavior::try_from(request.undefined_behavior);
+    if undefined.is_err() {
+        check.refuse("undefined_behavior", "must be UNDEFINED_BEHAVIOR_LENIENT or UNDEFINED_BEHAVIOR_STRICT");
+    }
+    RequestTemplate {
+        url: request.url,
+        allowed_hosts: request.allowed_hosts,
+        method,
+        content_type: request.content_type,
+        additional_headers: request.additional_headers,
+        headers,
+        body: request.body,
+        strict_undefined: undefined == Ok(v1::UndefinedBehavior::Strict),
+    }
+}
+
+fn read_method(check: &mut Check, method: i32) -> HttpMethod {
+    use v1::HttpMethod as Wire;
+    match Wire::try_from(method) {
+        Ok(Wire::Get) => HttpMethod::Get,
+        Ok(Wire::Unspecified | Wire::Post) => HttpMethod::Post,
+        Ok(Wire::Put) => HttpMethod::Put,
+        Ok(Wire::Patch) => HttpMethod::Patch,
+        Ok(Wire::Delete) => HttpMethod::Delete,
+        Err(_) => {
+            check.refuse("method", "must be one of GET, POST, PUT, PATCH and DELETE");
+            HttpMethod::Post
+        }
+    }
+}
+
+fn write_method(method: HttpMethod) -> v1::HttpMethod {
+    match method {
+        HttpMethod::Get => v1::HttpMethod::Get,
+        HttpMethod::Post => v1::HttpMethod::Post,
+        HttpMethod::Put => v1::HttpMethod::Put,
+        HttpMethod::Patch => v1::HttpMethod::Patch,
+        HttpMethod::Delete => v1::HttpMethod::Delete,
+    }
+}
+
+fn read_header(check: &mut Check, header: v1::HeaderTemplate, stored: Option<&RequestTemplate>) -> HeaderTemplate {
+    if header.name.len() + header.value.len() > limits::HEADER_BYTES {
+        let limit = grouped(limits::HEADER_BYTES);
+        check.refuse("value", format!("must have at most {limit} bytes, its name included"));
+    }
+    let value = match (header.sensitive, header.value.is_empty()) {
+        (false, _) => HeaderValue::Plain(header.value),
+        (true, false) => HeaderValue::Sensitive(Secret::new(header.value)),
+        (true, true) => stored.and_then(|stored| stored_secret(stored, &header.name)).unwrap_or_else(|| {
+            check.refuse("value", "must not be empty: there is no stored value of this header to keep");
+            HeaderValue::Sensitive(Secret::default())
+        }),
+    };
+    HeaderTemplate { name: header.name, value }
+}
+
+/// The secret value that is stored for the header `name`.
+fn stored_secret(stored: &RequestTemplate, name: &str) -> Option<HeaderValue> {
+    let known = stored.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+    known.value.is_sensitive().then(|| known.value.clone())
+}
+
+/// The request template on the wire, without the values of its sensitive headers.
+pub(crate) fn write_request(request: &RequestTemplate) -> v1::RequestTemplate {
+    let header = |header: &HeaderTemplate| v1::HeaderTemplate {
+        name: header.name.clone(),
+        value: if header.value.is_sensitive() { String::new() } else { header.value.expose().to_owned() },
+        sensitive: header.value.is_sensitive(),
+    };
+    let undefined =
+        if request.strict_undefined { v1::UndefinedBehavior::Strict } else { v1::UndefinedBehavior::Lenient };
+    v1::RequestTemplate {
+        url: request.url.clone(),
+        allowed_hosts: request.allowed_hosts.clone(),
+        method: write_method(request.method).into(),
+        content_type: request.content_type.clone(),
+        additional_headers: request.additional_headers.clone(),
+        headers: request.headers.iter().map(header).collect(),
+        body: request.body.clone(),
+        undefined_behavior: undefined.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::Refusal;
+
+    fn faults(check: Check) -> Vec<String> {
+        match check.finish() {
+            Err(Refusal::Faults(faults)) => faults.into_iter().map(|fault| fault.field).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn read(request: v1::RequestTemplate, stored: Option<&RequestTemplate>) -> (RequestTemplate, Vec<String>) {
+        let mut check = Check::new();
+        let request = check.within("request", |check| read_request(check, request, stored));
+        (request, faults(check))
+    }
+
+    fn sensitive(name: &str, value: &str) -> v1::HeaderTemplate {
+        v1::HeaderTemplate { name: name.into(), value: value.into(), sensitive: true }
+    }
+
+    fn with_headers(headers: Vec<v1::HeaderTemplate>) -> v1::RequestTemplate {
+        v1::RequestTemplate { url: "https://example.com".into(), headers, ..Default::default() }
+    }
+
+    #[test]
+    fn every_method_and_behaviour_comes_back() {
+        for method in 1..=5 {
+            let (request, faults) =
+                read(v1::RequestTemplate { method, undefined_behavior: 2, ..Default::default() }, None);
+            assert!(faults.is_empty());
+            let written = write_request(&request);
+            assert_eq!((written.method, written.undefined_behavior), (method, 2));
+        }
+    }
+
+    #[test]
+    fn unset_enums_take_their_defaults_and_unknown_ones_are_refused() {
+        let written = write_request(&read(v1::RequestTemplate::default(), None).0);
+        assert_eq!(written.method(), v1::HttpMethod::Post);
+        assert_eq!(written.undefined_behavior(), v1::UndefinedBehavior::Lenient);
+        let (_, faults) = read(v1::RequestTemplate { method: 99, undefined_behavior: -1, ..Default::default() }, None);
+        assert_eq!(faults, ["request.method", "request.undefined_behavior"]);
+    }
+
+    #[test]
+    fn a_sensitive_value_is_never_written_and_is_kept_when_it_comes_back_empty() {
+        let (stored, faults) = read(with_headers(vec![sensitive("X-Key", "hunter2")]), None);
+        assert!(faults.is_empty());
+        let written = write_request(&stored);
+        assert_eq!(written.headers, [sensitive("X-Key", "")]);
+        let (kept, faults) = read(with_headers(vec![sensitive("x-key", "")]), Some(&stored));
+        assert!(faults.is_empty());
+        assert_eq!(kept.headers[0].value.expose(), "hunter2");
+        let (changed, _) = read(with_headers(vec![sensitive("X-Key", "other")]), Some(&stored));
+        assert_eq!(changed.headers[0].value.expose(), "other");
+    }
+
+    #[test]
+    fn an_empty_sensitive_value_with_nothing_to_keep_is_refused() {
+        let (_, faults) = read(with_headers(vec![sensitive("X-New", "")]), None);
+        assert_eq!(faults, ["request.headers[0].value"]);
+        let plain = v1::HeaderTemplate { name: "X-Key".into(), value: "shown".into(), sensitive: false };
+        let (stored, _) = read(with_headers(vec![plain]), None);
+        let (_, faults) = read(with_headers(vec![sensitive("X-Key", "")]), Some(&stored));
+        assert_eq!(faults, ["request.headers[0].value"], "a plain value is not taken for a secret one");
+    }
+
+    #[test]
+    fn a_plain_header_may_be_empty() {
+        let plain = v1::HeaderTemplate { name: "X-Empty".into(), ..Default::default() };
+        assert!(read(with_headers(vec![plain]), None).1.is_empty());
+    }
+
+    #[test]
+    fn sizes_are_limited_at_their_values() {
+        let check = |request: v1::RequestTemplate| read(request, None).1;
+        let of = |bytes: usize| "a".repeat(bytes);
+        type Build = fn(String) -> v1::RequestTemplate;
+        let cases: [(usize, &str, Build); 4] = [
+            (limits::URL_BYTES, "request.url", |url| v1::RequestTemplate { url, ..Default::default() }),
+            (limits::TEMPLATE_BYTES, "request.body", |body| v1::RequestTemplate { body, ..Default::default() }),
+            (limits::TEMPLATE_BYTES, "request.additional_headers", |additional_headers| v1::RequestTemplate {
+                additional_headers,
+                ..Default::default()
+            }),
+            (limits::HEADER_BYTES, "request.content_type", |content_type| v1::RequestTemplate {
+                content_type,
+                ..Default::default()
+            }),
+        ];
+        for (limit, field, build) in cases {
+            assert!(check(build(of(limit - 1))).is_empty(), "{field}");
+            assert!(check(build(of(limit))).is_empty(), "{field}");
+            assert_eq!(check(build(of(limit + 1))), [field]);
+        }
+    }
+
+    #[test]
+    fn headers_are_limited_in_number_and_size() {
+        let header =
+            |value: usize| v1::HeaderTemplate { name: "X-A".into(), value: "a".repeat(value), sensitive: false };
+        let fits = limits::HEADER_BYTES - 3;
+        assert!(read(with_headers(vec![header(fits)]), None).1.is_empty());
+        assert_eq!(read(with_headers(vec![header(fits + 1)]), None).1, ["request.headers[0].value"]);
+        assert!(read(with_headers(vec![header(1); limits::HEADERS]), None).1.is_empty());
+        assert_eq!(read(with_headers(vec![header(1); limits::HEADERS + 1]), None).1, ["request.headers"]);
+    }
+
+    #[test]
+    fn a_rule_comes_back_as_it_was_sent_and_its_faults_are_named() {
+        let conditions = v1::JsonDocument { value: Some(v1::json_document::Value::Json("{\"and\": []}".into())) };
+        let rule = v1::EventRule {
+            display_name: "r".into(),
+            event_types: vec!["created".into()],
+            object_types: vec!["dcim.*".into()],
+            attributes: [("a".to_owned(), "b".to_owned())].into(),
+            conditions: Some(conditions),
+            expression: "data.x".into(),
+            disabled: true,
+        };
+        let mut check = Check::new();
+        let read = read_rules(&mut check, vec![rule.clone()]);
+        assert!(check.finish().is_ok());
+        assert_eq!(write_rule(&read[0]), rule);
+        let bad = v1::EventRule {
+            display_name: "x".repeat(151),
+            event_types: vec![String::new()],
+            object_types: vec!["x".repeat(256)],
+            attributes: [(String::new(), String::new())].into(),
+            conditions: Some(v1::JsonDocument { value: Some(v1::json_document::Value::Json("{".into())) }),
+            expression: "x".repeat(limits::TEMPLATE_BYTES + 1),
+            disabled: false,
+        };
+        let mut check = Check::new();
+        check.within("rules", |check| read_rules(check, vec![rule, bad]));
+        let expected = [
+            "rules[1].display_name",
+            "rules[1].event_types[0]",
+            "rules[1].object_types[0]",
+            "rules[1].attributes",
+            "rules[1].conditions.json",
+            "rules[1].expression",
+        ];
+        assert_eq!(faults(check), expected);
+    }
+}
