@@ -1,6 +1,7 @@
 //! A webhook, compiled once a revision: asked of every event whether it matches, and for
 //! every attempt what to send.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tenterhook_model::webhook::{SignatureScheme, TransportPolicy, Webhook};
@@ -12,8 +13,7 @@ use crate::regex::RegexBudget;
 use crate::request::{self, AttemptFacts, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan};
 use crate::signature::{Signer, check_secret};
 
-/// A webhook, ready to match and to send.
-#[derive(Debug)]
+/// A webhook, ready to match and to send. Printing it shows which one it is.
 pub struct Compiled {
     id: WebhookId,
     revision: u64,
@@ -111,6 +111,12 @@ fn compile_rules(webhook: &Webhook, faults: &mut Vec<Fault>) -> Vec<Rule> {
         }
     }
     compiled
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled").field("id", &self.id).field("revision", &self.revision).finish_non_exhaustive()
+    }
 }
 
 impl Compiled {

@@ -1,13 +1,14 @@
 //! What a webhook would do with an event, for somebody who is writing it: how each rule does,
 //! and the exact request, with its secrets hidden and signatures that are worth nothing.
 
-use tenterhook_model::webhook::{SigningKey, Webhook};
-use tenterhook_model::{Fault, PreparedRequest, Secret, Timestamp};
+use tenterhook_model::webhook::{RequestTemplate, SigningKey, Webhook};
+use tenterhook_model::{Fault, FaultKind, PreparedRequest, Secret, Timestamp};
 
 use crate::compiled::{Compiled, Matching, compile};
 use crate::event_context::EventContext;
 use crate::request::{AttemptFacts, RenderFault};
 use crate::signature::signature_header;
+use crate::template::TemplateFault;
 
 /// A key that anybody may know. Whoever may preview may not thereby sign what he likes.
 const SAMPLE_SECRET: &str = "whsec_c2FtcGxlLWtleS1zYW1wbGUta2V5LXNhbXBsZQ==";
@@ -25,19 +26,71 @@ pub struct Preview {
     pub errors: Vec<RenderFault>,
 }
 
-/// Tries a webhook out with an event. A template that fails is an answer, not an error.
+/// Tries a webhook out with an event. A template that fails, or does not compile, is an
+/// answer and not an error.
 ///
 /// # Errors
-/// Every fault of a webhook that does not compile.
+/// Every fault of a webhook that does not compile, if one is not the fault of a template.
 pub fn preview(webhook: &Webhook, event: &EventContext, facts: &AttemptFacts) -> Result<Preview, Vec<Fault>> {
     let sample = with_sample_key(webhook);
-    let compiled = compile(&sample)?;
+    let compiled = match compile(&sample) {
+        Ok(compiled) => compiled,
+        Err(faults) => return of_faults(&sample, event, faults),
+    };
     let matching = compiled.matches(event);
     let matching = Matching { matched: matching.matched && !webhook.spec.disabled, ..matching };
     Ok(match compiled.prepare(event, facts) {
         Ok(request) => Preview { matching, request: Some(hide_secrets(request, &sample)), errors: Vec::new() },
         Err(first) => Preview { matching, request: None, errors: every_fault(&compiled, event, first) },
     })
+}
+
+/// The preview of a webhook whose templates do not compile.
+fn of_faults(webhook: &Webhook, event: &EventContext, faults: Vec<Fault>) -> Result<Preview, Vec<Fault>> {
+    let error = |fault: &Fault| match fault.kind {
+        FaultKind::TemplateSyntax { line, column } => Some(RenderFault {
+            field: fault.field.clone(),
+            line,
+            column,
+            message: fault.message.clone(),
+            excerpt: source(webhook, &fault.field).map_or_else(String::new, |source| excerpt(source, line, column)),
+        }),
+        FaultKind::InvalidField | FaultKind::UrlForbidden { .. } => None,
+    };
+    let Some(errors) = faults.iter().map(error).collect::<Option<Vec<_>>>() else { return Err(faults) };
+    let mut rules = webhook.clone();
+    rules.spec.request = RequestTemplate { url: "https://invalid.invalid/".to_owned(), ..RequestTemplate::default() };
+    let matching = match compile(&rules) {
+        Ok(compiled) => compiled.matches(event),
+        Err(_) => Matching { matched: false, rules: Vec::new() },
+    };
+    let matching = Matching { matched: matching.matched && !webhook.spec.disabled, ..matching };
+    Ok(Preview { matching, request: None, errors })
+}
+
+/// The source of a field that may be shown.
+fn source<'a>(webhook: &'a Webhook, field: &str) -> Option<&'a str> {
+    let request = &webhook.spec.request;
+    let numbered = |prefix: &str, suffix: &str| -> Option<usize> {
+        field.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok()
+    };
+    match field {
+        "request.url" => Some(&request.url),
+        "request.additional_headers" => Some(&request.additional_headers),
+        "request.body" => Some(&request.body),
+        _ => match numbered("request.headers[", "].value").and_then(|index| request.headers.get(index)) {
+            Some(header) => (!header.value.is_sensitive()).then(|| header.value.expose()),
+            None => numbered("rules[", "].expression")
+                .and_then(|index| webhook.spec.rules.get(index))
+                .map(|rule| rule.expression.as_str()),
+        },
+    }
+}
+
+/// A line of a source and a caret below a column of it.
+fn excerpt(source: &str, line: u32, column: u32) -> String {
+    let text = source.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
+    TemplateFault { line, column, message: String::new(), source_line: text.to_owned() }.excerpt()
 }
 
 /// The webhook with a sample key in place of its own, or where it would get one.

@@ -1,5 +1,6 @@
 //! A request ready to be sent, and the answer to it.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -52,8 +53,8 @@ impl FromStr for HttpMethod {
     }
 }
 
-/// One header of a request or answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One header of a request or answer. Printing it shows `***` in place of a sensitive value.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Its name.
     pub name: String,
@@ -72,6 +73,12 @@ impl Header {
     /// The value as it may be shown.
     pub fn shown_value(&self) -> &str {
         if self.sensitive { "***" } else { &self.value }
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {:?}", self.name, self.shown_value())
     }
 }
 
@@ -107,5 +114,17 @@ impl CapturedResponse {
     /// The first value of the header `name` (any case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sensitive_value_is_not_printed() {
+        let header = Header { sensitive: true, ..Header::new("Authorization", "Token hunter2") };
+        assert_eq!(format!("{header:?} {}", header.shown_value()), "\"Authorization\": \"***\" ***");
+        assert_eq!(format!("{:?}", Header::new("X-A", "1")), "\"X-A\": \"1\"");
     }
 }

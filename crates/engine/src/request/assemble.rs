@@ -1,5 +1,6 @@
 //! From rendered texts to the exact request of one attempt: checked, put together, signed.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -32,9 +33,16 @@ pub struct AttemptFacts {
     pub trace_parent: Option<String>,
 }
 
-/// The texts that a webhook's templates rendered to, in the order of its templates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The texts that a webhook's templates rendered to, in the order of its templates. Some may
+/// be secret: printing it shows how many there are.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rendered(pub Vec<String>);
+
+impl fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rendered({} texts)", self.0.len())
+    }
+}
 
 /// The event, the attempt and the texts of which a request is made.
 pub(crate) struct Parts<'a> {

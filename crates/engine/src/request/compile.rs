@@ -28,6 +28,7 @@ pub(crate) fn compile(request: &RequestTemplate, schemes: Vec<SignatureScheme>) 
     let block = compiler.block(&request.additional_headers);
     let headers = compiler.headers(&request.headers);
     let body = compiler.body(&request.body);
+    compiler.check_together(block.as_ref(), &headers);
     let Compiler { templates, faults, .. } = compiler;
     match (url, block, body) {
         (Some(url), Some(block), Some(body)) if faults.is_empty() => {
@@ -168,6 +169,32 @@ impl Compiler<'_> {
             self.fault(field, message);
         }
         Some(Part::Fixed(text))
+    }
+
+    /// The limits on all headers together, as far as they stand in the text.
+    fn check_together(&mut self, block: Option<&Part>, headers: &[HeaderPlan]) {
+        let Some(Part::Fixed(text)) = block else { return };
+        let mut written: Vec<(&str, usize)> = Vec::new();
+        let of_headers = headers.iter().map(|plan| {
+            let value = if let Part::Fixed(value) = &plan.value { value.len() } else { 0 };
+            (plan.name.as_str(), value)
+        });
+        for (name, value) in block::headers(text).map(|(name, value)| (name, value.len())).chain(of_headers) {
+            match written.iter_mut().find(|(before, _)| before.eq_ignore_ascii_case(name)) {
+                Some(before) => before.1 = value,
+                None => written.push((name, value)),
+            }
+            if written.len() > limits::HEADERS {
+                let message = format!("has more headers than {} with those of `headers`", limits::HEADERS);
+                self.fault("additional_headers", message);
+                return;
+            }
+        }
+        let bytes: usize = written.iter().map(|(name, value)| name.len() + value).sum();
+        if bytes > limits::HEADERS_BYTES {
+            let message = format!("are {bytes} bytes together; at most {} are allowed", limits::HEADERS_BYTES);
+            self.fault("headers", message);
+        }
     }
 
     fn body(&mut self, source: &str) -> Option<BodyPlan> {

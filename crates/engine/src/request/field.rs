@@ -1,5 +1,7 @@
 //! One template of a webhook with the field that it stands in.
 
+use std::fmt;
+
 use tenterhook_model::{Fault, FaultKind, limits};
 
 use crate::event_context::{EventContext, NAMES};
@@ -31,8 +33,7 @@ impl RenderFault {
     }
 }
 
-/// A template of a webhook, compiled, with its field.
-#[derive(Debug)]
+/// A template of a webhook, compiled, with its field. Printing it shows the field alone.
 pub struct FieldTemplate {
     field: String,
     source: String,
@@ -42,8 +43,14 @@ pub struct FieldTemplate {
     is_secret: bool,
 }
 
+impl fmt::Debug for FieldTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FieldTemplate").field(&self.field).finish()
+    }
+}
+
 /// What a template is to be compiled as.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct FieldOptions {
     pub(super) mode: Mode,
     pub(super) undefined: Undefined,

@@ -21,7 +21,6 @@ use tenterhook_model::{HttpMethod, TargetUrl};
 use crate::matching::Pattern;
 
 /// The request of a webhook.
-#[derive(Debug)]
 pub(crate) struct RequestPlan {
     method: HttpMethod,
     url: UrlPlan,
@@ -35,7 +34,6 @@ pub(crate) struct RequestPlan {
 }
 
 /// Where the request goes; numbers are places among the templates.
-#[derive(Debug)]
 enum UrlPlan {
     Fixed(TargetUrl),
     FixedHost { template: usize, literal: TargetUrl },
@@ -43,21 +41,18 @@ enum UrlPlan {
 }
 
 /// A text of the request.
-#[derive(Debug)]
 enum Part {
     Fixed(String),
     /// The place of its template.
     Template(usize),
 }
 
-#[derive(Debug)]
 struct HeaderPlan {
     name: String,
     value: Part,
     sensitive: bool,
 }
 
-#[derive(Debug)]
 enum BodyPlan {
     /// The event as JSON.
     Default,

@@ -122,3 +122,33 @@ fn the_literal_part_of_a_url_is_there_to_be_checked() {
     webhook.spec.request.allowed_hosts = vec!["*.Example.com".to_owned()];
     assert_eq!(target(&webhook), None);
 }
+
+#[test]
+fn headers_that_stand_in_the_text_are_counted_together() {
+    let mut webhook = webhook();
+    let block = |count: usize, value: &str| -> String { (0..count).map(|n| format!("X-{n}: {value}\n")).collect() };
+    webhook.spec.request.additional_headers = block(64, "v");
+    webhook.spec.request.headers = vec![header("x-0", "again")];
+    assert!(compile(&webhook).is_ok());
+    webhook.spec.request.headers = vec![header("X-More", "v")];
+    assert_eq!(fields(&webhook), ["request.additional_headers"]);
+    webhook.spec.request.additional_headers = block(5, &"v".repeat(7_000));
+    assert_eq!(fields(&webhook), ["request.headers"]);
+}
+
+#[test]
+fn printing_what_was_compiled_shows_no_secret() {
+    let mut webhook = webhook();
+    webhook.signing_keys = vec![signing_key("hunter2")];
+    let sensitive = |name: &str, value: &str| HeaderTemplate {
+        name: name.to_owned(),
+        value: HeaderValue::Sensitive(Secret::new(value)),
+    };
+    webhook.spec.request.headers = vec![sensitive("X-A", "hunter3"), sensitive("X-B", "hunter4 {{ event }}")];
+    let compiled = compile(&webhook).unwrap();
+    let event = super::context("{}", None);
+    let rendered = compiled.render(&event).unwrap();
+    let request = compiled.prepare(&event, &super::facts()).unwrap();
+    let printed = format!("{compiled:?} {:?} {rendered:?} {request:?}", compiled.templates());
+    assert!(!printed.contains("hunter"), "{printed}");
+}

@@ -66,9 +66,29 @@ fn a_preview_tells_how_each_rule_does_and_that_a_disabled_webhook_gets_nothing()
 }
 
 #[test]
-fn a_webhook_that_does_not_compile_has_faults_and_no_preview() {
+fn templates_that_do_not_compile_are_told_with_line_and_caret() {
+    let mut webhook = webhook();
+    webhook.spec.request.body = "a\n{{ data. }}".to_owned();
+    let header = |value| HeaderTemplate { name: "X-A".to_owned(), value };
+    webhook.spec.request.headers = vec![header(HeaderValue::Plain("{{ event|nosuch }}".to_owned()))];
+    webhook.spec.rules = vec![EventRule { event_types: vec!["deleted".to_owned()], ..EventRule::default() }];
+    let tried = preview(&webhook, &context("{}", None), &facts()).unwrap();
+    let told: Vec<_> = tried.errors.iter().map(|fault| (fault.field.as_str(), fault.excerpt.as_str())).collect();
+    assert_eq!(told[0].0, "request.headers[0].value");
+    assert!(told[0].1.starts_with("{{ event|nosuch }}\n   "), "{told:?}");
+    assert_eq!(told[1], ("request.body", "{{ data. }}\n         ^"));
+    assert!(tried.matching.rules[0].reason.contains("fits no pattern"), "the rules are tried all the same");
+    webhook.spec.request.headers = vec![header(HeaderValue::Sensitive(Secret::new("{{ hunter2|nosuch }}")))];
+    webhook.spec.rules[0].expression = "1 +".to_owned();
+    let tried = format!("{:?}", preview(&webhook, &context("{}", None), &facts()).unwrap());
+    assert!(!tried.contains("hunter2") && tried.contains("1 +\\n"), "{tried}");
+}
+
+#[test]
+fn a_webhook_that_does_not_compile_for_another_reason_has_faults_and_no_preview() {
     let mut webhook = webhook();
     webhook.spec.request.body = "{{".to_owned();
+    webhook.spec.request.url = "ftp://x/".to_owned();
     let faults = preview(&webhook, &context("{}", None), &facts()).unwrap_err();
-    assert_eq!(faults[0].field, "request.body");
+    assert_eq!(faults.len(), 2);
 }
