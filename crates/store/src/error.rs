@@ -96,6 +96,12 @@ pub enum OpenError {
         /// The engine that made what is there.
         found: &'static str,
     },
+    /// There is no store.
+    #[error("there is no store at {0}")]
+    Missing(String),
+    /// There is a store already.
+    #[error("{0} is not empty; import into a new directory")]
+    NotEmpty(String),
     /// What is there is no store of this program.
     #[error("the store holds records of another program")]
     Foreign,

@@ -15,6 +15,9 @@ use crate::kv::{Kv, Span};
 use crate::record::Claim;
 use crate::rows::delivery::{Stored, Wait};
 
+/// Items that were read, and from where on there may be more.
+type Read = (Vec<(Place, Item)>, Option<Place>);
+
 /// Rows of a queue that are read at a time; the queues are locked meanwhile.
 const CHUNK: usize = 64;
 
@@ -99,7 +102,7 @@ impl<K: Kv> Shared<K> {
         Ok(read)
     }
 
-    fn read_due(&self, lane: Lane, from: Place) -> Result<(Vec<(Place, Item)>, Option<Place>), StoreError> {
+    fn read_due(&self, lane: Lane, from: Place) -> Result<Read, StoreError> {
         let start = keys::due::encode((from.0, in_lane(from.1, lane)));
         let rows = self.kv.range(Span::new(&start, &keys::due::of_lane(lane).1, CHUNK))?;
         let mut found = Vec::with_capacity(rows.len());
@@ -110,7 +113,7 @@ impl<K: Kv> Shared<K> {
         Ok((found, next))
     }
 
-    fn read_fresh(&self, lane: Lane, from: Place) -> Result<(Vec<(Place, Item)>, Option<Place>), StoreError> {
+    fn read_fresh(&self, lane: Lane, from: Place) -> Result<Read, StoreError> {
         let start = keys::delivery::open(in_lane(from.1, lane));
         let rows = self.kv.range(Span::new(&start, &keys::delivery::of_lane(Family::Open, lane).1, CHUNK))?;
         let info = self.lane(lane)?;

@@ -202,10 +202,10 @@ impl<K: Kv> Shared<K> {
     /// The change with request and answer of its attempt, which the journal leaves out.
     fn with_exchange(&self, mut change: Change) -> Result<Change, StoreError> {
         let id = change.delivery.id;
-        if let Some(attempt) = &mut change.delivery.last_attempt {
-            if let Some(stored) = read::attempt(self, id, attempt.number)? {
-                *attempt = stored;
-            }
+        if let Some(attempt) = &mut change.delivery.last_attempt
+            && let Some(stored) = read::attempt(self, id, attempt.number)?
+        {
+            *attempt = stored;
         }
         Ok(change)
     }

@@ -30,6 +30,7 @@ use std::time::Duration;
 use tenterhook_model::{Clock, Entropy, Namespace, Timestamp, WebhookId};
 
 pub(crate) use counts::Counted;
+pub(crate) use start::{FORMAT, lane_info};
 pub use store::EmbeddedStore;
 
 use crate::error::OpenError;

@@ -39,11 +39,11 @@ impl<K: Kv> Group<'_, K> {
 
     /// An open delivery: from memory if it is there as it is stored, else from disk.
     fn claimed(&self, id: DeliveryId) -> Result<Option<Stored>, StoreError> {
-        if self.batch.written(&keys::delivery::open(id)).is_none() {
-            if let Some(change) = self.shared.queues().claimed_change(id) {
-                let delivery = change.delivery.clone();
-                return Ok(Some(Stored { delivery, wait: Wait::Fresh, not_before: None }));
-            }
+        if self.batch.written(&keys::delivery::open(id)).is_none()
+            && let Some(change) = self.shared.queues().claimed_change(id)
+        {
+            let delivery = change.delivery.clone();
+            return Ok(Some(Stored { delivery, wait: Wait::Fresh, not_before: None }));
         }
         self.open(id)
     }

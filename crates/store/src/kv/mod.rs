@@ -11,7 +11,9 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 
+pub(crate) use self::redb::FILE as REDB_FILE;
 pub use self::redb::RedbKv;
+pub(crate) use self::sled::FILE as SLED_FILE;
 pub use self::sled::SledKv;
 pub use batch::Batch;
 pub use memory::MemoryKv;

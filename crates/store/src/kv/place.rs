@@ -34,7 +34,7 @@ impl Holds {
     const fn file(self) -> &'static str {
         match self {
             Self::Redb => super::redb::FILE,
-            Self::Sled => "conf",
+            Self::Sled => super::sled::FILE,
         }
     }
 }

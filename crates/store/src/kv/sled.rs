@@ -19,6 +19,9 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// The file of sled's log within its directory.
 const LOG: &str = "db";
 
+/// The file that tells that a directory is one of sled's.
+pub(crate) const FILE: &str = "conf";
+
 /// A store in a sled directory.
 pub struct SledKv {
     place: Place,

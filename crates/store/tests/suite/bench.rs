@@ -13,7 +13,8 @@ use tenterhook_model::{
 };
 use tenterhook_store::{
     Change, Claim, DeliveryQuery, EmbeddedStore, Expect, Kv, MemoryKv, NewEvent, Published, Reads, RedbKv,
-    SavedWebhook, SealingKey, Settled, Settlement, SledKv, Store, StoreError, StoreOptions, WebhookChange, Writer,
+    SavedWebhook, SealingKey, Settled, Settlement, SledKv, Span, Store, StoreError, StoreOptions, WebhookChange,
+    Writer, care,
 };
 use tokio::task::JoinSet;
 
@@ -114,6 +115,52 @@ impl Bench {
         self.writer.abort_all();
         while self.writer.join_next().await.is_some() {}
         self.open_again();
+    }
+
+    /// Closes the store; nothing works after this but looking at its disk.
+    pub(crate) async fn close(&mut self) {
+        self.store.close();
+        while self.writer.join_next().await.is_some() {}
+        let (dummy, _) = Engine::Memory(MemoryKv::default()).open(options(&self.clock, &self.entropy));
+        drop(std::mem::replace(&mut self.store, dummy));
+    }
+
+    /// Checks all records of the store, and opens it again.
+    pub(crate) async fn check(&mut self) {
+        let report = self.report().await;
+        assert!(report.is_whole(), "{:#?}", report.problems);
+    }
+
+    /// How many records of each kind there are.
+    pub(crate) async fn records(&mut self) -> std::collections::BTreeMap<care::Family, u64> {
+        self.report().await.records
+    }
+
+    async fn report(&mut self) -> care::Report {
+        self.close().await;
+        let report = match &self.engine {
+            Engine::Memory(kv) => care::check_engine(&mut kv.clone()),
+            Engine::Redb(directory) => care::check(&format!("redb:{}", directory.path().display())),
+            Engine::Sled(directory) => care::check(&format!("sled:{}", directory.path().display())),
+        };
+        self.open_again();
+        report.unwrap()
+    }
+
+    /// Whether the bytes stand anywhere on the disk of the store.
+    pub(crate) fn disk_contains(&self, bytes: &[u8]) -> bool {
+        let found = |text: &[u8]| text.windows(bytes.len()).any(|part| part == bytes);
+        match &self.engine {
+            Engine::Memory(kv) => {
+                let pairs = kv.range(Span::new(&[], &[u8::MAX], usize::MAX)).unwrap();
+                pairs.iter().any(|(_, value)| found(value))
+            }
+            Engine::Redb(directory) | Engine::Sled(directory) => std::fs::read_dir(directory.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.is_file())
+                .any(|path| found(&std::fs::read(path).unwrap())),
+        }
     }
 
     fn open_again(&mut self) {

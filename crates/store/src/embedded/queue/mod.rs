@@ -208,21 +208,23 @@ impl Queues {
     pub(crate) fn moving_backlog(&mut self, lanes: impl Iterator<Item = Lane>, millis: u64) -> usize {
         let mut backlog = 0;
         for lane in lanes {
-            if let Some(queue) = self.lanes.get_mut(&lane) {
-                if queue.sends && queue.flow.is_moving(millis) {
-                    backlog += queue.fresh.len();
-                }
+            if let Some(queue) = self.lanes.get_mut(&lane)
+                && queue.sends
+                && queue.flow.is_moving(millis)
+            {
+                backlog += queue.fresh.len();
             }
         }
         backlog
     }
 
     fn list(&mut self, lane: Lane) {
-        if let Some(queue) = self.lanes.get_mut(&lane) {
-            if queue.sends && !queue.listed {
-                queue.listed = true;
-                self.ready.push_back(lane);
-            }
+        if let Some(queue) = self.lanes.get_mut(&lane)
+            && queue.sends
+            && !queue.listed
+        {
+            queue.listed = true;
+            self.ready.push_back(lane);
         }
     }
 }

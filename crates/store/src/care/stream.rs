@@ -1,0 +1,195 @@
+//! A store as a stream: a line that says what it is, each record with its lengths before it,
+//! and at the end how many there were and a checksum over all.
+
+use std::io::{BufReader, BufWriter, Read, Write};
+
+use bytes::Bytes;
+use tenterhook_model::Entropy;
+
+use crate::error::StoreError;
+use crate::keys;
+use crate::kv::{Batch, Kv, Span};
+use crate::rows;
+use crate::rows::meta::IdentityRow;
+
+/// What a stream begins with; the number is that of its form.
+const HEADER: &[u8] = b"tenterhook store export 1\n";
+/// The length of a key that says that no more come.
+const END: u32 = u32::MAX;
+/// Records that are read or written at a time.
+const CHUNK: usize = 512;
+/// Bytes that are written at a time.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// The longest key that there can be: a namespace and two texts.
+const KEY_MAX: u32 = 4 * 1024;
+/// The longest value that there can be: a block of the journal or an event, with much to spare.
+const VALUE_MAX: u32 = 64 * 1024 * 1024;
+
+/// Writes all records of a store; answers how many.
+pub(super) fn export(kv: &dyn Kv, output: &mut dyn Write) -> Result<u64, StoreError> {
+    let mut output = Summed { inner: BufWriter::new(output), sum: crc32fast::Hasher::new() };
+    output.write(HEADER)?;
+    let (mut from, mut count) = (Vec::new(), 0);
+    loop {
+        let pairs = kv.range(Span::new(&from, &[u8::MAX], CHUNK))?;
+        for (key, value) in &pairs {
+            output.write(&(key.len() as u32).to_be_bytes())?;
+            output.write(&(value.len() as u32).to_be_bytes())?;
+            output.write(key)?;
+            output.write(value)?;
+        }
+        count += pairs.len() as u64;
+        match pairs.last() {
+            Some((last, _)) if pairs.len() == CHUNK => from = keys::after(last),
+            _ => break,
+        }
+    }
+    output.write(&END.to_be_bytes())?;
+    output.write(&count.to_be_bytes())?;
+    let sum = output.sum.clone().finalize();
+    output.write(&sum.to_be_bytes())?;
+    output.inner.flush().map_err(failed)?;
+    Ok(count)
+}
+
+/// Writes the records of a stream into an empty store; answers how many. Who the store is
+/// comes last, so that one that was cut short is no store.
+pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<u64, StoreError> {
+    let mut input = Summed { inner: BufReader::new(input), sum: crc32fast::Hasher::new() };
+    if input.read(HEADER.len())? != HEADER {
+        return Err(StoreError::Damaged("the input is no export of a store".into()));
+    }
+    let mut batch = Batch::default();
+    let (mut identity, mut count, mut waiting) = (None, 0u64, 0);
+    loop {
+        let key_bytes = input.read_u32()?;
+        if key_bytes == END {
+            break;
+        }
+        let value_bytes = input.read_u32()?;
+        if key_bytes > KEY_MAX || value_bytes > VALUE_MAX {
+            return Err(StoreError::Damaged("the export has a record of impossible length".into()));
+        }
+        let (key, value) = (input.read(key_bytes as usize)?, input.read(value_bytes as usize)?);
+        count += 1;
+        if key == keys::meta::identity() {
+            identity = Some(rows::decode::<IdentityRow>(&Bytes::from(value), "the identity of the store")?);
+            continue;
+        }
+        batch.put(key, value);
+        waiting += 1;
+        if waiting >= CHUNK || batch.bytes() >= CHUNK_BYTES {
+            kv.commit(&std::mem::take(&mut batch))?;
+            waiting = 0;
+        }
+    }
+    let told = input.read(8)?;
+    let sum = input.sum.clone().finalize();
+    if told != count.to_be_bytes() || input.read_u32()? != sum {
+        return Err(StoreError::Damaged("the export is damaged: count or checksum differ".into()));
+    }
+    let mut identity = identity.ok_or_else(|| StoreError::Damaged("the export has no identity".into()))?;
+    let mut epoch = [0; 8];
+    entropy.fill(&mut epoch);
+    identity.epoch = u64::from_be_bytes(epoch);
+    batch.put(keys::meta::identity(), rows::encode(&identity));
+    kv.commit(&batch)?;
+    Ok(count)
+}
+
+/// A stream with a checksum of all that went through.
+struct Summed<S> {
+    inner: S,
+    sum: crc32fast::Hasher,
+}
+
+impl<S: Write> Summed<S> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.sum.update(bytes);
+        self.inner.write_all(bytes).map_err(failed)
+    }
+}
+
+impl<S: Read> Summed<S> {
+    fn read(&mut self, length: usize) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; length];
+        self.inner.read_exact(&mut bytes).map_err(failed)?;
+        self.sum.update(&bytes);
+        Ok(bytes)
+    }
+
+    fn read_u32(&mut self) -> Result<u32, StoreError> {
+        let mut bytes = [0; 4];
+        self.inner.read_exact(&mut bytes).map_err(failed)?;
+        self.sum.update(&bytes);
+        Ok(u32::from_be_bytes(bytes))
+    }
+}
+
+fn failed(error: std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => StoreError::Damaged("the export is cut short".into()),
+        _ => StoreError::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::MemoryKv;
+    use tenterhook_model::OsEntropy;
+
+    fn store() -> MemoryKv {
+        let kv = MemoryKv::default();
+        let mut batch = Batch::default();
+        let identity = IdentityRow { format: 1, epoch: 7, next_lane: 3, seal: Bytes::from_static(b"sealed") };
+        batch.put(keys::meta::identity(), rows::encode(&identity));
+        for n in 0..1_500u32 {
+            batch.put([b"e", n.to_be_bytes().as_slice()].concat(), n.to_string().into_bytes());
+        }
+        kv.commit(&batch).unwrap();
+        kv
+    }
+
+    fn all(kv: &MemoryKv) -> Vec<(Bytes, Bytes)> {
+        kv.range(Span::new(&[], &[u8::MAX], usize::MAX)).unwrap()
+    }
+
+    #[test]
+    fn what_was_exported_is_imported_with_a_new_epoch() {
+        let (old, new) = (store(), MemoryKv::default());
+        let mut stream = Vec::new();
+        assert_eq!(export(&old, &mut stream).unwrap(), 1_501);
+        assert_eq!(import(&new, &mut stream.as_slice(), &OsEntropy).unwrap(), 1_501);
+        let others = |kv| all(kv).into_iter().filter(|(key, _)| *key != keys::meta::identity()).collect::<Vec<_>>();
+        assert_eq!(others(&old), others(&new));
+        let identity = new.get(&keys::meta::identity()).unwrap().unwrap();
+        let identity: IdentityRow = rows::decode(&identity, "").unwrap();
+        assert_eq!((identity.next_lane, identity.seal.as_ref()), (3, b"sealed".as_slice()));
+        assert_ne!(identity.epoch, 7);
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_anywhere_makes_no_store() {
+        let mut stream = Vec::new();
+        export(&store(), &mut stream).unwrap();
+        for length in [0, 5, HEADER.len(), HEADER.len() + 3, stream.len() / 2, stream.len() - 1] {
+            let kv = MemoryKv::default();
+            let error = import(&kv, &mut &stream[..length], &OsEntropy).unwrap_err();
+            assert!(matches!(error, StoreError::Damaged(_)), "{length}: {error}");
+            assert_eq!(kv.get(&keys::meta::identity()).unwrap(), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found() {
+        let mut stream = Vec::new();
+        export(&store(), &mut stream).unwrap();
+        for at in [0, HEADER.len() + 1, stream.len() / 2, stream.len() - 3] {
+            let mut damaged = stream.clone();
+            damaged[at] ^= 4;
+            let error = import(&MemoryKv::default(), &mut damaged.as_slice(), &OsEntropy).unwrap_err();
+            assert!(matches!(error, StoreError::Damaged(_)), "{at}: {error}");
+        }
+    }
+}
