@@ -4,7 +4,6 @@
 //! Each file of `tests/fixtures` holds one case a line; a test runs them all and tells every
 //! case that differs.
 
-mod addresses;
 mod conditions;
 mod default_body;
 mod headers;
