@@ -10,20 +10,23 @@ use std::task::{Context, Poll};
 
 use http::Version;
 use rustls_pki_types::ServerName;
-use tenterhook_model::{AddressPolicy, Exchange, PreparedRequest, Resolve, limits};
+use tenterhook_model::{AddressPolicy, Exchange, PreparedRequest, Resolve, TargetUrl, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
 use tower::Service;
 
 use crate::attempt::{Phase, Progress};
 use crate::dial::{Dial, Dialled, TcpDialer};
 use crate::error::AttemptError;
 use crate::guard::Guard;
+use crate::hidden::Hidden;
 use crate::http1::Http1;
 use crate::http2::{Http2, Tasks};
 use crate::pool::{Connection, Pool, Route};
 use crate::request;
 use crate::trust::{Roots, Trusts};
+use crate::turns::Turns;
 use crate::wire::Wire;
 
 /// What a deliverer is made of.
@@ -71,6 +74,7 @@ struct Shared<D: Dial> {
     trusts: Trusts,
     dialer: D,
     pool: Arc<Pool<D::Stream>>,
+    turns: Turns,
     tasks: Tasks,
 }
 
@@ -84,7 +88,9 @@ impl<D: Dial> Deliverer<D> {
         tasks.spawn(async move { reaped.reap().await });
         let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls);
         let guard = Guard::new(outbound.addresses, outbound.resolver);
-        Self { shared: Arc::new(Shared { guard, trusts, dialer: outbound.dialer, pool, tasks }) }
+        Self {
+            shared: Arc::new(Shared { guard, trusts, dialer: outbound.dialer, pool, turns: Turns::default(), tasks }),
+        }
     }
 
     /// Makes one attempt.
@@ -99,7 +105,11 @@ impl<D: Dial> Deliverer<D> {
             Ok(result) => result,
             Err(_) => Err(AttemptError::Deadline { limit, phase: progress.phase }),
         };
-        progress.finish(result)
+        let mut exchange = progress.finish(result);
+        if let Some(answer) = &mut exchange.response {
+            Hidden::of(&request).mask(answer);
+        }
+        exchange
     }
 
     /// Closes every connection and waits for their tasks; attempts under way end without
@@ -137,16 +147,22 @@ impl<D: Dial> Shared<D> {
             authority: request.url.authority().into(),
             address: targets[0],
         };
-        for target in &targets {
-            route.address = *target;
-            let Some(kept) = self.pool.take(&route) else { continue };
+        if let Some(kept) = self.kept(&targets, &mut route) {
             match self.send(kept, request, &route, progress).await {
-                Err(Broken { stale: true, .. }) => break,
+                Err(Broken { stale: true, .. }) => {}
                 result => return result.map_err(|broken| broken.error),
             }
         }
         let connection = self.connect(request, &targets, &mut route, progress).await?;
         self.send(connection, request, &route, progress).await.map_err(|broken| broken.error)
+    }
+
+    /// A kept connection to one of `targets`, and `route` set to it.
+    fn kept(&self, targets: &[SocketAddr], route: &mut Route) -> Option<Connection<D::Stream>> {
+        targets.iter().find_map(|target| {
+            route.address = *target;
+            self.pool.take(route)
+        })
     }
 
     /// Sends over `connection` and keeps it if it can be used again.
@@ -182,7 +198,8 @@ impl<D: Dial> Shared<D> {
         }
     }
 
-    /// A new connection to the first of `targets` that accepts one, and its address.
+    /// A new connection to the first of `targets` that accepts one, or one that somebody else
+    /// has just made and that can be shared; and `route` set to it.
     async fn connect(
         &self,
         request: &PreparedRequest,
@@ -190,26 +207,49 @@ impl<D: Dial> Shared<D> {
         route: &mut Route,
         progress: &mut Progress,
     ) -> Result<Connection<D::Stream>, AttemptError> {
-        let connector = if route.https { Some(self.trusts.of(&request.transport, true).connector()?) } else { None };
-        let stream = self.dial(targets, route, progress).await?;
-        let Some(connector) = connector else {
+        progress.phase = Phase::Connect;
+        if !route.https {
+            let stream = self.dial(targets, route, progress).await?;
             return Ok(Connection::Http1(Box::new(Http1::open(Wire::plain(stream)).await?)));
+        }
+        let connector = self.trusts.of(&request.transport, true).connector()?;
+        route.address = targets[0];
+        let turn = self.turns.take(route).await;
+        let connection = match self.kept(targets, route) {
+            Some(connection) => connection,
+            None => {
+                let stream = self.dial(targets, route, progress).await?;
+                self.secure(connector, &request.url, stream, progress).await?
+            }
         };
+        if let Connection::Http2(connection) = &connection {
+            self.pool.put(route.clone(), Connection::Http2(connection.clone()));
+            turn.was_shared();
+        }
+        Ok(connection)
+    }
+
+    /// The TLS handshake, and what the receiver has chosen to speak.
+    async fn secure(
+        &self,
+        connector: TlsConnector,
+        url: &TargetUrl,
+        stream: D::Stream,
+        progress: &mut Progress,
+    ) -> Result<Connection<D::Stream>, AttemptError> {
         progress.phase = Phase::Handshake;
-        let start = Instant::now();
-        let name = ServerName::try_from(request.url.host()).map_err(|_| {
-            AttemptError::TlsSettings(format!("the host {} is no name that a certificate can have", request.url.host()))
+        let name = ServerName::try_from(url.host()).map_err(|_| {
+            AttemptError::TlsSettings(format!("the host {} is no name that a certificate can have", url.host()))
         })?;
+        let start = Instant::now();
         let handshake = timeout(limits::TLS_TIMEOUT, connector.connect(name, stream)).await;
         progress.timings.tls = Some(start.elapsed());
         let stream =
             handshake.map_err(|_| AttemptError::TlsTimeout(limits::TLS_TIMEOUT))?.map_err(AttemptError::Tls)?;
-        if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-            return Ok(Connection::Http1(Box::new(Http1::open(Wire::tls(stream)).await?)));
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            return Http2::open(Wire::tls(stream), &self.tasks).await.map(Connection::Http2);
         }
-        let connection = Http2::open(Wire::tls(stream), &self.tasks).await?;
-        self.pool.put(route.clone(), Connection::Http2(connection.clone()));
-        Ok(Connection::Http2(connection))
+        Ok(Connection::Http1(Box::new(Http1::open(Wire::tls(stream)).await?)))
     }
 
     /// Tries the targets in turn; each has its share of what is left of the time.
@@ -219,7 +259,6 @@ impl<D: Dial> Shared<D> {
         route: &mut Route,
         progress: &mut Progress,
     ) -> Result<D::Stream, AttemptError> {
-        progress.phase = Phase::Connect;
         let start = Instant::now();
         let mut failure = None;
         for (tried, target) in targets.iter().enumerate() {

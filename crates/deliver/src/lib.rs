@@ -15,12 +15,14 @@ mod deliverer;
 mod dial;
 mod error;
 mod guard;
+mod hidden;
 mod http1;
 mod http2;
 mod pool;
 mod request;
 mod resolver;
 mod trust;
+mod turns;
 mod verifier;
 mod wire;
 

@@ -60,7 +60,8 @@ struct Kept<S: AsyncRead + AsyncWrite + Unpin + 'static> {
     count: usize,
 }
 
-/// The connections of one route, oldest first.
+/// The connections of one route, oldest first. An empty one stays until unused connections
+/// are closed next, since most connections come back.
 #[derive(Debug)]
 struct Lot<S: AsyncRead + AsyncWrite + Unpin + 'static> {
     idle: VecDeque<(Instant, Box<Http1<S>>)>,
@@ -72,11 +73,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Lot<S> {
         self.idle.len() + usize::from(self.shared.is_some())
     }
 
-    /// When its oldest connection was last used.
-    fn oldest(&self) -> Option<Instant> {
-        let idle = self.idle.front().map(|(since, _)| *since);
-        let shared = self.shared.as_ref().map(|(since, _)| *since);
-        idle.into_iter().chain(shared).min()
+    /// When each of its connections was last used.
+    fn times(&self) -> impl Iterator<Item = Instant> {
+        let idle = self.idle.iter().map(|(since, _)| *since);
+        idle.chain(self.shared.as_ref().map(|(since, _)| *since))
     }
 
     /// Drops what was last used at or before `time`.
@@ -119,13 +119,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
             }
         }
         kept.count -= before - lot.len();
-        if lot.len() == 0 {
-            kept.routes.remove(route);
-        }
         found
     }
 
-    /// Keeps a connection after its exchange; the one unused for longest makes room.
+    /// Keeps a connection after its exchange; those unused for longest make room.
     pub(crate) fn put(&self, route: Route, connection: Connection<S>) {
         let mut kept = self.kept();
         if kept.count >= KEPT {
@@ -186,13 +183,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
     fn oldest(&self) -> Option<Instant> {
-        self.routes.values().filter_map(Lot::oldest).min()
+        self.routes.values().flat_map(Lot::times).min()
     }
 
+    /// Makes room: for many at once, since all routes have to be looked at.
     fn drop_oldest(&mut self) {
-        if let Some(time) = self.oldest() {
-            self.drop_until(time);
-        }
+        let mut times: Vec<Instant> = self.routes.values().flat_map(Lot::times).collect();
+        let (_, time, _) = times.select_nth_unstable(KEPT / 8);
+        let time = *time;
+        self.drop_until(time);
     }
 
     fn drop_until(&mut self, time: Instant) {
@@ -201,5 +200,101 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
             lot.len() > 0
         });
         self.count = self.routes.values().map(Lot::len).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Wire;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    fn route(port: u16) -> Route {
+        Route { trust: 0, https: false, authority: "a".into(), address: ([8, 8, 8, 8], port).into() }
+    }
+
+    /// A connection and its other end.
+    async fn connection() -> (Connection<DuplexStream>, DuplexStream) {
+        let (near, far) = duplex(1_024);
+        (Connection::Http1(Box::new(Http1::open(Wire::plain(near)).await.unwrap())), far)
+    }
+
+    fn count(pool: &Pool<DuplexStream>) -> usize {
+        pool.kept().count
+    }
+
+    async fn is_closed(far: &mut DuplexStream) -> bool {
+        far.read(&mut [0; 1]).await.unwrap() == 0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_used_last_is_taken_first() {
+        let pool = Pool::new();
+        let (first, _first_end) = connection().await;
+        let (second, second_end) = connection().await;
+        pool.put(route(1), first);
+        pool.put(route(1), second);
+        assert_eq!(count(&pool), 2);
+        drop(second_end);
+        // The second was closed at its other end, so the first is next.
+        assert!(pool.take(&route(1)).is_some());
+        assert!(pool.take(&route(1)).is_none());
+        assert_eq!(count(&pool), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_route_meets_only_its_own_connections() {
+        let pool = Pool::new();
+        let (one, _end) = connection().await;
+        pool.put(route(1), one);
+        let others = [
+            Route { trust: 1, ..route(1) },
+            Route { https: true, ..route(1) },
+            Route { authority: "b".into(), ..route(1) },
+            route(2),
+        ];
+        assert!(others.iter().all(|other| pool.take(other).is_none()));
+        assert!(pool.take(&route(1)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_pool_closes_what_was_unused_for_longest() {
+        let pool = Pool::new();
+        let mut ends = Vec::new();
+        for port in 0..=KEPT as u16 {
+            let (one, end) = connection().await;
+            pool.put(route(port), one);
+            ends.push(end);
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        let dropped = KEPT / 8 + 1;
+        assert_eq!(count(&pool), KEPT + 1 - dropped);
+        assert!(is_closed(&mut ends[0]).await && is_closed(&mut ends[dropped - 1]).await);
+        assert!(pool.take(&route(dropped as u16)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_reaper_closes_each_connection_in_its_time_and_forgets_empty_routes() {
+        let pool = Pool::new();
+        let (first, mut first_end) = connection().await;
+        let (second, mut second_end) = connection().await;
+        pool.put(route(1), first);
+        tokio::time::advance(Duration::from_secs(20)).await;
+        pool.put(route(2), second);
+        let start = Instant::now();
+        let watch = async {
+            assert!(is_closed(&mut first_end).await);
+            let first = start.elapsed();
+            assert!(is_closed(&mut second_end).await);
+            (first, start.elapsed())
+        };
+        let times = tokio::select! {
+            biased;
+            () = pool.reap() => unreachable!("it never ends by itself"),
+            times = watch => times,
+        };
+        assert!(times.0 >= Duration::from_secs(30) && times.0 < Duration::from_secs(31), "{times:?}");
+        assert!(times.1 >= Duration::from_secs(50) && times.1 < Duration::from_secs(51), "{times:?}");
+        assert!(pool.kept().routes.is_empty());
     }
 }

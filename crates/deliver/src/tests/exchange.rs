@@ -1,5 +1,6 @@
 //! What is sent and what is kept, over plain HTTP/1.1.
 
+use http_body_util::Full;
 use tenterhook_model::{Header, HttpMethod, Outcome, PreparedRequest, limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -237,4 +238,27 @@ async fn timings_name_the_phases_that_were_needed() {
     let second = deliverer.attempt(post(&receiver.url("/"))).await.timings;
     assert_eq!(second.connect, None, "a kept connection needs none");
     assert!(second.first_byte.is_some());
+}
+
+#[tokio::test]
+async fn a_sensitive_header_that_comes_back_is_masked() {
+    let receiver = Receiver::http(|seen| {
+        let (token, plain) = (seen.header("authorization").unwrap(), seen.header("x-plain").unwrap());
+        let text = format!("you sent {token} and {plain}");
+        http::Response::builder().header("x-echo", token).body(Full::from(text)).unwrap()
+    })
+    .await;
+    let secret = Header { sensitive: true, ..Header::new("Authorization", "Bearer s3cr3t-t0k3n") };
+    let headers = vec![secret, Header::new("X-Plain", "in the open")];
+    let exchange = deliverer().attempt(PreparedRequest { headers, ..post(&receiver.url("/")) }).await;
+    assert_eq!(body(&exchange), "you sent *** and in the open");
+    assert_eq!(exchange.response.unwrap().header("x-echo"), Some("***"));
+}
+
+#[tokio::test]
+async fn a_part_of_a_sensitive_header_that_comes_back_alone_is_masked_too() {
+    let receiver = Receiver::http(|_| answer(401, "no such token: s3cr3t-t0k3n")).await;
+    let secret = Header { sensitive: true, ..Header::new("Authorization", "Bearer s3cr3t-t0k3n") };
+    let exchange = deliverer().attempt(PreparedRequest { headers: vec![secret], ..post(&receiver.url("/")) }).await;
+    assert_eq!(body(&exchange), "no such token: ***");
 }

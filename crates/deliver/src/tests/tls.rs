@@ -1,14 +1,19 @@
 //! TLS and HTTP/2: whom we trust, who we are, and what is shared.
 
 use std::future::{Future, pending, poll_fn};
+use std::sync::Arc;
 use std::task::Poll;
 
 use http::Version;
+use rustls::HandshakeKind;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{AddressPolicy, Outcome, PreparedRequest, Secret, limits};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 use super::identity::{Authority, Pem, mutual_server, server};
 use super::support::{Receiver, Table, answer, body, deliverer, deliverer_with, loopback, post_over, seconds};
@@ -223,6 +228,61 @@ async fn attempts_over_http2_share_one_connection() {
         assert_eq!((exchange.timings.connect, exchange.timings.tls), (None, None));
     }
     assert_eq!((receiver.connections(), receiver.seen().len()), (1, 51));
+}
+
+#[tokio::test]
+async fn attempts_that_begin_together_wait_for_the_first_to_see_what_can_be_shared() {
+    for (protocols, connections) in [(&["h2"], 1), (&["http/1.1"], 20)] {
+        let authority = Authority::new();
+        let receiver = speaking(&authority, protocols).await;
+        let deliverer = by_name();
+        let mut all = JoinSet::new();
+        for _ in 0..20 {
+            let (deliverer, request) = (deliverer.clone(), post_to(&receiver, trusting(&authority)));
+            all.spawn(async move { deliverer.attempt(request).await });
+        }
+        for exchange in all.join_all().await {
+            assert_eq!(exchange.outcome, Outcome::Success, "{}", exchange.error);
+        }
+        assert_eq!(receiver.connections(), connections);
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_without_a_connection_fails_all_attempts_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let deliverer = deliverer();
+    let mut all = JoinSet::new();
+    for _ in 0..20 {
+        let (deliverer, request) = (deliverer.clone(), post_over(&url, TransportPolicy::default()));
+        all.spawn(async move { deliverer.attempt(request).await.outcome });
+    }
+    assert_eq!(all.join_all().await, vec![Outcome::Connection; 20]);
+}
+
+#[tokio::test]
+async fn a_new_connection_resumes_the_tls_session_of_the_last() {
+    let authority = Authority::new();
+    let acceptor = TlsAcceptor::from(Arc::new(server(&authority.sign(NAME), &[])));
+    let (kind, mut kinds) = mpsc::channel(4);
+    let receiver = Receiver::script(move |stream| {
+        let (acceptor, kind) = (acceptor.clone(), kind.clone());
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            assert!(stream.read(&mut [0; 4_096]).await.unwrap() > 0);
+            let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+            kind.send(stream.get_ref().1.handshake_kind()).await.unwrap();
+        }
+    })
+    .await;
+    let deliverer = by_name();
+    for expected in [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed] {
+        deliverer.attempt(post_to(&receiver, trusting(&authority))).await;
+        assert_eq!(kinds.recv().await.unwrap(), Some(expected));
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,137 @@
+//! One TLS connection at a time on a way of which it is not yet known whether it can be shared.
+//!
+//! When many attempts to one receiver begin at once, each would open a connection, and with
+//! HTTP/2 all but one of them would have been for nothing. So the first one goes ahead; if
+//! its connection can be shared the others find it in the pool, and if not, or if there is
+//! no connection at all, all of them go on at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::pool::Route;
+
+/// The ways on which somebody is connecting.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    gates: Mutex<HashMap<Route, Arc<Semaphore>>>,
+}
+
+/// The right to connect. While somebody else holds one for the same way, nobody gets one;
+/// dropping it lets the next one through, or everybody when nothing was shared.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    turns: &'a Turns,
+    route: Route,
+    gate: Arc<Semaphore>,
+    /// `None` when the gate stands open.
+    permit: Option<OwnedSemaphorePermit>,
+    shared: bool,
+}
+
+impl Turns {
+    /// Waits for the right to connect on this way. Look into the pool afterwards: whoever had it
+    /// before may have left a connection there.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the place in the queue up.
+    pub(crate) async fn take(&self, route: &Route) -> Turn<'_> {
+        let gate = {
+            let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(gates.entry(route.clone()).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        let mut turn = Turn { turns: self, route: route.clone(), gate, permit: None, shared: false };
+        turn.permit = Arc::clone(&turn.gate).acquire_owned().await.ok();
+        turn
+    }
+}
+
+impl Turn<'_> {
+    /// There is a connection in the pool that the others can share.
+    pub(crate) fn was_shared(mut self) {
+        self.shared = true;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut gates = self.turns.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.permit.take().is_some() && !self.shared {
+            self.gate.close();
+        }
+        // The map's and this one: nobody else waits or connects.
+        if Arc::strong_count(&self.gate) == 2 {
+            gates.remove(&self.route);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Poll, Waker};
+
+    fn route() -> Route {
+        Route { trust: 0, https: true, authority: "a".into(), address: ([8, 8, 8, 8], 443).into() }
+    }
+
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn gates(turns: &Turns) -> usize {
+        turns.gates.lock().unwrap().len()
+    }
+
+    #[test]
+    fn one_goes_ahead_and_the_others_follow_one_by_one_while_it_is_shared() {
+        let (turns, route) = (Turns::default(), route());
+        let Poll::Ready(first) = poll(pin!(turns.take(&route))) else { panic!("nobody is ahead") };
+        let (mut second, mut third) = (pin!(turns.take(&route)), pin!(turns.take(&route)));
+        assert!(poll(second.as_mut()).is_pending() && poll(third.as_mut()).is_pending());
+        first.was_shared();
+        let Poll::Ready(second) = poll(second.as_mut()) else { panic!("the first is through") };
+        assert!(poll(third.as_mut()).is_pending());
+        second.was_shared();
+        let Poll::Ready(third) = poll(third.as_mut()) else { panic!("the second is through") };
+        third.was_shared();
+        assert_eq!(gates(&turns), 0);
+    }
+
+    #[test]
+    fn all_go_on_at_once_when_nothing_is_shared() {
+        let (turns, route) = (Turns::default(), route());
+        let Poll::Ready(first) = poll(pin!(turns.take(&route))) else { panic!("nobody is ahead") };
+        let (mut second, mut third) = (pin!(turns.take(&route)), pin!(turns.take(&route)));
+        assert!(poll(second.as_mut()).is_pending() && poll(third.as_mut()).is_pending());
+        drop(first);
+        let (Poll::Ready(second), Poll::Ready(third)) = (poll(second.as_mut()), poll(third.as_mut())) else {
+            panic!("the gate stands open")
+        };
+        drop((second, third));
+        assert_eq!(gates(&turns), 0);
+    }
+
+    #[test]
+    fn one_that_waits_no_longer_holds_nobody_up() {
+        let (turns, route) = (Turns::default(), route());
+        let Poll::Ready(first) = poll(pin!(turns.take(&route))) else { panic!("nobody is ahead") };
+        {
+            let mut second = pin!(turns.take(&route));
+            assert!(poll(second.as_mut()).is_pending());
+        }
+        first.was_shared();
+        assert_eq!(gates(&turns), 0);
+    }
+
+    #[test]
+    fn ways_do_not_wait_for_each_other() {
+        let turns = Turns::default();
+        let other = Route { trust: 1, ..route() };
+        let one = poll(pin!(turns.take(&route())));
+        assert!(one.is_ready() && poll(pin!(turns.take(&other))).is_ready());
+    }
+}
