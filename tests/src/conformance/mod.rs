@@ -7,10 +7,13 @@
 mod conditions;
 mod default_body;
 mod headers;
+mod jinja;
+mod netbox_body;
 mod network;
 mod requests;
 mod signatures;
 mod ssrf;
+mod template_bombs;
 mod urls;
 mod wire;
 

@@ -80,9 +80,9 @@ pub fn write_text(out: &mut String, text: &str) {
     out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(needs_escape) {
+    while let Some(at) = rest.bytes().position(needs_escape) {
         out.push_str(&rest[..at]);
-        let c = rest[at..].chars().next().expect("find gave a boundary");
+        let c = rest[at..].chars().next().expect("such a byte begins a character");
         write_escaped(out, c);
         rest = &rest[at + c.len_utf8()..];
     }
@@ -90,8 +90,8 @@ pub fn write_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn needs_escape(c: char) -> bool {
-    !matches!(c, ' '..='~') || matches!(c, '"' | '\\')
+fn needs_escape(byte: u8) -> bool {
+    !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\')
 }
 
 fn write_escaped(out: &mut String, c: char) {

@@ -6,4 +6,5 @@
 
 pub mod float;
 pub mod json;
+mod printable;
 pub mod text;

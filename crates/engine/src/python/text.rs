@@ -36,6 +36,28 @@ pub fn split_lines(text: &str, keep_ends: bool) -> Vec<&str> {
     lines
 }
 
+/// Appends `repr(bytes)`: `b'…'` with escapes for all but printable ASCII.
+pub fn write_bytes_repr(out: &mut String, bytes: &[u8]) {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    out.push('b');
+    out.push(quote);
+    for byte in bytes {
+        match char::from(*byte) {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c == quote => {
+                out.push('\\');
+                out.push(c);
+            }
+            c @ ' '..='~' => out.push(c),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push(quote);
+}
+
 /// Appends `repr(text)`: single quotes unless only they occur, escapes for what
 /// Python does not hold to be printable.
 pub fn write_repr(out: &mut String, text: &str) {
@@ -77,17 +99,7 @@ pub fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return (' '..='~').contains(&c);
     }
-    let code = u32::from(c);
-    let hidden = c.is_control()
-        || is_space(c)
-        || matches!(code,
-            0xad | 0x600..=0x605 | 0x61c | 0x6dd | 0x70f | 0x890..=0x891 | 0x8e2
-            | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f
-            | 0xd800..=0xf8ff | 0xfdd0..=0xfdef | 0xfeff | 0xfff0..=0xfffb
-            | 0x110bd | 0x110cd | 0x13430..=0x1343f | 0x1bca0..=0x1bca3
-            | 0x1d173..=0x1d17a | 0xe0000..=0xe00ff | 0xe01f0..=0x10_ffff)
-        || code & 0xfffe == 0xfffe;
-    !hidden
+    !super::printable::is_hidden(c)
 }
 
 #[cfg(test)]

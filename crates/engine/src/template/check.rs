@@ -35,11 +35,39 @@ pub(super) fn faults(statements: &[Stmt], mode: Mode, names: Option<&[&str]>) ->
         known.extend(names);
         known
     });
+    let late = if names.is_none() { late_expressions(statements) } else { HashSet::new() };
     walk(statements, &mut |node| match node {
+        Node::Expr(expr) if late.contains(&address(expr)) => {}
         Node::Expr(expr) => check_expr(expr, known.as_ref(), &mut faults),
         Node::Stmt(statement) => check_statement(statement, mode, &mut faults),
     });
     faults
+}
+
+/// Expressions whose names Jinja2 looks up only when it gets there: those in
+/// `if` statements and conditional expressions. A webhook that is saved has its
+/// names checked everywhere.
+fn late_expressions(statements: &[Stmt]) -> HashSet<usize> {
+    let mut late = HashSet::new();
+    walk(statements, &mut |node| {
+        let mut add = |node: Node<'_>| {
+            if let Node::Expr(inner) = node {
+                late.insert(address(inner));
+            }
+        };
+        match node {
+            Node::Stmt(statement) if matches!(statement.kind, StmtKind::If { .. }) => {
+                walk(std::slice::from_ref(statement), &mut add);
+            }
+            Node::Expr(expr) if matches!(expr.kind, ExprKind::Cond(_)) => walk_expr(expr, &mut add),
+            _ => {}
+        }
+    });
+    late
+}
+
+fn address(expr: &Expr) -> usize {
+    std::ptr::from_ref(expr).addr()
 }
 
 /// Faults of names in a lone expression.

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior};
 
 use super::filters::{self, escape};
@@ -68,7 +69,7 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val) -> Result
     }
     let plain = matches!(state.auto_escape(), AutoEscape::None) || value.is_safe();
     match value.as_str() {
-        Some(text) if plain => Ok(out.write_str(text)?),
+        Some(text) if plain && value.kind() == ValueKind::String => Ok(out.write_str(text)?),
         _ => {
             let text = ops::text_of(state, value)?;
             Ok(if plain { out.write_str(&text) } else { out.write_str(&escape(&text)) }?)

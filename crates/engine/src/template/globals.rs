@@ -1,29 +1,99 @@
-//! Jinja2's global functions: `range`, `dict`, `namespace`, `cycler`, `joiner`.
+//! Jinja2's global functions: `range`, `dict`, `namespace`, `cycler`,
+//! `joiner`.
 
+use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::Kwargs;
+use minijinja::value::{Kwargs, Object, ObjectRepr};
 use minijinja::{Environment, Error, State};
 
+use super::methods::Given;
 use super::ops::{self, error, limit};
 use super::value::{Cycler, Dict, Joiner, Key, Namespace, Range, Val, View, text, type_name, view};
 
 /// Names of all global functions.
-pub(super) const NAMES: [&str; 5] = ["range", "dict", "namespace", "cycler", "joiner"];
+pub(super) const NAMES: [&str; 6] = ["range", "dict", "namespace", "cycler", "joiner", "lipsum"];
 
 /// Numbers in a range at most (Jinja2's `MAX_RANGE`).
 const RANGE_MAX: u64 = 100_000;
 
 /// Puts the functions into `env`.
 pub(super) fn register(env: &mut Environment<'static>) {
-    env.add_function("range", range);
-    env.add_function("dict", dict);
-    env.add_function("namespace", namespace);
-    env.add_function("cycler", cycler);
-    env.add_function("joiner", joiner);
+    let functions: [(&str, Call); 6] = [
+        ("range", range),
+        ("dict", dict),
+        ("namespace", namespace),
+        ("cycler", cycler),
+        ("joiner", joiner),
+        ("lipsum", lipsum),
+    ];
+    for (name, call) in functions {
+        env.add_global(name, Val::from_object(Global { name, call }));
+    }
+    env.add_global("__th_self", Val::from_object(TemplateReference));
 }
 
-fn range(args: &[Val]) -> Result<Val, Error> {
+type Call = fn(&mut State<'_, '_>, &[Val], Kwargs) -> Result<Val, Error>;
+
+/// A global function or class.
+#[derive(Debug)]
+pub(crate) struct Global {
+    name: &'static str,
+    call: Call,
+}
+
+impl Global {
+    /// How Python prints it.
+    pub(crate) fn shown(&self) -> String {
+        match self.name {
+            "namespace" | "cycler" | "joiner" => {
+                let class = super::methods::capitalize(self.name);
+                format!("<class 'jinja2.utils.{class}'>")
+            }
+            "lipsum" => "<function generate_lorem_ipsum>".into(),
+            name => format!("<class '{name}'>"),
+        }
+    }
+}
+
+impl Object for Global {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Val]) -> Result<Val, Error> {
+        let given = Given::new(self.name, args);
+        (self.call)(state, given.positional, given.keywords)
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// What `self` is where no block of it is called.
+#[derive(Debug)]
+pub(crate) struct TemplateReference;
+
+impl Object for TemplateReference {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<TemplateReference None>")
+    }
+}
+
+/// Jinja2's makes random text, which no two attempts would send alike.
+fn lipsum(_: &mut State<'_, '_>, _: &[Val], _: Kwargs) -> Result<Val, Error> {
+    Err(error("lipsum makes random text and is not available"))
+}
+
+fn range(_: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
+    if kwargs.args().next().is_some() {
+        return Err(error("range() takes no keyword arguments"));
+    }
     let (start, stop, step) = match args {
         [stop] => (0, whole(stop)?, 1),
         [start, stop] => (whole(start)?, whole(stop)?, 1),
@@ -98,14 +168,14 @@ fn namespace(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<
     Ok(Namespace::value(members))
 }
 
-fn cycler(args: &[Val]) -> Result<Val, Error> {
+fn cycler(_: &mut State<'_, '_>, args: &[Val], _: Kwargs) -> Result<Val, Error> {
     if args.is_empty() {
         return Err(error("at least one item has to be provided"));
     }
     Ok(Cycler::value(args.to_vec()))
 }
 
-fn joiner(args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
+fn joiner(_: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
     let separator = match args {
         [] => kwargs.get::<Option<Val>>("sep")?.unwrap_or_else(|| text(", ")),
         [separator] => separator.clone(),

@@ -15,7 +15,7 @@ mod environment;
 mod fault;
 pub(crate) mod filters;
 pub(crate) mod format;
-mod globals;
+pub(crate) mod globals;
 mod limits;
 mod line;
 mod lower;

@@ -3,9 +3,10 @@
 use minijinja::{Error, State};
 
 use super::environment::Predicate;
+use super::filters;
+use super::globals::Global;
 use super::ops::{self, Num, error, number_of};
-use super::value::{Val, View, is_same, view};
-use super::{filters, globals};
+use super::value::{BoundMethod, Joiner, Val, View, is_same, view};
 
 /// All tests with their names.
 pub(super) const TABLE: &[(&str, Predicate)] = &[
@@ -127,9 +128,12 @@ fn is_callable(value: &Val) -> bool {
     let Some(object) = value.as_object() else {
         return false;
     };
-    let name = object.type_name();
-    let ours = ["BoundMethod", "Joiner", "FullMacro", "Macro", "BoxedFunction", "Loop"];
-    ours.iter().any(|known| name.ends_with(known)) || globals::NAMES.iter().any(|global| name.ends_with(global))
+    let engine = object.type_name();
+    object.is::<Global>()
+        || object.is::<BoundMethod>()
+        || object.is::<Joiner>()
+        || engine.ends_with("Macro")
+        || engine.ends_with("Loop")
 }
 
 fn is_iterable(value: &Val) -> bool {

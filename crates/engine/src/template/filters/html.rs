@@ -50,8 +50,9 @@ fn force_escape(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Re
 }
 
 fn force(state: &State<'_, '_>, value: &Val) -> Result<Val, Error> {
-    let escaped = escape(&text_of(state, value)?);
-    charge_bytes(state, escaped.len())?;
+    let shown = text_of(state, value)?;
+    charge_bytes(state, 8 * shown.len())?;
+    let escaped = escape(&shown);
     Ok(Val::from_safe_string(escaped))
 }
 

@@ -39,7 +39,7 @@ fn to_json(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<
 
 /// `< > & '` as `\u003c` and so on, which JSON reads the same.
 fn html_safe(json: String) -> String {
-    if !json.contains(['<', '>', '&', '\'']) {
+    if !json.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | b'\'')) {
         return json;
     }
     let mut out = String::with_capacity(json.len() + 16);
@@ -93,7 +93,7 @@ impl Writer<'_, '_, '_> {
                 self.out.push_str(&digits);
             }
             View::Str(string) => {
-                charge_bytes(self.state, string.len())?;
+                charge_bytes(self.state, 4 * string.len())?;
                 python_json::write_text(&mut self.out, string);
             }
             View::List(list) => self.items(&list.read(), depth)?,

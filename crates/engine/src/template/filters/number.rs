@@ -1,12 +1,14 @@
 //! Filters on numbers.
 
+use std::borrow::Cow;
+
 use minijinja::{Error, State};
 use num_bigint::BigInt;
 
 use super::Table;
 use crate::python::float;
 use crate::template::format::fixed;
-use crate::template::methods::{Given, whole};
+use crate::template::methods::{Given, digit_value, whole};
 use crate::template::ops::{self, Num, arithmetic, bounded_int, error, negate, number_of, parse_int};
 use crate::template::value::{Val, View, from_i128, text, type_name, view};
 
@@ -29,7 +31,8 @@ fn to_int(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, 
     let default = default.unwrap_or_else(|| from_i128(0));
     let base = base.map_or(Ok(10), |base| whole(&base))?;
     match view(value) {
-        View::Str(digits) => {
+        View::Str(spelled) => {
+            let digits = &*in_ascii(spelled);
             if let Some(n) = u32::try_from(base).ok().and_then(|base| parse_int(digits, base)) {
                 return Ok(n);
             }
@@ -47,6 +50,15 @@ fn to_int(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, 
     }
 }
 
+/// Digits of any script as those of ASCII, which Python reads alike.
+fn in_ascii(digits: &str) -> Cow<'_, str> {
+    if digits.is_ascii() {
+        return Cow::Borrowed(digits);
+    }
+    let ascii = |c: char| digit_value(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c);
+    Cow::Owned(digits.chars().map(ascii).collect())
+}
+
 fn truncated(x: f64) -> Result<Val, Error> {
     let digits = fixed(x.trunc(), 0);
     let n: BigInt = digits.parse().map_err(|_| error("cannot convert float to integer"))?;
@@ -57,7 +69,7 @@ fn to_float(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val
     let [default] = given.bind(["default"], 0)?;
     let default = default.unwrap_or_else(|| Val::from(0.0));
     match view(value) {
-        View::Str(digits) => Ok(float::parse(digits).map_or(default, Val::from)),
+        View::Str(digits) => Ok(float::parse(&in_ascii(digits)).map_or(default, Val::from)),
         View::Undefined => Err(error("an undefined value has no float")),
         _ => match number_of(value) {
             Some(number) => number.to_float().map(Val::from),

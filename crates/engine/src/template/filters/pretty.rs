@@ -37,6 +37,7 @@ impl Pretty<'_, '_, '_> {
         }
         self.state.consume_fuel(1)?;
         let shown = self.repr(value)?;
+        charge_bytes(self.state, 4 * shown.len())?;
         let room = WIDTH.saturating_sub(place.indent + place.after);
         if shown.chars().count() <= room {
             self.out.push_str(&shown);
@@ -155,7 +156,7 @@ impl Pretty<'_, '_, '_> {
 
     /// A long string is cut at blanks into several literals.
     fn string(&mut self, string: &str, place: Place) -> Result<(), Error> {
-        charge_bytes(self.state, 4 * string.len())?;
+        charge_bytes(self.state, 40 * string.len())?;
         let mut place = place;
         let bracketed = place.depth == 0;
         if bracketed {

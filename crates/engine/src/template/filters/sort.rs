@@ -91,6 +91,7 @@ fn merge_sort(state: &State<'_, '_>, mut items: Keyed) -> Result<Keyed, Error> {
 fn merge(state: &State<'_, '_>, (left, right): (Run<'_>, Run<'_>), into: &mut Keyed) -> Result<(), Error> {
     let (mut l, mut r) = (0, 0);
     while l < left.len() && r < right.len() {
+        state.consume_fuel(1)?;
         if less(state, "<", &right[r].0, &left[l].0)? {
             into.push(right[r].clone());
             r += 1;

@@ -38,7 +38,7 @@ struct Formatter<'f, 't, 'e> {
 
 impl Formatter<'_, '_, '_> {
     fn run(&mut self, pattern: &str, nesting: u32) -> Result<String, Error> {
-        charge_bytes(self.state, pattern.len())?;
+        charge_bytes(self.state, 8 * pattern.len())?;
         let mut out = String::with_capacity(pattern.len());
         let mut rest = pattern;
         while let Some(at) = rest.find(['{', '}']) {

@@ -47,7 +47,7 @@ struct Conversion {
 
 impl Formatter<'_, '_, '_> {
     fn run(&mut self, pattern: &str) -> Result<String, Error> {
-        charge_bytes(self.state, pattern.len())?;
+        charge_bytes(self.state, 4 * pattern.len())?;
         let mut out = String::with_capacity(pattern.len());
         let mut rest = pattern;
         while let Some(at) = rest.find('%') {

@@ -60,6 +60,7 @@ impl Writer {
                 self.expr(expr);
                 self.out.push(')');
             }
+            ExprKind::Name(name) if name == "self" => self.out.push_str("__th_self"),
             ExprKind::Name(name) => self.out.push_str(name),
             ExprKind::Const(constant) => self.constant(constant),
             ExprKind::List(items) => self.literal(expr.at, items.iter(), "__list"),
@@ -108,6 +109,7 @@ impl Writer {
     /// nothing, if it cannot be.
     fn primary(&mut self, expr: &Expr) -> bool {
         match &expr.kind {
+            ExprKind::Name(name) if name == "self" => self.out.push_str("__th_self"),
             ExprKind::Name(name) => self.out.push_str(name),
             ExprKind::Attr(inner, name) if !methods::is_name(name) => {
                 if !self.primary(inner) {
@@ -220,16 +222,17 @@ impl Writer {
                 self.call_args(args);
             }
             ExprKind::Attr(inner, name) => {
-                let before = (self.out.len(), self.places.len());
-                if name != "cycle" && self.primary(inner) {
+                let of_self = matches!(&inner.kind, ExprKind::Name(name) if name == "self");
+                if of_self {
+                    self.out.push_str("self");
+                }
+                if of_self || (name != "cycle" && self.primary(inner)) {
                     self.mark(at);
                     self.out.push('.');
                     self.out.push_str(name);
                     self.call_args(args);
                     return;
                 }
-                self.out.truncate(before.0);
-                self.places.truncate(before.1);
                 self.operand(inner);
                 self.mark(at);
                 self.out.push_str("|__call(");

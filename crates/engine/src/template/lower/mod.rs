@@ -7,9 +7,11 @@
 //! A table maps each line of the written source to a place in the original.
 
 mod expr;
+mod scope;
 mod stmt;
 
-use super::syntax::ast::{Expr, Stmt};
+use super::syntax::ast::{Expr, ExprKind, Stmt};
+use super::syntax::walk::{Node, walk};
 
 /// A template for the engine.
 #[derive(Debug)]
@@ -22,9 +24,22 @@ pub(crate) struct Lowered {
 
 /// Writes a template.
 pub(crate) fn lower(statements: &[Stmt]) -> Lowered {
-    let mut writer = Writer::default();
+    let mut writer = Writer { full_macros: asks_about_macros(statements), ..Writer::default() };
+    for name in scope::late_names(statements) {
+        writer.out.push_str(&format!("{{% set {name} = __th_undefined %}}"));
+    }
     writer.statements(statements);
     writer.finish()
+}
+
+fn asks_about_macros(statements: &[Stmt]) -> bool {
+    let mut asks = false;
+    walk(statements, &mut |node| {
+        if let Node::Expr(Expr { kind: ExprKind::Attr(_, name), .. }) = node {
+            asks |= matches!(name.as_str(), "arguments" | "catch_varargs" | "catch_kwargs" | "defaults");
+        }
+    });
+    asks
 }
 
 /// Writes a template that prints `1` when `expr` is true and nothing otherwise.
@@ -42,11 +57,13 @@ struct Writer {
     places: Vec<u32>,
     /// Temporaries made so far.
     temporaries: u32,
+    /// Whether macros are asked about themselves, as in `macro.arguments`.
+    full_macros: bool,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { out: String::new(), places: vec![0], temporaries: 0 }
+        Self { out: String::new(), places: vec![0], temporaries: 0, full_macros: false }
     }
 }
 

@@ -267,7 +267,7 @@ impl Writer {
     fn macro_(&mut self, at: u32, name: &str, (signature, body): (&Signature, &[Stmt])) {
         let uses = Uses::of(signature, body);
         let mut parameters = signature.names.clone();
-        let special = uses.varargs || uses.kwargs;
+        let special = uses.varargs || uses.kwargs || self.full_macros;
         if special {
             parameters.extend(["varargs".into(), "kwargs".into()]);
         }

@@ -5,6 +5,7 @@ mod given;
 mod list;
 mod number;
 mod text;
+mod text_code;
 mod text_is;
 mod text_split;
 
@@ -15,13 +16,15 @@ use super::value::{Val, View, ViewKind, type_name, view};
 
 pub(crate) use given::{Given, int as whole, size};
 pub(crate) use text::{capitalize, title_words};
+pub(crate) use text_is::digit_value;
 pub(crate) use text_split::replace;
 
-const TEXT: [&str; 44] = [
+const TEXT: [&str; 46] = [
     "capitalize",
     "casefold",
     "center",
     "count",
+    "encode",
     "endswith",
     "expandtabs",
     "find",
@@ -60,6 +63,7 @@ const TEXT: [&str; 44] = [
     "strip",
     "swapcase",
     "title",
+    "translate",
     "upper",
     "zfill",
 ];
@@ -71,13 +75,14 @@ const SEQUENCE: [&str; 2] = ["count", "index"];
 const INT: [&str; 5] = ["bit_length", "bit_count", "conjugate", "is_integer", "as_integer_ratio"];
 const FLOAT: [&str; 3] = ["conjugate", "is_integer", "as_integer_ratio"];
 const KEYS: [&str; 1] = ["isdisjoint"];
+const BYTES: [&str; 1] = ["decode"];
 /// Methods that change their list or dict.
 const CHANGING: [&str; 11] =
     ["append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"];
 
 /// Whether any value has a method `name`.
 pub(crate) fn is_name(name: &str) -> bool {
-    let groups: [&[&str]; 8] = [&TEXT, &MARKUP, &LIST, &DICT, &SEQUENCE, &INT, &FLOAT, &KEYS];
+    let groups: [&[&str]; 9] = [&TEXT, &MARKUP, &LIST, &DICT, &SEQUENCE, &INT, &FLOAT, &KEYS, &BYTES];
     let attribute = matches!(name, "real" | "imag" | "numerator" | "denominator" | "start" | "stop" | "step");
     attribute || groups.iter().any(|names| names.contains(&name))
 }
@@ -92,6 +97,7 @@ pub(crate) fn exists(value: &Val, name: &str) -> bool {
     let names: &[&str] = match view(value) {
         View::Str(_) if value.is_safe() && MARKUP.contains(&name) => return true,
         View::Str(_) => &TEXT,
+        View::Bytes(_) => &BYTES,
         View::List(_) => &LIST,
         View::Dict(_) => &DICT,
         View::Tuple(_) | View::Range(_) => &SEQUENCE,
@@ -120,6 +126,7 @@ pub(crate) fn call(state: &mut State<'_, '_>, value: &Val, name: &str, args: &[V
     let given = Given::new(name, args);
     match view(value) {
         View::Str(_) => text::call(state, value, &given),
+        View::Bytes(bytes) => text_code::decode(state, bytes, &given),
         View::List(_) | View::Tuple(_) | View::Range(_) => list::call(state, value, &given),
         View::Dict(_) | View::Entries(_) => dict::call(state, value, &given),
         _ => number::call(value, &given),

@@ -3,7 +3,7 @@
 use minijinja::{Error, State};
 
 use super::given::{Given, size, string};
-use super::{text_is, text_split};
+use super::{text_code, text_is, text_split};
 use crate::template::filters::{escape, strip_tags, unescape};
 use crate::template::format::{Source, brace};
 use crate::template::ops::{charge_bytes, error, iterate, limit};
@@ -12,7 +12,7 @@ use crate::template::value::{Val, View, text, type_name, view};
 /// `value.name(args)` for a string.
 pub(super) fn call(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let string = value.as_str().unwrap_or_default();
-    charge_bytes(state, string.len())?;
+    charge_bytes(state, 3 * string.len())?;
     if let Some(answer) = text_is::call(string, given)? {
         return Ok(Val::from(answer));
     }
@@ -30,6 +30,8 @@ pub(super) fn call(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) ->
         "unescape" => return Ok(text(unescape(string))),
         "center" | "ljust" | "rjust" => padded(state, string, given)?,
         "zfill" => zero_filled(state, string, size(&given.one("width")?)?)?,
+        "encode" => return text_code::encode(state, string, given),
+        "translate" => text_code::translate(state, string, given)?,
         "expandtabs" => expand_tabs(state, string, given)?,
         _ => recased(string, given)?,
     };

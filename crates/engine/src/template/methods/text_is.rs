@@ -46,9 +46,18 @@ pub(super) fn is_cased(c: char) -> bool {
     c.is_lowercase() || c.is_uppercase() || matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ')
 }
 
-fn is_decimal(c: char) -> bool {
+/// The value of a decimal digit of any script.
+pub(crate) fn digit_value(c: char) -> Option<u32> {
     let code = u32::from(c);
-    (0x1d7ce..=0x1d7ff).contains(&code) || DECIMALS.iter().any(|first| (*first..first + 10).contains(&code))
+    if (0x1d7ce..=0x1d7ff).contains(&code) {
+        return Some((code - 0x1d7ce) % 10);
+    }
+    let first = DECIMALS.iter().find(|first| (**first..**first + 10).contains(&code))?;
+    Some(code - first)
+}
+
+fn is_decimal(c: char) -> bool {
+    digit_value(c).is_some()
 }
 
 fn is_digit(c: char) -> bool {

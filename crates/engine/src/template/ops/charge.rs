@@ -60,6 +60,13 @@ impl<'s, 't, 'e> Meter<'s, 't, 'e> {
     }
 }
 
+impl Drop for Meter<'_, '_, '_> {
+    fn drop(&mut self) {
+        // when this runs out, the next charge fails
+        let _ = self.state.consume_fuel(self.pending);
+    }
+}
+
 /// Whether undefined values are errors wherever they are used.
 pub(crate) fn is_strict(state: &State<'_, '_>) -> bool {
     state.undefined_behavior() == UndefinedBehavior::Strict

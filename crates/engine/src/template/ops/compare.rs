@@ -43,6 +43,7 @@ impl Equality<'_> {
         }
         match (view(a), view(b)) {
             (View::Str(x), View::Str(y)) => Ok(x == y),
+            (View::Bytes(x), View::Bytes(y)) => Ok(x == y),
             (View::None, View::None) | (View::Undefined, View::Undefined) => Ok(true),
             (View::List(x), View::List(y)) => {
                 if std::ptr::eq(x, y) {

@@ -83,6 +83,7 @@ fn foreign(value: &Val) -> Option<Vec<Val>> {
 pub(crate) fn length(state: &State<'_, '_>, value: &Val) -> Result<usize, Error> {
     Ok(match view(value) {
         View::Str(string) => string.chars().count(),
+        View::Bytes(bytes) => bytes.len(),
         View::List(list) => list.read().len(),
         View::Tuple(tuple) => tuple.read().len(),
         View::Dict(dict) => dict.read().len(),

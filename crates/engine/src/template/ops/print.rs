@@ -7,7 +7,8 @@ use super::charge::{charge_bytes, is_strict};
 use super::{DEPTH_MAX, error, limit};
 use crate::python::{float, text as python_text};
 use crate::template::filters::escape;
-use crate::template::value::{Val, View, text, type_name, view};
+use crate::template::globals::{Global, TemplateReference};
+use crate::template::value::{BoundMethod, Val, View, text, type_name, view};
 
 /// `str(value)`
 pub(crate) fn text_of(state: &State<'_, '_>, value: &Val) -> Result<String, Error> {
@@ -99,7 +100,7 @@ impl<'p, 't, 'e> Printer<'p, 't, 'e> {
             View::Big(n) => self.out.push_str(&digits_of(n)?),
             View::Float(x) => float::write_repr(self.out, x),
             View::Str(string) => {
-                charge_bytes(self.state, string.len())?;
+                charge_bytes(self.state, 2 * string.len())?;
                 if value.is_safe() {
                     self.out.push_str("Markup(");
                     python_text::write_repr(self.out, string);
@@ -107,6 +108,10 @@ impl<'p, 't, 'e> Printer<'p, 't, 'e> {
                 } else {
                     python_text::write_repr(self.out, string);
                 }
+            }
+            View::Bytes(bytes) => {
+                charge_bytes(self.state, 4 * bytes.len())?;
+                python_text::write_bytes_repr(self.out, bytes);
             }
             _ => self.container(value, depth)?,
         }
@@ -118,19 +123,13 @@ impl<'p, 't, 'e> Printer<'p, 't, 'e> {
             return Err(limit("a value is nested too deeply to print"));
         }
         match view(value) {
-            View::List(list) => {
-                let items = list.read().clone();
-                self.items("[", &items, "]", depth)
-            }
+            View::List(list) => self.items("[", &list.read(), "]", depth),
             View::Tuple(tuple) => {
-                let items = tuple.read().clone();
+                let items = tuple.read();
                 let close = if items.len() == 1 { ",)" } else { ")" };
                 self.items("(", &items, close, depth)
             }
-            View::Dict(dict) => {
-                let entries = dict.read().clone();
-                self.pairs(entries.iter().map(|(key, value)| (&key.0, value)), depth)
-            }
+            View::Dict(dict) => self.pairs(dict.read().iter().map(|(key, value)| (&key.0, value)), depth),
             View::Entries(view) => {
                 self.out.push_str(view.kind.type_name());
                 self.items("([", &view.items(), "])", depth)
@@ -189,22 +188,34 @@ impl<'p, 't, 'e> Printer<'p, 't, 'e> {
         Ok(())
     }
 
-    /// Things of the engine itself: macros, loops, functions.
+    /// Things that only have identity: functions, macros, loops.
     fn foreign(&mut self, value: &Val) {
-        let shown = match value.as_object().map(|object| object.type_name()) {
-            Some(name) if name.ends_with("Macro") => {
-                let name = value.get_attr("name").unwrap_or_default();
-                format!("<Macro '{}'>", name.as_str().unwrap_or_default())
-            }
-            Some(name) if name.ends_with("Loop") => {
-                let count = |key: &str| {
-                    let n = value.get_attr(key).unwrap_or_default();
-                    n.as_i64().map_or_else(|| "?".to_owned(), |n| n.to_string())
-                };
-                format!("<LoopContext {}/{}>", count("index"), count("length"))
-            }
-            _ => format!("<{}>", type_name(value)),
+        let shown = if let Some(global) = value.downcast_object_ref::<Global>() {
+            global.shown()
+        } else if value.downcast_object_ref::<TemplateReference>().is_some() {
+            "<TemplateReference None>".into()
+        } else if let Some(method) = value.downcast_object_ref::<BoundMethod>() {
+            format!("<built-in method {}>", method.name)
+        } else {
+            engine_object(value)
         };
         self.out.push_str(&shown);
+    }
+}
+
+fn engine_object(value: &Val) -> String {
+    match value.as_object().map(|object| object.type_name()) {
+        Some(name) if name.ends_with("Macro") => {
+            let name = value.get_attr("name").unwrap_or_default();
+            format!("<Macro '{}'>", name.as_str().unwrap_or_default())
+        }
+        Some(name) if name.ends_with("Loop") => {
+            let count = |key: &str| {
+                let n = value.get_attr(key).unwrap_or_default();
+                n.as_i64().map_or_else(|| "?".to_owned(), |n| n.to_string())
+            };
+            format!("<LoopContext {}/{}>", count("index"), count("length"))
+        }
+        _ => format!("<{}>", type_name(value)),
     }
 }

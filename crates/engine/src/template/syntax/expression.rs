@@ -69,6 +69,7 @@ impl Parser {
         if links.is_empty() {
             return Ok(left);
         }
+        self.concat_limit(at, links.len())?;
         self.node(at, ExprKind::Compare(Box::new(left), links))
     }
 

@@ -38,6 +38,7 @@ pub(crate) enum View<'v> {
     Big(&'v BigInt),
     Float(f64),
     Str(&'v str),
+    Bytes(&'v [u8]),
     List(&'v List),
     Tuple(&'v Tuple),
     Dict(&'v Dict),
@@ -58,6 +59,7 @@ pub(crate) fn view(value: &Val) -> View<'_> {
         ValueKind::Bool => View::Bool(value.is_true()),
         ValueKind::String => View::Str(value.as_str().unwrap_or_default()),
         ValueKind::Number => number(value),
+        ValueKind::Bytes => View::Bytes(value.as_bytes().unwrap_or_default()),
         _ => object(value),
     }
 }
@@ -111,6 +113,7 @@ pub(crate) fn type_name(value: &Val) -> &'static str {
         View::Float(_) => "float",
         View::Str(_) if value.is_safe() => "Markup",
         View::Str(_) => "str",
+        View::Bytes(_) => "bytes",
         View::List(_) => "list",
         View::Tuple(_) => "tuple",
         View::Dict(_) => "dict",
