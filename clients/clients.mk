@@ -57,3 +57,7 @@ endef
 	cd $(@D) && npm install --no-audit --no-fund --silent --save-exact @bufbuild/protobuf@2.17.0 node@22.23.3 \
 	  @connectrpc/connect@2.2.0 @connectrpc/connect-node@2.2.0 @connectrpc/connect-web@2.2.0
 	touch $@
+
+.PHONY: test-client-java
+test-client-java:
+	cd clients/java && mvn --batch-mode --no-transfer-progress test

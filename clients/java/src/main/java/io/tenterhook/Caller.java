@@ -1,0 +1,70 @@
+package io.tenterhook;
+
+import com.google.protobuf.DescriptorProtos.MethodOptions.IdempotencyLevel;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
+import io.grpc.stub.ClientCalls;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/** What every call goes through: the deadline, retries, one kind of exception. */
+record Caller(ManagedChannel managed, Channel channel, Duration timeout, RetryPolicy retry) {
+
+  <Q, R> R call(MethodDescriptor<Q, R> method, Q request, Duration within) {
+    long deadline = System.nanoTime() + within.toNanos();
+    Q identified = Identity.request(request);
+    for (int failures = 0; ; failures++) {
+      long left = Math.max(1, deadline - System.nanoTime());
+      CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(left, TimeUnit.NANOSECONDS);
+      TenterhookException failure;
+      try {
+        return ClientCalls.blockingUnaryCall(channel, method, options, identified);
+      } catch (StatusRuntimeException thrown) {
+        failure = TenterhookException.of(thrown);
+      }
+      Optional<Duration> wait = next(method, failure, failures);
+      if (wait.isEmpty() || wait.get().toNanos() >= deadline - System.nanoTime() || !sleep(wait.get())) {
+        throw failure;
+      }
+    }
+  }
+
+  /**
+   * The wait before the next try; empty when there is to be none. UNAVAILABLE is always tried again;
+   * another error that carries RetryInfo where the method is marked idempotent in the proto.
+   * RetryInfo is the least wait.
+   */
+  private Optional<Duration> next(MethodDescriptor<?, ?> method, TenterhookException failure, int failures) {
+    boolean unavailable = failure.code() == Status.Code.UNAVAILABLE;
+    boolean told = failure.retryAfter().isPresent() && isIdempotent(method);
+    if (!retry.enabled() || !(unavailable || told)) {
+      return Optional.empty();
+    }
+    Duration wait = retry.waitAfter(failures);
+    Duration least = failure.retryAfter().orElse(Duration.ZERO);
+    return Optional.of(wait.compareTo(least) < 0 ? least : wait);
+  }
+
+  /** Waits; false when the thread was interrupted. gRPC itself would wait up to 120 s to reconnect. */
+  boolean sleep(Duration wait) {
+    try {
+      TimeUnit.NANOSECONDS.sleep(wait.toNanos());
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+    managed.resetConnectBackoff();
+    return true;
+  }
+
+  static boolean isIdempotent(MethodDescriptor<?, ?> method) {
+    return method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier supplier
+        && supplier.getMethodDescriptor().getOptions().getIdempotencyLevel() != IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
+  }
+}

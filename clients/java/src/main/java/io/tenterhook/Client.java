@@ -1,0 +1,173 @@
+package io.tenterhook;
+
+import io.grpc.Channel;
+import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
+import io.tenterhook.v1.BatchPublishEventsRequest;
+import io.tenterhook.v1.CreateWebhookRequest;
+import io.tenterhook.v1.CreateWebhookResponse;
+import io.tenterhook.v1.Delivery;
+import io.tenterhook.v1.DeliveryServiceGrpc;
+import io.tenterhook.v1.Event;
+import io.tenterhook.v1.EventServiceGrpc;
+import io.tenterhook.v1.GetDeliveryRequest;
+import io.tenterhook.v1.ListDeliveriesRequest;
+import io.tenterhook.v1.ListEventsRequest;
+import io.tenterhook.v1.ListWebhooksRequest;
+import io.tenterhook.v1.PublishEventRequest;
+import io.tenterhook.v1.PublishResult;
+import io.tenterhook.v1.WatchDeliveriesRequest;
+import io.tenterhook.v1.Webhook;
+import io.tenterhook.v1.WebhookServiceGrpc;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
+import java.util.stream.StreamSupport;
+
+/** A client of one Tenterhook server; safe to share between threads. */
+public final class Client implements AutoCloseable {
+  private final Caller caller;
+  private final String namespace;
+
+  Client(Caller caller, String namespace) {
+    this.caller = caller;
+    this.namespace = namespace;
+  }
+
+  /**
+   * A client of the server at {@code target}, {@code host:port}. TLS is used unless the host is this
+   * machine or the target begins with {@code http://}. It connects at its first call.
+   */
+  public static Client to(String target) {
+    return builder(target).build();
+  }
+
+  /** A client with a key, certificates or other options. */
+  public static ClientBuilder builder(String target) {
+    return new ClientBuilder(target);
+  }
+
+  /** Ends every call and watch that is under way, and the connection. */
+  @Override
+  public void close() {
+    ManagedChannel channel = caller.managed().shutdownNow();
+    try {
+      channel.awaitTermination(5, TimeUnit.SECONDS);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** The connection, with the key and headers: for generated stubs of your own. */
+  public Channel channel() {
+    return caller.channel();
+  }
+
+  /**
+   * Calls any method of the API that is no stream, with the client's deadline and retries, such as
+   * {@code client.call(WebhookServiceGrpc.getPauseWebhookMethod(), request)}.
+   *
+   * @throws TenterhookException when it fails, as every method of this class
+   */
+  public <Q, R> R call(MethodDescriptor<Q, R> method, Q request) {
+    return caller.call(method, request, caller.timeout());
+  }
+
+  /** Calls a method within that time, retries included. */
+  public <Q, R> R call(MethodDescriptor<Q, R> method, Q request, Duration timeout) {
+    return caller.call(method, request, timeout);
+  }
+
+  /**
+   * Publishes one event. When this returns the event is on the server's disk. An event without an id
+   * gets one here, so that a retry makes no second event.
+   */
+  public PublishResult publish(Event event) {
+    var request = PublishEventRequest.newBuilder().setEvent(complete(event)).build();
+    return call(EventServiceGrpc.getPublishEventMethod(), request).getResult();
+  }
+
+  /** Publishes up to 1,000 events, all or none, in order. */
+  public List<PublishResult> publishBatch(Iterable<Event> events) {
+    var made = StreamSupport.stream(events.spliterator(), false).map(this::complete).toList();
+    var request = BatchPublishEventsRequest.newBuilder().addAllEvents(made).build();
+    return call(EventServiceGrpc.getBatchPublishEventsMethod(), request).getResultsList();
+  }
+
+  /**
+   * Publishes events as they come and gives what became of each, in order; one bad event does not end
+   * it. When the iterator throws, events without an acknowledgement may be published again under their
+   * ids.
+   */
+  public Iterator<Ack> publishStream(Iterator<Event> events) {
+    return new PublishStream(caller.channel(), events, this::complete);
+  }
+
+  /** Makes a webhook; the answer tells its signing secret, only here. */
+  public CreateWebhookResponse createWebhook(Webhook webhook) {
+    return createWebhook(webhook, "");
+  }
+
+  /** Makes a webhook that signs with this secret. */
+  public CreateWebhookResponse createWebhook(Webhook webhook, String signingSecret) {
+    Webhook scoped = scoped(webhook.getNamespace(), webhook, name -> webhook.toBuilder().setNamespace(name).build());
+    var request = CreateWebhookRequest.newBuilder().setWebhook(scoped).setSigningSecret(signingSecret).build();
+    return call(WebhookServiceGrpc.getCreateWebhookMethod(), request);
+  }
+
+  /** One delivery with all its attempts. */
+  public Delivery getDelivery(String deliveryId) {
+    var request = GetDeliveryRequest.newBuilder().setDeliveryId(deliveryId).build();
+    return call(DeliveryServiceGrpc.getGetDeliveryMethod(), request).getDelivery();
+  }
+
+  /** Every webhook that matches, oldest first, page by page as it is asked for. */
+  public Iterable<Webhook> listWebhooks(ListWebhooksRequest request) {
+    var builder = request.toBuilder();
+    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    return Pages.of(request.getPageToken(), token -> {
+      var response = call(WebhookServiceGrpc.getListWebhooksMethod(), builder.setPageToken(token).build());
+      return new Pages.Page<>(response.getWebhooksList(), response.getNextPageToken());
+    });
+  }
+
+  /** Every event that matches, newest first, page by page as it is asked for. */
+  public Iterable<Event> listEvents(ListEventsRequest request) {
+    var builder = request.toBuilder();
+    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    return Pages.of(request.getPageToken(), token -> {
+      var response = call(EventServiceGrpc.getListEventsMethod(), builder.setPageToken(token).build());
+      return new Pages.Page<>(response.getEventsList(), response.getNextPageToken());
+    });
+  }
+
+  /** Every delivery that matches, newest first, and where to watch from then on. */
+  public DeliveryList listDeliveries(ListDeliveriesRequest request) {
+    var builder = request.toBuilder();
+    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    return new DeliveryList(this, builder);
+  }
+
+  /**
+   * Every change of every delivery that matches, in order, without a gap and without an end: broken
+   * and silent connections are made again, and the watch resumes after the last change that the
+   * program was handed. It throws only what would come again, such as a token that is no longer kept.
+   */
+  public Watch watch(WatchDeliveriesRequest request) {
+    var builder = request.toBuilder();
+    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    return new Watch(caller, builder);
+  }
+
+  private Event complete(Event event) {
+    Event identified = Identity.event(event);
+    return scoped(event.getNamespace(), identified, name -> identified.toBuilder().setNamespace(name).build());
+  }
+
+  /** The message as it is if it names a namespace or the client has none, else with the client's. */
+  private <T> T scoped(String named, T message, java.util.function.Function<String, T> with) {
+    return named.isEmpty() && !namespace.isEmpty() ? with.apply(namespace) : message;
+  }
+}

@@ -1,0 +1,150 @@
+package io.tenterhook;
+
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ChannelCredentials;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.ClientInterceptors;
+import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.TlsChannelCredentials;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Makes a {@link Client} with options. */
+public final class ClientBuilder {
+  private static final Pattern TARGET =
+      Pattern.compile("(?:(https?)://)?(\\[[0-9a-fA-F:.]+]|[^/:@\\s]+):([0-9]{1,5})/?");
+  private static final Pattern LOCAL = Pattern.compile("localhost|\\[::1]|127(?:\\.[0-9]{1,3}){3}");
+  /** 64 MiB: a page of full deliveries may be larger than gRPC's default of 4 MiB. */
+  private static final int MAX_RECEIVE_BYTES = 64 << 20;
+
+  private final String target;
+  private String apiKey = "";
+  private String namespace = "";
+  private Duration timeout = Duration.ofSeconds(10);
+  private RetryPolicy retry = RetryPolicy.DEFAULT;
+  private Supplier<Map<String, String>> headers = Map::of;
+  private byte[] ca;
+  private byte[] certificate;
+  private byte[] key;
+
+  ClientBuilder(String target) {
+    this.target = target;
+  }
+
+  /** Sends the key with each call. */
+  public ClientBuilder apiKey(String apiKey) {
+    this.apiKey = apiKey;
+    return this;
+  }
+
+  /** Is used by the methods of the client where a call names no namespace. */
+  public ClientBuilder namespace(String namespace) {
+    this.namespace = namespace;
+    return this;
+  }
+
+  /** Time for one call, its retries included; 10 seconds unless set. */
+  public ClientBuilder timeout(Duration timeout) {
+    this.timeout = timeout;
+    return this;
+  }
+
+  /** When failed calls are tried again. */
+  public ClientBuilder retry(RetryPolicy retry) {
+    this.retry = retry;
+    return this;
+  }
+
+  /** PEM certificates to trust instead of the system's; implies TLS. */
+  public ClientBuilder ca(byte[] pem) {
+    this.ca = pem.clone();
+    return this;
+  }
+
+  /** PEM certificate chain and private key to show to the server (mTLS); implies TLS. */
+  public ClientBuilder identity(byte[] certificatePem, byte[] keyPem) {
+    this.certificate = certificatePem.clone();
+    this.key = keyPem.clone();
+    return this;
+  }
+
+  /** Is called for each call and gives further headers: the place to pass on a trace context. */
+  public ClientBuilder headers(Supplier<Map<String, String>> headers) {
+    this.headers = headers;
+    return this;
+  }
+
+  /**
+   * Makes the client.
+   *
+   * @throws IllegalArgumentException for a bad target or certificate, and when a key would be sent to
+   *     another machine without TLS
+   */
+  public Client build() {
+    Matcher parts = TARGET.matcher(target);
+    if (!parts.matches()) {
+      throw new IllegalArgumentException("the target '" + target + "' is not host:port");
+    }
+    boolean local = LOCAL.matcher(parts.group(2)).matches();
+    boolean wantsTls = ca != null || certificate != null || "https".equals(parts.group(1)) || !local;
+    boolean secure = wantsTls && !"http".equals(parts.group(1));
+    if (!secure && !local && !apiKey.isEmpty()) {
+      throw new IllegalArgumentException("an API key is not sent without TLS to another machine");
+    }
+    ChannelCredentials credentials = secure ? tls() : InsecureChannelCredentials.create();
+    ManagedChannel channel = Grpc.newChannelBuilder(parts.group(2) + ":" + parts.group(3), credentials)
+        .maxInboundMessageSize(MAX_RECEIVE_BYTES)
+        .disableRetry()
+        .build();
+    Channel intercepted = ClientInterceptors.intercept(channel, new Headers(apiKey, headers));
+    return new Client(new Caller(channel, intercepted, timeout, retry), namespace);
+  }
+
+  private ChannelCredentials tls() {
+    TlsChannelCredentials.Builder tls = TlsChannelCredentials.newBuilder();
+    try {
+      if (ca != null) {
+        tls.trustManager(new ByteArrayInputStream(ca));
+      }
+      if (certificate != null) {
+        tls.keyManager(new ByteArrayInputStream(certificate), new ByteArrayInputStream(key));
+      }
+    } catch (IOException unreadable) {
+      throw new IllegalArgumentException("a certificate or key is not PEM", unreadable);
+    }
+    return tls.build();
+  }
+
+  /** Adds the key and the program's own headers to each call. */
+  private record Headers(String apiKey, Supplier<Map<String, String>> further) implements ClientInterceptor {
+    @Override
+    public <Q, R> ClientCall<Q, R> interceptCall(MethodDescriptor<Q, R> method, CallOptions options, Channel next) {
+      return new SimpleForwardingClientCall<>(next.newCall(method, options)) {
+        @Override
+        public void start(Listener<R> listener, Metadata metadata) {
+          if (!apiKey.isEmpty()) {
+            metadata.put(name("authorization"), "Bearer " + apiKey);
+          }
+          further.get().forEach((name, value) -> metadata.put(name(name), value));
+          super.start(listener, metadata);
+        }
+      };
+    }
+
+    private static Metadata.Key<String> name(String name) {
+      return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
+    }
+  }
+}

@@ -1,0 +1,185 @@
+package io.tenterhook;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.BadRequest;
+import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import io.grpc.Status;
+import io.grpc.protobuf.StatusProto;
+import io.tenterhook.v1.ErrorReason;
+import io.tenterhook.v1.PublishError;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** A call that failed. */
+public class TenterhookException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+  private static final String DOMAIN = "tenterhook";
+  private static final String PREFIX = "ERROR_REASON_";
+
+  /** One field at fault: its path in the request, and what is wrong with it. */
+  public record FieldViolation(String field, String description) {}
+
+  /** There is no such webhook, event, delivery or key. */
+  public static final class NotFound extends TenterhookException {
+    private static final long serialVersionUID = 1L;
+
+    NotFound(Details details) {
+      super(details);
+    }
+  }
+
+  /** The thing exists already, was changed by somebody else, or its state forbids the call. */
+  public static final class Conflict extends TenterhookException {
+    private static final long serialVersionUID = 1L;
+
+    Conflict(Details details) {
+      super(details);
+    }
+  }
+
+  /** The request is wrong; the field violations say where. */
+  public static final class Invalid extends TenterhookException {
+    private static final long serialVersionUID = 1L;
+
+    Invalid(Details details) {
+      super(details);
+    }
+  }
+
+  /** The server cannot be reached, or is stopping. The call may be repeated. */
+  public static final class Unavailable extends TenterhookException {
+    private static final long serialVersionUID = 1L;
+
+    Unavailable(Details details) {
+      super(details);
+    }
+  }
+
+  /** All that is known of a failure. */
+  record Details(
+      Status.Code code,
+      String message,
+      ErrorReason reason,
+      List<FieldViolation> fieldViolations,
+      Optional<Duration> retryAfter,
+      Map<String, String> metadata) {
+
+    String text() {
+      StringBuilder text = new StringBuilder(code.name());
+      if (reason != ErrorReason.ERROR_REASON_UNSPECIFIED) {
+        text.append(' ').append(nameOf(reason));
+      }
+      text.append(": ").append(message);
+      fieldViolations.forEach(one -> text.append("; ").append(one.field()).append(": ").append(one.description()));
+      return text.toString();
+    }
+  }
+
+  private final transient Details details;
+
+  TenterhookException(Details details) {
+    super(details.text());
+    this.details = details;
+  }
+
+  /** The gRPC code. */
+  public Status.Code code() {
+    return details.code();
+  }
+
+  /** The server's reason; unspecified when it gave none, as for errors of the transport. */
+  public ErrorReason reason() {
+    return details.reason();
+  }
+
+  /** The reason without its prefix, such as {@code ETAG_MISMATCH}; empty when there is none. */
+  public String reasonName() {
+    return nameOf(details.reason());
+  }
+
+  /** Every field at fault. */
+  public List<FieldViolation> fieldViolations() {
+    return details.fieldViolations();
+  }
+
+  /** The wait after which the call may succeed, if the server told one. */
+  public Optional<Duration> retryAfter() {
+    return details.retryAfter();
+  }
+
+  /** What belongs to the reason. */
+  public Map<String, String> metadata() {
+    return details.metadata();
+  }
+
+  /** Reads whatever a gRPC call threw, {@code google.rpc} details included. */
+  public static TenterhookException of(Throwable thrown) {
+    if (thrown instanceof TenterhookException known) {
+      return known;
+    }
+    Status status = Status.fromThrowable(thrown);
+    String message = Optional.ofNullable(status.getDescription()).orElse(status.getCode().name());
+    ErrorReason reason = ErrorReason.ERROR_REASON_UNSPECIFIED;
+    Map<String, String> metadata = Map.of();
+    List<FieldViolation> violations = new ArrayList<>();
+    Optional<Duration> retryAfter = Optional.empty();
+    com.google.rpc.Status full = StatusProto.fromThrowable(thrown);
+    for (Any detail : full == null ? List.<Any>of() : full.getDetailsList()) {
+      try {
+        if (detail.is(ErrorInfo.class)) {
+          ErrorInfo info = detail.unpack(ErrorInfo.class);
+          if (info.getDomain().equals(DOMAIN)) {
+            reason = reasonOf(info.getReason());
+            metadata = info.getMetadataMap();
+          }
+        } else if (detail.is(BadRequest.class)) {
+          detail.unpack(BadRequest.class).getFieldViolationsList()
+              .forEach(one -> violations.add(new FieldViolation(one.getField(), one.getDescription())));
+        } else if (detail.is(RetryInfo.class)) {
+          com.google.protobuf.Duration delay = detail.unpack(RetryInfo.class).getRetryDelay();
+          retryAfter = Optional.of(Duration.ofSeconds(delay.getSeconds(), delay.getNanos()));
+        }
+      } catch (InvalidProtocolBufferException broken) {
+        continue; // a detail that cannot be read tells nothing
+      }
+    }
+    return make(new Details(status.getCode(), message, reason, List.copyOf(violations), retryAfter, metadata));
+  }
+
+  /** Reads the acknowledgement of an event that a stream refused. */
+  static TenterhookException of(PublishError refused) {
+    Status.Code code = Status.fromCodeValue(refused.getCode()).getCode();
+    List<FieldViolation> violations = refused.getField().isEmpty()
+        ? List.of()
+        : List.of(new FieldViolation(refused.getField(), refused.getMessage()));
+    return make(new Details(code, refused.getMessage(), refused.getReason(), violations, Optional.empty(), Map.of()));
+  }
+
+  private static TenterhookException make(Details details) {
+    return switch (details.code()) {
+      case NOT_FOUND -> new NotFound(details);
+      case ALREADY_EXISTS, ABORTED, FAILED_PRECONDITION -> new Conflict(details);
+      case INVALID_ARGUMENT, OUT_OF_RANGE -> new Invalid(details);
+      case UNAVAILABLE -> new Unavailable(details);
+      default -> new TenterhookException(details);
+    };
+  }
+
+  private static ErrorReason reasonOf(String name) {
+    try {
+      return ErrorReason.valueOf(PREFIX + name);
+    } catch (IllegalArgumentException newer) {
+      return ErrorReason.ERROR_REASON_UNSPECIFIED;
+    }
+  }
+
+  private static String nameOf(ErrorReason reason) {
+    boolean known = reason != ErrorReason.ERROR_REASON_UNSPECIFIED && reason != ErrorReason.UNRECOGNIZED;
+    return known ? reason.name().substring(PREFIX.length()) : "";
+  }
+}

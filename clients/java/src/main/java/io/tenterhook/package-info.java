@@ -1,0 +1,5 @@
+/**
+ * Client of the Tenterhook webhook delivery service: publishes events, manages webhooks, watches
+ * deliveries, and verifies what was delivered. Begin with {@link io.tenterhook.Client}.
+ */
+package io.tenterhook;
