@@ -1,3 +1,23 @@
-//! The `tenterhook` command.
+//! The entry point of the `tenterhook` command; [`tenterhook::cli`] does the rest.
 
-fn main() {}
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tenterhook::cli::Cli;
+use tenterhook::config::ConfigError;
+
+/// Exit code for a configuration with faults, as `clap` has it for arguments with faults.
+const USAGE: u8 = 2;
+
+#[expect(clippy::print_stderr, reason = "the one place that tells a failure to whoever typed the command")]
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let prefix = if std::io::stderr().is_terminal() { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
+            eprintln!("{prefix} {error:#}");
+            if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}

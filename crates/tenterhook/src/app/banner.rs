@@ -1,0 +1,151 @@
+//! The start-up lines: where the server listens, where it stores, what is open, what to try next.
+
+use std::net::SocketAddr;
+
+use crate::config::{Config, LogFormat, value};
+use crate::terminal::{Style, Terminal};
+
+/// What is told at the start.
+#[derive(Debug)]
+pub(crate) struct Banner<'a> {
+    /// How the server was set up.
+    pub(crate) config: &'a Config,
+    /// Where the API listens.
+    pub(crate) api: SocketAddr,
+    /// Where the operations listener is.
+    pub(crate) ops: Option<SocketAddr>,
+    /// Webhooks in the store.
+    pub(crate) webhooks: usize,
+    /// Deliveries that are not final.
+    pub(crate) open: u64,
+}
+
+impl Banner<'_> {
+    /// Prints the lines for people, or logs one line for programs.
+    pub(crate) fn show(&self, terminal: Terminal) {
+        if self.config.telemetry.log_format == LogFormat::Text {
+            terminal.line(self.text(terminal));
+            return;
+        }
+        let ops = self.ops.map_or_else(|| "off".to_owned(), |ops| ops.to_string());
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            listen = %self.api,
+            ops_listen = ops,
+            store = self.config.store,
+            webhooks = self.webhooks,
+            open_deliveries = self.open,
+            open_to = self.open_to(),
+            "started"
+        );
+    }
+
+    /// The lines for people.
+    pub(crate) fn text(&self, terminal: Terminal) -> String {
+        let mut lines = vec![terminal.paint(Style::Bold, format!("Tenterhook {}", env!("CARGO_PKG_VERSION")))];
+        let mut line = |label: &str, place: String, note: String| {
+            let note = terminal.paint(Style::Dim, note);
+            lines.push(
+                format!(
+                    "  {} {}  {note}",
+                    terminal.paint(Style::Dim, format!("{label:<11}")),
+                    terminal.paint(Style::Cyan, place)
+                )
+                .trim_end()
+                .to_owned(),
+            );
+        };
+        line("listens on", self.api.to_string(), self.transport().to_owned());
+        match self.ops {
+            Some(ops) => line("metrics at", format!("http://{ops}/metrics"), "also /livez and /readyz".to_owned()),
+            None => line("metrics at", "nowhere".to_owned(), "--ops-listen is off".to_owned()),
+        }
+        line("stores in", self.config.store.clone(), self.contents());
+        line("open to", self.open_to(), String::new());
+        line("sends to", self.sends_to(), String::new());
+        line("try next", self.next(), String::new());
+        lines.join("\n")
+    }
+
+    fn transport(&self) -> &'static str {
+        match &self.config.tls {
+            None => "gRPC in the clear",
+            Some(tls) if tls.client_ca_pem.is_some() => "gRPC over TLS, client certificates taken",
+            Some(_) => "gRPC over TLS",
+        }
+    }
+
+    fn contents(&self) -> String {
+        let plural = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        format!(
+            "{}, {} open; finished ones are kept for {}",
+            plural(self.webhooks as u64, "webhook", "webhooks"),
+            plural(self.open, "delivery", "deliveries"),
+            value::show_duration(self.config.retention)
+        )
+    }
+
+    fn open_to(&self) -> String {
+        match &self.config.api_keys {
+            _ if self.config.dev => "everybody on this machine: --dev needs no key".to_owned(),
+            Some(keys) => format!("holders of a key in {}", keys.path.display()),
+            None => "nobody yet: give --api-keys FILE (`tenterhook key new` makes keys) or --dev".to_owned(),
+        }
+    }
+
+    fn sends_to(&self) -> String {
+        let schemes = if self.config.addresses.allow_http { "http and https" } else { "https only" };
+        let private = match self.config.addresses.allow.len() {
+            _ if self.config.dev => " and private networks",
+            0 => "",
+            _ => " and the networks of --allow-network",
+        };
+        format!("public addresses{private}, {schemes}")
+    }
+
+    fn next(&self) -> String {
+        let plaintext = if self.config.tls.is_some() { "" } else { "-plaintext " };
+        if self.config.reflection {
+            format!("grpcurl {plaintext}{} list", self.api)
+        } else {
+            format!("grpcurl {plaintext}-proto … {} (or --reflection)", self.api)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, Command, FromArgMatches};
+
+    fn text(line: &str) -> String {
+        let command = crate::config::ServeArgs::augment_args(Command::new("serve"));
+        let matches = command.get_matches_from(std::iter::once("serve").chain(line.split_whitespace()));
+        let config = Config::load(&crate::config::ServeArgs::from_arg_matches(&matches).unwrap()).unwrap();
+        let ops = config.ops_listen;
+        Banner { config: &config, api: config.listen, ops, webhooks: 1, open: 3 }.text(Terminal::plain())
+    }
+
+    #[test]
+    fn dev_tells_that_everybody_here_may_call_and_how() {
+        let text = text("--dev --store memory:");
+        for part in [
+            "listens on  127.0.0.1:50051  gRPC in the clear",
+            "metrics at  http://127.0.0.1:9464/metrics  also /livez and /readyz",
+            "stores in   memory:  1 webhook, 3 deliveries open; finished ones are kept for 7d",
+            "open to     everybody on this machine",
+            "sends to    public addresses and private networks, http and https",
+            "try next    grpcurl -plaintext 127.0.0.1:50051 list",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_closed_is_told_with_the_flag_that_opens_it() {
+        let text = text("--ops-listen off --allow-http=false --allow-network 10.0.0.0/8");
+        for part in ["nobody yet: give --api-keys FILE", "--ops-listen is off", "https only", "--allow-network"] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+}

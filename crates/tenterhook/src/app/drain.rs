@@ -1,0 +1,132 @@
+//! The life of a running server: its tasks, and the order in which they end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tenterhook_dispatch::Drained;
+use tenterhook_model::SystemClock;
+use tenterhook_store::Store;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::{Server, ServerTlsConfig};
+
+use super::ops::Ops;
+use super::retention::Retention;
+use super::storage::SAMPLE;
+use super::{App, guard};
+use crate::telemetry::metrics::Metrics;
+
+/// Time beyond the grace for the outcomes of what was cut to be recorded.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// What became of requests under way.
+    pub drained: Drained,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Drained { finished, interrupted, released, unsettled } = self.drained;
+        write!(f, "{finished} requests finished, {interrupted} interrupted, {released} released")?;
+        if unsettled > 0 {
+            write!(f, ", {unsettled} not recorded: they are sent again after the next start")?;
+        }
+        Ok(())
+    }
+}
+
+impl App {
+    /// Serves until `shutdown`, then drains: no new calls, requests under way go on for the
+    /// grace, everything that was answered is on disk. All tasks have ended when it returns.
+    ///
+    /// # Errors
+    /// When the API or the store ends by itself.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<Ending> {
+        let background_end = CancellationToken::new();
+        let mut background = self.background(&background_end);
+        let Self { listener, tls, mut storage, deliverer, dispatcher, api, draining, grace, .. } = self;
+        let mut dispatching = JoinSet::new();
+        dispatching.spawn(dispatcher.run(draining.clone()));
+        let mut serving = JoinSet::new();
+        serving.spawn(serve_api(listener, tls, api.routes.clone(), draining.clone()));
+
+        // A fault comes before the wish to end, so that it is told.
+        let fault = tokio::select! { biased;
+            () = storage.failed() => Some("the store ended by itself"),
+            _ = serving.join_next() => Some("the API ended by itself"),
+            () = shutdown.cancelled() => None,
+        };
+        api.drain().await;
+        draining.cancel();
+        let end = Instant::now() + grace + SETTLE;
+        let drained = match timeout_at(end, dispatching.join_next()).await {
+            Ok(Some(drained)) => drained.context("the dispatcher broke")?,
+            _ => bail!("the dispatcher did not end within its grace"),
+        };
+        // Calls under way have a deadline of their own; what is left after the grace is cut.
+        if timeout_at(end, serving.join_next()).await.is_err() {
+            serving.shutdown().await;
+        }
+        deliverer.close().await;
+        background_end.cancel();
+        while background.join_next().await.is_some() {}
+        storage.close().await?;
+        match fault {
+            Some(fault) => bail!("{fault}; the log says why"),
+            None => Ok(Ending { drained }),
+        }
+    }
+
+    /// Starts what goes on beside the main job until `end`: probes, keys, retention, figures.
+    fn background(&mut self, end: &CancellationToken) -> JoinSet<()> {
+        let store = &self.storage.store;
+        let mut tasks = JoinSet::new();
+        if let Some(listener) = self.ops.take() {
+            let (telemetry, draining) = (self.telemetry.clone(), self.draining.clone());
+            tasks.spawn(Ops { telemetry, draining, store: store.clone() }.run(listener, end.clone()));
+        }
+        if let Some(keys) = self.keys.take() {
+            tasks.spawn(keys.run(end.clone()));
+        }
+        let retention = Retention { store: store.clone(), clock: Arc::new(SystemClock), keep: self.retention };
+        tasks.spawn(retention.run(end.clone()));
+        tasks.spawn(sample(store.clone(), self.metrics.clone(), end.clone()));
+        tasks
+    }
+}
+
+/// Reads what is open now for the figures, every few seconds until `end`.
+async fn sample(store: Arc<dyn Store>, metrics: Arc<Metrics>, end: CancellationToken) {
+    loop {
+        if let Ok(gauges) = store.gauges().await {
+            metrics.sampled(gauges);
+        }
+        // The end comes first.
+        tokio::select! { biased;
+            () = end.cancelled() => return,
+            () = sleep(SAMPLE) => {}
+        }
+    }
+}
+
+async fn serve_api(
+    listener: TcpListener,
+    tls: Option<ServerTlsConfig>,
+    routes: Routes,
+    draining: CancellationToken,
+) -> Result<()> {
+    let mut server = tenterhook_api::server::harden(Server::builder());
+    if let Some(tls) = tls {
+        server = server.tls_config(tls).context("the certificate or key cannot be used")?;
+    }
+    let connections = guard::connections(listener);
+    let serving = server.add_routes(routes).serve_with_incoming_shutdown(connections, draining.cancelled_owned());
+    serving.await.context("the API failed")
+}

@@ -1,0 +1,192 @@
+//! The server: `build` binds ports and opens the store, `run` serves until it has drained.
+//!
+//! `serve` runs it as a process of its own; `demo` and tests run it inside theirs.
+
+pub(crate) mod banner;
+mod drain;
+pub(crate) mod guard;
+pub(crate) mod keys;
+pub(crate) mod ops;
+mod retention;
+pub(crate) mod sealing;
+pub(crate) mod signals;
+mod storage;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tenterhook_api::access::Access;
+use tenterhook_api::{Api, ApiState, router};
+use tenterhook_deliver::{CertificateCheck, Deliverer, HickoryResolver, Outbound, Roots, TcpDialer};
+use tenterhook_dispatch::{AttemptTrace, Dispatcher, Parts, PassThrough, Settings};
+use tenterhook_engine::{Compilations, InProcess, Render};
+use tenterhook_model::{Clock, OsEntropy, SystemClock};
+use tenterhook_store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::util::BoxCloneSyncService;
+
+use crate::config::Config;
+use crate::telemetry::Telemetry;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::Exported;
+use crate::terminal::Terminal;
+use banner::Banner;
+use keys::KeyWatch;
+use signals::Signals;
+use storage::Storage;
+
+pub use drain::Ending;
+
+/// A server that is ready to run: its ports are bound and its store is open.
+#[derive(Debug)]
+pub struct App {
+    addresses: Addresses,
+    listener: TcpListener,
+    ops: Option<TcpListener>,
+    tls: Option<tonic::transport::ServerTlsConfig>,
+    storage: Storage,
+    deliverer: Deliverer,
+    dispatcher: Dispatcher<Deliverer>,
+    api: Api,
+    /// Cancelled when the server begins to drain.
+    draining: CancellationToken,
+    keys: Option<KeyWatch>,
+    telemetry: Arc<Telemetry>,
+    metrics: Arc<Metrics>,
+    retention: Duration,
+    grace: Duration,
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The gRPC API.
+    pub api: SocketAddr,
+    /// The operations listener, unless it is off.
+    pub ops: Option<SocketAddr>,
+}
+
+impl App {
+    /// Binds the ports of `config` and opens its store. Call it inside the runtime that runs it.
+    ///
+    /// # Errors
+    /// When a port is taken, the store cannot be opened or a certificate cannot be used.
+    pub async fn build(config: &Config, telemetry: Arc<Telemetry>) -> Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
+        let listener = bind(config.listen, "--listen").await?;
+        let ops = match config.ops_listen {
+            Some(address) => Some(bind(address, "--ops-listen").await?),
+            None => None,
+        };
+        let addresses = Addresses {
+            api: listener.local_addr().context("the listener has no address")?,
+            ops: ops.as_ref().map(TcpListener::local_addr).transpose().context("the listener has no address")?,
+        };
+        let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
+        let resolver = Arc::new(HickoryResolver::from_system()?);
+        let deliverer = Deliverer::new(Outbound {
+            addresses: config.addresses.clone(),
+            resolver: resolver.clone(),
+            roots: Roots::from_system(),
+            dialer: TcpDialer,
+        });
+        let render: Arc<dyn Render> = Arc::new(InProcess);
+        let compilations = Arc::new(Compilations::new());
+        let trace: Arc<dyn AttemptTrace> =
+            if telemetry.exports_spans() { Arc::new(Exported) } else { Arc::new(PassThrough) };
+        let parts = Parts {
+            store: storage.store.clone(),
+            render: render.clone(),
+            compilations: compilations.clone(),
+            clock: clock.clone(),
+            entropy: Arc::new(OsEntropy),
+            meter: metrics.clone(),
+            trace,
+        };
+        let settings = Settings { max_in_flight: config.max_in_flight, grace: config.drain_grace };
+        let (access, keys) = access(config)?;
+        let draining = CancellationToken::new();
+        let api = router(ApiState {
+            store: storage.store.clone(),
+            render,
+            entropy: Arc::new(OsEntropy),
+            compilations,
+            resolver,
+            addresses: Arc::new(config.addresses.clone()),
+            transport_check: Arc::new(CertificateCheck::new(clock.clone(), config.addresses.allow_insecure_tls)),
+            sender: BoxCloneSyncService::new(deliverer.clone()),
+            clock,
+            access,
+            token_key: storage.tokens.clone(),
+            meter: metrics.clone(),
+            shutdown: draining.clone(),
+            reflection: config.reflection,
+        })
+        .await;
+        Ok(Self {
+            addresses,
+            listener,
+            ops,
+            tls: config.tls.as_ref().map(tls::server_config),
+            storage,
+            dispatcher: Dispatcher::new(parts, deliverer.clone(), settings),
+            deliverer,
+            api,
+            draining,
+            keys,
+            telemetry,
+            metrics,
+            retention: config.retention,
+            grace: config.drain_grace,
+        })
+    }
+
+    /// Where the server listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Its store.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.storage.store.clone()
+    }
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("cannot listen on {address}; is another program there? {flag} takes another address"))
+}
+
+/// Who may call, and the watch over the file that says so.
+fn access(config: &Config) -> Result<(Access, Option<KeyWatch>)> {
+    let ring = match &config.api_keys {
+        Some(file) => keys::parse(&file.text).map_err(anyhow::Error::msg).context("the API keys have faults")?,
+        None => Default::default(),
+    };
+    let access = if config.dev { Access::dev(ring) } else { Access::keys(ring) };
+    let watch = config.api_keys.as_ref().map(|file| KeyWatch::new(&file.path, &file.text, access.clone()));
+    Ok((access, watch))
+}
+
+/// `tenterhook serve`: builds the server, tells where it is, and runs it until a signal.
+///
+/// # Errors
+/// When it cannot start, or ends by itself.
+pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
+    let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
+    let signals = Signals::install().context("cannot watch for signals")?;
+    let app = App::build(&config, telemetry.clone()).await?;
+    let open = app.storage.gauges().await;
+    let Addresses { api, ops } = app.addresses;
+    let webhooks = app.storage.store.webhooks().by_id.len();
+    Banner { config: &config, api, ops, webhooks, open: open.pending + open.in_flight + open.retrying }.show(terminal);
+    let ending = app.run(signals.shutdown.clone()).await?;
+    tracing::info!(%ending, "ended");
+    // It blocks, and the exporters need the runtime meanwhile.
+    tokio::task::spawn_blocking(move || telemetry.flush()).await.context("the telemetry was not flushed")
+}

@@ -1,0 +1,129 @@
+//! The key that seals secrets in the store: read from its file, made on the first start.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use tenterhook_api::TokenKey;
+use tenterhook_model::Entropy;
+use tenterhook_store::SealingKey;
+
+/// Name of the file beside the store.
+const FILE_NAME: &str = "sealing.key";
+/// Bytes of the key (XChaCha20-Poly1305).
+const KEY_BYTES: usize = 32;
+/// Mode of the file: its owner may read and write it.
+const OWNER_ONLY: u32 = 0o600;
+
+/// What keeps the key of tokens apart from the key that it is made of.
+const TOKENS: &[u8] = b"tenterhook tokens v1";
+
+/// The keys of a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    /// Seals secrets in the store.
+    pub(crate) sealing: SealingKey,
+    /// Signs page and resume tokens; the same after a restart, so that watches can resume.
+    pub(crate) tokens: TokenKey,
+}
+
+impl Keys {
+    fn new(bytes: [u8; KEY_BYTES]) -> Self {
+        let tokens = Sha256::new().chain_update(TOKENS).chain_update(bytes).finalize();
+        Self { sealing: SealingKey::new(bytes), tokens: TokenKey::new(tokens.into()) }
+    }
+
+    /// Keys that end with the process, for a store that does.
+    pub(crate) fn forgettable(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; KEY_BYTES];
+        entropy.fill(&mut bytes);
+        Self::new(bytes)
+    }
+}
+
+/// Where the key of the store `url` is when nobody says: beside it. `None` for `memory:`.
+pub(crate) fn default_place(url: &str) -> Option<PathBuf> {
+    let (_, directory) = url.split_once(':')?;
+    (!directory.is_empty()).then(|| Path::new(directory).join(FILE_NAME))
+}
+
+/// The keys that the file at `path` gives; it is made if there is no such file.
+///
+/// # Errors
+/// When the file cannot be read or written, or holds no key.
+pub(crate) fn load_or_make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text).with_context(|| format!("{} holds no sealing key", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => make(path, entropy),
+        Err(error) => Err(error).with_context(|| format!("cannot read the sealing key {}", path.display())),
+    }
+}
+
+fn make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
+    let mut bytes = [0; KEY_BYTES];
+    entropy.fill(&mut bytes);
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path);
+    let written = file.and_then(|mut file| {
+        writeln!(file, "{text}")?;
+        // On stable storage before anything is sealed with it.
+        file.sync_all()
+    });
+    written.with_context(|| format!("cannot write the sealing key {}", path.display()))?;
+    Ok(Keys::new(bytes))
+}
+
+fn parse(text: &str) -> Result<Keys> {
+    let digits = text.trim();
+    if digits.len() != 2 * KEY_BYTES || !digits.is_ascii() {
+        bail!("it must be {} hexadecimal digits", 2 * KEY_BYTES);
+    }
+    let mut bytes = [0; KEY_BYTES];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let pair = &digits[2 * index..2 * index + 2];
+        *byte = u8::from_str_radix(pair, 16).context("it has a character that is no hexadecimal digit")?;
+    }
+    Ok(Keys::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use tenterhook_model::OsEntropy;
+
+    #[test]
+    fn the_key_is_made_once_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store").join(FILE_NAME);
+        load_or_make(&path, &OsEntropy).unwrap();
+        let first = fs::read_to_string(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        load_or_make(&path, &OsEntropy).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_refused_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        for junk in ["", "abc", &"g".repeat(64), &"ab".repeat(33), &"é".repeat(32)] {
+            fs::write(&path, junk).unwrap();
+            let error = format!("{:#}", load_or_make(&path, &OsEntropy).unwrap_err());
+            assert!(error.contains("holds no sealing key"), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), junk);
+        }
+    }
+
+    #[test]
+    fn the_default_place_is_beside_the_store() {
+        assert_eq!(default_place("redb:/var/lib/t"), Some(PathBuf::from("/var/lib/t/sealing.key")));
+        assert_eq!(default_place("memory:"), None);
+    }
+}

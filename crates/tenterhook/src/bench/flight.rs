@@ -1,0 +1,184 @@
+//! Events on their way: begun by a publisher, ended by the receiver when the last of their
+//! requests has arrived.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use hyper::StatusCode;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::histogram::Histogram;
+use crate::receiver::{Answer, Answers, Received};
+
+/// Events that can be under way at once.
+const SLOTS: usize = 1 << 16;
+/// What every event id begins with; the rest is its number.
+const PREFIX: &str = "bench-";
+
+/// The events under way and what has been measured of them.
+#[derive(Debug)]
+pub(super) struct Flights {
+    slots: Vec<Slot>,
+    next: AtomicU64,
+    /// Whether events that begin now are measured; false while the server warms up.
+    pub(super) measuring: AtomicBool,
+    /// From the call of PublishEvent to its answer.
+    pub(super) publish: Histogram,
+    /// From the call of PublishEvent to each request that came of it.
+    pub(super) arrival: Histogram,
+    /// Requests that belong to no event under way: repeats.
+    pub(super) strays: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    flight: Mutex<Option<Flight>>,
+    landed: Notify,
+}
+
+#[derive(Debug)]
+struct Flight {
+    number: u64,
+    began: Instant,
+    to_come: usize,
+    measured: bool,
+}
+
+impl Flights {
+    /// Nothing is under way.
+    pub(super) fn new() -> Self {
+        Self {
+            slots: (0..SLOTS).map(|_| Slot::default()).collect(),
+            next: AtomicU64::new(0),
+            measuring: AtomicBool::new(false),
+            publish: Histogram::new(),
+            arrival: Histogram::new(),
+            strays: AtomicU64::new(0),
+        }
+    }
+
+    /// Begins an event that `requests` requests will come of; answers its number.
+    pub(super) fn begin(&self, began: Instant, requests: usize) -> u64 {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut flight = self.slot(number).flight.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(flight.is_none(), "event {number} begins while the one {SLOTS} before it is under way");
+        let measured = self.measuring.load(Ordering::Relaxed);
+        *flight = Some(Flight { number, began, to_come: requests, measured });
+        number
+    }
+
+    /// Counts the answer to PublishEvent of an event that began at `began`.
+    pub(super) fn published(&self, began: Instant) {
+        if self.measuring.load(Ordering::Relaxed) {
+            self.publish.record(began.elapsed());
+        }
+    }
+
+    /// The id of the event with this number.
+    pub(super) fn id(number: u64) -> String {
+        format!("{PREFIX}{number}")
+    }
+
+    /// Waits until the last request of the event has arrived.
+    pub(super) async fn landed(&self, number: u64) {
+        let slot = self.slot(number);
+        loop {
+            let landed = slot.landed.notified();
+            let under_way = slot.flight.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+            if !under_way {
+                return;
+            }
+            landed.await;
+        }
+    }
+
+    fn slot(&self, number: u64) -> &Slot {
+        &self.slots[(number as usize) % SLOTS]
+    }
+
+    fn arrived(&self, number: u64) {
+        let slot = self.slot(number);
+        let mut flight = slot.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        match flight.as_mut().filter(|flight| flight.number == number) {
+            Some(under_way) => {
+                if under_way.measured {
+                    self.arrival.record(under_way.began.elapsed());
+                }
+                under_way.to_come -= 1;
+                if under_way.to_come == 0 {
+                    *flight = None;
+                    slot.landed.notify_one();
+                }
+            }
+            None => {
+                self.strays.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The number of the event that a request was made of: its id stands first in the body.
+fn number(body: &[u8]) -> Option<u64> {
+    let start = body.windows(PREFIX.len()).take(32).position(|window| window == PREFIX.as_bytes())? + PREFIX.len();
+    let digits = body[start..].iter().take_while(|byte| byte.is_ascii_digit());
+    let mut value = None;
+    for digit in digits {
+        value = Some(value.unwrap_or(0) * 10 + u64::from(digit - b'0'));
+    }
+    value
+}
+
+impl Answers for Flights {
+    fn answer(&self, request: Received) -> Answer {
+        if let Some(number) = number(&request.body) {
+            self.arrived(number);
+        }
+        Answer::status(StatusCode::OK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_stands_first_in_the_body() {
+        assert_eq!(number(br#"{"id": "bench-4711", "x": 1}"#), Some(4_711));
+        for none in [&b"bench-"[..], b"{}", b"", b"bench-x"] {
+            assert_eq!(number(none), None);
+        }
+    }
+
+    fn measuring() -> Flights {
+        Flights { measuring: AtomicBool::new(true), ..Flights::new() }
+    }
+
+    #[tokio::test]
+    async fn an_event_has_landed_when_its_last_request_arrives() {
+        let flights = measuring();
+        let event = flights.begin(Instant::now(), 2);
+        flights.arrived(event);
+        assert!(futures_now(flights.landed(event)).await.is_none());
+        flights.arrived(event);
+        assert!(futures_now(flights.landed(event)).await.is_some());
+        assert_eq!(flights.arrival.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn repeats_are_counted_apart() {
+        let flights = measuring();
+        let event = flights.begin(Instant::now(), 1);
+        flights.arrived(event);
+        flights.arrived(event);
+        assert_eq!((flights.arrival.count(), flights.strays.load(Ordering::Relaxed)), (1, 1));
+    }
+
+    /// What the future gives at once, if anything.
+    async fn futures_now<T>(future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! { biased;
+            value = future => Some(value),
+            () = std::future::ready(()) => None,
+        }
+    }
+}

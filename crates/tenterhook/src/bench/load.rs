@@ -1,0 +1,160 @@
+//! Publishers: a closed loop with a fixed number of events in flight, or an open loop with a
+//! fixed rate.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
+use tenterhook_proto::tenterhook::v1::{Event, JsonDocument, PublishEventRequest, json_document};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::transport::Channel;
+
+use super::flight::Flights;
+
+/// Time for the last requests to arrive after publishing has ended.
+const TAIL: Duration = Duration::from_secs(30);
+/// Pause between two looks at the clock of the open loop: the timer's own resolution.
+const TICK: Duration = Duration::from_millis(1);
+/// Bytes of an event's data, which make the event 1 KiB.
+const DATA_BYTES: usize = 900;
+
+/// How events are published.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Load {
+    /// This many events are in flight; one that has arrived everywhere makes room for the next.
+    Closed(usize),
+    /// This many events begin each second, whatever became of those before.
+    Open(u32),
+}
+
+/// Where and what is published.
+#[derive(Debug, Clone)]
+pub(super) struct Publishers {
+    /// Connections to the server; publishers share them in turn.
+    pub(super) channels: Vec<Channel>,
+    /// Requests that come of each event.
+    pub(super) webhooks: usize,
+    /// What is under way.
+    pub(super) flights: Arc<Flights>,
+}
+
+impl Publishers {
+    /// Publishes for `length`, and waits until everything has arrived.
+    pub(super) async fn run(&self, load: Load, length: Duration) -> Result<()> {
+        let end = Instant::now() + length;
+        let mut tasks = JoinSet::new();
+        match load {
+            Load::Closed(in_flight) => {
+                for index in 0..in_flight {
+                    let (publishers, client) = (self.clone(), self.client(index));
+                    tasks.spawn(async move { publishers.closed(client, end).await });
+                }
+            }
+            Load::Open(rate) => self.open(rate, end, &mut tasks).await?,
+        }
+        let all = async {
+            while let Some(ended) = tasks.join_next().await {
+                ended.context("a publisher broke")??;
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        timeout(length + TAIL, all).await.context("events did not arrive in time")?
+    }
+
+    fn client(&self, index: usize) -> EventServiceClient<Channel> {
+        EventServiceClient::new(self.channels[index % self.channels.len()].clone())
+    }
+
+    async fn closed(&self, client: EventServiceClient<Channel>, end: Instant) -> Result<()> {
+        while Instant::now() < end {
+            self.one(client.clone(), Instant::now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins each event at its time and measures from then on, so that a slow answer does not
+    /// hide how long the events behind it had to wait.
+    async fn open(&self, rate: u32, end: Instant, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+        let interval = Duration::from_secs(1) / rate;
+        let mut due = Instant::now();
+        let mut index = 0;
+        while due < end {
+            while due <= Instant::now() && due < end {
+                let (publishers, client, began) = (self.clone(), self.client(index), due);
+                tasks.spawn(async move { publishers.one(client, began).await });
+                due += interval;
+                index += 1;
+            }
+            while let Some(ended) = tasks.try_join_next() {
+                ended.context("a publisher broke")??;
+            }
+            sleep(TICK).await;
+        }
+        Ok(())
+    }
+
+    /// Publishes one event and waits until its last request has arrived.
+    async fn one(&self, mut client: EventServiceClient<Channel>, began: Instant) -> Result<()> {
+        let number = self.flights.begin(began, self.webhooks);
+        let event = Some(event(number));
+        let answer = client.publish_event(PublishEventRequest { event }).await.context("PublishEvent was refused")?;
+        self.flights.published(began);
+        let made = answer.into_inner().result.map_or(0, |result| result.delivery_count);
+        ensure!(
+            usize::try_from(made)? == self.webhooks,
+            "an event made {made} deliveries instead of {}",
+            self.webhooks
+        );
+        self.flights.landed(number).await;
+        Ok(())
+    }
+
+    /// Publishes for `length` and measures; answers how long it took until everything had arrived.
+    pub(super) async fn measure(&self, load: Load, length: Duration) -> Result<Duration> {
+        self.flights.measuring.store(true, Ordering::Relaxed);
+        let began = Instant::now();
+        self.run(load, length).await?;
+        Ok(began.elapsed())
+    }
+}
+
+/// An event of 1 KiB as NetBox would publish it.
+fn event(number: u64) -> Event {
+    Event {
+        id: Flights::id(number),
+        r#type: "updated".to_owned(),
+        object_type: "dcim.device".to_owned(),
+        username: "automation".to_owned(),
+        data: Some(JsonDocument { value: Some(json_document::Value::Json(data())) }),
+        ..Event::default()
+    }
+}
+
+/// What the event carries: texts, numbers and a list of tags, padded to its size.
+pub(super) fn data() -> String {
+    let tags: Vec<String> = (1..=8)
+        .map(|id| format!(r#"{{"id": {id}, "name": "tag-{id}", "slug": "tag-{id}", "color": "9e9e9e"}}"#))
+        .collect();
+    let head = format!(
+        r#"{{"id": 4711, "name": "edge-sw-07", "status": {{"value": "active", "label": "Active"}}, "position": 12.5, "tags": [{}], "comments": ""#,
+        tags.join(", ")
+    );
+    let padding = "x".repeat(DATA_BYTES.saturating_sub(head.len() + 2));
+    format!("{head}{padding}\"}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+
+    #[test]
+    fn an_event_has_a_kibibyte() {
+        let size = PublishEventRequest { event: Some(event(123_456)) }.encoded_len();
+        assert!((900..=1_100).contains(&size), "{size}");
+        assert!(tenterhook_model::JsonText::parse(&data()).is_ok());
+    }
+}

@@ -1,0 +1,121 @@
+//! `tenterhook bench`: how fast publish to receiver is on this machine.
+//!
+//! The server runs in a child process on a fresh store with real fsync; publishers and the
+//! receiver run in this one. The ceilings of the machine are measured in the same run.
+
+mod ceiling;
+mod flight;
+mod histogram;
+mod load;
+mod report;
+mod scenario;
+mod server;
+
+use std::io::{IsTerminal, Write};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::value;
+use crate::receiver::receive;
+use crate::terminal::Terminal;
+use flight::Flights;
+use report::{Ceilings, Report, median};
+use scenario::{Figures, SCENARIOS, Setting};
+
+/// Connections of the bare client, as many as events are in flight.
+const RAW_CONNECTIONS: usize = 64;
+
+/// What `tenterhook bench` is told.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Runs of each scenario; the table has the median of each figure
+    #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=100))]
+    runs: u16,
+    /// How long each run is measured, such as 5s
+    #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = value::duration)]
+    length: Duration,
+    /// How long each run goes before it is measured
+    #[arg(long, default_value = "1s", value_name = "DURATION", value_parser = value::duration)]
+    warm_up: Duration,
+    /// Folder under which the stores are made, to choose the disk; they are removed at the end
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Runs only scenarios whose name contains this, such as `10 webhooks`
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Prints JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Flags for the server, such as `-- --threads 2`
+    #[arg(last = true, value_name = "SERVE FLAGS")]
+    serve: Vec<String>,
+}
+
+/// Runs the benchmark.
+///
+/// # Errors
+/// When the server does not start, refuses an event or loses one.
+pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
+    let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let setting = Setting { folder: &folder, flags: &args.serve, warm_up: args.warm_up, length: args.length };
+    let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
+    let mut ceilings = Vec::new();
+    let mut runs: Vec<(&'static str, Vec<Figures>)> =
+        SCENARIOS.iter().filter(|scenario| wanted(scenario.name)).map(|scenario| (scenario.name, Vec::new())).collect();
+    anyhow::ensure!(!runs.is_empty(), "no scenario has `{}` in its name", args.only.unwrap_or_default());
+    for run in 1..=args.runs {
+        progress(&format!("run {run} of {}: ceilings", args.runs));
+        ceilings.push(measure_ceilings(setting).await?);
+        for (name, figures) in &mut runs {
+            progress(&format!("run {run} of {}: {name}", args.runs));
+            let scenario = SCENARIOS.iter().find(|scenario| scenario.name == *name).context("an unknown scenario")?;
+            figures.push(scenario.run(setting).await.with_context(|| format!("in `{name}`"))?);
+        }
+    }
+    progress("");
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        runs: usize::from(args.runs),
+        ceilings: Ceilings {
+            raw_posts_per_second: median(ceilings.iter().map(|c| c.raw_posts_per_second).collect()),
+            fsyncs_per_second: median(ceilings.iter().map(|c| c.fsyncs_per_second).collect()),
+        },
+        scenarios: runs.into_iter().map(|(name, figures)| (name, Figures::median(&figures))).collect(),
+    };
+    terminal.line(if args.json { report.json() } else { report.table(terminal) });
+    Ok(())
+}
+
+/// Tells a person at a terminal what is going on, on one line of standard error.
+fn progress(text: &str) {
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let _ = write!(out, "\r\u{1b}[2K{text}").and_then(|()| out.flush());
+    }
+}
+
+async fn measure_ceilings(setting: Setting<'_>) -> Result<Ceilings> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")?;
+    let receiver = listener.local_addr().context("the listener has no address")?;
+    let end = CancellationToken::new();
+    let mut receiving = JoinSet::new();
+    receiving.spawn(receive(listener, end.clone(), Arc::new(Flights::new())));
+    let body = Bytes::from(load::data());
+    let raw_posts_per_second = ceiling::posts_per_second(receiver, RAW_CONNECTIONS, body, setting.length).await?;
+    end.cancel();
+    while receiving.join_next().await.is_some() {}
+
+    let folder = tempfile::tempdir_in(setting.folder).context("cannot make a folder")?;
+    let length = setting.length.min(Duration::from_secs(1));
+    let fsyncs = tokio::task::spawn_blocking(move || ceiling::fsyncs_per_second(folder.path(), length));
+    Ok(Ceilings { raw_posts_per_second, fsyncs_per_second: fsyncs.await.context("the disk was not measured")?? })
+}

@@ -1,0 +1,106 @@
+//! The server under test: a child process of its own, and what the kernel says it used.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// Clock ticks a second in `/proc/PID/stat` (Linux, `USER_HZ`, the same on all architectures).
+const TICKS_PER_SECOND: f64 = 100.0;
+/// Time for the server to end after SIGKILL.
+const REAP_PAUSE: Duration = Duration::from_millis(10);
+
+/// The server.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    /// Where its API listens.
+    pub(super) address: SocketAddr,
+}
+
+/// What the server used up to now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Usage {
+    /// Seconds of CPU, of all its threads.
+    pub(super) cpu_seconds: f64,
+    /// The most memory it held, in MiB.
+    pub(super) peak_mib: f64,
+}
+
+impl Server {
+    /// Starts `tenterhook serve` on a store in `folder`, with `flags` more, and waits until it listens.
+    pub(super) fn start(folder: &Path, flags: &[String]) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot find the own program")?;
+        let mut command = Command::new(program);
+        command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-level", "warn"]);
+        command.arg("--store").arg(format!("redb:{}", folder.display())).args(flags).env_clear();
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
+        let stdout = child.stdout.take().context("the server has no output")?;
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        for line in BufReader::new(stdout).lines() {
+            let line = line.context("cannot read what the server prints")?;
+            if let Some(address) = listening(&line) {
+                server.address = address;
+                return Ok(server);
+            }
+        }
+        bail!("the server ended before it listened; `tenterhook serve --dev` says why")
+    }
+
+    /// What it used up to now.
+    pub(super) fn usage(&self) -> Result<Usage> {
+        let folder = format!("/proc/{}", self.child.id());
+        let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).context("the server has ended");
+        Ok(Usage { cpu_seconds: cpu_seconds(&read("stat")?)?, peak_mib: peak_mib(&read("status")?)? })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its store is thrown away: nothing needs to drain.
+        let _ = self.child.kill();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(REAP_PAUSE);
+        }
+    }
+}
+
+/// The address in the start-up line `listens on  127.0.0.1:50051 …`.
+fn listening(line: &str) -> Option<SocketAddr> {
+    line.trim().strip_prefix("listens on")?.split_whitespace().next()?.parse().ok()
+}
+
+fn cpu_seconds(stat: &str) -> Result<f64> {
+    // The name in brackets may hold blanks; fields 14 and 15 of proc(5) are user and system time.
+    let after_name = stat.rsplit_once(')').context("/proc/PID/stat has no name")?.1;
+    let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<f64>).sum::<Result<f64, _>>();
+    Ok(ticks.context("/proc/PID/stat has no times")? / TICKS_PER_SECOND)
+}
+
+fn peak_mib(status: &str) -> Result<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc/PID/status has no peak")?;
+    let kib = line.trim().trim_end_matches(" kB").parse::<f64>().context("/proc/PID/status has no number")?;
+    Ok(kib / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_figures_are_read() {
+        let stat = "12 (a b) c) S 1 12 12 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 100 1 1";
+        assert_eq!(cpu_seconds(stat).unwrap(), 3.0);
+        assert_eq!(peak_mib("Name:\tx\nVmHWM:\t   51200 kB\n").unwrap(), 50.0);
+        assert!(cpu_seconds("x").is_err() && peak_mib("").is_err());
+    }
+
+    #[test]
+    fn the_address_is_found_in_the_start_up_lines() {
+        assert_eq!(listening("  listens on  127.0.0.1:4711  gRPC"), Some("127.0.0.1:4711".parse().unwrap()));
+        assert_eq!(listening("  stores in   memory:"), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! The command line: what may be typed, and which module answers.
+
+use std::ffi::OsString;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::{Config, ServeArgs};
+use crate::terminal::Terminal;
+use crate::{app, bench, care, demo, key, listen, render};
+
+/// Threads of the benchmark's own publishers and receiver.
+const BENCH_THREADS: usize = 2;
+
+/// Delivers events as signed webhooks, and retries until they arrive
+///
+/// Publish events over gRPC; Tenterhook renders Jinja2 templates, signs the requests, sends
+/// them to every matching webhook, retries what fails and streams what became of each.
+#[derive(Debug, Parser)]
+#[command(name = "tenterhook", version, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
+#[command(
+    after_help = "Start here:\n  tenterhook demo           see the whole at work in a few seconds\n  tenterhook serve --dev    a server for trying it out on this machine\n  tenterhook listen         a receiver that prints what it gets"
+)]
+pub struct Cli {
+    /// No colours; NO_COLOR in the environment does the same
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// The environment's wish for no colours (<https://no-color.org>): any text but the empty one
+    #[arg(long = "no-color-variable", env = "NO_COLOR", hide = true)]
+    no_color_variable: Option<OsString>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The server: takes events over gRPC and delivers them
+    #[command(
+        after_help = "Examples:\n  tenterhook serve --dev\n  tenterhook serve --store redb:/var/lib/tenterhook --api-keys /etc/tenterhook/keys\n  tenterhook serve --config /etc/tenterhook/tenterhook.toml --check"
+    )]
+    Serve(Box<ServeArgs>),
+    /// The whole at work on this machine in a few seconds, without set-up
+    Demo(demo::DemoArgs),
+    /// A receiver to debug with: prints each request and checks its signature
+    #[command(
+        after_help = "Examples:\n  tenterhook listen --port 9000 --secret s3cret\n  tenterhook listen --status 503 --delay 2s\n  tenterhook listen --fail-first 3 --json"
+    )]
+    Listen(listen::ListenArgs),
+    /// Renders a template as the server would, limits included
+    #[command(
+        after_help = "Examples:\n  tenterhook render slack.j2 --context event.json\n  echo '{\"template\": \"{{ 1 + 1 }}\"}' | tenterhook render --jsonl"
+    )]
+    Render(render::RenderArgs),
+    /// Makes API keys
+    Key(key::KeyArgs),
+    /// Offline care of a store: check, compact, export, import
+    #[command(
+        after_help = "Examples:\n  tenterhook store check --store redb:/var/lib/tenterhook\n  tenterhook store export backup.tenterhook --store redb:/var/lib/tenterhook\n  tenterhook store import backup.tenterhook --store sled:/var/lib/tenterhook-2"
+    )]
+    Store(care::StoreArgs),
+    /// Measures how fast publish to receiver is on this machine
+    #[command(
+        after_help = "Examples:\n  tenterhook bench\n  tenterhook bench --runs 1 --only '10 webhooks'\n  tenterhook bench --json -- --threads 2"
+    )]
+    Bench(bench::BenchArgs),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    ///
+    /// # Errors
+    /// What went wrong, ready to be shown.
+    pub fn run(self) -> Result<()> {
+        let refuse_colours = self.no_color || self.no_color_variable.is_some_and(|value| !value.is_empty());
+        let terminal = Terminal::new(refuse_colours);
+        match self.command {
+            Command::Serve(args) => serve(&args, terminal),
+            Command::Demo(args) => runtime(1)?.block_on(demo::run(args, terminal)),
+            Command::Listen(args) => runtime(1)?.block_on(listen::run(args, terminal)),
+            Command::Render(args) => render::run(&args),
+            Command::Key(args) => {
+                key::run(&args, terminal);
+                Ok(())
+            }
+            Command::Store(args) => care::run(&args, terminal),
+            Command::Bench(args) => runtime(BENCH_THREADS)?.block_on(bench::run(args, terminal)),
+        }
+    }
+}
+
+fn serve(args: &ServeArgs, terminal: Terminal) -> Result<()> {
+    let config = Config::load(args)?;
+    if args.check {
+        terminal.line("The configuration is fine.");
+        return Ok(());
+    }
+    runtime(config.threads)?.block_on(app::serve(config, terminal))
+}
+
+/// A runtime with that many threads; with one, everything runs on the caller's.
+fn runtime(threads: usize) -> Result<Runtime> {
+    let mut builder = if threads == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    if threads > 1 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build().context("cannot start the runtime")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_help_text() {
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} --{}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

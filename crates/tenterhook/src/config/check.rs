@@ -1,0 +1,78 @@
+//! Settings that are fine by themselves and not together.
+
+use ipnet::IpNet;
+
+use super::source::Settings;
+use super::{Config, ConfigFault, Source, value};
+
+/// What `--dev` lets webhooks send to: loopback, private and unique local networks (RFC 1122,
+/// 1918, 4193). Link-local addresses stay closed: cloud metadata services live there.
+pub(super) fn private_networks() -> Vec<IpNet> {
+    ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"]
+        .map(|network| value::network(network).expect("the list is checked by a test"))
+        .to_vec()
+}
+
+/// Adds a fault for each combination of settings that would not do what its author means.
+pub(super) fn check(config: &Config, given: &Settings, faults: &mut Vec<ConfigFault>) {
+    let is_given = |key| given.contains_key(key);
+    let mut fault = |key: &str, message: String| {
+        let source = given.get(key).map_or(Source::Default, |given| given.source.clone());
+        faults.push(ConfigFault { key: key.to_owned(), source, message });
+    };
+    for (one, other) in [("tls-cert", "tls-key"), ("tls-key", "tls-cert"), ("client-ca", "tls-cert")] {
+        if is_given(one) && !is_given(other) {
+            fault(one, format!("needs --{other} too"));
+        }
+    }
+    let is_open = !config.listen.ip().is_loopback();
+    let has_access = is_given("api-keys") || is_given("client-ca");
+    if config.dev && is_open {
+        fault(
+            "dev",
+            format!(
+                "needs no key, so it listens on this machine only, not on {}; leave --dev out and give --api-keys FILE",
+                config.listen
+            ),
+        );
+    } else if is_open && !has_access {
+        fault(
+            "listen",
+            format!(
+                "{} can be reached by others, and anybody could call: give --api-keys FILE (`tenterhook key new` makes a key) or --client-ca FILE, or listen on 127.0.0.1",
+                config.listen
+            ),
+        );
+    }
+    if is_open && !config.dev && !is_given("tls-cert") && !insecure(given) {
+        fault(
+            "listen",
+            format!(
+                "{} can be reached by others, and keys and events would cross the network in the clear: give --tls-cert FILE and --tls-key FILE, or --insecure if something in front ends TLS",
+                config.listen
+            ),
+        );
+    }
+    if config.ops_listen.is_some_and(|ops| ops == config.listen && ops.port() != 0) {
+        fault("ops-listen", format!("is {}, where the API listens; take another port, or `off`", config.listen));
+    }
+}
+
+fn insecure(given: &Settings) -> bool {
+    given.get("insecure").is_some_and(|given| given.values.last().is_some_and(|text| value::switch(text) == Ok(true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dev_opens_private_networks_but_not_link_local_ones() {
+        let networks = private_networks();
+        let opens = |address: &str| {
+            networks.iter().any(|network| network.contains(&address.parse::<std::net::IpAddr>().unwrap()))
+        };
+        assert!(["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.31.0.1", "::1", "fd00::1"].into_iter().all(opens));
+        assert!(!["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"].into_iter().any(opens));
+    }
+}

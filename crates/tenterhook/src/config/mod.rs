@@ -1,0 +1,253 @@
+//! The configuration of `serve`, read whole and checked before a port is bound.
+//!
+//! A value on the command line wins over the environment, that over the file, that over the
+//! default. Every fault is told at once, with its key and the way out.
+
+mod check;
+mod fault;
+mod files;
+mod setting;
+mod source;
+pub(crate) mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tenterhook_model::AddressPolicy;
+
+pub use fault::{ConfigError, ConfigFault, Source};
+pub use files::{KeyFile, TlsMaterial};
+pub use source::ServeArgs;
+
+use source::{Given, Settings};
+
+/// Everything that `serve` was told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the gRPC API listens.
+    pub listen: SocketAddr,
+    /// Where `/metrics`, `/livez` and `/readyz` are; `None` when they are off.
+    pub ops_listen: Option<SocketAddr>,
+    /// No key needed, reflection on, private networks allowed.
+    pub dev: bool,
+    /// Whether gRPC reflection answers.
+    pub reflection: bool,
+    /// How long requests under way may go on at the end.
+    pub drain_grace: Duration,
+    /// The file of API keys.
+    pub api_keys: Option<KeyFile>,
+    /// Certificates and key of the gRPC API; `None` serves in the clear.
+    pub tls: Option<TlsMaterial>,
+    /// The store, as `--store` names it.
+    pub store: String,
+    /// The file with the key that seals secrets; `None` stands for its default place.
+    pub sealing_key_file: Option<PathBuf>,
+    /// How long finished things are kept.
+    pub retention: Duration,
+    /// Where requests may go.
+    pub addresses: AddressPolicy,
+    /// Requests under way at once: 1 to 65,536.
+    pub max_in_flight: usize,
+    /// Runtime threads: 1 to 256.
+    pub threads: usize,
+    /// What is told to operators.
+    pub telemetry: TelemetryConfig,
+}
+
+/// What is logged, traced and measured.
+#[derive(Debug, Clone)]
+pub struct TelemetryConfig {
+    /// Form of the log.
+    pub log_format: LogFormat,
+    /// What is logged, as in `RUST_LOG`.
+    pub log_level: String,
+    /// The OTLP collector, if there is one.
+    pub otlp_endpoint: Option<String>,
+    /// Share of publishes without a caller's trace that get one: 0 to 1.
+    pub trace_ratio: f64,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads what `args` say, the configuration file and the files that the settings name.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let mut faults = Vec::new();
+        let mut given = args.given.clone();
+        if let Some(path) = &args.file {
+            match std::fs::read_to_string(path) {
+                Ok(text) => source::add_file(&mut given, path, &text, &mut faults),
+                Err(error) => faults.push(ConfigFault {
+                    key: "config".to_owned(),
+                    source: Source::Flag,
+                    message: format!("cannot read {}: {error}", path.display()),
+                }),
+            }
+        }
+        let config = Reader { given: &given, faults: &mut faults }.config();
+        check::check(&config, &given, &mut faults);
+        if faults.is_empty() { Ok(config) } else { Err(ConfigError(faults)) }
+    }
+
+    /// The configuration of a server for trying things out: as `--dev` has it, on free ports of
+    /// loopback, without the operations listener, with its store at `store`.
+    pub fn trial(store: &str) -> Self {
+        let one = |text: &str| Given { values: vec![text.to_owned()], source: Source::Flag };
+        let settings = [("dev", "true"), ("listen", "127.0.0.1:0"), ("ops-listen", "off"), ("store", store)];
+        let given = settings.map(|(key, text)| (key, one(text))).into_iter().collect();
+        Reader { given: &given, faults: &mut Vec::new() }.config()
+    }
+}
+
+/// Reads settings one by one; a value with a fault leaves the default and is remembered.
+struct Reader<'a> {
+    given: &'a Settings,
+    faults: &'a mut Vec<ConfigFault>,
+}
+
+impl Reader<'_> {
+    fn config(mut self) -> Config {
+        const DAY: Duration = Duration::from_secs(24 * 3_600);
+        let dev = self.switch("dev", false);
+        Config {
+            listen: self.one("listen", value::address).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50_051))),
+            ops_listen: self
+                .one("ops-listen", off_or_address)
+                .unwrap_or_else(|| Some(SocketAddr::from(([127, 0, 0, 1], 9_464)))),
+            dev,
+            reflection: self.switch("reflection", dev),
+            drain_grace: self
+                .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
+                .unwrap_or(Duration::from_secs(30)),
+            api_keys: self.api_keys(),
+            tls: self.tls(),
+            store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),
+            sealing_key_file: self.path("sealing-key-file"),
+            retention: self
+                .one("retention", |text| value::duration_within(text, Duration::from_secs(60)..=3_650 * DAY))
+                .unwrap_or(tenterhook_model::limits::RETENTION),
+            addresses: self.addresses(dev),
+            max_in_flight: self
+                .one("max-in-flight", |text| value::number(text, 1..=65_536))
+                .unwrap_or(tenterhook_model::limits::IN_FLIGHT),
+            threads: self.one("threads", |text| value::number(text, 1..=256)).unwrap_or_else(threads),
+            telemetry: self.telemetry(),
+        }
+    }
+
+    fn telemetry(&mut self) -> TelemetryConfig {
+        TelemetryConfig {
+            log_format: self.one("log-format", log_format).unwrap_or(LogFormat::Text),
+            log_level: self.one("log-level", log_level).unwrap_or_else(|| "info".to_owned()),
+            otlp_endpoint: self.one("otlp-endpoint", value::endpoint),
+            trace_ratio: self.one("trace-ratio", value::share).unwrap_or(1.0),
+        }
+    }
+
+    fn addresses(&mut self, dev: bool) -> AddressPolicy {
+        let mut allow = self.many("allow-network", value::network);
+        if dev {
+            allow.extend(check::private_networks());
+        }
+        AddressPolicy {
+            allow,
+            deny: self.many("deny-network", value::network),
+            allow_http: self.switch("allow-http", true),
+            allow_insecure_tls: self.switch("allow-insecure-tls", false),
+        }
+    }
+
+    fn api_keys(&mut self) -> Option<KeyFile> {
+        self.one("api-keys", KeyFile::read)
+    }
+
+    fn tls(&mut self) -> Option<TlsMaterial> {
+        let certificate = self.one("tls-cert", files::pem("CERTIFICATE"));
+        let key = self.one("tls-key", files::pem("PRIVATE KEY"));
+        let client_ca = self.one("client-ca", files::pem("CERTIFICATE"));
+        let (certificate_pem, key_pem) = certificate.zip(key)?;
+        Some(TlsMaterial { certificate_pem, key_pem: tenterhook_model::Secret::new(key_pem), client_ca_pem: client_ca })
+    }
+
+    fn path(&mut self, key: &'static str) -> Option<PathBuf> {
+        self.one(
+            key,
+            |text| if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(text)) },
+        )
+    }
+
+    fn switch(&mut self, key: &'static str, default: bool) -> bool {
+        self.one(key, value::switch).unwrap_or(default)
+    }
+
+    fn one<T>(&mut self, key: &'static str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let given = self.given.get(key)?;
+        let text = given.values.last().map_or("", String::as_str);
+        read(text).map_err(|message| self.fault(key, given, message)).ok()
+    }
+
+    fn many<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let Some(given) = self.given.get(key) else { return Vec::new() };
+        let mut values = Vec::new();
+        for text in given.values.iter().map(|text| text.trim()) {
+            match read(text) {
+                Ok(value) => values.push(value),
+                Err(message) => self.fault(key, given, message),
+            }
+        }
+        values
+    }
+
+    fn fault(&mut self, key: &str, given: &Given, message: String) {
+        self.faults.push(ConfigFault { key: key.to_owned(), source: given.source.clone(), message });
+    }
+}
+
+/// Threads when nobody says: work that moves between threads costs more than it gains on few cores.
+fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / 4).max(1)
+}
+
+fn off_or_address(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" { Ok(None) } else { value::address(text).map(Some) }
+}
+
+fn store_url(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        Some(("redb" | "sled", directory)) if !directory.is_empty() => Ok(text.to_owned()),
+        Some(("memory", "")) => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not a store; write redb:DIR, sled:DIR or memory:")),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("`{text}` is neither text nor json")),
+    }
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    let filter = tracing_subscriber::EnvFilter::builder().parse(text);
+    filter.map(|_| text.to_owned()).map_err(|error| {
+        format!(
+            "`{text}` is not a level or filter ({error}); write error, warn, info, debug, trace or `info,hyper=debug`"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,375 @@
+//! The table of every setting of `serve`: its flag, its environment variable, its key in
+//! the configuration file and its help text are made of one row.
+//!
+//! [`crate::config::source`] reads values by it, [`crate::config::ServeArgs`] shows it.
+
+use clap::builder::StyledStr;
+use clap::{Arg, ArgAction};
+
+/// How often a setting may be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Once, with a value.
+    One,
+    /// Any number of times; in the environment separated by commas, in the file as an array.
+    Many,
+    /// On or off: `--dev` is `--dev=true`.
+    Switch,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The flag without its dashes, and the key in the configuration file.
+    pub(crate) key: &'static str,
+    /// The environment variable.
+    pub(crate) environment: &'static str,
+    /// What stands for the value in the help.
+    pub(crate) value: &'static str,
+    /// How often it may be given.
+    pub(crate) kind: Kind,
+    /// The heading under which the help shows it.
+    pub(crate) group: &'static str,
+    /// One line of help.
+    pub(crate) help: &'static str,
+    /// What the long help adds: units, examples, consequences.
+    pub(crate) more: &'static str,
+    /// The value when nothing is given, as the help tells it.
+    pub(crate) default: &'static str,
+}
+
+const LISTEN: &str = "Where it listens";
+const ACCESS: &str = "Who may call";
+const STORE: &str = "What it stores";
+const SEND: &str = "Where it sends";
+const OBSERVE: &str = "What it tells";
+
+/// Every setting, in the order of the help.
+pub(crate) const SETTINGS: [Setting; 23] = [
+    Setting {
+        key: "listen",
+        environment: "TENTERHOOK_LISTEN",
+        value: "ADDRESS",
+        kind: Kind::One,
+        group: LISTEN,
+        help: "Address and port of the gRPC API",
+        more: "Port 0 takes a free one, which the start-up lines tell. Any address but loopback needs \
+               --api-keys or --client-ca, and --tls-cert and --tls-key.\nExamples: 127.0.0.1:50051, 0.0.0.0:50051, [::]:50051",
+        default: "127.0.0.1:50051",
+    },
+    Setting {
+        key: "ops-listen",
+        environment: "TENTERHOOK_OPS_LISTEN",
+        value: "ADDRESS",
+        kind: Kind::One,
+        group: LISTEN,
+        help: "Address and port for /metrics, /livez and /readyz over plain HTTP, or `off`",
+        more: "It tells figures and nothing of events or secrets, to whoever can reach it.\nExamples: 127.0.0.1:9464, 0.0.0.0:9464, off",
+        default: "127.0.0.1:9464",
+    },
+    Setting {
+        key: "dev",
+        environment: "TENTERHOOK_DEV",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: LISTEN,
+        help: "For trying it out: no key needed, reflection on, receivers in private networks allowed",
+        more: "Only with a loopback address, and never in production.",
+        default: "false",
+    },
+    Setting {
+        key: "reflection",
+        environment: "TENTERHOOK_REFLECTION",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: LISTEN,
+        help: "Answers gRPC reflection, so that grpcurl needs no .proto files",
+        more: "It shows the shape of the API to anybody who can connect; --dev turns it on.",
+        default: "false",
+    },
+    Setting {
+        key: "drain-grace",
+        environment: "TENTERHOOK_DRAIN_GRACE",
+        value: "DURATION",
+        kind: Kind::One,
+        group: LISTEN,
+        help: "How long requests under way may go on after SIGTERM or SIGINT",
+        more: "What is not finished by then is released and sent again after the next start. A second signal ends at once.\nExamples: 5s, 1m",
+        default: "30s",
+    },
+    Setting {
+        key: "api-keys",
+        environment: "TENTERHOOK_API_KEYS",
+        value: "FILE",
+        kind: Kind::One,
+        group: ACCESS,
+        help: "File of API keys, one a line, as `tenterhook key new` prints them",
+        more: "Only hashes of the keys stand in it. It is read again when it changes: a key that is taken out \
+               is refused within 5 seconds.\nExample: /etc/tenterhook/keys",
+        default: "none",
+    },
+    Setting {
+        key: "tls-cert",
+        environment: "TENTERHOOK_TLS_CERT",
+        value: "FILE",
+        kind: Kind::One,
+        group: ACCESS,
+        help: "PEM certificate chain of the gRPC API; needs --tls-key",
+        more: "Example: /etc/tenterhook/tls.crt",
+        default: "none",
+    },
+    Setting {
+        key: "tls-key",
+        environment: "TENTERHOOK_TLS_KEY",
+        value: "FILE",
+        kind: Kind::One,
+        group: ACCESS,
+        help: "PEM private key of that certificate; needs --tls-cert",
+        more: "Example: /etc/tenterhook/tls.key",
+        default: "none",
+    },
+    Setting {
+        key: "client-ca",
+        environment: "TENTERHOOK_CLIENT_CA",
+        value: "FILE",
+        kind: Kind::One,
+        group: ACCESS,
+        help: "PEM certificates of those who sign client certificates; needs --tls-cert",
+        more: "Callers then show a certificate; a name in it stands in the key file with a role.\nExample: /etc/tenterhook/clients-ca.crt",
+        default: "none",
+    },
+    Setting {
+        key: "insecure",
+        environment: "TENTERHOOK_INSECURE",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: ACCESS,
+        help: "Serves without TLS on addresses other than loopback",
+        more: "For servers behind a proxy that ends TLS: keys and events cross this hop in the clear.",
+        default: "false",
+    },
+    Setting {
+        key: "store",
+        environment: "TENTERHOOK_STORE",
+        value: "URL",
+        kind: Kind::One,
+        group: STORE,
+        help: "Where events and deliveries are kept: redb:DIR, sled:DIR or memory:",
+        more: "redb keeps all in one file and survives power loss; sled is an alternative engine; memory: \
+               forgets everything at the end.\nExamples: redb:/var/lib/tenterhook, memory:",
+        default: "redb:./tenterhook-data",
+    },
+    Setting {
+        key: "sealing-key-file",
+        environment: "TENTERHOOK_SEALING_KEY_FILE",
+        value: "FILE",
+        kind: Kind::One,
+        group: STORE,
+        help: "File with the key that seals secrets in the store",
+        more: "Made on the first start, readable by its owner only. Keep a copy apart from the store: without \
+               it the secrets in the store cannot be read.\nExample: /etc/tenterhook/sealing.key",
+        default: "`sealing.key` in the store's directory",
+    },
+    Setting {
+        key: "retention",
+        environment: "TENTERHOOK_RETENTION",
+        value: "DURATION",
+        kind: Kind::One,
+        group: STORE,
+        help: "How long events, finished deliveries and the journal are kept",
+        more: "At least 1m. An event with an open delivery stays. Event ids are remembered, and watches can resume, as long as this.\nExamples: 12h, 7d, 30d",
+        default: "7d",
+    },
+    Setting {
+        key: "allow-network",
+        environment: "TENTERHOOK_ALLOW_NETWORK",
+        value: "CIDR",
+        kind: Kind::Many,
+        group: SEND,
+        help: "Network that webhooks may send to although it is not public; repeatable",
+        more: "Without it only public addresses are dialled. Each entry opens what is behind it to everybody who may create webhooks.\nExamples: 10.20.0.0/16, 192.168.1.7, fd00::/8",
+        default: "none",
+    },
+    Setting {
+        key: "deny-network",
+        environment: "TENTERHOOK_DENY_NETWORK",
+        value: "CIDR",
+        kind: Kind::Many,
+        group: SEND,
+        help: "Network that webhooks never send to; repeatable, wins over --allow-network",
+        more: "Example: 10.20.99.0/24",
+        default: "none",
+    },
+    Setting {
+        key: "allow-http",
+        environment: "TENTERHOOK_ALLOW_HTTP",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: SEND,
+        help: "Lets webhooks use plain http:// URLs",
+        more: "With --allow-http=false only https:// can be saved and sent to.",
+        default: "true",
+    },
+    Setting {
+        key: "allow-insecure-tls",
+        environment: "TENTERHOOK_ALLOW_INSECURE_TLS",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: SEND,
+        help: "Lets webhooks set `transport.insecure_skip_verify`",
+        more: "Such a webhook trusts any certificate; its own `ca_certificates_pem` is the better way.",
+        default: "false",
+    },
+    Setting {
+        key: "max-in-flight",
+        environment: "TENTERHOOK_MAX_IN_FLIGHT",
+        value: "NUMBER",
+        kind: Kind::One,
+        group: SEND,
+        help: "Requests under way at once, to all receivers together",
+        more: "From 1 to 65536; each needs a socket and up to 1 MiB.",
+        default: "1024",
+    },
+    Setting {
+        key: "log-format",
+        environment: "TENTERHOOK_LOG_FORMAT",
+        value: "FORMAT",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "Format of the log on standard error: text or json",
+        more: "text is for people; json has one object a line.",
+        default: "text",
+    },
+    Setting {
+        key: "log-level",
+        environment: "TENTERHOOK_LOG_LEVEL",
+        value: "LEVEL",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "What is logged: error, warn, info, debug, trace, or a filter as in RUST_LOG",
+        more: "Examples: warn, info,tenterhook_dispatch=debug",
+        default: "info",
+    },
+    Setting {
+        key: "otlp-endpoint",
+        environment: "TENTERHOOK_OTLP_ENDPOINT",
+        value: "URL",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "OpenTelemetry collector (OTLP over gRPC) for spans and metrics",
+        more: "Example: http://127.0.0.1:4317",
+        default: "none",
+    },
+    Setting {
+        key: "trace-ratio",
+        environment: "TENTERHOOK_TRACE_RATIO",
+        value: "NUMBER",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "Share of publishes without a caller's trace that get one, 0 to 1",
+        more: "A publish that carries a `traceparent` header follows the caller's decision.\nExamples: 0, 0.01, 1",
+        default: "1",
+    },
+    Setting {
+        key: "threads",
+        environment: "TENTERHOOK_THREADS",
+        value: "NUMBER",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "Threads that serve and send; the store has its own",
+        more: "From 1 to 256. One is best on few cores, because work then never moves between them.",
+        default: "1 on up to 4 cores, else a quarter of the cores",
+    },
+];
+
+/// The setting of that key.
+pub(crate) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// The known key that is closest to `key`, if one is close enough to be meant.
+pub(crate) fn closest(key: &str) -> Option<&'static str> {
+    let key = key.replace('_', "-").to_lowercase();
+    SETTINGS
+        .iter()
+        .map(|setting| (distance(&key, setting.key), setting.key))
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map(|(_, key)| key)
+}
+
+/// Letters to change, add or take away to get from one text to the other (Levenshtein).
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+impl Setting {
+    /// The setting as a flag of the command line.
+    pub(crate) fn flag(&self) -> Arg {
+        let short = format!("{} [default: {}]", self.help, self.default);
+        let long = format!("{}\n\n{}\n\n[default: {}]", self.help, self.more, self.default);
+        let flag = Arg::new(self.key)
+            .long(self.key)
+            .value_name(self.value)
+            .env(self.environment)
+            .hide_env_values(true)
+            .help_heading(self.group)
+            .help(StyledStr::from(short))
+            .long_help(StyledStr::from(long));
+        match self.kind {
+            Kind::One => flag.action(ArgAction::Set),
+            Kind::Many => flag.action(ArgAction::Append).value_delimiter(','),
+            Kind::Switch => {
+                flag.action(ArgAction::Set).num_args(0..=1).require_equals(true).default_missing_value("true")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_variables_are_named_after_their_flags() {
+        for setting in &SETTINGS {
+            let expected = format!("TENTERHOOK_{}", setting.key.to_uppercase().replace('-', "_"));
+            assert_eq!(setting.environment, expected);
+        }
+    }
+
+    #[test]
+    fn keys_are_unique_and_every_row_has_its_texts() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            assert!(SETTINGS[..index].iter().all(|other| other.key != setting.key), "{}", setting.key);
+            for text in [setting.help, setting.more, setting.default, setting.value] {
+                assert!(!text.is_empty(), "{}", setting.key);
+            }
+            assert!(!setting.help.ends_with('.'), "{}: one line, no full stop", setting.key);
+        }
+    }
+
+    #[test]
+    fn a_mistyped_key_finds_the_one_that_was_meant() {
+        for (typed, meant) in [
+            ("listn", Some("listen")),
+            ("ops_listen", Some("ops-listen")),
+            ("allow_networks", Some("allow-network")),
+            ("Retention", Some("retention")),
+            ("database", None),
+        ] {
+            assert_eq!(closest(typed), meant, "{typed}");
+        }
+    }
+}

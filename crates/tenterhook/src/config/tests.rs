@@ -1,0 +1,151 @@
+//! Tables of command lines and files, and what becomes of them.
+
+use clap::{Args, Command, FromArgMatches};
+
+use super::*;
+
+fn args(line: &str) -> ServeArgs {
+    let command = ServeArgs::augment_args(Command::new("serve"));
+    let matches = command.try_get_matches_from(std::iter::once("serve").chain(line.split_whitespace())).unwrap();
+    ServeArgs::from_arg_matches(&matches).unwrap()
+}
+
+fn load(line: &str) -> Result<Config, String> {
+    Config::load(&args(line)).map_err(|error| error.to_string())
+}
+
+fn load_file(line: &str, file: &str) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tenterhook.toml");
+    std::fs::write(&path, file).unwrap();
+    load(&format!("{line} --config {}", path.display()))
+        .map_err(|text| text.replace(&path.display().to_string(), "FILE"))
+}
+
+#[test]
+fn defaults_are_those_that_the_help_tells() {
+    let config = load("").unwrap();
+    for (shown, key) in [
+        (config.listen.to_string(), "listen"),
+        (config.ops_listen.unwrap().to_string(), "ops-listen"),
+        (config.dev.to_string(), "dev"),
+        (config.reflection.to_string(), "reflection"),
+        (value::show_duration(config.drain_grace), "drain-grace"),
+        (config.store.clone(), "store"),
+        (value::show_duration(config.retention), "retention"),
+        (config.addresses.allow_http.to_string(), "allow-http"),
+        (config.addresses.allow_insecure_tls.to_string(), "allow-insecure-tls"),
+        (config.max_in_flight.to_string(), "max-in-flight"),
+        (config.telemetry.log_level.clone(), "log-level"),
+        (config.telemetry.trace_ratio.to_string(), "trace-ratio"),
+    ] {
+        assert_eq!(shown, setting::find(key).unwrap().default, "{key}");
+    }
+    assert_eq!(config.telemetry.log_format, LogFormat::Text);
+    assert!(config.addresses.allow.is_empty() && config.tls.is_none() && config.api_keys.is_none());
+}
+
+#[test]
+fn flags_are_read() {
+    let config = load(
+        "--listen [::1]:0 --ops-listen off --store memory: --retention 1h --max-in-flight 3 --log-format json \
+         --allow-network 10.0.0.0/8 --allow-network 192.168.1.7,fd00::/8 --deny-network 10.1.0.0/16 --allow-http=false \
+         --drain-grace 250ms --threads 2 --log-level warn --otlp-endpoint http://127.0.0.1:4317 --trace-ratio 0.5",
+    )
+    .unwrap();
+    assert_eq!((config.listen.to_string().as_str(), config.ops_listen), ("[::1]:0", None));
+    assert_eq!((config.store.as_str(), config.retention.as_secs()), ("memory:", 3_600));
+    assert_eq!((config.max_in_flight, config.threads), (3, 2));
+    assert_eq!(config.addresses.allow.len(), 3);
+    assert_eq!(config.addresses.deny.len(), 1);
+    assert!(!config.addresses.allow_http);
+    assert_eq!(config.telemetry.log_format, LogFormat::Json);
+    assert_eq!(config.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
+}
+
+#[test]
+fn the_file_is_read_and_flags_win_over_it() {
+    let file =
+        "store = 'memory:'\nretention = '2d'\nmax-in-flight = 7\ndev = true\nallow-network = ['203.0.113.0/24']\n";
+    let config = load_file("--retention 3d", file).unwrap();
+    assert_eq!((config.store.as_str(), config.max_in_flight, config.dev), ("memory:", 7, true));
+    assert_eq!(config.retention.as_secs(), 3 * 86_400);
+    assert!(config.reflection, "--dev turns reflection on");
+    assert!(config.addresses.permits("203.0.113.9".parse().unwrap()));
+    assert!(config.addresses.permits("127.0.0.1".parse().unwrap()), "--dev allows private networks");
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_its_key() {
+    let text =
+        load("--listen here --retention 7 --max-in-flight 0 --allow-network 10.0.0.0/99 --log-format xml").unwrap_err();
+    assert!(text.starts_with("the configuration has 5 faults"), "{text}");
+    for part in [
+        "--listen: `here` is not an address and port",
+        "--retention: `7` is not a duration",
+        "--max-in-flight: `0` is not a whole number from 1 to 65536",
+        "--allow-network: `10.0.0.0/99` is not a network",
+        "--log-format: `xml` is neither text nor json",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn single_faults_say_what_to_do() {
+    let table = [
+        ("--listen 0.0.0.0:1 --insecure", "give --api-keys FILE"),
+        ("--listen 0.0.0.0:1 --api-keys /dev/null", "give --tls-cert FILE and --tls-key FILE, or --insecure"),
+        ("--listen 0.0.0.0:1 --dev", "leave --dev out"),
+        ("--tls-cert /dev/null", "has no PEM block `-----BEGIN CERTIFICATE-----`"),
+        ("--tls-key /nowhere/key.pem", "cannot read /nowhere/key.pem"),
+        ("--tls-key /nowhere/key.pem", "needs --tls-cert too"),
+        ("--client-ca /nowhere/ca.pem", "needs --tls-cert too"),
+        ("--api-keys /nowhere/keys", "cannot read /nowhere/keys"),
+        ("--ops-listen 127.0.0.1:50051", "take another port"),
+        ("--store mysql:x", "write redb:DIR, sled:DIR or memory:"),
+        ("--store redb:", "write redb:DIR, sled:DIR or memory:"),
+        ("--store memory:x", "write redb:DIR, sled:DIR or memory:"),
+        ("--retention 59s", "must be from 1m"),
+        ("--drain-grace 2h", "must be from 0s to 1h"),
+        ("--log-level tenterhook=loud", "is not a level or filter"),
+        ("--otlp-endpoint collector:4317", "write it like http://127.0.0.1:4317"),
+        ("--trace-ratio 2", "from 0 to 1"),
+        ("--dev=perhaps", "neither true nor false"),
+        ("--threads 0", "from 1 to 256"),
+        ("--config /nowhere/file.toml", "cannot read /nowhere/file.toml"),
+    ];
+    for (line, part) in table {
+        let text = load(line).expect_err(line);
+        assert!(text.contains(part), "{line}: {text}");
+    }
+}
+
+#[test]
+fn faults_of_the_file_name_the_file_and_the_key() {
+    let table = [
+        ("listn = '127.0.0.1:1'", "listn in FILE: is not a setting; do you mean `listen`?"),
+        ("colour = 'blue'", "colour in FILE: is not a setting; `tenterhook serve --help` lists them"),
+        ("listen = ['a', 'b']", "listen in FILE: takes one value, not an array"),
+        ("[listen]\na = 1", "listen in FILE: must be a text, number or boolean"),
+        ("allow-network = [[1]]", "allow-network in FILE: must be an array of texts"),
+        ("retention = 7", "retention in FILE: `7` is not a duration"),
+        ("a = 1\nlisten = ", "config in FILE: is not TOML: line 2"),
+    ];
+    for (file, part) in table {
+        let text = load_file("", file).expect_err(file);
+        assert!(text.contains(part), "{file}: {text}");
+    }
+}
+
+#[test]
+fn an_open_listener_is_fine_with_keys_and_insecure() {
+    assert!(load("--listen 0.0.0.0:1 --api-keys /dev/null --insecure").is_ok());
+}
+
+#[test]
+fn dev_wins_over_nothing_else_than_its_own_defaults() {
+    let config = load("--dev --reflection=false --deny-network 127.0.0.0/8").unwrap();
+    assert!(!config.reflection);
+    assert!(!config.addresses.permits("127.0.0.1".parse().unwrap()), "deny wins over --dev");
+}

@@ -1,0 +1,172 @@
+//! Reads the values of settings: durations, networks, switches, numbers, endpoints.
+//!
+//! Each reader answers what is wrong as the end of a sentence that begins with the key.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// Units of a duration and their milliseconds, longest name first.
+const UNITS: [(&str, u64); 6] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+
+/// Reads `90s`, `1h30m`, `7d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let fault = || format!("`{text}` is not a duration; write it like 500ms, 90s, 1h30m or 7d");
+    let mut rest = text.trim();
+    let mut total = Duration::ZERO;
+    if rest.is_empty() {
+        return Err(fault());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest[..digits].parse().map_err(|_| fault())?;
+        rest = &rest[digits..];
+        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (_, millis) = UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or_else(fault)?;
+        rest = &rest[letters..];
+        let part = number.checked_mul(*millis).map(Duration::from_millis).ok_or_else(fault)?;
+        total = total.checked_add(part).ok_or_else(fault)?;
+    }
+    Ok(total)
+}
+
+/// Writes a duration as [`duration`] reads it, in its two largest units.
+pub(crate) fn show_duration(duration: Duration) -> String {
+    let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (unit, size) in UNITS.iter().rev().filter(|(unit, _)| *unit != "w") {
+        if millis >= *size {
+            text.push_str(&format!("{}{unit}", millis / size));
+            millis %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// Reads a duration within `range`.
+pub(crate) fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+    let value = duration(text)?;
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    Err(format!("`{text}` must be from {} to {}", show_duration(*range.start()), show_duration(*range.end())))
+}
+
+/// Reads `127.0.0.1:50051`, `[::1]:50051` or `localhost:50051`.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numeric
+        .parse()
+        .map_err(|_| format!("`{text}` is not an address and port; write it like 127.0.0.1:50051 or [::1]:50051"))
+}
+
+/// Reads a network in CIDR form; an address alone stands for itself.
+pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+    text.parse()
+        .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
+        .map_err(|_| format!("`{text}` is not a network; write it like 10.0.0.0/8, fd00::/8 or 192.168.1.7"))
+}
+
+/// Reads a switch.
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("`{text}` is neither true nor false")),
+    }
+}
+
+/// Reads a whole number within `range`.
+pub(crate) fn number(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
+    let fault = || format!("`{text}` is not a whole number from {} to {}", range.start(), range.end());
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(fault)
+}
+
+/// Reads a share from 0 to 1.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let fault = || format!("`{text}` is not a number from 0 to 1, such as 0.01");
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(fault)
+}
+
+/// Reads the URL of an OTLP collector.
+pub(crate) fn endpoint(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not the URL of a collector; write it like http://127.0.0.1:4317")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_sums_of_numbers_with_units() {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("1h30m", 5_400_000),
+            ("7d", 604_800_000),
+            ("1w", 604_800_000),
+            (" 0s ", 0),
+            ("1m1ms", 60_001),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "7", "d", "7 days", "-1s", "1.5h", "99999999999999999999s", "18446744073709551615w", "1s2"] {
+            assert!(duration(bad).unwrap_err().contains("is not a duration"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_shown_as_they_are_read() {
+        for text in ["500ms", "1m30s", "1h30m", "7d", "30d12h", "0s"] {
+            assert_eq!(show_duration(duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn durations_out_of_range_name_the_range() {
+        let range = Duration::from_secs(60)..=Duration::from_secs(3_600);
+        assert!(duration_within("60s", range.clone()).is_ok());
+        assert_eq!(duration_within("59s", range), Err("`59s` must be from 1m to 1h".to_owned()));
+    }
+
+    #[test]
+    fn networks_are_cidr_or_single_addresses() {
+        assert_eq!(network("192.168.1.7").unwrap().to_string(), "192.168.1.7/32");
+        assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
+        for bad in ["10.0.0.0/33", "10.0.0", "localhost", ""] {
+            assert!(network(bad).unwrap_err().contains("is not a network"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn localhost_is_an_address_and_other_names_are_not() {
+        assert_eq!(address("localhost:1"), Ok("127.0.0.1:1".parse().unwrap()));
+        for bad in ["example.com:1", "127.0.0.1", ":50051", "50051"] {
+            assert!(address(bad).unwrap_err().contains("is not an address and port"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn switches_shares_numbers_and_endpoints_refuse_what_they_are_not() {
+        assert_eq!((switch("on"), switch("false")), (Ok(true), Ok(false)));
+        assert!(switch("maybe").is_err());
+        assert_eq!(share("0.25"), Ok(0.25));
+        assert!(share("1.1").is_err() && share("NaN").is_err());
+        assert_eq!(number("1024", 1..=65_536), Ok(1_024));
+        assert!(number("0", 1..=65_536).unwrap_err().contains("from 1 to 65536"));
+        assert!(endpoint("http://127.0.0.1:4317").is_ok());
+        for bad in ["127.0.0.1:4317", "http://", "https:///v1"] {
+            assert!(endpoint(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `tenterhook demo`: the main job end to end on this machine, in seconds and without set-up.
+//!
+//! A real server on a temporary store, a real receiver on loopback, real gRPC and HTTP
+//! between them. It succeeds only if everything arrived as it should.
+
+mod scene;
+mod stage;
+mod watch;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use tenterhook_model::{Clock, Secret, SystemClock};
+use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
+use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
+use tenterhook_proto::tenterhook::v1::{CreateWebhookRequest, PublishEventRequest, Webhook};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::receiver::receive;
+use crate::telemetry::Telemetry;
+use crate::terminal::{Style, Terminal};
+use scene::{DELIVERIES, INVENTORY, ON_CALL, REFUSALS, SLACK};
+use stage::{Arrived, Stage};
+use watch::Watcher;
+
+/// Time for all deliveries to end; they take about two seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Pause before each event, so that a person can follow.
+const PACE: Duration = Duration::from_millis(300);
+
+/// What `tenterhook demo` is told: nothing yet.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {}
+
+/// Plays the demo.
+///
+/// # Errors
+/// When anything did not arrive as it should.
+pub async fn run(_args: DemoArgs, terminal: Terminal) -> Result<()> {
+    let began = Instant::now();
+    let end = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")?;
+    let receiver = listener.local_addr().context("the listener has no address")?;
+    let stage = Arc::new(Stage::new(terminal));
+    tasks.spawn(receive(listener, end.clone(), stage.clone()));
+
+    let folder = tempfile::tempdir().context("cannot make a folder for the store")?;
+    let store = format!("redb:{}", folder.path().display());
+    let app = App::build(&Config::trial(&store), Arc::new(Telemetry::quiet()?)).await?;
+    let server = app.addresses().api;
+    let (serve_end, mut serving) = (end.clone(), JoinSet::new());
+    serving.spawn(app.run(serve_end));
+    terminal.line(format!(
+        "{}\n  server    {}  (gRPC; store {store})\n  receiver  {}",
+        heading(terminal, 1, "A server and a receiver on this machine"),
+        terminal.paint(Style::Cyan, server),
+        terminal.paint(Style::Cyan, format!("http://{receiver}")),
+    ));
+
+    let outcome = play(server, &receiver.to_string(), &stage, terminal).await;
+    end.cancel();
+    while let Some(ended) = serving.join_next().await {
+        ended.context("the server broke")?.context("the server failed")?;
+    }
+    while tasks.join_next().await.is_some() {}
+    let arrived = stage.take();
+    summary(terminal, outcome?, &arrived, began.elapsed())
+}
+
+fn heading(terminal: Terminal, number: u32, text: &str) -> String {
+    format!("\n{}", terminal.paint(Style::Bold, format!("{number}  {text}")))
+}
+
+/// Creates webhooks, watches, publishes and waits. Answers how many deliveries succeeded.
+async fn play(server: SocketAddr, receiver: &str, stage: &Stage, terminal: Terminal) -> Result<usize> {
+    let endpoint = Endpoint::from_shared(format!("http://{server}")).context("the server has no address")?;
+    let channel = endpoint.connect().await.context("cannot connect to the server")?;
+    let mut watcher = Watcher::begin(channel.clone(), terminal).await?;
+
+    terminal.line(heading(terminal, 2, "Three webhooks, created over gRPC"));
+    let about = [
+        format!("new IP addresses, as the NetBox documentation has it: {}", scene::SLACK_BODY),
+        "everything, with NetBox's default body; signed as NETBOX and STANDARD_WEBHOOKS".to_owned(),
+        format!("sites that are active; its receiver refuses {REFUSALS} times, it is retried every second"),
+    ];
+    for (webhook, about) in
+        [scene::slack(receiver), scene::inventory(receiver), scene::on_call(receiver)].into_iter().zip(about)
+    {
+        let name = webhook.display_name.clone();
+        let (id, secret) = create(channel.clone(), webhook).await?;
+        watcher.name(&id, &name);
+        if !secret.is_empty() {
+            stage.know(secret);
+        }
+        terminal.line(format!("  {} {about}", terminal.paint(Style::Cyan, format!("{name:<10}"))));
+    }
+
+    terminal.line(heading(terminal, 3, "Four events published; → requests as they arrive, ~ WatchDeliveries live"));
+    // Both at once, so that changes are shown when they happen.
+    let (published, ended) = tokio::join!(publish(channel, terminal), watcher.until_ended(DELIVERIES, PATIENCE));
+    published.and(ended)
+}
+
+async fn create(channel: Channel, webhook: Webhook) -> Result<(String, Secret)> {
+    let name = webhook.display_name.clone();
+    let request = CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() };
+    let answer = WebhookServiceClient::new(channel).create_webhook(request).await;
+    let answer = answer.with_context(|| format!("the webhook {name} was refused"))?.into_inner();
+    let webhook = answer.webhook.context("the server told no webhook")?;
+    Ok((webhook.id, Secret::new(answer.signing_secret)))
+}
+
+async fn publish(channel: Channel, terminal: Terminal) -> Result<()> {
+    let mut client = EventServiceClient::new(channel);
+    let now = SystemClock.now();
+    let now = prost_types::Timestamp { seconds: now.seconds(), nanos: i32::try_from(now.subsec_nanos())? };
+    let mut made = 0;
+    for event in scene::events(now) {
+        sleep(PACE).await;
+        let label = format!("{} {} by {}", event.object_type, event.r#type, event.username);
+        let began = Instant::now();
+        let answer = client.publish_event(PublishEventRequest { event: Some(event) }).await;
+        let answer = answer.with_context(|| format!("{label} was refused"))?.into_inner();
+        let result = answer.result.context("the server told no result")?;
+        made += result.delivery_count;
+        terminal.line(format!(
+            "  {} {label} {}",
+            terminal.paint(Style::Bold, "published"),
+            terminal.paint(
+                Style::Dim,
+                format!(
+                    "on disk in {:.1} ms, {} deliver{}",
+                    began.elapsed().as_secs_f64() * 1e3,
+                    result.delivery_count,
+                    if result.delivery_count == 1 { "y" } else { "ies" }
+                )
+            ),
+        ));
+    }
+    ensure!(usize::try_from(made)? == DELIVERIES, "the events made {made} deliveries instead of {DELIVERIES}");
+    Ok(())
+}
+
+/// Tells how it went and what to try next.
+fn summary(terminal: Terminal, succeeded: usize, arrived: &Arrived, took: Duration) -> Result<()> {
+    let requests = u32::try_from(DELIVERIES)? + REFUSALS;
+    // Four deliveries of the signed webhook, two schemes each.
+    let signatures = 8;
+    terminal.line(heading(terminal, 4, "How it went"));
+    let checks = [
+        (
+            succeeded == DELIVERIES,
+            format!("{succeeded} of {DELIVERIES} deliveries arrived: {}, {} and {}", SLACK.1, INVENTORY.1, ON_CALL.1),
+        ),
+        (
+            arrived.requests == requests,
+            format!("{} requests were sent, {} of them refused and retried", arrived.requests, arrived.refused),
+        ),
+        (arrived.verified == signatures, format!("{} of {signatures} signatures verified", arrived.verified)),
+        (arrived.faults.is_empty(), "nothing arrived that should not have".to_owned()),
+    ];
+    for (good, text) in &checks {
+        let mark = if *good { terminal.paint(Style::Green, "✓") } else { terminal.paint(Style::Red, "✗") };
+        terminal.line(format!("  {mark} {text}"));
+    }
+    for fault in &arrived.faults {
+        terminal.line(format!("    {}", terminal.paint(Style::Red, fault)));
+    }
+    if !checks.iter().all(|(good, _)| *good) {
+        bail!("the demo did not go as it should; the lines marked ✗ say what is missing");
+    }
+    terminal.line(format!(
+        "  {}",
+        terminal
+            .paint(Style::Dim, format!("All of it took {:.1} seconds; nothing is left behind.", took.as_secs_f64()))
+    ));
+    terminal.line(next(terminal));
+    Ok(())
+}
+
+fn next(terminal: Terminal) -> String {
+    // As it was called: whoever built from source has no `tenterhook` in the path.
+    let program = std::env::args().next().unwrap_or_else(|| "tenterhook".to_owned());
+    let commands = [
+        ("listen --port 9000", "a receiver that prints what it gets"),
+        ("serve --dev", "a server on this machine that needs no key"),
+        ("bench", "how fast it is here"),
+    ];
+    let lines = commands.map(|(arguments, about)| {
+        format!("  {} {about}", terminal.paint(Style::Cyan, format!("{program} {arguments:<20}")))
+    });
+    format!("{}\n{}", heading(terminal, 5, "Try next"), lines.join("\n"))
+}

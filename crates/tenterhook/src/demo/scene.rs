@@ -1,0 +1,138 @@
+//! What the demo plays: three webhooks and four events, as NetBox would have them.
+
+use prost_types::{Duration, Timestamp};
+use tenterhook_proto::tenterhook::v1::{
+    BackoffSchedule, Event, EventRule, JsonDocument, RequestTemplate, RetryPolicy, SignatureScheme, SigningPolicy,
+    Snapshots, Webhook, json_document, retry_policy,
+};
+
+/// Path and name of the Slack webhook.
+pub(super) const SLACK: (&str, &str) = ("/slack", "Slack");
+/// Path and name of the webhook that takes the default body, signed.
+pub(super) const INVENTORY: (&str, &str) = ("/inventory", "Inventory");
+/// Path and name of the webhook whose receiver fails at first.
+pub(super) const ON_CALL: (&str, &str) = ("/on-call", "On-call");
+/// Requests that the receiver of the on-call webhook refuses before it takes one.
+pub(super) const REFUSALS: u32 = 2;
+/// Deliveries that the events make: two, four and one.
+pub(super) const DELIVERIES: usize = 7;
+
+/// The body template of the NetBox documentation ("Webhooks", example for Slack).
+pub(super) const SLACK_BODY: &str = r#"{"text": "IP address {{ data['address'] }} was created by {{ username }}!"}"#;
+/// A NetBox condition set: only what is active.
+pub(super) const ACTIVE: &str = r#"{"and": [{"attr": "status.value", "value": "active"}]}"#;
+const ON_CALL_BODY: &str = r#"{"summary": "{{ model }} {{ data.name }} went {{ snapshots.prechange.status }} -> {{ snapshots.postchange.status }}", "by": {{ username | tojson }}}"#;
+
+fn webhook((path, name): (&str, &str), receiver: &str, body: &str) -> Webhook {
+    let request = RequestTemplate {
+        url: format!("http://{receiver}{path}"),
+        body: body.to_owned(),
+        ..RequestTemplate::default()
+    };
+    Webhook { display_name: name.to_owned(), request: Some(request), ..Webhook::default() }
+}
+
+fn json(text: &str) -> Option<JsonDocument> {
+    Some(JsonDocument { value: Some(json_document::Value::Json(text.to_owned())) })
+}
+
+/// The Slack webhook of the NetBox documentation: new IP addresses become messages.
+pub(super) fn slack(receiver: &str) -> Webhook {
+    let rule = EventRule {
+        event_types: vec!["created".to_owned()],
+        object_types: vec!["ipam.ipaddress".to_owned()],
+        ..EventRule::default()
+    };
+    Webhook { rules: vec![rule], ..webhook(SLACK, receiver, SLACK_BODY) }
+}
+
+/// A webhook for everything with the default body, signed in two schemes; the server makes the secret.
+pub(super) fn inventory(receiver: &str) -> Webhook {
+    let schemes = vec![SignatureScheme::Netbox.into(), SignatureScheme::StandardWebhooks.into()];
+    Webhook { signing: Some(SigningPolicy { schemes }), ..webhook(INVENTORY, receiver, "") }
+}
+
+/// A webhook for active sites whose receiver fails at first; it is retried every second.
+pub(super) fn on_call(receiver: &str) -> Webhook {
+    let rule =
+        EventRule { object_types: vec!["dcim.site".to_owned()], conditions: json(ACTIVE), ..EventRule::default() };
+    let schedule = BackoffSchedule { waits: vec![Duration { seconds: 1, nanos: 0 }] };
+    let retry = RetryPolicy {
+        backoff: Some(retry_policy::Backoff::Schedule(schedule)),
+        jitter: Some(0.0),
+        ..RetryPolicy::default()
+    };
+    Webhook { rules: vec![rule], retry: Some(retry), ..webhook(ON_CALL, receiver, ON_CALL_BODY) }
+}
+
+/// The events, in the order in which they are published.
+pub(super) fn events(now: Timestamp) -> Vec<Event> {
+    let event = |id: &str, kind: &str, object: &str, username: &str| Event {
+        id: id.to_owned(),
+        r#type: kind.to_owned(),
+        object_type: object.to_owned(),
+        username: username.to_owned(),
+        occur_time: Some(now),
+        request_id: "17af32f0-852a-46ca-a7d4-33ecd0c13de6".to_owned(),
+        ..Event::default()
+    };
+    vec![
+        Event {
+            data: json(
+                r#"{"id": 10, "address": "192.0.2.10/24", "status": {"value": "active", "label": "Active"}, "dns_name": "edge1.example.com"}"#,
+            ),
+            snapshots: Some(Snapshots {
+                prechange: None,
+                postchange: json(r#"{"address": "192.0.2.10/24", "status": "active"}"#),
+            }),
+            ..event("ip-10-created", "created", "ipam.ipaddress", "jstretch")
+        },
+        Event {
+            data: json(
+                r#"{"id": 5, "name": "Zürich 2", "slug": "zurich-2", "status": {"value": "active", "label": "Active"}, "latitude": 47.3769}"#,
+            ),
+            snapshots: Some(Snapshots {
+                prechange: json(r#"{"status": "planned"}"#),
+                postchange: json(r#"{"status": "active"}"#),
+            }),
+            ..event("site-5-updated", "updated", "dcim.site", "mwalker")
+        },
+        Event {
+            data: json(
+                r#"{"id": 11, "address": "2001:db8::10/64", "status": {"value": "reserved", "label": "Reserved"}}"#,
+            ),
+            ..event("ip-11-created", "created", "ipam.ipaddress", "automation")
+        },
+        Event {
+            data: json(
+                r#"{"id": 77, "name": "edge-sw-07", "status": {"value": "decommissioning", "label": "Decommissioning"}}"#,
+            ),
+            snapshots: Some(Snapshots { prechange: json(r#"{"name": "edge-sw-07"}"#), postchange: None }),
+            ..event("device-77-deleted", "deleted", "dcim.device", "jstretch")
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_ids_are_legal_and_unique() {
+        let events = events(Timestamp::default());
+        let ids: std::collections::BTreeSet<_> = events.iter().map(|event| event.id.clone()).collect();
+        assert_eq!(ids.len(), 4);
+        assert!(ids.iter().all(|id| id.parse::<tenterhook_model::EventId>().is_ok()));
+    }
+
+    #[test]
+    fn every_json_of_the_scene_is_well_formed() {
+        for event in events(Timestamp::default()) {
+            let Some(json_document::Value::Json(text)) = event.data.and_then(|data| data.value) else {
+                panic!("no data")
+            };
+            assert!(tenterhook_model::JsonText::parse(&text).is_ok(), "{text}");
+        }
+        assert!(tenterhook_model::JsonText::parse(ACTIVE).is_ok());
+    }
+}

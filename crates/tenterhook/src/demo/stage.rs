@@ -1,0 +1,165 @@
+//! The receiver of the demo: prints each request as it arrives, verifies signatures, and
+//! refuses the first requests of one webhook.
+
+use std::sync::{Mutex, PoisonError};
+
+use hyper::StatusCode;
+use tenterhook_model::{Clock, Secret, SystemClock};
+
+use super::scene::{INVENTORY, ON_CALL, REFUSALS, SLACK};
+use crate::listen::show::time_of_day;
+use crate::listen::{Verdict, verify};
+use crate::receiver::{Answer, Answers, Received};
+use crate::terminal::{Style, Terminal, harmless};
+
+/// Characters of a body that are shown.
+const SHOWN_CHARS: usize = 180;
+
+/// What arrived so far.
+#[derive(Debug, Default)]
+pub(super) struct Arrived {
+    /// Requests in all.
+    pub(super) requests: u32,
+    /// Requests of the on-call webhook that were refused.
+    pub(super) refused: u32,
+    /// Signatures that were good.
+    pub(super) verified: u32,
+    /// What was wrong with the others, and with requests that nobody expected.
+    pub(super) faults: Vec<String>,
+}
+
+/// The receiver.
+#[derive(Debug)]
+pub(super) struct Stage {
+    terminal: Terminal,
+    secret: Mutex<Option<Secret>>,
+    arrived: Mutex<Arrived>,
+}
+
+impl Stage {
+    /// A receiver that knows no secret yet.
+    pub(super) fn new(terminal: Terminal) -> Self {
+        Self { terminal, secret: Mutex::default(), arrived: Mutex::default() }
+    }
+
+    /// Tells the secret of the signed webhook, as its owner got it.
+    pub(super) fn know(&self, secret: Secret) {
+        *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
+    }
+
+    /// What arrived; nothing is left here.
+    pub(super) fn take(&self) -> Arrived {
+        std::mem::take(&mut self.arrived.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn verdicts(&self, request: &Received) -> Vec<Verdict> {
+        if request.path != INVENTORY.0 {
+            return Vec::new();
+        }
+        let secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        verify(request, secret.as_slice(), SystemClock.now())
+    }
+
+    /// Counts the request and decides the answer.
+    fn count(&self, request: &Received, verdicts: &[Verdict]) -> StatusCode {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        arrived.requests += 1;
+        for verdict in verdicts {
+            if verdict.is_good() {
+                arrived.verified += 1;
+            } else {
+                arrived.faults.push(format!("{}: {verdict}", request.path));
+            }
+        }
+        match request.path.as_str() {
+            path if path == ON_CALL.0 && arrived.refused < REFUSALS => {
+                arrived.refused += 1;
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            path if [SLACK.0, INVENTORY.0, ON_CALL.0].contains(&path) => StatusCode::OK,
+            path => {
+                arrived.faults.push(format!("a request for {path}, which no webhook has"));
+                StatusCode::NOT_FOUND
+            }
+        }
+    }
+
+    fn show(&self, request: &Received, verdicts: &[Verdict], status: StatusCode) -> String {
+        let terminal = self.terminal;
+        let style = if status.is_success() { Style::Green } else { Style::Red };
+        let mut lines = vec![format!(
+            "  {} {} {} {}  {}",
+            terminal.paint(Style::Dim, time_of_day(SystemClock.now())),
+            terminal.paint(Style::Bold, format!("→ {} {:<10}", request.method, request.path)),
+            terminal.paint(Style::Dim, "attempt"),
+            request.header("x-tenterhook-attempt"),
+            terminal.paint(style, format!("answered {}", status.as_u16())),
+        )];
+        let indent = " ".repeat(15);
+        for verdict in verdicts {
+            let style = if verdict.is_good() { Style::Green } else { Style::Red };
+            let signature = match verdict.scheme {
+                "NETBOX" => format!("x-hook-signature: {}", request.header("x-hook-signature")),
+                _ => format!("webhook-signature: {}", request.header("webhook-signature")),
+            };
+            let signature = terminal.paint(Style::Dim, cut(&signature, 48));
+            lines.push(format!("{indent}  {signature}  {}", terminal.paint(style, verdict)));
+        }
+        let body = harmless(&String::from_utf8_lossy(&request.body));
+        lines.push(format!("{indent}  {}", terminal.paint(Style::Cyan, cut(&body, SHOWN_CHARS))));
+        lines.join("\n")
+    }
+}
+
+/// `text` up to `chars` characters.
+fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+impl Answers for Stage {
+    fn answer(&self, request: Received) -> Answer {
+        let verdicts = self.verdicts(&request);
+        let status = self.count(&request, &verdicts);
+        self.terminal.line(self.show(&request, &verdicts, status));
+        Answer::status(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use hyper::{HeaderMap, Method};
+
+    fn request(path: &str) -> Received {
+        Received {
+            peer: "127.0.0.1:4000".parse().unwrap(),
+            method: Method::POST,
+            path: path.to_owned(),
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(b"{}"),
+        }
+    }
+
+    #[test]
+    fn the_on_call_receiver_refuses_twice_and_then_takes() {
+        let stage = Stage::new(Terminal::plain());
+        let statuses: Vec<u16> = (0..3).map(|_| stage.answer(request(ON_CALL.0)).status.as_u16()).collect();
+        assert_eq!(statuses, [503, 503, 200]);
+        let arrived = stage.take();
+        assert_eq!((arrived.requests, arrived.refused), (3, 2));
+        assert!(arrived.faults.is_empty());
+    }
+
+    #[test]
+    fn unsigned_and_unexpected_requests_are_faults() {
+        let stage = Stage::new(Terminal::plain());
+        stage.know(Secret::new("s3cret"));
+        stage.answer(request(INVENTORY.0));
+        stage.answer(request("/elsewhere"));
+        assert_eq!(stage.take().faults.len(), 2);
+    }
+}

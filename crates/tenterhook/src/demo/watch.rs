@@ -1,0 +1,114 @@
+//! The live stream of the demo: prints each change of each delivery and knows when all have ended.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tenterhook_model::Timestamp;
+use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
+use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
+use tenterhook_proto::tenterhook::v1::{
+    DeliveryChange, DeliveryState, WatchDeliveriesRequest, WatchDeliveriesResponse,
+};
+use tokio::time::{Instant, timeout_at};
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use crate::listen::show::time_of_day;
+use crate::terminal::{Style, Terminal};
+
+/// The stream, and what it has told so far.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    terminal: Terminal,
+    stream: Streaming<WatchDeliveriesResponse>,
+    names: HashMap<String, String>,
+    states: HashMap<String, DeliveryState>,
+}
+
+impl Watcher {
+    /// Begins to watch; from the first bookmark, which this waits for, no change is missed.
+    pub(super) async fn begin(channel: Channel, terminal: Terminal) -> Result<Self> {
+        let mut client = DeliveryServiceClient::new(channel);
+        let answer = client.watch_deliveries(WatchDeliveriesRequest::default()).await;
+        let mut stream = answer.context("WatchDeliveries was refused")?.into_inner();
+        match stream.message().await.context("the watch broke")?.and_then(|message| message.payload) {
+            Some(Payload::Bookmark(_)) => Ok(Self { terminal, stream, names: HashMap::new(), states: HashMap::new() }),
+            other => bail!("the watch began with {other:?} instead of a bookmark"),
+        }
+    }
+
+    /// Tells the name of a webhook, to print it instead of its id.
+    pub(super) fn name(&mut self, webhook_id: &str, name: &str) {
+        self.names.insert(webhook_id.to_owned(), name.to_owned());
+    }
+
+    /// Prints changes until `deliveries` have ended, for at most `limit`. Answers how many succeeded.
+    pub(super) async fn until_ended(&mut self, deliveries: usize, limit: Duration) -> Result<usize> {
+        let deadline = Instant::now() + limit;
+        while self.ended() < deliveries {
+            let message = timeout_at(deadline, self.stream.message()).await;
+            let message = message.with_context(|| {
+                format!("{} of {deliveries} deliveries had ended after {} seconds", self.ended(), limit.as_secs())
+            })?;
+            let message = message.context("the watch broke")?.context("the watch ended")?;
+            if let Some(Payload::Change(change)) = message.payload {
+                self.take(change);
+            }
+        }
+        Ok(self.states.values().filter(|state| **state == DeliveryState::Succeeded).count())
+    }
+
+    fn ended(&self) -> usize {
+        let is_final = |state: &&DeliveryState| {
+            matches!(state, DeliveryState::Succeeded | DeliveryState::Failed | DeliveryState::Cancelled)
+        };
+        self.states.values().filter(is_final).count()
+    }
+
+    fn take(&mut self, change: DeliveryChange) {
+        if let Some(delivery) = &change.delivery {
+            self.states.insert(delivery.id.clone(), delivery.state());
+            self.terminal.line(self.show(&change));
+        }
+    }
+
+    fn show(&self, change: &DeliveryChange) -> String {
+        let terminal = self.terminal;
+        let delivery = change.delivery.clone().unwrap_or_default();
+        let time = change.change_time.unwrap_or_default();
+        let time = Timestamp::new(time.seconds, u32::try_from(time.nanos).unwrap_or_default()).unwrap_or_default();
+        let name = self.names.get(&delivery.webhook_id).unwrap_or(&delivery.webhook_id);
+        let state = delivery.state();
+        let style = match state {
+            DeliveryState::Succeeded => Style::Green,
+            DeliveryState::Failed | DeliveryState::Cancelled => Style::Red,
+            DeliveryState::Retrying => Style::Yellow,
+            _ => Style::Dim,
+        };
+        let before = match change.previous_state() {
+            DeliveryState::Unspecified => String::new(),
+            previous => format!("{} → ", short(previous)),
+        };
+        let attempt = delivery.last_attempt.as_ref().map_or_else(String::new, |attempt| {
+            let status = attempt.response.as_ref().map_or_else(|| attempt.error.clone(), |r| r.status.to_string());
+            let took = attempt.duration.unwrap_or_default();
+            let millis = took.seconds as f64 * 1e3 + f64::from(took.nanos) / 1e6;
+            format!("attempt {}, {status} in {millis:.1} ms", attempt.number)
+        });
+        let changed = format!("{before}{}", short(state));
+        format!(
+            "  {} {} {name:<10} {:<18} {} {}",
+            terminal.paint(Style::Dim, time_of_day(time)),
+            terminal.paint(Style::Yellow, "~ watch"),
+            delivery.event_id,
+            terminal.paint(style, format!("{changed:<21}")),
+            terminal.paint(Style::Dim, attempt),
+        )
+    }
+}
+
+/// The state as the API names it, without its prefix.
+fn short(state: DeliveryState) -> &'static str {
+    state.as_str_name().trim_start_matches("DELIVERY_STATE_")
+}

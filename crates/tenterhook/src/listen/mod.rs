@@ -1,0 +1,118 @@
+//! `tenterhook listen`: a receiver to debug with. It prints each request as it arrives, checks
+//! its signature and answers as it is told.
+
+pub(crate) mod show;
+mod signature;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use hyper::StatusCode;
+use tenterhook_model::{Clock, Secret, SystemClock};
+use tokio::net::TcpListener;
+
+use crate::app::signals::Signals;
+use crate::config::value;
+use crate::receiver::{Answer, Answers, Received, receive};
+use crate::terminal::{Style, Terminal};
+
+pub(crate) use signature::{Verdict, verify};
+
+/// What `tenterhook listen` is told.
+#[derive(Debug, Clone, Args)]
+pub struct ListenArgs {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 9000, value_name = "PORT")]
+    port: u16,
+    /// Address to listen on; 0.0.0.0 takes requests from other machines too
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    host: IpAddr,
+    /// Secret to check signatures with; repeatable while keys rotate
+    ///
+    /// Checks whichever of X-Hook-Signature (NetBox), webhook-signature (Standard Webhooks)
+    /// and X-Hub-Signature-256 (GitHub) a request carries.
+    #[arg(long = "secret", env = "TENTERHOOK_LISTEN_SECRET", hide_env_values = true, value_name = "SECRET", value_parser = secret)]
+    secrets: Vec<Secret>,
+    /// Status to answer with
+    #[arg(long, default_value = "200", value_name = "STATUS", value_parser = status)]
+    status: StatusCode,
+    /// How long to wait before each answer, such as 250ms or 2s
+    #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = value::duration)]
+    delay: Duration,
+    /// Answers 503 to the first requests, this many, so that one can watch the retries
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    fail_first: u64,
+    /// Prints one JSON object a request instead of text for people
+    #[arg(long)]
+    json: bool,
+}
+
+fn secret(text: &str) -> Result<Secret, String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(Secret::new(text)) }
+}
+
+fn status(text: &str) -> Result<StatusCode, String> {
+    let status = text.parse().ok().filter(|status: &StatusCode| (200..600).contains(&status.as_u16()));
+    status.ok_or_else(|| format!("`{text}` is not a status from 200 to 599"))
+}
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When the port is taken.
+pub async fn run(args: ListenArgs, terminal: Terminal) -> Result<()> {
+    let signals = Signals::install()?;
+    let wanted = SocketAddr::new(args.host, args.port);
+    let listener = TcpListener::bind(wanted)
+        .await
+        .with_context(|| format!("cannot listen on {wanted}; is another program there? try --port 0"))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    if args.json {
+        terminal.line(serde_json::json!({ "listening": format!("http://{address}/") }));
+    } else {
+        terminal.line(greeting(&args, address, terminal));
+    }
+    let listener_end = signals.shutdown.clone();
+    let answers = Arc::new(Listener { args, terminal, arrived: AtomicU64::new(0) });
+    receive(listener, listener_end, answers).await;
+    Ok(())
+}
+
+fn greeting(args: &ListenArgs, address: SocketAddr, terminal: Terminal) -> String {
+    let url = terminal.paint(Style::Cyan, format!("http://{address}/"));
+    let mut text = format!("Waiting for webhooks at {url} and any path below; end with Ctrl-C.");
+    if args.fail_first > 0 {
+        text.push_str(&format!("\nThe first {} are answered with 503.", args.fail_first));
+    }
+    if args.secrets.is_empty() {
+        text.push_str("\nSignatures are not checked; give --secret SECRET to check them.");
+    }
+    if address.ip().is_loopback() {
+        text.push_str("\nA server on this machine needs --dev or --allow-network 127.0.0.1 to send here.");
+    }
+    text
+}
+
+/// Prints requests and answers them.
+#[derive(Debug)]
+struct Listener {
+    args: ListenArgs,
+    terminal: Terminal,
+    arrived: AtomicU64,
+}
+
+impl Answers for Listener {
+    fn answer(&self, request: Received) -> Answer {
+        let number = self.arrived.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = SystemClock.now();
+        let status = if number <= self.args.fail_first { StatusCode::SERVICE_UNAVAILABLE } else { self.args.status };
+        let verdicts = verify(&request, &self.args.secrets, now);
+        let shown = show::Shown { number, now, request: &request, verdicts: &verdicts, status };
+        self.terminal.line(if self.args.json { shown.json() } else { shown.text(self.terminal) });
+        Answer { delay: self.args.delay, ..Answer::status(status) }
+    }
+}

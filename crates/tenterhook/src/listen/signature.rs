@@ -1,0 +1,128 @@
+//! What the signatures of a received request are worth.
+
+use std::fmt;
+
+use tenterhook_engine::signature::{self, GITHUB_SIGNATURE, NETBOX_SIGNATURE, STANDARD_SIGNATURE};
+use tenterhook_model::webhook::SignatureScheme;
+use tenterhook_model::{Secret, Timestamp};
+
+use crate::receiver::Received;
+
+/// The schemes, their names in the API and the header that carries their signature.
+const SCHEMES: [(SignatureScheme, &str, &str); 3] = [
+    (SignatureScheme::NetBox, "NETBOX", NETBOX_SIGNATURE),
+    (SignatureScheme::StandardWebhooks, "STANDARD_WEBHOOKS", STANDARD_SIGNATURE),
+    (SignatureScheme::GitHub, "GITHUB", GITHUB_SIGNATURE),
+];
+
+/// What one signature is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The scheme, as the API names it.
+    pub(crate) scheme: &'static str,
+    /// What is wrong with it; `None` when it is good.
+    pub(crate) fault: Option<String>,
+}
+
+impl Verdict {
+    /// Whether the signature is good.
+    pub(crate) fn is_good(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            None => write!(f, "{} verified", self.scheme),
+            Some(fault) => write!(f, "{} NOT verified: {fault}", self.scheme),
+        }
+    }
+}
+
+/// Checks each signature that `request` carries; nothing without secrets. A request that
+/// carries none, although a secret is known, gets a bad verdict.
+pub(crate) fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> Vec<Verdict> {
+    if secrets.is_empty() {
+        return Vec::new();
+    }
+    let headers: Vec<(&str, &str)> =
+        request.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default())).collect();
+    let received = signature::Received { headers: &headers, body: &request.body, now };
+    let carried = SCHEMES.iter().filter(|(_, _, header)| request.headers.contains_key(*header));
+    let verdicts: Vec<Verdict> = carried.map(|(scheme, name, _)| verdict(*scheme, name, secrets, received)).collect();
+    if verdicts.is_empty() {
+        let fault = Some("the request carries no signature header".to_owned());
+        return vec![Verdict { scheme: "signature", fault }];
+    }
+    verdicts
+}
+
+fn verdict(
+    scheme: SignatureScheme,
+    name: &'static str,
+    secrets: &[Secret],
+    received: signature::Received<'_>,
+) -> Verdict {
+    // One by one: a secret that does not fit this scheme may belong to another.
+    let mut fault = None;
+    for secret in secrets {
+        match signature::verify(scheme, &[secret.expose()], received) {
+            Ok(()) => return Verdict { scheme: name, fault: None },
+            Err(error) => fault = Some(error.to_string()),
+        }
+    }
+    Verdict { scheme: name, fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use hyper::header::HeaderName;
+    use hyper::{HeaderMap, Method};
+    use tenterhook_engine::signature::{Signable, sign};
+
+    const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    fn signed(schemes: &[(SignatureScheme, &str)], body: &'static [u8]) -> Received {
+        let mut headers = HeaderMap::new();
+        for (scheme, secret) in schemes {
+            for header in sign(*scheme, &[secret], Signable { id: "evt_1", timestamp: 1_000, body }).unwrap() {
+                headers.insert(HeaderName::try_from(header.name).unwrap(), header.value.parse().unwrap());
+            }
+        }
+        let peer = "127.0.0.1:4000".parse().unwrap();
+        Received { peer, method: Method::POST, path: "/".to_owned(), headers, body: Bytes::from_static(body) }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::new(1_010, 0).unwrap()
+    }
+
+    #[test]
+    fn each_signature_is_judged_by_the_secret_that_fits() {
+        let request =
+            signed(&[(SignatureScheme::NetBox, "old"), (SignatureScheme::StandardWebhooks, STANDARD_SECRET)], b"{}");
+        let secrets = ["new", STANDARD_SECRET, "old"].map(Secret::new);
+        let verdicts = verify(&request, &secrets, now());
+        assert_eq!(verdicts.len(), 2);
+        assert!(verdicts.iter().all(Verdict::is_good), "{verdicts:?}");
+    }
+
+    #[test]
+    fn a_changed_body_and_a_wrong_secret_are_found() {
+        let mut request = signed(&[(SignatureScheme::GitHub, "s3cret")], b"{}");
+        assert!(!verify(&request, &[Secret::new("other")], now())[0].is_good());
+        request.body = Bytes::from_static(b"{ }");
+        let verdict = &verify(&request, &[Secret::new("s3cret")], now())[0];
+        assert_eq!(verdict.to_string(), "GITHUB NOT verified: no signature matches");
+    }
+
+    #[test]
+    fn an_unsigned_request_is_fine_only_for_those_who_know_no_secret() {
+        let request = signed(&[], b"{}");
+        assert!(verify(&request, &[], now()).is_empty());
+        assert!(!verify(&request, &[Secret::new("s3cret")], now())[0].is_good());
+    }
+}

@@ -1,0 +1,90 @@
+//! A receiver of webhooks on this machine, for `listen`, `demo` and `bench`.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::http;
+
+/// Bytes of a body that the receiver takes; four times what the server sends.
+const BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    /// Who sent it.
+    pub(crate) peer: SocketAddr,
+    /// The method.
+    pub(crate) method: Method,
+    /// Path and query.
+    pub(crate) path: String,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Received {
+    /// The value of a header as text; empty when it is absent or no text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// What the receiver answers.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// How long it waits first.
+    pub(crate) delay: Duration,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// An answer at once, with a short text that names the status.
+    pub(crate) fn status(status: StatusCode) -> Self {
+        let body = Bytes::from_static(status.canonical_reason().unwrap_or_default().as_bytes());
+        Self { status, delay: Duration::ZERO, body }
+    }
+}
+
+/// Who looks at requests and answers them.
+pub(crate) trait Answers: Debug + Send + Sync + 'static {
+    /// The answer to one request.
+    fn answer(&self, request: Received) -> Answer;
+}
+
+/// Serves `listener` with the answers of `answers` until `cancel`.
+pub(crate) async fn receive(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
+    http::serve(listener, cancel, move |request, peer| respond(request, peer, answers.clone())).await;
+}
+
+async fn respond(request: Request<Incoming>, peer: SocketAddr, answers: Arc<impl Answers>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, BODY_BYTES).collect().await else {
+        return response(Answer::status(StatusCode::PAYLOAD_TOO_LARGE));
+    };
+    let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+    let received = Received { peer, method: head.method, path, headers: head.headers, body: body.to_bytes() };
+    let answer = answers.answer(received);
+    if !answer.delay.is_zero() {
+        tokio::time::sleep(answer.delay).await;
+    }
+    response(answer)
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = answer.status;
+    response
+}

@@ -1,0 +1,139 @@
+//! What operators see: logs, spans and figures.
+//!
+//! Figures always go to `/metrics`; with `--otlp-endpoint` they and the spans go to a
+//! collector too. Logs go to standard error.
+
+pub(crate) mod metrics;
+pub(crate) mod trace;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use prometheus::TextEncoder;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::config::{LogFormat, TelemetryConfig};
+
+/// How often figures go to the collector.
+const EXPORT_INTERVAL: Duration = Duration::from_secs(15);
+/// How long the last spans and figures may take to reach the collector at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The sinks of logs, spans and figures of one server.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: prometheus::Registry,
+    meters: SdkMeterProvider,
+    tracers: Option<SdkTracerProvider>,
+}
+
+impl Telemetry {
+    /// Figures alone: no logs and no collector. For servers inside another command or a test.
+    ///
+    /// # Errors
+    /// When the figures cannot be registered.
+    pub fn quiet() -> Result<Self> {
+        let (registry, reader) = prometheus_reader()?;
+        let meters = SdkMeterProvider::builder().with_resource(resource()).with_reader(reader).build();
+        Ok(Self { registry, meters, tracers: None })
+    }
+
+    /// Everything that `config` asks for; installs the process-wide log. Call it once, inside the runtime.
+    ///
+    /// # Errors
+    /// When the collector's endpoint cannot be used or a log is installed already.
+    pub fn start(config: &TelemetryConfig) -> Result<Self> {
+        let (registry, reader) = prometheus_reader()?;
+        let mut meters = SdkMeterProvider::builder().with_resource(resource()).with_reader(reader);
+        let mut tracers = None;
+        if let Some(endpoint) = &config.otlp_endpoint {
+            let exporter = MetricExporter::builder().with_tonic().with_endpoint(endpoint).build();
+            let exporter = exporter.with_context(|| format!("cannot send figures to --otlp-endpoint {endpoint}"))?;
+            meters = meters.with_reader(PeriodicReader::builder(exporter).with_interval(EXPORT_INTERVAL).build());
+            let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
+            let exporter = exporter.with_context(|| format!("cannot send spans to --otlp-endpoint {endpoint}"))?;
+            let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.trace_ratio)));
+            let provider = SdkTracerProvider::builder().with_resource(resource()).with_sampler(sampler);
+            tracers = Some(provider.with_batch_exporter(exporter).build());
+        }
+        install_log(config, tracers.as_ref())?;
+        Ok(Self { registry, meters: meters.build(), tracers })
+    }
+
+    /// Where figures are made.
+    pub(crate) fn meter(&self) -> Meter {
+        self.meters.meter("tenterhook")
+    }
+
+    /// Whether spans go to a collector.
+    pub(crate) fn exports_spans(&self) -> bool {
+        self.tracers.is_some()
+    }
+
+    /// The figures in Prometheus' text format.
+    pub(crate) fn prometheus_text(&self) -> String {
+        let encoded = TextEncoder::new().encode_to_string(&self.registry.gather());
+        encoded.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the figures cannot be written");
+            String::new()
+        })
+    }
+
+    /// Sends what is left to the collector, for at most 3 seconds. It blocks: the runtime must
+    /// run on meanwhile, or the exporter cannot.
+    pub(crate) fn flush(&self) {
+        if let Some(tracers) = &self.tracers
+            && let Err(error) = tracers.shutdown_with_timeout(FLUSH_TIMEOUT)
+        {
+            tracing::warn!(%error, "the last spans did not reach the collector");
+        }
+        if let Err(error) = self.meters.shutdown_with_timeout(FLUSH_TIMEOUT) {
+            tracing::warn!(%error, "the last figures did not reach the collector");
+        }
+    }
+}
+
+fn resource() -> Resource {
+    let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    Resource::builder().with_service_name("tenterhook").with_attribute(version).build()
+}
+
+fn prometheus_reader() -> Result<(prometheus::Registry, opentelemetry_prometheus::PrometheusExporter)> {
+    let registry = prometheus::Registry::new();
+    let exporter =
+        opentelemetry_prometheus::exporter().with_registry(registry.clone()).scope_info_enabled(false).build();
+    Ok((registry, exporter.context("cannot register the figures")?))
+}
+
+/// Installs the log of the process. Spans go to the collector only: making them costs, and
+/// each line of the log names its webhook, event or delivery itself.
+fn install_log(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) -> Result<()> {
+    let filter = EnvFilter::builder().parse(&config.log_level).context("cannot read --log-level")?;
+    let spans = tracers.map(|tracers| {
+        let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("tenterhook"));
+        tracing_opentelemetry::layer().with_tracer(tracers.tracer("tenterhook")).with_location(false).with_filter(ours)
+    });
+    let log = log_layer(config.log_format).with_filter(filter.and(filter_fn(|metadata| metadata.is_event())));
+    let subscriber = tracing_subscriber::registry().with(spans).with(log);
+    tracing::subscriber::set_global_default(subscriber).context("a log is installed already")
+}
+
+fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    match format {
+        LogFormat::Text => fmt::layer().with_ansi(ansi).with_writer(std::io::stderr).boxed(),
+        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+    }
+}
