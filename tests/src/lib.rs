@@ -4,3 +4,4 @@
 mod architecture;
 mod binary;
 mod conformance;
+mod process;

@@ -1,30 +1,33 @@
 //! Where requests may go: every case of `ssrf.jsonl`, from the webhook as it is saved to
 //! the address that is dialled.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::process::Command;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::Value;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
-use tenterhook_engine::{Compiled, EventContext, compile};
-use tenterhook_model::{AddressPolicy, Outcome, Resolve, TargetUrl, Webhook};
+use tenterhook_engine::{AttemptFacts, Compiled, EventContext, compile};
+use tenterhook_model::webhook::{RequestTemplate, TransportPolicy, WebhookSpec};
+use tenterhook_model::{
+    AddressPolicy, DeliveryId, Event, JsonText, Lane, Namespace, Outcome, Resolve, TargetUrl, Timestamp, Webhook,
+    WebhookId,
+};
 
 use super::network::{Answer, Names, Wires};
-use super::wire::{context_of, facts, repeated, webhook_to};
 
+const CASES: &str = include_str!("../../fixtures/ssrf.jsonl");
 /// This test, as the test runner calls it.
 const THIS: &str = "conformance::ssrf::every_case_goes_where_it_should";
 
 #[derive(Debug, Deserialize)]
 struct Case {
     id: String,
-    #[serde(alias = "template")]
-    url: Value,
+    url: Option<serde_json::Value>,
+    template: Option<String>,
     #[serde(default)]
-    context: Value,
+    context: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     allowed_hosts: Vec<String>,
     expect: String,
@@ -87,7 +90,14 @@ impl Attempt {
 
 impl Case {
     fn url(&self) -> String {
-        repeated(&self.url)
+        match &self.url {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(other) => {
+                let repeat = &other["$repeat"];
+                repeat[0].as_str().unwrap().repeat(repeat[1].as_u64().unwrap() as usize)
+            }
+            None => self.template.clone().unwrap(),
+        }
     }
 
     fn policy(&self) -> AddressPolicy {
@@ -116,14 +126,44 @@ impl Case {
     }
 
     fn webhook(&self) -> Webhook {
-        let mut webhook = webhook_to(&self.url());
-        webhook.spec.request.allowed_hosts.clone_from(&self.allowed_hosts);
-        webhook.spec.transport.insecure_skip_verify = true;
-        webhook
+        let transport = TransportPolicy { insecure_skip_verify: true, ..TransportPolicy::default() };
+        let request = RequestTemplate {
+            url: self.url(),
+            allowed_hosts: self.allowed_hosts.clone(),
+            ..RequestTemplate::default()
+        };
+        Webhook {
+            id: WebhookId::from_bytes([7; 16]),
+            lane: Lane(1),
+            namespace: Namespace::default(),
+            spec: WebhookSpec { display_name: self.id.clone(), request, transport, ..WebhookSpec::default() },
+            halt: None,
+            signing_keys: Vec::new(),
+            revision: 1,
+            create_time: now(),
+            update_time: now(),
+        }
     }
 
-    fn event(&self) -> Arc<EventContext> {
-        context_of("created", &self.context["data"], &Value::Null)
+    fn event(&self) -> EventContext {
+        let data = self.context.get("data").map(|data| JsonText::parse(&data.to_string()).unwrap());
+        EventContext::new(Arc::new(Event {
+            id: "evt".parse().unwrap(),
+            namespace: Namespace::default(),
+            event_type: "created".into(),
+            object_type: "dcim.site".into(),
+            occur_time: None,
+            username: String::new(),
+            request_id: String::new(),
+            data,
+            snapshots: None,
+            attributes: BTreeMap::new(),
+            ordering_key: String::new(),
+            deliver_after: None,
+            expire_time: None,
+            publish_time: now(),
+            trace_parent: None,
+        }))
     }
 
     /// Saves the webhook and makes its attempts.
@@ -137,9 +177,15 @@ impl Case {
             Outbound { addresses: self.policy(), resolver: names, roots: Roots::none(), dialer: wires.clone() };
         let deliverer = Deliverer::new(outbound);
         let mut attempts = Vec::new();
-        for _ in 0..self.attempt.unwrap_or(1) {
+        for number in 1..=self.attempt.unwrap_or(1) {
             let before = wires.dialled().len();
-            let (outcome, error) = match compiled.prepare(&self.event(), &facts()) {
+            let facts = AttemptFacts {
+                delivery_id: DeliveryId::new(now(), 1, Lane(1)),
+                attempt: number as u32,
+                now: now(),
+                trace_parent: None,
+            };
+            let (outcome, error) = match compiled.prepare(&self.event(), &facts) {
                 Err(fault) => (Outcome::Render, fault.to_string()),
                 Ok(request) => {
                     let exchange = deliverer.attempt(request).await;
@@ -211,6 +257,10 @@ async fn check_target(target: &TargetUrl, policy: &AddressPolicy, names: &Names)
     }
 }
 
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000)
+}
+
 /// TLS with a certificate that nobody knows.
 fn certified() -> Arc<rustls::ServerConfig> {
     let identity = rcgen::generate_simple_self_signed(["receiver".to_owned()]).unwrap();
@@ -222,7 +272,7 @@ fn certified() -> Arc<rustls::ServerConfig> {
 }
 
 fn cases() -> Vec<Case> {
-    super::cases("ssrf").into_iter().map(|case| serde_json::from_value(case).unwrap()).collect()
+    CASES.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[tokio::test]

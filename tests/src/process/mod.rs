@@ -1,0 +1,33 @@
+//! The command as people meet it: the real binary, its output, its exit codes, its signals.
+
+mod arguments;
+mod care;
+mod end_to_end;
+mod listen;
+mod render;
+mod running;
+mod serve;
+
+use std::process::{Command, Output, Stdio};
+
+use crate::binary::tenterhook;
+
+/// A call of the command with nothing of the test's own environment.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(tenterhook());
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    command
+}
+
+/// Runs the command to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the command starts")
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
