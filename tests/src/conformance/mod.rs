@@ -4,14 +4,16 @@
 //! Each file of `tests/fixtures` holds one case a line; a test runs them all and tells every
 //! case that differs.
 
-mod addresses;
 mod conditions;
 mod default_body;
 mod headers;
+mod jinja;
+mod netbox_body;
 mod network;
 mod requests;
 mod signatures;
 mod ssrf;
+mod template_bombs;
 mod urls;
 mod wire;
 

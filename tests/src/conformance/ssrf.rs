@@ -1,33 +1,30 @@
 //! Where requests may go: every case of `ssrf.jsonl`, from the webhook as it is saved to
 //! the address that is dialled.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::process::Command;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::Value;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
-use tenterhook_engine::{AttemptFacts, Compiled, EventContext, compile};
-use tenterhook_model::webhook::{RequestTemplate, TransportPolicy, WebhookSpec};
-use tenterhook_model::{
-    AddressPolicy, DeliveryId, Event, JsonText, Lane, Namespace, Outcome, Resolve, TargetUrl, Timestamp, Webhook,
-    WebhookId,
-};
+use tenterhook_engine::{Compiled, EventContext, compile};
+use tenterhook_model::{AddressPolicy, Outcome, Resolve, TargetUrl, Webhook};
 
 use super::network::{Answer, Names, Wires};
+use super::wire::{context_of, facts, repeated, webhook_to};
 
-const CASES: &str = include_str!("../../fixtures/ssrf.jsonl");
 /// This test, as the test runner calls it.
 const THIS: &str = "conformance::ssrf::every_case_goes_where_it_should";
 
 #[derive(Debug, Deserialize)]
 struct Case {
     id: String,
-    url: Option<serde_json::Value>,
-    template: Option<String>,
+    #[serde(alias = "template")]
+    url: Value,
     #[serde(default)]
-    context: BTreeMap<String, serde_json::Value>,
+    context: Value,
     #[serde(default)]
     allowed_hosts: Vec<String>,
     expect: String,
@@ -90,14 +87,7 @@ impl Attempt {
 
 impl Case {
     fn url(&self) -> String {
-        match &self.url {
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(other) => {
-                let repeat = &other["$repeat"];
-                repeat[0].as_str().unwrap().repeat(repeat[1].as_u64().unwrap() as usize)
-            }
-            None => self.template.clone().unwrap(),
-        }
+        repeated(&self.url)
     }
 
     fn policy(&self) -> AddressPolicy {
@@ -126,44 +116,14 @@ impl Case {
     }
 
     fn webhook(&self) -> Webhook {
-        let transport = TransportPolicy { insecure_skip_verify: true, ..TransportPolicy::default() };
-        let request = RequestTemplate {
-            url: self.url(),
-            allowed_hosts: self.allowed_hosts.clone(),
-            ..RequestTemplate::default()
-        };
-        Webhook {
-            id: WebhookId::from_bytes([7; 16]),
-            lane: Lane(1),
-            namespace: Namespace::default(),
-            spec: WebhookSpec { display_name: self.id.clone(), request, transport, ..WebhookSpec::default() },
-            halt: None,
-            signing_keys: Vec::new(),
-            revision: 1,
-            create_time: now(),
-            update_time: now(),
-        }
+        let mut webhook = webhook_to(&self.url());
+        webhook.spec.request.allowed_hosts.clone_from(&self.allowed_hosts);
+        webhook.spec.transport.insecure_skip_verify = true;
+        webhook
     }
 
-    fn event(&self) -> EventContext {
-        let data = self.context.get("data").map(|data| JsonText::parse(&data.to_string()).unwrap());
-        EventContext::new(Arc::new(Event {
-            id: "evt".parse().unwrap(),
-            namespace: Namespace::default(),
-            event_type: "created".into(),
-            object_type: "dcim.site".into(),
-            occur_time: None,
-            username: String::new(),
-            request_id: String::new(),
-            data,
-            snapshots: None,
-            attributes: BTreeMap::new(),
-            ordering_key: String::new(),
-            deliver_after: None,
-            expire_time: None,
-            publish_time: now(),
-            trace_parent: None,
-        }))
+    fn event(&self) -> Arc<EventContext> {
+        context_of("created", &self.context["data"], &Value::Null)
     }
 
     /// Saves the webhook and makes its attempts.
@@ -177,15 +137,9 @@ impl Case {
             Outbound { addresses: self.policy(), resolver: names, roots: Roots::none(), dialer: wires.clone() };
         let deliverer = Deliverer::new(outbound);
         let mut attempts = Vec::new();
-        for number in 1..=self.attempt.unwrap_or(1) {
+        for _ in 0..self.attempt.unwrap_or(1) {
             let before = wires.dialled().len();
-            let facts = AttemptFacts {
-                delivery_id: DeliveryId::new(now(), 1, Lane(1)),
-                attempt: number as u32,
-                now: now(),
-                trace_parent: None,
-            };
-            let (outcome, error) = match compiled.prepare(&self.event(), &facts) {
+            let (outcome, error) = match compiled.prepare(&self.event(), &facts()) {
                 Err(fault) => (Outcome::Render, fault.to_string()),
                 Ok(request) => {
                     let exchange = deliverer.attempt(request).await;
@@ -257,10 +211,6 @@ async fn check_target(target: &TargetUrl, policy: &AddressPolicy, names: &Names)
     }
 }
 
-fn now() -> Timestamp {
-    Timestamp::from_millis(1_800_000_000_000)
-}
-
 /// TLS with a certificate that nobody knows.
 fn certified() -> Arc<rustls::ServerConfig> {
     let identity = rcgen::generate_simple_self_signed(["receiver".to_owned()]).unwrap();
@@ -272,7 +222,7 @@ fn certified() -> Arc<rustls::ServerConfig> {
 }
 
 fn cases() -> Vec<Case> {
-    CASES.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    super::cases("ssrf").into_iter().map(|case| serde_json::from_value(case).unwrap()).collect()
 }
 
 #[tokio::test]
