@@ -232,7 +232,8 @@ impl<'a, K: Kv> Group<'a, K> {
             set.by_id.extend(halted.iter().map(|webhook| (webhook.id, webhook.clone())));
             *shared.webhooks.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(set);
         }
-        let millis = self.now.millis_u48();
+        // What is due goes by the clock as it is, as claims do; only the journal's time never runs back.
+        let millis = shared.clock.now().millis_u48();
         let has_ready = {
             let mut queues = shared.queues();
             for webhook in &halted {

@@ -41,6 +41,9 @@ impl<K: Kv> Group<'_, K> {
                 }
                 let before = self.expected(webhook.id, expect)?;
                 let now = Arc::new(self.put_webhook(*webhook, before.as_deref())?);
+                if before.as_ref().is_some_and(|before| !before.sends() && now.sends()) {
+                    self.resume(now.id);
+                }
                 if let Some((request_id, content)) = request {
                     self.remember(&now, &request_id, content);
                 }
@@ -63,6 +66,14 @@ impl<K: Kv> Group<'_, K> {
             (Some(_), Expect::Present) => Ok(found),
             (Some(webhook), Expect::Revision(revision)) if webhook.revision == revision => Ok(found),
             (Some(webhook), Expect::Absent | Expect::Revision(_)) => Err(SaveError::Changed { etag: webhook.etag() }),
+        }
+    }
+
+    /// A webhook that somebody resumed begins with a clean health.
+    fn resume(&mut self, webhook: WebhookId) {
+        let health = self.shared.health.read().unwrap_or_else(PoisonError::into_inner).get(&webhook).cloned();
+        if let Some(health) = health {
+            self.health.insert(webhook, health.resumed());
         }
     }
 
@@ -177,6 +188,7 @@ fn known_request(row: Option<&Bytes>, content: &[u8; 32], now: Timestamp) -> Res
 pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, now: Timestamp) {
     let mut set = WebhookSet::clone(&shared.webhooks());
     set.revision += 1;
+    let mut rings = false;
     let name = |webhook: &Webhook| (webhook.namespace.clone(), webhook.spec.display_name.clone());
     match saved {
         Saved::Put { now: webhook, before } => {
@@ -187,10 +199,8 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
             set.by_id.insert(webhook.id, webhook.clone());
             set.by_lane.insert(webhook.lane, webhook.id);
             set_lane(shared, &webhook, None);
-            shared.queues().webhook(&webhook, before.is_none(), now.millis_u48());
-            if before.is_some() {
-                shared.due_bell.notify_one();
-            }
+            shared.queues().webhook(&webhook, before.is_none(), shared.clock.now().millis_u48());
+            rings = before.is_some();
         }
         Saved::Removed { webhook, more } => {
             if more {
@@ -205,6 +215,10 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
         }
     }
     *shared.webhooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    // Only now, so that whoever is rung awake sees the webhook as it is.
+    if rings {
+        shared.due_bell.notify_one();
+    }
 }
 
 fn set_lane<K: Kv>(shared: &Shared<K>, webhook: &Webhook, removed: Option<Timestamp>) {
