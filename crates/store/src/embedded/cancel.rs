@@ -43,8 +43,8 @@ impl<K: Kv> Group<'_, K> {
             Wait::Nothing if !self.take_turn(before.delivery.id, &before.delivery.ordering_key) => Wait::Turn,
             Wait::Nothing | Wait::Fresh | Wait::Due => Wait::Due,
         };
+        stored.delivery.next_attempt_time = (stored.wait != Wait::Turn).then_some(self.clock);
         if stored.wait == Wait::Turn {
-            stored.delivery.next_attempt_time = None;
             stored.not_before = None;
         }
         self.unqueue(&before);

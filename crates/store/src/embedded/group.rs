@@ -33,8 +33,11 @@ const FIRST_CHUNK: usize = 16;
 pub(crate) struct Group<'a, K> {
     pub(crate) shared: &'a Shared<K>,
     pub(crate) state: &'a mut State,
-    /// The time of all that the group does.
+    /// The time of all that the group does; it never runs back.
     pub(crate) now: Timestamp,
+    /// The time of the clock, which somebody may have set back: what is due now is due at this
+    /// time, for claims go by the clock.
+    pub(crate) clock: Timestamp,
     pub(crate) batch: Batch,
     pub(crate) recorder: Recorder,
     pub(crate) effects: Vec<Effect>,
@@ -56,12 +59,14 @@ pub(crate) struct Group<'a, K> {
 impl<'a, K: Kv> Group<'a, K> {
     /// A group without writes. Time never goes back from one group to the next.
     pub(crate) fn new(shared: &'a Shared<K>, state: &'a mut State) -> Self {
-        let now = state.tick(shared.clock.now());
+        let clock = shared.clock.now();
+        let now = state.tick(clock);
         Self {
             recorder: Recorder::new(state.next_sequence, now),
             shared,
             state,
             now,
+            clock,
             batch: Batch::default(),
             effects: Vec::new(),
             health: HashMap::new(),
@@ -232,8 +237,7 @@ impl<'a, K: Kv> Group<'a, K> {
             set.by_id.extend(halted.iter().map(|webhook| (webhook.id, webhook.clone())));
             *shared.webhooks.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(set);
         }
-        // What is due goes by the clock as it is, as claims do; only the journal's time never runs back.
-        let millis = shared.clock.now().millis_u48();
+        let millis = self.clock.millis_u48();
         let has_ready = {
             let mut queues = shared.queues();
             for webhook in &halted {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 use tenterhook_model::{Entropy, Lane, Timestamp, WebhookHealth, WebhookId};
 use tokio::sync::Notify;
@@ -45,12 +46,14 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
     let webhooks = read_webhooks(&kv, &sealer)?;
     let lanes = read_lanes(&kv)?;
     let last_time = last_time.max(last_publication(&kv)?);
-    let now = last_time.max(options.clock.now());
+    // Past everything of the lives before, even if the clock was set back since: an id that
+    // is made now is in a millisecond of this life's own.
+    let now = last_time.after(Duration::from_millis(1)).max(options.clock.now());
     let counts = read_counts(&kv, &lanes, span, now)?;
     let removals: VecDeque<Lane> = removed_with_open(&kv, &lanes)?;
     let mut queues = Queues::default();
     for webhook in webhooks.by_id.values() {
-        queues.webhook(webhook, false, now.millis_u48());
+        queues.webhook(webhook, false, options.clock.now().millis_u48());
     }
     let names = webhooks
         .by_id
@@ -59,7 +62,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
     let state = State {
         next_sequence: span.last.0 + 1,
         last_time: now,
-        last_id: (last_time.millis_u48(), u64::from(u32::MAX)),
+        last_id: (last_time.millis_u48(), 0),
         next_lane: identity.next_lane,
         epoch: identity.epoch,
         names: names.collect(),

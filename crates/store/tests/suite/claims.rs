@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tenterhook_model::{DeliveryState, Event, Next, limits};
+use tenterhook_model::{DeliveryState, Event, Next, WebhookHealth, limits};
 use tenterhook_store::{Redrive, Settled};
 
-use crate::bench::{Bench, event, new_event, ordered};
+use crate::bench::{Bench, event, new_event, ordered, settlement};
 use crate::on_every_engine;
 
 async fn publish_many(bench: &Bench, count: usize, webhook: tenterhook_model::WebhookId) {
@@ -69,6 +69,37 @@ on_every_engine! {
         assert_eq!((claim.delivery.id, claim.delivery.attempt_count, claim.event.id.as_str()), (id, 1, "a"));
     }
 
+    async fn a_retry_survives_a_clock_that_is_set_back(bench) {
+        let hook = bench.webhook(1).await;
+        let retried = bench.publish(event("a"), &[hook.id]).await[0];
+        bench.claim(hook.id, 1).await;
+        bench.clock.advance(-60_000);
+        let due = bench.now().after(std::time::Duration::from_secs(5));
+        bench.settle(retried, 1, Next::RetryAt(due)).await;
+        // Something else of the lane is settled while the clock is behind the journal.
+        let other = bench.publish(event("b"), &[hook.id]).await[0];
+        assert_eq!(bench.claim_ids(hook.id, 9).await, [other]);
+        bench.settle(other, 1, Next::Succeed).await;
+        assert_eq!(bench.store.next_due(), Some(due));
+        bench.clock.advance(5_000);
+        assert_eq!(bench.store.take_ready(bench.now()), [hook.id]);
+        assert_eq!(bench.claim_ids(hook.id, 9).await, [retried]);
+    }
+
+    async fn ids_are_new_after_every_restart_of_a_clock_that_was_set_back(bench) {
+        let hook = bench.webhook(1).await;
+        let mut made = bench.publish(event("a"), &[hook.id]).await;
+        bench.clock.advance(-60_000);
+        for id in ["b", "c", "d"] {
+            bench.crash().await;
+            made.extend(bench.publish(event(id), &[hook.id]).await);
+        }
+        assert!(made.is_sorted_by(|a, b| a < b), "{made:?}");
+        let query = tenterhook_store::EventQuery { limit: 9, ..Default::default() };
+        let listed = bench.store.list_events(query).await.unwrap().items;
+        assert_eq!(listed.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["d", "c", "b", "a"]);
+    }
+
     async fn deliver_after_holds_an_event_back(bench) {
         let hook = bench.webhook(1).await;
         let after = bench.now().after(std::time::Duration::from_secs(60));
@@ -128,6 +159,28 @@ on_every_engine! {
         bench.pause(hook.id, false).await;
         assert_eq!(bench.store.take_ready(bench.now()), [hook.id]);
         assert_eq!(bench.claim_ids(hook.id, 9).await, [first, second]);
+    }
+
+    async fn a_resumed_webhook_begins_with_a_clean_health_also_after_a_restart(bench) {
+        let hook = bench.webhook(1).await;
+        let id = bench.publish(event("a"), &[hook.id]).await[0];
+        bench.claim(hook.id, 1).await;
+        let failing = WebhookHealth {
+            consecutive_failures: 7,
+            next_probe: Some(bench.now()),
+            last_failure: Some(bench.now()),
+            ..Default::default()
+        };
+        let mut failed = settlement(id, 1, Next::GiveUp);
+        failed.health = Some(failing.clone());
+        bench.store.settle(vec![failed]).await.unwrap();
+        bench.pause(hook.id, true).await;
+        assert_eq!(bench.store.health(hook.id), failing);
+        bench.pause(hook.id, false).await;
+        for _ in 0..2 {
+            assert_eq!(bench.store.health(hook.id), failing.resumed());
+            bench.reopen().await;
+        }
     }
 
     async fn a_webhook_that_was_paused_at_a_restart_stays_paused(bench) {
