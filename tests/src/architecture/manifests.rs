@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("proto", &[]),
     ("model", &[]),
     ("engine", &["model"]),
@@ -13,8 +13,9 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("store", &["model"]),
     ("deliver", &["model"]),
     ("dispatch", &["engine", "model", "policy", "store"]),
+    ("cage", &["engine", "model"]),
     ("api", &["engine", "model", "proto", "store"]),
-    ("tenterhook", &["api", "deliver", "dispatch", "engine", "model", "policy", "proto", "store"]),
+    ("tenterhook", &["api", "cage", "deliver", "dispatch", "engine", "model", "policy", "proto", "store"]),
 ];
 /// Crates from the registry that the workspace may name; more want a reason.
 const DIRECT_DEPENDENCIES_MAX: usize = 75;

@@ -5,7 +5,7 @@ use std::fmt;
 use tenterhook_model::{Fault, FaultKind, limits};
 
 use crate::event_context::{EventContext, NAMES};
-use crate::template::{Mode, Template, TemplateFault, TemplateOptions, Undefined};
+use crate::template::{Mode, RenderError, Template, TemplateFault, TemplateOptions, Undefined};
 
 /// What stands in place of messages that could show a piece of a secret.
 const SECRET_MESSAGE: &str = "fails as a template; its value is secret, so no more is told";
@@ -115,13 +115,16 @@ impl FieldTemplate {
     /// # Errors
     /// The template fails or reaches a limit.
     pub fn render(&self, event: &EventContext) -> Result<String, RenderFault> {
-        self.template.render(event.template()).map_err(|error| {
-            let (message, excerpt) = match self.is_secret {
-                true => (SECRET_MESSAGE.to_owned(), String::new()),
-                false => (error.message.clone(), error.excerpt()),
-            };
-            RenderFault { field: self.field.clone(), line: error.line, column: error.column, message, excerpt }
-        })
+        self.template.render(event.template()).map_err(|error| self.fault(&error))
+    }
+
+    /// What an error is as a fault of this field, also one of a renderer in another process.
+    pub fn fault(&self, error: &RenderError) -> RenderFault {
+        let (message, excerpt) = match self.is_secret {
+            true => (SECRET_MESSAGE.to_owned(), String::new()),
+            false => (error.message.clone(), error.excerpt()),
+        };
+        RenderFault { field: self.field.clone(), line: error.line, column: error.column, message, excerpt }
     }
 }
 

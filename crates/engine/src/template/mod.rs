@@ -32,7 +32,8 @@ pub use line::render_line;
 pub use value::NumberOutOfRange;
 
 use lower::{lower, lower_condition};
-use run::{Program, on_large_stack};
+use run::Program;
+pub use run::on_large_stack;
 use syntax::{normalise, parse, parse_expression};
 
 /// What happens to values that are undefined.

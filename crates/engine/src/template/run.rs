@@ -1,5 +1,6 @@
 //! Running a compiled template under its limits.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -138,13 +139,26 @@ fn place(places: &[u32], err: &Error) -> u32 {
     places.get(line).copied().unwrap_or(0)
 }
 
-/// Runs `work` on a thread whose stack is large enough for any template.
-pub(super) fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+thread_local! {
+    static HAS_LARGE_STACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` on a thread whose stack is large enough for any template; on this thread if it is
+/// such a one.
+///
+/// # Panics
+/// `work` panics, or the system cannot start a thread.
+pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if HAS_LARGE_STACK.get() {
+        return work();
+    }
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("template".into()).stack_size(STACK_BYTES);
-        let thread = builder.spawn_scoped(scope, work);
-        let thread = thread.expect("the system can start a thread");
-        match thread.join() {
+        let thread = builder.spawn_scoped(scope, || {
+            HAS_LARGE_STACK.set(true);
+            work()
+        });
+        match thread.expect("the system can start a thread").join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
         }

@@ -1,0 +1,170 @@
+//! The cage with real worker processes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tenterhook_cage::{Cage, WorkerCommand};
+use tenterhook_engine::{AttemptFacts, EventContext, InProcess, Render};
+use tenterhook_model::webhook::EventRule;
+use tenterhook_model::{DeliveryId, Event, JsonText, Lane, Namespace, Timestamp, Webhook, WebhookId, WebhookSpec};
+
+/// A template that belongs into a worker, because macros may call themselves.
+const CAGED: &str = "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice(data.name) }}!";
+
+fn worker() -> WorkerCommand {
+    let test = std::env::current_exe().unwrap();
+    let target: PathBuf = test.ancestors().nth(2).unwrap().into();
+    WorkerCommand { program: target.join("examples/worker"), args: Vec::new() }
+}
+
+fn program(path: &str, args: &[&str]) -> WorkerCommand {
+    WorkerCommand { program: path.into(), args: args.iter().map(Into::into).collect() }
+}
+
+fn webhook(body: &str) -> Webhook {
+    let mut spec = WebhookSpec::default();
+    spec.request.url = "https://hooks.example.com/in".to_owned();
+    spec.request.body = body.to_owned();
+    Webhook {
+        id: WebhookId::from_bytes([1; 16]),
+        lane: Lane(1),
+        namespace: Namespace::default(),
+        spec,
+        halt: None,
+        signing_keys: Vec::new(),
+        revision: 1,
+        create_time: Timestamp::default(),
+        update_time: Timestamp::default(),
+    }
+}
+
+fn event() -> Arc<EventContext> {
+    Arc::new(EventContext::new(Arc::new(Event {
+        id: "evt-1".parse().unwrap(),
+        namespace: Namespace::default(),
+        event_type: "created".to_owned(),
+        object_type: "dcim.site".to_owned(),
+        occur_time: None,
+        username: "admin".to_owned(),
+        request_id: String::new(),
+        data: Some(JsonText::parse(r#"{"name":"AMS","big":123456789012345678901234567890,"f":1.50}"#).unwrap()),
+        snapshots: None,
+        attributes: Default::default(),
+        ordering_key: String::new(),
+        deliver_after: None,
+        expire_time: None,
+        publish_time: Timestamp::default(),
+        trace_parent: None,
+    })))
+}
+
+fn facts() -> AttemptFacts {
+    let now = Timestamp::new(1_772_809_900, 0).unwrap();
+    AttemptFacts { delivery_id: DeliveryId::new(now, 1, Lane(1)), attempt: 1, now, trace_parent: None }
+}
+
+async fn body(cage: &impl Render, body: &str) -> Result<String, String> {
+    let compiled = cage.compile(&webhook(body)).await.map_err(|faults| format!("{faults:?}"))?;
+    let request = cage.prepare(&compiled, &event(), &facts()).await.map_err(|fault| fault.to_string())?;
+    Ok(String::from_utf8(request.body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_worker_renders_what_this_process_renders() {
+    let cage = Cage::new(worker(), 1);
+    for template in [CAGED, "{% macro m() %}{{ data }} {{ data.f * 3 }}{% endmacro %}{{ m() }}", "{{ 'x' * 70000 }}"] {
+        let caged = body(&cage, template).await;
+        assert!(caged.is_ok(), "{caged:?}");
+        assert_eq!(caged, body(&InProcess, template).await, "{template}");
+    }
+    assert_eq!(body(&cage, CAGED).await.unwrap(), "AMSAMS!");
+}
+
+#[tokio::test]
+async fn a_fault_of_a_worker_names_field_and_place() {
+    let cage = Cage::new(worker(), 1);
+    let template = "{% macro m() %}\n{{ data + 1 }}{% endmacro %}{{ m() }}";
+    let compiled = cage.compile(&webhook(template)).await.unwrap();
+    let fault = cage.prepare(&compiled, &event(), &facts()).await.unwrap_err();
+    assert_eq!((fault.field.as_str(), fault.line, fault.column), ("request.body", 2, 4));
+    assert_eq!(fault.excerpt, "{{ data + 1 }}{% endmacro %}{{ m() }}\n   ^");
+}
+
+#[tokio::test]
+async fn plain_templates_need_no_worker() {
+    let cage = Cage::new(program("/nonexistent", &[]), 1);
+    assert_eq!(body(&cage, "{{ data.name }}").await.unwrap(), "AMS");
+    let error = body(&cage, CAGED).await.unwrap_err();
+    assert!(error.contains("could not be started"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_does_not_answer_is_killed_at_the_deadline() {
+    let cage = Cage::new(program("/bin/sleep", &["1000"]), 1);
+    for _ in 0..3 {
+        let error = body(&cage, CAGED).await.unwrap_err();
+        assert!(error.contains("takes too long"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_fails_its_own_template_only() {
+    let cage = Cage::new(program("/bin/true", &[]), 1);
+    for _ in 0..3 {
+        let error = body(&cage, CAGED).await.unwrap_err();
+        assert!(error.contains("too much memory"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn more_requests_than_workers_are_all_answered() {
+    let cage = Arc::new(Cage::new(worker(), 2));
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let cage = Arc::clone(&cage);
+        tasks.spawn(async move {
+            let template = format!("{{% macro m(n) %}}{{{{ n * 2 }}}}{{% endmacro %}}{{{{ m({number}) }}}}");
+            (number, body(&*cage, &template).await)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let (number, body) = done.unwrap();
+        assert_eq!(body.unwrap(), (number * 2).to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_large_source_is_compiled_in_a_worker_before_this_process_does() {
+    let source = format!("{{{{ data.name }}}}{}", "{{ 1 }}".repeat(1_000));
+    let cage = Cage::new(program("/nonexistent", &[]), 1);
+    let faults = cage.compile(&webhook(&source)).await.unwrap_err();
+    assert_eq!(faults[0].field, "request.body");
+    assert!(Cage::new(worker(), 1).compile(&webhook(&source)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_preview_shows_what_a_worker_made_and_what_it_could_not() {
+    let cage = Cage::new(worker(), 1);
+    let preview = cage.preview(&webhook(CAGED), &event(), &facts()).await.unwrap();
+    assert_eq!(preview.request.unwrap().body, "AMSAMS!");
+    let bomb = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}";
+    let preview = cage.preview(&webhook(bomb), &event(), &facts()).await.unwrap();
+    assert!(preview.request.is_none() && preview.matching.matched);
+    assert!(preview.errors[0].message.contains("recursion"), "{:?}", preview.errors);
+}
+
+#[tokio::test]
+async fn expressions_that_are_not_plain_still_decide() {
+    let cage = Cage::new(worker(), 1);
+    let mut webhook = webhook("");
+    webhook.spec.rules = vec![EventRule { expression: "range(3)|sum == 3".to_owned(), ..EventRule::default() }];
+    let compiled = cage.compile(&webhook).await.unwrap();
+    assert!(!compiled.is_plain());
+    assert!(cage.accepts(&compiled, &event()).await.matched);
+}
+
+#[tokio::test]
+async fn warming_up_starts_a_worker_or_tells_why_not() {
+    assert!(Cage::new(worker(), 1).warm_up().await.is_ok());
+    assert!(Cage::new(program("/nonexistent", &[]), 1).warm_up().await.is_err());
+}
