@@ -1,5 +1,6 @@
 //! What is sent and what is kept, over plain HTTP/1.1.
 
+use bytes::Bytes;
 use http_body_util::Full;
 use tenterhook_model::{Header, HttpMethod, Outcome, PreparedRequest, limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -261,4 +262,38 @@ async fn a_part_of_a_sensitive_header_that_comes_back_alone_is_masked_too() {
     let secret = Header { sensitive: true, ..Header::new("Authorization", "Bearer s3cr3t-t0k3n") };
     let exchange = deliverer().attempt(PreparedRequest { headers: vec![secret], ..post(&receiver.url("/")) }).await;
     assert_eq!(body(&exchange), "no such token: ***");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_request_is_whole_counts() {
+    let receiver = Receiver::script(|mut stream| async move {
+        let answer = b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        answer_raw(&mut stream, answer).await;
+        // Reads no more, and does not close: the answer must be enough.
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let large = Bytes::from(vec![b'x'; 8 * limits::BODY_BYTES]);
+    let exchange = deliverer().attempt(PreparedRequest { body: large, ..post(&receiver.url("/")) }).await;
+    assert_eq!((exchange.outcome, exchange.response.unwrap().status), (Outcome::HttpStatus, 413));
+}
+
+#[tokio::test]
+async fn endless_informational_answers_end_with_the_deadline() {
+    let receiver = Receiver::script(|mut stream| async move {
+        while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {}
+    })
+    .await;
+    let exchange = deliverer().attempt(post_over(&receiver.url("/"), seconds(1))).await;
+    assert_eq!(exchange.outcome, Outcome::Timeout);
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_written_down_is_a_render_failure() {
+    let receiver = Receiver::http(|_| answer(200, "")).await;
+    for header in [Header::new("na me", "v"), Header::new("name", "line\nbreak")] {
+        let exchange = deliverer().attempt(PreparedRequest { headers: vec![header], ..post(&receiver.url("/")) }).await;
+        assert_eq!((exchange.outcome, receiver.seen().len()), (Outcome::Render, 0));
+        assert!(!exchange.error.contains("break"), "{}", exchange.error);
+    }
 }

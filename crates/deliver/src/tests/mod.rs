@@ -4,6 +4,7 @@ mod certificates;
 mod closing;
 mod exchange;
 mod guarded;
+mod http2;
 mod identity;
 mod support;
 mod tls;
