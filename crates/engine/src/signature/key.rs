@@ -108,20 +108,28 @@ impl Key {
             Self::NetBox(mac) => {
                 let mut mac = mac.clone();
                 parts.iter().for_each(|part| mac.update(part));
-                hex::encode(mac.finalize().into_bytes())
+                hexadecimal("", &mac.finalize().into_bytes())
             }
             Self::StandardWebhooks(mac) => {
                 let mut text = String::from("v1,");
                 BASE64.encode_string(finish(mac, parts), &mut text);
                 text
             }
-            Self::GitHub(mac) => format!("sha256={}", hex::encode(finish(mac, parts))),
+            Self::GitHub(mac) => hexadecimal("sha256=", &finish(mac, parts)),
         }
     }
 }
 
 fn begin<M: hmac::KeyInit>(key: &[u8]) -> M {
     M::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes a key of any length (RFC 2104 section 3)"))
+}
+
+/// `prefix` and the bytes in hexadecimal, made in one piece.
+fn hexadecimal(prefix: &str, bytes: &[u8]) -> String {
+    let mut text = vec![b'0'; prefix.len() + 2 * bytes.len()];
+    text[..prefix.len()].copy_from_slice(prefix.as_bytes());
+    hex::encode_to_slice(bytes, &mut text[prefix.len()..]).expect("two digits for each byte have room");
+    String::from_utf8(text).expect("hexadecimal digits are ASCII")
 }
 
 fn finish(mac: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {

@@ -3,6 +3,7 @@
 mod compile;
 mod prepare;
 mod preview;
+mod properties;
 mod speed;
 
 use std::sync::Arc;
