@@ -51,7 +51,8 @@ pub struct Outbound<D = TcpDialer> {
 /// A receiver may close a kept connection at the moment when a request is sent on it. When
 /// the connection ends without a single byte of an answer, the request is sent once more, on
 /// a new connection within the same attempt; it is the same request with the same id, which
-/// a receiver must expect twice anyway. Nothing else is sent twice.
+/// a receiver must expect twice anyway. So it is when the receiver says that it has not looked
+/// at the request (RFC 9113 section 8.7). Nothing else is sent twice.
 pub struct Deliverer<D: Dial = TcpDialer> {
     shared: Arc<Shared<D>>,
 }
@@ -147,11 +148,15 @@ impl<D: Dial> Shared<D> {
             authority: request.url.authority().into(),
             address: targets[0],
         };
-        if let Some(kept) = self.kept(&targets, &mut route) {
-            match self.send(kept, request, &route, progress).await {
-                Err(Broken { stale: true, .. }) => {}
-                result => return result.map_err(|broken| broken.error),
-            }
+        let kept = self.kept(&targets, &mut route);
+        let was_kept = kept.is_some();
+        let connection = match kept {
+            Some(kept) => kept,
+            None => self.connect(request, &targets, &mut route, progress).await?,
+        };
+        match self.send(connection, request, &route, progress).await {
+            Err(broken) if broken.may_go_again(was_kept) => {}
+            result => return result.map_err(|broken| broken.error),
         }
         let connection = self.connect(request, &targets, &mut route, progress).await?;
         self.send(connection, request, &route, progress).await.map_err(|broken| broken.error)
@@ -180,20 +185,21 @@ impl<D: Dial> Shared<D> {
                 progress.sending(route.address);
                 let result = connection.exchange(request, progress).await;
                 if result.is_ok() && connection.is_idle() {
-                    self.pool.put(route.clone(), Connection::Http1(connection));
+                    self.pool.put(route.clone(), connection);
                     return Ok(());
                 }
-                result.map_err(|error| Broken { stale: connection.heard() == heard, error })
+                result.map_err(|error| Broken { silent: connection.heard() == heard, error })
             }
-            Connection::Http2(connection) => {
+            Connection::Http2(seat) => {
                 let request = request::write(request, Version::HTTP_2)?;
                 progress.sending(route.address);
-                let unanswered = Unanswered { pool: &self.pool, route, connection: &connection };
-                let result = connection.clone().exchange(request, progress).await;
+                let connection = seat.connection();
+                let unanswered = Unanswered { pool: &self.pool, route, connection };
+                let result = seat.exchange(request, progress).await;
                 if result.is_ok() {
                     unanswered.was_answered();
                 }
-                result.map_err(|error| Broken { stale: !connection.is_open() && progress.phase == Phase::Wait, error })
+                result.map_err(|error| Broken { silent: !connection.is_open() && progress.phase == Phase::Wait, error })
             }
         }
     }
@@ -219,11 +225,14 @@ impl<D: Dial> Shared<D> {
             Some(connection) => connection,
             None => {
                 let stream = self.dial(targets, route, progress).await?;
-                self.secure(connector, &request.url, stream, progress).await?
+                let connection = self.secure(connector, &request.url, stream, progress).await?;
+                if let Connection::Http2(seat) = &connection {
+                    self.pool.share(route.clone(), seat.connection().clone());
+                }
+                connection
             }
         };
-        if let Connection::Http2(connection) = &connection {
-            self.pool.put(route.clone(), Connection::Http2(connection.clone()));
+        if let Connection::Http2(_) = connection {
             turn.was_shared();
         }
         Ok(connection)
@@ -247,7 +256,8 @@ impl<D: Dial> Shared<D> {
         let stream =
             handshake.map_err(|_| AttemptError::TlsTimeout(limits::TLS_TIMEOUT))?.map_err(AttemptError::Tls)?;
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            return Http2::open(Wire::tls(stream), &self.tasks).await.map(Connection::Http2);
+            let connection = Http2::open(Wire::tls(stream), &self.tasks).await?;
+            return connection.join().map(Connection::Http2).ok_or(AttemptError::Closed);
         }
         Ok(Connection::Http1(Box::new(Http1::open(Wire::tls(stream)).await?)))
     }
@@ -285,12 +295,19 @@ impl<D: Dial> Shared<D> {
 struct Broken {
     error: AttemptError,
     /// Whether the connection ended before the receiver said a word.
-    stale: bool,
+    silent: bool,
+}
+
+impl Broken {
+    /// Whether the request may be sent once more within its attempt; see [`Deliverer`].
+    fn may_go_again(&self, was_kept: bool) -> bool {
+        was_kept && self.silent || self.error.is_refusal()
+    }
 }
 
 impl From<AttemptError> for Broken {
     fn from(error: AttemptError) -> Self {
-        Self { error, stale: false }
+        Self { error, silent: false }
     }
 }
 
@@ -311,6 +328,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Unanswered<'_, S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Unanswered<'_, S> {
     fn drop(&mut self) {
-        self.pool.forget_shared(self.route, self.connection);
+        self.pool.forget(self.route, self.connection);
     }
 }

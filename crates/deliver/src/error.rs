@@ -69,6 +69,9 @@ pub(crate) enum AttemptError {
     /// The request cannot be written down as HTTP.
     #[error("the request cannot be sent: {0}")]
     Unsendable(http::Error),
+    /// The receiver closed a connection as soon as it was there.
+    #[error("the receiver closed the connection before its answer was complete")]
+    Closed,
     /// The exchange broke off.
     #[error("{}", http_in_words(.0))]
     Http(hyper::Error),
@@ -90,13 +93,39 @@ impl AttemptError {
             Self::Resolve(_) | Self::ResolveTimeout { .. } => Outcome::Dns,
             // In TLS 1.3 a receiver that refuses the client's certificate says so after the handshake.
             Self::Http(error) if tls_cause(error).is_some() => Outcome::Tls,
-            Self::Connect { .. } | Self::Http(_) => Outcome::Connection,
+            Self::Connect { .. } | Self::Closed | Self::Http(_) => Outcome::Connection,
             Self::ConnectTimeout { .. } | Self::TlsTimeout(_) | Self::Deadline { .. } => Outcome::Timeout,
             Self::TlsSettings(_) | Self::Tls(_) => Outcome::Tls,
             Self::Unsendable(_) => Outcome::Render,
         }
     }
 }
+
+impl AttemptError {
+    /// Whether the receiver says that it has not looked at the request (RFC 9113 section 8.7):
+    /// more exchanges at a time than it takes, or one that it had no time for before it closed.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let Self::Http(error) = self else { return false };
+        causes(error).filter_map(|cause| cause.downcast_ref::<h2::Error>()).any(|error| match error.reason() {
+            Some(h2::Reason::REFUSED_STREAM) => error.is_remote(),
+            Some(h2::Reason::NO_ERROR) => error.is_remote() && error.is_go_away(),
+            _ => false,
+        })
+    }
+}
+
+/// What led to an error, nearest first.
+fn causes(error: &hyper::Error) -> impl Iterator<Item = &Cause> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
+}
+
+/// An error that another one stems from.
+type Cause = dyn std::error::Error + 'static;
 
 /// Whole seconds where they are whole.
 fn in_words(time: Duration) -> String {
@@ -128,14 +157,7 @@ fn rustls_cause(error: &io::Error) -> Option<&rustls::Error> {
 
 /// The TLS failure behind a failed exchange, if there is one.
 fn tls_cause(error: &hyper::Error) -> Option<&io::Error> {
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        if let Some(found) = source.downcast_ref::<io::Error>().filter(|found| rustls_cause(found).is_some()) {
-            return Some(found);
-        }
-        cause = source.source();
-    }
-    None
+    causes(error).filter_map(|cause| cause.downcast_ref()).find(|error| rustls_cause(error).is_some())
 }
 
 fn http_in_words(error: &hyper::Error) -> String {

@@ -4,12 +4,15 @@
 //! to the deliverer's tracker and ends with it.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http_body_util::BodyExt;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tenterhook_model::limits;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -56,6 +59,38 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
 pub(crate) struct Http2 {
     sender: http2::SendRequest<Body>,
     heard: Heard,
+    streams: Arc<Streams>,
+}
+
+/// The exchanges of a connection.
+#[derive(Debug)]
+struct Streams {
+    under_way: AtomicUsize,
+    /// As many as the receiver takes at a time (RFC 9113 section 5.1.2).
+    most: AtomicUsize,
+    /// Set with the first answer, before which the receiver has told its settings.
+    answered: AtomicBool,
+    /// Rung then, so that the connection's task reads them.
+    settled: Notify,
+}
+
+impl Streams {
+    fn new(most: usize) -> Self {
+        let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(most));
+        Self { under_way, most, answered: AtomicBool::new(false), settled: Notify::new() }
+    }
+
+    fn note_answer(&self) {
+        if !self.answered.swap(true, Ordering::Relaxed) {
+            self.settled.notify_one();
+        }
+    }
+}
+
+/// A place on a connection for one exchange.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    connection: Http2,
 }
 
 impl Http2 {
@@ -65,7 +100,7 @@ impl Http2 {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let heard = wire.heard();
-        let (sender, driver) = http2::Builder::new(tasks.clone())
+        let (sender, mut driver) = http2::Builder::new(tasks.clone())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -73,15 +108,39 @@ impl Http2 {
             .handshake(TokioIo::new(wire))
             .await
             .map_err(AttemptError::Http)?;
+        let streams = Arc::new(Streams::new(driver.current_max_send_streams()));
+        let told = Arc::clone(&streams);
         tasks.spawn(async move {
-            if let Err(error) = driver.await {
+            let result = loop {
+                let ended = tokio::select! {
+                    biased;
+                    ended = &mut driver => Some(ended),
+                    () = told.settled.notified() => None,
+                };
+                told.most.store(driver.current_max_send_streams(), Ordering::Relaxed);
+                if let Some(ended) = ended {
+                    break ended;
+                }
+            };
+            if let Err(error) = result {
                 tracing::debug!(%error, "an HTTP/2 connection ended");
             }
         });
-        Ok(Self { sender, heard })
+        Ok(Self { sender, heard, streams })
     }
 
-    /// Whether the connection takes more requests, as far as can be seen from here.
+    /// A place on the connection, if it is open and the receiver takes one more exchange, as
+    /// far as can be seen from here.
+    pub(crate) fn join(&self) -> Option<Seat> {
+        let most = self.streams.most.load(Ordering::Relaxed).max(1);
+        let has_room = self.is_open() && self.streams.under_way.load(Ordering::Relaxed) < most;
+        has_room.then(|| {
+            self.streams.under_way.fetch_add(1, Ordering::Relaxed);
+            Seat { connection: self.clone() }
+        })
+    }
+
+    /// Whether it can still be used.
     pub(crate) fn is_open(&self) -> bool {
         self.sender.is_ready()
     }
@@ -90,13 +149,22 @@ impl Http2 {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.heard.is_same(&other.heard)
     }
+}
+
+impl Seat {
+    /// The connection.
+    pub(crate) fn connection(&self) -> &Http2 {
+        &self.connection
+    }
 
     /// Sends `request` and puts the answer into `progress`.
     ///
     /// # Cancel safety
     /// Dropping the future resets its stream; the connection goes on.
-    pub(crate) async fn exchange(&mut self, request: Request, progress: &mut Progress) -> Result<(), AttemptError> {
-        let answer = self.sender.send_request(request).await.map_err(AttemptError::Http)?;
+    pub(crate) async fn exchange(&self, request: Request, progress: &mut Progress) -> Result<(), AttemptError> {
+        let mut sender = self.connection.sender.clone();
+        let answer = sender.send_request(request).await.map_err(AttemptError::Http)?;
+        self.connection.streams.note_answer();
         progress.heard_head(&answer);
         let mut body = answer.into_body();
         while let Some(frame) = body.frame().await {
@@ -109,5 +177,11 @@ impl Http2 {
         }
         progress.phase = Phase::Done;
         Ok(())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.connection.streams.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::http1::Http1;
-use crate::http2::Http2;
+use crate::http2::{Http2, Seat};
 
 /// How long a connection is kept without use: below the minute or so after which common
 /// receivers and load balancers close it themselves.
@@ -42,8 +42,8 @@ pub(crate) struct Route {
 pub(crate) enum Connection<S: AsyncRead + AsyncWrite + Unpin + 'static> {
     /// For one exchange at a time.
     Http1(Box<Http1<S>>),
-    /// For many.
-    Http2(Http2),
+    /// For many; one place on it.
+    Http2(Seat),
 }
 
 /// The kept connections of one deliverer.
@@ -65,18 +65,22 @@ struct Kept<S: AsyncRead + AsyncWrite + Unpin + 'static> {
 #[derive(Debug)]
 struct Lot<S: AsyncRead + AsyncWrite + Unpin + 'static> {
     idle: VecDeque<(Instant, Box<Http1<S>>)>,
-    shared: Option<(Instant, Http2)>,
+    shared: Vec<(Instant, Http2)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Lot<S> {
+    fn new() -> Self {
+        Self { idle: VecDeque::new(), shared: Vec::new() }
+    }
+
     fn len(&self) -> usize {
-        self.idle.len() + usize::from(self.shared.is_some())
+        self.idle.len() + self.shared.len()
     }
 
     /// When each of its connections was last used.
     fn times(&self) -> impl Iterator<Item = Instant> {
         let idle = self.idle.iter().map(|(since, _)| *since);
-        idle.chain(self.shared.as_ref().map(|(since, _)| *since))
+        idle.chain(self.shared.iter().map(|(since, _)| *since))
     }
 
     /// Drops what was last used at or before `time`.
@@ -84,7 +88,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Lot<S> {
         while self.idle.front().is_some_and(|(since, _)| *since <= time) {
             self.idle.pop_front();
         }
-        self.shared.take_if(|(since, _)| *since <= time);
+        self.shared.retain(|(since, _)| *since > time);
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lot<S> {
+    /// A connection that can be used; those that cannot any more are dropped on the way.
+    fn take(&mut self) -> Option<Connection<S>> {
+        self.shared.retain(|(_, shared)| shared.is_open());
+        for (since, shared) in &mut self.shared {
+            if let Some(seat) = shared.join() {
+                *since = Instant::now();
+                return Some(Connection::Http2(seat));
+            }
+        }
+        while let Some((_, mut connection)) = self.idle.pop_back() {
+            if connection.is_idle() {
+                return Some(Connection::Http1(connection));
+            }
+        }
+        None
     }
 }
 
@@ -104,53 +127,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
         let kept = &mut *kept;
         let lot = kept.routes.get_mut(route)?;
         let before = lot.len();
-        let mut found = None;
-        if let Some((since, shared)) = &mut lot.shared {
-            if shared.is_open() {
-                *since = Instant::now();
-                return Some(Connection::Http2(shared.clone()));
-            }
-            lot.shared = None;
-        }
-        while let Some((_, mut connection)) = lot.idle.pop_back() {
-            if connection.is_idle() {
-                found = Some(Connection::Http1(connection));
-                break;
-            }
-        }
+        let found = lot.take();
         kept.count -= before - lot.len();
         found
     }
 
     /// Keeps a connection after its exchange; those unused for longest make room.
-    pub(crate) fn put(&self, route: Route, connection: Connection<S>) {
+    pub(crate) fn put(&self, route: Route, connection: Box<Http1<S>>) {
+        self.add(route, |lot, now| lot.idle.push_back((now, connection)));
+    }
+
+    /// Offers a connection to everybody on this route.
+    pub(crate) fn share(&self, route: Route, connection: Http2) {
+        self.add(route, |lot, now| lot.shared.push((now, connection)));
+    }
+
+    fn add(&self, route: Route, add: impl FnOnce(&mut Lot<S>, Instant)) {
         let mut kept = self.kept();
         if kept.count >= KEPT {
             kept.drop_oldest();
         }
         let was_empty = kept.count == 0;
-        let now = Instant::now();
-        let lot = kept.routes.entry(route).or_insert_with(|| Lot { idle: VecDeque::new(), shared: None });
-        let before = lot.len();
-        match connection {
-            Connection::Http1(connection) => lot.idle.push_back((now, connection)),
-            Connection::Http2(connection) => lot.shared = Some((now, connection)),
-        }
-        let added = lot.len() - before;
-        kept.count += added;
+        add(kept.routes.entry(route).or_insert_with(Lot::new), Instant::now());
+        kept.count += 1;
         drop(kept);
         if was_empty {
             self.filled.notify_one();
         }
     }
 
-    /// Forgets this shared connection, since it does not answer.
-    pub(crate) fn forget_shared(&self, route: &Route, connection: &Http2) {
+    /// Offers a shared connection no more, since it does not answer.
+    pub(crate) fn forget(&self, route: &Route, connection: &Http2) {
         let mut kept = self.kept();
-        if let Some(lot) = kept.routes.get_mut(route)
-            && lot.shared.take_if(|(_, shared)| shared.is_same(connection)).is_some()
-        {
-            kept.count -= 1;
+        let kept = &mut *kept;
+        if let Some(lot) = kept.routes.get_mut(route) {
+            let before = lot.len();
+            lot.shared.retain(|(_, shared)| !shared.is_same(connection));
+            kept.count -= before - lot.len();
         }
     }
 
@@ -214,9 +227,9 @@ mod tests {
     }
 
     /// A connection and its other end.
-    async fn connection() -> (Connection<DuplexStream>, DuplexStream) {
+    async fn connection() -> (Box<Http1<DuplexStream>>, DuplexStream) {
         let (near, far) = duplex(1_024);
-        (Connection::Http1(Box::new(Http1::open(Wire::plain(near)).await.unwrap())), far)
+        (Box::new(Http1::open(Wire::plain(near)).await.unwrap()), far)
     }
 
     fn count(pool: &Pool<DuplexStream>) -> usize {

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{Outcome, PreparedRequest, limits};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::identity::{Authority, server};
@@ -30,6 +31,9 @@ enum Turn {
     Hang,
 }
 
+/// Exchanges that a receiver takes at a time on one connection.
+const STREAMS: u32 = 4;
+
 /// A receiver that does with its requests, counted over all connections, as `turn` says.
 async fn receiver(authority: &Authority, turn: impl Fn(usize) -> Turn + Send + Sync + 'static) -> Receiver {
     let acceptor = TlsAcceptor::from(Arc::new(server(&authority.sign("127.0.0.1"), &["h2"])));
@@ -44,7 +48,8 @@ async fn receiver(authority: &Authority, turn: impl Fn(usize) -> Turn + Send + S
                 let (turn, hang_up) = (turn(count.fetch_add(1, Ordering::SeqCst)), Arc::clone(&hang_up));
                 async move { Ok::<_, Infallible>(take(turn, &hang_up).await) }
             });
-            let connection = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service);
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let connection = builder.max_concurrent_streams(STREAMS).serve_connection(TokioIo::new(stream), service);
             tokio::select! {
                 biased;
                 () = over.notified() => {}
@@ -107,4 +112,21 @@ async fn a_receiver_that_hangs_up_on_a_new_connection_is_a_failure() {
 async fn an_attempt_without_an_answer_leaves_its_connection_to_nobody() {
     let expected = vec![Outcome::Success, Outcome::Timeout, Outcome::Success];
     assert_eq!(outcomes(&[Turn::Answer, Turn::Hang]).await, (expected, 2));
+}
+
+#[tokio::test]
+async fn no_more_exchanges_share_a_connection_than_its_receiver_takes() {
+    let authority = Authority::new();
+    let receiver = receiver(&authority, |count| if count == 0 { Turn::Answer } else { Turn::Hang }).await;
+    let deliverer = deliverer();
+    assert_eq!(deliverer.attempt(post_to(&receiver, &authority)).await.outcome, Outcome::Success);
+    let mut all = JoinSet::new();
+    for _ in 0..3 * STREAMS {
+        let (deliverer, request) = (deliverer.clone(), post_to(&receiver, &authority));
+        all.spawn(async move { deliverer.attempt(request).await.outcome });
+    }
+    assert_eq!(all.join_all().await, vec![Outcome::Timeout; 3 * STREAMS as usize]);
+    // What a new connection takes is not known when the first exchanges on it begin; those that
+    // it refuses go to the next.
+    assert_eq!(receiver.connections(), 3);
 }
