@@ -5,3 +5,4 @@ mod architecture;
 mod binary;
 mod conformance;
 mod process;
+mod sim;

@@ -1,0 +1,77 @@
+//! The invariants: each a pure function over what a run left behind.
+//!
+//! An invariant says what must hold of every run, whatever failed in it, and where it is
+//! silent: time that jumped, or a crash between two facts, can make a fact undecidable.
+
+mod breaker;
+mod ends;
+mod flow;
+mod retry;
+mod sent;
+mod stored;
+
+use std::time::Duration;
+
+use tenterhook_model::{Attempt, DeliveryId, Timestamp};
+
+use super::history::History;
+
+/// What an invariant answers: what is wrong, if anything is.
+pub(crate) type Verdict = Result<(), String>;
+
+/// An invariant and its name.
+pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
+
+/// Every invariant.
+pub(crate) const ALL: [Invariant; 21] = [
+    ("acked_event_is_stored", stored::acked_event_is_stored),
+    ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
+    ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
+    ("watch_equals_journal", stored::watch_equals_journal),
+    ("delivery_ends_once", ends::delivery_ends_once),
+    ("failed_delivery_has_a_reason", ends::failed_delivery_has_a_reason),
+    ("no_attempt_after_end", ends::no_attempt_after_end),
+    ("no_attempt_after_expiry", ends::no_attempt_after_expiry),
+    ("healthy_endpoint_gets_all_after_faults_stop", ends::healthy_endpoint_gets_all_after_faults_stop),
+    ("attempts_are_numbered_without_gaps", retry::attempts_are_numbered_without_gaps),
+    ("retry_not_before_schedule", retry::retry_not_before_schedule),
+    ("retry_after_is_honoured_within_cap", retry::retry_after_is_honoured_within_cap),
+    ("probe_uses_up_no_attempt", retry::probe_uses_up_no_attempt),
+    ("ordered_key_keeps_order", flow::ordered_key_keeps_order),
+    ("in_flight_within_limit", flow::in_flight_within_limit),
+    ("rate_within_limit", flow::rate_within_limit),
+    ("halted_webhook_gets_nothing", flow::halted_webhook_gets_nothing),
+    ("breaker_open_means_no_attempt", breaker::breaker_open_means_no_attempt),
+    ("signature_verifies_at_receiver", sent::signature_verifies_at_receiver),
+    ("crash_repeats_only_what_was_in_flight", sent::crash_repeats_only_what_was_in_flight),
+    ("drain_leaves_nothing_in_flight", sent::drain_leaves_nothing_in_flight),
+];
+
+/// Every invariant that the run breaks, with what is wrong.
+pub(crate) fn broken(history: &History) -> Vec<String> {
+    let verdicts = ALL.iter().map(|(name, check)| (name, check(history)));
+    verdicts.filter_map(|(name, verdict)| verdict.err().map(|wrong| format!("{name}: {wrong}"))).collect()
+}
+
+/// Fails with what is wrong unless `holds`.
+fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(wrong()) }
+}
+
+/// When an attempt ended, by the wall clock.
+fn end(attempt: &Attempt) -> Timestamp {
+    attempt.start_time.after(attempt.duration)
+}
+
+/// How far a comparison of wall-clock times may be off: the store's queue keeps whole
+/// milliseconds, and the clock may have been set.
+fn slack(history: &History) -> Duration {
+    Duration::from_millis(1 + history.jumped_back + history.jumped_forward)
+}
+
+/// All attempts of the deliveries to one webhook of the plan.
+fn attempts_of(history: &History, hook: usize) -> impl Iterator<Item = (DeliveryId, &Attempt)> {
+    let webhook = history.webhooks[hook].id;
+    let deliveries = history.deliveries.values().filter(move |delivery| delivery.webhook_id == webhook);
+    deliveries.flat_map(|delivery| history.attempts[&delivery.id].iter().map(|attempt| (delivery.id, attempt)))
+}

@@ -1,0 +1,57 @@
+//! Reads everything that a store holds, page by page, as a client would.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tenterhook_model::{Delivery, DeliveryId, Event, EventId};
+use tenterhook_store::{Change, DeliveryQuery, EventQuery, Sequence, Store};
+
+/// Items of a page; few, so that pages are turned.
+const PAGE: usize = 7;
+
+/// The whole journal.
+pub(crate) async fn journal(store: &dyn Store) -> Vec<Arc<Change>> {
+    let mut journal: Vec<Arc<Change>> = Vec::new();
+    loop {
+        let after = journal.last().map_or(Sequence(0), |change| change.sequence);
+        let page = store.changes(after, PAGE).await.expect("nothing has expired");
+        if page.changes.is_empty() {
+            return journal;
+        }
+        journal.extend(page.changes);
+    }
+}
+
+/// Every delivery, each of which must come once.
+pub(crate) async fn deliveries(store: &dyn Store) -> BTreeMap<DeliveryId, Delivery> {
+    let mut found = BTreeMap::new();
+    let mut query = DeliveryQuery { limit: PAGE, ..DeliveryQuery::default() };
+    loop {
+        let page = store.list_deliveries(query.clone()).await.expect("the disk can be read");
+        for delivery in page.items {
+            let id = delivery.id;
+            assert!(found.insert(id, delivery).is_none(), "{id} is listed twice");
+        }
+        match page.next {
+            None => return found,
+            next => query.after = next,
+        }
+    }
+}
+
+/// Every event.
+pub(crate) async fn events(store: &dyn Store) -> BTreeMap<EventId, Arc<Event>> {
+    let mut found = BTreeMap::new();
+    let mut query = EventQuery { limit: PAGE, ..EventQuery::default() };
+    loop {
+        let page = store.list_events(query.clone()).await.expect("the disk can be read");
+        for event in page.items {
+            let id = event.id.clone();
+            assert!(found.insert(id.clone(), event).is_none(), "{id} is listed twice");
+        }
+        match page.next {
+            None => return found,
+            next => query.after = next,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The census: which kinds of fault a run has really had. A simulation whose faults never
+//! happen passes every check.
+
+use std::collections::BTreeSet;
+
+use tenterhook_model::webhook::HaltedBy;
+use tenterhook_model::{DeliveryState, Outcome};
+
+use super::history::{Answer, End, History, OrderKind};
+
+/// A kind of fault, or of something else that a run must be able to bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    ErrorStatus,
+    BusyStatus,
+    GoneStatus,
+    PermanentStatus,
+    SlowAnswer,
+    Hang,
+    Reset,
+    RefusedConnection,
+    FailedTemplate,
+    Crash,
+    CrashUnderWay,
+    RepeatAfterCrash,
+    Restart,
+    InterruptedAttempt,
+    ClockForward,
+    ClockBack,
+    FailedCommit,
+    Pause,
+    Resume,
+    Cancel,
+    CancelUnderWay,
+    Redrive,
+    RepeatedPublish,
+    UnansweredPublish,
+    ExpiredDelivery,
+    OpenBreaker,
+    FailedProbe,
+    Suspension,
+    UsedUpAttempts,
+    HeldByOrder,
+}
+
+impl Fault {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 30] = [
+        Self::ErrorStatus,
+        Self::BusyStatus,
+        Self::GoneStatus,
+        Self::PermanentStatus,
+        Self::SlowAnswer,
+        Self::Hang,
+        Self::Reset,
+        Self::RefusedConnection,
+        Self::FailedTemplate,
+        Self::Crash,
+        Self::CrashUnderWay,
+        Self::RepeatAfterCrash,
+        Self::Restart,
+        Self::InterruptedAttempt,
+        Self::ClockForward,
+        Self::ClockBack,
+        Self::FailedCommit,
+        Self::Pause,
+        Self::Resume,
+        Self::Cancel,
+        Self::CancelUnderWay,
+        Self::Redrive,
+        Self::RepeatedPublish,
+        Self::UnansweredPublish,
+        Self::ExpiredDelivery,
+        Self::OpenBreaker,
+        Self::FailedProbe,
+        Self::Suspension,
+        Self::UsedUpAttempts,
+        Self::HeldByOrder,
+    ];
+
+    /// Whether it has happened in the run.
+    fn happened(self, run: &History) -> bool {
+        let answered = |wanted: &dyn Fn(Answer) -> bool| run.seen.iter().any(|seen| wanted(seen.answer));
+        let ordered = |wanted: &dyn Fn(OrderKind) -> bool| run.orders.iter().any(|order| wanted(order.kind));
+        let outcome = |outcome| run.attempts.values().flatten().any(|attempt| attempt.outcome == outcome);
+        let finished = |wanted: &dyn Fn(&tenterhook_model::Delivery) -> bool| run.deliveries.values().any(wanted);
+        match self {
+            Self::ErrorStatus => answered(&|answer| matches!(answer, Answer::Status(500))),
+            Self::BusyStatus => answered(&|answer| matches!(answer, Answer::Busy(..))),
+            Self::GoneStatus => answered(&|answer| answer == Answer::Status(410)),
+            Self::PermanentStatus => answered(&|answer| answer == Answer::Status(422)),
+            Self::SlowAnswer => answered(&|answer| matches!(answer, Answer::Slow(_))),
+            Self::Hang => answered(&|answer| answer == Answer::Hang) && outcome(Outcome::Timeout),
+            Self::Reset => answered(&|answer| answer == Answer::Reset),
+            Self::RefusedConnection => run.refused_connections > 0 && outcome(Outcome::Connection),
+            Self::FailedTemplate => outcome(Outcome::Render),
+            Self::Crash => run.lives.iter().any(|life| life.end == End::Crash),
+            Self::CrashUnderWay => under_way(run, &|end| end == End::Crash),
+            Self::RepeatAfterCrash => repeated(run),
+            Self::Restart => run.lives.len() > 1 && matches!(run.lives[0].end, End::Drain(_)),
+            Self::InterruptedAttempt => outcome(Outcome::Interrupted),
+            Self::ClockForward => run.jumped_forward > 0,
+            Self::ClockBack => run.jumped_back > 0,
+            Self::FailedCommit => run.failed_commits > 0,
+            Self::Pause => ordered(&|kind| matches!(kind, OrderKind::Pause(_))),
+            Self::Resume => ordered(&|kind| matches!(kind, OrderKind::Resume(_))),
+            Self::Cancel => ordered(&|kind| matches!(kind, OrderKind::Cancel(_))),
+            Self::CancelUnderWay => cancelled_under_way(run),
+            Self::Redrive => ordered(&|kind| matches!(kind, OrderKind::Redrive(_))),
+            Self::RepeatedPublish => run.acked.iter().any(|acked| acked.duplicate),
+            Self::UnansweredPublish => run.acked.len() < published(run),
+            Self::ExpiredDelivery => finished(&|one| one.state == DeliveryState::Failed && one.attempt_count == 0),
+            Self::OpenBreaker => run.health.values().any(|health| health.failed_probes > 0) || probed(run),
+            Self::FailedProbe => probed(run),
+            Self::Suspension => suspended(run),
+            Self::UsedUpAttempts => finished(&|one| one.state == DeliveryState::Failed && one.attempts_of_policy() > 1),
+            Self::HeldByOrder => run.journal.iter().any(|change| {
+                let waits = change.delivery.state == DeliveryState::Pending;
+                waits && change.delivery.next_attempt_time.is_none() && !change.delivery.ordering_key.is_empty()
+            }),
+        }
+    }
+
+    /// Every kind that has happened in the run.
+    pub(crate) fn census(run: &History) -> BTreeSet<Self> {
+        Self::ALL.into_iter().filter(|fault| fault.happened(run)).collect()
+    }
+}
+
+/// Whether a request was under way when a life ended so.
+fn under_way(run: &History, end: &dyn Fn(End) -> bool) -> bool {
+    run.lives.iter().enumerate().any(|(number, life)| {
+        end(life.end) && run.seen.iter().any(|seen| seen.life == number && seen.until >= life.until)
+    })
+}
+
+fn repeated(run: &History) -> bool {
+    run.seen.iter().enumerate().any(|(place, seen)| {
+        let same = |other: &&super::history::Seen| {
+            (other.delivery, other.attempt) == (seen.delivery, seen.attempt) && other.life != seen.life
+        };
+        run.seen[place + 1..].iter().any(|other| same(&other))
+    })
+}
+
+fn cancelled_under_way(run: &History) -> bool {
+    run.orders.iter().any(|order| match order.kind {
+        OrderKind::Cancel(id) => {
+            run.seen.iter().any(|seen| seen.delivery == id && seen.from < order.called && seen.until > order.answered)
+        }
+        _ => false,
+    })
+}
+
+/// Events in the publishes of the plan.
+fn published(run: &History) -> usize {
+    let steps = run.plan.steps.iter();
+    steps.map(|(_, step)| if let super::plan::Step::Publish(events) = step { events.len() } else { 0 }).sum()
+}
+
+fn probed(run: &History) -> bool {
+    run.deliveries.values().any(|delivery| {
+        let interrupted = |attempt: &tenterhook_model::Attempt| attempt.outcome == Outcome::Interrupted;
+        let cut = run.attempts[&delivery.id].iter().filter(|attempt| interrupted(attempt)).count();
+        delivery.attempts_uncounted as usize > cut
+    })
+}
+
+/// Whether the server stopped a webhook; the driver resumes it only when all is calm.
+fn suspended(run: &History) -> bool {
+    run.halted.contains(&HaltedBy::Server)
+}

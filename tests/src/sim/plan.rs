@@ -1,0 +1,243 @@
+//! What a seed makes of a run: the webhooks, the temper of their receivers, and what
+//! happens when.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tenterhook_model::webhook::{
+    Backoff, BreakerPolicy, EventRule, RateLimit, RequestTemplate, RetryPolicy, SignatureScheme, TransportPolicy,
+    WebhookSpec,
+};
+
+use super::chance::Dice;
+
+/// From when on nothing fails any more.
+pub(crate) const CALM: Duration = Duration::from_secs(150);
+/// The types that events have.
+pub(crate) const TYPES: [&str; 3] = ["object_created", "object_updated", "object_deleted"];
+/// A secret that every scheme takes.
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A whole run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) hooks: Vec<Hook>,
+    /// What happens, in the order of time.
+    pub(crate) steps: Vec<(Duration, Step)>,
+    /// Attempts of the server under way at once.
+    pub(crate) max_in_flight: usize,
+    /// How long the server lets attempts go on when it is told to stop.
+    pub(crate) grace: Duration,
+    /// For the receivers and for the parts under test.
+    pub(crate) net_dice: Dice,
+    pub(crate) entropy_dice: Dice,
+}
+
+/// A webhook and its receiver.
+#[derive(Debug, Clone)]
+pub(crate) struct Hook {
+    pub(crate) spec: WebhookSpec,
+    pub(crate) temper: Temper,
+}
+
+/// How often, in 1,000 requests, a receiver does what.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Temper {
+    pub(crate) error: u64,
+    pub(crate) busy: u64,
+    pub(crate) gone: u64,
+    pub(crate) permanent: u64,
+    pub(crate) slow: u64,
+    pub(crate) hang: u64,
+    pub(crate) reset: u64,
+    /// Of connections, not of requests.
+    pub(crate) refuse: u64,
+}
+
+/// Something that happens.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Publish(Vec<EventPlan>),
+    Pause(usize),
+    Resume(usize),
+    /// Cancels the delivery that the number chooses.
+    Cancel(usize),
+    /// Retries it.
+    Redrive(usize),
+    /// Kills the process after so many turns of the runtime, and starts it again.
+    Crash {
+        turns: u64,
+    },
+    /// Stops the server in good order and starts it again.
+    Restart,
+    /// Sets the wall clock.
+    Jump {
+        millis: i64,
+    },
+    /// The disk takes no writes for a while.
+    DiskFails {
+        commits: usize,
+    },
+}
+
+/// An event to publish.
+#[derive(Debug, Clone)]
+pub(crate) struct EventPlan {
+    pub(crate) number: usize,
+    pub(crate) event_type: &'static str,
+    pub(crate) ordering_key: &'static str,
+    pub(crate) deliver_after: Option<Duration>,
+    pub(crate) expire_after: Option<Duration>,
+    /// A divisor that a template uses.
+    pub(crate) divisor: u64,
+}
+
+impl Plan {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let count = dice.between(1, 4) as usize;
+        let hooks: Vec<Hook> = (0..count).map(|number| hook(number, &mut dice)).collect();
+        let mut steps = publishing(&mut dice);
+        let times: Vec<Duration> = steps.iter().map(|(time, _)| *time).collect();
+        steps.extend(meddling(&mut dice, hooks.len(), &times));
+        steps.sort_by_key(|(time, _)| *time);
+        let max_in_flight = dice.pick(&[2, 8, 64]);
+        let grace = dice.millis(0, 8_000);
+        Self { hooks, steps, max_in_flight, grace, net_dice: dice.fork(), entropy_dice: dice.fork() }
+    }
+}
+
+fn hook(number: usize, dice: &mut Dice) -> Hook {
+    let body = match dice.between(0, 3) {
+        0 => "{{ event }} {{ 10 // data.divisor }} {{ data | tojson }}",
+        1 => "{% for key in data %}{{ key }}={{ data[key] }};{% endfor %}",
+        _ => "",
+    };
+    let spec = WebhookSpec {
+        display_name: format!("hook {number}"),
+        rules: rules(dice),
+        request: RequestTemplate {
+            url: format!("http://receiver-{number}.example/hook"),
+            body: body.into(),
+            ..RequestTemplate::default()
+        },
+        signing: Some(vec![SignatureScheme::NetBox, SignatureScheme::StandardWebhooks]),
+        retry: retry(dice),
+        circuit_breaker: breaker(dice),
+        rate_limit: RateLimit {
+            requests_per_second: dice.maybe(30, |dice| dice.between(5, 100) as f64 / 10.0),
+            burst: dice.maybe(50, |dice| dice.between(1, 5) as u32),
+            max_in_flight: dice.maybe(50, |dice| dice.between(1, 6) as u32),
+        },
+        transport: TransportPolicy { attempt_timeout: Some(dice.seconds(1, 5)), ..TransportPolicy::default() },
+        ..WebhookSpec::default()
+    };
+    Hook { spec, temper: temper(dice) }
+}
+
+fn rules(dice: &mut Dice) -> Vec<EventRule> {
+    let rule = |dice: &mut Dice| EventRule { event_types: vec![dice.pick(&TYPES).to_owned()], ..EventRule::default() };
+    if dice.percent(60) { Vec::new() } else { vec![rule(dice), rule(dice)] }
+}
+
+fn retry(dice: &mut Dice) -> RetryPolicy {
+    let backoff = if dice.percent(50) {
+        let count = dice.between(1, 4);
+        Backoff::Schedule((0..count).map(|_| dice.seconds(1, 20)).collect())
+    } else {
+        Backoff::Exponential {
+            initial: dice.seconds(1, 5),
+            max: dice.maybe(50, |dice| dice.seconds(10, 30)),
+            multiplier: dice.between(10, 30) as f64 / 10.0,
+        }
+    };
+    RetryPolicy {
+        max_attempts: Some(dice.between(1, 8) as u32),
+        max_age: dice.maybe(30, |dice| dice.seconds(20, 120)),
+        backoff: Some(backoff),
+        jitter: Some(dice.pick(&[0.0, 0.2, 1.0])),
+        permanent_statuses: BTreeSet::from([422]),
+    }
+}
+
+fn breaker(dice: &mut Dice) -> BreakerPolicy {
+    let initial = dice.seconds(2, 15);
+    BreakerPolicy {
+        failures_to_open: Some(dice.between(2, 6) as u32),
+        initial_open: Some(initial),
+        max_open: Some(initial + dice.seconds(0, 30)),
+        suspend_after: Some(if dice.percent(20) { dice.seconds(20, 100) } else { Duration::ZERO }),
+    }
+}
+
+fn temper(dice: &mut Dice) -> Temper {
+    let mut some = |percent, most| if dice.percent(percent) { dice.between(1, most) } else { 0 };
+    match some(100, 4) {
+        1 => Temper::default(),
+        2 => Temper { error: 1_000, ..Temper::default() },
+        _ => Temper {
+            error: some(80, 400),
+            busy: some(50, 200),
+            gone: some(20, 40),
+            permanent: some(30, 100),
+            slow: some(50, 500),
+            hang: some(50, 200),
+            reset: some(50, 200),
+            refuse: some(50, 300),
+        },
+    }
+}
+
+fn publishing(dice: &mut Dice) -> Vec<(Duration, Step)> {
+    let mut made: Vec<EventPlan> = Vec::new();
+    let mut steps = Vec::new();
+    for _ in 0..dice.between(4, 14) {
+        let time = dice.millis(0, 110_000);
+        let mut events = Vec::new();
+        for _ in 0..dice.between(1, 4) {
+            let new = event(made.len(), dice);
+            made.push(new.clone());
+            events.push(new);
+        }
+        steps.push((time, Step::Publish(events)));
+    }
+    // A publisher that got no answer publishes again.
+    for _ in 0..dice.between(0, 2) {
+        steps.push((dice.millis(0, 140_000), Step::Publish(vec![dice.pick(&made)])));
+    }
+    steps.sort_by_key(|(time, _)| *time);
+    steps
+}
+
+fn event(number: usize, dice: &mut Dice) -> EventPlan {
+    EventPlan {
+        number,
+        event_type: dice.pick(&TYPES),
+        ordering_key: dice.pick(&["", "", "a", "b"]),
+        deliver_after: dice.maybe(10, |dice| dice.seconds(1, 60)),
+        expire_after: dice.maybe(15, |dice| dice.seconds(1, 60)),
+        divisor: dice.between(0, 9),
+    }
+}
+
+/// Faults and orders, half of them at the very moment of a publish.
+fn meddling(dice: &mut Dice, hooks: usize, publishes: &[Duration]) -> Vec<(Duration, Step)> {
+    let mut steps = Vec::new();
+    let mut sometimes = |percent, dice: &mut Dice, step: &mut dyn FnMut(&mut Dice) -> Step| {
+        if dice.percent(percent) {
+            let time = if dice.percent(50) { dice.pick(publishes) } else { dice.millis(1_000, 140_000) };
+            steps.push((time, step(dice)));
+        }
+    };
+    for _ in 0..2 {
+        sometimes(40, dice, &mut |dice| Step::Crash { turns: dice.between(0, 60) });
+        sometimes(20, dice, &mut |_| Step::Restart);
+        sometimes(10, dice, &mut |dice| Step::Jump { millis: dice.between(0, 120_000) as i64 - 60_000 });
+        sometimes(10, dice, &mut |dice| Step::DiskFails { commits: dice.between(1, 20) as usize });
+        sometimes(30, dice, &mut |dice| Step::Cancel(dice.between(0, 40) as usize));
+        sometimes(30, dice, &mut |dice| Step::Redrive(dice.between(0, 40) as usize));
+        sometimes(30, dice, &mut |dice| Step::Pause(dice.between(0, hooks as u64 - 1) as usize));
+        sometimes(30, dice, &mut |dice| Step::Resume(dice.between(0, hooks as u64 - 1) as usize));
+    }
+    steps
+}

@@ -1,0 +1,226 @@
+//! The simulated machine: what outlives the process, and the process that runs on it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tenterhook_deliver::{Deliverer, Outbound, Roots};
+use tenterhook_dispatch::{Dispatcher, Drained, Parts, PassThrough, Settings, Unmetered};
+use tenterhook_engine::{Compilations, EventContext, InProcess, Render};
+use tenterhook_model::{AddressPolicy, Event, WebhookId};
+use tenterhook_store::{
+    Batch, Change, EmbeddedStore, Kv, MemoryKv, Pair, Reads, SealingKey, Sequence, Span, Store, StoreError,
+    StoreOptions,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::chance::{SeededEntropy, SimClock};
+use super::history::{Acked, End, Life};
+use super::net::Net;
+use super::plan::Plan;
+
+/// The disk: a map that lives on, and takes no writes when it is told so.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disk {
+    kv: MemoryKv,
+    failing: Arc<AtomicUsize>,
+    failed: Arc<AtomicUsize>,
+}
+
+impl Disk {
+    /// The next commits fail.
+    pub(crate) fn fail(&self, commits: usize) {
+        self.failing.store(commits, Ordering::SeqCst);
+    }
+
+    /// How many commits failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.failed.load(Ordering::SeqCst)
+    }
+}
+
+impl Kv for Disk {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.kv.get(key)
+    }
+
+    fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
+        self.kv.range(span)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let failing = self.failing.load(Ordering::SeqCst);
+        if failing > 0 {
+            self.failing.store(failing - 1, Ordering::SeqCst);
+            self.failed.fetch_add(1, Ordering::SeqCst);
+            return Err(StoreError::Failed("the simulated disk fails".into()));
+        }
+        self.kv.commit(batch)
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.kv.compact()
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        self.kv.size()
+    }
+}
+
+/// What outlives the process.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    pub(crate) clock: Arc<SimClock>,
+    pub(crate) disk: Disk,
+    pub(crate) net: Net,
+    pub(crate) acked: Arc<Mutex<Vec<Acked>>>,
+    pub(crate) watched: Arc<Mutex<Vec<Arc<Change>>>>,
+    entropy: Arc<SeededEntropy>,
+    settings: Settings,
+}
+
+/// The server as a process: everything below the API.
+pub(crate) struct Process {
+    pub(crate) store: Arc<dyn Store>,
+    machine: Machine,
+    compilations: Arc<Compilations>,
+    deliverer: Deliverer<Net>,
+    cancel: CancellationToken,
+    dispatcher: JoinSet<Drained>,
+    /// The writer, the watcher and the callers.
+    others: JoinSet<()>,
+}
+
+impl Machine {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let clock = Arc::new(SimClock::new());
+        let tempers = plan.hooks.iter().map(|hook| hook.temper).collect();
+        Self {
+            net: Net::new(Arc::clone(&clock), tempers, plan.net_dice.clone()),
+            clock,
+            disk: Disk::default(),
+            acked: Arc::default(),
+            watched: Arc::default(),
+            entropy: Arc::new(SeededEntropy::new(plan.entropy_dice.clone())),
+            settings: Settings { max_in_flight: plan.max_in_flight, grace: plan.grace },
+        }
+    }
+
+    /// Starts the process for the `life`-th time.
+    pub(crate) fn start(&self, life: usize) -> Process {
+        let options = StoreOptions {
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            sealing_key: SealingKey::new([7; 32]),
+            reads: Reads::Inline,
+            observer: None,
+        };
+        let (store, writer) = EmbeddedStore::open(self.disk.clone(), options).expect("the store opens after a crash");
+        let store: Arc<dyn Store> = store;
+        self.net.begin_life(life, Arc::clone(&store));
+        let mut others = JoinSet::new();
+        others.spawn(writer.run_inline());
+        others.spawn(watch(Arc::clone(&store), Arc::clone(&self.watched)));
+        let deliverer = Deliverer::new(Outbound {
+            addresses: AddressPolicy::public(),
+            resolver: Arc::new(self.net.clone()),
+            roots: Roots::none(),
+            dialer: self.net.clone(),
+        });
+        let compilations = Arc::new(Compilations::new());
+        let parts = Parts {
+            store: Arc::clone(&store),
+            render: Arc::new(InProcess),
+            compilations: Arc::clone(&compilations),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            meter: Arc::new(Unmetered),
+            trace: Arc::new(PassThrough),
+        };
+        let cancel = CancellationToken::new();
+        let mut dispatcher = JoinSet::new();
+        dispatcher.spawn(Dispatcher::new(parts, deliverer.clone(), self.settings).run(cancel.clone()));
+        Process { store, machine: self.clone(), compilations, deliverer, cancel, dispatcher, others }
+    }
+}
+
+impl Process {
+    /// Publishes events as the API does, in a task of its own.
+    pub(crate) fn publish(&mut self, events: Vec<Event>) {
+        let (store, compilations) = (Arc::clone(&self.store), Arc::clone(&self.compilations));
+        let acked = Arc::clone(&self.machine.acked);
+        self.others.spawn(async move {
+            let mut new = Vec::with_capacity(events.len());
+            for event in events {
+                new.push(matched(event, &*store, &compilations).await);
+            }
+            // What was not answered may be stored or not; the invariants are silent on it.
+            let Ok(published) = store.publish(new.clone()).await else { return };
+            let answers = new.into_iter().zip(published).map(|(new, published)| Acked {
+                event_id: published.event_id,
+                matched: new.webhooks.into_iter().collect(),
+                duplicate: published.duplicate,
+            });
+            acked.lock().unwrap().extend(answers);
+        });
+    }
+
+    /// Kills the process. Nothing but the disk is left of it.
+    pub(crate) async fn crash(mut self) -> Life {
+        self.dispatcher.shutdown().await;
+        self.others.shutdown().await;
+        self.machine.net.end_life();
+        // Sockets close with a process.
+        self.deliverer.close().await;
+        Life { until: self.machine.clock.elapsed(), end: End::Crash }
+    }
+
+    /// Stops the process in good order.
+    pub(crate) async fn drain(mut self) -> Life {
+        self.cancel.cancel();
+        let drained = self.dispatcher.join_next().await.expect("it was started").expect("it does not panic");
+        self.store.close();
+        self.deliverer.close().await;
+        self.others.shutdown().await;
+        self.machine.net.end_life();
+        Life { until: self.machine.clock.elapsed(), end: End::Drain(drained) }
+    }
+
+    /// Whether a task of the dispatcher has ended although nobody asked for it.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.dispatcher.is_empty()
+    }
+}
+
+/// The event with the webhooks that it matches.
+async fn matched(event: Event, store: &dyn Store, compilations: &Compilations) -> tenterhook_store::NewEvent {
+    let event = Arc::new(event);
+    let context = Arc::new(EventContext::new(Arc::clone(&event)));
+    let mut webhooks: Vec<WebhookId> = Vec::new();
+    for webhook in store.webhooks().by_id.values().filter(|webhook| !webhook.spec.disabled) {
+        let compiled = compilations.find_or_compile(webhook, &InProcess).await.expect("the webhooks of a plan compile");
+        if InProcess.accepts(&compiled, &context).await.matched {
+            webhooks.push(webhook.id);
+        }
+    }
+    let mut content = [0; 32];
+    let text = event.data.as_ref().map_or("", |data| data.as_str());
+    for (place, byte) in text.bytes().enumerate() {
+        content[place % 32] ^= byte;
+    }
+    tenterhook_store::NewEvent { event: Event::clone(&event), content, webhooks }
+}
+
+/// Reads the journal along, as `WatchDeliveries` does, from where the last life's watcher stopped.
+async fn watch(store: Arc<dyn Store>, watched: Arc<Mutex<Vec<Arc<Change>>>>) {
+    loop {
+        let bell = store.journal_bell().notified();
+        let after = watched.lock().unwrap().last().map_or(Sequence(0), |change| change.sequence);
+        let page = store.changes(after, 16).await.expect("the journal is kept");
+        if page.changes.is_empty() {
+            bell.await;
+        }
+        watched.lock().unwrap().extend(page.changes);
+    }
+}
