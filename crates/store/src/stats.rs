@@ -64,8 +64,13 @@ pub struct Latencies {
 impl Latencies {
     /// Counts one duration.
     pub fn record(&mut self, took: Duration) {
+        self.record_in(Self::bucket(took), 1);
+    }
+
+    /// The number of the bucket that a duration is counted in.
+    pub(crate) fn bucket(took: Duration) -> usize {
         let octaves = (took.as_secs_f64() * 1e6 / FIRST_MICROS).max(1.0).log2();
-        self.record_in((octaves * BUCKETS_PER_OCTAVE).ceil() as usize, 1);
+        ((octaves * BUCKETS_PER_OCTAVE).ceil() as usize).min(BUCKETS - 1)
     }
 
     /// Counts `count` durations in the bucket with this number.
@@ -75,11 +80,6 @@ impl Latencies {
             self.counts.resize(bucket + 1, 0);
         }
         self.counts[bucket] += count;
-    }
-
-    /// The counts by bucket.
-    pub(crate) fn counts(&self) -> &[u64] {
-        &self.counts
     }
 
     /// Adds the counts of `other`.

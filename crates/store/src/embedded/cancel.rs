@@ -1,8 +1,8 @@
 //! Making deliveries due by hand, and stopping them.
 
-use tenterhook_model::{DeliveryId, DeliveryState, Transition};
+use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Transition};
 
-use super::group::Group;
+use super::group::{Before, Group};
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
@@ -33,14 +33,13 @@ impl<K: Kv> Group<'_, K> {
         Ok(self.redrive_from(before))
     }
 
-    fn redrive_from(&mut self, before: Stored) -> Redrive {
-        let previous = before.delivery.state;
-        let mut stored = before.clone();
+    fn redrive_from(&mut self, mut stored: Stored) -> Redrive {
+        let before = Before::from(&stored);
         let redriven = stored.delivery.apply(Transition::Redrive, self.now);
         assert!(redriven.is_ok(), "a delivery can be made due in each of its stored states");
         stored.wait = match before.wait {
             Wait::Turn => Wait::Turn,
-            Wait::Nothing if !self.take_turn(before.delivery.id, &before.delivery.ordering_key) => Wait::Turn,
+            Wait::Nothing if !self.take_turn(before.id, &before.ordering_key) => Wait::Turn,
             Wait::Nothing | Wait::Fresh | Wait::Due => Wait::Due,
         };
         stored.delivery.next_attempt_time = (stored.wait != Wait::Turn).then_some(self.clock);
@@ -49,29 +48,30 @@ impl<K: Kv> Group<'_, K> {
         }
         self.unqueue(&before);
         self.put_open(&stored);
-        let change = self.record(Some(previous), stored.delivery);
+        let change = self.record(Some(before.state), stored.delivery);
         Redrive::Done(Box::new(change.delivery.clone()))
     }
 
     /// Stops a delivery that is not final.
     pub(crate) fn cancel(&mut self, id: DeliveryId) -> Result<Redrive, StoreError> {
-        let Some(before) = self.open(id)? else {
+        let Some(stored) = self.open(id)? else {
             let done = self.done(id)?;
             return Ok(done.map_or(Redrive::NotFound, |stored| Redrive::Forbidden(stored.delivery.state)));
         };
+        let before = Before::from(&stored);
         let heir = self.heir(&before)?;
-        let delivery = self.stop(&before);
+        let delivery = self.stop(stored, &before);
         self.pass_turn(&before, heir);
         Ok(Redrive::Done(Box::new(delivery)))
     }
 
     /// Cancels an open delivery and leaves its order alone.
-    pub(crate) fn stop(&mut self, before: &Stored) -> tenterhook_model::Delivery {
-        let mut stored = before.clone();
-        let cancelled = stored.delivery.apply(Transition::Cancel, self.now);
+    pub(crate) fn stop(&mut self, stored: Stored, before: &Before) -> Delivery {
+        let mut delivery = stored.delivery;
+        let cancelled = delivery.apply(Transition::Cancel, self.now);
         assert!(cancelled.is_ok(), "a delivery that is stored as open is not final");
         self.unqueue(before);
-        self.put_done(stored.clone());
-        self.record(Some(before.delivery.state), stored.delivery).delivery.clone()
+        self.put_done(&delivery);
+        self.record(Some(before.state), delivery).delivery.clone()
     }
 }

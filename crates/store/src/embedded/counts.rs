@@ -156,9 +156,11 @@ impl Counts {
         row.failed += u64::from(failed);
         if let Some(took) = change.attempt {
             row.attempts += 1;
-            let mut one = Latencies::default();
-            one.record(took);
-            add_counts(&mut row.latencies, one.counts());
+            let bucket = Latencies::bucket(took);
+            if row.latencies.len() <= bucket {
+                row.latencies.resize(bucket + 1, 0);
+            }
+            row.latencies[bucket] += 1;
         }
     }
 

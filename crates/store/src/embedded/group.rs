@@ -56,6 +56,38 @@ pub(crate) struct Group<'a, K> {
     timeline: BTreeMap<Namespace, (Moment, Vec<TimelineEntry>)>,
 }
 
+/// What a change must know of a delivery as it was before.
+#[derive(Debug)]
+pub(crate) struct Before {
+    pub(crate) id: DeliveryId,
+    pub(crate) state: DeliveryState,
+    pub(crate) wait: Wait,
+    next_attempt_time: Option<Timestamp>,
+    pub(crate) ordering_key: String,
+}
+
+impl From<&Stored> for Before {
+    fn from(stored: &Stored) -> Self {
+        let delivery = &stored.delivery;
+        Self {
+            id: delivery.id,
+            state: delivery.state,
+            wait: stored.wait,
+            next_attempt_time: delivery.next_attempt_time,
+            ordering_key: delivery.ordering_key.clone(),
+        }
+    }
+}
+
+impl Before {
+    fn place(&self) -> (Kind, keys::due::Place) {
+        match (self.wait, self.next_attempt_time) {
+            (Wait::Due, Some(time)) => (Kind::Due, (keys::due_millis(time), self.id)),
+            _ => (Kind::Fresh, (self.id.create_millis(), self.id)),
+        }
+    }
+}
+
 impl<'a, K: Kv> Group<'a, K> {
     /// A group without writes. Time never goes back from one group to the next.
     pub(crate) fn new(shared: &'a Shared<K>, state: &'a mut State) -> Self {
@@ -124,13 +156,9 @@ impl<'a, K: Kv> Group<'a, K> {
     }
 
     /// Takes a delivery out of wherever it waits, on disk and in memory.
-    pub(crate) fn unqueue(&mut self, stored: &Stored) {
-        let id = stored.delivery.id;
-        let (kind, place) = match (stored.wait, stored.delivery.next_attempt_time) {
-            (Wait::Due, Some(time)) => (Kind::Due, (keys::due_millis(time), id)),
-            _ => (Kind::Fresh, (id.create_millis(), id)),
-        };
-        if stored.wait == Wait::Due {
+    pub(crate) fn unqueue(&mut self, before: &Before) {
+        let (kind, place) = before.place();
+        if kind == Kind::Due {
             self.batch.delete(keys::due::encode(place));
         }
         self.effects.push(Effect::Discard { kind, place });
@@ -139,7 +167,7 @@ impl<'a, K: Kv> Group<'a, K> {
     /// Stores an open delivery and puts it where it waits.
     pub(crate) fn put_open(&mut self, stored: &Stored) {
         let id = stored.delivery.id;
-        self.batch.put(keys::delivery::open(id), rows::encode(&stored.row()));
+        self.batch.put(keys::delivery::open(id), stored.encode());
         if let (Wait::Due, Some(time)) = (stored.wait, stored.delivery.next_attempt_time) {
             let place = (keys::due_millis(time), id);
             self.batch.put(keys::due::encode(place), Vec::new());
@@ -148,14 +176,12 @@ impl<'a, K: Kv> Group<'a, K> {
     }
 
     /// Moves a delivery that has become final from the open to the finished ones.
-    pub(crate) fn put_done(&mut self, mut stored: Stored) {
-        let id = stored.delivery.id;
-        assert!(stored.delivery.state.is_final(), "{id} is {} and not final", stored.delivery.state.as_str());
-        stored.wait = Wait::Nothing;
-        stored.not_before = None;
+    pub(crate) fn put_done(&mut self, delivery: &Delivery) {
+        let id = delivery.id;
+        assert!(delivery.state.is_final(), "{id} is {} and not final", delivery.state.as_str());
         self.batch.delete(keys::delivery::open(id));
-        self.batch.put(keys::delivery::done(id), rows::encode(&stored.row()));
-        if let Some(key) = keys::state::encode(stored.delivery.state, id) {
+        self.batch.put(keys::delivery::done(id), rows::delivery::encode(delivery, Wait::Nothing, None));
+        if let Some(key) = keys::state::encode(delivery.state, id) {
             self.batch.put(key, Vec::new());
         }
     }

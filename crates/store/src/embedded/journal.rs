@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use prost::Message;
 use tenterhook_model::{Attempt, Delivery, DeliveryState, Timestamp, limits};
 
 use super::read;
@@ -15,12 +14,15 @@ use crate::keys::Family;
 use crate::kv::{Batch, Kv, Span};
 use crate::query::{Change, ChangePage, JournalSpan, Sequence};
 use crate::rows;
+use crate::rows::Wire;
 use crate::rows::journal::{ChangeRow, JournalRow};
 
 /// Changes of one block.
 const BLOCK_CHANGES: usize = 64;
 /// Bytes after which a block is full: a few pages of the engines.
 const BLOCK_BYTES: usize = 16 * 1024;
+/// Bytes of a change in its block, roughly.
+const CHANGE_BYTES: usize = 256;
 /// Changes that are kept in memory for those who watch.
 const TAIL_CHANGES: usize = 4_096;
 /// Bytes of the bodies and texts of these changes, roughly.
@@ -76,23 +78,19 @@ impl Recorder {
 
     /// Writes the changes as blocks.
     pub(crate) fn write(&self, batch: &mut Batch) {
-        let mut block = JournalRow::default();
-        let (mut first, mut bytes) = (Sequence(0), 0);
-        for Recorded { change, attempted } in &self.changes {
-            if block.changes.is_empty() {
-                first = change.sequence;
+        let mut rest = self.changes.as_slice();
+        while let Some(first) = rest.first() {
+            let mut block = Wire::new(BLOCK_BYTES.min(rest.len() * CHANGE_BYTES));
+            let mut count = 0;
+            for Recorded { change, attempted } in rest.iter().take(BLOCK_CHANGES) {
+                rows::journal::write(&mut block, change, *attempted);
+                count += 1;
+                if block.len() >= BLOCK_BYTES {
+                    break;
+                }
             }
-            let row = ChangeRow::new(change, *attempted);
-            bytes += row.encoded_len();
-            block.changes.push(row);
-            if block.changes.len() == BLOCK_CHANGES || bytes >= BLOCK_BYTES {
-                batch.put(keys::journal::encode(first), rows::encode(&block));
-                block.changes.clear();
-                bytes = 0;
-            }
-        }
-        if !block.changes.is_empty() {
-            batch.put(keys::journal::encode(first), rows::encode(&block));
+            batch.put(keys::journal::encode(first.change.sequence), block.finish());
+            rest = &rest[count..];
         }
     }
 }

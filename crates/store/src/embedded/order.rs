@@ -3,7 +3,7 @@
 
 use tenterhook_model::DeliveryId;
 
-use super::group::Group;
+use super::group::{Before, Group};
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
@@ -33,37 +33,35 @@ impl<K: Kv> Group<'_, K> {
         }
     }
 
-    /// Who gets the turn when `stored` ends; `None` when it has no turn to pass on or nobody waits.
-    pub(crate) fn heir(&self, stored: &Stored) -> Result<Option<Stored>, StoreError> {
-        let delivery = &stored.delivery;
-        if delivery.ordering_key.is_empty() || stored.wait == Wait::Turn {
+    /// Who gets the turn when `before` ends; `None` when it has no turn to pass on or nobody waits.
+    pub(crate) fn heir(&self, before: &Before) -> Result<Option<Stored>, StoreError> {
+        if before.ordering_key.is_empty() || before.wait == Wait::Turn {
             return Ok(None);
         }
-        let (from, to) = keys::order::behind(delivery.id.lane(), &delivery.ordering_key);
+        let (from, to) = keys::order::behind(before.id.lane(), &before.ordering_key);
         let Some(key) = self.first_key(&from, &to)? else { return Ok(None) };
         let (_, id) = keys::order::decode_waiting(&key)?;
         let heir = self.open(id)?;
         heir.map(Some).ok_or_else(|| StoreError::Damaged(format!("{id} waits for its turn and is not open")))
     }
 
-    /// Ends the part of `stored` in its order: the heir becomes due.
-    pub(crate) fn pass_turn(&mut self, stored: &Stored, heir: Option<Stored>) {
-        let delivery = &stored.delivery;
-        if delivery.ordering_key.is_empty() {
+    /// Ends the part of `before` in its order: the heir becomes due.
+    pub(crate) fn pass_turn(&mut self, before: &Before, heir: Option<Stored>) {
+        if before.ordering_key.is_empty() {
             return;
         }
-        if stored.wait == Wait::Turn {
-            self.batch.delete(keys::order::waiting(&delivery.ordering_key, delivery.id));
+        if before.wait == Wait::Turn {
+            self.batch.delete(keys::order::waiting(&before.ordering_key, before.id));
             return;
         }
-        let turn = keys::order::turn(delivery.id.lane(), &delivery.ordering_key);
+        let turn = keys::order::turn(before.id.lane(), &before.ordering_key);
         let Some(mut heir) = heir else {
             self.batch.delete(turn);
             return;
         };
         let id = heir.delivery.id;
         self.batch.put(turn, id.as_bytes().to_vec());
-        self.batch.delete(keys::order::waiting(&delivery.ordering_key, id));
+        self.batch.delete(keys::order::waiting(&before.ordering_key, id));
         let not_before = heir.not_before.take().unwrap_or(self.clock);
         heir.wait = Wait::Due;
         heir.delivery.next_attempt_time = Some(not_before.max(self.clock));

@@ -90,8 +90,8 @@ impl<K: Kv> Group<'_, K> {
         let share = event.size() / webhooks.len().max(1);
         let deliveries: Vec<DeliveryId> =
             webhooks.into_iter().map(|webhook| self.make_delivery(&event, webhook, share)).collect();
-        let row = EventRow::new(&event, &new.content, &deliveries);
-        self.batch.put(keys::event::encode(&event.namespace, &event.id), rows::encode(&row));
+        let row = rows::event::encode(&event, &new.content, &deliveries);
+        self.batch.put(keys::event::encode(&event.namespace, &event.id), row);
         self.place_event(&event.namespace, &event.id, moment);
         Published {
             event_id: event.id.clone(),

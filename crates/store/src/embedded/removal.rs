@@ -3,7 +3,7 @@
 
 use tenterhook_model::Lane;
 
-use super::group::Group;
+use super::group::{Before, Group};
 use crate::error::StoreError;
 use crate::keys;
 use crate::keys::Family;
@@ -29,13 +29,13 @@ pub(crate) fn cancel_some<K: Kv>(group: &mut Group<'_, K>, lane: Lane) -> Result
     for (key, _) in &open {
         let id = keys::delivery::decode(Family::Open, key)?;
         let Some(stored) = group.open(id)? else { continue };
-        let ordering_key = &stored.delivery.ordering_key;
-        if stored.wait == Wait::Turn {
-            group.batch.delete(keys::order::waiting(ordering_key, id));
-        } else if !ordering_key.is_empty() {
-            group.batch.delete(keys::order::turn(lane, ordering_key));
+        let before = Before::from(&stored);
+        if before.wait == Wait::Turn {
+            group.batch.delete(keys::order::waiting(&before.ordering_key, id));
+        } else if !before.ordering_key.is_empty() {
+            group.batch.delete(keys::order::turn(lane, &before.ordering_key));
         }
-        group.stop(&stored);
+        group.stop(stored, &before);
     }
     Ok(open.len() == STEP)
 }

@@ -1,40 +1,54 @@
 //! Settlements: what became of claimed deliveries.
 
-use tenterhook_model::{Attempt, DeliveryId, DeliveryState, Next, Transition};
+use tenterhook_model::{Attempt, DeliveryId, DeliveryState, Next, Timestamp, Transition, WebhookHealth};
 
-use super::group::Group;
+use super::group::{Before, Group};
 use super::queue::Effect;
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
 use crate::record::{Settled, Settlement};
 use crate::rows;
-use crate::rows::attempt::AttemptRow;
 use crate::rows::delivery::{Stored, Wait};
 
 impl<K: Kv> Group<'_, K> {
     /// Records what became of one claimed delivery.
     pub(crate) fn settle(&mut self, settlement: Settlement) -> Result<Settled, StoreError> {
-        let id = settlement.delivery_id;
+        let Settlement { delivery_id: id, attempt, counts, next, health, suspend } = settlement;
         let claimed = self.claimed(id)?;
         // The claim ends before the delivery may be put back into its queue.
         let effects = self.effects.len();
         self.effects.push(Effect::Settle(id));
-        let settled = match claimed {
-            Some(stored) => self.settle_open(stored, &settlement),
-            None => self.settle_cancelled(id, settlement.attempt),
+        let settled = match (claimed, attempt, next) {
+            (None, attempt, _) => self.settle_cancelled(id, attempt),
+            (Some(stored), Some(attempt), _) if attempt.number != stored.delivery.attempt_count + 1 => {
+                Ok(Settled::Fenced)
+            }
+            (Some(stored), Some(attempt), next) => {
+                self.settle_open(stored, Transition::Attempted { attempt, next, counts })
+            }
+            (Some(stored), None, Next::RetryAt(time)) => Ok(self.postpone(stored, time)),
+            (Some(stored), None, Next::Succeed | Next::GiveUp) => self.settle_open(stored, Transition::Expire),
         };
         let settled = settled.inspect_err(|_| self.effects.truncate(effects))?;
+        self.judge(id, health, suspend);
+        Ok(settled)
+    }
+
+    /// Records what the settlement says of the webhook.
+    fn judge(&mut self, id: DeliveryId, health: Option<WebhookHealth>, suspend: Option<String>) {
+        if health.is_none() && suspend.is_none() {
+            return;
+        }
         let set = self.shared.webhooks();
         if let Some(webhook) = set.by_lane.get(&id.lane()) {
-            if let Some(health) = settlement.health {
+            if let Some(health) = health {
                 self.health.insert(*webhook, health);
             }
-            if let Some(reason) = settlement.suspend {
+            if let Some(reason) = suspend {
                 self.halt(*webhook, reason);
             }
         }
-        Ok(settled)
     }
 
     /// An open delivery: from memory if it is there as it is stored, else from disk.
@@ -48,41 +62,34 @@ impl<K: Kv> Group<'_, K> {
         self.open(id)
     }
 
-    fn settle_open(&mut self, before: Stored, settlement: &Settlement) -> Result<Settled, StoreError> {
-        let previous = before.delivery.state;
-        let mut stored = before.clone();
-        let transition = match (&settlement.attempt, settlement.next) {
-            (Some(attempt), _) if attempt.number != stored.delivery.attempt_count + 1 => return Ok(Settled::Fenced),
-            (Some(attempt), next) => {
-                Transition::Attempted { attempt: attempt.clone(), next, counts: settlement.counts }
-            }
-            (None, Next::RetryAt(time)) => return Ok(self.postpone(stored, time)),
-            (None, Next::Succeed | Next::GiveUp) => Transition::Expire,
-        };
+    fn settle_open(&mut self, mut stored: Stored, transition: Transition) -> Result<Settled, StoreError> {
+        let before = Before::from(&stored);
+        let attempted = matches!(transition, Transition::Attempted { .. });
+        let before_last = if attempted { stored.delivery.last_attempt.take() } else { None };
         if stored.delivery.apply(transition, self.now).is_err() {
             return Ok(Settled::Fenced);
         }
         let ends = stored.delivery.state.is_final();
         let heir = if ends { self.heir(&before)? } else { None };
         self.unqueue(&before);
-        if settlement.attempt.is_some() {
-            self.keep_attempt(before.delivery.id, before.delivery.last_attempt.as_ref());
-        }
+        self.keep_attempt(before.id, before_last.as_ref());
         if ends {
-            self.put_done(stored.clone());
+            self.put_done(&stored.delivery);
+            self.recorder.attempted(attempted);
+            self.record(Some(before.state), stored.delivery);
             self.pass_turn(&before, heir);
         } else {
             stored.wait = Wait::Due;
             self.put_open(&stored);
+            self.recorder.attempted(attempted);
+            self.record(Some(before.state), stored.delivery);
         }
-        self.recorder.attempted(settlement.attempt.is_some());
-        self.record(Some(previous), stored.delivery);
         Ok(Settled::Done)
     }
 
     /// Moves the next attempt without having made one.
-    fn postpone(&mut self, mut stored: Stored, time: tenterhook_model::Timestamp) -> Settled {
-        self.unqueue(&stored);
+    fn postpone(&mut self, mut stored: Stored, time: Timestamp) -> Settled {
+        self.unqueue(&Before::from(&stored));
         stored.wait = Wait::Due;
         stored.delivery.next_attempt_time = Some(time);
         stored.delivery.update_time = self.now;
@@ -93,8 +100,8 @@ impl<K: Kv> Group<'_, K> {
 
     /// An attempt that was under way when its delivery was cancelled is its last.
     fn settle_cancelled(&mut self, id: DeliveryId, attempt: Option<Box<Attempt>>) -> Result<Settled, StoreError> {
-        let (Some(attempt), Some(mut stored)) = (attempt, self.done(id)?) else { return Ok(Settled::Fenced) };
-        let delivery = &mut stored.delivery;
+        let (Some(attempt), Some(stored)) = (attempt, self.done(id)?) else { return Ok(Settled::Fenced) };
+        let mut delivery = stored.delivery;
         if delivery.state != DeliveryState::Cancelled || attempt.number != delivery.attempt_count + 1 {
             return Ok(Settled::Fenced);
         }
@@ -103,17 +110,16 @@ impl<K: Kv> Group<'_, K> {
         delivery.last_attempt = Some(*attempt);
         delivery.update_time = self.now;
         self.keep_attempt(id, before_last.as_ref());
-        self.batch.put(keys::delivery::done(id), rows::encode(&stored.row()));
+        self.batch.put(keys::delivery::done(id), rows::delivery::encode(&delivery, Wait::Nothing, None));
         self.recorder.attempted(true);
-        self.record(Some(DeliveryState::Cancelled), stored.delivery);
+        self.record(Some(DeliveryState::Cancelled), delivery);
         Ok(Settled::Fenced)
     }
 
     /// Gives the attempt that is no longer the last a row of its own.
     fn keep_attempt(&mut self, id: DeliveryId, attempt: Option<&Attempt>) {
         if let Some(attempt) = attempt {
-            let row = rows::encode(&AttemptRow::from(attempt));
-            self.batch.put(keys::attempt::encode(id, attempt.number), row);
+            self.batch.put(keys::attempt::encode(id, attempt.number), rows::attempt::encode(attempt));
         }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 use tenterhook_model::{Attempt, CapturedResponse, Header, HttpMethod, Outcome, SentRequest, Timings};
 
-use super::{Time, required};
+use super::{Time, Wire, required};
 
 /// One attempt.
 #[derive(Clone, PartialEq, Message)]
@@ -75,13 +75,77 @@ pub(crate) fn number_of<T: PartialEq, const N: usize>(all: [T; N], item: &T) -> 
     all.iter().position(|other| other == item).expect("the list holds every value") as u32
 }
 
-fn headers_row(headers: &[Header]) -> Vec<HeaderRow> {
-    let row = |header: &Header| HeaderRow {
-        name: header.name.clone(),
-        value: header.shown_value().to_owned(),
-        sensitive: header.sensitive,
-    };
-    headers.iter().map(row).collect()
+fn write_headers(wire: &mut Wire, tag: u64, headers: &[Header]) {
+    for header in headers {
+        wire.message(tag, |wire| {
+            wire.bytes(1, header.name.as_bytes());
+            wire.bytes(2, header.shown_value().as_bytes());
+            wire.flag(3, header.sensitive);
+        });
+    }
+}
+
+/// How much of an attempt is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// For the journal: of request and answer only the status. Readers take the rest from the
+    /// row of the delivery or attempt.
+    Outline,
+}
+
+/// Writes an attempt as [`AttemptRow`] reads it.
+pub(crate) fn write(wire: &mut Wire, attempt: &Attempt, part: Part) {
+    let timings = &attempt.timings;
+    let phases = [timings.queued, timings.render, timings.dns, timings.connect, timings.tls, timings.first_byte];
+    wire.number(1, attempt.number.into());
+    wire.time(2, Some(attempt.start_time));
+    wire.number(3, nanos(attempt.duration));
+    wire.number(4, number_of(Outcome::ALL, &attempt.outcome).into());
+    wire.bytes(5, attempt.error.as_bytes());
+    if let (Some(request), Part::Whole) = (&attempt.request, part) {
+        wire.message(6, |wire| write_request(wire, request));
+    }
+    if let Some(response) = &attempt.response {
+        wire.message(7, |wire| write_response(wire, response, part));
+    }
+    wire.numbers(8, &phases.map(optional_nanos));
+    if let Some(address) = attempt.remote_address {
+        wire.bytes(9, address.to_string().as_bytes());
+    }
+    wire.bytes(10, attempt.trace_id.as_bytes());
+}
+
+/// The row of an attempt.
+pub(crate) fn encode(attempt: &Attempt) -> Vec<u8> {
+    let mut wire = Wire::new(size_of(attempt));
+    write(&mut wire, attempt, Part::Whole);
+    wire.finish()
+}
+
+/// Bytes of the row of an attempt, roughly.
+pub(crate) fn size_of(attempt: &Attempt) -> usize {
+    let request = attempt.request.as_ref().map_or(0, |request| request.body.len() + 64 * request.headers.len());
+    let response = attempt.response.as_ref().map_or(0, |response| response.body.len() + 64 * response.headers.len());
+    256 + request + response
+}
+
+fn write_request(wire: &mut Wire, request: &SentRequest) {
+    wire.number(1, number_of(HttpMethod::ALL, &request.method).into());
+    wire.bytes(2, request.url.as_bytes());
+    write_headers(wire, 3, &request.headers);
+    wire.bytes(4, &request.body);
+    wire.flag(5, request.body_truncated);
+}
+
+fn write_response(wire: &mut Wire, response: &CapturedResponse, part: Part) {
+    wire.number(1, response.status.into());
+    if part == Part::Whole {
+        write_headers(wire, 2, &response.headers);
+        wire.bytes(3, &response.body);
+        wire.flag(4, response.body_truncated);
+    }
 }
 
 fn headers(rows: Vec<HeaderRow>) -> Vec<Header> {
@@ -96,41 +160,7 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-impl From<&Attempt> for AttemptRow {
-    fn from(attempt: &Attempt) -> Self {
-        Self {
-            request: attempt.request.as_ref().map(RequestRow::from),
-            response: attempt.response.as_ref().map(ResponseRow::from),
-            ..Self::without_exchange(attempt)
-        }
-    }
-}
-
 impl AttemptRow {
-    /// The attempt for the journal: of request and answer only the status. Readers take the
-    /// rest from the row of the delivery or attempt.
-    pub(crate) fn for_journal(attempt: &Attempt) -> Self {
-        let status = |response: &CapturedResponse| ResponseRow { status: response.status.into(), ..Default::default() };
-        Self { response: attempt.response.as_ref().map(status), ..Self::without_exchange(attempt) }
-    }
-
-    fn without_exchange(attempt: &Attempt) -> Self {
-        let timings = &attempt.timings;
-        let phases = [timings.queued, timings.render, timings.dns, timings.connect, timings.tls, timings.first_byte];
-        Self {
-            number: attempt.number,
-            start_time: Some(attempt.start_time.into()),
-            duration_nanos: nanos(attempt.duration),
-            outcome: number_of(Outcome::ALL, &attempt.outcome),
-            error: attempt.error.clone(),
-            request: None,
-            response: None,
-            timings: phases.map(optional_nanos).to_vec(),
-            remote_address: attempt.remote_address.map(|address| address.to_string()).unwrap_or_default(),
-            trace_id: attempt.trace_id.clone(),
-        }
-    }
-
     /// How long it took.
     pub(crate) fn duration(&self) -> Duration {
         Duration::from_nanos(self.duration_nanos)
@@ -161,18 +191,6 @@ impl AttemptRow {
     }
 }
 
-impl From<&SentRequest> for RequestRow {
-    fn from(request: &SentRequest) -> Self {
-        Self {
-            method: number_of(HttpMethod::ALL, &request.method),
-            url: request.url.clone(),
-            headers: headers_row(&request.headers),
-            body: request.body.clone(),
-            body_truncated: request.body_truncated,
-        }
-    }
-}
-
 impl RequestRow {
     fn into_request(self) -> SentRequest {
         SentRequest {
@@ -181,17 +199,6 @@ impl RequestRow {
             headers: headers(self.headers),
             body: self.body,
             body_truncated: self.body_truncated,
-        }
-    }
-}
-
-impl From<&CapturedResponse> for ResponseRow {
-    fn from(response: &CapturedResponse) -> Self {
-        Self {
-            status: response.status.into(),
-            headers: headers_row(&response.headers),
-            body: response.body.clone(),
-            body_truncated: response.body_truncated,
         }
     }
 }
@@ -212,26 +219,33 @@ mod tests {
     use super::*;
     use crate::testing;
 
+    fn read(row: Vec<u8>) -> Attempt {
+        super::super::decode::<AttemptRow>(&row.into(), "an attempt").unwrap().into_attempt()
+    }
+
     #[test]
     fn an_attempt_round_trips_with_every_outcome() {
         for outcome in Outcome::ALL {
             let attempt = Attempt { outcome, ..testing::attempt(3) };
-            let row = super::super::encode(&AttemptRow::from(&attempt));
-            let back: AttemptRow = super::super::decode(&row.into(), "an attempt").unwrap();
-            assert_eq!(back.into_attempt(), attempt);
+            assert_eq!(read(encode(&attempt)), attempt);
         }
     }
 
     #[test]
     fn an_attempt_without_exchange_round_trips() {
-        let attempt = Attempt {
-            request: None,
-            response: None,
-            remote_address: None,
-            timings: Timings::default(),
-            ..testing::attempt(1)
-        };
-        assert_eq!(AttemptRow::from(&attempt).into_attempt(), attempt);
+        let (request, response, remote_address) = (None, None, None);
+        let attempt = Attempt { request, response, remote_address, timings: Timings::default(), ..testing::attempt(1) };
+        assert_eq!(read(encode(&attempt)), attempt);
+    }
+
+    #[test]
+    fn the_largest_attempt_fits_into_its_row() {
+        let mut attempt = testing::attempt(1);
+        let header = || Header::new("n".repeat(1_000), "v".repeat(7_000));
+        let request = attempt.request.as_mut().unwrap();
+        request.body = vec![7; tenterhook_model::limits::BODY_KEPT_BYTES].into();
+        request.headers = std::iter::repeat_with(header).take(64).collect();
+        assert_eq!(read(encode(&attempt)), attempt);
     }
 
     #[test]
@@ -239,14 +253,15 @@ mod tests {
         let mut attempt = testing::attempt(1);
         let secret = Header { name: "Authorization".into(), value: "hunter2".into(), sensitive: true };
         attempt.request.as_mut().unwrap().headers.push(secret);
-        let row = super::super::encode(&AttemptRow::from(&attempt));
-        assert!(!row.windows(7).any(|part| part == b"hunter2"));
+        assert!(!encode(&attempt).windows(7).any(|part| part == b"hunter2"));
     }
 
     #[test]
     fn the_journal_keeps_the_status_and_no_body() {
         let attempt = testing::attempt(2);
-        let kept = AttemptRow::for_journal(&attempt).into_attempt();
+        let mut wire = Wire::new(0);
+        write(&mut wire, &attempt, Part::Outline);
+        let kept = read(wire.finish());
         assert_eq!(kept.request, None);
         let response = kept.response.unwrap();
         assert_eq!((response.status, response.body.len(), response.headers.len()), (503, 0, 0));

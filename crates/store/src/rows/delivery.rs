@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use prost::Message;
-use tenterhook_model::{Delivery, DeliveryId, DeliveryState};
+use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Timestamp};
 
-use super::attempt::{AttemptRow, number_of};
-use super::{Time, required};
+use super::attempt::{self, AttemptRow, Part, number_of};
+use super::{Time, Wire, required};
 use crate::embedded::LaneInfo;
 use crate::error::StoreError;
 
@@ -66,18 +66,13 @@ pub(crate) struct Stored {
     /// Where it waits.
     pub(crate) wait: Wait,
     /// Not before this time, while it waits for its turn.
-    pub(crate) not_before: Option<tenterhook_model::Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 impl Stored {
-    /// The row.
-    pub(crate) fn row(&self) -> DeliveryRow {
-        let last_attempt = self.delivery.last_attempt.as_ref().map(AttemptRow::from);
-        DeliveryRow {
-            wait: self.wait.into(),
-            not_before: self.not_before.map(Time::from),
-            ..row(&self.delivery, last_attempt)
-        }
+    /// The row as it is stored.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        encode(&self.delivery, self.wait, self.not_before)
     }
 
     /// The delivery of a stored row.
@@ -88,28 +83,32 @@ impl Stored {
     }
 }
 
-/// The row of a delivery as the journal keeps it.
-pub(crate) fn for_journal(delivery: &Delivery) -> DeliveryRow {
-    row(delivery, delivery.last_attempt.as_ref().map(AttemptRow::for_journal))
+/// The row of a delivery as it is stored.
+pub(crate) fn encode(delivery: &Delivery, wait: Wait, not_before: Option<Timestamp>) -> Vec<u8> {
+    let attempt = delivery.last_attempt.as_ref().map_or(0, attempt::size_of);
+    let mut wire = Wire::new(160 + attempt);
+    write(&mut wire, delivery, Part::Whole);
+    wire.number(12, u64::from(wait as u32));
+    wire.time(13, not_before);
+    wire.finish()
 }
 
-fn row(delivery: &Delivery, last_attempt: Option<AttemptRow>) -> DeliveryRow {
-    DeliveryRow {
-        event_id: delivery.event_id.as_str().to_owned(),
-        event_type: delivery.event_type.clone(),
-        ordering_key: delivery.ordering_key.clone(),
-        state: number_of(DeliveryState::ALL, &delivery.state),
-        attempt_count: delivery.attempt_count,
-        attempts_before_redrive: delivery.attempts_before_redrive,
-        next_attempt_time: delivery.next_attempt_time.map(Time::from),
-        last_attempt,
-        create_time: Some(delivery.create_time.into()),
-        update_time: Some(delivery.update_time.into()),
-        finish_time: delivery.finish_time.map(Time::from),
-        wait: Wait::Fresh.into(),
-        not_before: None,
-        attempts_uncounted: delivery.attempts_uncounted,
+/// Writes a delivery as [`DeliveryRow`] reads it, but for where it waits.
+pub(crate) fn write(wire: &mut Wire, delivery: &Delivery, part: Part) {
+    wire.bytes(1, delivery.event_id.as_str().as_bytes());
+    wire.bytes(2, delivery.event_type.as_bytes());
+    wire.bytes(3, delivery.ordering_key.as_bytes());
+    wire.number(4, number_of(DeliveryState::ALL, &delivery.state).into());
+    wire.number(5, delivery.attempt_count.into());
+    wire.number(6, delivery.attempts_before_redrive.into());
+    wire.time(7, delivery.next_attempt_time);
+    if let Some(attempt) = &delivery.last_attempt {
+        wire.message(8, |wire| attempt::write(wire, attempt, part));
     }
+    wire.time(9, Some(delivery.create_time));
+    wire.time(10, Some(delivery.update_time));
+    wire.time(11, delivery.finish_time);
+    wire.number(14, delivery.attempts_uncounted.into());
 }
 
 impl DeliveryRow {
@@ -152,7 +151,6 @@ impl DeliveryRow {
 mod tests {
     use super::*;
     use crate::testing;
-    use tenterhook_model::Timestamp;
 
     #[test]
     fn a_delivery_round_trips_in_every_state_and_wait() {
@@ -161,7 +159,7 @@ mod tests {
             for wait in [Wait::Fresh, Wait::Due, Wait::Turn, Wait::Nothing] {
                 let delivery = Delivery { state, last_attempt: Some(testing::attempt(1)), ..delivery.clone() };
                 let stored = Stored { wait, not_before: Some(Timestamp::from_millis(77)), delivery };
-                let row = super::super::encode(&stored.row());
+                let row = stored.encode();
                 assert_eq!(Stored::decode(&row.into(), stored.delivery.id, &lane).unwrap(), stored);
             }
         }
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn a_state_that_nobody_knows_is_damage() {
         let (lane, delivery) = testing::lane_and_delivery();
-        let row = DeliveryRow { state: 99, ..for_journal(&delivery) };
+        let row = DeliveryRow { state: 99, event_id: "e".into(), ..Default::default() };
         assert!(matches!(row.into_delivery(delivery.id, &lane), Err(StoreError::Damaged(_))));
     }
 }

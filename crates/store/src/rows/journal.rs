@@ -4,9 +4,9 @@ use bytes::Bytes;
 use prost::Message;
 use tenterhook_model::{DeliveryId, DeliveryState, Lane, Timestamp};
 
-use super::attempt::number_of;
-use super::delivery::{DeliveryRow, for_journal};
-use super::{Time, required};
+use super::attempt::{Part, number_of};
+use super::delivery::{self, DeliveryRow};
+use super::{Time, Wire, required};
 use crate::embedded::{Counted, LaneInfo};
 use crate::error::StoreError;
 use crate::query::{Change, Sequence};
@@ -35,18 +35,18 @@ pub(crate) struct ChangeRow {
     pub(crate) attempted: bool,
 }
 
-impl ChangeRow {
-    /// The row of a change.
-    pub(crate) fn new(change: &Change, attempted: bool) -> Self {
-        Self {
-            time: Some(change.time.into()),
-            previous: change.previous.map_or(0, |state| number_of(DeliveryState::ALL, &state) + 1),
-            delivery_id: Bytes::copy_from_slice(change.delivery.id.as_bytes()),
-            delivery: Some(for_journal(&change.delivery)),
-            attempted,
-        }
-    }
+/// Appends a change to a block, as [`JournalRow`] reads it.
+pub(crate) fn write(block: &mut Wire, change: &Change, attempted: bool) {
+    block.message(1, |wire| {
+        wire.time(1, Some(change.time));
+        wire.number(2, change.previous.map_or(0, |state| number_of(DeliveryState::ALL, &state) + 1).into());
+        wire.bytes(3, change.delivery.id.as_bytes());
+        wire.message(4, |wire| delivery::write(wire, &change.delivery, Part::Outline));
+        wire.flag(5, attempted);
+    });
+}
 
+impl ChangeRow {
     /// When it happened.
     pub(crate) fn time(&self) -> Timestamp {
         required(self.time)
@@ -99,7 +99,10 @@ mod tests {
         for previous in [None, Some(DeliveryState::Pending), Some(DeliveryState::Cancelled)] {
             let change =
                 Change { sequence: Sequence(9), time: Timestamp::from_millis(5), previous, delivery: delivery.clone() };
-            let row = ChangeRow::new(&change, true);
+            let mut wire = Wire::new(0);
+            write(&mut wire, &change, true);
+            let mut block: JournalRow = super::super::decode(&wire.finish().into(), "a block").unwrap();
+            let row = block.changes.remove(0);
             assert!(row.attempted);
             let back = row.into_change(Sequence(9), |_| Ok(Arc::new(lane.clone()))).unwrap();
             assert_eq!((back.sequence, back.time, back.previous), (Sequence(9), change.time, previous));

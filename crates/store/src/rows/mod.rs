@@ -10,12 +10,14 @@ pub(crate) mod event;
 pub(crate) mod journal;
 pub(crate) mod meta;
 pub(crate) mod webhook;
+mod wire;
 
 use bytes::Bytes;
 use prost::Message;
 use tenterhook_model::Timestamp;
 
 use crate::error::StoreError;
+pub(crate) use wire::Wire;
 
 /// The form of rows that this code writes, and the only one there has been.
 const VERSION: u8 = 1;
@@ -28,6 +30,11 @@ pub(crate) fn encode(message: &impl Message) -> Vec<u8> {
     row.push(VERSION);
     row.extend_from_slice(&[0; 4]);
     message.encode_raw(&mut row);
+    seal(row)
+}
+
+/// Writes the checksum of a row into its frame.
+fn seal(mut row: Vec<u8>) -> Vec<u8> {
     let sum = crc32fast::hash(&row[FRAME..]);
     row[1..FRAME].copy_from_slice(&sum.to_be_bytes());
     row
