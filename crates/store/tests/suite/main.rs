@@ -8,6 +8,7 @@ mod claims;
 mod deliveries;
 mod events;
 mod journal;
+mod property;
 mod publishing;
 mod settling;
 mod webhooks;

@@ -102,6 +102,18 @@ on_every_engine! {
         assert!(times.is_sorted());
     }
 
+    async fn ids_rise_from_opening_to_opening_although_the_clock_stands(bench) {
+        let hook = bench.webhook(1).await;
+        let mut ids = Vec::new();
+        for name in ["a", "b", "c"] {
+            ids.extend(bench.publish(event(name), &[hook.id]).await);
+            bench.reopen().await;
+            bench.clock.advance(-1);
+        }
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
+        bench.check().await;
+    }
+
     async fn a_closed_store_takes_nothing_and_says_so(bench) {
         bench.store.close();
         let error = bench.try_publish(vec![new_event(event("a"), &[])]).await.unwrap_err();
