@@ -52,13 +52,16 @@ impl Entropy for TestEntropy {
     }
 }
 
+/// A store and its writer.
+type Opened = (Arc<dyn Store>, Writer);
+
 /// The engines under test.
 pub(crate) enum Engine {
     Memory(MemoryKv),
     Redb(TempDir),
     Sled(TempDir),
     /// One of a test's own.
-    Other(Arc<dyn Fn(StoreOptions) -> (Arc<dyn Store>, Writer)>),
+    Other(Arc<dyn Fn(StoreOptions) -> Opened>),
 }
 
 impl std::fmt::Debug for Engine {
@@ -79,8 +82,8 @@ impl Engine {
         vec![Self::Memory(MemoryKv::default()), Self::Redb(directory()), Self::Sled(directory())]
     }
 
-    fn open(&self, options: StoreOptions) -> (Arc<dyn Store>, Writer) {
-        fn boxed<K: Kv>((store, writer): (Arc<EmbeddedStore<K>>, Writer)) -> (Arc<dyn Store>, Writer) {
+    fn open(&self, options: StoreOptions) -> Opened {
+        fn boxed<K: Kv>((store, writer): (Arc<EmbeddedStore<K>>, Writer)) -> Opened {
             (store, writer)
         }
         match self {
