@@ -154,25 +154,31 @@ fn bytes_of(change: &Change) -> usize {
 impl<K: Kv> Shared<K> {
     /// Changes after `after` in commit order, at most `limit`.
     pub(crate) fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError> {
-        let limit = limit.clamp(1, limits::PAGE_MAX);
-        let span = {
-            let tail = self.tail();
-            if after < tail.span.before_oldest {
-                drop(tail);
-                return Err(StoreError::Expired { oldest: self.oldest_change()? });
-            }
-            if after >= tail.span.last {
-                return Ok(ChangePage { changes: Vec::new(), next: tail.span.last });
-            }
-            if let Some(changes) = tail.after(after, limit) {
-                let next = changes.last().map_or(after, |change| change.sequence);
-                return Ok(ChangePage { changes, next });
-            }
-            tail.span
-        };
-        let changes = self.stored_changes(after, limit, span)?;
+        if let Some(page) = self.recent_changes(after, limit) {
+            return Ok(page);
+        }
+        let span = self.tail().span;
+        if after < span.before_oldest {
+            return Err(StoreError::Expired { oldest: self.oldest_change()? });
+        }
+        let changes = self.stored_changes(after, limit.clamp(1, limits::PAGE_MAX), span)?;
         let next = changes.last().map_or(after, |change| change.sequence);
         Ok(ChangePage { changes, next })
+    }
+
+    /// Changes after `after`, when memory has them all or there are none: what those who watch
+    /// the end of the journal ask for, without a thread for reads.
+    pub(crate) fn recent_changes(&self, after: Sequence, limit: usize) -> Option<ChangePage> {
+        let tail = self.tail();
+        if after < tail.span.before_oldest {
+            return None;
+        }
+        if after >= tail.span.last {
+            return Some(ChangePage { changes: Vec::new(), next: tail.span.last });
+        }
+        let changes = tail.after(after, limit.clamp(1, limits::PAGE_MAX))?;
+        let next = changes.last().map_or(after, |change| change.sequence);
+        Some(ChangePage { changes, next })
     }
 
     fn stored_changes(&self, after: Sequence, limit: usize, span: JournalSpan) -> Result<Vec<Arc<Change>>, StoreError> {

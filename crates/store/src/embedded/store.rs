@@ -201,7 +201,10 @@ impl<K: Kv> Store for EmbeddedStore<K> {
     }
 
     async fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError> {
-        self.read(move |shared| shared.changes(after, limit)).await
+        match self.shared.recent_changes(after, limit) {
+            Some(page) => Ok(page),
+            None => self.read(move |shared| shared.changes(after, limit)).await,
+        }
     }
 
     fn journal(&self) -> JournalSpan {

@@ -4,13 +4,10 @@
 
 mod bench;
 
-mod admission;
-mod care;
 mod claims;
 mod deliveries;
 mod events;
 mod journal;
-mod opening;
 mod property;
 mod publishing;
 mod settling;
