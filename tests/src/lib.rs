@@ -4,5 +4,6 @@
 mod architecture;
 mod binary;
 mod conformance;
+mod grpc;
 mod process;
 mod sim;

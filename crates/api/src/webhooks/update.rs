@@ -53,6 +53,10 @@ async fn changed(
     let mut check = Check::new();
     let mut wire = write_spec(&current.spec);
     mask::apply(&mut check, &mut wire, new, mask);
+    if !new.namespace.is_empty() && new.namespace != current.namespace.as_str() {
+        let message = format!("cannot be changed; it is `{}`", current.namespace);
+        check.within("webhook", |check| check.refuse("namespace", message));
+    }
     let setting = Setting { stored: Some(&current.spec), may_skip_verify: api.addresses.allow_insecure_tls };
     let spec = check.within("webhook", |check| read_spec(check, wire, setting));
     let changed = Webhook { spec, ..Webhook::clone(current) };

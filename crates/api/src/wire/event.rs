@@ -1,7 +1,5 @@
 //! Events between the wire and the model.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tenterhook_model::{Event, EventId, JsonText, Namespace, Snapshots, Timestamp, limits};
@@ -40,7 +38,6 @@ pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<
     check_labels(check, "attributes", &event.attributes);
     check.text("ordering_key", &event.ordering_key, limits::EVENT_TEXT_CHARS);
     let deliver_after = read_timestamp(check, "deliver_after", event.deliver_after);
-    check_delay(check, deliver_after, arrival.now);
     let expire_time = read_timestamp(check, "expire_time", event.expire_time);
     if let (Some(after), Some(expire)) = (deliver_after, expire_time)
         && expire <= after
@@ -69,14 +66,6 @@ pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<
         check.refuse_here(format!("must have at most {limit} bytes in all, not {has}"));
     }
     Some((event, value))
-}
-
-/// A delivery that waits keeps its event, so it may not wait for ever.
-fn check_delay(check: &mut Check, deliver_after: Option<Timestamp>, now: Timestamp) {
-    let latest: Duration = limits::DELIVERY_AGE_MAX;
-    if deliver_after.is_some_and(|after| after.since(now) > latest) {
-        check.refuse("deliver_after", format!("must be at most {} days from now", latest.as_secs() / 86_400));
-    }
 }
 
 fn read_snapshots(check: &mut Check, snapshots: v1::Snapshots) -> Snapshots {
@@ -322,14 +311,6 @@ mod tests {
         let event = |expire| v1::Event { deliver_after: at(10), expire_time: at(expire), ..small() };
         assert_eq!(read(event(10)).unwrap_err(), ["event.expire_time"]);
         assert!(read(event(11)).is_ok());
-    }
-
-    #[test]
-    fn a_delay_is_limited_at_its_value() {
-        let thirty_days = 30 * 86_400;
-        let event = |seconds: i64| v1::Event { deliver_after: at(1 + seconds), ..small() };
-        assert!(read(event(thirty_days)).is_ok());
-        assert_eq!(read(event(thirty_days + 1)).unwrap_err(), ["event.deliver_after"]);
     }
 
     #[test]

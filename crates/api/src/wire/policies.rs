@@ -18,7 +18,7 @@ const MULTIPLIERS: RangeInclusive<f64> = 1.0..=10.0;
 /// (RFC 9110 section 15).
 const PERMANENT_STATUSES: RangeInclusive<i32> = 300..=599;
 /// The shortest age at which a delivery may be given up.
-const AGE_MIN: Duration = Duration::from_secs(1);
+const AGE_MIN: Duration = Duration::from_millis(1);
 /// Waits of an open breaker.
 const OPEN_WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=limits::BACKOFF_MAX;
 /// How long a receiver may fail before its webhook is suspended; zero means never.

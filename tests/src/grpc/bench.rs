@@ -1,0 +1,281 @@
+//! An API in this process, over a store in memory: no sockets, a clock that the test moves, a
+//! name resolver and a sender that are tables, and keys of every role.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::header::AUTHORIZATION;
+use tenterhook_api::access::{Access, KeyRing, NewKey, Role, Scope};
+use tenterhook_api::{Api, ApiState, Sender, TokenKey, Unmetered, router};
+use tenterhook_deliver::CertificateCheck;
+use tenterhook_engine::{Compilations, InProcess};
+use tenterhook_model::{
+    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, Header, Next, OsEntropy, Outcome,
+    PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, Timings,
+};
+use tenterhook_proto::tenterhook::v1;
+use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
+use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
+use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
+use tenterhook_store::{Claim, Reads, SealingKey, Settlement, Store, StoreOptions, open};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tonic::service::interceptor::InterceptedService;
+use tonic::service::{Interceptor, Routes};
+use tower::service_fn;
+
+/// The time at which tests begin, in milliseconds since 1970.
+const START: i64 = 1_700_000_000_000;
+
+/// A clock that stands still unless it is moved.
+#[derive(Debug)]
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Names that lead inside, names without an address, and every other name outside.
+#[derive(Debug)]
+struct Names;
+
+#[async_trait]
+impl Resolve for Names {
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        match host {
+            "inside.example.com" => Ok(vec!["93.184.216.34".parse().unwrap(), "10.0.0.7".parse().unwrap()]),
+            "nowhere.example.com" => Err(ResolveError::NotFound(host.to_owned())),
+            "slow.example.com" => std::future::pending().await,
+            _ => Ok(vec!["93.184.216.34".parse().unwrap()]),
+        }
+    }
+}
+
+/// Puts a key into every request.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearer(Option<String>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        if let Some(header) = &self.0 {
+            request.metadata_mut().insert(AUTHORIZATION.as_str(), header.parse().unwrap());
+        }
+        Ok(request)
+    }
+}
+
+pub(crate) type Channel = InterceptedService<Routes, Bearer>;
+
+/// The API under test.
+pub(crate) struct Bench {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) access: Access,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) routes: Routes,
+    /// What was sent by TestWebhook.
+    pub(crate) sent: Arc<Mutex<Vec<PreparedRequest>>>,
+    /// Keys by the name of their role, as `admin` or `admin@other`.
+    pub(crate) keys: BTreeMap<&'static str, String>,
+    pub(crate) ring: String,
+    _writer: JoinSet<()>,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let clock = Arc::new(TestClock(AtomicI64::new(START)));
+        let options = StoreOptions {
+            clock: clock.clone(),
+            entropy: Arc::new(OsEntropy),
+            sealing_key: SealingKey::new([3; 32]),
+            reads: Reads::Inline,
+            observer: None,
+        };
+        let (store, writer) = open("memory:", options).unwrap();
+        let mut writers = JoinSet::new();
+        writers.spawn(writer.run_inline());
+        let (keys, ring) = keys();
+        let mut bench = Self {
+            store,
+            clock,
+            access: Access::keys(KeyRing::parse(&ring).unwrap()),
+            shutdown: CancellationToken::new(),
+            routes: Routes::default(),
+            sent: Arc::default(),
+            keys,
+            ring,
+            _writer: writers,
+        };
+        bench.routes = bench.api(bench.shutdown.clone()).await.routes;
+        bench
+    }
+
+    /// Another API over the same store, as after a restart.
+    pub(crate) async fn api(&self, shutdown: CancellationToken) -> Api {
+        router(ApiState {
+            store: Arc::clone(&self.store),
+            render: Arc::new(InProcess),
+            compilations: Arc::new(Compilations::new()),
+            resolver: Arc::new(Names),
+            addresses: Arc::new(AddressPolicy::public()),
+            transport_check: Arc::new(CertificateCheck::new(self.clock.clone(), false)),
+            sender: sender(Arc::clone(&self.sent)),
+            clock: self.clock.clone(),
+            entropy: Arc::new(OsEntropy),
+            access: self.access.clone(),
+            token_key: TokenKey::new([9; 32]),
+            meter: Arc::new(Unmetered),
+            shutdown,
+            reflection: true,
+        })
+        .await
+    }
+
+    fn channel(&self, who: &str) -> Channel {
+        InterceptedService::new(self.routes.clone(), Bearer(self.keys.get(who).map(|key| format!("Bearer {key}"))))
+    }
+
+    pub(crate) fn webhooks_as(&self, who: &str) -> WebhookServiceClient<Channel> {
+        WebhookServiceClient::new(self.channel(who))
+    }
+
+    pub(crate) fn webhooks(&self) -> WebhookServiceClient<Channel> {
+        self.webhooks_as("admin")
+    }
+
+    pub(crate) fn events(&self) -> EventServiceClient<Channel> {
+        EventServiceClient::new(self.channel("admin"))
+    }
+
+    pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Channel> {
+        DeliveryServiceClient::new(self.channel("admin"))
+    }
+
+    /// Makes the webhook of `request`.
+    pub(crate) async fn create(&self, request: v1::CreateWebhookRequest) -> v1::CreateWebhookResponse {
+        self.webhooks().create_webhook(request).await.unwrap().into_inner()
+    }
+
+    /// Makes an unsigned webhook that takes every event; gives its id.
+    pub(crate) async fn webhook(&self, name: &str) -> String {
+        let webhook = Some(webhook(name));
+        self.create(v1::CreateWebhookRequest { webhook, ..Default::default() }).await.webhook.unwrap().id
+    }
+
+    /// Publishes an event of a type; gives its id.
+    pub(crate) async fn publish(&self, event_type: &str) -> String {
+        let event = Some(event(event_type));
+        let response = self.events().publish_event(v1::PublishEventRequest { event }).await.unwrap();
+        response.into_inner().result.unwrap().event_id
+    }
+
+    /// Claims what is due of a webhook, as a dispatcher does.
+    pub(crate) async fn claim(&self, webhook: &str) -> Vec<Claim> {
+        self.store.take_ready(self.clock.now());
+        self.store.claim(webhook.parse().unwrap(), 100, self.clock.now()).await.unwrap()
+    }
+
+    /// Claims what is due of a webhook and settles all of it with `next`; gives the deliveries.
+    pub(crate) async fn attempt(&self, webhook: &str, next: Next) -> Vec<DeliveryId> {
+        let claims = self.claim(webhook).await;
+        let outcome = if next == Next::Succeed { Outcome::Success } else { Outcome::HttpStatus };
+        let settlement = |claim: &Claim| Settlement {
+            delivery_id: claim.delivery.id,
+            attempt: Some(Box::new(attempt(claim.delivery.attempt_count + 1, outcome, self.clock.now()))),
+            counts: true,
+            next,
+            health: None,
+            suspend: None,
+        };
+        self.store.settle(claims.iter().map(settlement).collect()).await.unwrap();
+        claims.iter().map(|claim| claim.delivery.id).collect()
+    }
+}
+
+/// A webhook that takes every event.
+pub(crate) fn webhook(name: &str) -> v1::Webhook {
+    let request = v1::RequestTemplate { url: "https://hooks.example.com/in".into(), ..Default::default() };
+    v1::Webhook { display_name: name.into(), request: Some(request), ..Default::default() }
+}
+
+/// An event without id.
+pub(crate) fn event(event_type: &str) -> v1::Event {
+    let data = v1::json_document::Value::Json("{\"id\":1}".into());
+    v1::Event {
+        r#type: event_type.into(),
+        object_type: "dcim.site".into(),
+        data: Some(v1::JsonDocument { value: Some(data) }),
+        ..Default::default()
+    }
+}
+
+fn attempt(number: u32, outcome: Outcome, now: Timestamp) -> Attempt {
+    let response = CapturedResponse {
+        status: if outcome == Outcome::Success { 200 } else { 500 },
+        headers: vec![Header::new("server", "test")],
+        body: "answer".into(),
+        body_truncated: false,
+    };
+    let request = SentRequest {
+        method: tenterhook_model::HttpMethod::Post,
+        url: "https://hooks.example.com/in".into(),
+        headers: Vec::new(),
+        body: "body".into(),
+        body_truncated: false,
+    };
+    Attempt {
+        number,
+        start_time: now,
+        duration: Duration::from_millis(12),
+        outcome,
+        error: if outcome == Outcome::Success { String::new() } else { "answered 500".into() },
+        request: Some(request),
+        response: Some(response),
+        timings: Timings::default(),
+        remote_address: None,
+        trace_id: String::new(),
+    }
+}
+
+/// A sender that notes what it is given and answers 200.
+fn sender(sent: Arc<Mutex<Vec<PreparedRequest>>>) -> Sender {
+    Sender::new(service_fn(move |request: PreparedRequest| {
+        sent.lock().unwrap().push(request);
+        let response = CapturedResponse { status: 200, headers: Vec::new(), body: "ok".into(), body_truncated: false };
+        let exchange = Exchange { response: Some(response), ..Exchange::failed(Outcome::Success, "") };
+        async move { Ok::<_, Infallible>(exchange) }
+    }))
+}
+
+/// A key for each role, and the key file that knows them.
+fn keys() -> (BTreeMap<&'static str, String>, String) {
+    let other = || Scope::One("other".parse().unwrap());
+    let holders = [
+        ("admin", Role::Admin, Scope::Every),
+        ("publisher", Role::Publisher, Scope::Every),
+        ("viewer", Role::Viewer, Scope::Every),
+        ("operator", Role::Operator, Scope::Every),
+        ("admin@other", Role::Admin, other()),
+    ];
+    let (mut keys, mut ring) = (BTreeMap::new(), String::new());
+    for (name, role, scope) in holders {
+        let made = NewKey::generate(role, &scope, name, &OsEntropy);
+        keys.insert(name, made.key.expose().to_owned());
+        ring.push_str(&made.line);
+        ring.push('\n');
+    }
+    (keys, ring)
+}

@@ -1,0 +1,344 @@
+//! CRUD of webhooks: what is stored, what is told, what is kept.
+
+use std::time::Duration;
+
+use tenterhook_proto::tenterhook::v1;
+use tonic::{Code, Status};
+
+use super::bench::{Bench, webhook};
+use super::{fields, metadata, reason};
+
+fn create(webhook: v1::Webhook) -> v1::CreateWebhookRequest {
+    v1::CreateWebhookRequest { webhook: Some(webhook), ..Default::default() }
+}
+
+fn update(webhook: v1::Webhook, paths: &[&str]) -> v1::UpdateWebhookRequest {
+    let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+    v1::UpdateWebhookRequest {
+        webhook: Some(webhook),
+        update_mask: Some(prost_types::FieldMask { paths }),
+        validate_only: false,
+    }
+}
+
+async fn get(bench: &Bench, id: &str) -> Result<v1::Webhook, Status> {
+    let request = v1::GetWebhookRequest { webhook_id: id.to_owned() };
+    bench.webhooks().get_webhook(request).await.map(|response| response.into_inner().webhook.unwrap())
+}
+
+async fn updated(bench: &Bench, request: v1::UpdateWebhookRequest) -> Result<v1::Webhook, Status> {
+    bench.webhooks().update_webhook(request).await.map(|response| response.into_inner().webhook.unwrap())
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_as_it_was_made() {
+    let bench = Bench::new().await;
+    let made = bench.create(create(webhook("w"))).await;
+    let told = made.webhook.unwrap();
+    assert_eq!(get(&bench, &told.id).await.unwrap(), told);
+    assert!(told.id.starts_with("wh_") && !told.etag.is_empty() && told.create_time.is_some());
+    assert_eq!((told.namespace.as_str(), told.state()), ("default", v1::WebhookState::Active));
+    assert_eq!(made.signing_secret, "", "neither a secret nor `signing` was given");
+}
+
+#[tokio::test]
+async fn a_secret_is_told_once_and_made_when_signing_is_set() {
+    let bench = Bench::new().await;
+    let signing = Some(v1::SigningPolicy::default());
+    let made = bench.create(create(v1::Webhook { signing, ..webhook("made") })).await;
+    assert!(made.signing_secret.starts_with("whsec_"));
+    let given = v1::CreateWebhookRequest { signing_secret: "CANARY".into(), ..create(webhook("given")) };
+    let given = bench.create(given).await;
+    assert_eq!(given.signing_secret, "CANARY");
+    let told = get(&bench, &given.webhook.unwrap().id).await.unwrap();
+    assert_eq!(told.signing_keys.len(), 1);
+    assert!(!format!("{told:?}").contains("CANARY"));
+}
+
+#[tokio::test]
+async fn a_repeat_under_a_request_id_gets_the_first_answer_for_24_hours() {
+    let bench = Bench::new().await;
+    let request = v1::CreateWebhookRequest {
+        signing_secret: "s".into(),
+        request_id: "17af32f0-852a-46ca-a7d4-33ecd0c13de6".into(),
+        ..create(webhook("w"))
+    };
+    let first = bench.create(request.clone()).await;
+    bench.clock.advance(Duration::from_secs(86_399));
+    assert_eq!(bench.create(request.clone()).await, first);
+    let other = v1::CreateWebhookRequest { webhook: Some(webhook("x")), ..request.clone() };
+    let conflict = bench.webhooks().create_webhook(other.clone()).await.unwrap_err();
+    assert_eq!((conflict.code(), reason(&conflict).as_str()), (Code::AlreadyExists, "REQUEST_ID_CONFLICT"));
+    bench.clock.advance(Duration::from_secs(1));
+    assert!(bench.webhooks().create_webhook(other).await.is_ok(), "forgotten after a day");
+}
+
+#[tokio::test]
+async fn a_name_is_unique_in_its_namespace() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let taken = bench.webhooks().create_webhook(create(webhook("w"))).await.unwrap_err();
+    assert_eq!((taken.code(), metadata(&taken, "webhook_id")), (Code::AlreadyExists, id));
+    let elsewhere = v1::Webhook { namespace: "other".into(), ..webhook("w") };
+    assert!(bench.webhooks().create_webhook(create(elsewhere)).await.is_ok());
+}
+
+#[tokio::test]
+async fn validate_only_checks_everything_and_stores_nothing() {
+    let bench = Bench::new().await;
+    bench.webhook("taken").await;
+    let dry = |webhook| v1::CreateWebhookRequest { validate_only: true, ..create(webhook) };
+    let answer = bench.create(dry(webhook("w"))).await;
+    assert_eq!(answer.webhook.unwrap().id, "");
+    assert_eq!(bench.webhooks().create_webhook(dry(webhook("taken"))).await.unwrap_err().code(), Code::AlreadyExists);
+    let list = bench.webhooks().list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap().into_inner();
+    assert_eq!(list.webhooks.len(), 1);
+    let stored = &list.webhooks[0];
+    let change = v1::Webhook { id: stored.id.clone(), description: "new".into(), ..Default::default() };
+    let dry = v1::UpdateWebhookRequest { validate_only: true, ..update(change, &["description"]) };
+    assert_eq!(updated(&bench, dry).await.unwrap().description, "new");
+    assert_eq!(get(&bench, &stored.id).await.unwrap(), *stored);
+}
+
+#[tokio::test]
+async fn an_update_changes_what_its_mask_names_and_the_etag() {
+    let bench = Bench::new().await;
+    let before = bench.create(create(v1::Webhook { description: "old".into(), ..webhook("w") })).await.webhook.unwrap();
+    let change = v1::Webhook {
+        id: before.id.clone(),
+        display_name: "ignored".into(),
+        description: "new".into(),
+        request: Some(v1::RequestTemplate { body: "{{ event }}".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    let after = updated(&bench, update(change, &["description", "request.body"])).await.unwrap();
+    assert_eq!((after.display_name.as_str(), after.description.as_str()), ("w", "new"));
+    let request = after.request.as_ref().unwrap();
+    assert_eq!((request.url.as_str(), request.body.as_str()), ("https://hooks.example.com/in", "{{ event }}"));
+    assert_ne!(after.etag, before.etag);
+}
+
+#[tokio::test]
+async fn an_update_without_a_mask_changes_every_field_that_is_set() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let change = v1::Webhook { id, description: "new".into(), ..Default::default() };
+    let request = v1::UpdateWebhookRequest { webhook: Some(change), ..Default::default() };
+    let after = updated(&bench, request).await.unwrap();
+    assert_eq!((after.display_name.as_str(), after.description.as_str()), ("w", "new"));
+}
+
+#[tokio::test]
+async fn a_namespace_never_changes() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let moved = |namespace: &str| v1::Webhook { id: id.clone(), namespace: namespace.into(), ..webhook("w") };
+    assert!(updated(&bench, update(moved("default"), &["*"])).await.is_ok());
+    assert_eq!(fields(&updated(&bench, update(moved("other"), &["*"])).await.unwrap_err()), ["webhook.namespace"]);
+    let named = updated(&bench, update(moved("other"), &["namespace"])).await.unwrap_err();
+    assert_eq!(fields(&named), ["update_mask", "webhook.namespace"]);
+}
+
+#[tokio::test]
+async fn an_update_that_changes_nothing_keeps_the_etag() {
+    let bench = Bench::new().await;
+    let before = bench.create(create(webhook("w"))).await.webhook.unwrap();
+    assert_eq!(updated(&bench, update(before.clone(), &["*"])).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_stale_etag_is_refused_with_the_current_one() {
+    let bench = Bench::new().await;
+    let before = bench.create(create(webhook("w"))).await.webhook.unwrap();
+    let change = |text: &str, etag: &str| {
+        let webhook =
+            v1::Webhook { id: before.id.clone(), description: text.into(), etag: etag.into(), ..Default::default() };
+        update(webhook, &["description"])
+    };
+    let after = updated(&bench, change("one", &before.etag)).await.unwrap();
+    let stale = updated(&bench, change("two", &before.etag)).await.unwrap_err();
+    assert_eq!((stale.code(), metadata(&stale, "etag")), (Code::Aborted, after.etag.clone()));
+    let delete = |etag: &str| v1::DeleteWebhookRequest {
+        webhook_id: before.id.clone(),
+        etag: etag.into(),
+        allow_missing: false,
+    };
+    assert_eq!(bench.webhooks().delete_webhook(delete(&before.etag)).await.unwrap_err().code(), Code::Aborted);
+    assert!(bench.webhooks().delete_webhook(delete(&after.etag)).await.is_ok());
+}
+
+#[tokio::test]
+async fn sensitive_headers_are_kept_when_an_update_leaves_them_empty() {
+    let bench = Bench::new().await;
+    let mut secret = webhook("w");
+    let header = v1::HeaderTemplate { name: "X-Key".into(), value: "CANARY".into(), sensitive: true };
+    secret.request.as_mut().unwrap().headers.push(header);
+    let told = bench.create(create(secret)).await.webhook.unwrap();
+    assert_eq!(told.request.as_ref().unwrap().headers[0].value, "");
+    let again = v1::Webhook { description: "new".into(), ..told.clone() };
+    updated(&bench, update(again, &["*"])).await.unwrap();
+    let test = v1::TestWebhookRequest { webhook_id: told.id, event: None };
+    let attempt = bench.webhooks().test_webhook(test).await.unwrap().into_inner().attempt.unwrap();
+    let sent = bench.sent.lock().unwrap()[0].headers.clone();
+    assert!(sent.iter().any(|header| header.name == "X-Key" && header.value == "CANARY"));
+    assert!(!format!("{attempt:?}").contains("CANARY"));
+}
+
+#[tokio::test]
+async fn where_a_url_leads_is_checked_at_save() {
+    let bench = Bench::new().await;
+    let of = |url: &str| {
+        let request = v1::RequestTemplate { url: url.into(), ..Default::default() };
+        create(v1::Webhook { request: Some(request), ..webhook(url) })
+    };
+    for (url, host) in [
+        ("http://10.0.0.1/", "10.0.0.1"),
+        ("https://inside.example.com/{{ event }}", "inside.example.com"),
+        ("http://[::ffff:127.0.0.1]/", "::ffff:127.0.0.1"),
+    ] {
+        let refused = bench.webhooks().create_webhook(of(url)).await.unwrap_err();
+        assert_eq!(
+            (reason(&refused).as_str(), fields(&refused)),
+            ("URL_FORBIDDEN", vec!["webhook.request.url".into()])
+        );
+        assert!(refused.message().contains("--allow-network"), "{}", refused.message());
+        assert_eq!(metadata(&refused, "host"), host);
+    }
+    assert!(bench.webhooks().create_webhook(of("https://nowhere.example.com/")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_nobody_answers_for_is_accepted_after_two_seconds() {
+    let bench = Bench::new().await;
+    let request = v1::RequestTemplate { url: "https://slow.example.com/".into(), ..Default::default() };
+    let started = tokio::time::Instant::now();
+    bench.create(create(v1::Webhook { request: Some(request), ..webhook("slow") })).await;
+    assert!(started.elapsed() >= Duration::from_secs(2) && started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn pausing_and_resuming_may_be_repeated_and_tell_the_reason() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let pause = v1::PauseWebhookRequest { webhook_id: id.clone(), reason: "maintenance".into() };
+    let paused = bench.webhooks().pause_webhook(pause.clone()).await.unwrap().into_inner().webhook.unwrap();
+    assert_eq!((paused.state(), paused.state_reason.as_str()), (v1::WebhookState::Paused, "maintenance"));
+    let again = bench.webhooks().pause_webhook(pause).await.unwrap().into_inner().webhook.unwrap();
+    assert_eq!(again, paused);
+    for _ in 0..2 {
+        let resume = v1::ResumeWebhookRequest { webhook_id: id.clone() };
+        let resumed = bench.webhooks().resume_webhook(resume).await.unwrap().into_inner().webhook.unwrap();
+        assert_eq!((resumed.state(), resumed.state_reason.as_str()), (v1::WebhookState::Active, ""));
+    }
+}
+
+#[tokio::test]
+async fn a_paused_webhook_gets_deliveries_and_a_disabled_one_does_not() {
+    let bench = Bench::new().await;
+    let paused = bench.webhook("paused").await;
+    let pause = v1::PauseWebhookRequest { webhook_id: paused, reason: String::new() };
+    bench.webhooks().pause_webhook(pause).await.unwrap();
+    bench.create(create(v1::Webhook { disabled: true, ..webhook("disabled") })).await;
+    let request = v1::PublishEventRequest { event: Some(super::bench::event("created")) };
+    let result = bench.events().publish_event(request).await.unwrap().into_inner().result.unwrap();
+    assert_eq!(result.delivery_count, 1);
+}
+
+#[tokio::test]
+async fn a_rotation_lets_the_old_key_sign_until_its_grace_ends() {
+    let bench = Bench::new().await;
+    let signed = v1::CreateWebhookRequest { signing_secret: "old".into(), ..create(webhook("w")) };
+    let made = bench.create(signed).await.webhook.unwrap();
+    let rotate = v1::RotateSigningKeyRequest {
+        webhook_id: made.id.clone(),
+        grace_period: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+        request_id: "17af32f0-852a-46ca-a7d4-33ecd0c13de6".into(),
+        ..Default::default()
+    };
+    let rotated = bench.webhooks().rotate_signing_key(rotate.clone()).await.unwrap().into_inner();
+    let keys = rotated.webhook.as_ref().unwrap().signing_keys.clone();
+    assert_eq!(
+        (keys.len(), keys[0].expire_time.is_none(), keys[1].id.clone()),
+        (2, true, made.signing_keys[0].id.clone())
+    );
+    assert!(rotated.signing_secret.starts_with("whsec_"));
+    let repeat = bench.webhooks().rotate_signing_key(rotate).await.unwrap().into_inner();
+    assert_eq!(repeat.signing_secret, rotated.signing_secret);
+    bench.clock.advance(Duration::from_secs(60));
+    assert_eq!(get(&bench, &made.id).await.unwrap().signing_keys.len(), 1);
+}
+
+#[tokio::test]
+async fn an_old_key_can_be_revoked_and_the_current_one_cannot() {
+    let bench = Bench::new().await;
+    let signed = v1::CreateWebhookRequest { signing_secret: "old".into(), ..create(webhook("w")) };
+    let id = bench.create(signed).await.webhook.unwrap().id;
+    let rotate = v1::RotateSigningKeyRequest { webhook_id: id.clone(), ..Default::default() };
+    let keys = bench.webhooks().rotate_signing_key(rotate).await.unwrap().into_inner().webhook.unwrap().signing_keys;
+    let revoke = |key: &str| v1::RevokeSigningKeyRequest { webhook_id: id.clone(), key_id: key.to_owned() };
+    let current = bench.webhooks().revoke_signing_key(revoke(&keys[0].id)).await.unwrap_err();
+    assert_eq!((current.code(), reason(&current).as_str()), (Code::FailedPrecondition, "STATE_FORBIDS"));
+    let left = bench.webhooks().revoke_signing_key(revoke(&keys[1].id)).await.unwrap().into_inner().webhook.unwrap();
+    assert_eq!(left.signing_keys.len(), 1);
+    let gone = bench.webhooks().revoke_signing_key(revoke(&keys[1].id)).await.unwrap_err();
+    assert_eq!((gone.code(), metadata(&gone, "key_id")), (Code::NotFound, keys[1].id.clone()));
+}
+
+#[tokio::test]
+async fn keys_that_sign_at_once_are_bounded() {
+    let bench = Bench::new().await;
+    let signed = v1::CreateWebhookRequest { signing_secret: "old".into(), ..create(webhook("w")) };
+    let webhook_id = bench.create(signed).await.webhook.unwrap().id;
+    let rotate = || v1::RotateSigningKeyRequest { webhook_id: webhook_id.clone(), ..Default::default() };
+    for _ in 1..8 {
+        bench.webhooks().rotate_signing_key(rotate()).await.unwrap();
+    }
+    let refused = bench.webhooks().rotate_signing_key(rotate()).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "LIMIT_EXCEEDED"));
+}
+
+#[tokio::test]
+async fn an_unsigned_webhook_needs_a_key_before_it_can_sign() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let signing = || Some(v1::SigningPolicy { schemes: vec![2] });
+    let change = || update(v1::Webhook { id: id.clone(), signing: signing(), ..Default::default() }, &["signing"]);
+    assert_eq!(fields(&updated(&bench, change()).await.unwrap_err()), ["webhook.signing"]);
+    let plain =
+        v1::RotateSigningKeyRequest { webhook_id: id.clone(), signing_secret: "plain".into(), ..Default::default() };
+    bench.webhooks().rotate_signing_key(plain).await.unwrap();
+    let unfit = updated(&bench, change()).await.unwrap_err();
+    assert_eq!(fields(&unfit), ["webhook.signing.schemes"], "{}", unfit.message());
+    let fresh = v1::RotateSigningKeyRequest { webhook_id: id.clone(), ..Default::default() };
+    bench.webhooks().rotate_signing_key(fresh).await.unwrap();
+    assert!(updated(&bench, change()).await.is_ok());
+}
+
+#[tokio::test]
+async fn deleting_cancels_open_deliveries_and_may_be_repeated() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    bench.publish("created").await;
+    let delete =
+        |allow_missing| v1::DeleteWebhookRequest { webhook_id: id.clone(), etag: String::new(), allow_missing };
+    let deleted = bench.webhooks().delete_webhook(delete(false)).await.unwrap().into_inner();
+    assert_eq!(deleted.cancelled_deliveries, 1);
+    assert_eq!(bench.webhooks().delete_webhook(delete(false)).await.unwrap_err().code(), Code::NotFound);
+    assert!(bench.webhooks().delete_webhook(delete(true)).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_output_only_field_of_a_new_webhook_is_ignored() {
+    let bench = Bench::new().await;
+    let wrong = v1::Webhook {
+        id: "junk".into(),
+        etag: "junk".into(),
+        state: 3,
+        state_reason: "junk".into(),
+        signing_keys: vec![v1::SigningKey::default()],
+        ..webhook("w")
+    };
+    let made = bench.create(create(wrong)).await.webhook.unwrap();
+    assert!(made.id.starts_with("wh_") && made.signing_keys.is_empty());
+    assert_eq!(made.state(), v1::WebhookState::Active);
+}
