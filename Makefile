@@ -28,8 +28,16 @@ help: ## list the targets
 .PHONY: test
 test: test-rust test-clients ## run every test
 
+.PHONY: tests-python
+tests-python: .tools/tests-python/done ## prepare the Jinja2 that the engine is compared with
+
+.tools/tests-python/done: tests/python/requirements.txt
+	python3 -m venv .tools/tests-python
+	.tools/tests-python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 .PHONY: test-rust
-test-rust: ## test the server
+test-rust: tests-python ## test the server
 	cargo test --workspace --locked
 
 .PHONY: test-clients

@@ -1,5 +1,7 @@
 //! The cage with real worker processes.
 
+#![expect(clippy::unwrap_used, reason = "the functions beside the tests serve them alone")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

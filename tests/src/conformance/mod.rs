@@ -6,6 +6,7 @@
 
 mod conditions;
 mod default_body;
+mod differential;
 mod headers;
 mod jinja;
 mod netbox_body;

@@ -111,6 +111,12 @@ fn literals(env: &mut Environment<'static>) {
     });
     env.add_filter("__inf", |_: &Val| f64::INFINITY);
     env.add_filter("__text", |text: &Val| Val::from_object(Verbatim(text.as_str().unwrap_or_default().into())));
+    env.add_filter("__text_only", |value: &Val| -> Outcome {
+        match view(value) {
+            View::Str(_) => Ok(value.clone()),
+            _ => Err(error(format!("a filter block gives {}, not str", super::value::type_name(value)))),
+        }
+    });
     env.add_filter("__bool", |value: &Val| value.is_true());
 }
 
@@ -158,6 +164,7 @@ fn calls(env: &mut Environment<'static>) {
         };
         callee.call(s, &with_keywords(rest, kwargs))
     });
+    env.add_test("__missing", |value: &Val| value.downcast_object_ref::<Missing>().is_some());
     env.add_filter("__keywords", |value: &Val| -> Outcome {
         match view(value) {
             View::Dict(dict) => {
@@ -173,8 +180,8 @@ fn calls(env: &mut Environment<'static>) {
             _ => Err(error("argument after ** must be a mapping")),
         }
     });
-    env.add_filter("__macro", |callee: &Val, parameters: usize, varargs: bool, kwargs: bool| {
-        Val::from_object(FullMacro { callee: callee.clone(), parameters, varargs, kwargs })
+    env.add_filter("__macro", |callee: &Val, parameters: usize, defaults: usize, varargs: bool, kwargs: bool| {
+        Val::from_object(FullMacro { callee: callee.clone(), parameters, defaults, varargs, kwargs })
     });
 }
 
@@ -187,12 +194,24 @@ pub(super) fn with_keywords(positional: &[Val], kwargs: Kwargs) -> Vec<Val> {
     args
 }
 
-/// A macro that uses `varargs` or `kwargs`: what its parameters do not take is
-/// handed to it in two more.
+/// In place of an argument that was not given. Undefined ones count as given.
+#[derive(Debug)]
+struct Missing;
+
+impl Object for Missing {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+}
+
+/// A macro with defaults, or that uses `varargs` or `kwargs`: what its parameters do
+/// not take is handed to it in two more.
 #[derive(Debug)]
 struct FullMacro {
     callee: Val,
     parameters: usize,
+    /// How many of the last parameters have defaults.
+    defaults: usize,
     varargs: bool,
     kwargs: bool,
 }
@@ -240,8 +259,16 @@ impl Object for FullMacro {
                 return Err(error(format!("a macro takes no keyword argument '{name}'")));
             }
         }
-        passed.push(("varargs".into(), Tuple::value(extra.to_vec())));
-        passed.push(("kwargs".into(), Dict::value(rest)));
+        if self.varargs || self.kwargs {
+            passed.push(("varargs".into(), Tuple::value(extra.to_vec())));
+            passed.push(("kwargs".into(), Dict::value(rest)));
+        }
+        let first_default = self.parameters.saturating_sub(self.defaults).max(own.len());
+        for name in names.iter().skip(first_default).filter_map(Val::as_str) {
+            if passed.iter().all(|(known, _)| known != name) {
+                passed.push((name.to_owned(), Val::from_object(Missing)));
+            }
+        }
         let mut args = own.to_vec();
         args.push(passed.into_iter().collect::<Kwargs>().into());
         self.callee.call(state, &args)

@@ -126,6 +126,9 @@ pub(super) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<indexma
         ops::charge_items(state, 2 * entries.len())?;
         return Ok(entries);
     }
+    if value.is_undefined() {
+        return Err(error("an undefined value is no mapping"));
+    }
     let mut entries = indexmap::IndexMap::new();
     for pair in ops::iterate(state, value)? {
         let pair = ops::unpack(state, &pair, 2)?;

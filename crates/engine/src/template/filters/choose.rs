@@ -6,7 +6,7 @@ use super::{Table, apply};
 use crate::template::methods::Given;
 use crate::template::ops::{self, error, iterate};
 use crate::template::predicates;
-use crate::template::value::{Generator, Val, View, text, view};
+use crate::template::value::{Generator, Val, text};
 
 pub(super) const TABLE: Table = &[
     ("map", map),
@@ -69,8 +69,9 @@ fn part(name: &str) -> Val {
 }
 
 fn map(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
-    if let View::Undefined = view(value) {
+    if !value.is_true() {
         ops::needs_defined(state, value)?;
+        return Ok(Generator::value(Vec::new()));
     }
     let attribute = given.keywords.get::<Option<Val>>("attribute")?;
     let mut mapped = Vec::new();
@@ -95,6 +96,11 @@ fn map(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val,
         ([], None) => return Err(error("map requires a filter argument")),
     }
     Ok(Generator::value(mapped))
+}
+
+/// The items; none of what is false, whether it could be walked or not.
+fn if_true(state: &State<'_, '_>, value: &Val) -> Result<Vec<Val>, Error> {
+    if value.is_true() { iterate(state, value) } else { ops::needs_defined(state, value).map(|()| Vec::new()) }
 }
 
 #[derive(Clone, Copy)]
@@ -122,7 +128,7 @@ fn choose(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>, choice: Cho
         }
     };
     let mut kept = Vec::new();
-    for item in iterate(state, value)? {
+    for item in if_true(state, value)? {
         state.consume_fuel(2)?;
         let tested = match &getter {
             Some(getter) => getter.get(state, &item)?,

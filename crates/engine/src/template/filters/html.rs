@@ -190,14 +190,14 @@ fn xml_attributes(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> 
         if value.is_none() || value.is_undefined() {
             continue;
         }
-        let key = text_of(state, &key.0)?;
+        let key = key.0.as_str().ok_or_else(|| error("the name of an attribute is a string"))?;
         if key.contains(|c: char| is_space(c) || matches!(c, '/' | '>' | '=')) {
             return Err(error("invalid character in attribute name"));
         }
         let shown = text_of(state, value)?;
         let shown = if value.is_safe() { shown } else { escape(&shown) };
         charge_bytes(state, key.len() + shown.len())?;
-        parts.push(format!("{}=\"{shown}\"", escape(&key)));
+        parts.push(format!("{}=\"{shown}\"", escape(key)));
     }
     let mut out = parts.join(" ");
     let autospace = autospace.is_none_or(|autospace| autospace.is_true());

@@ -190,7 +190,7 @@ impl Writer<'_, '_, '_> {
 }
 
 /// Sorts by keys of mixed types, which fails where Python fails.
-pub(super) fn sorted(state: &State<'_, '_>, mut pairs: Vec<(Val, Val)>) -> Result<Vec<(Val, Val)>, Error> {
+fn sorted(state: &State<'_, '_>, mut pairs: Vec<(Val, Val)>) -> Result<Vec<(Val, Val)>, Error> {
     // insertion sort: such dicts are tiny, or the fuel ends it
     for end in 1..pairs.len() {
         let mut at = end;

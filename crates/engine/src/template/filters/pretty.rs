@@ -2,10 +2,9 @@
 
 use minijinja::{Error, State};
 
-use super::json::sorted;
 use crate::python::text::write_repr;
-use crate::template::ops::{DEPTH_MAX, charge_bytes, limit, repr_text};
-use crate::template::value::{Val, View, view};
+use crate::template::ops::{DEPTH_MAX, charge_bytes, limit, order, repr_text};
+use crate::template::value::{Val, View, type_name, view};
 
 const WIDTH: usize = 80;
 
@@ -108,9 +107,7 @@ impl Pretty<'_, '_, '_> {
             return Ok(Vec::new());
         };
         let pairs: Vec<(Val, Val)> = dict.read().iter().map(|(key, value)| (key.0.clone(), value.clone())).collect();
-        // what has no order stays as it is
-        sorted(self.state, pairs.clone())
-            .or_else(|err| if err.kind() == minijinja::ErrorKind::OutOfFuel { Err(err) } else { Ok(pairs) })
+        by_safe_key(self.state, pairs)
     }
 
     fn items(&mut self, (open, close): (&str, &str), items: &[Val], place: Place) -> Result<(), Error> {
@@ -224,6 +221,28 @@ impl Pretty<'_, '_, '_> {
         self.out.extend(std::iter::repeat_n(' ', count));
         Ok(())
     }
+}
+
+/// `pprint` orders keys that have no order by the names of their types.
+fn by_safe_key(state: &State<'_, '_>, mut pairs: Vec<(Val, Val)>) -> Result<Vec<(Val, Val)>, Error> {
+    for end in 1..pairs.len() {
+        let mut at = end;
+        while at > 0 {
+            state.consume_fuel(1)?;
+            let (key, before) = (&pairs[at].0, &pairs[at - 1].0);
+            let is_before = match order(state, key, before) {
+                Ok(order) => order.is_lt(),
+                Err(err) if err.kind() == minijinja::ErrorKind::OutOfFuel => return Err(err),
+                Err(_) => type_name(key) < type_name(before),
+            };
+            if !is_before {
+                break;
+            }
+            pairs.swap(at, at - 1);
+            at -= 1;
+        }
+    }
+    Ok(pairs)
 }
 
 fn repr(text: &str) -> String {

@@ -6,7 +6,7 @@ use super::{Table, escape};
 use crate::template::format::percent;
 use crate::template::methods::{self, Given, capitalize, size, title_words, whole};
 use crate::template::ops::{self, charge_bytes, error, limit, text_of};
-use crate::template::value::{Dict, Key, Tuple, Val, text};
+use crate::template::value::{Dict, Key, Tuple, Val, text, type_name};
 
 pub(super) const TABLE: Table = &[
     ("capitalize", |s, v, g| recase(s, v, g, capitalize)),
@@ -130,6 +130,9 @@ fn indent(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<V
     let [width, first, blank] = given.bind(["width", "first", "blank"], 0)?;
     let is_set = |flag: Option<Val>| flag.is_some_and(|flag| flag.is_true());
     let (first, blank) = (is_set(first), is_set(blank));
+    if value.kind() != minijinja::value::ValueKind::String {
+        return Err(error(format!("indent needs a str, not {}", type_name(value))));
+    }
     let (mut shown, safe) = soft(state, value)?;
     let indention = match &width {
         Some(width) => match width.as_str() {
@@ -182,9 +185,12 @@ fn truncate(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result
     if leeway < 0 {
         return Err(error(format!("expected leeway >= 0, got {leeway}")));
     }
-    let count = i64::try_from(shown.chars().count()).unwrap_or(i64::MAX);
+    let count = i64::try_from(ops::length(state, value)?).unwrap_or(i64::MAX);
     if count <= length.saturating_add(leeway) {
-        return Ok(hard(shown, safe));
+        return Ok(value.clone());
+    }
+    if value.as_str().is_none() {
+        return Err(error(format!("truncate needs a str, not {}", type_name(value))));
     }
     let kept = usize::try_from(length - end_length).unwrap_or(0);
     let mut cut: String = shown.chars().take(kept).collect();

@@ -7,7 +7,7 @@ use super::text::{hard, soft};
 use crate::python::text::split_lines;
 use crate::template::methods::{Given, whole};
 use crate::template::ops::{charge_bytes, error, text_of};
-use crate::template::value::Val;
+use crate::template::value::{Val, type_name};
 
 pub(super) const TABLE: Table = &[("wordcount", word_count), ("wordwrap", word_wrap)];
 
@@ -28,6 +28,9 @@ struct Wrap {
 fn word_wrap(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [width, break_long, between, break_hyphens] =
         given.bind(["width", "break_long_words", "wrapstring", "break_on_hyphens"], 0)?;
+    if value.kind() != minijinja::value::ValueKind::String {
+        return Err(error(format!("wordwrap needs a str, not {}", type_name(value))));
+    }
     let (shown, safe) = soft(state, value)?;
     let width = width.map_or(Ok(79), |width| whole(&width))?;
     let between = match between.filter(|between| between.is_true()) {

@@ -1,67 +1,90 @@
-//! One rule of Jinja2's scopes that the engine does not share: a name that the
-//! template sets at its top level, and does not read before, is a variable of the
-//! template everywhere. A macro that runs before the `set` finds it undefined, even
-//! when the context has a value of that name.
+//! One rule of Jinja2's scopes that the engine does not share: a name that the template binds
+//! at its top level, and does not read there before, is a variable of the template everywhere.
+//! What runs in an inner scope before that finds it undefined, even when the context has a value
+//! of that name.
 
 use std::collections::HashSet;
 
 use crate::template::syntax::ast::{Expr, ExprKind, Stmt, StmtKind, Target};
 use crate::template::syntax::walk::{Node, walk, walk_expr};
 
-/// Names that must be undefined until they are set.
+/// Names that must be undefined until they are bound.
 pub(super) fn late_names(statements: &[Stmt]) -> Vec<String> {
-    let in_macros = names_in_macros(statements);
-    if in_macros.is_empty() {
-        return Vec::new();
-    }
-    let mut read = HashSet::new();
-    let mut late = Vec::new();
+    let mut names = Names::default();
     for statement in statements {
+        names.statement(statement);
+    }
+    let Names { inner, late, .. } = names;
+    late.into_iter().filter(|name| inner.contains(name)).collect()
+}
+
+#[derive(Default)]
+struct Names {
+    /// Read at the top level so far.
+    read: HashSet<String>,
+    /// Read in inner scopes.
+    inner: HashSet<String>,
+    /// Bound at the top level before they were read there.
+    late: Vec<String>,
+}
+
+impl Names {
+    fn statement(&mut self, statement: &Stmt) {
         match &statement.kind {
-            StmtKind::Macro { .. } => {}
+            StmtKind::Text(_) => {}
+            StmtKind::Print(printed) => printed.iter().for_each(|expr| self.read(expr)),
             StmtKind::Set(target, value) => {
-                read_in(value, &mut read);
-                note(target, &read, &mut late);
+                self.read(value);
+                self.bind(target);
             }
-            StmtKind::SetBlock { target, .. } => {
-                read_within(statement, &mut read);
-                note(target, &read, &mut late);
+            StmtKind::SetBlock { target, body, .. } => {
+                self.within(body);
+                self.bind(target);
             }
-            _ => read_within(statement, &mut read),
+            StmtKind::Macro { name, body, .. } => {
+                self.bind(&Target::Name(name.clone()));
+                self.within(body);
+            }
+            // what a branch binds may stay unbound, so the context's value counts there
+            StmtKind::If { .. } => {
+                walk(std::slice::from_ref(statement), &mut |node| add_name(&node, &mut self.read));
+            }
+            StmtKind::For(each) => {
+                self.read(&each.iter);
+                self.within(&each.body);
+                self.within(&each.otherwise);
+            }
+            StmtKind::With { bindings, body } => {
+                bindings.iter().for_each(|(_, value)| self.read(value));
+                self.within(body);
+            }
+            StmtKind::AutoEscape(_, body) => body.iter().for_each(|inner| self.statement(inner)),
+            StmtKind::FilterBlock(_, body) | StmtKind::Block { body, .. } | StmtKind::CallBlock { body, .. } => {
+                self.within(body);
+            }
         }
     }
-    late.retain(|name| in_macros.contains(name));
-    late
-}
 
-fn note(target: &Target, read: &HashSet<String>, late: &mut Vec<String>) {
-    target.names(&mut |name| {
-        if !read.contains(name) && !late.iter().any(|known| known == name) {
-            late.push(name.to_owned());
-        }
-    });
-}
+    fn read(&mut self, expr: &Expr) {
+        walk_expr(expr, &mut |node| add_name(&node, &mut self.read));
+    }
 
-fn read_in(expr: &Expr, read: &mut HashSet<String>) {
-    walk_expr(expr, &mut |node| add_name(&node, read));
-}
+    fn within(&mut self, body: &[Stmt]) {
+        walk(body, &mut |node| add_name(&node, &mut self.inner));
+    }
 
-fn read_within(statement: &Stmt, read: &mut HashSet<String>) {
-    walk(std::slice::from_ref(statement), &mut |node| add_name(&node, read));
+    fn bind(&mut self, target: &Target) {
+        let Self { read, late, .. } = self;
+        target.names(&mut |name| {
+            if !read.contains(name) && !late.iter().any(|known| known == name) {
+                late.push(name.to_owned());
+            }
+        });
+    }
 }
 
 fn add_name(node: &Node<'_>, names: &mut HashSet<String>) {
     if let Node::Expr(Expr { kind: ExprKind::Name(name), .. }) = node {
         names.insert(name.clone());
     }
-}
-
-fn names_in_macros(statements: &[Stmt]) -> HashSet<String> {
-    let mut names = HashSet::new();
-    walk(statements, &mut |node| {
-        if let Node::Stmt(Stmt { kind: StmtKind::Macro { body, .. }, .. }) = node {
-            walk(body, &mut |node| add_name(&node, &mut names));
-        }
-    });
-    names
 }

@@ -32,8 +32,9 @@ impl Writer {
             StmtKind::FilterBlock(filter, body) => {
                 self.open("{% filter ", at);
                 self.expr(filter);
+                self.out.push_str("|__text_only");
                 self.close();
-                self.statements(body);
+                self.scoped(body);
                 self.out.push_str("{% endfilter %}");
             }
             StmtKind::Block { name, body, .. } => {
@@ -65,6 +66,20 @@ impl Writer {
         self.open("{% ", at);
         self.out.push_str(content);
         self.close();
+    }
+
+    /// Statements whose names end with them, as those of captured bodies do.
+    fn scoped(&mut self, body: &[Stmt]) {
+        let binds = |statement: &Stmt| {
+            use StmtKind::{If, Macro, Set, SetBlock};
+            matches!(statement.kind, Set(..) | SetBlock { .. } | Macro { .. } | If { .. })
+        };
+        if !body.iter().any(binds) {
+            return self.statements(body);
+        }
+        self.out.push_str("{% with %}");
+        self.statements(body);
+        self.out.push_str("{% endwith %}");
     }
 
     /// Text, unless it would be read as a tag.
@@ -229,7 +244,7 @@ impl Writer {
             self.expr(filter);
         }
         self.close();
-        self.statements(body);
+        self.scoped(body);
         self.out.push_str("{% endset %}");
         match member {
             Some(Target::Member(namespace, member)) => {
@@ -267,29 +282,29 @@ impl Writer {
     fn macro_(&mut self, at: u32, name: &str, (signature, body): (&Signature, &[Stmt])) {
         let uses = Uses::of(signature, body);
         let mut parameters = signature.names.clone();
-        let special = uses.varargs || uses.kwargs || self.full_macros;
+        let special = uses.varargs || uses.kwargs;
+        let wrapped = special || self.full_macros || !signature.defaults.is_empty();
         if special {
             parameters.extend(["varargs".into(), "kwargs".into()]);
         }
         let head = format!("macro {name}({})", parameters.join(", "));
         self.tag(at, &head);
-        self.defaults(at, signature);
+        self.defaults(at, signature, "__missing");
         self.statements(body);
         self.out.push_str("{% endmacro %}");
-        if special {
-            let wrapped =
-                format!("set {name} = {name}|__macro({}, {}, {})", signature.names.len(), uses.varargs, uses.kwargs);
-            self.tag(at, &wrapped);
+        if wrapped {
+            let (parameters, defaults) = (signature.names.len(), signature.defaults.len());
+            let Uses { varargs, kwargs } = uses;
+            self.tag(at, &format!("set {name} = {name}|__macro({parameters}, {defaults}, {varargs}, {kwargs})"));
         }
     }
 
     /// Defaults are worked out when the macro runs, so that they may use the
     /// parameters before them.
-    fn defaults(&mut self, at: u32, signature: &Signature) {
+    fn defaults(&mut self, at: u32, signature: &Signature, test: &str) {
         let first = signature.names.len() - signature.defaults.len();
         for (name, default) in signature.names[first..].iter().zip(&signature.defaults) {
-            let test = format!("if {name} is __undefined");
-            self.tag(at, &test);
+            self.tag(at, &format!("if {name} is {test}"));
             self.open("{% set ", default.at);
             self.out.push_str(name);
             self.out.push_str(" = ");
@@ -321,7 +336,7 @@ impl Writer {
         self.out.push_str(&name);
         self.caller_args(args);
         self.close();
-        self.defaults(at, signature);
+        self.defaults(at, signature, "__undefined");
         self.statements(body);
         self.out.push_str("{% endcall %}");
     }

@@ -77,6 +77,17 @@ pub(crate) fn capitalize(string: &str) -> String {
 }
 
 fn title_case(c: char) -> String {
+    // the four digraphs that have a form of their own in titles
+    let digraph = match c {
+        'Ǆ' | 'ǅ' | 'ǆ' => Some('ǅ'),
+        'Ǉ' | 'ǈ' | 'ǉ' => Some('ǈ'),
+        'Ǌ' | 'ǋ' | 'ǌ' => Some('ǋ'),
+        'Ǳ' | 'ǲ' | 'ǳ' => Some('ǲ'),
+        _ => None,
+    };
+    if let Some(digraph) = digraph {
+        return digraph.to_string();
+    }
     let mut upper = c.to_uppercase();
     let mut out: String = upper.next().into_iter().collect();
     out.extend(upper.flat_map(char::to_lowercase));

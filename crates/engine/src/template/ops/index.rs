@@ -5,7 +5,7 @@ use minijinja::{Error, State};
 
 use super::{charge_bytes, charge_items, error};
 use crate::template::methods;
-use crate::template::value::{BoundMethod, Key, List, Tuple, Val, View, from_i128, text, type_name, view};
+use crate::template::value::{BoundMethod, Key, List, Range, Tuple, Val, View, from_i128, text, type_name, view};
 
 /// `value.name`
 pub(crate) fn attribute(value: &Val, name: &str) -> Result<Val, Error> {
@@ -113,13 +113,25 @@ pub(crate) fn slice(state: &State<'_, '_>, value: &Val, bounds: [&Val; 3]) -> Re
         }
         View::List(list) => Ok(List::value(pick(state, &list.read(), bounds)?)),
         View::Tuple(tuple) => Ok(Tuple::value(pick(state, &tuple.read(), bounds)?)),
-        View::Range(range) => {
-            let items: Vec<Val> = range.items().collect();
-            Ok(List::value(pick(state, &items, bounds)?))
-        }
+        View::Range(range) => slice_range(*range, bounds),
         View::Undefined => Err(error("a slice of an undefined value")),
-        _ => Ok(Val::UNDEFINED),
+        View::Dict(_) => Err(error("unhashable type: 'slice'")),
+        _ => Err(error(format!("'{}' object is not subscriptable", type_name(value)))),
     }
+}
+
+/// A slice of a range is a range.
+fn slice_range(range: Range, bounds: [&Val; 3]) -> Result<Val, Error> {
+    let length = usize::try_from(range.len()).unwrap_or(usize::MAX);
+    let (start, stop, step) = slice_bounds(bounds, length)?;
+    let base = i128::from(range.start);
+    let wide = i128::from(range.step);
+    let narrow = |n: i128| i64::try_from(n).map_err(|_| error("a range is too big"));
+    Ok(Val::from_object(Range {
+        start: narrow(base + start * wide)?,
+        stop: narrow(base + stop * wide)?,
+        step: narrow(wide * step)?,
+    }))
 }
 
 fn pick(state: &State<'_, '_>, items: &[Val], bounds: [&Val; 3]) -> Result<Vec<Val>, Error> {

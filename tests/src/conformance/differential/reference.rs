@@ -1,0 +1,68 @@
+//! The real Jinja2, in a Python process.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::generator::Case;
+
+/// What became of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    Output(String),
+    Error(String),
+}
+
+/// A Python process that renders.
+pub(super) struct Reference {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Reference {
+    /// Starts Python in the environment that `make tests-python` prepares.
+    pub(super) fn start() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let python = root.join("../.tools/tests-python/bin/python");
+        assert!(
+            python.exists(),
+            "the differential test needs Jinja2 in {}; run `make tests-python` once",
+            python.display()
+        );
+        let mut child = Command::new(python)
+            .args(["-W", "ignore"])
+            .arg(root.join("python/jinja_reference.py"))
+            .env("PYTHONHASHSEED", "0")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python starts");
+        let input = child.stdin.take().expect("its input is a pipe");
+        let output = BufReader::new(child.stdout.take().expect("its output is a pipe"));
+        Self { child, input, output }
+    }
+
+    pub(super) fn ask(&mut self, case: &Case) -> Answer {
+        let request = json!({ "template": case.template, "context": case.context });
+        writeln!(self.input, "{request}").expect("Python reads");
+        self.input.flush().expect("Python reads");
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("Python answers");
+        let answer: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("{request} made Python say {line:?}"));
+        match answer["output"].as_str() {
+            Some(output) => Answer::Output(output.to_owned()),
+            None => Answer::Error(answer["error"].as_str().unwrap_or_default().to_owned()),
+        }
+    }
+}
+
+impl Drop for Reference {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
