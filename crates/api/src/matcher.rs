@@ -14,12 +14,14 @@ use tokio::sync::Mutex;
 /// Keeps the newest snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Matcher {
-    current: RwLock<Arc<Snapshot>>,
+    /// `None` until the first event: webhooks that were there at the start have no revision yet
+    /// that is newer than nothing.
+    current: RwLock<Option<Arc<Snapshot>>>,
     building: Mutex<()>,
 }
 
 /// The webhooks of all namespaces at one revision of the store's set.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Snapshot {
     revision: u64,
     namespaces: HashMap<Namespace, Index>,
@@ -58,14 +60,14 @@ impl Matcher {
             return snapshot;
         }
         let snapshot = Arc::new(Snapshot::build(set, compilations, render).await);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
         snapshot
     }
 
     /// The current snapshot, if it is at least as new as `revision`.
     fn newer_than(&self, revision: u64) -> Option<Arc<Snapshot>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        (current.revision >= revision).then(|| Arc::clone(&current))
+        current.as_ref().filter(|snapshot| snapshot.revision >= revision).cloned()
     }
 }
 
@@ -203,6 +205,12 @@ mod tests {
         let compilations = Compilations::new();
         let snapshot = matcher.snapshot(set, &compilations, &InProcess).await;
         snapshot.route(event, &InProcess).await.iter().map(|id| id.as_bytes()[0]).collect()
+    }
+
+    #[tokio::test]
+    async fn webhooks_that_were_there_at_the_start_are_matched() {
+        let matcher = Matcher::default();
+        assert_eq!(routed(&matcher, &set(0, vec![webhook(1, vec![])]), &event("created", "")).await, [1]);
     }
 
     #[tokio::test]
