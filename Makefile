@@ -13,6 +13,7 @@ CLIENTS := python go rust typescript java
 PYTHON_GENERATE := .tools/python-generate/done
 ES_GENERATE := .tools/es/done-2.13.0
 GO_GENERATE := .tools/go/done-1.36.12-1.6.2
+GRPCURL := .tools/bin/grpcurl
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 GENERATED_RUST := crates/proto/src/generated clients/rust/src/gen
 GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE) $(ES_GENERATE)
@@ -37,7 +38,7 @@ tests-python: .tools/tests-python/done ## prepare the Jinja2 that the engine is 
 	touch $@
 
 .PHONY: test-rust
-test-rust: tests-python ## test the server
+test-rust: tests-python $(GRPCURL) ## test the server
 	cargo test --workspace --locked
 
 .PHONY: test-clients
@@ -51,6 +52,11 @@ lint-rust:
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path crates/proto/generate/Cargo.toml
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then \
+	  echo "cargo deny check bans licenses sources"; cargo deny --locked check --hide-inclusion-graph bans licenses sources; \
+	else \
+	  echo "cargo deny: SKIPPED, it is not installed (cargo install --locked cargo-deny)"; \
+	fi
 
 .PHONY: lint-proto
 lint-proto: $(BUF)
@@ -82,7 +88,10 @@ check-generated: $(GENERATORS) ## fail if the generated code is not what proto/ 
 	for folder in $(GENERATED); do diff -r -x __pycache__ clients/$$folder target/generated/clients/$$folder; done
 
 .PHONY: tools
-tools: $(GENERATORS) ## install the pinned tools into .tools/
+tools: $(GENERATORS) $(GRPCURL) ## install the pinned tools into .tools/
+
+$(GRPCURL):
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 
 $(BUF):
 	npm install --prefix .tools/buf-$(BUF_VERSION) --no-audit --no-fund --silent @bufbuild/buf@$(BUF_VERSION)
