@@ -56,7 +56,6 @@ impl Shell {
         let folder = tempfile::tempdir().unwrap();
         let mut bash = Command::new("bash");
         bash.args(["-e", "-o", "pipefail", "-s"]).current_dir(folder.path()).process_group(0);
-        bash.env("PATH", search_path());
         // Where the server listens when the page does not say.
         bash.env("TENTERHOOK_LISTEN", format!("127.0.0.1:{}", ports[0].1));
         bash.env("TENTERHOOK_OPS_LISTEN", format!("127.0.0.1:{}", ports[1].1));
@@ -65,7 +64,8 @@ impl Shell {
         let (sender, lines) = sync_channel(LINES);
         read_lines(bash.stdout.take().unwrap(), sender.clone());
         read_lines(bash.stderr.take().unwrap(), sender);
-        let stdin = bash.stdin.take().unwrap();
+        let mut stdin = bash.stdin.take().unwrap();
+        stdin.write_all(search_path().as_bytes()).unwrap();
         Self { page, bash, stdin, lines, printed: String::new(), ports, _folder: folder }
     }
 
@@ -104,11 +104,12 @@ impl Drop for Shell {
     }
 }
 
+/// The line that puts `tenterhook` and grpcurl where bash finds them.
 fn search_path() -> String {
     let tools = repository().join(".tools/bin");
     assert!(tools.join("grpcurl").exists(), "grpcurl is missing: run `make tools`");
     let ours = binary::tenterhook().parent().unwrap().display();
-    format!("{ours}:{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default())
+    format!("export PATH=\"{ours}:{}:$PATH\"\n", tools.display())
 }
 
 fn read_lines(output: impl Read + Send + 'static, lines: SyncSender<String>) {
