@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Version;
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tenterhook_model::{AddressPolicy, Exchange, PreparedRequest, Resolve, TargetUrl, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsConnector;
 use tower::Service;
 
 use crate::attempt::{Phase, Progress};
@@ -25,6 +25,7 @@ use crate::http1::Http1;
 use crate::http2::{Http2, Tasks};
 use crate::pool::{Connection, Pool, Route};
 use crate::request;
+use crate::tls;
 use crate::trust::{Roots, Trusts};
 use crate::turns::Turns;
 use crate::wire::Wire;
@@ -218,14 +219,14 @@ impl<D: Dial> Shared<D> {
             let stream = self.dial(targets, route, progress).await?;
             return Ok(Connection::Http1(Box::new(Http1::open(Wire::plain(stream)).await?)));
         }
-        let connector = self.trusts.of(&request.transport, true).connector()?;
+        let config = self.trusts.of(&request.transport, true).config()?;
         route.address = targets[0];
         let turn = self.turns.take(route).await;
         let connection = match self.kept(targets, route) {
             Some(connection) => connection,
             None => {
                 let stream = self.dial(targets, route, progress).await?;
-                let connection = self.secure(connector, &request.url, stream, progress).await?;
+                let connection = self.secure(config, &request.url, stream, progress).await?;
                 if let Connection::Http2(seat) = &connection {
                     self.pool.share(route.clone(), seat.connection().clone());
                 }
@@ -241,7 +242,7 @@ impl<D: Dial> Shared<D> {
     /// The TLS handshake, and what the receiver has chosen to speak.
     async fn secure(
         &self,
-        connector: TlsConnector,
+        config: Arc<ClientConfig>,
         url: &TargetUrl,
         stream: D::Stream,
         progress: &mut Progress,
@@ -251,15 +252,15 @@ impl<D: Dial> Shared<D> {
             AttemptError::TlsSettings(format!("the host {} is no name that a certificate can have", url.host()))
         })?;
         let start = Instant::now();
-        let handshake = timeout(limits::TLS_TIMEOUT, connector.connect(name, stream)).await;
+        let handshake = timeout(limits::TLS_TIMEOUT, tls::shake_hands(config, name, stream)).await;
         progress.timings.tls = Some(start.elapsed());
         let stream =
             handshake.map_err(|_| AttemptError::TlsTimeout(limits::TLS_TIMEOUT))?.map_err(AttemptError::Tls)?;
-        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-            let connection = Http2::open(Wire::tls(stream), &self.tasks).await?;
+        if tls::speaks_http2(&stream) {
+            let connection = Http2::open(Wire::new(stream), &self.tasks).await?;
             return connection.join().map(Connection::Http2).ok_or(AttemptError::Closed);
         }
-        Ok(Connection::Http1(Box::new(Http1::open(Wire::tls(stream)).await?)))
+        Ok(Connection::Http1(Box::new(Http1::open(Wire::new(stream)).await?)))
     }
 
     /// Tries the targets in turn; each has its share of what is left of the time.

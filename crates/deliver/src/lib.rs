@@ -21,6 +21,7 @@ mod http2;
 mod pool;
 mod request;
 mod resolver;
+mod tls;
 mod trust;
 mod turns;
 mod verifier;

@@ -15,7 +15,6 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, RootCertStore};
 use tenterhook_model::webhook::TransportPolicy;
-use tokio_rustls::TlsConnector;
 
 use crate::certificates::{self, ClientIdentity};
 use crate::error::AttemptError;
@@ -58,13 +57,13 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// What makes TLS connections under it.
+    /// What TLS connections are made with under it.
     ///
     /// # Errors
     /// When the certificates cannot be used or the server does not allow the settings.
-    pub(crate) fn connector(&self) -> Result<TlsConnector, AttemptError> {
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, AttemptError> {
         match &self.config {
-            Ok(config) => Ok(TlsConnector::from(Arc::clone(config))),
+            Ok(config) => Ok(Arc::clone(config)),
             Err(reason) => Err(AttemptError::TlsSettings(reason.clone())),
         }
     }

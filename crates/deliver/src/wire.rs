@@ -6,20 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::client::TlsStream;
+
+use crate::tls::{Given, Stream};
 
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Wire<S> {
-    layer: Layer<S>,
+    stream: TokioIo<Stream<S>>,
     heard: Heard,
-}
-
-#[derive(Debug)]
-enum Layer<S> {
-    Plain(S),
-    Tls(Box<TlsStream<S>>),
 }
 
 /// How many bytes have come in on a connection: tells a receiver that said nothing from one
@@ -41,11 +38,11 @@ impl Heard {
 
 impl<S> Wire<S> {
     pub(crate) fn plain(stream: S) -> Self {
-        Self { layer: Layer::Plain(stream), heard: Heard::default() }
+        Self::new(MaybeHttpsStream::Http(Given::new(stream)))
     }
 
-    pub(crate) fn tls(stream: TlsStream<S>) -> Self {
-        Self { layer: Layer::Tls(Box::new(stream)), heard: Heard::default() }
+    pub(crate) fn new(stream: Stream<S>) -> Self {
+        Self { stream: TokioIo::new(stream), heard: Heard::default() }
     }
 
     /// The counter, which stays valid when the connection has been handed on.
@@ -57,10 +54,7 @@ impl<S> Wire<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = match &mut self.layer {
-            Layer::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Layer::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        };
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let read = buffer.filled().len() - before;
         if read > 0 {
             self.heard.0.fetch_add(read as u64, Ordering::Relaxed);
@@ -71,10 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.layer {
-            Layer::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Layer::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -82,30 +73,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.layer {
-            Layer::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
-            Layer::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
-        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.layer {
-            Layer::Plain(stream) => stream.is_write_vectored(),
-            Layer::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.layer {
-            Layer::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Layer::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.layer {
-            Layer::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Layer::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
