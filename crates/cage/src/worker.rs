@@ -16,6 +16,8 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// Its arguments; for the server `render-worker`.
     pub args: Vec<OsString>,
+    /// All of its environment, such as what keeps its allocator within the worker's limits.
+    pub environment: Vec<(OsString, OsString)>,
 }
 
 /// A running worker. It is killed when this is dropped.
@@ -29,11 +31,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker, without the server's environment.
+    /// Starts a worker, without the server's own environment.
     pub(crate) fn start(command: &WorkerCommand) -> io::Result<Self> {
         let mut child = Command::new(&command.program)
             .args(&command.args)
             .env_clear()
+            .envs(command.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

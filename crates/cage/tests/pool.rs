@@ -16,11 +16,11 @@ const CAGED: &str = "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice(da
 fn worker() -> WorkerCommand {
     let test = std::env::current_exe().unwrap();
     let target: PathBuf = test.ancestors().nth(2).unwrap().into();
-    WorkerCommand { program: target.join("examples/worker"), args: Vec::new() }
+    WorkerCommand { program: target.join("examples/worker"), args: Vec::new(), environment: Vec::new() }
 }
 
 fn program(path: &str, args: &[&str]) -> WorkerCommand {
-    WorkerCommand { program: path.into(), args: args.iter().map(Into::into).collect() }
+    WorkerCommand { program: path.into(), args: args.iter().map(Into::into).collect(), environment: Vec::new() }
 }
 
 fn webhook(body: &str) -> Webhook {

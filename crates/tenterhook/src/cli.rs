@@ -64,6 +64,9 @@ enum Command {
         after_help = "Examples:\n  tenterhook bench\n  tenterhook bench --runs 1 --only '10 webhooks'\n  tenterhook bench --json -- --threads 2"
     )]
     Bench(bench::BenchArgs),
+    /// Renders for a server that is its parent; speaks frames on standard input and output
+    #[command(hide = true)]
+    RenderWorker,
 }
 
 impl Cli {
@@ -84,6 +87,9 @@ impl Cli {
                 Ok(())
             }
             Command::Store(args) => care::run(&args, terminal),
+            Command::RenderWorker => {
+                tenterhook_cage::serve(std::io::stdin(), std::io::stdout()).context("the render worker failed")
+            }
             Command::Bench(args) => runtime(BENCH_THREADS)?.block_on(bench::run(args, terminal)),
         }
     }

@@ -7,6 +7,11 @@ use clap::Parser;
 use tenterhook::cli::Cli;
 use tenterhook::config::ConfigError;
 
+/// The system's allocator takes a third of the server's time: requests and records are many small
+/// texts that one thread makes and another frees. See `docs/BENCHMARKS.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit code for a configuration with faults, as `clap` has it for arguments with faults.
 const USAGE: u8 = 2;
 

@@ -20,9 +20,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tenterhook_api::access::Access;
 use tenterhook_api::{Api, ApiState, router};
+use tenterhook_cage::{Cage, WorkerCommand};
 use tenterhook_deliver::{CertificateCheck, Deliverer, HickoryResolver, Outbound, Roots, TcpDialer};
 use tenterhook_dispatch::{AttemptTrace, Dispatcher, Parts, PassThrough, Settings};
-use tenterhook_engine::{Compilations, InProcess, Render};
+use tenterhook_engine::{Compilations, Render};
 use tenterhook_model::{Clock, OsEntropy, SystemClock};
 use tenterhook_store::Store;
 use tokio::net::TcpListener;
@@ -40,6 +41,14 @@ use signals::Signals;
 use storage::Storage;
 
 pub use drain::Ending;
+
+/// Child processes that render what is not plain, at most; one renders thousands a second.
+const RENDER_WORKERS: usize = 2;
+
+/// Lets the allocator of a render worker take memory as it is needed: what it would set aside at
+/// its start, a gibibyte, is more than a worker may have (mimalloc's documentation, "Environment options").
+const ALLOCATOR_OF_WORKERS: [(&str, &str); 3] =
+    [("MIMALLOC_ARENA_RESERVE", "0"), ("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_EAGER_COMMIT", "0")];
 
 /// A server that is ready to run: its ports are bound and its store is open.
 #[derive(Debug)]
@@ -95,7 +104,7 @@ impl App {
             roots: Roots::from_system(),
             dialer: TcpDialer,
         });
-        let render: Arc<dyn Render> = Arc::new(InProcess);
+        let render: Arc<dyn Render> = Arc::new(cage()?);
         let compilations = Arc::new(Compilations::new());
         let trace: Arc<dyn AttemptTrace> =
             if telemetry.exports_spans() { Arc::new(Exported) } else { Arc::new(PassThrough) };
@@ -160,6 +169,13 @@ impl App {
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("cannot listen on {address}; is another program there? {flag} takes another address"))
+}
+
+/// Where templates that are not plain render: this program as `render-worker`, in child processes.
+fn cage() -> Result<Cage> {
+    let program = std::env::current_exe().context("cannot find the own program, which renders in child processes")?;
+    let environment = ALLOCATOR_OF_WORKERS.map(|(name, value)| (name.into(), value.into())).to_vec();
+    Ok(Cage::new(WorkerCommand { program, args: vec!["render-worker".into()], environment }, RENDER_WORKERS))
 }
 
 /// Who may call, and the watch over the file that says so.

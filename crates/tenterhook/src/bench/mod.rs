@@ -7,6 +7,7 @@ mod ceiling;
 mod flight;
 mod histogram;
 mod load;
+mod micro;
 mod report;
 mod scenario;
 mod server;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, Subcommand};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,10 @@ const RAW_CONNECTIONS: usize = 64;
 
 /// What `tenterhook bench` is told.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Runs of each scenario; the table has the median of each figure
     #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=100))]
     runs: u16,
@@ -60,11 +64,25 @@ pub struct BenchArgs {
     serve: Vec<String>,
 }
 
+/// A benchmark of a part.
+#[derive(Debug, Clone, Subcommand)]
+enum Part {
+    /// What the parts of the hot path cost by themselves, on one thread
+    Micro {
+        /// Prints JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// Runs the benchmark.
 ///
 /// # Errors
 /// When the server does not start, refuses an event or loses one.
 pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
+    if let Some(Part::Micro { json }) = args.part {
+        return micro::run(json, terminal);
+    }
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
     let setting = Setting { folder: &folder, flags: &args.serve, warm_up: args.warm_up, length: args.length };
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));

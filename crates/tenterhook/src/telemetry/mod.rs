@@ -16,8 +16,11 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use prometheus::TextEncoder;
-use tracing_subscriber::filter::{FilterExt, filter_fn};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Context as LayerContext, Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -120,11 +123,31 @@ fn install_log(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) ->
     let filter = EnvFilter::builder().parse(&config.log_level).context("cannot read --log-level")?;
     let spans = tracers.map(|tracers| {
         let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("tenterhook"));
+        let ours = ours.with_max_level_hint(LevelFilter::INFO);
         tracing_opentelemetry::layer().with_tracer(tracers.tracer("tenterhook")).with_location(false).with_filter(ours)
     });
-    let log = log_layer(config.log_format).with_filter(filter.and(filter_fn(|metadata| metadata.is_event())));
+    let log = log_layer(config.log_format).with_filter(EventsOnly(filter));
     let subscriber = tracing_subscriber::registry().with(spans).with(log);
     tracing::subscriber::set_global_default(subscriber).context("a log is installed already")
+}
+
+/// The filter of the log. It answers once a call site, with the level's hint: filters that are
+/// joined with `and` do not, and then every trace point of the HTTP/2 library asks at run time.
+#[derive(Debug)]
+struct EventsOnly(EnvFilter);
+
+impl<S> Filter<S> for EventsOnly {
+    fn enabled(&self, metadata: &Metadata<'_>, context: &LayerContext<'_, S>) -> bool {
+        metadata.is_event() && Filter::<S>::enabled(&self.0, metadata, context)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if metadata.is_event() { Filter::<S>::callsite_enabled(&self.0, metadata) } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Filter::<S>::max_level_hint(&self.0)
+    }
 }
 
 fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
