@@ -4,6 +4,7 @@ mod access;
 mod bad_requests;
 mod batches;
 mod bench;
+mod crowd;
 mod events;
 mod every_field;
 mod lists;
