@@ -1,13 +1,22 @@
-# How each client is tested; part of the Makefile at the top.
+# How each client is tested; part of the Makefile at the top. Each runs its own tests and the shared
+# scenarios of tests/fixtures/conformance, against the server that is built here.
+
+SERVER := target/debug/tenterhook
+# Runs a command with a server and a receiver beside it.
+HARNESS := python3 $(CURDIR)/clients/conformance/harness.py --binary $(CURDIR)/$(SERVER) --
+
+.PHONY: server
+server:
+	cargo build --locked --package tenterhook
 
 PYENV := $(HOME)/.pyenv/versions
 # An interpreter of about that version where pyenv has one, else the one there is.
 python-of = $(lastword python3 $(sort $(wildcard $(PYENV)/$(1).*/bin/python)))
 
 .PHONY: test-client-python
-test-client-python: .tools/python-oldest/done .tools/python-newest/done
-	cd clients/python && GRPC_VERBOSITY=NONE ../../.tools/python-oldest/bin/python -m pytest
-	cd clients/python && GRPC_VERBOSITY=NONE ../../.tools/python-newest/bin/python -m pytest
+test-client-python: server .tools/python-oldest/done .tools/python-newest/done
+	cd clients/python && GRPC_VERBOSITY=NONE $(HARNESS) ../../.tools/python-oldest/bin/python -m pytest
+	cd clients/python && GRPC_VERBOSITY=NONE $(HARNESS) ../../.tools/python-newest/bin/python -m pytest
 
 .tools/python-oldest/done: clients/python/pyproject.toml clients/python/tests/oldest.txt
 	$(call python-of,3.10) -m venv --clear $(@D)
@@ -20,28 +29,29 @@ test-client-python: .tools/python-oldest/done .tools/python-newest/done
 	touch $@
 
 .PHONY: test-client-go
-test-client-go:
-	cd clients/go && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go test -race ./...
+test-client-go: server
+	cd clients/go && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && $(HARNESS) go test -race ./...
 
 RUST_CLIENT := CARGO_TARGET_DIR=$(CURDIR)/target/client cargo
 
 .PHONY: test-client-rust
-test-client-rust:
+test-client-rust: server
 	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --all-targets --quiet -- -D warnings
-	cd clients/rust && $(RUST_CLIENT) test --locked
+	cd clients/rust && $(RUST_CLIENT) test --locked --lib --examples
+	cd clients/rust && $(HARNESS) env $(RUST_CLIENT) test --locked --test it -- --include-ignored
 
 TYPESCRIPT_FILES := README.md examples src test tsconfig.json
-NODE_TEST := --test --test-timeout=30000 --test-reporter=spec dist/test/*.test.js
+NODE_TEST := --test --test-timeout=180000 --test-reporter=spec dist/test/*.test.js
 
 .PHONY: test-client-typescript
-test-client-typescript: .tools/typescript-oldest/done .tools/typescript-newest/done
+test-client-typescript: server .tools/typescript-oldest/done .tools/typescript-newest/done
 	$(call test-typescript,oldest,node)
 	$(call test-typescript,newest,node_modules/.bin/node)
 
 # Tests a copy, so that each has dependencies of its own: $(1) says which, $(2) runs it.
 define test-typescript
 cd .tools/typescript-$(1) && rm -rf dist $(TYPESCRIPT_FILES) && cp -r $(TYPESCRIPT_FILES:%=../../clients/typescript/%) . \
-  && npx tsc && $(2) $(NODE_TEST)
+  && npx tsc && $(HARNESS) $(2) $(NODE_TEST)
 endef
 
 # The Node that there is, and the oldest dependencies that package.json allows.
@@ -59,5 +69,5 @@ endef
 	touch $@
 
 .PHONY: test-client-java
-test-client-java:
-	cd clients/java && mvn --batch-mode --no-transfer-progress test
+test-client-java: server
+	cd clients/java && $(HARNESS) mvn --batch-mode --no-transfer-progress test

@@ -23,6 +23,7 @@ type Client struct {
 	// Deliveries has every method of the delivery service.
 	Deliveries v1.DeliveryServiceClient
 
+	target     string
 	connection *grpc.ClientConn
 	options    options
 }
@@ -70,10 +71,15 @@ func WithDialOptions(dial ...grpc.DialOption) Option {
 //
 // An API key is not sent to another machine without TLS: New fails then.
 func New(target string, opts ...Option) (*Client, error) {
-	client := &Client{options: options{timeout: DefaultTimeout, retry: DefaultRetry}}
+	chosen := options{timeout: DefaultTimeout, retry: DefaultRetry}
 	for _, option := range opts {
-		option(&client.options)
+		option(&chosen)
 	}
+	return open(target, chosen)
+}
+
+func open(target string, chosen options) (*Client, error) {
+	client := &Client{target: target, options: chosen}
 	connection, err := dial(target, client)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 )
 
 // maxReceive is 64 MiB: a page of full deliveries may be larger than gRPC's default of 4 MiB.
@@ -24,6 +25,9 @@ var reconnect = grpc.ConnectParams{
 	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 5 * time.Second},
 	MinConnectTimeout: 5 * time.Second,
 }
+
+// alive notices a connection that a firewall forgot, while calls wait on it.
+var alive = keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}
 
 func dial(target string, client *Client) (*grpc.ClientConn, error) {
 	scheme, host, address, err := parse(target)
@@ -48,6 +52,7 @@ func connect(address string, security credentials.TransportCredentials, client *
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(security),
 		grpc.WithConnectParams(reconnect),
+		grpc.WithKeepaliveParams(alive),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithUnaryInterceptor(client.unary),

@@ -2,6 +2,7 @@ package tenterhook
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -42,6 +43,8 @@ type Watch struct {
 	failures int
 	stream   grpc.ServerStreamingClient[v1.WatchDeliveriesResponse]
 	cancel   context.CancelFunc
+	// own is a client with a connection of its own, once the shared one was silent.
+	own *Client
 }
 
 // Watch yields every change of every delivery that matches, in order, without a gap and without
@@ -59,8 +62,16 @@ func (c *Client) Watch(ctx context.Context, request *v1.WatchDeliveriesRequest) 
 // ResumeToken resumes after the last change that Next returned, or after a later bookmark.
 func (w *Watch) ResumeToken() string { return w.request.GetResumeToken() }
 
-// Close ends the connection; a later Next makes a new one.
+// Close ends the stream; a later Next opens it again.
 func (w *Watch) Close() {
+	w.end()
+	if w.own != nil {
+		_ = w.own.Close()
+		w.own = nil
+	}
+}
+
+func (w *Watch) end() {
 	if w.cancel != nil {
 		w.cancel()
 		w.cancel, w.stream = nil, nil
@@ -92,7 +103,7 @@ func (w *Watch) Next() (Change, error) {
 			}
 			continue
 		}
-		w.Close()
+		w.end()
 		failure := readError(err)
 		if w.ctx.Err() != nil || endsWatch[failure.Code] {
 			return Change{}, failure
@@ -105,18 +116,37 @@ func (w *Watch) Next() (Change, error) {
 }
 
 // receive takes the next message off the stream, which it opens if need be. When the server is
-// silent for too long it fails.
+// silent for too long it fails, and the next one goes over another connection: this one may be
+// dead and not know it.
 func (w *Watch) receive() (*v1.WatchDeliveriesResponse, error) {
 	if w.stream == nil {
-		ctx, cancel := context.WithCancel(w.ctx)
-		w.cancel = cancel
-		stream, err := w.client.Deliveries.WatchDeliveries(ctx, w.request)
-		if err != nil {
+		if err := w.open(); err != nil {
 			return nil, err
 		}
-		w.stream = stream
 	}
 	silent := time.AfterFunc(w.silence, w.cancel)
-	defer silent.Stop()
-	return w.stream.Recv()
+	message, err := w.stream.Recv()
+	if !silent.Stop() && err != nil && w.ctx.Err() == nil {
+		return nil, errors.Join(err, w.reconnect())
+	}
+	return message, err
+}
+
+func (w *Watch) open() error {
+	ctx, cancel := context.WithCancel(w.ctx)
+	w.cancel = cancel
+	client := w.client
+	if w.own != nil {
+		client = w.own
+	}
+	stream, err := client.Deliveries.WatchDeliveries(ctx, w.request)
+	w.stream = stream
+	return err
+}
+
+func (w *Watch) reconnect() error {
+	w.Close()
+	own, err := open(w.client.target, w.client.options)
+	w.own = own
+	return err
 }

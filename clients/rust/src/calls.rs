@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::body::Body;
 use tonic::codegen::StdError;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 
@@ -53,13 +53,20 @@ impl Identified {
 /// are no streams with a deadline and retries.
 #[derive(Clone, Debug)]
 pub struct Calls {
+    endpoint: Endpoint,
     channel: Channel,
     options: Arc<Options>,
 }
 
 impl Calls {
-    pub(crate) fn new(channel: Channel, options: Options) -> Self {
-        Self { channel, options: Arc::new(options) }
+    pub(crate) fn new(endpoint: Endpoint, options: Options) -> Self {
+        Self { channel: endpoint.connect_lazy(), endpoint, options: Arc::new(options) }
+    }
+
+    /// The same over another connection.
+    pub(crate) fn reconnected(&self) -> Self {
+        let channel = self.endpoint.connect_lazy();
+        Self { channel, endpoint: self.endpoint.clone(), options: Arc::clone(&self.options) }
     }
 
     /// The wait after so many failures in a row.
@@ -170,9 +177,10 @@ fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// As the header has it: at most eight digits (gRPC over HTTP/2).
+/// As the header has it: at most eight digits (gRPC over HTTP/2). It is rounded up, so that the
+/// deadline is found here, and not by the channel, which would call it a cancellation.
 fn milliseconds(left: Duration) -> HeaderValue {
-    let number = left.as_millis().clamp(1, 99_999_999);
+    let number = (left.as_millis() + 1).min(99_999_999);
     HeaderValue::try_from(format!("{number}m")).expect("digits and a letter are a header")
 }
 

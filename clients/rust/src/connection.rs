@@ -16,6 +16,10 @@ use crate::retry::RetryPolicy;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that a firewall forgot is noticed this often while calls wait on it.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// Time for the answer to such a question.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a client could not be made.
 #[derive(Debug, Error)]
@@ -131,12 +135,16 @@ impl Builder {
             self.options.key = Some(value);
         }
         let url = format!("{}://{address}", if secure { "https" } else { "http" });
-        let mut endpoint = Endpoint::from_shared(url).map_err(|_| bad_target())?.connect_timeout(CONNECT_TIMEOUT);
+        let mut endpoint = Endpoint::from_shared(url)
+            .map_err(|_| bad_target())?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
         if secure {
             let tls = self.tls.take().unwrap_or_else(|| ClientTlsConfig::new().with_enabled_roots());
             endpoint = endpoint.tls_config(tls).map_err(BuildError::Tls)?;
         }
-        Ok(Client::with(Calls::new(endpoint.connect_lazy(), self.options), self.namespace))
+        Ok(Client::with(Calls::new(endpoint, self.options), self.namespace))
     }
 }
 

@@ -102,18 +102,27 @@ impl Watch {
 
     /// Takes the next message off the stream, which it opens if need be.
     async fn receive(&mut self) -> Result<WatchDeliveriesResponse, Status> {
-        let silent = |_| Status::unavailable("the stream is silent");
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            none => {
-                let mut deliveries = self.client.deliveries();
-                let opening = deliveries.watch_deliveries(self.request.clone());
-                none.insert(timeout(self.silence, opening).await.map_err(silent)??.into_inner())
+        match timeout(self.silence, receive(&self.client, &self.request, &mut self.stream)).await {
+            Ok(message) => message?.ok_or_else(|| Status::unavailable("the stream ended")),
+            Err(_) => {
+                // The connection may be dead and not know it: only another one helps.
+                self.client.calls = self.client.calls.reconnected();
+                Err(Status::unavailable("the stream is silent"))
             }
-        };
-        let message = timeout(self.silence, stream.message()).await.map_err(silent)??;
-        message.ok_or_else(|| Status::unavailable("the stream ended"))
+        }
     }
+}
+
+async fn receive(
+    client: &Client,
+    request: &WatchDeliveriesRequest,
+    stream: &mut Option<Streaming<WatchDeliveriesResponse>>,
+) -> Result<Option<WatchDeliveriesResponse>, Status> {
+    let stream = match stream {
+        Some(stream) => stream,
+        none => none.insert(client.deliveries().watch_deliveries(request.clone()).await?.into_inner()),
+    };
+    stream.message().await
 }
 
 /// Whether a watch that failed so would fail again.

@@ -21,8 +21,8 @@ import { type ListWebhooksRequestSchema, WebhookService } from "./gen/tenterhook
 import { toEvent, type EventInit } from "./messages.js";
 import { DeliveryList, pages } from "./pages.js";
 import { defaultRetry, type RetryPolicy } from "./retry.js";
-import { service } from "./services.js";
-import { Watch } from "./watch.js";
+import { type CallPolicy, service } from "./services.js";
+import { Watch, type WatchConnection } from "./watch.js";
 
 /** What every client takes. */
 export interface ClientOptions {
@@ -61,6 +61,12 @@ export function addHeaders(options: ClientOptions): Interceptor {
   };
 }
 
+/** A connection to the server. */
+export interface Connection {
+  transport: Transport;
+  close(): void;
+}
+
 /** A client of one Tenterhook server. */
 export class BaseClient {
   /** Every method of the webhook service. */
@@ -69,16 +75,28 @@ export class BaseClient {
   readonly events: ServiceClient<typeof EventService>;
   /** Every method of the delivery service. */
   readonly deliveries: ServiceClient<typeof DeliveryService>;
+  readonly #connect: () => Connection;
+  readonly #connection: Connection;
   readonly #namespace: string;
-  readonly #retry: RetryPolicy;
+  readonly #policy: CallPolicy;
 
-  constructor(transport: Transport, options: ClientOptions = {}) {
+  /** `connect` makes a connection; the client has one, and a watch makes another when that is dead. */
+  constructor(connect: () => Connection, options: ClientOptions = {}) {
     this.#namespace = options.namespace ?? "";
-    this.#retry = { ...defaultRetry, ...options.retry };
-    const policy = { timeoutMs: options.timeoutMs ?? 10_000, retry: this.#retry };
-    this.webhooks = service(WebhookService, transport, policy);
-    this.events = service(EventService, transport, policy);
-    this.deliveries = service(DeliveryService, transport, policy);
+    const retry = { ...defaultRetry, ...options.retry };
+    this.#policy = { timeoutMs: options.timeoutMs ?? 10_000, retry, closed: false };
+    this.#connect = connect;
+    this.#connection = connect();
+    const { transport } = this.#connection;
+    this.webhooks = service(WebhookService, transport, this.#policy);
+    this.events = service(EventService, transport, this.#policy);
+    this.deliveries = service(DeliveryService, transport, this.#policy);
+  }
+
+  /** Ends every call that is under way, and the connection. */
+  close(): void {
+    this.#policy.closed = true;
+    this.#connection.close();
   }
 
   /**
@@ -161,7 +179,12 @@ export class BaseClient {
    * program was handed. It throws only what would come again, such as a token that is no longer kept.
    */
   watch(request: MessageInitShape<typeof WatchDeliveriesRequestSchema> = {}): Watch {
-    return new Watch(this.deliveries, this.#scoped(request), this.#retry);
+    const another = (): WatchConnection => {
+      const { transport, close } = this.#connect();
+      return { deliveries: service(DeliveryService, transport, this.#policy), close };
+    };
+    const first = { deliveries: this.deliveries, close: () => {} };
+    return new Watch(first, another, this.#scoped(request), this.#policy.retry);
   }
 
   #scoped<T extends { namespace?: string | undefined }>(message: T): T {

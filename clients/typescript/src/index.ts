@@ -1,13 +1,15 @@
 // The client for Node, over gRPC, and `verify` for receivers.
 
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { addHeaders, BaseClient, type ClientOptions } from "./client.js";
+import { addHeaders, BaseClient, type ClientOptions, type Connection } from "./client.js";
 
 export * from "./common.js";
 export { type HeadersLike, InvalidSignature, type Scheme, verify, type VerifyOptions } from "./verify.js";
 
 /** 64 MiB bound one answer. */
 const maxReceiveBytes = 64 << 20;
+/** A connection that a firewall forgot is noticed while calls wait on it. */
+const alive = { pingIntervalMs: 30_000, pingTimeoutMs: 10_000 };
 
 export interface NodeOptions extends ClientOptions {
   /** PEM certificates to trust instead of the system's; implies TLS. */
@@ -20,31 +22,23 @@ export interface NodeOptions extends ClientOptions {
 
 /** A client of one Tenterhook server, over gRPC. */
 export class Client extends BaseClient {
-  readonly #sessions: Http2SessionManager;
-
   /**
    * `target` is `host:port`. TLS is used unless the host is this machine or the target begins with
    * `http://`; an API key is not sent to another machine without it. It connects at its first call.
    */
   constructor(target: string, options: NodeOptions = {}) {
     const baseUrl = parseTarget(target, options);
-    const { ca, cert, key } = options;
-    const nodeOptions = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined));
-    const sessions = new Http2SessionManager(baseUrl, {}, nodeOptions);
-    const transport = createGrpcTransport({
-      baseUrl,
-      sessionManager: sessions,
-      readMaxBytes: maxReceiveBytes,
-      interceptors: [addHeaders(options)],
-    });
-    super(transport, options);
-    this.#sessions = sessions;
+    super(() => connect(baseUrl, options), options);
   }
+}
 
-  /** Ends every call and watch that is under way, and the connection. */
-  close(): void {
-    this.#sessions.abort();
-  }
+function connect(baseUrl: string, options: NodeOptions): Connection {
+  const { ca, cert, key } = options;
+  const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined));
+  const sessionManager = new Http2SessionManager(baseUrl, alive, tls);
+  const interceptors = [addHeaders(options)];
+  const transport = createGrpcTransport({ baseUrl, sessionManager, readMaxBytes: maxReceiveBytes, interceptors });
+  return { transport, close: () => sessionManager.abort() };
 }
 
 function parseTarget(target: string, options: NodeOptions): string {

@@ -1,8 +1,8 @@
 // What every call goes through: the deadline, retries, one kind of error.
 
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { createClient, type CallOptions, type Client, type Transport } from "@connectrpc/connect";
-import { readError } from "./errors.js";
+import { Code, createClient, type CallOptions, type Client, type Transport } from "@connectrpc/connect";
+import { makeError, readError, type TenterhookError } from "./errors.js";
 import { identify } from "./messages.js";
 import { nextWait, sleep, type RetryPolicy } from "./retry.js";
 
@@ -10,6 +10,8 @@ import { nextWait, sleep, type RetryPolicy } from "./retry.js";
 export interface CallPolicy {
   timeoutMs: number;
   retry: RetryPolicy;
+  /** Set when the client is closed: nothing is tried again then. */
+  closed: boolean;
 }
 
 type Unary = (request: unknown, options: CallOptions) => Promise<unknown>;
@@ -24,7 +26,7 @@ export function service<S extends DescService>(descriptor: S, transport: Transpo
     outer[method.localName] =
       method.methodKind === "unary"
         ? (request: never, options?: CallOptions) => retried(method, call, request, options ?? {}, policy)
-        : (request: unknown, options?: CallOptions) => readable(call(request, options));
+        : (request: unknown, options?: CallOptions) => readable(call(request, options), options?.signal);
   }
   return outer as Client<S>;
 }
@@ -42,8 +44,8 @@ async function retried(
     try {
       return await call(request, { ...options, timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())) });
     } catch (thrown) {
-      const error = readError(thrown);
-      const wait = nextWait(policy.retry, method, error, failures);
+      const error = readFailure(thrown, options.signal);
+      const wait = policy.closed ? undefined : nextWait(policy.retry, method, error, failures);
       if (wait === undefined || performance.now() + wait >= deadline || options.signal?.aborted === true) {
         throw error;
       }
@@ -52,10 +54,17 @@ async function retried(
   }
 }
 
-async function* readable(messages: AsyncIterable<unknown>): AsyncIterable<unknown> {
+async function* readable(messages: AsyncIterable<unknown>, signal?: AbortSignal): AsyncIterable<unknown> {
   try {
     yield* messages;
   } catch (thrown) {
-    throw readError(thrown);
+    throw readFailure(thrown, signal);
   }
+}
+
+/** Node calls a connection that broke a cancellation; it is one only if the caller cancelled. */
+function readFailure(thrown: unknown, signal?: AbortSignal): TenterhookError {
+  const error = readError(thrown);
+  const broken = error.code === Code.Canceled && signal?.aborted !== true;
+  return broken ? makeError(Code.Unavailable, error.rawMessage) : error;
 }

@@ -34,22 +34,31 @@ export interface WatchItem {
   token: string;
 }
 
+/** What a watch goes over. */
+export interface WatchConnection {
+  deliveries: ServiceClient<typeof DeliveryService>;
+  close(): void;
+}
+
 /** An endless sequence of changes. */
 export class Watch implements AsyncIterableIterator<WatchItem> {
-  readonly #deliveries: ServiceClient<typeof DeliveryService>;
+  readonly #another: () => WatchConnection;
   readonly #retry: RetryPolicy;
   readonly #silenceMs: number;
   readonly #closed = new AbortController();
   #request: WatchDeliveriesRequest;
-  #connection: { messages: AsyncIterator<WatchDeliveriesResponse>; abort: AbortController } | undefined;
+  #connection: WatchConnection;
+  #stream: { messages: AsyncIterator<WatchDeliveriesResponse>; abort: AbortController } | undefined;
   #failures = 0;
 
   constructor(
-    deliveries: ServiceClient<typeof DeliveryService>,
+    first: WatchConnection,
+    another: () => WatchConnection,
     request: MessageInitShape<typeof WatchDeliveriesRequestSchema>,
     retry: RetryPolicy,
   ) {
-    this.#deliveries = deliveries;
+    this.#connection = first;
+    this.#another = another;
     this.#retry = retry;
     this.#request = create(WatchDeliveriesRequestSchema, { ...request });
     const asked = this.#request.bookmarkInterval;
@@ -93,6 +102,7 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
   close(): void {
     this.#closed.abort();
     this.#disconnect();
+    this.#connection.close();
   }
 
   /** Leaving a `for await` loop closes the watch. */
@@ -102,19 +112,24 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
   }
 
   #disconnect(): void {
-    this.#connection?.abort.abort();
-    this.#connection = undefined;
+    this.#stream?.abort.abort();
+    this.#stream = undefined;
   }
 
   /** Takes the next message off the stream, which it opens if need be. */
   async #receive(): Promise<WatchDeliveriesResponse> {
-    if (this.#connection === undefined) {
+    if (this.#stream === undefined) {
       const abort = new AbortController();
-      const messages = this.#deliveries.watchDeliveries(this.#request, { signal: abort.signal });
-      this.#connection = { messages: messages[Symbol.asyncIterator](), abort };
+      const messages = this.#connection.deliveries.watchDeliveries(this.#request, { signal: abort.signal });
+      this.#stream = { messages: messages[Symbol.asyncIterator](), abort };
     }
-    const { messages, abort } = this.#connection;
-    const silent = setTimeout(() => abort.abort(), this.#silenceMs);
+    const { messages, abort } = this.#stream;
+    const silent = setTimeout(() => {
+      abort.abort();
+      // The connection may be dead and not know it: only another one helps.
+      this.#connection.close();
+      this.#connection = this.#another();
+    }, this.#silenceMs);
     try {
       const next = await messages.next();
       if (next.done === true) {

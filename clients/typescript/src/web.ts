@@ -9,6 +9,7 @@ export * from "./common.js";
 export class Client extends BaseClient {
   /** `baseUrl` is the URL of the server or of the proxy in front of it. */
   constructor(baseUrl: string, options: ClientOptions = {}) {
-    super(createGrpcWebTransport({ baseUrl, interceptors: [addHeaders(options)] }), options);
+    const transport = createGrpcWebTransport({ baseUrl, interceptors: [addHeaders(options)] });
+    super(() => ({ transport, close: () => {} }), options);
   }
 }

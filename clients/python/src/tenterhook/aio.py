@@ -168,13 +168,12 @@ class AsyncWatch(AsyncIterator[WatchItem]):
     """An endless iterator over changes; cancelling the task that waits ends it."""
 
     def __init__(self, client: AsyncClient, state: WatchState) -> None:
-        method = METHODS["DeliveryService"]["watch_deliveries"]
-        self._stub = client._channel.unary_stream(
-            method.path, method.request.SerializeToString, method.response.FromString
-        )
+        self._channel = client._channel
+        self._own_channel: Any = None
         self._connection = client._connection
         self._state = state
         self._call: Any = None
+        self._silenced = False
         self._closed = False
 
     async def __aenter__(self) -> AsyncWatch:
@@ -194,6 +193,20 @@ class AsyncWatch(AsyncIterator[WatchItem]):
         if self._call is not None:
             self._call.cancel()
 
+    async def _open(self) -> Any:
+        if self._silenced:
+            # The connection is dead and does not know it: only another one helps.
+            self._silenced = False
+            previous, self._own_channel = self._own_channel, self._connection.open(grpc.aio)
+            self._channel = self._own_channel
+            if previous is not None:
+                await previous.close()
+        method = METHODS["DeliveryService"]["watch_deliveries"]
+        stub = self._channel.unary_stream(
+            method.path, method.request.SerializeToString, method.response.FromString
+        )
+        return stub(self._state.request, metadata=self._connection.metadata())
+
     async def __anext__(self) -> WatchItem:
         while not self._closed:
             try:
@@ -212,10 +225,11 @@ class AsyncWatch(AsyncIterator[WatchItem]):
 
     async def _next_message(self) -> WatchItem | None:
         if self._call is None:
-            self._call = self._stub(self._state.request, metadata=self._connection.metadata())
+            self._call = await self._open()
         try:
             message = await asyncio.wait_for(self._call.read(), self._state.silence)
         except asyncio.TimeoutError:
+            self._silenced = True
             raise TenterhookError(grpc.StatusCode.UNAVAILABLE, "the stream is silent") from None
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None

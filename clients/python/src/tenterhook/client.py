@@ -195,12 +195,11 @@ class Watch(Iterator[WatchItem]):
     def __init__(self, client: Client, state: WatchState) -> None:
         self._closed = threading.Event()
         self._call: Any = None
-        method = METHODS["DeliveryService"]["watch_deliveries"]
-        self._stub = client._channel.unary_stream(
-            method.path, method.request.SerializeToString, method.response.FromString
-        )
+        self._own_channel: Any = None
+        self._channel = client._channel
         self._connection = client._connection
         self._state = state
+        self._silenced = False
         self._waiting_since: float | None = None
         guard = threading.Thread(target=_cancel_silent_calls, args=(weakref.ref(self),), daemon=True)
         guard.start()
@@ -224,6 +223,8 @@ class Watch(Iterator[WatchItem]):
         self._closed.set()
         if self._call is not None:
             self._call.cancel()
+        if self._own_channel is not None:
+            self._own_channel.close()
 
     def __next__(self) -> WatchItem:
         while not self._closed.is_set():
@@ -243,7 +244,7 @@ class Watch(Iterator[WatchItem]):
 
     def _next_message(self) -> WatchItem | None:
         if self._call is None:
-            self._call = self._stub(self._state.request, metadata=self._connection.metadata())
+            self._call = self._open()
         self._waiting_since = time.monotonic()
         try:
             return self._state.take(next(self._call))
@@ -253,6 +254,20 @@ class Watch(Iterator[WatchItem]):
             raise from_rpc_error(error) from None
         finally:
             self._waiting_since = None
+
+    def _open(self) -> Any:
+        if self._silenced:
+            # The connection is dead and does not know it: only another one helps.
+            self._silenced = False
+            previous, self._own_channel = self._own_channel, self._connection.open(grpc)
+            self._channel = self._own_channel
+            if previous is not None:
+                previous.close()
+        method = METHODS["DeliveryService"]["watch_deliveries"]
+        stub = self._channel.unary_stream(
+            method.path, method.request.SerializeToString, method.response.FromString
+        )
+        return stub(self._state.request, metadata=self._connection.metadata())
 
     def _pause(self) -> None:
         self._call = None
@@ -271,6 +286,7 @@ def _cancel_silent_calls(reference: weakref.ref[Watch]) -> None:
         if left <= 0:
             left = silence / 4
             if call is not None:
+                watch._silenced = True
                 call.cancel()
         closed = watch._closed
         del watch, call

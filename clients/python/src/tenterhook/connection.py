@@ -18,7 +18,12 @@ _OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 5000),
+    # A connection that a firewall forgot is noticed while calls wait on it.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
 )
+# Makes a channel a connection of its own, instead of sharing one to the same address.
+_ALONE = ("grpc.use_local_subchannel_pool", 1)
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,9 @@ class Connection:
     options: Sequence[tuple[str, Any]] = ()
 
     def open(self, api: Any) -> Any:
-        """Makes the channel: `api` is `grpc` or `grpc.aio`."""
+        """Makes a channel with a connection of its own: `api` is `grpc` or `grpc.aio`."""
         scheme, host, address = _parse(self.target)
-        options = [*_OPTIONS, *self.options]
+        options = [*_OPTIONS, _ALONE, *self.options]
         tls = self.ca or self.client_cert or scheme == "https" or not _is_local(host)
         if scheme == "http" or not tls:
             if self.api_key and not _is_local(host):

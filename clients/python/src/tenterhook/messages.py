@@ -28,7 +28,8 @@ def event(type: str, **fields: Any) -> Event:
 
 def json_document(value: Any) -> JsonDocument:
     """A JSON value as it is sent; not-a-number and infinity are refused, as JSON has none."""
-    return JsonDocument(json=json.dumps(value, allow_nan=False, separators=(",", ":")))
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return JsonDocument(json=text)
 
 
 def json_value(document: JsonDocument) -> Any:

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod calls;
+mod conformance;
+mod contains;
 mod fake;
 mod readme;
 mod verify;

@@ -12,9 +12,28 @@ import io.grpc.stub.ClientCalls;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /** What every call goes through: the deadline, retries, one kind of exception. */
-record Caller(ManagedChannel managed, Channel channel, Duration timeout, RetryPolicy retry) {
+record Caller(
+    Supplier<ManagedChannel> connect,
+    UnaryOperator<Channel> headers,
+    ManagedChannel managed,
+    Channel channel,
+    Duration timeout,
+    RetryPolicy retry) {
+
+  static Caller of(
+      Supplier<ManagedChannel> connect, UnaryOperator<Channel> headers, Duration timeout, RetryPolicy retry) {
+    ManagedChannel managed = connect.get();
+    return new Caller(connect, headers, managed, headers.apply(managed), timeout, retry);
+  }
+
+  /** The same over another connection. */
+  Caller reconnected() {
+    return of(connect, headers, timeout, retry);
+  }
 
   <Q, R> R call(MethodDescriptor<Q, R> method, Q request, Duration within) {
     long deadline = System.nanoTime() + within.toNanos();

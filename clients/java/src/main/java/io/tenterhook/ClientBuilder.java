@@ -17,6 +17,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -104,12 +105,17 @@ public final class ClientBuilder {
       throw new IllegalArgumentException("an API key is not sent without TLS to another machine");
     }
     ChannelCredentials credentials = secure ? tls() : InsecureChannelCredentials.create();
-    ManagedChannel channel = Grpc.newChannelBuilder(parts.group(2) + ":" + parts.group(3), credentials)
+    String address = parts.group(2) + ":" + parts.group(3);
+    Supplier<ManagedChannel> connect = () -> Grpc.newChannelBuilder(address, credentials)
         .maxInboundMessageSize(MAX_RECEIVE_BYTES)
+        // A connection that a firewall forgot is noticed while calls wait on it.
+        .keepAliveTime(30, TimeUnit.SECONDS)
+        .keepAliveTimeout(10, TimeUnit.SECONDS)
         .disableRetry()
         .build();
-    Channel intercepted = ClientInterceptors.intercept(channel, new Headers(apiKey, headers));
-    return new Client(new Caller(channel, intercepted, timeout, retry), namespace);
+    ClientInterceptor added = new Headers(apiKey, headers);
+    Caller caller = Caller.of(connect, channel -> ClientInterceptors.intercept(channel, added), timeout, retry);
+    return new Client(caller, namespace);
   }
 
   private ChannelCredentials tls() {

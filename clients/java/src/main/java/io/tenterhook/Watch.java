@@ -32,7 +32,9 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
       Status.Code.UNAUTHENTICATED,
       Status.Code.UNIMPLEMENTED);
 
-  private final Caller caller;
+  private volatile Caller caller;
+  /** Whether the connection is the watch's own, made because the client's was silent. */
+  private volatile boolean own;
   private final WatchDeliveriesRequest.Builder request;
   private final Duration silence;
   private volatile BlockingClientCall<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
@@ -101,6 +103,9 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   public void close() {
     closed = true;
     disconnect("closed");
+    if (own) {
+      caller.managed().shutdownNow();
+    }
   }
 
   private void disconnect(String why) {
@@ -143,11 +148,23 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     } catch (StatusException failure) {
       throw TenterhookException.of(failure);
     } catch (TimeoutException silent) {
+      reconnect();
       throw unavailable("the stream is silent");
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
       throw TenterhookException.of(interrupted);
     }
+  }
+
+  /** The connection may be dead and not know it: only another one helps. */
+  private void reconnect() {
+    disconnect("silent");
+    Caller another = caller.reconnected();
+    if (own) {
+      caller.managed().shutdownNow();
+    }
+    caller = another;
+    own = true;
   }
 
   private static TenterhookException unavailable(String why) {

@@ -1,0 +1,441 @@
+package tenterhook
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	v1 "github.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1"
+)
+
+// TestConformance runs the shared scenarios against a real server; clients/conformance/README.md
+// says what a step means. It needs the harness: make test-conformance.
+func TestConformance(t *testing.T) {
+	control := os.Getenv("TENTERHOOK_CONTROL")
+	if control == "" {
+		t.Skip("needs the harness: make test-conformance")
+	}
+	files, err := filepath.Glob("../../tests/fixtures/conformance/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, file := range files {
+		var document struct {
+			Given     map[string][]step
+			Scenarios []struct {
+				Name  string
+				Steps []step
+			}
+		}
+		read(t, file, &document)
+		for _, scenario := range document.Scenarios {
+			count++
+			t.Run(filepath.Base(file)+": "+scenario.Name, func(t *testing.T) {
+				runner := newRunner(t, control, document.Given)
+				runner.run(scenario.Steps)
+			})
+		}
+	}
+	if count < 60 {
+		t.Errorf("only %d scenarios", count)
+	}
+}
+
+type step = map[string]any
+
+type openWatch struct {
+	*Watch
+	cancel      context.CancelFunc
+	known, seen map[string]bool
+}
+
+type runner struct {
+	t         *testing.T
+	control   string
+	given     map[string][]step
+	variables map[string]string
+	clients   map[string]*Client
+	watches   map[string]*openWatch
+}
+
+func newRunner(t *testing.T, control string, given map[string][]step) *runner {
+	r := &runner{t: t, control: control, given: given, variables: map[string]string{},
+		clients: map[string]*Client{}, watches: map[string]*openWatch{}}
+	for name, value := range r.ask("/") {
+		r.variables[name] = text(value)
+	}
+	r.variables["ns"] = "go-" + strings.ReplaceAll(newID(), "-", "")[:12]
+	r.variables["uuid"] = newID()
+	r.connect("main", step{"target": r.variables["target"]})
+	return r
+}
+
+func (r *runner) run(steps []step) {
+	r.t.Helper()
+	for _, raw := range steps {
+		if name, is := raw["given"].(string); is {
+			r.run(r.given[name])
+			continue
+		}
+		if times, is := raw["repeat"].(float64); is {
+			for i := range int(times) {
+				r.variables["i"] = strconv.Itoa(i)
+				var inner []step
+				for _, one := range raw["steps"].([]any) {
+					inner = append(inner, one.(step))
+				}
+				r.run(inner)
+			}
+			continue
+		}
+		if err := r.step(r.fill(raw).(step)); err != nil {
+			encoded, _ := json.Marshal(raw)
+			r.t.Fatalf("%s\n  %v", encoded, err)
+		}
+	}
+}
+
+func (r *runner) step(s step) error {
+	start := time.Now()
+	patience := time.Duration(number(s["within_ms"], 30_000)) * time.Millisecond
+	err := r.attempt(s, patience)
+	_, expects := s["expect"]
+	for err != nil && expects && s["within_ms"] != nil && time.Since(start) < patience {
+		time.Sleep(50 * time.Millisecond)
+		err = r.attempt(s, patience)
+	}
+	if err == nil && time.Since(start) < time.Duration(number(s["at_least_ms"], 0))*time.Millisecond {
+		return errors.New("too early")
+	}
+	return err
+}
+
+func (r *runner) attempt(s step, patience time.Duration) error {
+	start := time.Now()
+	answer, err := r.do(s, patience)
+	if wanted, is := s["error"].(step); is {
+		if time.Since(start) > patience {
+			return fmt.Errorf("too late: %w", err)
+		}
+		return checkError(err, wanted)
+	}
+	if err != nil {
+		return err
+	}
+	if wanted, is := s["expect"]; is {
+		if err := contains(answer, wanted, "answer"); err != nil {
+			return err
+		}
+	}
+	if wanted, is := s["count"]; is {
+		if err := contains(answer.(step)["count"], wanted, "count"); err != nil {
+			return err
+		}
+	}
+	if saved, is := s["save"].(step); is {
+		for name, path := range saved {
+			r.variables[name] = text(at(answer, path.(string)))
+		}
+	}
+	return nil
+}
+
+func (r *runner) do(s step, patience time.Duration) (any, error) {
+	client := r.clients[cmp.Or(text(s["client"]), "main")]
+	ctx := r.t.Context()
+	switch {
+	case s["call"] != nil:
+		return invoke(client, s["call"].(string), s["request"])
+	case s["publish"] != nil:
+		result, err := client.Publish(ctx, toEvent(s["publish"].(step)))
+		return asJSON(result, err)
+	case s["publish_batch"] != nil:
+		results, err := client.PublishBatch(ctx, toEvents(s["publish_batch"]))
+		answers := []any{}
+		for _, result := range results {
+			one, _ := asJSON(result, nil)
+			answers = append(answers, one)
+		}
+		return answers, err
+	case s["publish_stream"] != nil:
+		return publishAll(ctx, client, toEvents(s["publish_stream"]))
+	case s["list"] != nil:
+		return list(ctx, client, s)
+	case s["watch"] != nil:
+		request := &v1.WatchDeliveriesRequest{}
+		fromJSON(s["request"], request)
+		ctx, cancel := context.WithCancel(ctx)
+		r.watches[s["watch"].(string)] = &openWatch{client.Watch(ctx, request), cancel, map[string]bool{}, map[string]bool{}}
+		return step{}, nil
+	case s["take"] != nil:
+		return r.watches[s["take"].(string)].take(s, patience)
+	case s["close"] != nil:
+		r.watches[s["close"].(string)].Close()
+		return step{}, nil
+	case s["connect"] != nil:
+		r.connect(s["connect"].(string), s)
+		return step{}, nil
+	}
+	return r.ask(s["control"].(string)), nil
+}
+
+func (r *runner) connect(name string, s step) {
+	policy := DefaultRetry
+	policy.Disabled = s["retry"] == false
+	timeout := time.Duration(number(s["timeout_ms"], 10_000)) * time.Millisecond
+	client, err := New(s["target"].(string), WithNamespace(r.variables["ns"]), WithRetry(policy),
+		WithTimeout(timeout), WithAPIKey(text(s["api_key"])))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = client.Close() })
+	r.clients[name] = client
+}
+
+func (r *runner) ask(path string) step {
+	response, err := http.Get(r.control + path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer := step{}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		r.t.Fatal(path, err)
+	}
+	return answer
+}
+
+var variable = regexp.MustCompile(`\$[a-z]+[0-9]*`)
+
+func (r *runner) fill(value any) any {
+	switch value := value.(type) {
+	case step:
+		filled := step{}
+		for name, inside := range value {
+			filled[r.fill(name).(string)] = r.fill(inside)
+		}
+		return filled
+	case []any:
+		filled := make([]any, len(value))
+		for i, inside := range value {
+			filled[i] = r.fill(inside)
+		}
+		return filled
+	case string:
+		return variable.ReplaceAllStringFunc(value, func(name string) string { return r.variables[name[1:]] })
+	}
+	return value
+}
+
+// take reads changes until each event was seen in the state; none may come twice, and no other.
+func (w *openWatch) take(s step, patience time.Duration) (any, error) {
+	late := time.AfterFunc(patience, w.cancel)
+	defer late.Stop()
+	waiting := map[string]bool{}
+	events, _ := s["events"].([]any)
+	for _, event := range events {
+		waiting[event.(string)], w.known[event.(string)] = true, true
+	}
+	token := ""
+	for len(waiting) > 0 || events == nil {
+		change, err := w.Next()
+		if err != nil {
+			return nil, err
+		}
+		delivery := change.GetDelivery()
+		token = change.Token
+		mark := fmt.Sprint(delivery.GetId(), delivery.GetState(), delivery.GetAttemptCount())
+		if w.seen[mark] || !w.known[delivery.GetEventId()] {
+			return nil, fmt.Errorf("%s of %s came twice or is not wanted", mark, delivery.GetEventId())
+		}
+		w.seen[mark] = true
+		if delivery.GetState().String() == s["state"] {
+			delete(waiting, delivery.GetEventId())
+		}
+	}
+	return step{"token": token}, nil
+}
+
+func publishAll(ctx context.Context, client *Client, events []Event) (any, error) {
+	acks := []any{}
+	for ack, err := range client.PublishStream(ctx, slices.Values(events)) {
+		if err != nil {
+			return nil, err
+		}
+		if ack.Err != nil {
+			failed := step{"code": codeName(ack.Err.Code), "reason": ack.Err.ReasonName()}
+			if len(ack.Err.FieldViolations) > 0 {
+				failed["field"] = ack.Err.FieldViolations[0].Field
+			}
+			acks = append(acks, step{"error": failed})
+			continue
+		}
+		result, err := asJSON(ack.Result, nil)
+		if err != nil {
+			return nil, err
+		}
+		acks = append(acks, step{"result": result})
+	}
+	return acks, nil
+}
+
+func list(ctx context.Context, client *Client, s step) (any, error) {
+	count, token := 0.0, ""
+	var failure error
+	tally := func(err error) {
+		count++
+		failure = err
+	}
+	switch s["list"] {
+	case "webhooks":
+		request := &v1.ListWebhooksRequest{}
+		fromJSON(s["request"], request)
+		for _, err := range client.ListWebhooks(ctx, request) {
+			tally(err)
+		}
+	case "events":
+		request := &v1.ListEventsRequest{}
+		fromJSON(s["request"], request)
+		for _, err := range client.ListEvents(ctx, request) {
+			tally(err)
+		}
+	default:
+		request := &v1.ListDeliveriesRequest{}
+		fromJSON(s["request"], request)
+		found := client.ListDeliveries(ctx, request)
+		for _, err := range found.All {
+			tally(err)
+		}
+		token = found.ResumeToken()
+	}
+	return step{"count": count, "resume_token": token}, failure
+}
+
+// invoke calls any method that is no stream by its name.
+func invoke(client *Client, path string, fields any) (any, error) {
+	service, method, _ := strings.Cut(path, "/")
+	services := map[string]any{"WebhookService": client.Webhooks, "EventService": client.Events, "DeliveryService": client.Deliveries}
+	kind, err := protoregistry.GlobalTypes.FindMessageByName("tenterhook.v1." + protoName(method+"Request"))
+	if err != nil {
+		return nil, err
+	}
+	request := kind.New().Interface()
+	fromJSON(fields, request)
+	call := reflect.ValueOf(services[service]).MethodByName(method)
+	results := call.Call([]reflect.Value{reflect.ValueOf(context.Background()), reflect.ValueOf(request)})
+	failure, _ := results[1].Interface().(error)
+	response, _ := results[0].Interface().(proto.Message)
+	return asJSON(response, failure)
+}
+
+func toEvents(values any) (events []Event) {
+	for _, value := range values.([]any) {
+		events = append(events, toEvent(value.(step)))
+	}
+	return events
+}
+
+func toEvent(s step) Event {
+	snapshots, _ := s["snapshots"].(step)
+	attributes := map[string]string{}
+	if given, is := s["attributes"].(step); is {
+		for name, value := range given {
+			attributes[name] = value.(string)
+		}
+	}
+	return Event{
+		ID: text(s["id"]), Namespace: text(s["namespace"]), Type: text(s["type"]), ObjectType: text(s["object_type"]),
+		Username: text(s["username"]), Data: s["data"], Attributes: attributes,
+		Prechange: snapshots["prechange"], Postchange: snapshots["postchange"],
+	}
+}
+
+func asJSON(message proto.Message, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(message)
+	if err != nil {
+		return nil, err
+	}
+	var answer any
+	err = json.Unmarshal(encoded, &answer)
+	return answer, err
+}
+
+func fromJSON(fields any, message proto.Message) {
+	encoded, err := json.Marshal(fields)
+	if err == nil {
+		err = protojson.Unmarshal(encoded, message)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+func read(t *testing.T, file string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		t.Fatal(file, err)
+	}
+}
+
+var kindsByName = map[string]error{
+	"NOT_FOUND": ErrNotFound, "ALREADY_EXISTS": ErrConflict, "ABORTED": ErrConflict, "FAILED_PRECONDITION": ErrConflict,
+	"INVALID_ARGUMENT": ErrInvalid, "OUT_OF_RANGE": ErrInvalid, "UNAVAILABLE": ErrUnavailable,
+}
+
+func codeName(code codes.Code) string {
+	return strings.ToUpper(regexp.MustCompile(`(.)([A-Z])`).ReplaceAllString(code.String(), "${1}_${2}"))
+}
+
+func checkError(err error, wanted step) error {
+	var failure *Error
+	if !errors.As(err, &failure) {
+		return fmt.Errorf("no error but %v", err)
+	}
+	code := codeName(failure.Code)
+	if !slices.Contains(strings.Split(text(wanted["code"]), "|"), code) {
+		return fmt.Errorf("%s: %w", code, err)
+	}
+	if kind := kindsByName[code]; kind != nil && !errors.Is(err, kind) {
+		return fmt.Errorf("not of its kind: %w", err)
+	}
+	if reason := text(wanted["reason"]); reason != "" && failure.ReasonName() != reason {
+		return fmt.Errorf("not %s: %w", reason, err)
+	}
+	isField := func(violation FieldViolation) bool { return strings.HasPrefix(violation.Field, text(wanted["field"])) }
+	if wanted["field"] != nil && !slices.ContainsFunc(failure.FieldViolations, isField) {
+		return fmt.Errorf("not %v: %w", wanted["field"], err)
+	}
+	names, _ := wanted["metadata"].([]any)
+	for _, name := range names {
+		if failure.Metadata[name.(string)] == "" {
+			return fmt.Errorf("%v is not in %v", name, slices.Collect(maps.Keys(failure.Metadata)))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,366 @@
+package io.tenterhook;
+
+import static io.tenterhook.Contains.at;
+import static io.tenterhook.Contains.require;
+import static io.tenterhook.Contains.text;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.protobuf.MessageOrBuilder;
+import com.google.protobuf.util.JsonFormat;
+import io.grpc.MethodDescriptor;
+import io.tenterhook.v1.DeliveryServiceGrpc;
+import io.tenterhook.v1.Event;
+import io.tenterhook.v1.EventServiceGrpc;
+import io.tenterhook.v1.ListDeliveriesRequest;
+import io.tenterhook.v1.ListEventsRequest;
+import io.tenterhook.v1.ListWebhooksRequest;
+import io.tenterhook.v1.Snapshots;
+import io.tenterhook.v1.WatchDeliveriesRequest;
+import io.tenterhook.v1.WebhookServiceGrpc;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+/** Runs the steps of one scenario; clients/conformance/README.md says what a step means. */
+final class ScenarioRunner implements AutoCloseable {
+  private static final Pattern VARIABLE = Pattern.compile("\\$([a-z]+[0-9]*)");
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+
+  private record OpenWatch(Watch watch, Set<String> known, Set<String> seen) {}
+
+  private final String control;
+  private final JsonObject given;
+  private final Map<String, String> variables = new HashMap<>();
+  private final Map<String, Client> clients = new HashMap<>();
+  private final Map<String, OpenWatch> watches = new HashMap<>();
+
+  ScenarioRunner(String control, JsonObject given) throws IOException, InterruptedException {
+    this.control = control;
+    this.given = given;
+    ask("/").entrySet().forEach(one -> variables.put(one.getKey(), text(one.getValue())));
+    String uuid = UUID.randomUUID().toString();
+    variables.put("uuid", uuid);
+    variables.put("ns", "java-" + uuid.replace("-", "").substring(0, 12));
+    JsonObject main = new JsonObject();
+    main.addProperty("target", variables.get("target"));
+    connect("main", main);
+  }
+
+  @Override
+  public void close() {
+    watches.values().forEach(open -> open.watch().close());
+    clients.values().forEach(Client::close);
+  }
+
+  void run(JsonArray steps) throws Exception {
+    for (JsonElement raw : steps) {
+      JsonObject step = raw.getAsJsonObject();
+      if (step.has("given")) {
+        run(given.getAsJsonArray(step.get("given").getAsString()));
+      } else if (step.has("repeat")) {
+        for (int index = 0; index < step.get("repeat").getAsInt(); index++) {
+          variables.put("i", String.valueOf(index));
+          run(step.getAsJsonArray("steps"));
+        }
+      } else {
+        JsonObject filled = fill(step).getAsJsonObject();
+        try {
+          step(filled);
+        } catch (AssertionError | TenterhookException failure) {
+          throw new AssertionError(filled + "\n  " + failure.getMessage(), failure);
+        }
+      }
+    }
+  }
+
+  private void step(JsonObject step) throws Exception {
+    long start = System.nanoTime();
+    long patience = step.has("within_ms") ? step.get("within_ms").getAsLong() : 30_000;
+    boolean patient = step.has("expect") && step.has("within_ms");
+    while (true) {
+      try {
+        attempt(step, patience);
+        break;
+      } catch (AssertionError failure) {
+        if (!patient || Duration.ofNanos(System.nanoTime() - start).toMillis() > patience) {
+          throw failure;
+        }
+        TimeUnit.MILLISECONDS.sleep(50);
+      }
+    }
+    long took = Duration.ofNanos(System.nanoTime() - start).toMillis();
+    require(!step.has("at_least_ms") || took >= step.get("at_least_ms").getAsLong(), "too early");
+  }
+
+  private void attempt(JsonObject step, long patience) throws Exception {
+    JsonElement answer;
+    try {
+      answer = CompletableFuture.supplyAsync(() -> act(step)).get(patience, TimeUnit.MILLISECONDS);
+      require(!step.has("error"), "no error but " + answer);
+    } catch (TimeoutException late) {
+      throw new AssertionError("not within " + patience + " ms", late);
+    } catch (ExecutionException failed) {
+      if (failed.getCause() instanceof TenterhookException error && step.has("error")) {
+        checkError(error, step.getAsJsonObject("error"));
+        return;
+      }
+      throw new AssertionError(failed.getCause().getMessage(), failed.getCause());
+    }
+    if (step.has("expect")) {
+      Contains.check(answer, step.get("expect"), "answer");
+    }
+    if (step.has("count")) {
+      Contains.check(at(answer, "count"), step.get("count"), "count");
+    }
+    if (step.has("save")) {
+      step.getAsJsonObject("save").entrySet()
+          .forEach(one -> variables.put(one.getKey(), text(at(answer, text(one.getValue())))));
+    }
+  }
+
+  private JsonElement act(JsonObject step) {
+    Client client = clients.get(step.has("client") ? text(step.get("client")) : "main");
+    JsonObject request = step.has("request") ? step.getAsJsonObject("request") : new JsonObject();
+    if (step.has("call")) {
+      return call(client, text(step.get("call")), request);
+    } else if (step.has("publish")) {
+      return json(client.publish(toEvent(step.getAsJsonObject("publish"))));
+    } else if (step.has("publish_batch")) {
+      JsonArray results = new JsonArray();
+      client.publishBatch(toEvents(step.getAsJsonArray("publish_batch"))).forEach(one -> results.add(json(one)));
+      return results;
+    } else if (step.has("publish_stream")) {
+      return stream(client, toEvents(step.getAsJsonArray("publish_stream")));
+    } else if (step.has("list")) {
+      return list(client, text(step.get("list")), request);
+    } else if (step.has("watch")) {
+      Watch watch = client.watch((WatchDeliveriesRequest) message(WatchDeliveriesRequest.newBuilder(), request));
+      watches.put(text(step.get("watch")), new OpenWatch(watch, new HashSet<>(), new HashSet<>()));
+      return new JsonObject();
+    } else if (step.has("take")) {
+      return take(watches.get(text(step.get("take"))), step);
+    } else if (step.has("close")) {
+      watches.get(text(step.get("close"))).watch().close();
+      return new JsonObject();
+    } else if (step.has("connect")) {
+      connect(text(step.get("connect")), step);
+      return new JsonObject();
+    }
+    return ask(text(step.get("control")));
+  }
+
+  private void connect(String name, JsonObject step) {
+    ClientBuilder builder = Client.builder(text(step.get("target"))).namespace(variables.get("ns"));
+    if (step.has("api_key")) {
+      builder.apiKey(text(step.get("api_key")));
+    }
+    if (step.has("timeout_ms")) {
+      builder.timeout(Duration.ofMillis(step.get("timeout_ms").getAsLong()));
+    }
+    if (text(step.get("retry")).equals("false")) {
+      builder.retry(RetryPolicy.DISABLED);
+    }
+    clients.put(name, builder.build());
+  }
+
+  private JsonObject ask(String path) {
+    try {
+      HttpRequest request = HttpRequest.newBuilder(URI.create(control + path)).build();
+      return JsonParser.parseString(HTTP.send(request, HttpResponse.BodyHandlers.ofString()).body()).getAsJsonObject();
+    } catch (IOException | InterruptedException failure) {
+      throw new AssertionError(path, failure);
+    }
+  }
+
+  private JsonElement fill(JsonElement value) {
+    if (value.isJsonObject()) {
+      JsonObject filled = new JsonObject();
+      value.getAsJsonObject().entrySet().forEach(one -> filled.add(fillText(one.getKey()), fill(one.getValue())));
+      return filled;
+    } else if (value.isJsonArray()) {
+      JsonArray filled = new JsonArray();
+      value.getAsJsonArray().forEach(one -> filled.add(fill(one)));
+      return filled;
+    }
+    boolean isText = value.isJsonPrimitive() && value.getAsJsonPrimitive().isString();
+    return isText ? new JsonPrimitive(fillText(value.getAsString())) : value;
+  }
+
+  private String fillText(String text) {
+    return VARIABLE.matcher(text).replaceAll(found -> java.util.regex.Matcher.quoteReplacement(variables.get(found.group(1))));
+  }
+
+  /** Reads changes until each event was seen in the state; none may come twice, and no other. */
+  private static JsonElement take(OpenWatch open, JsonObject step) {
+    Set<String> waiting = new HashSet<>();
+    if (step.has("events")) {
+      step.getAsJsonArray("events").forEach(event -> waiting.add(text(event)));
+    } else {
+      waiting.add("an error");
+    }
+    open.known().addAll(waiting);
+    String token = "";
+    while (!waiting.isEmpty()) {
+      Change next = open.watch().next();
+      token = next.token();
+      var delivery = next.change().getDelivery();
+      String mark = delivery.getId() + " " + delivery.getState() + " " + delivery.getAttemptCount();
+      boolean wanted = open.known().contains(delivery.getEventId());
+      require(wanted && open.seen().add(mark), mark + " of " + delivery.getEventId() + " came twice or is not wanted");
+      if (delivery.getState().name().equals(text(step.get("state")))) {
+        waiting.remove(delivery.getEventId());
+      }
+    }
+    JsonObject answer = new JsonObject();
+    answer.addProperty("token", token);
+    return answer;
+  }
+
+  private static JsonElement stream(Client client, List<Event> events) {
+    JsonArray acks = new JsonArray();
+    client.publishStream(events.iterator()).forEachRemaining(ack -> {
+      JsonObject one = new JsonObject();
+      ack.result().ifPresent(result -> one.add("result", json(result)));
+      ack.error().ifPresent(error -> {
+        JsonObject failed = new JsonObject();
+        failed.addProperty("code", error.code().name());
+        failed.addProperty("reason", error.reasonName());
+        error.fieldViolations().forEach(violation -> failed.addProperty("field", violation.field()));
+        one.add("error", failed);
+      });
+      acks.add(one);
+    });
+    return acks;
+  }
+
+  private static JsonElement list(Client client, String what, JsonObject request) {
+    JsonObject answer = new JsonObject();
+    Iterable<?> items;
+    DeliveryList deliveries = null;
+    if (what.equals("webhooks")) {
+      items = client.listWebhooks((ListWebhooksRequest) message(ListWebhooksRequest.newBuilder(), request));
+    } else if (what.equals("events")) {
+      items = client.listEvents((ListEventsRequest) message(ListEventsRequest.newBuilder(), request));
+    } else {
+      deliveries = client.listDeliveries((ListDeliveriesRequest) message(ListDeliveriesRequest.newBuilder(), request));
+      items = deliveries;
+    }
+    answer.addProperty("count", StreamSupport.stream(items.spliterator(), false).count());
+    if (deliveries != null) {
+      answer.addProperty("resume_token", deliveries.resumeToken());
+    }
+    return answer;
+  }
+
+  /** Calls any method that is no stream by its name. */
+  @SuppressWarnings("unchecked") // every method of the API takes and gives messages
+  private static JsonElement call(Client client, String path, JsonObject fields) {
+    MethodDescriptor<?, ?> method = Stream.of(
+            DeliveryServiceGrpc.getServiceDescriptor(),
+            EventServiceGrpc.getServiceDescriptor(),
+            WebhookServiceGrpc.getServiceDescriptor())
+        .flatMap(service -> service.getMethods().stream())
+        .filter(one -> one.getFullMethodName().equals("tenterhook.v1." + path))
+        .findFirst()
+        .orElseThrow();
+    var marshaller = (MethodDescriptor.PrototypeMarshaller<Message>) method.getRequestMarshaller();
+    Message request = message(marshaller.getMessagePrototype().newBuilderForType(), fields);
+    return json(client.call((MethodDescriptor<Message, Message>) method, request));
+  }
+
+  private static Message message(Message.Builder builder, JsonObject fields) {
+    try {
+      JsonFormat.parser().merge(fields.toString(), builder);
+      return builder.build();
+    } catch (InvalidProtocolBufferException wrong) {
+      throw new AssertionError(fields.toString(), wrong);
+    }
+  }
+
+  private static JsonElement json(MessageOrBuilder message) {
+    try {
+      return JsonParser.parseString(JsonFormat.printer().preservingProtoFieldNames().print(message));
+    } catch (InvalidProtocolBufferException wrong) {
+      throw new AssertionError(wrong);
+    }
+  }
+
+  private static List<Event> toEvents(JsonArray events) {
+    List<Event> made = new ArrayList<>();
+    events.forEach(event -> made.add(toEvent(event.getAsJsonObject())));
+    return made;
+  }
+
+  private static Event toEvent(JsonObject fields) {
+    Event.Builder event = Event.newBuilder()
+        .setId(text(fields.get("id")))
+        .setNamespace(text(fields.get("namespace")))
+        .setType(text(fields.get("type")))
+        .setObjectType(text(fields.get("object_type")))
+        .setUsername(text(fields.get("username")));
+    if (fields.has("data")) {
+      event.setData(Json.of(fields.get("data")));
+    }
+    if (fields.has("attributes")) {
+      fields.getAsJsonObject("attributes").entrySet()
+          .forEach(one -> event.putAttributes(one.getKey(), text(one.getValue())));
+    }
+    if (fields.has("snapshots")) {
+      Snapshots.Builder snapshots = Snapshots.newBuilder();
+      JsonObject both = fields.getAsJsonObject("snapshots");
+      if (both.has("prechange") && !both.get("prechange").isJsonNull()) {
+        snapshots.setPrechange(Json.of(both.get("prechange")));
+      }
+      if (both.has("postchange") && !both.get("postchange").isJsonNull()) {
+        snapshots.setPostchange(Json.of(both.get("postchange")));
+      }
+      event.setSnapshots(snapshots);
+    }
+    return event.build();
+  }
+
+  private static void checkError(TenterhookException error, JsonObject wanted) {
+    String code = error.code().name();
+    require(Arrays.asList(text(wanted.get("code")).split("\\|")).contains(code), error.toString());
+    Class<?> type = switch (error.code()) {
+      case NOT_FOUND -> TenterhookException.NotFound.class;
+      case ALREADY_EXISTS, ABORTED, FAILED_PRECONDITION -> TenterhookException.Conflict.class;
+      case INVALID_ARGUMENT, OUT_OF_RANGE -> TenterhookException.Invalid.class;
+      case UNAVAILABLE -> TenterhookException.Unavailable.class;
+      default -> TenterhookException.class;
+    };
+    require(error.getClass() == type, error.getClass().toString());
+    require(!wanted.has("reason") || error.reasonName().equals(text(wanted.get("reason"))), error.toString());
+    String field = text(wanted.get("field"));
+    boolean named = error.fieldViolations().stream().anyMatch(one -> one.field().startsWith(field));
+    require(field.isEmpty() || named, error.toString());
+    if (wanted.has("metadata")) {
+      wanted.getAsJsonArray("metadata")
+          .forEach(name -> require(!error.metadata().getOrDefault(text(name), "").isEmpty(), name + " is missing"));
+    }
+  }
+}

@@ -1,0 +1,265 @@
+"""Runs the shared scenarios; clients/conformance/README.md says what a step means."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import re
+import signal
+import time
+import urllib.request
+import uuid
+
+from fakes import open_client, shut, stream_of
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from tenterhook import Conflict, Invalid, NotFound, RetryPolicy, TenterhookError, Unavailable
+from tenterhook.policy import METHODS
+
+FIXTURES = pathlib.Path(__file__).parents[3] / "tests/fixtures/conformance"
+KINDS = {
+    "NOT_FOUND": NotFound,
+    "ALREADY_EXISTS": Conflict,
+    "ABORTED": Conflict,
+    "FAILED_PRECONDITION": Conflict,
+    "INVALID_ARGUMENT": Invalid,
+    "OUT_OF_RANGE": Invalid,
+    "UNAVAILABLE": Unavailable,
+}
+POLL_SECONDS = 0.05
+
+
+def scenarios():
+    """Every scenario with the `given` of its file."""
+    for path in sorted(FIXTURES.glob("*.json")):
+        document = json.loads(path.read_text())
+        for scenario in document["scenarios"]:
+            yield f"{path.stem}: {scenario['name']}", document.get("given", {}), scenario["steps"]
+
+
+def as_json(value):
+    """Messages, lists and errors as JSON with the proto's names."""
+    if isinstance(value, Message):
+        return json_format.MessageToDict(value, preserving_proto_field_name=True)
+    if isinstance(value, (list, tuple)):
+        return [as_json(one) for one in value]
+    return value
+
+
+def contains(actual, expected, place="answer"):
+    """Asserts that `expected` is in `actual`."""
+    if isinstance(expected, dict):
+        for name, value in expected.items():
+            inside = actual.get(name) if isinstance(actual, dict) else None
+            contains(inside, value, f"{place}.{name}")
+    elif isinstance(expected, list):
+        items = actual or []
+        assert len(items) == len(expected), f"{place}: {len(items)} items, not {len(expected)}: {items}"
+        for index, value in enumerate(expected):
+            contains(items[index], value, f"{place}[{index}]")
+    elif expected == "*":
+        assert actual not in (None, "", [], {}), f"{place} is empty"
+    elif isinstance(expected, str) and expected.startswith("~"):
+        assert re.search(expected[1:], text(actual)), f"{place}: {actual!r} has no {expected[1:]!r}"
+    elif expected in ("", 0, False, None):
+        assert actual in (None, "", 0, False, "0", [], {}), f"{place}: {actual!r} is not empty"
+    else:
+        assert text(actual) == text(expected), f"{place}: {actual!r} is not {expected!r}"
+
+
+def text(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def at(value, path):
+    for part in path.split("."):
+        value = value[int(part)] if isinstance(value, list) else value.get(part, "")
+    return value
+
+
+@contextlib.contextmanager
+def limit(milliseconds):
+    """Raises TimeoutError in whatever takes longer."""
+
+    def late(*_):
+        raise TimeoutError(f"not within {milliseconds} ms")
+
+    previous = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+class Runner:
+    def __init__(self, kind, control, given):
+        self._kind = kind
+        self._control = control
+        self._given = given
+        self.variables = self._ask("/")
+        self.variables["ns"] = f"py-{uuid.uuid4().hex[:12]}"
+        self.variables["uuid"] = str(uuid.uuid4())
+        self._clients = {}
+        self._watches = {}
+        self._connect("main", {"target": self.variables["target"]})
+
+    def close(self):
+        for watch, _, _ in self._watches.values():
+            watch.close()
+        for client in self._clients.values():
+            shut(client)
+
+    def run(self, steps):
+        for step in steps:
+            if "given" in step:
+                self.run(self._given[step["given"]])
+            elif "repeat" in step:
+                for index in range(step["repeat"]):
+                    self.variables["i"] = str(index)
+                    self.run(step["steps"])
+            else:
+                self._step(self._fill(step))
+
+    def _step(self, step):
+        start = time.monotonic()
+        patience = step.get("within_ms", 30_000)
+        if "error" in step:
+            with limit(patience):
+                self._fail(step)
+        elif "expect" in step and "within_ms" in step:
+            self._until(step, start + patience / 1000)
+        else:
+            with limit(patience):
+                self._succeed(step)
+        assert (time.monotonic() - start) * 1000 >= step.get("at_least_ms", 0), "too early"
+
+    def _until(self, step, deadline):
+        while True:
+            try:
+                return self._succeed(step)
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
+
+    def _succeed(self, step):
+        answer = self._do(step)
+        if "expect" in step:
+            contains(answer, step["expect"])
+        if "count" in step:
+            assert answer["count"] == step["count"], f"{answer['count']} items"
+        for name, path in step.get("save", {}).items():
+            self.variables[name] = at(answer, path)
+
+    def _fail(self, step):
+        try:
+            answer = self._do(step)
+        except TenterhookError as error:
+            check_error(error, step["error"])
+        else:
+            raise AssertionError(f"no error but {answer}")
+
+    def _do(self, step):
+        client = self._clients[step.get("client", "main")]
+        request = step.get("request", {})
+        if "call" in step:
+            return as_json(call(client, step["call"], request))
+        if "publish" in step:
+            return as_json(client.publish(**step["publish"]))
+        if "publish_batch" in step:
+            return as_json(client.publish_batch(step["publish_batch"]))
+        if "publish_stream" in step:
+            events = stream_of(self._kind, step["publish_stream"])
+            return [read_ack(ack) for ack in client.publish_stream(events)]
+        if "list" in step:
+            pages = getattr(client, f"list_{step['list']}")(**request)
+            count = sum(1 for _ in pages)
+            return {"count": count, "resume_token": pages.resume_token}
+        if "watch" in step:
+            interval = request.pop("bookmark_interval", None)
+            if interval is not None:
+                request["bookmark_interval"] = {"seconds": int(interval.removesuffix("s"))}
+            if "start_time" in request.get("filter", {}):
+                request["filter"]["start_time"] = {"seconds": 1}
+            self._watches[step["watch"]] = (client.watch(**request), set(), set())
+            return {}
+        if "take" in step:
+            return self._take(step)
+        if "close" in step:
+            self._watches.pop(step["close"])[0].close()
+            return {}
+        if "connect" in step:
+            return self._connect(step["connect"], step)
+        return self._ask(step["control"])
+
+    def _connect(self, name, step):
+        retry = RetryPolicy(enabled=step.get("retry", True))
+        timeout = step.get("timeout_ms", 10_000) / 1000
+        options = {"namespace": self.variables["ns"], "retry": retry, "timeout": timeout}
+        self._clients[name] = open_client(self._kind, step["target"], step.get("api_key"), **options)
+        return {}
+
+    def _take(self, step):
+        watch, known, seen = self._watches[step["take"]]
+        known.update(step.get("events", []))
+        waiting = set(step.get("events", ["an error"]))
+        token = ""
+        while waiting:
+            item = next(watch)
+            delivery, token = item.change.delivery, item.token
+            mark = (delivery.id, delivery.state, delivery.attempt_count)
+            assert mark not in seen, f"{mark} came twice"
+            assert delivery.event_id in known, f"{delivery.event_id} is none of {known}"
+            seen.add(mark)
+            state = as_json(delivery).get("state")
+            if state == step["state"]:
+                waiting.discard(delivery.event_id)
+        return {"token": token}
+
+    def _ask(self, path):
+        with urllib.request.urlopen(self._control + path) as answer:
+            return json.load(answer)
+
+    def _fill(self, value):
+        if isinstance(value, dict):
+            return {self._fill(name): self._fill(inside) for name, inside in value.items()}
+        if isinstance(value, list):
+            return [self._fill(inside) for inside in value]
+        if isinstance(value, str):
+            return re.sub(r"\$([a-z]+[0-9]*)", lambda found: self.variables[found[1]], value)
+        return value
+
+
+def call(client, path, fields):
+    service, method = path.split("/")
+    group = {"WebhookService": "webhooks", "EventService": "events", "DeliveryService": "deliveries"}
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower()
+    request = METHODS[service][name].request()
+    json_format.ParseDict(fields, request)
+    return getattr(getattr(client, group[service]), name)(request)
+
+
+def read_ack(ack):
+    if ack.error is None:
+        return {"result": as_json(ack.result)}
+    fields = [violation.field for violation in ack.error.field_violations]
+    error = {"code": ack.error.code.name, "reason": ack.error.reason_name, "field": "".join(fields)}
+    return {"error": error}
+
+
+def check_error(error, expected):
+    assert error.code.name in expected["code"].split("|"), error
+    assert isinstance(error, KINDS.get(error.code.name, TenterhookError)), type(error)
+    if "reason" in expected:
+        assert error.reason_name == expected["reason"], error
+    if "field" in expected:
+        fields = [violation.field for violation in error.field_violations]
+        assert any(field.startswith(expected["field"]) for field in fields), error
+    for name in expected.get("metadata", []):
+        assert error.metadata.get(name), f"{name} is not in {error.metadata}"

@@ -1,0 +1,395 @@
+//! Runs the shared scenarios against a real server; clients/conformance/README.md says what a step
+//! means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use regex::{Captures, Regex};
+use serde_json::{Map, Value, json};
+use tenterhook_client::v1::*;
+use tenterhook_client::{Client, Error, Kind, RetryPolicy, Watch};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tonic::Code;
+
+use crate::contains::{at, contains, text};
+
+const DESCRIPTORS: &[u8] = include_bytes!("../../src/gen/tenterhook.v1.bin");
+const SCENARIOS_MIN: usize = 60;
+
+/// Why a step failed: an answer of the API, or what is wrong with an answer.
+#[derive(Debug)]
+enum Failure {
+    Call(Box<Error>),
+    Wrong(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Call(error) => error.fmt(f),
+            Self::Wrong(why) => f.write_str(why),
+        }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Call(Box::new(error.into()))
+    }
+}
+
+type Answer = Result<Value, Failure>;
+
+#[tokio::test]
+#[ignore = "needs the harness: make test-conformance"]
+async fn every_scenario_passes() {
+    let control = std::env::var("TENTERHOOK_CONTROL").expect("the harness sets it");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/conformance");
+    let (mut count, mut failed) = (0, Vec::new());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let document: Value = serde_json::from_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
+        for scenario in document["scenarios"].as_array().unwrap() {
+            count += 1;
+            let mut runner = Runner::new(&control, document["given"].clone()).await;
+            match runner.run(&scenario["steps"]).await {
+                Ok(()) => println!("{} ... ok", scenario["name"]),
+                Err(why) => failed.push(format!("{}\n  {why}", scenario["name"])),
+            }
+        }
+    }
+    assert!(count >= SCENARIOS_MIN, "only {count} scenarios");
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+struct OpenWatch {
+    watch: Watch,
+    known: BTreeSet<String>,
+    seen: BTreeSet<String>,
+}
+
+struct Runner {
+    control: String,
+    given: Value,
+    variables: BTreeMap<String, String>,
+    clients: BTreeMap<String, Client>,
+    watches: BTreeMap<String, OpenWatch>,
+    pool: DescriptorPool,
+}
+
+impl Runner {
+    async fn new(control: &str, given: Value) -> Self {
+        let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+        let (clients, watches) = (BTreeMap::new(), BTreeMap::new());
+        let mut made = Self { control: control.to_owned(), given, variables: BTreeMap::new(), clients, watches, pool };
+        let variables = made.ask("/").await;
+        made.variables = variables.as_object().unwrap().iter().map(|(k, v)| (k.clone(), text(v))).collect();
+        let uuid = uuid::Uuid::new_v4();
+        made.variables.insert("uuid".into(), uuid.to_string());
+        made.variables.insert("ns".into(), format!("rs-{}", &uuid.simple().to_string()[..12]));
+        let target = made.variables["target"].clone();
+        made.connect("main", &json!({"target": target}));
+        made
+    }
+
+    async fn run(&mut self, steps: &Value) -> Result<(), String> {
+        for step in steps.as_array().unwrap() {
+            if let Some(name) = step["given"].as_str() {
+                let steps = self.given[name].clone();
+                Box::pin(self.run(&steps)).await?;
+            } else if let Some(times) = step["repeat"].as_u64() {
+                for index in 0..times {
+                    self.variables.insert("i".into(), index.to_string());
+                    Box::pin(self.run(&step["steps"])).await?;
+                }
+            } else {
+                let filled = self.fill(step);
+                self.step(&filled).await.map_err(|failure| format!("{filled}\n  {failure}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Value) -> Result<(), Failure> {
+        let start = Instant::now();
+        let patience = Duration::from_millis(step["within_ms"].as_u64().unwrap_or(30_000));
+        let patient = step.get("expect").is_some() && step.get("within_ms").is_some();
+        let mut tried = self.attempt(step, patience).await;
+        while tried.is_err() && patient && start.elapsed() < patience {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            tried = self.attempt(step, patience).await;
+        }
+        if tried.is_ok() && start.elapsed() < Duration::from_millis(step["at_least_ms"].as_u64().unwrap_or(0)) {
+            return Err(Failure::Wrong("too early".into()));
+        }
+        tried
+    }
+
+    async fn attempt(&mut self, step: &Value, patience: Duration) -> Result<(), Failure> {
+        let late = |_| Failure::Wrong(format!("not within {patience:?}"));
+        let answer = tokio::time::timeout(patience, self.act(step)).await.map_err(late)?;
+        if let Some(wanted) = step.get("error") {
+            return match answer {
+                Err(Failure::Call(error)) => check_error(&error, wanted).map_err(Failure::Wrong),
+                other => Err(Failure::Wrong(format!("no error but {other:?}"))),
+            };
+        }
+        let answer = answer?;
+        if let Some(wanted) = step.get("expect") {
+            contains(&answer, wanted, "answer").map_err(Failure::Wrong)?;
+        }
+        if let Some(wanted) = step.get("count") {
+            contains(&answer["count"], wanted, "count").map_err(Failure::Wrong)?;
+        }
+        for (name, path) in step["save"].as_object().into_iter().flatten() {
+            self.variables.insert(name.clone(), text(at(&answer, path.as_str().unwrap())));
+        }
+        Ok(())
+    }
+
+    async fn act(&mut self, step: &Value) -> Answer {
+        let client = self.clients[step["client"].as_str().unwrap_or("main")].clone();
+        let request = step.get("request").cloned().unwrap_or_else(|| json!({}));
+        if let Some(path) = step["call"].as_str() {
+            return self.call(&client, path, request).await;
+        }
+        if let Some(event) = step.get("publish") {
+            let result = client.publish(to_event(event)).await?;
+            return Ok(self.to_json("PublishResult", &result));
+        }
+        if let Some(events) = step["publish_batch"].as_array() {
+            let results = client.publish_batch(events.iter().map(to_event)).await?;
+            return Ok(results.iter().map(|result| self.to_json("PublishResult", result)).collect());
+        }
+        if let Some(events) = step["publish_stream"].as_array() {
+            return self.stream(&client, events.iter().map(to_event).collect()).await;
+        }
+        if let Some(what) = step["list"].as_str() {
+            return self.list(&client, what, request).await;
+        }
+        if let Some(name) = step["watch"].as_str() {
+            let watch = client.watch(self.to_message("WatchDeliveriesRequest", request));
+            let open = OpenWatch { watch, known: BTreeSet::new(), seen: BTreeSet::new() };
+            self.watches.insert(name.to_owned(), open);
+            return Ok(json!({}));
+        }
+        if let Some(name) = step["take"].as_str() {
+            return self.watches.get_mut(name).unwrap().take(step).await;
+        }
+        if let Some(name) = step["close"].as_str() {
+            self.watches.remove(name);
+            return Ok(json!({}));
+        }
+        if let Some(name) = step["connect"].as_str() {
+            self.connect(name, step);
+            return Ok(json!({}));
+        }
+        Ok(self.ask(step["control"].as_str().unwrap()).await)
+    }
+
+    fn connect(&mut self, name: &str, step: &Value) {
+        let enabled = step["retry"].as_bool().unwrap_or(true);
+        let timeout = Duration::from_millis(step["timeout_ms"].as_u64().unwrap_or(10_000));
+        let mut builder = Client::builder(step["target"].as_str().unwrap())
+            .namespace(self.variables["ns"].as_str())
+            .retry(RetryPolicy { enabled, ..Default::default() })
+            .timeout(timeout);
+        if let Some(key) = step["api_key"].as_str() {
+            builder = builder.api_key(key);
+        }
+        self.clients.insert(name.to_owned(), builder.build().unwrap());
+    }
+
+    async fn stream(&self, client: &Client, events: Vec<Event>) -> Answer {
+        let acks = client.publish_stream(stream::iter(events)).await?;
+        let acks: Vec<_> = acks.try_collect().await?;
+        let answers = acks.into_iter().map(|ack| match ack.outcome {
+            Ok(result) => json!({"result": self.to_json("PublishResult", &result)}),
+            Err(error) => {
+                let field = error.field_violations.first().map(|violation| violation.field.clone());
+                json!({"error": {"code": code_name(error.code), "reason": error.reason_name(), "field": field}})
+            }
+        });
+        Ok(answers.collect())
+    }
+
+    async fn list(&self, client: &Client, what: &str, request: Value) -> Answer {
+        let (count, token) = match what {
+            "webhooks" => (count(client.list_webhooks(self.to_message("ListWebhooksRequest", request))).await?, None),
+            "events" => (count(client.list_events(self.to_message("ListEventsRequest", request))).await?, None),
+            _ => {
+                let request = self.to_message("ListDeliveriesRequest", request);
+                let (deliveries, token) = client.list_deliveries(request);
+                (count(deliveries).await?, Some(token.get()))
+            }
+        };
+        Ok(json!({"count": count, "resume_token": token}))
+    }
+
+    async fn ask(&self, path: &str) -> Value {
+        let address = self.control.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn fill(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(members) => {
+                let filled = members.iter().map(|(name, value)| (self.fill_text(name), self.fill(value)));
+                Value::Object(filled.collect::<Map<_, _>>())
+            }
+            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
+            Value::String(text) => Value::String(self.fill_text(text)),
+            other => other.clone(),
+        }
+    }
+
+    fn fill_text(&self, text: &str) -> String {
+        let variable = Regex::new(r"\$([a-z]+[0-9]*)").unwrap();
+        variable.replace_all(text, |found: &Captures<'_>| self.variables[&found[1]].clone()).into_owned()
+    }
+
+    fn to_message<M: Message + Default>(&self, name: &str, fields: Value) -> M {
+        let descriptor = self.pool.get_message_by_name(&format!("tenterhook.v1.{name}")).unwrap();
+        let dynamic = DynamicMessage::deserialize(descriptor, fields).unwrap();
+        M::decode(dynamic.encode_to_vec().as_slice()).unwrap()
+    }
+
+    fn to_json(&self, name: &str, message: &impl Message) -> Value {
+        let descriptor = self.pool.get_message_by_name(&format!("tenterhook.v1.{name}")).unwrap();
+        let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).unwrap();
+        let options = SerializeOptions::new().use_proto_field_name(true);
+        dynamic.serialize_with_options(serde_json::value::Serializer, &options).unwrap()
+    }
+
+    /// Calls any method that is no stream by its name.
+    async fn call(&self, client: &Client, path: &str, fields: Value) -> Answer {
+        macro_rules! methods {
+            ($($service:ident: $($name:literal $method:ident)*;)*) => {
+                match path {
+                    $($($name => {
+                        let (_, name) = path.split_once('/').unwrap();
+                        let request = self.to_message(&format!("{name}Request"), fields);
+                        let response = client.$service().$method(tonic::Request::new(request)).await?;
+                        Ok(self.to_json(&format!("{name}Response"), response.get_ref()))
+                    })*)*
+                    _ => panic!("{path} is no method"),
+                }
+            };
+        }
+        methods! {
+            webhooks:
+                "WebhookService/CreateWebhook" create_webhook
+                "WebhookService/DeleteWebhook" delete_webhook
+                "WebhookService/GetWebhook" get_webhook
+                "WebhookService/ListWebhooks" list_webhooks
+                "WebhookService/PauseWebhook" pause_webhook
+                "WebhookService/RenderPreview" render_preview
+                "WebhookService/ResumeWebhook" resume_webhook
+                "WebhookService/RevokeSigningKey" revoke_signing_key
+                "WebhookService/RotateSigningKey" rotate_signing_key
+                "WebhookService/TestWebhook" test_webhook
+                "WebhookService/UpdateWebhook" update_webhook;
+            events:
+                "EventService/GetEvent" get_event
+                "EventService/ListEvents" list_events
+                "EventService/PublishEvent" publish_event
+                "EventService/ReplayEvents" replay_events;
+            deliveries:
+                "DeliveryService/BatchCancelDeliveries" batch_cancel_deliveries
+                "DeliveryService/BatchRetryDeliveries" batch_retry_deliveries
+                "DeliveryService/CancelDelivery" cancel_delivery
+                "DeliveryService/GetDelivery" get_delivery
+                "DeliveryService/GetDeliveryStats" get_delivery_stats
+                "DeliveryService/ListDeliveries" list_deliveries
+                "DeliveryService/RetryDelivery" retry_delivery;
+        }
+    }
+}
+
+impl OpenWatch {
+    /// Reads changes until each event was seen in the state; none may come twice, and no other.
+    async fn take(&mut self, step: &Value) -> Answer {
+        let events = step["events"].as_array().cloned().unwrap_or_else(|| vec![json!("an error")]);
+        let mut waiting: BTreeSet<String> = events.iter().map(text).collect();
+        self.known.extend(waiting.iter().cloned());
+        let mut token = String::new();
+        while !waiting.is_empty() {
+            let next = self.watch.next().await?;
+            token = next.token;
+            let delivery = next.change.delivery.unwrap_or_default();
+            let mark = format!("{} {:?} {}", delivery.id, delivery.state(), delivery.attempt_count);
+            if !self.known.contains(&delivery.event_id) || !self.seen.insert(mark.clone()) {
+                return Err(Failure::Wrong(format!("{mark} of {} came twice or is not wanted", delivery.event_id)));
+            }
+            if delivery.state().as_str_name() == step["state"] {
+                waiting.remove(&delivery.event_id);
+            }
+        }
+        Ok(json!({"token": token}))
+    }
+}
+
+async fn count<T>(items: impl futures_util::Stream<Item = Result<T, Error>>) -> Result<usize, Error> {
+    let mut items = pin!(items);
+    let mut count = 0;
+    while let Some(item) = items.next().await {
+        item?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn to_event(fields: &Value) -> Event {
+    let document = |value: &Value| (!value.is_null()).then(|| tenterhook_client::json(value).unwrap());
+    let snapshots = fields.get("snapshots").map(|snapshots| Snapshots {
+        prechange: document(&snapshots["prechange"]),
+        postchange: document(&snapshots["postchange"]),
+    });
+    let attributes = fields["attributes"].as_object().into_iter().flatten();
+    Event {
+        id: text(&fields["id"]),
+        namespace: text(&fields["namespace"]),
+        r#type: text(&fields["type"]),
+        object_type: text(&fields["object_type"]),
+        username: text(&fields["username"]),
+        data: document(&fields["data"]),
+        attributes: attributes.map(|(name, value)| (name.clone(), text(value))).collect(),
+        snapshots,
+        ..Default::default()
+    }
+}
+
+fn code_name(code: Code) -> String {
+    let upper = Regex::new("(.)([A-Z])").unwrap();
+    upper.replace_all(&format!("{code:?}"), "${1}_${2}").to_uppercase()
+}
+
+fn check_error(error: &Error, wanted: &Value) -> Result<(), String> {
+    let code = code_name(error.code);
+    let kind = match code.as_str() {
+        "NOT_FOUND" => Kind::NotFound,
+        "ALREADY_EXISTS" | "ABORTED" | "FAILED_PRECONDITION" => Kind::Conflict,
+        "INVALID_ARGUMENT" | "OUT_OF_RANGE" => Kind::Invalid,
+        "UNAVAILABLE" => Kind::Unavailable,
+        _ => Kind::Other,
+    };
+    let reason = wanted["reason"].as_str();
+    let field = wanted["field"].as_str();
+    let metadata = wanted["metadata"].as_array().into_iter().flatten().map(text);
+    let fits = text(&wanted["code"]).split('|').any(|one| one == code)
+        && error.kind() == kind
+        && reason.is_none_or(|reason| reason == error.reason_name())
+        && field.is_none_or(|field| error.field_violations.iter().any(|one| one.field.starts_with(field)))
+        && metadata.into_iter().all(|name| error.metadata.contains_key(&name));
+    if fits { Ok(()) } else { Err(format!("{error:?} is not {wanted}")) }
+}

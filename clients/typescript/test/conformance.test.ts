@@ -1,0 +1,318 @@
+// Runs the shared scenarios against a real server; clients/conformance/README.md says what a step means.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type DescMessage, type DescService, fromJson, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import {
+  Client,
+  ConflictError,
+  DeliverySchema,
+  DeliveryService,
+  type EventInit,
+  EventService,
+  InvalidError,
+  ListDeliveriesRequestSchema,
+  ListEventsRequestSchema,
+  ListWebhooksRequestSchema,
+  NotFoundError,
+  PublishResultSchema,
+  TenterhookError,
+  UnavailableError,
+  type Watch,
+  WatchDeliveriesRequestSchema,
+  WebhookService,
+} from "../src/index.js";
+import { at, contains, type Json, text } from "./contains.js";
+import { sleep } from "./fake.js";
+
+type Step = { [name: string]: Json };
+type Given = { [name: string]: Step[] };
+
+const control = process.env["TENTERHOOK_CONTROL"];
+const folder = new URL("../../../../tests/fixtures/conformance/", import.meta.url);
+const services: Record<string, [DescService, "webhooks" | "events" | "deliveries"]> = {
+  WebhookService: [WebhookService, "webhooks"],
+  EventService: [EventService, "events"],
+  DeliveryService: [DeliveryService, "deliveries"],
+};
+const kinds: Record<string, typeof TenterhookError> = {
+  NOT_FOUND: NotFoundError,
+  ALREADY_EXISTS: ConflictError,
+  ABORTED: ConflictError,
+  FAILED_PRECONDITION: ConflictError,
+  INVALID_ARGUMENT: InvalidError,
+  OUT_OF_RANGE: InvalidError,
+  UNAVAILABLE: UnavailableError,
+};
+
+let count = 0;
+for (const name of readdirSync(folder)) {
+  const file = JSON.parse(readFileSync(fileURLToPath(new URL(name, folder)), "utf8")) as {
+    given?: Given;
+    scenarios: { name: string; steps: Step[] }[];
+  };
+  for (const scenario of file.scenarios) {
+    count++;
+    test(`${name}: ${scenario.name}`, { skip: control === undefined && "needs the harness: make test-conformance" }, async () => {
+      const runner = await Runner.start(file.given ?? {});
+      try {
+        await runner.run(scenario.steps);
+      } finally {
+        runner.close();
+      }
+    });
+  }
+}
+
+test("there are enough scenarios", () => assert.ok(count >= 60));
+
+interface OpenWatch {
+  watch: Watch;
+  known: Set<string>;
+  seen: Set<string>;
+}
+
+class Runner {
+  readonly #clients = new Map<string, Client>();
+  readonly #watches = new Map<string, OpenWatch>();
+
+  private constructor(
+    readonly given: Given,
+    readonly variables: Record<string, string>,
+  ) {}
+
+  static async start(given: Given): Promise<Runner> {
+    const variables = { ...((await ask("/")) as Record<string, string>) };
+    variables["uuid"] = crypto.randomUUID();
+    variables["ns"] = `ts-${crypto.randomUUID().replaceAll("-", "").slice(0, 12)}`;
+    const runner = new Runner(given, variables);
+    runner.#connect("main", { target: variables["target"]! });
+    return runner;
+  }
+
+  close(): void {
+    this.#watches.forEach(({ watch }) => watch.close());
+    this.#clients.forEach((client) => client.close());
+  }
+
+  async run(steps: Step[]): Promise<void> {
+    for (const step of steps) {
+      if (typeof step["given"] === "string") {
+        await this.run(this.given[step["given"]]!);
+      } else if (typeof step["repeat"] === "number") {
+        for (let index = 0; index < step["repeat"]; index++) {
+          this.variables["i"] = String(index);
+          await this.run(step["steps"] as Step[]);
+        }
+      } else {
+        const filled = this.#fill(step) as Step;
+        await this.#step(filled).catch((error: Error) => {
+          throw new Error(`${JSON.stringify(filled)}\n  ${error.message}`, { cause: error });
+        });
+      }
+    }
+  }
+
+  async #step(step: Step): Promise<void> {
+    const start = performance.now();
+    const patience = (step["within_ms"] ?? 30_000) as number;
+    for (;;) {
+      try {
+        await this.#attempt(step, patience);
+        break;
+      } catch (error) {
+        const patient = step["expect"] !== undefined && step["within_ms"] !== undefined;
+        if (!patient || performance.now() - start > patience) {
+          throw error;
+        }
+        await sleep(50);
+      }
+    }
+    assert.ok(performance.now() - start >= ((step["at_least_ms"] ?? 0) as number), "too early");
+  }
+
+  async #attempt(step: Step, patience: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`not within ${patience} ms`)), patience);
+    });
+    const answer = await Promise.race([this.#act(step), late])
+      .catch((error: unknown) => {
+        if (step["error"] === undefined || !(error instanceof TenterhookError)) {
+          throw error;
+        }
+        checkError(error, step["error"] as Step);
+        return undefined;
+      })
+      .finally(() => clearTimeout(timer));
+    if (step["error"] !== undefined) {
+      assert.equal(answer, undefined, "no error");
+      return;
+    }
+    if (step["expect"] !== undefined) {
+      contains(answer, step["expect"]);
+    }
+    if (step["count"] !== undefined) {
+      contains(at(answer, "count"), step["count"], "count");
+    }
+    for (const [name, path] of Object.entries(step["save"] ?? {})) {
+      this.variables[name] = text(at(answer, path as string));
+    }
+  }
+
+  async #act(step: Step): Promise<Json> {
+    const client = this.#clients.get((step["client"] ?? "main") as string)!;
+    const request = (step["request"] ?? {}) as Step;
+    if (step["call"] !== undefined) {
+      return call(client, step["call"] as string, request);
+    }
+    if (step["publish"] !== undefined) {
+      return asJson(PublishResultSchema, await client.publish(toEvent(step["publish"] as Step)));
+    }
+    if (step["publish_batch"] !== undefined) {
+      const results = await client.publishBatch((step["publish_batch"] as Step[]).map(toEvent));
+      return results.map((result) => asJson(PublishResultSchema, result));
+    }
+    if (step["publish_stream"] !== undefined) {
+      return publishAll(client, (step["publish_stream"] as Step[]).map(toEvent));
+    }
+    if (step["list"] !== undefined) {
+      return list(client, step["list"] as string, request);
+    }
+    if (step["watch"] !== undefined) {
+      const watch = client.watch(fromJson(WatchDeliveriesRequestSchema, request));
+      this.#watches.set(step["watch"] as string, { watch, known: new Set(), seen: new Set() });
+      return {};
+    }
+    if (step["take"] !== undefined) {
+      return take(this.#watches.get(step["take"] as string)!, step);
+    }
+    if (step["close"] !== undefined) {
+      this.#watches.get(step["close"] as string)!.watch.close();
+      return {};
+    }
+    if (step["connect"] !== undefined) {
+      this.#connect(step["connect"] as string, step);
+      return {};
+    }
+    return ask(step["control"] as string);
+  }
+
+  #connect(name: string, step: Step): void {
+    const apiKey = step["api_key"] as string | undefined;
+    const client = new Client(step["target"] as string, {
+      namespace: this.variables["ns"]!,
+      timeoutMs: (step["timeout_ms"] ?? 10_000) as number,
+      retry: { enabled: step["retry"] !== false },
+      ...(apiKey === undefined ? {} : { apiKey }),
+    });
+    this.#clients.set(name, client);
+  }
+
+  #fill(value: Json): Json {
+    if (Array.isArray(value)) {
+      return value.map((inside) => this.#fill(inside));
+    }
+    if (typeof value === "object" && value !== null) {
+      const entries = Object.entries(value).map(([name, inside]) => [this.#fill(name) as string, this.#fill(inside)]);
+      return Object.fromEntries(entries) as Json;
+    }
+    return typeof value === "string" ? value.replaceAll(/\$([a-z]+[0-9]*)/g, (_, name: string) => this.variables[name]!) : value;
+  }
+}
+
+async function ask(path: string): Promise<Json> {
+  return (await (await fetch(control! + path)).json()) as Json;
+}
+
+/** Reads changes until each event was seen in the state; none may come twice, and no other. */
+async function take(open: OpenWatch, step: Step): Promise<Json> {
+  const events = (step["events"] ?? ["an error"]) as string[];
+  const waiting = new Set(events);
+  events.forEach((event) => open.known.add(event));
+  let token = "";
+  while (waiting.size > 0) {
+    const next = await open.watch.next();
+    assert.ok(next.done !== true, "the watch is closed");
+    token = next.value.token;
+    const delivery = asJson(DeliverySchema, next.value.change.delivery!) as Step;
+    const mark = `${text(delivery["id"])} ${text(delivery["state"])} ${text(delivery["attempt_count"])}`;
+    const event = text(delivery["event_id"]);
+    assert.ok(open.known.has(event) && !open.seen.has(mark), `${mark} of ${event} came twice or is not wanted`);
+    open.seen.add(mark);
+    if (delivery["state"] === step["state"]) {
+      waiting.delete(event);
+    }
+  }
+  return { token };
+}
+
+async function publishAll(client: Client, events: EventInit[]): Promise<Json> {
+  const acks: Json[] = [];
+  for await (const ack of client.publishStream(events)) {
+    if (ack.error === undefined) {
+      acks.push({ result: asJson(PublishResultSchema, ack.result!) });
+    } else {
+      const field = ack.error.fieldViolations[0]?.field ?? "";
+      acks.push({ error: { code: codeName(ack.error.code), reason: ack.error.reasonName, field } });
+    }
+  }
+  return acks;
+}
+
+async function list(client: Client, what: string, request: Step): Promise<Json> {
+  const deliveries = client.listDeliveries(what === "deliveries" ? fromJson(ListDeliveriesRequestSchema, request) : {});
+  const items: AsyncIterable<unknown> =
+    what === "webhooks"
+      ? client.listWebhooks(fromJson(ListWebhooksRequestSchema, request))
+      : what === "events"
+        ? client.listEvents(fromJson(ListEventsRequestSchema, request))
+        : deliveries;
+  let count = 0;
+  for await (const item of items) {
+    count += item === undefined ? 0 : 1;
+  }
+  return { count, resume_token: deliveries.resumeToken };
+}
+
+/** Calls any method that is no stream by its name. */
+async function call(client: Client, path: string, fields: Step): Promise<Json> {
+  const [serviceName, methodName] = path.split("/");
+  const [service, group] = services[serviceName!]!;
+  const method = service.methods.find((one) => one.name === methodName)!;
+  const calls = client[group] as unknown as Record<string, (request: unknown) => Promise<MessageShape<DescMessage>>>;
+  return asJson(method.output, await calls[method.localName]!(fromJson(method.input, fields)));
+}
+
+function asJson<S extends DescMessage>(schema: S, message: MessageShape<S>): Json {
+  return toJson(schema, message, { useProtoFieldName: true }) as Json;
+}
+
+function toEvent(step: Step): EventInit {
+  const { type, id, namespace, object_type, username, data, snapshots, attributes } = step;
+  const given = { type, id, namespace, objectType: object_type, username, data, snapshots, attributes };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as unknown as EventInit;
+}
+
+function codeName(code: Code): string {
+  const name = Code[code].replaceAll(/(.)([A-Z])/g, "$1_$2").toUpperCase();
+  return name === "CANCELED" ? "CANCELLED" : name;
+}
+
+function checkError(error: TenterhookError, wanted: Step): void {
+  const code = codeName(error.code);
+  assert.ok(text(wanted["code"]).split("|").includes(code), error.message);
+  assert.ok(error instanceof (kinds[code] ?? TenterhookError), error.name);
+  if (wanted["reason"] !== undefined) {
+    assert.equal(error.reasonName, wanted["reason"], error.message);
+  }
+  if (wanted["field"] !== undefined) {
+    assert.ok(error.fieldViolations.some(({ field }) => field.startsWith(text(wanted["field"]))), error.message);
+  }
+  for (const name of (wanted["metadata"] ?? []) as string[]) {
+    assert.ok(error.metadata[name], `${name} is not in ${JSON.stringify(error.metadata)}`);
+  }
+}
