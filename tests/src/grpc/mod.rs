@@ -1,6 +1,7 @@
 //! The API as its callers see it: in this process, over a store in memory, without sockets.
 
 mod access;
+mod any_request;
 mod bad_requests;
 mod batches;
 mod bench;

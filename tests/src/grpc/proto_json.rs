@@ -160,17 +160,17 @@ impl Schema {
     }
 }
 
-fn varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
+pub(crate) fn varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
     encode_key(number, WireType::Varint, out);
     encode_varint(value, out);
 }
 
-fn double_field(out: &mut Vec<u8>, number: u32, value: f64) {
+pub(crate) fn double_field(out: &mut Vec<u8>, number: u32, value: f64) {
     encode_key(number, WireType::SixtyFourBit, out);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-fn bytes_field(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+pub(crate) fn bytes_field(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     encode_key(number, WireType::LengthDelimited, out);
     encode_varint(bytes.len() as u64, out);
     out.extend_from_slice(bytes);
