@@ -15,7 +15,7 @@ use crate::embedded::LaneInfo;
 /// An event with nothing but its id and type.
 pub(crate) fn event(id: &str) -> Event {
     Event {
-        id: id.parse().unwrap(),
+        id: id.parse().expect("tests give legal ids"),
         namespace: Namespace::default(),
         event_type: "created".into(),
         object_type: String::new(),
@@ -35,7 +35,7 @@ pub(crate) fn event(id: &str) -> Event {
 
 /// An event with every field set.
 pub(crate) fn full_event() -> Event {
-    let json = |text| Some(JsonText::parse(text).unwrap());
+    let json = |text| Some(JsonText::parse(text).expect("tests give legal JSON"));
     Event {
         object_type: "dcim.site".into(),
         occur_time: Timestamp::new(-5, 17),
@@ -76,7 +76,7 @@ pub(crate) fn attempt(number: u32) -> Attempt {
             body_truncated: false,
         }),
         timings: Timings { queued: ms(1), render: ms(0), dns: None, connect: ms(3), tls: None, first_byte: ms(4) },
-        remote_address: Some("192.0.2.7:443".parse().unwrap()),
+        remote_address: Some("192.0.2.7:443".parse().expect("it is an address")),
         trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
     }
 }
@@ -89,7 +89,7 @@ pub(crate) fn lane_and_delivery() -> (LaneInfo, Delivery) {
         id: DeliveryId::new(now, 1, Lane(1)),
         namespace: lane.namespace.clone(),
         webhook_id: lane.webhook,
-        event_id: "e".parse().unwrap(),
+        event_id: "e".parse().expect("it is an id"),
         event_type: "created".into(),
         ordering_key: "key".into(),
         state: DeliveryState::Pending,
