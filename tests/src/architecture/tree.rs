@@ -42,9 +42,10 @@ impl Source {
         lines.filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(index, line)| (index + 1, line))
     }
 
-    /// Whether the file as a whole is test code: `tests.rs`, or within a folder `tests`.
+    /// Whether the file as a whole is test code: `tests.rs`, or within a folder for tests or examples.
     fn is_test(&self) -> bool {
-        self.path.split('/').any(|part| part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs"))
+        let is_test = |part: &str| matches!(part, "tests" | "tests.rs" | "examples") || part.ends_with("_tests.rs");
+        self.path.split('/').any(is_test)
     }
 }
 

@@ -88,7 +88,7 @@ fn webhook(port: u16, ca: &str) -> CreateWebhookRequest {
     let webhook = Webhook {
         display_name: "receiver".to_owned(),
         request: Some(RequestTemplate {
-            url: format!("https://localhost:{port}/hook"),
+            url: format!("https://127.0.0.1:{port}/hook"),
             body: r#"{"name": {{ data.name | tojson }}}"#.to_owned(),
             ..RequestTemplate::default()
         }),

@@ -4,7 +4,6 @@ mod compile;
 mod prepare;
 mod preview;
 mod properties;
-mod speed;
 
 use std::sync::Arc;
 
