@@ -51,12 +51,6 @@ impl EventContext {
         }
     }
 
-    /// The view of an event whose data was parsed already, when it was checked.
-    pub fn with_data(event: Arc<Event>, data: Option<Value>) -> Self {
-        let context = Self::new(event);
-        Self { data: data.map_or_else(OnceLock::new, |data| OnceLock::from(Some(data))), ..context }
-    }
-
     /// The event.
     pub fn event(&self) -> &Arc<Event> {
         &self.event

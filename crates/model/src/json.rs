@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use thiserror::Error;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 
 use crate::limits;
 
@@ -15,7 +15,7 @@ use crate::limits;
 pub struct JsonText(Arc<str>);
 
 /// Why a text is no JSON that events may carry.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// It does not parse; the parser says where and why.
     #[error("is not valid JSON: {0}")]
@@ -35,20 +35,17 @@ impl JsonText {
     /// # Errors
     /// Says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        Self::parse_with_value(text).map(|(text, _)| text)
-    }
-
-    /// As [`JsonText::parse`], and gives the parsed value too.
-    ///
-    /// # Errors
-    /// Says what is wrong with the text.
-    pub fn parse_with_value(text: &str) -> Result<(Self, Value), JsonError> {
         if nests_too_deep(text) {
             return Err(JsonError::Depth);
         }
-        let value: Value = read(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
-        check_numbers(&value)?;
-        Ok((Self(text.into()), value))
+        // Read without keeping anything: this stands on the hot path, and most events are looked
+        // into only when they are rendered, if ever.
+        let mut beyond = None;
+        let mut parser = serde_json::Deserializer::from_str(text);
+        parser.disable_recursion_limit();
+        let read = Reader(&mut beyond).deserialize(&mut parser).and_then(|()| parser.end());
+        read.map_err(|error| JsonError::Syntax(error.to_string()))?;
+        beyond.map_or_else(|| Ok(Self(text.into())), |number| Err(JsonError::Number(number)))
     }
 
     /// A text that was checked when it was stored.
@@ -97,17 +94,109 @@ fn nests_too_deep(text: &str) -> bool {
     false
 }
 
-fn check_numbers(value: &Value) -> Result<(), JsonError> {
-    match value {
-        Value::Number(number) => {
-            let text = number.to_string();
-            let is_integer = text.bytes().all(|c| c.is_ascii_digit() || c == b'-');
-            let is_finite = || text.parse::<f64>().is_ok_and(f64::is_finite);
-            if is_integer || is_finite() { Ok(()) } else { Err(JsonError::Number(text)) }
+/// What serde_json hands a number over as, with its `arbitrary_precision`: a map of this key.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// Reads a document and keeps of it only the first number that is beyond the range of a double.
+struct Reader<'a>(&'a mut Option<String>);
+
+impl Reader<'_> {
+    /// Looks at a number. What stands under the key of one and is none is refused, as a
+    /// [`Value`] refuses it.
+    fn number<E: Error>(&mut self, text: &str) -> Result<(), E> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_integer = digits.bytes().all(|c| c.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+        if is_integer && !digits.is_empty() {
+            return Ok(());
         }
-        Value::Array(items) => items.iter().try_for_each(check_numbers),
-        Value::Object(members) => members.values().try_for_each(check_numbers),
-        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+        text.parse::<Number>().map_err(E::custom)?;
+        if !text.parse::<f64>().is_ok_and(f64::is_finite) {
+            self.0.get_or_insert_with(|| text.to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Reader(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        match members.next_key_seed(Key)? {
+            None => return Ok(()),
+            Some(true) => {
+                let text: String = members.next_value()?;
+                return self.number(&text);
+            }
+            Some(false) => members.next_value_seed(Reader(self.0))?,
+        }
+        while members.next_key_seed(Key)?.is_some() {
+            members.next_value_seed(Reader(self.0))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a key and tells whether it is that of a number.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(key == NUMBER)
     }
 }
 
@@ -142,6 +231,44 @@ mod tests {
         assert_eq!(JsonText::parse(&nested(129)), Err(JsonError::Depth));
         assert_eq!(JsonText::parse(&"[".repeat(200_000)), Err(JsonError::Depth));
         assert!(JsonText::parse(&format!("{:?}", "[".repeat(500))).is_ok());
+    }
+
+    #[test]
+    fn what_is_taken_is_just_what_can_be_read_again() {
+        let texts = [
+            "null",
+            "true",
+            "-0",
+            "0.5e-3",
+            "\"a\\u00e9\\n\"",
+            "[]",
+            "{}",
+            r#"{"a":[1,{"b":"c"}],"a":2}"#,
+            "[1,2",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "01",
+            "1.",
+            "+1",
+            "\"\\x\"",
+            "\"\t\"",
+            "tru",
+            "[1] ]",
+            r#"{"$serde_json::private::Number":[1]}"#,
+            r#"{"$serde_json::private::Number":"-"}"#,
+            r#"{"$serde_json::private::Number":""}"#,
+            r#"{"$serde_json::private::Number":"1-1"}"#,
+            r#"{"$serde_json::private::Number":"01"}"#,
+            r#"{"$serde_json::private::Number":"1","b":2}"#,
+            r#"{"b":2,"$serde_json::private::Number":"x"}"#,
+            r#"{"$serde_json::private::Number":"1"}"#,
+            "\"\\udc00\"",
+            "{1:2}",
+            " [ ] ",
+        ];
+        for text in texts {
+            assert_eq!(JsonText::parse(text).is_ok(), read(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use tenterhook_engine::EventContext;
 use tenterhook_model::{Event, EventId, limits};
 use tenterhook_proto::tenterhook::v1;
@@ -18,9 +17,6 @@ use crate::refusal::Refusal;
 use crate::state::Shared;
 use crate::wire::event::{Arrival, content_digest, read_event};
 use crate::wire::time::timestamp;
-
-/// An event that passed its checks, and the parsed value of its data.
-pub(super) type Parsed = (Event, Option<Value>);
 
 /// Stores one event.
 pub(super) async fn one(
@@ -42,13 +38,13 @@ pub(super) fn read_one(
     caller: &Caller,
     event: Option<v1::Event>,
     trace_parent: Option<String>,
-) -> Result<Parsed, Refusal> {
+) -> Result<Event, Refusal> {
     let Some(event) = event else { return Err(Refusal::field("event", "must be set")) };
     let mut check = Check::new();
     let parsed = check.within("event", |check| read(api, check, event, trace_parent));
     check.finish()?;
     let parsed = parsed.ok_or(Refusal::Internal)?;
-    caller.within(&parsed.0.namespace)?;
+    caller.within(&parsed.namespace)?;
     Ok(parsed)
 }
 
@@ -62,7 +58,7 @@ pub(super) async fn batch(
     let started = Instant::now();
     let parsed = read_batch(api, events, trace_parent)?;
     let count = parsed.len();
-    if let Some((first, _)) = parsed.first() {
+    if let Some(first) = parsed.first() {
         caller.within(&first.namespace)?;
     }
     let published = api.store.publish(route(api, parsed).await).await?;
@@ -70,7 +66,7 @@ pub(super) async fn batch(
     Ok(published.into_iter().map(write).collect())
 }
 
-fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>) -> Result<Vec<Parsed>, Refusal> {
+fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>) -> Result<Vec<Event>, Refusal> {
     if events.is_empty() {
         return Err(Refusal::field("events", "must have at least one event"));
     }
@@ -79,13 +75,13 @@ fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>
         return Err(Refusal::field("events", format!("must have at most {limit} events; send more batches")));
     }
     let mut check = Check::new();
-    let mut parsed: Vec<Parsed> = Vec::with_capacity(events.len());
+    let mut parsed: Vec<Event> = Vec::with_capacity(events.len());
     check.within("events", |check| {
         for (index, event) in events.into_iter().enumerate() {
             check.item(index, |check| {
                 let read = read(api, check, event, trace_parent.clone());
-                let first = parsed.first().map(|(first, _)| &first.namespace);
-                if let (Some(first), Some((event, _))) = (first, &read)
+                let first = parsed.first().map(|first| &first.namespace);
+                if let (Some(first), Some(event)) = (first, &read)
                     && event.namespace != *first
                 {
                     check.refuse("namespace", format!("must be `{first}`, as that of the first event"));
@@ -99,20 +95,20 @@ fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>
 }
 
 /// The event at this place, with what the server adds to it.
-fn read(api: &Shared, check: &mut Check, event: v1::Event, trace_parent: Option<String>) -> Option<Parsed> {
+fn read(api: &Shared, check: &mut Check, event: v1::Event, trace_parent: Option<String>) -> Option<Event> {
     let now = api.clock.now();
     let fresh_id = || EventId::generate(now, &*api.entropy);
     read_event(check, event, &Arrival { fresh_id: &fresh_id, now, trace_parent })
 }
 
 /// Matches events against the webhooks as they are now.
-pub(super) async fn route(api: &Shared, events: Vec<Parsed>) -> Vec<NewEvent> {
+pub(super) async fn route(api: &Shared, events: Vec<Event>) -> Vec<NewEvent> {
     let set = api.store.webhooks();
     let snapshot = api.matcher.snapshot(&set, &api.compilations, &*api.render).await;
     let mut new = Vec::with_capacity(events.len());
-    for (event, data) in events {
+    for event in events {
         let content = content_digest(&event);
-        let context = Arc::new(EventContext::with_data(Arc::new(event), data));
+        let context = Arc::new(EventContext::new(Arc::new(event)));
         let webhooks = snapshot.route(&context, &*api.render).await;
         let event = Arc::clone(context.event());
         drop(context);

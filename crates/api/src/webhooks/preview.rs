@@ -122,14 +122,14 @@ pub(super) fn inline_event(
     let now = api.clock.now();
     let fresh_id = || EventId::generate(now, &*api.entropy);
     let arrival = Arrival { fresh_id: &fresh_id, now, trace_parent: None };
-    let (event, data) = check.within("event", |check| {
+    let event = check.within("event", |check| {
         let read = read_event(check, event, &arrival);
-        if read.as_ref().is_some_and(|(event, _)| event.namespace != *namespace) {
+        if read.as_ref().is_some_and(|event| event.namespace != *namespace) {
             check.refuse("namespace", format!("must be `{namespace}`, as that of the webhook"));
         }
         read
     })?;
-    Some(Arc::new(EventContext::with_data(Arc::new(event), data)))
+    Some(Arc::new(EventContext::new(Arc::new(event))))
 }
 
 /// What an attempt that never happens is told of itself.

@@ -1,6 +1,5 @@
 //! Events between the wire and the model.
 
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tenterhook_model::{Event, EventId, JsonText, Namespace, Snapshots, Timestamp, limits};
 use tenterhook_proto::tenterhook::v1;
@@ -20,9 +19,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) trace_parent: Option<String>,
 }
 
-/// The event at this place of the message, unless `check` finds something wrong with it, and the
-/// parsed value of its data, so that nobody parses it twice.
-pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<'_>) -> Option<(Event, Option<Value>)> {
+/// The event at this place of the message, unless `check` finds something wrong with it.
+pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<'_>) -> Option<Event> {
     let id = if event.id.is_empty() { Some((arrival.fresh_id)()) } else { check.parse("id", &event.id) };
     let namespace: Option<Namespace> = check.parse("namespace", &event.namespace);
     if event.r#type.is_empty() {
@@ -33,7 +31,7 @@ pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<
     let occur_time = read_timestamp(check, "occur_time", event.occur_time);
     check.text("username", &event.username, limits::EVENT_TEXT_CHARS);
     check.text("request_id", &event.request_id, limits::EVENT_TEXT_CHARS);
-    let (data, value) = read_document(check, "data", event.data, limits::EVENT_BYTES).unzip();
+    let data = read_document(check, "data", event.data, limits::EVENT_BYTES);
     let snapshots = event.snapshots.map(|snapshots| read_snapshots(check, snapshots));
     check_labels(check, "attributes", &event.attributes);
     check.text("ordering_key", &event.ordering_key, limits::EVENT_TEXT_CHARS);
@@ -65,12 +63,12 @@ pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<
         let (has, limit) = (grouped(event.size()), grouped(limits::EVENT_BYTES));
         check.refuse_here(format!("must have at most {limit} bytes in all, not {has}"));
     }
-    Some((event, value))
+    Some(event)
 }
 
 fn read_snapshots(check: &mut Check, snapshots: v1::Snapshots) -> Snapshots {
     check.within("snapshots", |check| {
-        let mut side = |name, document| read_document(check, name, document, limits::EVENT_BYTES).map(|(text, _)| text);
+        let mut side = |name, document| read_document(check, name, document, limits::EVENT_BYTES);
         Snapshots {
             prechange: side("prechange", snapshots.prechange),
             postchange: side("postchange", snapshots.postchange),
@@ -152,7 +150,7 @@ mod tests {
         let mut check = Check::new();
         let event = check.within("event", |check| read_event(check, event, &arrival(&|| "fresh".parse().unwrap())));
         match check.finish() {
-            Ok(()) => Ok(event.expect("an event without faults").0),
+            Ok(()) => Ok(event.expect("an event without faults")),
             Err(Refusal::Faults(faults)) => Err(faults.into_iter().map(|fault| fault.field).collect()),
             Err(other) => panic!("{other:?}"),
         }
@@ -311,14 +309,5 @@ mod tests {
         let event = |expire| v1::Event { deliver_after: at(10), expire_time: at(expire), ..small() };
         assert_eq!(read(event(10)).unwrap_err(), ["event.expire_time"]);
         assert!(read(event(11)).is_ok());
-    }
-
-    #[test]
-    fn the_parsed_value_is_that_of_the_data() {
-        let arrival_of = || "e".parse().unwrap();
-        let (event, value) = read_event(&mut Check::new(), small(), &arrival(&arrival_of)).unwrap();
-        assert_eq!(value, event.data.map(|data| data.value()));
-        let without = v1::Event { data: None, ..small() };
-        assert_eq!(read_event(&mut Check::new(), without, &arrival(&arrival_of)).unwrap().1, None);
     }
 }

@@ -33,7 +33,7 @@ fn read_rule(check: &mut Check, rule: v1::EventRule) -> EventRule {
         event_types: rule.event_types,
         object_types: rule.object_types,
         attributes: rule.attributes,
-        conditions: conditions.map(|(text, _)| text),
+        conditions,
         expression: rule.expression,
         disabled: rule.disabled,
     }
