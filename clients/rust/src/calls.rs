@@ -100,7 +100,9 @@ impl Calls {
             self.add_headers(one.headers_mut());
             let tried = timeout_at(deadline, exchange(self.channel.clone(), one)).await;
             let (status, answer) = match tried {
-                Err(_) => (Some(Status::deadline_exceeded("the deadline has passed")), None),
+                // The channel has a timer of its own, which may be first to see the deadline.
+                Err(_) => (Some(late()), None),
+                Ok(Err(_)) if Instant::now() >= deadline => (Some(late()), None),
                 Ok(Err(status)) => (Some(status), None),
                 Ok(Ok((status, response))) => (status, Some(response)),
             };
@@ -145,7 +147,8 @@ impl Service<Request<Body>> for Calls {
             Some(&method) if !method.streaming => Box::pin(calls.unary(method, request)),
             _ => Box::pin(async move {
                 calls.add_headers(request.headers_mut());
-                Ok(calls.channel.ready().await?.call(request).await?)
+                let channel = calls.channel.ready().await.map_err(unavailable)?;
+                Ok(channel.call(request).await.map_err(unavailable)?)
             }),
         }
     }
@@ -153,12 +156,25 @@ impl Service<Request<Body>> for Calls {
 
 /// Sends a request and reads the answer to its end; the status is that of the answer.
 async fn exchange(mut channel: Channel, request: Request<Body>) -> Result<(Option<Status>, Response<Body>), Status> {
-    let failed = |error: tonic::transport::Error| Status::from_error(Box::new(error));
-    let response = channel.ready().await.map_err(failed)?.call(request).await.map_err(failed)?;
+    let response = channel.ready().await.map_err(unavailable)?.call(request).await.map_err(unavailable)?;
     let (parts, body) = response.into_parts();
-    let body = body.collect().await?;
+    let body = body.collect().await.map_err(|broken| match broken.code() {
+        Code::Cancelled | Code::Unknown => Status::unavailable(broken.message()),
+        _ => broken,
+    })?;
     let status = Status::from_header_map(&parts.headers).or_else(|| body.trailers().and_then(Status::from_header_map));
     Ok((status, Response::from_parts(parts, Body::new(body))))
+}
+
+fn late() -> Status {
+    Status::deadline_exceeded("the deadline has passed")
+}
+
+/// No answer came: whatever tonic calls it, the server could not be reached.
+fn unavailable(error: tonic::transport::Error) -> Status {
+    let mut status = Status::unavailable(error.to_string());
+    status.set_source(Arc::new(error));
+    status
 }
 
 /// The timeout that the caller set on the request.
