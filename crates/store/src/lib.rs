@@ -16,7 +16,7 @@ mod rows;
 mod seal;
 mod stats;
 #[cfg(test)]
-mod testing;
+mod tests;
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -112,7 +112,7 @@ impl Sealer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as fixtures;
     use tenterhook_model::OsEntropy;
 
     fn sealer(key: u8) -> Sealer {
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_webhook_round_trips_with_its_secrets_and_shows_none() {
-        let webhook = testing::webhook_with_secrets();
+        let webhook = fixtures::webhook_with_secrets();
         let row = sealer(1).row(&webhook);
         assert_eq!(sealer(1).webhook(&row).unwrap(), webhook);
         let stored = crate::rows::encode(&row);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn another_key_or_webhook_does_not_open_a_secret() {
-        let webhook = testing::webhook_with_secrets();
+        let webhook = fixtures::webhook_with_secrets();
         let row = sealer(1).row(&webhook);
         assert!(matches!(sealer(2).webhook(&row), Err(StoreError::Damaged(_))));
         let sealed = sealer(1).seal("s", webhook.id);

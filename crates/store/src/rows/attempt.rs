@@ -217,7 +217,7 @@ impl ResponseRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as fixtures;
 
     fn read(row: Vec<u8>) -> Attempt {
         super::super::decode::<AttemptRow>(&row.into(), "an attempt").unwrap().into_attempt()
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn an_attempt_round_trips_with_every_outcome() {
         for outcome in Outcome::ALL {
-            let attempt = Attempt { outcome, ..testing::attempt(3) };
+            let attempt = Attempt { outcome, ..fixtures::attempt(3) };
             assert_eq!(read(encode(&attempt)), attempt);
         }
     }
@@ -234,13 +234,14 @@ mod tests {
     #[test]
     fn an_attempt_without_exchange_round_trips() {
         let (request, response, remote_address) = (None, None, None);
-        let attempt = Attempt { request, response, remote_address, timings: Timings::default(), ..testing::attempt(1) };
+        let attempt =
+            Attempt { request, response, remote_address, timings: Timings::default(), ..fixtures::attempt(1) };
         assert_eq!(read(encode(&attempt)), attempt);
     }
 
     #[test]
     fn the_largest_attempt_fits_into_its_row() {
-        let mut attempt = testing::attempt(1);
+        let mut attempt = fixtures::attempt(1);
         let header = || Header::new("n".repeat(1_000), "v".repeat(7_000));
         let request = attempt.request.as_mut().unwrap();
         request.body = vec![7; tenterhook_model::limits::BODY_KEPT_BYTES].into();
@@ -250,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_sensitive_header_is_stored_without_its_value() {
-        let mut attempt = testing::attempt(1);
+        let mut attempt = fixtures::attempt(1);
         let secret = Header { name: "Authorization".into(), value: "hunter2".into(), sensitive: true };
         attempt.request.as_mut().unwrap().headers.push(secret);
         assert!(!encode(&attempt).windows(7).any(|part| part == b"hunter2"));
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_journal_keeps_the_status_and_no_body() {
-        let attempt = testing::attempt(2);
+        let attempt = fixtures::attempt(2);
         let mut wire = Wire::new(0);
         write(&mut wire, &attempt, Part::Outline);
         let kept = read(wire.finish());

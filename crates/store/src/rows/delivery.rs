@@ -150,14 +150,14 @@ impl DeliveryRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as fixtures;
 
     #[test]
     fn a_delivery_round_trips_in_every_state_and_wait() {
-        let (lane, delivery) = testing::lane_and_delivery();
+        let (lane, delivery) = fixtures::lane_and_delivery();
         for state in DeliveryState::ALL {
             for wait in [Wait::Fresh, Wait::Due, Wait::Turn, Wait::Nothing] {
-                let delivery = Delivery { state, last_attempt: Some(testing::attempt(1)), ..delivery.clone() };
+                let delivery = Delivery { state, last_attempt: Some(fixtures::attempt(1)), ..delivery.clone() };
                 let stored = Stored { wait, not_before: Some(Timestamp::from_millis(77)), delivery };
                 let row = stored.encode();
                 assert_eq!(Stored::decode(&row.into(), stored.delivery.id, &lane).unwrap(), stored);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_state_that_nobody_knows_is_damage() {
-        let (lane, delivery) = testing::lane_and_delivery();
+        let (lane, delivery) = fixtures::lane_and_delivery();
         let row = DeliveryRow { state: 99, event_id: "e".into(), ..Default::default() };
         assert!(matches!(row.into_delivery(delivery.id, &lane), Err(StoreError::Damaged(_))));
     }

@@ -167,12 +167,12 @@ impl TimelineEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as fixtures;
     use tenterhook_model::Lane;
 
     #[test]
     fn a_full_and_a_bare_event_round_trip() {
-        for event in [testing::full_event(), testing::event("bare")] {
+        for event in [fixtures::full_event(), fixtures::event("bare")] {
             let row = encode(&event, &[7; 32], &[]);
             let back: EventRow = super::super::decode(&row.into(), "an event").unwrap();
             assert_eq!(back.content.as_ref(), [7; 32]);
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn snapshots_that_are_set_but_empty_stay_set() {
-        let event = Event { snapshots: Some(Snapshots::default()), ..testing::event("e") };
+        let event = Event { snapshots: Some(Snapshots::default()), ..fixtures::event("e") };
         let row = encode(&event, &[0; 32], &[]);
         let back: EventRow = super::super::decode(&row.into(), "an event").unwrap();
         assert_eq!(back.into_event(event.namespace, event.id).snapshots, Some(Snapshots::default()));
@@ -192,7 +192,7 @@ mod tests {
     fn the_fan_out_keeps_its_order() {
         let ids: Vec<_> =
             (0..5).map(|n| DeliveryId::new(tenterhook_model::Timestamp::MAX, n, Lane(n as u32))).collect();
-        let row = encode(&testing::event("e"), &[0; 32], &ids);
+        let row = encode(&fixtures::event("e"), &[0; 32], &ids);
         let back: EventRow = super::super::decode(&row.into(), "an event").unwrap();
         assert_eq!(back.deliveries(), ids);
     }

@@ -88,14 +88,14 @@ impl ChangeRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::tests as fixtures;
     use std::sync::Arc;
     use tenterhook_model::Delivery;
 
     #[test]
     fn a_change_round_trips_but_for_what_was_sent() {
-        let (lane, delivery) = testing::lane_and_delivery();
-        let delivery = Delivery { last_attempt: Some(testing::attempt(1)), ..delivery };
+        let (lane, delivery) = fixtures::lane_and_delivery();
+        let delivery = Delivery { last_attempt: Some(fixtures::attempt(1)), ..delivery };
         for previous in [None, Some(DeliveryState::Pending), Some(DeliveryState::Cancelled)] {
             let change =
                 Change { sequence: Sequence(9), time: Timestamp::from_millis(5), previous, delivery: delivery.clone() };

@@ -1,8 +1,8 @@
 //! Measures what a delivery costs the store: publishers, a dispatcher that claims and settles,
-//! and the CPU time of all of it. Run it as `cargo run --release -p tenterhook-store --example
-//! measure -- redb:DIR WEBHOOKS EVENTS`.
+//! and the CPU time of all of it. Run it as
+//! `cargo test --release -p tenterhook-store --test measure -- --ignored --nocapture`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers; whatever fails ends it")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that meets an error has failed")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,9 @@ use tenterhook_model::{
     Attempt, CapturedResponse, Clock, Event, Header, HttpMethod, JsonText, Lane, Namespace, Next, OsEntropy, Outcome,
     SentRequest, SystemClock, Timestamp, Timings, Webhook, WebhookId,
 };
-use tenterhook_store::{Expect, NewEvent, Reads, SealingKey, Settlement, Store, StoreOptions, WebhookChange, open};
+use tenterhook_store::{
+    CommitObserver, Expect, NewEvent, Reads, SealingKey, Settlement, Store, StoreOptions, WebhookChange, open,
+};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -22,20 +24,46 @@ const PUBLISHERS: usize = 64;
 /// Settlements that are handed in together.
 const BATCH: usize = 64;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, webhooks, events] = arguments.as_slice() else { panic!("give URL, WEBHOOKS and EVENTS") };
+/// Commits so far.
+static COMMITS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts commits.
+#[derive(Debug)]
+struct Commits;
+
+impl CommitObserver for Commits {
+    fn committed(&self, _: usize, _: Duration) {
+        COMMITS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+#[ignore = "takes a minute and says something in release only"]
+fn what_a_delivery_costs_the_store() {
+    for (webhooks, events) in [(1, 20_000), (10, 4_000)] {
+        for engine in ["memory", "redb", "sled"] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = if engine == "memory" { String::new() } else { directory.path().display().to_string() };
+            measure(&format!("{engine}:{path}"), webhooks, events);
+        }
+    }
+}
+
+/// Opens a store at `url` and measures it.
+fn measure(url: &str, webhooks: u8, events: usize) {
     let options = StoreOptions {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
         sealing_key: SealingKey::new([1; 32]),
         reads: Reads::Inline,
-        observer: None,
+        observer: Some(Arc::new(Commits)),
     };
+    COMMITS.store(0, Ordering::Relaxed);
+    println!("{url}");
     let (store, writer) = open(url, options).unwrap();
     let thread = std::thread::spawn(|| writer.run());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(store.clone(), webhooks.parse().unwrap(), events.parse().unwrap()));
+    runtime.block_on(run(store.clone(), webhooks, events));
     store.close();
     thread.join().unwrap();
 }
@@ -70,7 +98,8 @@ async fn run(store: Arc<dyn Store>, webhooks: u8, events: usize) {
     while tasks.join_next().await.is_some() {}
     let (took, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     println!(
-        "{total} deliveries of {events} events: {:.0}/s, {:.1} us of CPU a delivery, {:.0} bytes on disk a delivery",
+        "{total} deliveries of {events} events in {} commits: {:.0}/s, {:.1} us of CPU a delivery, {:.0} bytes on disk",
+        COMMITS.load(Ordering::Relaxed),
         total as f64 / took,
         cpu * 1e6 / total as f64,
         store.gauges().await.unwrap().size_bytes as f64 / total as f64,
