@@ -6,6 +6,8 @@ mod memory;
 mod place;
 mod redb;
 mod sled;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -16,6 +17,10 @@ use crate::error::{OpenError, StoreError};
 
 /// Bytes of the engine's cache; its pages take several times as much in memory.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// How often a locked database is tried in all.
+const LOCK_ATTEMPTS: u32 = 100;
+/// The wait between two of these attempts.
+const LOCK_WAIT: Duration = Duration::from_millis(20);
 /// The file of sled's log within its directory.
 const LOG: &str = "db";
 
@@ -43,16 +48,28 @@ impl SledKv {
     /// When the directory cannot be used, is in use, or holds something else.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         let place = Place::take(directory, place::Holds::Sled)?;
-        let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let database = config.open().map_err(|error| match error {
-            sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-                OpenError::Locked(directory.display().to_string())
-            }
-            error => OpenError::Store(error.into()),
-        })?;
+        let database = open_database(directory)?;
         let log = File::open(directory.join(LOG)).map_err(place::failed)?;
         Ok(Self { place, directory: directory.to_owned(), database, log })
     }
+}
+
+/// Opens sled in a directory that this process has taken. The threads of a database that was
+/// closed just before hold its lock for a little longer, so one that is locked is tried again.
+fn open_database(directory: &Path) -> Result<sled::Db, OpenError> {
+    let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    for attempt in 1.. {
+        match config.open() {
+            Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
+                if attempt == LOCK_ATTEMPTS {
+                    break;
+                }
+                std::thread::sleep(LOCK_WAIT);
+            }
+            opened => return opened.map_err(|error| OpenError::Store(error.into())),
+        }
+    }
+    Err(OpenError::Locked(directory.display().to_string()))
 }
 
 impl Kv for SledKv {

@@ -52,12 +52,27 @@ impl Entropy for TestEntropy {
     }
 }
 
+/// A store and its writer.
+type Opened = (Arc<dyn Store>, Writer);
+
 /// The engines under test.
-#[derive(Debug)]
 pub(crate) enum Engine {
     Memory(MemoryKv),
     Redb(TempDir),
     Sled(TempDir),
+    /// One of a test's own.
+    Other(Arc<dyn Fn(StoreOptions) -> Opened>),
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Memory(_) => "memory",
+            Self::Redb(_) => "redb",
+            Self::Sled(_) => "sled",
+            Self::Other(_) => "another",
+        })
+    }
 }
 
 impl Engine {
@@ -67,8 +82,8 @@ impl Engine {
         vec![Self::Memory(MemoryKv::default()), Self::Redb(directory()), Self::Sled(directory())]
     }
 
-    fn open(&self, options: StoreOptions) -> (Arc<dyn Store>, Writer) {
-        fn boxed<K: Kv>((store, writer): (Arc<EmbeddedStore<K>>, Writer)) -> (Arc<dyn Store>, Writer) {
+    fn open(&self, options: StoreOptions) -> Opened {
+        fn boxed<K: Kv>((store, writer): (Arc<EmbeddedStore<K>>, Writer)) -> Opened {
             (store, writer)
         }
         match self {
@@ -79,6 +94,7 @@ impl Engine {
             Self::Sled(directory) => {
                 boxed(EmbeddedStore::open(SledKv::open(directory.path()).unwrap(), options).unwrap())
             }
+            Self::Other(open) => open(options),
         }
     }
 }
@@ -142,6 +158,7 @@ impl Bench {
             Engine::Memory(kv) => care::check_engine(&mut kv.clone()),
             Engine::Redb(directory) => care::check(&format!("redb:{}", directory.path().display())),
             Engine::Sled(directory) => care::check(&format!("sled:{}", directory.path().display())),
+            Engine::Other(_) => panic!("a test checks its own engine itself"),
         };
         self.open_again();
         report.unwrap()
@@ -155,6 +172,7 @@ impl Bench {
                 let pairs = kv.range(Span::new(&[], &[u8::MAX], usize::MAX)).unwrap();
                 pairs.iter().any(|(_, value)| found(value))
             }
+            Engine::Other(_) => panic!("a test looks into its own engine itself"),
             Engine::Redb(directory) | Engine::Sled(directory) => std::fs::read_dir(directory.path())
                 .unwrap()
                 .map(|entry| entry.unwrap().path())
@@ -333,6 +351,11 @@ pub(crate) fn settlement(delivery_id: DeliveryId, number: u32, next: Next) -> Se
     Settlement { delivery_id, attempt, counts: true, next, health: None, suspend: None }
 }
 
+/// Runs a test on a runtime whose time stands still unless everybody waits.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test);
+}
+
 /// Runs a test over every engine, on a runtime whose time stands still.
 #[macro_export]
 macro_rules! on_every_engine {
@@ -341,8 +364,7 @@ macro_rules! on_every_engine {
         $(#[$meta])*
         fn $name() {
             for engine in $crate::bench::Engine::all() {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-                runtime.block_on(async move {
+                $crate::bench::run(async move {
                     println!("engine: {engine:?}");
                     #[allow(unused_mut)]
                     let mut $bench = $crate::bench::Bench::new(engine);

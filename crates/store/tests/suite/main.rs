@@ -4,10 +4,13 @@
 
 mod bench;
 
+mod admission;
+mod care;
 mod claims;
 mod deliveries;
 mod events;
 mod journal;
+mod opening;
 mod property;
 mod publishing;
 mod settling;

@@ -80,6 +80,22 @@ on_every_engine! {
         assert_eq!(bench.records().await.get("request ids"), Some(&0));
     }
 
+    async fn a_count_is_remembered_under_its_request_id_for_a_day(bench) {
+        let namespace = Default::default();
+        let request = ("r".to_owned(), [1; 32]);
+        assert_eq!(bench.store.recall(&namespace, &request).await.unwrap(), None);
+        bench.store.remember(&namespace, request.clone(), 42).await.unwrap();
+        bench.reopen().await;
+        assert_eq!(bench.store.recall(&namespace, &request).await.unwrap(), Some(42));
+        assert_eq!(bench.store.recall(&"other".parse().unwrap(), &request).await.unwrap(), None);
+        let other = ("r".to_owned(), [2; 32]);
+        assert!(matches!(bench.store.recall(&namespace, &other).await, Err(SaveError::RequestConflict)));
+        let save = bench.store.save_webhook(put(webhook(1), Expect::Absent, Some(("r", 1)))).await;
+        assert!(matches!(save, Err(SaveError::RequestConflict)), "the id was used for a count");
+        bench.clock.advance(24 * 3_600_000);
+        assert_eq!(bench.store.recall(&namespace, &request).await.unwrap(), None);
+    }
+
     async fn removal_cancels_what_is_open_however_much_it_is(bench) {
         let (hook, other) = (bench.webhook(1).await, bench.webhook(2).await);
         for round in 0..2 {

@@ -1,0 +1,166 @@
+//! Opening: keys, formats, engines, and the errors that say what to do.
+
+use std::sync::Arc;
+
+use tenterhook_model::OsEntropy;
+use tenterhook_store::{
+    Batch, EmbeddedStore, Kv, MemoryKv, OpenError, Reads, SealingKey, StoreError, StoreOptions, open,
+};
+
+use crate::bench::{Bench, Engine, TestClock, event, new_event, run};
+
+fn options(key: u8) -> StoreOptions {
+    StoreOptions {
+        clock: Arc::new(TestClock::default()),
+        entropy: Arc::new(OsEntropy),
+        sealing_key: SealingKey::new([key; 32]),
+        reads: Reads::Blocking,
+        observer: None,
+    }
+}
+
+#[test]
+fn another_sealing_key_is_refused_at_once() {
+    let kv = MemoryKv::default();
+    EmbeddedStore::open(kv.clone(), options(1)).unwrap();
+    let error = EmbeddedStore::open(kv.clone(), options(2)).unwrap_err();
+    assert!(error.to_string().contains("--sealing-key-file"), "{error}");
+    EmbeddedStore::open(kv, options(1)).unwrap();
+}
+
+#[test]
+fn records_of_another_program_are_left_alone() {
+    let kv = MemoryKv::default();
+    let mut batch = Batch::default();
+    batch.put(*b"something", b"else".to_vec());
+    kv.commit(&batch).unwrap();
+    assert!(matches!(EmbeddedStore::open(kv.clone(), options(1)), Err(OpenError::Foreign)));
+    assert_eq!(kv.get(b"something").unwrap().unwrap().as_ref(), b"else");
+}
+
+#[test]
+fn each_kind_of_store_opens_by_its_url_and_once_only() {
+    let directory = tempfile::tempdir().unwrap();
+    for engine in ["redb", "sled"] {
+        let url = format!("{engine}:{}", directory.path().join(engine).display());
+        let first = open(&url, options(1)).unwrap();
+        let error = open(&url, options(1)).unwrap_err();
+        assert!(matches!(&error, OpenError::Locked(path) if path.contains(engine)), "{error}");
+        drop(first);
+        open(&url, options(1)).unwrap();
+        let other = if engine == "redb" { "sled" } else { "redb" };
+        let error = open(&url.replacen(engine, other, 1), options(1)).unwrap_err();
+        assert!(matches!(error, OpenError::OtherEngine { .. }), "{error}");
+    }
+    open("memory:", options(1)).unwrap();
+    assert!(matches!(open("postgres://localhost/db", options(1)), Err(OpenError::Postgres)));
+}
+
+#[test]
+fn a_writer_on_a_thread_of_its_own_serves_and_ends_when_the_store_is_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("redb:{}", directory.path().display());
+    let (store, writer) = open(&url, options(1)).unwrap();
+    let thread = std::thread::spawn(|| writer.run());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let publishers = (0..50).map(|n| store.publish(vec![new_event(event(&format!("e{n}")), &[])]));
+        let published = futures_util::future::join_all(publishers).await;
+        assert!(published.iter().all(Result::is_ok));
+        let id = "e7".parse().unwrap();
+        assert!(store.event(&Default::default(), &id).await.unwrap().is_some());
+        store.readiness().await.unwrap();
+    });
+    store.close();
+    thread.join().unwrap();
+    let late = runtime.block_on(store.publish(vec![new_event(event("late"), &[])]));
+    assert!(matches!(late, Err(StoreError::Closed)));
+}
+
+/// An engine in memory that refuses commits when it is told to.
+#[derive(Debug, Clone, Default)]
+struct Failing {
+    kv: MemoryKv,
+    error: Arc<std::sync::Mutex<Option<StoreError>>>,
+    nearly_full: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Kv for Failing {
+    fn get(&self, key: &[u8]) -> Result<Option<bytes::Bytes>, StoreError> {
+        self.kv.get(key)
+    }
+
+    fn range(&self, span: tenterhook_store::Span<'_>) -> Result<Vec<tenterhook_store::Pair>, StoreError> {
+        self.kv.range(span)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.error.lock().unwrap().clone().map_or_else(|| self.kv.commit(batch), Err)
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.kv.compact()
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        self.kv.size()
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.nearly_full.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_commit_that_fails_leaves_no_trace_and_is_told_to_all_who_wait() {
+    run(async {
+        let kv = Failing::default();
+        let bench = Bench::new(Engine::Other(Arc::new({
+            let kv = kv.clone();
+            move |options| {
+                let (store, writer) = EmbeddedStore::open(kv.clone(), options).unwrap();
+                (store, writer)
+            }
+        })));
+        let hook = bench.webhook(1).await;
+        let first = bench.publish(event("a"), &[hook.id]).await[0];
+        bench.claim(hook.id, 1).await;
+        *kv.error.lock().unwrap() = Some(StoreError::Failed("no disk".into()));
+        let (published, settled) = tokio::join!(
+            bench.try_publish(vec![new_event(event("b"), &[hook.id])]),
+            bench.store.settle(vec![crate::bench::settlement(first, 1, tenterhook_model::Next::Succeed)]),
+        );
+        assert!(matches!(published, Err(StoreError::Failed(_))) && matches!(settled, Err(StoreError::Failed(_))));
+        assert!(matches!(bench.store.readiness().await, Err(StoreError::Failed(_))));
+        assert_eq!(bench.changes().await.len(), 1);
+        *kv.error.lock().unwrap() = None;
+        // The delivery is claimed still, and can be settled when the disk is back.
+        assert_eq!(bench.settle(first, 1, tenterhook_model::Next::Succeed).await, tenterhook_store::Settled::Done);
+        let second = bench.publish(event("b"), &[hook.id]).await[0];
+        assert!(second > first);
+        let sequences: Vec<_> = bench.changes().await.iter().map(|change| change.sequence.0).collect();
+        assert_eq!(sequences, [1, 2, 3]);
+        bench.store.readiness().await.unwrap();
+    });
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_takes_no_events_and_lets_deliveries_go_on() {
+    run(async {
+        let kv = Failing::default();
+        let opened = kv.clone();
+        let bench = Bench::new(Engine::Other(Arc::new(move |options| {
+            let (store, writer) = EmbeddedStore::open(opened.clone(), options).unwrap();
+            (store, writer)
+        })));
+        let hook = bench.webhook(1).await;
+        bench.publish(event("a"), &[hook.id]).await;
+        kv.nearly_full.store(true, std::sync::atomic::Ordering::SeqCst);
+        let refused = bench.try_publish(vec![new_event(event("b"), &[hook.id])]).await;
+        assert!(matches!(refused, Err(StoreError::Full)));
+        assert!(matches!(bench.store.readiness().await, Err(StoreError::Full)));
+        assert_eq!(bench.deliver_all(hook.id).await.len(), 1);
+        kv.nearly_full.store(false, std::sync::atomic::Ordering::SeqCst);
+        bench.publish(event("b"), &[hook.id]).await;
+    });
+}
