@@ -27,11 +27,11 @@ import (
 )
 
 // TestConformance runs the shared scenarios against a real server; clients/conformance/README.md
-// says what a step means. It needs the harness: make test-conformance.
+// says what a step means. It needs the harness: make test-clients.
 func TestConformance(t *testing.T) {
 	control := os.Getenv("TENTERHOOK_CONTROL")
 	if control == "" {
-		t.Skip("needs the harness: make test-conformance")
+		t.Skip("needs the harness: make test-clients")
 	}
 	files, err := filepath.Glob("../../tests/fixtures/conformance/*.json")
 	if err != nil {

@@ -1,4 +1,4 @@
-"""The shared scenarios against a real server, by both clients; run by `make test-conformance`."""
+"""The shared scenarios against a real server, by both clients; run by `make test-clients`."""
 
 import os
 
@@ -14,7 +14,7 @@ def test_there_are_enough_scenarios():
     assert len({name for name, _, _ in SCENARIOS}) == len(SCENARIOS)
 
 
-@pytest.mark.skipif(CONTROL is None, reason="needs the harness: make test-conformance")
+@pytest.mark.skipif(CONTROL is None, reason="needs the harness: make test-clients")
 @pytest.mark.parametrize(("name", "given", "steps"), SCENARIOS, ids=[name for name, _, _ in SCENARIOS])
 def test_scenario(kind, name, given, steps):
     runner = Runner(kind, CONTROL, given)

@@ -56,7 +56,7 @@ for (const name of readdirSync(folder)) {
   };
   for (const scenario of file.scenarios) {
     count++;
-    test(`${name}: ${scenario.name}`, { skip: control === undefined && "needs the harness: make test-conformance" }, async () => {
+    test(`${name}: ${scenario.name}`, { skip: control === undefined && "needs the harness: make test-clients" }, async () => {
       const runner = await Runner.start(file.given ?? {});
       try {
         await runner.run(scenario.steps);

@@ -47,7 +47,7 @@ impl<E: Into<Error>> From<E> for Failure {
 type Answer = Result<Value, Failure>;
 
 #[tokio::test]
-#[ignore = "needs the harness: make test-conformance"]
+#[ignore = "needs the harness: make test-clients"]
 async fn every_scenario_passes() {
     let control = std::env::var("TENTERHOOK_CONTROL").expect("the harness sets it");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/conformance");

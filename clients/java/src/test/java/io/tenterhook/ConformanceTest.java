@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 
-/** The shared scenarios against a real server; run by {@code make test-conformance}. */
+/** The shared scenarios against a real server; run by {@code make test-clients}. */
 class ConformanceTest {
   private static final Path FOLDER = Path.of("../../tests/fixtures/conformance");
 
