@@ -4,6 +4,7 @@
 mod architecture;
 mod binary;
 mod conformance;
+mod crash;
 mod docs;
 mod grpc;
 mod process;

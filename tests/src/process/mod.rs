@@ -6,7 +6,7 @@ mod end_to_end;
 mod listen;
 mod render;
 mod running;
-mod serve;
+pub(crate) mod serve;
 
 use std::process::{Command, Output, Stdio};
 

@@ -9,7 +9,7 @@
 //! TENTERHOOK_SIM_SEED=123 cargo test -p tenterhook-tests sim::one_seed -- --nocapture
 //! ```
 
-mod chance;
+pub(crate) mod chance;
 mod check;
 mod collect;
 mod drive;

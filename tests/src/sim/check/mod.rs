@@ -7,6 +7,7 @@ mod breaker;
 mod ends;
 mod flow;
 mod retry;
+mod sabotage;
 mod sent;
 mod stored;
 
