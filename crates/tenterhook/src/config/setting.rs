@@ -361,6 +361,15 @@ mod tests {
     }
 
     #[test]
+    fn the_operations_page_has_every_setting_and_its_variable() {
+        let page = include_str!("../../../../docs/OPERATIONS.md");
+        for setting in &SETTINGS {
+            assert!(page.contains(&format!("`{}`", setting.key)), "{}", setting.key);
+            assert!(page.contains(&format!("`{}`", setting.environment)), "{}", setting.environment);
+        }
+    }
+
+    #[test]
     fn a_mistyped_key_finds_the_one_that_was_meant() {
         for (typed, meant) in [
             ("listn", Some("listen")),

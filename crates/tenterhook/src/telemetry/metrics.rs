@@ -234,6 +234,11 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }
+        let page = include_str!("../../../../docs/OPERATIONS.md");
+        for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE tenterhook_")) {
+            let name = line.split(' ').next().unwrap_or_default();
+            assert!(page.contains(&format!("`tenterhook_{name}`")), "{name} is not in the operations page");
+        }
         assert!(!text.contains("phase=\"dns\""), "a phase that was not reached is not counted");
     }
 }
