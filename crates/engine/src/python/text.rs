@@ -82,6 +82,20 @@ pub fn write_repr(out: &mut String, text: &str) {
     out.push(quote);
 }
 
+/// `ascii` of what `repr` gave: what is not ASCII becomes an escape.
+#[must_use]
+pub fn in_ascii(repr: &str) -> String {
+    let mut out = String::with_capacity(repr.len());
+    for c in repr.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            write_escape(&mut out, c);
+        }
+    }
+    out
+}
+
 fn write_escape(out: &mut String, c: char) {
     let code = u32::from(c);
     let escape = match code {
@@ -119,6 +133,7 @@ mod tests {
         assert_eq!(repr("it's \"x\""), "'it\\'s \"x\"'");
         assert_eq!(repr("a\n\t\r\\"), "'a\\n\\t\\r\\\\'");
         assert_eq!(repr("\u{0}\u{7f}\u{a0}é€😀"), "'\\x00\\x7f\\xa0é€😀'");
+        assert_eq!(in_ascii(&repr("é€😀")), "'\\xe9\\u20ac\\U0001f600'");
         assert_eq!(repr("\u{200b}\u{e0001}"), "'\\u200b\\U000e0001'");
     }
 

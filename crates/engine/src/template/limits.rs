@@ -6,7 +6,7 @@ pub(crate) const SOURCE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Work of one render: a unit is an instruction, 64 bytes of text or an item.
 /// Measured to end within 200 ms and 64 MiB whatever it is spent on.
-pub(crate) const FUEL: u64 = 300_000;
+pub(crate) const FUEL: u64 = 200_000;
 /// Scopes inside each other at most; a call of a macro counts several.
 pub(crate) const RECURSION_MAX: usize = 400;
 /// Stack of a thread that compiles or renders what is not plain, bytes.

@@ -24,6 +24,8 @@ pub(crate) mod ops;
 mod predicates;
 mod run;
 mod syntax;
+#[cfg(test)]
+mod tests;
 pub(crate) mod value;
 
 pub use context::{Context, ContextError, Value};

@@ -6,8 +6,8 @@ use super::Table;
 use super::pretty::pretty;
 use crate::python::json as python_json;
 use crate::template::methods::{Given, size};
-use crate::template::ops::{DEPTH_MAX, charge_bytes, error, limit, order, text_of};
-use crate::template::value::{Val, View, text, type_name, view};
+use crate::template::ops::{DEPTH_MAX, charge_bytes, error, limit, order, text_of, write_int};
+use crate::template::value::{Entries, Val, View, text, type_name, view};
 
 pub(super) const TABLE: Table = &[("pprint", pprint), ("tojson", to_json)];
 
@@ -55,6 +55,9 @@ fn html_safe(json: String) -> String {
     out
 }
 
+/// Bytes of a string that is paid for by itself, before it is written.
+const LONG_TEXT: usize = 1_024;
+
 /// `json.dumps(value, sort_keys=True, indent=indent)`
 struct Writer<'w, 't, 'e> {
     state: &'w State<'t, 'e>,
@@ -88,21 +91,20 @@ impl Writer<'_, '_, '_> {
             View::Bool(true) => self.out.push_str("true"),
             View::Bool(false) => self.out.push_str("false"),
             View::Float(x) => python_json::write_float(&mut self.out, x),
-            View::Int(_) | View::Big(_) => {
+            View::Int(n) => write_int(&mut self.out, n),
+            View::Big(_) => {
                 let digits = text_of(self.state, value)?;
                 self.out.push_str(&digits);
             }
             View::Str(string) => {
-                charge_bytes(self.state, 4 * string.len())?;
+                if string.len() > LONG_TEXT {
+                    charge_bytes(self.state, 4 * string.len())?;
+                }
                 python_json::write_text(&mut self.out, string);
             }
             View::List(list) => self.items(&list.read(), depth)?,
             View::Tuple(tuple) => self.items(&tuple.read(), depth)?,
-            View::Dict(dict) => {
-                let pairs = dict.read();
-                let pairs = pairs.iter().map(|(k, v)| (k.0.clone(), v.clone())).collect();
-                self.members(pairs, depth)?;
-            }
+            View::Dict(dict) => self.members(&dict.read(), depth)?,
             _ => {
                 return Err(error(format!("Object of type {} is not JSON serializable", type_name(value))));
             }
@@ -125,22 +127,27 @@ impl Writer<'_, '_, '_> {
         Ok(())
     }
 
-    fn members(&mut self, mut pairs: Vec<(Val, Val)>, depth: u32) -> Result<(), Error> {
-        if pairs.is_empty() {
+    fn members(&mut self, entries: &Entries, depth: u32) -> Result<(), Error> {
+        if entries.is_empty() {
             self.out.push_str("{}");
             return Ok(());
         }
-        let all_text = pairs.iter().all(|(key, _)| key.as_str().is_some());
-        if all_text {
+        let mut pairs: Vec<(&Val, &Val)> = entries.iter().map(|(key, value)| (&key.0, value)).collect();
+        if pairs.iter().all(|(key, _)| key.as_str().is_some()) {
             pairs.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
         } else {
-            pairs = sorted(self.state, pairs)?;
+            sort_mixed(self.state, &mut pairs)?;
         }
         self.out.push('{');
-        for (i, (key, value)) in pairs.iter().enumerate() {
+        for (i, (key, value)) in pairs.into_iter().enumerate() {
             self.separate(i, depth + 1)?;
-            let key = self.key(key)?;
-            python_json::write_text(&mut self.out, &key);
+            match key.as_str() {
+                Some(text) => python_json::write_text(&mut self.out, text),
+                None => {
+                    let key = self.key(key)?;
+                    python_json::write_text(&mut self.out, &key);
+                }
+            }
             self.out.push_str(": ");
             self.value(value, depth + 1)?;
         }
@@ -190,15 +197,15 @@ impl Writer<'_, '_, '_> {
 }
 
 /// Sorts by keys of mixed types, which fails where Python fails.
-fn sorted(state: &State<'_, '_>, mut pairs: Vec<(Val, Val)>) -> Result<Vec<(Val, Val)>, Error> {
+fn sort_mixed(state: &State<'_, '_>, pairs: &mut [(&Val, &Val)]) -> Result<(), Error> {
     // insertion sort: such dicts are tiny, or the fuel ends it
     for end in 1..pairs.len() {
         let mut at = end;
-        while at > 0 && order(state, &pairs[at].0, &pairs[at - 1].0)?.is_lt() {
+        while at > 0 && order(state, pairs[at].0, pairs[at - 1].0)?.is_lt() {
             state.consume_fuel(1)?;
             pairs.swap(at, at - 1);
             at -= 1;
         }
     }
-    Ok(pairs)
+    Ok(())
 }

@@ -4,6 +4,7 @@ use minijinja::value::Kwargs;
 use minijinja::{Error, State};
 
 use super::spec::format_value;
+use crate::python::text::in_ascii;
 use crate::template::filters::escape;
 use crate::template::ops::{self, charge_bytes, error, repr_text, text_of};
 use crate::template::value::{Val, View, text, view};
@@ -78,8 +79,9 @@ impl Formatter<'_, '_, '_> {
                 let shown = text(text_of(self.state, &value)?);
                 format_value(self.state, &shown, &spec)?
             }
-            Some('r' | 'a') => {
-                let shown = text(repr_text(self.state, &value)?);
+            Some(kind @ ('r' | 'a')) => {
+                let shown = repr_text(self.state, &value)?;
+                let shown = text(if kind == 'a' { in_ascii(&shown) } else { shown });
                 format_value(self.state, &shown, &spec)?
             }
             Some(other) => {

@@ -5,6 +5,7 @@ use num_bigint::{BigInt, Sign};
 
 use super::number::{General, fixed, general, in_base, scientific};
 use super::spec::pad;
+use crate::python::text::in_ascii;
 use crate::template::filters::escape;
 use crate::template::ops::{self, Num, charge_bytes, error, number_of, repr_text, text_of};
 use crate::template::value::{Val, View, text, type_name, view};
@@ -176,7 +177,11 @@ impl Formatter<'_, '_, '_> {
     }
 
     fn convert_text(&self, kind: char, value: &Val, conversion: &Conversion) -> Result<String, Error> {
-        let mut shown = if kind == 's' { text_of(self.state, value)? } else { repr_text(self.state, value)? };
+        let mut shown = match kind {
+            's' => text_of(self.state, value)?,
+            'r' => repr_text(self.state, value)?,
+            _ => in_ascii(&repr_text(self.state, value)?),
+        };
         if self.safe && !(kind == 's' && value.is_safe()) {
             shown = escape(&shown);
         }

@@ -24,7 +24,7 @@ pub(crate) use compare::{chain, equal, equal_as_ordering, less, order};
 pub(crate) use contain::contains;
 pub(crate) use index::{attribute, item, own_attribute, slice, slice_bounds};
 pub(crate) use iterate::{hashable, iterate, length, try_iterate, unpack};
-pub(crate) use print::{concat, repr_text, text_of};
+pub(crate) use print::{concat, repr_text, text_of, write_int};
 
 /// Levels of containers inside each other at most, for any walk. An event has
 /// at most 128.

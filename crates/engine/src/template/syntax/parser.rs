@@ -5,9 +5,9 @@ use super::ast::{Expr, ExprKind, Stmt};
 use super::lexer::{tokenise, tokenise_expression};
 use super::token::{Tok, Token};
 
-/// Expressions inside each other (brackets, calls, signs, `not`) at most.
+/// Levels of expressions inside each other at most: a sign or a `not` is one, a bracket or a call two.
 /// Jinja2 itself fails at about 60 brackets, when Python's stack ends.
-const NESTING_MAX: u32 = 40;
+const NESTING_MAX: u32 = 80;
 /// Statements inside each other at most; Python allows 20 loops.
 pub(super) const BLOCKS_MAX: usize = 25;
 /// Height of an expression's tree at most: operators, filters and subscripts
@@ -188,7 +188,7 @@ impl Parser {
     /// Runs `inner` one level deeper.
     pub(super) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.nesting >= NESTING_MAX {
-            let message = format!("expressions are nested deeper than {NESTING_MAX}");
+            let message = format!("expressions are nested deeper than {} brackets", NESTING_MAX / 2);
             return Err(self.tell(message));
         }
         self.nesting += 1;

@@ -22,7 +22,7 @@ pub(crate) use arena::Arena;
 pub(crate) use big::{Big, from_big, from_i128};
 pub use convert::NumberOutOfRange;
 pub(crate) use convert::from_json;
-pub(crate) use dict::{Dict, DictView, Key, ViewKind};
+pub(crate) use dict::{Dict, DictView, Entries, Key, ViewKind};
 pub(crate) use lazy::{Generator, Range};
 pub(crate) use list::{List, Tuple, note_change};
 pub(crate) use namespace::{BoundMethod, Cycler, Joiner, Namespace};
