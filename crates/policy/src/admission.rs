@@ -97,7 +97,11 @@ impl Admission {
 impl Rate {
     fn new(limit: &RateLimit) -> Option<Self> {
         let rate = limit.requests_per_second.filter(|rate| *rate > 0.0)?;
-        let interval = Duration::try_from_secs_f64(rate.recip()).unwrap_or(Duration::MAX);
+        let mut interval = Duration::try_from_secs_f64(rate.recip()).unwrap_or(Duration::MAX);
+        if interval.as_secs_f64() * rate < 1.0 {
+            // Rounded down to the nanosecond, it would let a few too many through in the long run.
+            interval += Duration::from_nanos(1);
+        }
         // One second's worth, at least one.
         let burst = limit.burst.unwrap_or(rate.ceil().min(f64::from(u32::MAX)) as u32).max(1);
         Some(Self { interval, tolerance: interval.saturating_mul(burst - 1), even: Timestamp::MIN })
@@ -180,6 +184,14 @@ mod tests {
     fn a_burst_that_is_not_set_is_one_seconds_worth() {
         for (rate, burst) in [(50.0, 50), (2.5, 3), (0.1, 1)] {
             assert_eq!(rush(&mut admission(limit(rate, None)), at(0)), burst, "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_is_no_whole_number_of_nanoseconds_is_not_exceeded() {
+        for rate in [62.848710513950245, 3.0, 7.0, 199.99] {
+            let rate_kept = Rate::new(&limit(rate, Some(1))).unwrap();
+            assert!(rate_kept.interval.as_secs_f64() * rate >= 1.0, "{rate}");
         }
     }
 
