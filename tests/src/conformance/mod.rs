@@ -4,6 +4,7 @@
 //! Each file of `tests/fixtures` holds one case a line; a test runs them all and tells every
 //! case that differs.
 
+mod compatibility;
 mod conditions;
 mod default_body;
 mod differential;

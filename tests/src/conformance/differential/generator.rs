@@ -7,9 +7,9 @@ use super::expressions::{Kind, expression};
 
 /// A template and its context.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
-    pub(super) template: String,
-    pub(super) context: Value,
+pub(in crate::conformance) struct Case {
+    pub(in crate::conformance) template: String,
+    pub(in crate::conformance) context: Value,
 }
 
 /// A case of these decisions.

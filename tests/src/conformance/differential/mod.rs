@@ -9,8 +9,10 @@ mod reference;
 use tenterhook_engine::template::{Context, Template, TemplateOptions};
 
 use choices::Choices;
-use generator::{Case, case};
-use reference::{Answer, Reference};
+use generator::case;
+
+pub(super) use generator::Case;
+pub(super) use reference::{Answer, Reference};
 
 /// Pairs that are compared.
 const PAIRS: usize = 6_000;

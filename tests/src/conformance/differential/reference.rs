@@ -10,13 +10,13 @@ use super::generator::Case;
 
 /// What became of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(in crate::conformance) enum Answer {
     Output(String),
     Error(String),
 }
 
 /// A Python process that renders.
-pub(super) struct Reference {
+pub(in crate::conformance) struct Reference {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -24,7 +24,7 @@ pub(super) struct Reference {
 
 impl Reference {
     /// Starts Python in the environment that `make tests-python` prepares.
-    pub(super) fn start() -> Self {
+    pub(in crate::conformance) fn start() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = root.join("../.tools/tests-python/bin/python");
         assert!(
@@ -45,7 +45,7 @@ impl Reference {
         Self { child, input, output }
     }
 
-    pub(super) fn ask(&mut self, case: &Case) -> Answer {
+    pub(in crate::conformance) fn ask(&mut self, case: &Case) -> Answer {
         let request = json!({ "template": case.template, "context": case.context });
         writeln!(self.input, "{request}").expect("Python reads");
         self.input.flush().expect("Python reads");
