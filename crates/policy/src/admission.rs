@@ -100,7 +100,7 @@ impl Rate {
         let mut interval = Duration::try_from_secs_f64(rate.recip()).unwrap_or(Duration::MAX);
         if interval.as_secs_f64() * rate < 1.0 {
             // Rounded down to the nanosecond, it would let a few too many through in the long run.
-            interval += Duration::from_nanos(1);
+            interval = interval.saturating_add(Duration::from_nanos(1));
         }
         // One second's worth, at least one.
         let burst = limit.burst.unwrap_or(rate.ceil().min(f64::from(u32::MAX)) as u32).max(1);

@@ -20,7 +20,8 @@ fn rows() -> Vec<[String; 3]> {
         .lines()
         .filter(|line| line.starts_with("| `"))
         .map(|line| {
-            let cells: Vec<String> = line.replace("\\|", "\u{1}").split('|').map(|part| part.replace('\u{1}', "\\|")).collect();
+            let cells: Vec<String> =
+                line.replace("\\|", "\u{1}").split('|').map(|part| part.replace('\u{1}', "\\|")).collect();
             [1, 2, 3].map(|index| cell(&cells[index]))
         })
         .collect()
