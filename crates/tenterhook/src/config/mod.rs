@@ -120,6 +120,7 @@ impl Reader<'_> {
     fn config(mut self) -> Config {
         const DAY: Duration = Duration::from_secs(24 * 3_600);
         let dev = self.switch("dev", false);
+        let retention_min = Duration::from_secs(if dev { 1 } else { 60 });
         Config {
             listen: self.one("listen", value::address).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50_051))),
             ops_listen: self
@@ -135,7 +136,7 @@ impl Reader<'_> {
             store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),
             sealing_key_file: self.path("sealing-key-file"),
             retention: self
-                .one("retention", |text| value::duration_within(text, Duration::from_secs(60)..=3_650 * DAY))
+                .one("retention", |text| value::duration_within(text, retention_min..=3_650 * DAY))
                 .unwrap_or(tenterhook_model::limits::RETENTION),
             addresses: self.addresses(dev),
             max_in_flight: self

@@ -177,7 +177,7 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         kind: Kind::One,
         group: STORE,
         help: "How long events, finished deliveries and the journal are kept",
-        more: "At least 1m. An event with an open delivery stays. Event ids are remembered, and watches can resume, as long as this.\nExamples: 12h, 7d, 30d",
+        more: "At least 1m, with --dev 1s. An event with an open delivery stays. Event ids are remembered, and watches can resume, as long as this.\nExamples: 12h, 7d, 30d",
         default: "7d",
     },
     Setting {

@@ -92,6 +92,11 @@ fn every_fault_is_told_at_once_with_its_key() {
 }
 
 #[test]
+fn a_server_for_trying_out_may_forget_at_once() {
+    assert_eq!(load("--dev --retention 1s").unwrap().retention.as_secs(), 1);
+}
+
+#[test]
 fn single_faults_say_what_to_do() {
     let table = [
         ("--listen 0.0.0.0:1 --insecure", "give --api-keys FILE"),
@@ -107,6 +112,7 @@ fn single_faults_say_what_to_do() {
         ("--store redb:", "write redb:DIR, sled:DIR or memory:"),
         ("--store memory:x", "write redb:DIR, sled:DIR or memory:"),
         ("--retention 59s", "must be from 1m"),
+        ("--retention 0s --dev", "must be from 1s"),
         ("--drain-grace 2h", "must be from 0s to 1h"),
         ("--log-level tenterhook=loud", "is not a level or filter"),
         ("--otlp-endpoint collector:4317", "write it like http://127.0.0.1:4317"),
