@@ -4,131 +4,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.parse
-import urllib.request
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-LOOPBACK = "127.0.0.1"
-START_SECONDS = 20
+from certificates import CLIENT_NAME, SERVER_NAMES, Authority
+from crowd import Crowd
+from proxy import Proxy
+from server import LOOPBACK, Server
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    """One `tenterhook serve` process, on ports that it keeps over a restart."""
-
-    def __init__(self, binary: str, *flags: str) -> None:
-        self.address = f"{LOOPBACK}:{free_port()}"
-        self._ops = f"{LOOPBACK}:{free_port()}"
-        self._command = [binary, "serve", "--listen", self.address, "--ops-listen", self._ops, *flags]
-        self._process: subprocess.Popen | None = None
-        self.start()
-
-    def start(self) -> None:
-        log = open(os.environ.get("TENTERHOOK_SERVER_LOG", os.devnull), "ab")
-        self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
-        log.close()
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            if self._process.poll() is not None:
-                raise SystemExit(f"the server ended with {self._process.returncode}: {self._command}")
-            try:
-                with urllib.request.urlopen(f"http://{self._ops}/readyz", timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.02)
-        raise SystemExit("the server is not ready")
-
-    def stop(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-class Proxy:
-    """A TCP proxy that can drop, cut and mute its connections."""
-
-    def __init__(self, target: str, fail: int) -> None:
-        host, port = target.rsplit(":", 1)
-        self._target = (host, int(port))
-        self._fail = fail
-        self._down = False
-        self._lock = threading.Lock()
-        self._pairs: list[list[socket.socket]] = []
-        self._muted: set[int] = set()
-        self._listener = socket.create_server((LOOPBACK, 0))
-        self.address = f"{LOOPBACK}:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def act(self, what: str) -> None:
-        if what == "mute":
-            with self._lock:
-                self._muted.update(id(pair) for pair in self._pairs)
-        elif what in ("cut", "down"):
-            self._down = what == "down"
-            with self._lock:
-                pairs, self._pairs = self._pairs, []
-            for pair in pairs:
-                for end in pair:
-                    drop(end)
-        elif what == "up":
-            self._down = False
-        else:
-            raise KeyError(what)
-
-    def _accept(self) -> None:
-        while True:
-            near, _ = self._listener.accept()
-            if self._down or self._fail > 0:
-                self._fail -= 1
-                drop(near)
-                continue
-            try:
-                far = socket.create_connection(self._target)
-            except OSError:
-                drop(near)
-                continue
-            pair = [near, far]
-            with self._lock:
-                self._pairs.append(pair)
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(pair, source, sink), daemon=True).start()
-
-    def _pump(self, pair: list[socket.socket], source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                if id(pair) not in self._muted:
-                    sink.sendall(data)
-        except OSError:
-            pass
-        for end in pair:
-            drop(end)
-
-
-def drop(end: socket.socket) -> None:
-    try:
-        end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-    end.close()
+# Time for what a client has sent to reach a server before that is told to stop.
+ON_ITS_WAY_SECONDS = 0.3
 
 
 class Receiver:
@@ -150,22 +46,23 @@ class Receiver:
 
 
 class Harness:
+    """Starts what scenarios ask for, at the first time that one does."""
+
     def __init__(self, binary: str) -> None:
         self._binary = binary
-        self._folder = tempfile.TemporaryDirectory(prefix="tenterhook-conformance-")
+        self._temporary = tempfile.TemporaryDirectory(prefix="tenterhook-conformance-")
+        self._folder = pathlib.Path(self._temporary.name)
         self.receiver = Receiver()
         self._proxies: dict[str, Proxy] = {}
-        self._servers = {"main": Server(binary, "--dev", "--store", "memory:")}
-        self._keys: dict[str, str] = {}
-
-    @property
-    def target(self) -> str:
-        return self._servers["main"].address
+        self._servers: dict[str, Server] = {}
+        self._told: dict[str, dict[str, str]] = {}
+        self._crowd: Crowd | None = None
+        self.target = self._server("main", "--dev", "--store", "memory:").address
 
     def stop(self) -> None:
         for server in self._servers.values():
             server.stop()
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
     def control(self, path: str, query: dict[str, str]) -> dict:
         match path.strip("/").split("/"):
@@ -177,38 +74,88 @@ class Harness:
                 return {"proxy": proxy.address}
             case ["proxy", name, what]:
                 self._proxies[name].act(what)
-            case ["durable"]:
-                if "durable" not in self._servers:
-                    store = f"redb:{self._folder.name}/durable"
-                    self._servers["durable"] = Server(self._binary, "--dev", "--store", store)
-                return {"durable": self._servers["durable"].address}
             case ["sleep"]:
                 time.sleep(int(query["ms"]) / 1000)
-            case ["durable", "restart"]:
-                self._servers["durable"].stop()
-                self._servers["durable"].start()
+            case ["filler"]:
+                return {"filler": "x" * int(query["bytes"])}
+            case ["durable"]:
+                return {"durable": self._durable("durable").address}
+            case ["forgetful"]:
+                return {"forgetful": self._durable("forgetful", "--retention", "1s").address}
+            case ["durable" | "forgetful" as name, "restart"]:
+                self._servers[name].stop()
+                self._servers[name].start()
+            case ["full"]:
+                server = self._durable("full")
+                server.fill(self._folder / "full")
+                return {"full": server.address}
+            case ["crowded"]:
+                server = self._server("crowded", "--dev", "--store", "memory:")
+                self._crowd = self._crowd or Crowd(server.address)
+                return {"crowded": server.address}
+            case ["brief", name]:
+                return {"brief": self._server(name, "--dev", "--store", "memory:").address}
+            case ["brief", name, "stop"]:
+                time.sleep(ON_ITS_WAY_SECONDS)
+                self._servers.pop(name).stop()
             case ["keyed"]:
-                if "keyed" not in self._servers:
-                    self._start_keyed()
-                return {"keyed": self._servers["keyed"].address, **self._keys}
+                return self._once("keyed", self._start_keyed)
+            case ["tls"]:
+                return self._once("tls", self._start_tls)
             case _:
                 raise KeyError(path)
         return {}
 
-    def _start_keyed(self) -> None:
-        keys = pathlib.Path(self._folder.name, "keys")
-        lines = []
+    def _once(self, name: str, start: Callable[[], dict[str, str]]) -> dict[str, str]:
+        if name not in self._told:
+            self._told[name] = start()
+        return self._told[name]
+
+    def _server(self, name: str, *flags: str) -> Server:
+        if name not in self._servers:
+            self._servers[name] = Server(self._binary, *flags)
+        return self._servers[name]
+
+    def _durable(self, name: str, *flags: str) -> Server:
+        return self._server(name, "--dev", "--store", f"redb:{self._folder / name}", *flags)
+
+    def _start_keyed(self) -> dict[str, str]:
+        told, lines = {}, []
         for role in ("admin", "viewer", "publisher"):
-            made = subprocess.run(
-                [self._binary, "key", "new", "--role", role], capture_output=True, text=True, check=True
-            )
-            printed = made.stdout.strip().splitlines()
-            self._keys[f"{role}_key"] = next(line for line in printed if line.startswith("th_"))
-            lines.append(printed[-1])
-        keys.write_text("\n".join(lines) + "\n")
-        keys.chmod(0o600)
-        flags = ["--store", "memory:", "--api-keys", str(keys), "--allow-network", "127.0.0.0/8"]
-        self._servers["keyed"] = Server(self._binary, *flags)
+            told[f"{role}_key"], line = self._new_key(role)
+            lines.append(line)
+        flags = ["--store", "memory:", "--allow-network", "127.0.0.0/8"]
+        return {"keyed": self._server("keyed", *flags, "--api-keys", self._key_file("keys", lines)).address, **told}
+
+    def _start_tls(self) -> dict[str, str]:
+        """A server with a certificate, that knows clients by theirs."""
+        ours, others = Authority(self._folder, "ca"), Authority(self._folder, "other-ca")
+        certificate, key = ours.issue("server", SERVER_NAMES)
+        client_names = f"DNS:{CLIENT_NAME}"
+        api_key, line = self._new_key("publisher")
+        keys = self._key_file("tls-keys", [line, f"san:{CLIENT_NAME} publisher *"])
+        flags = ["--tls-cert", certificate, "--tls-key", key, "--client-ca", ours.certificate, "--api-keys", keys]
+        server = self._server("tls", "--store", "memory:", *map(str, flags))
+        files = {
+            "ca": ours.certificate,
+            "otherca": others.certificate,
+            **dict(zip(("cert", "certkey"), ours.issue("client", client_names))),
+            **dict(zip(("othercert", "othercertkey"), others.issue("other-client", client_names))),
+        }
+        pem = {name: path.read_text() for name, path in files.items()}
+        return {"tls": server.address, "tls_key": api_key, **pem}
+
+    def _new_key(self, role: str) -> tuple[str, str]:
+        """An API key, and its line in a key file."""
+        command = [self._binary, "key", "new", "--role", role]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()
+        return next(line for line in printed if line.startswith("th_")), printed[-1]
+
+    def _key_file(self, name: str, lines: list[str]) -> str:
+        path = self._folder / name
+        path.write_text("\n".join(lines) + "\n")
+        path.chmod(0o600)
+        return str(path)
 
 
 def serve(answer) -> ThreadingHTTPServer:
@@ -225,8 +172,8 @@ def serve(answer) -> ThreadingHTTPServer:
             if status != 204:
                 self.send_header("content-length", str(len(text)))
             self.end_headers()
-            if status != 204:
-                self.wfile.write(text)
+            with contextlib.suppress(ConnectionError):  # who asked may be gone
+                self.wfile.write(b"" if status == 204 else text)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 

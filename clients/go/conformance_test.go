@@ -3,9 +3,12 @@ package tenterhook
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"os"
@@ -31,7 +34,7 @@ import (
 func TestConformance(t *testing.T) {
 	control := os.Getenv("TENTERHOOK_CONTROL")
 	if control == "" {
-		t.Skip("needs the harness: make test-clients")
+		t.Fatal("needs the harness: make test-clients")
 	}
 	files, err := filepath.Glob("../../tests/fixtures/conformance/*.json")
 	if err != nil {
@@ -177,7 +180,7 @@ func (r *runner) do(s step, patience time.Duration) (any, error) {
 		}
 		return answers, err
 	case s["publish_stream"] != nil:
-		return publishAll(ctx, client, toEvents(s["publish_stream"]))
+		return publishAll(ctx, client, r.events(s))
 	case s["list"] != nil:
 		return list(ctx, client, s)
 	case s["watch"] != nil:
@@ -202,13 +205,43 @@ func (r *runner) connect(name string, s step) {
 	policy := DefaultRetry
 	policy.Disabled = s["retry"] == false
 	timeout := time.Duration(number(s["timeout_ms"], 10_000)) * time.Millisecond
-	client, err := New(s["target"].(string), WithNamespace(r.variables["ns"]), WithRetry(policy),
-		WithTimeout(timeout), WithAPIKey(text(s["api_key"])))
+	options := []Option{WithNamespace(r.variables["ns"]), WithRetry(policy), WithTimeout(timeout), WithAPIKey(text(s["api_key"]))}
+	if s["ca"] != nil {
+		options = append(options, WithTLS(tlsConfig(r.t, s)))
+	}
+	client, err := New(s["target"].(string), options...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = client.Close() })
 	r.clients[name] = client
+}
+
+func tlsConfig(t *testing.T, s step) *tls.Config {
+	config := &tls.Config{RootCAs: x509.NewCertPool()}
+	config.RootCAs.AppendCertsFromPEM([]byte(text(s["ca"])))
+	if s["cert"] != nil {
+		pair, err := tls.X509KeyPair([]byte(text(s["cert"])), []byte(text(s["cert_key"])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config
+}
+
+// events yields the events of a stream, and asks the harness before it ends.
+func (r *runner) events(s step) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for _, event := range toEvents(s["publish_stream"]) {
+			if !yield(event) {
+				return
+			}
+		}
+		if path, is := s["then"].(string); is {
+			r.ask(path)
+		}
+	}
 }
 
 func (r *runner) ask(path string) step {
@@ -275,9 +308,9 @@ func (w *openWatch) take(s step, patience time.Duration) (any, error) {
 	return step{"token": token}, nil
 }
 
-func publishAll(ctx context.Context, client *Client, events []Event) (any, error) {
+func publishAll(ctx context.Context, client *Client, events iter.Seq[Event]) (any, error) {
 	acks := []any{}
-	for ack, err := range client.PublishStream(ctx, slices.Values(events)) {
+	for ack, err := range client.PublishStream(ctx, events) {
 		if err != nil {
 			return nil, err
 		}
@@ -430,6 +463,14 @@ func checkError(err error, wanted step) error {
 	isField := func(violation FieldViolation) bool { return strings.HasPrefix(violation.Field, text(wanted["field"])) }
 	if wanted["field"] != nil && !slices.ContainsFunc(failure.FieldViolations, isField) {
 		return fmt.Errorf("not %v: %w", wanted["field"], err)
+	}
+	if wanted["message"] != nil {
+		if err := contains(failure.Message, wanted["message"], "message"); err != nil {
+			return err
+		}
+	}
+	if after, is := wanted["retry_after"].(bool); is && after != (failure.RetryAfter > 0) {
+		return fmt.Errorf("retry after %v: %w", failure.RetryAfter, err)
 	}
 	names, _ := wanted["metadata"].([]any)
 	for _, name := range names {

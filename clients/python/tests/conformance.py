@@ -175,7 +175,8 @@ class Runner:
         if "publish_batch" in step:
             return as_json(client.publish_batch(step["publish_batch"]))
         if "publish_stream" in step:
-            events = stream_of(self._kind, step["publish_stream"])
+            end = (lambda: self._ask(step["then"])) if "then" in step else (lambda: None)
+            events = stream_of(self._kind, step["publish_stream"], end)
             return [read_ack(ack) for ack in client.publish_stream(events)]
         if "list" in step:
             pages = getattr(client, f"list_{step['list']}")(**request)
@@ -202,6 +203,9 @@ class Runner:
         retry = RetryPolicy(enabled=step.get("retry", True))
         timeout = step.get("timeout_ms", 10_000) / 1000
         options = {"namespace": self.variables["ns"], "retry": retry, "timeout": timeout}
+        for option, given in {"ca": "ca", "client_cert": "cert", "client_key": "cert_key"}.items():
+            if given in step:
+                options[option] = step[given].encode()
         self._clients[name] = open_client(self._kind, step["target"], step.get("api_key"), **options)
         return {}
 
@@ -261,5 +265,9 @@ def check_error(error, expected):
     if "field" in expected:
         fields = [violation.field for violation in error.field_violations]
         assert any(field.startswith(expected["field"]) for field in fields), error
+    if "message" in expected:
+        contains(error.message, expected["message"], "message")
+    if "retry_after" in expected:
+        assert (error.retry_after is not None) == expected["retry_after"], error
     for name in expected.get("metadata", []):
         assert error.metadata.get(name), f"{name} is not in {error.metadata}"

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from fakes import Server, open_client, shut
 
@@ -7,6 +9,12 @@ from tenterhook import RetryPolicy
 @pytest.fixture(params=["sync", "async"])
 def kind(request):
     return request.param
+
+
+@pytest.fixture
+def control():
+    """The URL of the harness."""
+    return os.environ.get("TENTERHOOK_CONTROL") or pytest.fail("needs the harness: make test-clients")
 
 
 @pytest.fixture

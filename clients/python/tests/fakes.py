@@ -145,6 +145,8 @@ class Blocking:
 
     def shut(self):
         self._run(self._made.close())
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
         self._loop.close()
 
 
@@ -152,9 +154,15 @@ async def _await(awaitable):
     return await awaitable
 
 
-async def _aiter(items):
+async def _aiter(items, end):
     for item in items:
         yield item
+    await asyncio.to_thread(end)
+
+
+def _iter(items, end):
+    yield from items
+    end()
 
 
 def open_client(kind, target, api_key=None, **options):
@@ -164,8 +172,9 @@ def open_client(kind, target, api_key=None, **options):
     return Blocking(lambda: AsyncClient(target, api_key, **options))
 
 
-def stream_of(kind, items):
-    return iter(items) if kind == "sync" else _aiter(items)
+def stream_of(kind, items, end=lambda: None):
+    """The items as a client of `kind` takes them; `end` is called after the last."""
+    return _iter(items, end) if kind == "sync" else _aiter(items, end)
 
 
 def shut(client):

@@ -17,6 +17,7 @@ from tenterhook import (
     TenterhookError,
     Unavailable,
 )
+from tenterhook.errors import from_rpc_error
 from tenterhook.policy import METHODS
 from tenterhook.v1.delivery_pb2 import Delivery
 from tenterhook.v1.delivery_service_pb2 import ListDeliveriesResponse, RetryDeliveryResponse
@@ -153,6 +154,11 @@ def test_a_reason_of_another_domain_or_a_newer_server_is_unspecified(client, ser
         with pytest.raises(NotFound) as caught:
             client.events.get_event(event_id="e")
         assert caught.value.reason == ErrorReason.ERROR_REASON_UNSPECIFIED
+
+
+def test_a_stream_that_breaks_while_it_is_written_to_is_unavailable():
+    broken = grpc.aio.AioRpcError(Code.INTERNAL, (), (), "Internal error from Core")
+    assert isinstance(from_rpc_error(broken), Unavailable)
 
 
 def test_the_key_and_the_programs_headers_are_sent(connect, server):

@@ -1,5 +1,6 @@
 //! What every call goes through: headers, the deadline, retries.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -170,9 +171,16 @@ fn late() -> Status {
     Status::deadline_exceeded("the deadline has passed")
 }
 
-/// No answer came: whatever tonic calls it, the server could not be reached.
+/// No answer came: whatever tonic calls it, the server could not be reached. The message tells the
+/// causes too, for tonic's own says no more than that the transport failed.
 fn unavailable(error: tonic::transport::Error) -> Status {
-    let mut status = Status::unavailable(error.to_string());
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    let mut status = Status::unavailable(message);
     status.set_source(Arc::new(error));
     status
 }

@@ -1,7 +1,7 @@
 // What every call goes through: the deadline, retries, one kind of error.
 
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { Code, createClient, type CallOptions, type Client, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError, createClient, type CallOptions, type Client, type Transport } from "@connectrpc/connect";
 import { makeError, readError, type TenterhookError } from "./errors.js";
 import { identify } from "./messages.js";
 import { nextWait, sleep, type RetryPolicy } from "./retry.js";
@@ -62,9 +62,19 @@ async function* readable(messages: AsyncIterable<unknown>, signal?: AbortSignal)
   }
 }
 
-/** Node calls a connection that broke a cancellation; it is one only if the caller cancelled. */
+/**
+ * What Node itself says of a connection, such as that it broke or that its certificate is not
+ * trusted, is UNAVAILABLE, whatever Connect calls it. A cancellation is one only if the caller
+ * cancelled.
+ */
 function readFailure(thrown: unknown, signal?: AbortSignal): TenterhookError {
   const error = readError(thrown);
-  const broken = error.code === Code.Canceled && signal?.aborted !== true;
-  return broken ? makeError(Code.Unavailable, error.rawMessage) : error;
+  const unreachable = error.code === Code.Canceled || isOfNode(thrown);
+  return unreachable && signal?.aborted !== true ? makeError(Code.Unavailable, error.rawMessage) : error;
+}
+
+/** Node's errors have a text for a code, such as `ECONNRESET`. */
+function isOfNode(thrown: unknown): boolean {
+  const cause = thrown instanceof ConnectError ? thrown.cause : undefined;
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string";
 }

@@ -56,7 +56,8 @@ for (const name of readdirSync(folder)) {
   };
   for (const scenario of file.scenarios) {
     count++;
-    test(`${name}: ${scenario.name}`, { skip: control === undefined && "needs the harness: make test-clients" }, async () => {
+    test(`${name}: ${scenario.name}`, async () => {
+      assert.ok(control, "needs the harness: make test-clients");
       const runner = await Runner.start(file.given ?? {});
       try {
         await runner.run(scenario.steps);
@@ -177,7 +178,7 @@ class Runner {
       return results.map((result) => asJson(PublishResultSchema, result));
     }
     if (step["publish_stream"] !== undefined) {
-      return publishAll(client, (step["publish_stream"] as Step[]).map(toEvent));
+      return publishAll(client, events(step));
     }
     if (step["list"] !== undefined) {
       return list(client, step["list"] as string, request);
@@ -202,12 +203,13 @@ class Runner {
   }
 
   #connect(name: string, step: Step): void {
-    const apiKey = step["api_key"] as string | undefined;
+    const { api_key: apiKey, ca, cert, cert_key: key } = step as Record<string, string>;
+    const given = Object.entries({ apiKey, ca, cert, key }).filter(([, value]) => value !== undefined);
     const client = new Client(step["target"] as string, {
       namespace: this.variables["ns"]!,
       timeoutMs: (step["timeout_ms"] ?? 10_000) as number,
       retry: { enabled: step["retry"] !== false },
-      ...(apiKey === undefined ? {} : { apiKey }),
+      ...Object.fromEntries(given),
     });
     this.#clients.set(name, client);
   }
@@ -250,7 +252,15 @@ async function take(open: OpenWatch, step: Step): Promise<Json> {
   return { token };
 }
 
-async function publishAll(client: Client, events: EventInit[]): Promise<Json> {
+/** The events of a stream; the harness is asked for `then` before it ends. */
+async function* events(step: Step): AsyncGenerator<EventInit> {
+  yield* (step["publish_stream"] as Step[]).map(toEvent);
+  if (step["then"] !== undefined) {
+    await ask(step["then"] as string);
+  }
+}
+
+async function publishAll(client: Client, events: AsyncIterable<EventInit>): Promise<Json> {
   const acks: Json[] = [];
   for await (const ack of client.publishStream(events)) {
     if (ack.error === undefined) {
@@ -311,6 +321,12 @@ function checkError(error: TenterhookError, wanted: Step): void {
   }
   if (wanted["field"] !== undefined) {
     assert.ok(error.fieldViolations.some(({ field }) => field.startsWith(text(wanted["field"]))), error.message);
+  }
+  if (wanted["message"] !== undefined) {
+    contains(error.rawMessage, wanted["message"], "message");
+  }
+  if (wanted["retry_after"] !== undefined) {
+    assert.equal(error.retryAfterMs !== undefined, wanted["retry_after"], error.message);
   }
   for (const name of (wanted["metadata"] ?? []) as string[]) {
     assert.ok(error.metadata[name], `${name} is not in ${JSON.stringify(error.metadata)}`);

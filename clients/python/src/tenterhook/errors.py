@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -13,6 +14,8 @@ from .v1.error_reason_pb2 import ErrorReason
 from .v1.event_service_pb2 import PublishError
 
 _DOMAIN = "tenterhook"
+# What grpc.aio says, and no more, of a stream that broke while it was written to.
+_BROKEN_STREAM = "Internal error from Core"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -37,7 +40,7 @@ class TenterhookError(Exception):
         code: grpc.StatusCode,
         message: str,
         *,
-        reason: ErrorReason.ValueType = ErrorReason.ERROR_REASON_UNSPECIFIED,
+        reason: ErrorReason = ErrorReason.ERROR_REASON_UNSPECIFIED,
         field_violations: tuple[FieldViolation, ...] = (),
         retry_after: float | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -92,8 +95,11 @@ _TYPES = {
 def from_rpc_error(error: grpc.RpcError) -> TenterhookError:
     """Reads the status of a failed call, its `google.rpc` details included."""
     code = error.code() or grpc.StatusCode.UNKNOWN
-    details = {}
-    for key, value in error.trailing_metadata() or ():
+    if error.details() == _BROKEN_STREAM:
+        code = grpc.StatusCode.UNAVAILABLE
+    details: dict[str, Any] = {}
+    trailers: Any = error.trailing_metadata()
+    for key, value in trailers or ():
         if key == "grpc-status-details-bin":
             details = _read_details(value)
     return _TYPES.get(code, TenterhookError)(code, error.details() or code.name, **details)
@@ -107,8 +113,8 @@ def from_publish_error(error: PublishError) -> TenterhookError:
     return kind(code, error.message, reason=error.reason, field_violations=violations)
 
 
-def _read_details(encoded: bytes) -> dict:
-    found: dict = {}
+def _read_details(encoded: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     try:
         status = status_pb2.Status.FromString(encoded)
     except DecodeError:

@@ -47,9 +47,8 @@ impl<E: Into<Error>> From<E> for Failure {
 type Answer = Result<Value, Failure>;
 
 #[tokio::test]
-#[ignore = "needs the harness: make test-clients"]
 async fn every_scenario_passes() {
-    let control = std::env::var("TENTERHOOK_CONTROL").expect("the harness sets it");
+    let control = std::env::var("TENTERHOOK_CONTROL").expect("needs the harness: make test-clients");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/conformance");
     let (mut count, mut failed) = (0, Vec::new());
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -87,7 +86,7 @@ impl Runner {
         let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
         let (clients, watches) = (BTreeMap::new(), BTreeMap::new());
         let mut made = Self { control: control.to_owned(), given, variables: BTreeMap::new(), clients, watches, pool };
-        let variables = made.ask("/").await;
+        let variables = ask(control, "/").await;
         made.variables = variables.as_object().unwrap().iter().map(|(k, v)| (k.clone(), text(v))).collect();
         let uuid = uuid::Uuid::new_v4();
         made.variables.insert("uuid".into(), uuid.to_string());
@@ -167,7 +166,7 @@ impl Runner {
             return Ok(results.iter().map(|result| self.to_json("PublishResult", result)).collect());
         }
         if let Some(events) = step["publish_stream"].as_array() {
-            return self.stream(&client, events.iter().map(to_event).collect()).await;
+            return self.stream(&client, events.iter().map(to_event).collect(), step["then"].as_str()).await;
         }
         if let Some(what) = step["list"].as_str() {
             return self.list(&client, what, request).await;
@@ -189,7 +188,7 @@ impl Runner {
             self.connect(name, step);
             return Ok(json!({}));
         }
-        Ok(self.ask(step["control"].as_str().unwrap()).await)
+        Ok(ask(&self.control, step["control"].as_str().unwrap()).await)
     }
 
     fn connect(&mut self, name: &str, step: &Value) {
@@ -202,11 +201,26 @@ impl Runner {
         if let Some(key) = step["api_key"].as_str() {
             builder = builder.api_key(key);
         }
+        if let Some(pem) = step["ca"].as_str() {
+            builder = builder.ca(pem);
+        }
+        if let Some((certificate, key)) = step["cert"].as_str().zip(step["cert_key"].as_str()) {
+            builder = builder.identity(certificate, key);
+        }
         self.clients.insert(name.to_owned(), builder.build().unwrap());
     }
 
-    async fn stream(&self, client: &Client, events: Vec<Event>) -> Answer {
-        let acks = client.publish_stream(stream::iter(events)).await?;
+    /// Publishes a stream; the harness is asked for `then` before it ends.
+    async fn stream(&self, client: &Client, events: Vec<Event>, then: Option<&str>) -> Answer {
+        let (control, then) = (self.control.clone(), then.map(str::to_owned));
+        let end = stream::once(async move {
+            if let Some(path) = then {
+                ask(&control, &path).await;
+            }
+            None
+        });
+        let events = stream::iter(events).map(Some).chain(end).filter_map(std::future::ready);
+        let acks = client.publish_stream(events).await?;
         let acks: Vec<_> = acks.try_collect().await?;
         let answers = acks.into_iter().map(|ack| match ack.outcome {
             Ok(result) => json!({"result": self.to_json("PublishResult", &result)}),
@@ -229,16 +243,6 @@ impl Runner {
             }
         };
         Ok(json!({"count": count, "resume_token": token}))
-    }
-
-    async fn ask(&self, path: &str) -> Value {
-        let address = self.control.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
     }
 
     fn fill(&self, value: &Value) -> Value {
@@ -339,6 +343,16 @@ impl OpenWatch {
     }
 }
 
+async fn ask(control: &str, path: &str) -> Value {
+    let address = control.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap()
+}
+
 async fn count<T>(items: impl futures_util::Stream<Item = Result<T, Error>>) -> Result<usize, Error> {
     let mut items = pin!(items);
     let mut count = 0;
@@ -390,6 +404,8 @@ fn check_error(error: &Error, wanted: &Value) -> Result<(), String> {
         && error.kind() == kind
         && reason.is_none_or(|reason| reason == error.reason_name())
         && field.is_none_or(|field| error.field_violations.iter().any(|one| one.field.starts_with(field)))
+        && wanted.get("message").is_none_or(|wanted| contains(&json!(error.message), wanted, "message").is_ok())
+        && wanted["retry_after"].as_bool().is_none_or(|told| told == error.retry_after.is_some())
         && metadata.into_iter().all(|name| error.metadata.contains_key(&name));
     if fits { Ok(()) } else { Err(format!("{error:?} is not {wanted}")) }
 }

@@ -9,6 +9,7 @@ import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
 import io.tenterhook.v1.ErrorReason;
 import io.tenterhook.v1.PublishError;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -123,7 +124,7 @@ public class TenterhookException extends RuntimeException {
       return known;
     }
     Status status = Status.fromThrowable(thrown);
-    String message = Optional.ofNullable(status.getDescription()).orElse(status.getCode().name());
+    String message = describe(status);
     ErrorReason reason = ErrorReason.ERROR_REASON_UNSPECIFIED;
     Map<String, String> metadata = Map.of();
     List<FieldViolation> violations = new ArrayList<>();
@@ -148,7 +149,26 @@ public class TenterhookException extends RuntimeException {
         continue; // a detail that cannot be read tells nothing
       }
     }
-    return make(new Details(status.getCode(), message, reason, List.copyOf(violations), retryAfter, metadata));
+    return make(new Details(codeOf(status), message, reason, List.copyOf(violations), retryAfter, metadata));
+  }
+
+  /** What gRPC says in its first line, and the cause of a connection that failed. */
+  private static String describe(Status status) {
+    String description = Optional.ofNullable(status.getDescription()).orElse(status.getCode().name());
+    Throwable root = status.getCause();
+    if (root == null) {
+      return description;
+    }
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return description.lines().findFirst().orElse("") + ": " + root.getMessage();
+  }
+
+  /** The code; a connection that is closed is UNAVAILABLE, also where gRPC does not know why. */
+  private static Status.Code codeOf(Status status) {
+    boolean closed = status.getCause() instanceof ClosedChannelException;
+    return closed && status.getCode() == Status.Code.UNKNOWN ? Status.Code.UNAVAILABLE : status.getCode();
   }
 
   /** Reads the acknowledgement of an event that a stream refused. */

@@ -28,11 +28,13 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -154,7 +156,7 @@ final class ScenarioRunner implements AutoCloseable {
       client.publishBatch(toEvents(step.getAsJsonArray("publish_batch"))).forEach(one -> results.add(json(one)));
       return results;
     } else if (step.has("publish_stream")) {
-      return stream(client, toEvents(step.getAsJsonArray("publish_stream")));
+      return stream(client, events(step));
     } else if (step.has("list")) {
       return list(client, text(step.get("list")), request);
     } else if (step.has("watch")) {
@@ -178,6 +180,12 @@ final class ScenarioRunner implements AutoCloseable {
     if (step.has("api_key")) {
       builder.apiKey(text(step.get("api_key")));
     }
+    if (step.has("ca")) {
+      builder.ca(pem(step, "ca"));
+    }
+    if (step.has("cert")) {
+      builder.identity(pem(step, "cert"), pem(step, "cert_key"));
+    }
     if (step.has("timeout_ms")) {
       builder.timeout(Duration.ofMillis(step.get("timeout_ms").getAsLong()));
     }
@@ -185,6 +193,29 @@ final class ScenarioRunner implements AutoCloseable {
       builder.retry(RetryPolicy.DISABLED);
     }
     clients.put(name, builder.build());
+  }
+
+  private static byte[] pem(JsonObject step, String name) {
+    return text(step.get(name)).getBytes(StandardCharsets.US_ASCII);
+  }
+
+  /** The events of a stream; the harness is asked for {@code then} before it ends. */
+  private Iterator<Event> events(JsonObject step) {
+    Iterator<Event> events = toEvents(step.getAsJsonArray("publish_stream")).iterator();
+    return new Iterator<>() {
+      @Override
+      public boolean hasNext() {
+        if (!events.hasNext() && step.has("then")) {
+          ask(text(step.get("then")));
+        }
+        return events.hasNext();
+      }
+
+      @Override
+      public Event next() {
+        return events.next();
+      }
+    };
   }
 
   private JsonObject ask(String path) {
@@ -240,9 +271,9 @@ final class ScenarioRunner implements AutoCloseable {
     return answer;
   }
 
-  private static JsonElement stream(Client client, List<Event> events) {
+  private static JsonElement stream(Client client, Iterator<Event> events) {
     JsonArray acks = new JsonArray();
-    client.publishStream(events.iterator()).forEachRemaining(ack -> {
+    client.publishStream(events).forEachRemaining(ack -> {
       JsonObject one = new JsonObject();
       ack.result().ifPresent(result -> one.add("result", json(result)));
       ack.error().ifPresent(error -> {
@@ -358,6 +389,12 @@ final class ScenarioRunner implements AutoCloseable {
     String field = text(wanted.get("field"));
     boolean named = error.fieldViolations().stream().anyMatch(one -> one.field().startsWith(field));
     require(field.isEmpty() || named, error.toString());
+    if (wanted.has("message")) {
+      Contains.check(new JsonPrimitive(error.getMessage()), wanted.get("message"), "message");
+    }
+    if (wanted.has("retry_after")) {
+      require(error.retryAfter().isPresent() == wanted.get("retry_after").getAsBoolean(), error.toString());
+    }
     if (wanted.has("metadata")) {
       wanted.getAsJsonArray("metadata")
           .forEach(name -> require(!error.metadata().getOrDefault(text(name), "").isEmpty(), name + " is missing"));
