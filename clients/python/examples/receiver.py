@@ -17,11 +17,11 @@ class Receiver(BaseHTTPRequestHandler):
             print("refused:", reason, flush=True)
             self.send_response(401)
         else:
-            print("received:", self.headers["webhook-id"], body.decode(), flush=True)
+            print("received", self.headers["webhook-id"], body.decode(), flush=True)
             self.send_response(204)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *_: object) -> None:
         """Says nothing: what matters is printed above."""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import grpc
 import grpc.aio
 
-from .client import _EVENT_FILTERS, Calls
+from .client import _EVENT_FILTERS, T, calls
 from .connection import Connection
 from .errors import TenterhookError, from_rpc_error
 from .messages import as_event, build
@@ -20,17 +20,34 @@ from .v1.event_pb2 import Event
 from .v1.event_service_pb2 import PublishResult, StreamPublishEventsRequest
 from .v1.webhook_pb2 import Webhook
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .connection import Options
+    from .v1.calls import (
+        AsyncDeliveryCalls,
+        AsyncEventCalls,
+        AsyncWebhookCalls,
+        EventFields,
+        EventInit,
+        ListDeliveriesFlatFields,
+        ListEventsFlatFields,
+        ListWebhooksRequestFields,
+        WatchDeliveriesFlatFields,
+        WebhookFields,
+    )
+
 
 class AsyncClient:
     """A client of one Tenterhook server, for one event loop. See `tenterhook.Client`."""
 
-    def __init__(self, target: str, api_key: str | None = None, **options: Any) -> None:
+    def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
         self._connection = Connection(target, api_key, **options)
         self._channel = self._connection.open(grpc.aio)
-        self.webhooks = Calls(self._call, "WebhookService")
-        self.events = Calls(self._call, "EventService")
-        self.deliveries = Calls(self._call, "DeliveryService")
-        self._stubs: dict[str, Callable] = {}
+        self.webhooks: AsyncWebhookCalls = calls(self._call, "WebhookService")
+        self.events: AsyncEventCalls = calls(self._call, "EventService")
+        self.deliveries: AsyncDeliveryCalls = calls(self._call, "DeliveryService")
+        self._stubs: dict[str, Callable[..., Any]] = {}
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -42,20 +59,20 @@ class AsyncClient:
         """Ends every call and watch that is under way, and the connection."""
         await self._channel.close()
 
-    async def publish(self, type: str, **fields: Any) -> PublishResult:
+    async def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; see `Client.publish`."""
         event = as_event({"type": type, **self._scoped(fields)})
         return (await self.events.publish_event(event=event)).result
 
     async def publish_batch(
-        self, events: Iterable[Event | Mapping[str, Any]]
+        self, events: Iterable[Event | EventInit]
     ) -> list[PublishResult]:
         """Publishes up to 1,000 events, all or none, in order."""
         made = [self._event(event) for event in events]
         return list((await self.events.batch_publish_events(events=made)).results)
 
     async def publish_stream(
-        self, events: AsyncIterable[Event | Mapping[str, Any]]
+        self, events: AsyncIterable[Event | EventInit]
     ) -> AsyncIterator[Ack]:
         """Publishes events as they come and yields what became of each, in order; see
         `Client.publish_stream`."""
@@ -80,7 +97,7 @@ class AsyncClient:
             call.cancel()
 
     async def create_webhook(
-        self, webhook: Webhook | Mapping[str, Any], signing_secret: str = ""
+        self, webhook: Webhook | WebhookFields, signing_secret: str = ""
     ) -> tuple[Webhook, str]:
         """Makes a webhook; returns it and its signing secret, which is told only here."""
         if not isinstance(webhook, Webhook):
@@ -90,25 +107,25 @@ class AsyncClient:
         )
         return response.webhook, response.signing_secret
 
-    def list_webhooks(self, **fields: Any) -> AsyncPages:
+    def list_webhooks(self, **fields: Unpack[ListWebhooksRequestFields]) -> AsyncPages[Webhook]:
         """Every webhook that matches, oldest first."""
         return AsyncPages(self.webhooks.list_webhooks, "webhooks", self._scoped(fields))
 
-    def list_events(self, **fields: Any) -> AsyncPages:
+    def list_events(self, **fields: Unpack[ListEventsFlatFields]) -> AsyncPages[Event]:
         """Every event that matches, newest first. Takes the fields of `EventFilter` too."""
-        fields = filtered(self._scoped(fields), _EVENT_FILTERS)
-        return AsyncPages(self.events.list_events, "events", fields)
+        inside = filtered(self._scoped(fields), _EVENT_FILTERS)
+        return AsyncPages(self.events.list_events, "events", inside)
 
-    def list_deliveries(self, **fields: Any) -> AsyncPages:
+    def list_deliveries(self, **fields: Unpack[ListDeliveriesFlatFields]) -> AsyncPages[Delivery]:
         """Every delivery that matches, newest first; see `Client.list_deliveries`."""
-        fields = filtered(self._scoped(fields))
-        return AsyncPages(self.deliveries.list_deliveries, "deliveries", fields)
+        inside = filtered(self._scoped(fields))
+        return AsyncPages(self.deliveries.list_deliveries, "deliveries", inside)
 
     async def get_delivery(self, delivery_id: str) -> Delivery:
         """One delivery with all its attempts."""
         return (await self.deliveries.get_delivery(delivery_id=delivery_id)).delivery
 
-    def watch(self, **fields: Any) -> AsyncWatch:
+    def watch(self, **fields: Unpack[WatchDeliveriesFlatFields]) -> AsyncWatch:
         """Every change of every delivery that matches; see `Client.watch`."""
         namespace = fields.pop("namespace", self._connection.namespace)
         return AsyncWatch(self, watch_state(namespace, fields))
@@ -116,7 +133,7 @@ class AsyncClient:
     def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {"namespace": self._connection.namespace, **fields}
 
-    def _event(self, event: Event | Mapping[str, Any]) -> Event:
+    def _event(self, event: Event | EventInit) -> Event:
         return as_event(event if isinstance(event, Event) else self._scoped(event))
 
     async def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
@@ -143,16 +160,16 @@ class AsyncClient:
             await asyncio.sleep(wait)
 
 
-class AsyncPages:
+class AsyncPages(Generic[T]):
     """The items of a list, page by page as they are asked for."""
 
-    def __init__(self, call: Callable, items: str, fields: Mapping[str, Any]) -> None:
+    def __init__(self, call: Callable[..., Any], items: str, fields: Mapping[str, Any]) -> None:
         self._call = call
         self._items = items
         self._fields = dict(fields)
         self.resume_token = ""
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    async def __aiter__(self) -> AsyncIterator[T]:
         token = self._fields.get("page_token", "")
         while True:
             response = await self._call(**{**self._fields, "page_token": token})

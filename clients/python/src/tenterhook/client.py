@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 
@@ -20,6 +20,24 @@ from .v1.event_pb2 import Event
 from .v1.event_service_pb2 import EventFilter, PublishResult, StreamPublishEventsRequest
 from .v1.webhook_pb2 import Webhook
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .connection import Options
+    from .v1.calls import (
+        DeliveryCalls,
+        EventCalls,
+        EventFields,
+        EventInit,
+        ListDeliveriesFlatFields,
+        ListEventsFlatFields,
+        ListWebhooksRequestFields,
+        WatchDeliveriesFlatFields,
+        WebhookCalls,
+        WebhookFields,
+    )
+
+T = TypeVar("T")
 _EVENT_FILTERS = frozenset(EventFilter.DESCRIPTOR.fields_by_name)
 
 
@@ -31,13 +49,13 @@ class Client:
     keyword arguments; what is below is the comfortable way to the common ones.
     """
 
-    def __init__(self, target: str, api_key: str | None = None, **options: Any) -> None:
+    def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
         self._connection = Connection(target, api_key, **options)
         self._channel = self._connection.open(grpc)
-        self.webhooks = Calls(self._call, "WebhookService")
-        self.events = Calls(self._call, "EventService")
-        self.deliveries = Calls(self._call, "DeliveryService")
-        self._stubs: dict[str, Callable] = {}
+        self.webhooks: WebhookCalls = calls(self._call, "WebhookService")
+        self.events: EventCalls = calls(self._call, "EventService")
+        self.deliveries: DeliveryCalls = calls(self._call, "DeliveryService")
+        self._stubs: dict[str, Callable[..., Any]] = {}
 
     def __enter__(self) -> Client:
         return self
@@ -49,18 +67,18 @@ class Client:
         """Ends every call and watch that is under way, and the connection."""
         self._channel.close()
 
-    def publish(self, type: str, **fields: Any) -> PublishResult:
+    def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; takes the arguments of `tenterhook.event`. When this
         returns the event is on the server's disk."""
         event = as_event({"type": type, **self._scoped(fields)})
         return self.events.publish_event(event=event).result
 
-    def publish_batch(self, events: Iterable[Event | Mapping[str, Any]]) -> list[PublishResult]:
+    def publish_batch(self, events: Iterable[Event | EventInit]) -> list[PublishResult]:
         """Publishes up to 1,000 events, all or none, in order."""
         made = [self._event(event) for event in events]
         return list(self.events.batch_publish_events(events=made).results)
 
-    def publish_stream(self, events: Iterable[Event | Mapping[str, Any]]) -> Iterator[Ack]:
+    def publish_stream(self, events: Iterable[Event | EventInit]) -> Iterator[Ack]:
         """Publishes events as they come and yields what became of each, in order. When it
         fails, those without an acknowledgement may be published again under their ids."""
         method = METHODS["EventService"]["stream_publish_events"]
@@ -81,7 +99,7 @@ class Client:
             call.cancel()
 
     def create_webhook(
-        self, webhook: Webhook | Mapping[str, Any], signing_secret: str = ""
+        self, webhook: Webhook | WebhookFields, signing_secret: str = ""
     ) -> tuple[Webhook, str]:
         """Makes a webhook; returns it and its signing secret, which is told only here."""
         if not isinstance(webhook, Webhook):
@@ -89,16 +107,16 @@ class Client:
         response = self.webhooks.create_webhook(webhook=webhook, signing_secret=signing_secret)
         return response.webhook, response.signing_secret
 
-    def list_webhooks(self, **fields: Any) -> Pages:
+    def list_webhooks(self, **fields: Unpack[ListWebhooksRequestFields]) -> Pages[Webhook]:
         """Every webhook that matches, oldest first."""
         return Pages(self.webhooks.list_webhooks, "webhooks", self._scoped(fields))
 
-    def list_events(self, **fields: Any) -> Pages:
+    def list_events(self, **fields: Unpack[ListEventsFlatFields]) -> Pages[Event]:
         """Every event that matches, newest first. Takes the fields of `EventFilter` too."""
-        fields = filtered(self._scoped(fields), _EVENT_FILTERS)
-        return Pages(self.events.list_events, "events", fields)
+        inside = filtered(self._scoped(fields), _EVENT_FILTERS)
+        return Pages(self.events.list_events, "events", inside)
 
-    def list_deliveries(self, **fields: Any) -> Pages:
+    def list_deliveries(self, **fields: Unpack[ListDeliveriesFlatFields]) -> Pages[Delivery]:
         """Every delivery that matches, newest first. Takes the fields of `DeliveryFilter`
         too. Its `resume_token` starts a watch that misses no later change."""
         return Pages(self.deliveries.list_deliveries, "deliveries", filtered(self._scoped(fields)))
@@ -107,7 +125,7 @@ class Client:
         """One delivery with all its attempts."""
         return self.deliveries.get_delivery(delivery_id=delivery_id).delivery
 
-    def watch(self, **fields: Any) -> Watch:
+    def watch(self, **fields: Unpack[WatchDeliveriesFlatFields]) -> Watch:
         """Every change of every delivery that matches, in order and without end.
 
         Takes the fields of `WatchDeliveriesRequest` and of `DeliveryFilter` but its times.
@@ -119,7 +137,7 @@ class Client:
     def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {"namespace": self._connection.namespace, **fields}
 
-    def _event(self, event: Event | Mapping[str, Any]) -> Event:
+    def _event(self, event: Event | EventInit) -> Event:
         return as_event(event if isinstance(event, Event) else self._scoped(event))
 
     def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
@@ -145,18 +163,23 @@ class Client:
             time.sleep(wait)
 
 
+def calls(call: Callable[..., Any], service: str) -> Any:
+    """The methods of a service, of whose types `tenterhook.v1.calls` tells."""
+    return Calls(call, service)
+
+
 class Calls:
     """The methods of one service: `name(request)` or `name(field=value, …)`, and `timeout`
     in seconds."""
 
-    def __init__(self, call: Callable, service: str) -> None:
+    def __init__(self, call: Callable[..., Any], service: str) -> None:
         self._call = call
         self._methods = METHODS[service]
 
     def __dir__(self) -> list[str]:
         return [name for name, method in self._methods.items() if not method.streaming]
 
-    def __getattr__(self, name: str) -> Callable:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         method = self._methods.get(name)
         if method is None or method.streaming:
             raise AttributeError(name)
@@ -169,16 +192,16 @@ class Calls:
         return call
 
 
-class Pages:
+class Pages(Generic[T]):
     """The items of a list, page by page as they are asked for."""
 
-    def __init__(self, call: Callable, items: str, fields: Mapping[str, Any]) -> None:
+    def __init__(self, call: Callable[..., Any], items: str, fields: Mapping[str, Any]) -> None:
         self._call = call
         self._items = items
         self._fields = dict(fields)
         self.resume_token = ""
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T]:
         token = self._fields.get("page_token", "")
         while True:
             response = self._call(**{**self._fields, "page_token": token})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import grpc
 
@@ -24,6 +24,19 @@ _OPTIONS: Sequence[tuple[str, Any]] = (
 )
 # Makes a channel a connection of its own, instead of sharing one to the same address.
 _ALONE = ("grpc.use_local_subchannel_pool", 1)
+
+
+class Options(TypedDict, total=False):
+    """Arguments of both clients beside target and key; see `Connection`."""
+
+    namespace: str
+    timeout: float
+    retry: RetryPolicy
+    ca: bytes | None
+    client_cert: bytes | None
+    client_key: bytes | None
+    headers: Callable[[], Mapping[str, str]] | None
+    options: Sequence[tuple[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf import message_factory
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -17,10 +18,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from .v1.event_pb2 import Event, JsonDocument
 from .v1.event_service_pb2 import BatchPublishEventsRequest, PublishEventRequest
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .v1.calls import EventFields
+
 M = TypeVar("M", bound=Message)
 
 
-def event(type: str, **fields: Any) -> Event:
+def event(type: str, **fields: Unpack[EventFields]) -> Event:
     """An event from native values: `data` and `snapshots` (`prechange`, `postchange`) are
     JSON values, times are `datetime`s with a time zone. None leaves a field unset."""
     return build(Event, {"type": type, **fields})
@@ -50,7 +56,7 @@ def build(kind: type[M], fields: Mapping[str, Any]) -> M:
     return kind(**values)
 
 
-def identify(request: Message) -> Message:
+def identify(request: M) -> M:
     """Gives events and requests an id of their own if they have none, so that the server
     recognises a repeat."""
     if isinstance(request, PublishEventRequest):
@@ -58,8 +64,8 @@ def identify(request: Message) -> Message:
     elif isinstance(request, BatchPublishEventsRequest):
         for one in request.events:
             _identify_event(one)
-    elif "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
-        request.request_id = str(uuid.uuid4())
+    elif "request_id" in request.DESCRIPTOR.fields_by_name and not getattr(request, "request_id"):
+        setattr(request, "request_id", str(uuid.uuid4()))
     return request
 
 
@@ -90,13 +96,13 @@ def _identify_event(one: Event) -> Event:
     return one
 
 
-def _is_repeated(field) -> bool:
+def _is_repeated(field: Any) -> bool:
     # `is_repeated` came with protobuf 6.31; `label` is on its way out.
     repeated = getattr(field, "is_repeated", None)
-    return field.label == field.LABEL_REPEATED if repeated is None else repeated
+    return bool(field.label == field.LABEL_REPEATED if repeated is None else repeated)
 
 
-def _convert(field, value):
+def _convert(field: Any, value: Any) -> Any:
     kind = field.message_type
     if kind is None:
         return value
@@ -109,7 +115,7 @@ def _convert(field, value):
     return [_convert_message(kind, one) for one in value]
 
 
-def _convert_message(kind, value):
+def _convert_message(kind: Descriptor, value: Any) -> Any:
     if isinstance(value, Message):
         return value
     if kind is JsonDocument.DESCRIPTOR:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pb2, message_factory
@@ -51,8 +52,8 @@ class Method:
     """One method of the API, as its descriptor tells it."""
 
     path: str
-    request: type
-    response: type
+    request: Any
+    response: Any
     idempotent: bool
     streaming: bool
 
@@ -80,7 +81,7 @@ def ends_watch(error: TenterhookError) -> bool:
 
 def _read_methods() -> dict[str, dict[str, Method]]:
     options = descriptor_pb2.MethodOptions
-    services = {}
+    services: dict[str, dict[str, Method]] = {}
     for module in (delivery_service_pb2, event_service_pb2, webhook_service_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             methods = services.setdefault(service.name, {})

@@ -11,6 +11,7 @@ from .v1.delivery_pb2 import DeliveryFilter
 from .v1.delivery_service_pb2 import (
     DeliveryChange,
     WatchDeliveriesRequest,
+    WatchDeliveriesResponse,
 )
 from .v1.event_service_pb2 import PublishResult, StreamPublishEventsResponse
 
@@ -68,7 +69,7 @@ class WatchState:
         self.silence = SILENT_INTERVALS * interval
         self.failures = 0
 
-    def take(self, message) -> WatchItem | None:
+    def take(self, message: WatchDeliveriesResponse) -> WatchItem | None:
         """Notes a message that the program asked for; None for a bookmark."""
         self.failures = 0
         self.request.resume_token = message.resume_token
@@ -77,7 +78,7 @@ class WatchState:
         return WatchItem(message.change, message.resume_token)
 
 
-def watch_state(namespace: str, fields: Mapping[str, Any]) -> WatchState:
+def watch_state(namespace: str | None, fields: Mapping[str, Any]) -> WatchState:
     """Checks the arguments of `watch`. Filter fields stand beside the others; times in a
     filter are no part of a watch, so `start_time` is where it begins."""
     names = _FILTERS - {"start_time", "end_time"}

@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
-import hashlib
 import hmac
 import time
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 TOLERANCE = 300
 """Seconds that a Standard Webhooks timestamp may be away from the receiver's clock."""
@@ -34,8 +34,14 @@ class InvalidSignature(Exception):
     """The request must not be trusted; the text says why, and tells no secret."""
 
 
+class Headers(Protocol):
+    """The headers of whatever web framework: anything with `items`."""
+
+    def items(self) -> Iterable[tuple[str, str]]: ...
+
+
 def verify(
-    headers: Mapping[str, str],
+    headers: Headers,
     body: bytes,
     secrets: str | Iterable[str],
     now: float | None = None,
@@ -56,10 +62,10 @@ def verify(
         wanted, given = _standard_webhooks(lower, body, secrets, moment, tolerance)
     elif scheme is Scheme.NETBOX:
         given = [_header(lower, "x-hook-signature")]
-        wanted = [_hex(secret, body, hashlib.sha512) for secret in secrets]
+        wanted = [_hex(secret, body, "sha512") for secret in secrets]
     else:
         given = [_header(lower, "x-hub-signature-256")]
-        wanted = ["sha256=" + _hex(secret, body, hashlib.sha256) for secret in secrets]
+        wanted = ["sha256=" + _hex(secret, body, "sha256") for secret in secrets]
     matches = [
         hmac.compare_digest(one.encode(), other.encode()) for one in wanted for other in given
     ]
@@ -74,11 +80,14 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _hex(secret: str, body: bytes, digest) -> str:
-    return hmac.new(secret.encode(), body, digest).hexdigest()
+def _hex(secret: str, body: bytes, algorithm: str) -> str:
+    return hmac.digest(secret.encode(), body, algorithm).hex()
 
 
-def _standard_webhooks(headers, body, secrets, now, tolerance):
+def _standard_webhooks(
+    headers: Mapping[str, str], body: bytes, secrets: Iterable[str], now: float, tolerance: float
+) -> tuple[list[str], list[str]]:
+    """The signatures that are right, and those that were given."""
     message_id = _header(headers, "webhook-id")
     timestamp = _header(headers, "webhook-timestamp")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15):
