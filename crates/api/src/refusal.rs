@@ -99,9 +99,9 @@ impl Refusal {
         }
     }
 
-    /// The reason; `None` where the contract has none.
-    pub(crate) fn reason(&self) -> Option<ErrorReason> {
-        Some(match self {
+    /// The reason.
+    pub(crate) fn reason(&self) -> ErrorReason {
+        match self {
             Self::Faults(faults) => reason_of(faults),
             Self::PageToken => ErrorReason::PageTokenInvalid,
             Self::ResumeToken => ErrorReason::ResumeTokenInvalid,
@@ -121,8 +121,8 @@ impl Refusal {
             Self::ShuttingDown => ErrorReason::ShuttingDown,
             Self::KeyInvalid { .. } => ErrorReason::KeyInvalid,
             Self::KeyForbidden { .. } => ErrorReason::KeyForbidden,
-            Self::Internal => return None,
-        })
+            Self::Internal => ErrorReason::Internal,
+        }
     }
 
     /// The field at fault, if one is.
@@ -165,9 +165,7 @@ impl Refusal {
 
     fn details(&self) -> ErrorDetails {
         let mut details = ErrorDetails::new();
-        if let Some(reason) = self.reason() {
-            details.set_error_info(reason_name(reason), DOMAIN, self.metadata());
-        }
+        details.set_error_info(reason_name(self.reason()), DOMAIN, self.metadata());
         match self {
             Self::Faults(faults) => add_violations(&mut details, faults),
             Self::PageToken | Self::ResumeToken | Self::RequestConflict | Self::NameTaken(_) => {
@@ -306,6 +304,7 @@ mod tests {
             Refusal::ShuttingDown,
             Refusal::KeyInvalid { shown: false },
             Refusal::KeyForbidden { role: Role::Viewer, scope: id(), asked: None },
+            Refusal::Internal,
         ]
     }
 
@@ -322,13 +321,13 @@ mod tests {
 
     #[test]
     fn every_reason_but_those_of_faults_has_its_refusal() {
-        let told: Vec<_> = every_refusal().iter().filter_map(Refusal::reason).collect();
-        for number in 1..=21 {
+        let told: Vec<_> = every_refusal().iter().map(Refusal::reason).collect();
+        for number in 1..=22 {
             let reason = ErrorReason::try_from(number).unwrap();
             let of_faults = matches!(reason, ErrorReason::TemplateSyntax | ErrorReason::UrlForbidden);
             assert!(of_faults || told.contains(&reason), "{reason:?}");
         }
-        assert!(ErrorReason::try_from(22).is_err(), "a new reason needs a refusal");
+        assert!(ErrorReason::try_from(23).is_err(), "a new reason needs a refusal");
     }
 
     #[test]

@@ -971,6 +971,8 @@ pub enum ErrorReason {
     KeyForbidden = 20,
     /// NOT_FOUND. Metadata: `key_id`.
     SigningKeyNotFound = 21,
+    /// INTERNAL. The server failed, by a fault of its own or of its disk; its log says why.
+    Internal = 22,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1001,6 +1003,7 @@ impl ErrorReason {
             Self::KeyInvalid => "ERROR_REASON_KEY_INVALID",
             Self::KeyForbidden => "ERROR_REASON_KEY_FORBIDDEN",
             Self::SigningKeyNotFound => "ERROR_REASON_SIGNING_KEY_NOT_FOUND",
+            Self::Internal => "ERROR_REASON_INTERNAL",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1028,6 +1031,7 @@ impl ErrorReason {
             "ERROR_REASON_KEY_INVALID" => Some(Self::KeyInvalid),
             "ERROR_REASON_KEY_FORBIDDEN" => Some(Self::KeyForbidden),
             "ERROR_REASON_SIGNING_KEY_NOT_FOUND" => Some(Self::SigningKeyNotFound),
+            "ERROR_REASON_INTERNAL" => Some(Self::Internal),
             _ => None,
         }
     }
@@ -1615,8 +1619,9 @@ pub struct Webhook {
     /// Output only. How the receiver has been doing.
     #[prost(message, optional, tag = "17")]
     pub health: ::core::option::Option<WebhookHealth>,
-    /// Output only. Changes at every change of the configuration. Send it back in an
-    /// update, delete or rotation to make the call fail when somebody else was faster.
+    /// Output only. Changes at every change of the configuration and at every pause,
+    /// suspension and resumption. Send it back in an update or delete to make the call
+    /// fail when somebody else, or the server itself, was faster.
     #[prost(string, tag = "18")]
     pub etag: ::prost::alloc::string::String,
     /// Output only. When the webhook was created.

@@ -149,7 +149,7 @@ fn outcome(result: Result<v1::PublishResult, Refusal>) -> Outcome {
         Ok(result) => Outcome::Result(result),
         Err(refusal) => Outcome::Error(v1::PublishError {
             code: refusal.code().into(),
-            reason: refusal.reason().unwrap_or_default().into(),
+            reason: refusal.reason().into(),
             message: refusal.to_string(),
             field: refusal.first_field().unwrap_or_default().to_owned(),
         }),

@@ -71,6 +71,8 @@ const (
 	ErrorReason_ERROR_REASON_KEY_FORBIDDEN ErrorReason = 20
 	// NOT_FOUND. Metadata: `key_id`.
 	ErrorReason_ERROR_REASON_SIGNING_KEY_NOT_FOUND ErrorReason = 21
+	// INTERNAL. The server failed, by a fault of its own or of its disk; its log says why.
+	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 22
 )
 
 // Enum value maps for ErrorReason.
@@ -98,6 +100,7 @@ var (
 		19: "ERROR_REASON_KEY_INVALID",
 		20: "ERROR_REASON_KEY_FORBIDDEN",
 		21: "ERROR_REASON_SIGNING_KEY_NOT_FOUND",
+		22: "ERROR_REASON_INTERNAL",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -122,6 +125,7 @@ var (
 		"ERROR_REASON_KEY_INVALID":           19,
 		"ERROR_REASON_KEY_FORBIDDEN":         20,
 		"ERROR_REASON_SIGNING_KEY_NOT_FOUND": 21,
+		"ERROR_REASON_INTERNAL":              22,
 	}
 )
 
@@ -156,7 +160,7 @@ var File_tenterhook_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\xff\x05\n" +
+	" tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\x9a\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12 \n" +
@@ -180,7 +184,8 @@ const file_tenterhook_v1_error_reason_proto_rawDesc = "" +
 	"\x1aERROR_REASON_SHUTTING_DOWN\x10\x12\x12\x1c\n" +
 	"\x18ERROR_REASON_KEY_INVALID\x10\x13\x12\x1e\n" +
 	"\x1aERROR_REASON_KEY_FORBIDDEN\x10\x14\x12&\n" +
-	"\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15B`\n" +
+	"\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15\x12\x19\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x16B`\n" +
 	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (

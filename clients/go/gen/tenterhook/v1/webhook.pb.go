@@ -302,8 +302,9 @@ type Webhook struct {
 	SigningKeys []*SigningKey `protobuf:"bytes,16,rep,name=signing_keys,json=signingKeys,proto3" json:"signing_keys,omitempty"`
 	// Output only. How the receiver has been doing.
 	Health *WebhookHealth `protobuf:"bytes,17,opt,name=health,proto3" json:"health,omitempty"`
-	// Output only. Changes at every change of the configuration. Send it back in an
-	// update, delete or rotation to make the call fail when somebody else was faster.
+	// Output only. Changes at every change of the configuration and at every pause,
+	// suspension and resumption. Send it back in an update or delete to make the call
+	// fail when somebody else, or the server itself, was faster.
 	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Output only. When the webhook was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`

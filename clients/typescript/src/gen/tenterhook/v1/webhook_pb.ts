@@ -144,8 +144,9 @@ export type Webhook = Message<"tenterhook.v1.Webhook"> & {
   health?: WebhookHealth | undefined;
 
   /**
-   * Output only. Changes at every change of the configuration. Send it back in an
-   * update, delete or rotation to make the call fail when somebody else was faster.
+   * Output only. Changes at every change of the configuration and at every pause,
+   * suspension and resumption. Send it back in an update or delete to make the call
+   * fail when somebody else, or the server itself, was faster.
    *
    * @generated from field: string etag = 18;
    */
