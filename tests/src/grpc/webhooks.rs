@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use tenterhook_model::Next;
 use tenterhook_proto::tenterhook::v1;
+use tenterhook_store::Settlement;
 use tonic::{Code, Status};
 
 use super::bench::{Bench, webhook};
@@ -229,6 +231,35 @@ async fn pausing_and_resuming_may_be_repeated_and_tell_the_reason() {
         let resume = v1::ResumeWebhookRequest { webhook_id: id.clone() };
         let resumed = bench.webhooks().resume_webhook(resume).await.unwrap().into_inner().webhook.unwrap();
         assert_eq!((resumed.state(), resumed.state_reason.as_str()), (v1::WebhookState::Active, ""));
+    }
+}
+
+#[tokio::test]
+async fn an_update_does_not_undo_a_suspension() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let read = get(&bench, &id).await.unwrap();
+    bench.publish("created").await;
+    let claim = bench.claim(&id).await.remove(0);
+    let gone = Settlement {
+        delivery_id: claim.delivery.id,
+        attempt: None,
+        counts: false,
+        next: Next::GiveUp,
+        health: None,
+        suspend: Some("answered 410".into()),
+    };
+    bench.store.settle(vec![gone]).await.unwrap();
+    let change = |etag: &str| {
+        let webhook =
+            v1::Webhook { id: id.clone(), etag: etag.into(), description: format!("new {etag}"), ..Default::default() };
+        update(webhook, &["description"])
+    };
+    let refused = updated(&bench, change(&read.etag)).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Aborted, "ETAG_MISMATCH"));
+    for etag in [metadata(&refused, "etag"), String::new()] {
+        let saved = updated(&bench, change(&etag)).await.unwrap();
+        assert_eq!((saved.state(), saved.state_reason.as_str()), (v1::WebhookState::Suspended, "answered 410"));
     }
 }
 

@@ -240,7 +240,13 @@ impl<'a, K: Kv> Group<'a, K> {
         let mut halted = Vec::new();
         for (id, reason) in std::mem::take(&mut self.halts) {
             let Some(webhook) = set.by_id.get(&id).filter(|webhook| webhook.halt.is_none()) else { continue };
-            let webhook = Webhook { halt: Some(Halt { by: HaltedBy::Server, reason }), ..(**webhook).clone() };
+            // A new revision, so that no change that was made from before this one undoes it.
+            let webhook = Webhook {
+                halt: Some(Halt { by: HaltedBy::Server, reason }),
+                revision: webhook.revision + 1,
+                update_time: self.now,
+                ..(**webhook).clone()
+            };
             self.batch.put(keys::webhook::encode(id), rows::encode(&self.shared.sealer.row(&webhook)));
             halted.push(Arc::new(webhook));
         }

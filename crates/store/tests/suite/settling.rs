@@ -105,7 +105,7 @@ on_every_engine! {
         for _ in 0..2 {
             assert_eq!(bench.store.health(hook.id), health);
             let set = bench.store.webhooks();
-            assert_eq!((set.by_id[&hook.id].state(), set.by_id[&hook.id].revision), (WebhookState::Suspended, 1));
+            assert_eq!((set.by_id[&hook.id].state(), set.by_id[&hook.id].revision), (WebhookState::Suspended, 2));
             assert!(bench.claim(hook.id, 9).await.is_empty());
             bench.reopen().await;
         }

@@ -1,10 +1,10 @@
 //! Webhooks: expectations, names, request ids, removal, secrets.
 
 use tenterhook_model::webhook::SigningKey;
-use tenterhook_model::{DeliveryState, Secret, SigningKeyId};
-use tenterhook_store::{Expect, Redrive, SaveError, Settled, WebhookChange};
+use tenterhook_model::{DeliveryState, Next, Secret, SigningKeyId, WebhookState};
+use tenterhook_store::{Expect, Redrive, SaveError, Settled, Settlement, WebhookChange};
 
-use crate::bench::{event, new_event, ordered, webhook};
+use crate::bench::{event, new_event, ordered, settlement, webhook};
 use crate::on_every_engine;
 
 fn put(webhook: tenterhook_model::Webhook, expect: Expect, request: Option<(&str, u8)>) -> WebhookChange {
@@ -43,6 +43,21 @@ on_every_engine! {
         let delete = WebhookChange::Delete { id: webhook(2).id, expect: Expect::Present };
         assert!(matches!(bench.store.save_webhook(delete).await, Err(SaveError::NotFound(_))));
         assert_eq!(bench.store.webhooks().by_id.len(), 1);
+    }
+
+    async fn a_change_that_was_made_from_before_a_suspension_does_not_undo_it(bench) {
+        let read = bench.webhook(1).await;
+        let id = bench.publish(event("a"), &[read.id]).await[0];
+        bench.claim(read.id, 1).await;
+        let gone = Settlement { suspend: Some("answered 410".into()), ..settlement(id, 1, Next::GiveUp) };
+        bench.clock.advance(1_000);
+        bench.store.settle(vec![gone]).await.unwrap();
+        let mut changed = read.clone();
+        changed.spec.description = "changed".into();
+        let refused = bench.store.save_webhook(put(changed, Expect::Revision(read.revision), None)).await;
+        let suspended = bench.store.webhooks().by_id[&read.id].clone();
+        assert!(matches!(refused, Err(SaveError::Changed { etag }) if etag == suspended.etag() && etag != read.etag()));
+        assert_eq!((suspended.state(), suspended.update_time), (WebhookState::Suspended, bench.now()));
     }
 
     async fn a_display_name_is_given_once_in_a_namespace(bench) {
