@@ -7,6 +7,8 @@
 //! It holds few deliveries: a lane claims only what may be sent right now, so a backlog,
 //! and what waits behind a pause, a rate limit or an open breaker, stays in the store.
 //!
+//! What runs out of time without being claimed is ended by [`Deadlines`], which runs beside it.
+//!
 //! # Shutdown
 //! [`Dispatcher::run`] claims nothing more once its token is cancelled. Attempts under way
 //! may go on for the grace, then they are cut and recorded as interrupted, which uses up
@@ -16,6 +18,7 @@
 mod attempt;
 mod claims;
 mod contexts;
+mod deadlines;
 mod decide;
 mod ends;
 mod lane;
@@ -39,6 +42,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+pub use deadlines::Deadlines;
 pub use meter::{Meter, Unmetered};
 pub use trace::{AttemptLabel, AttemptSpan, AttemptTrace, PassThrough};
 

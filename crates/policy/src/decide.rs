@@ -1,5 +1,7 @@
 //! What follows an attempt: the end of the delivery, or the time of the next attempt.
 
+use std::time::Duration;
+
 use tenterhook_model::webhook::RetryPolicy;
 use tenterhook_model::{CapturedResponse, Delivery, Entropy, Next, Outcome, Timestamp};
 
@@ -72,6 +74,11 @@ pub fn decide(ended: &Ended<'_>, now: Timestamp, entropy: &dyn Entropy) -> Decis
     Next::RetryAt(time).into()
 }
 
+/// The age at which a delivery of a webhook is given up.
+pub fn max_age(retry: &RetryPolicy) -> Duration {
+    retry.max_age.unwrap_or(defaults::MAX_AGE)
+}
+
 /// When the delivery is given up whatever its state: at the expiry of its event, or when
 /// it gets too old.
 ///
@@ -80,17 +87,15 @@ pub fn decide(ended: &Ended<'_>, now: Timestamp, entropy: &dyn Entropy) -> Decis
 pub fn give_up_time(delivery: &Delivery, expire_time: Option<Timestamp>, retry: &RetryPolicy) -> Timestamp {
     let too_old = match delivery {
         Delivery { attempts_before_redrive: 1.., .. } => Timestamp::MAX,
-        // Without an attempt only a retry by hand can have changed it.
-        Delivery { attempt_count: 0, update_time, .. } => update_time.after(retry.max_age.unwrap_or(defaults::MAX_AGE)),
-        Delivery { create_time, .. } => create_time.after(retry.max_age.unwrap_or(defaults::MAX_AGE)),
+        // Without an attempt only a retry by hand, or the turn of its ordering key, can have changed it.
+        Delivery { attempt_count: 0, update_time, .. } => update_time.after(max_age(retry)),
+        Delivery { create_time, .. } => create_time.after(max_age(retry)),
     };
     expire_time.map_or(too_old, |time| time.min(too_old))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::tests::{Fixed, answer, at, delivery};
 

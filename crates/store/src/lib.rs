@@ -140,6 +140,28 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// before `time`. An event with an open delivery stays. Answers how much was removed.
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
+    /// Open deliveries of the webhook, oldest first: at most `limit` of those after `after`.
+    async fn open_deliveries(
+        &self,
+        webhook: WebhookId,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Ends deliveries that have run out of time, but for those that are claimed or have changed
+    /// since the caller saw them. Answers how many ended.
+    async fn give_up(&self, deliveries: Vec<Delivery>) -> Result<usize, StoreError>;
+
+    /// Ends open deliveries whose event has expired by now. Looks at no more than `limit`, and
+    /// answers at how many.
+    async fn give_up_expired(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// When the first event of an open delivery expires; `None` when none does.
+    fn next_expiry(&self) -> Option<Timestamp>;
+
+    /// Rung when `next_expiry` may be nearer than before, or a webhook has changed. A hint only.
+    fn deadline_bell(&self) -> &Notify;
+
     /// Counts of each webhook that had deliveries in the window or has open ones now.
     async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError>;
 

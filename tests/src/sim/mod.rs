@@ -35,7 +35,7 @@ const COUNT: &str = "TENTERHOOK_SIM_SEEDS";
 const SEED: &str = "TENTERHOOK_SIM_SEED";
 
 /// A number that the environment names.
-fn chosen(name: &str) -> Option<u64> {
+pub(crate) fn chosen(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "how long to look, and at what, is chosen by hand")]
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
-use tenterhook_dispatch::{Dispatcher, Drained, Parts, PassThrough, Settings, Unmetered};
+use tenterhook_dispatch::{Deadlines, Dispatcher, Drained, Parts, PassThrough, Settings, Unmetered};
 use tenterhook_engine::{Compilations, EventContext, InProcess, Render};
 use tenterhook_model::{AddressPolicy, Event, WebhookId};
 use tenterhook_store::{
@@ -122,6 +122,9 @@ impl Machine {
         let mut others = JoinSet::new();
         others.spawn(writer.run_inline());
         others.spawn(watch(Arc::clone(&store), Arc::clone(&self.watched)));
+        let deadlines = Deadlines::new(Arc::clone(&store), self.clock.clone());
+        let cancel = CancellationToken::new();
+        others.spawn(deadlines.run(cancel.clone()));
         let deliverer = Deliverer::new(Outbound {
             addresses: AddressPolicy::public(),
             resolver: Arc::new(self.net.clone()),
@@ -138,7 +141,6 @@ impl Machine {
             meter: Arc::new(Unmetered),
             trace: Arc::new(PassThrough),
         };
-        let cancel = CancellationToken::new();
         let mut dispatcher = JoinSet::new();
         dispatcher.spawn(Dispatcher::new(parts, deliverer.clone(), self.settings).run(cancel.clone()));
         Process { store, machine: self.clone(), compilations, deliverer, cancel, dispatcher, others }

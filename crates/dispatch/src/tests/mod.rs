@@ -1,6 +1,7 @@
 //! What the tests of the dispatcher share: a webhook and deliveries to it, a scripted
 //! store, and receivers that answer as they are told.
 
+mod deadlines;
 mod drain;
 mod flow;
 mod hold;

@@ -255,6 +255,31 @@ impl Store for Scripted {
         unreachable!("the dispatcher expires nothing")
     }
 
+    async fn open_deliveries(
+        &self,
+        _: WebhookId,
+        _: Option<DeliveryId>,
+        _: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        unreachable!("the dispatcher claims")
+    }
+
+    async fn give_up(&self, _: Vec<Delivery>) -> Result<usize, StoreError> {
+        unreachable!("the dispatcher settles")
+    }
+
+    async fn give_up_expired(&self, _: usize) -> Result<usize, StoreError> {
+        unreachable!("the dispatcher settles")
+    }
+
+    fn next_expiry(&self) -> Option<Timestamp> {
+        unreachable!("the dispatcher looks at what it claims")
+    }
+
+    fn deadline_bell(&self) -> &Notify {
+        unreachable!("the dispatcher looks at what it claims")
+    }
+
     async fn stats(&self, _: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
         unreachable!("the dispatcher counts nothing")
     }

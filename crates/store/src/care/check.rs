@@ -98,6 +98,7 @@ fn name(family: Letter) -> Family {
         Letter::State => "failed or cancelled",
         Letter::Timeline => "timeline blocks",
         Letter::Replayed => "replays",
+        Letter::Expiry => "expiring",
         Letter::Done => "finished deliveries",
     }
 }
@@ -189,6 +190,10 @@ impl Check<'_> {
             Letter::Timeline => self.timeline(key, row),
             Letter::Replayed => {
                 let (_, _, id) = keys::event::decode_replayed(key)?;
+                self.delivery(id)?.map(|_| ()).ok_or_else(|| Wrong::Record(format!("{id} is not there")))
+            }
+            Letter::Expiry => {
+                let (_, id) = keys::expiry::decode(key)?;
                 self.delivery(id)?.map(|_| ()).ok_or_else(|| Wrong::Record(format!("{id} is not there")))
             }
             Letter::Done => self.done(key, row),

@@ -26,6 +26,7 @@ impl<K: Kv> Group<'_, K> {
         if self.lane(id.lane())?.removed.is_some() {
             return Ok(Redrive::Forbidden(before.delivery.state));
         }
+        self.restore_expiry(&before.delivery)?;
         self.batch.delete(keys::delivery::done(id));
         if let Some(key) = keys::state::encode(before.delivery.state, id) {
             self.batch.delete(key);

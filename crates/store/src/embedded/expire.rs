@@ -50,6 +50,7 @@ impl Step {
 
 /// An old event and what goes with it.
 struct Old {
+    expire_time: Option<Timestamp>,
     deliveries: Vec<(DeliveryId, Vec<u8>, u32)>,
 }
 
@@ -141,7 +142,9 @@ impl<K: Kv> Group<'_, K> {
 
     /// What goes with an event, if it is old and so is the end of each of its deliveries.
     fn old_event(&self, namespace: &Namespace, id: &EventId, before: Timestamp) -> Result<Option<Old>, StoreError> {
-        let Some(row) = self.event_row(namespace, id)? else { return Ok(Some(Old { deliveries: Vec::new() })) };
+        let Some(row) = self.event_row(namespace, id)? else {
+            return Ok(Some(Old { expire_time: None, deliveries: Vec::new() }));
+        };
         if row.publish_time() >= before {
             return Ok(None);
         }
@@ -157,7 +160,7 @@ impl<K: Kv> Group<'_, K> {
                 return Ok(None);
             }
         }
-        Ok(Some(Old { deliveries }))
+        Ok(Some(Old { expire_time: row.expire_time(), deliveries }))
     }
 
     fn remove_event(&mut self, namespace: &Namespace, id: &EventId, old: Old) -> Result<usize, StoreError> {
@@ -166,6 +169,9 @@ impl<K: Kv> Group<'_, K> {
             self.batch.delete(keys::delivery::done(delivery));
             if !index.is_empty() {
                 self.batch.delete(index);
+            }
+            if let Some(time) = old.expire_time {
+                self.delete_expiry(delivery, time);
             }
             for number in 1..attempts {
                 self.batch.delete(keys::attempt::encode(delivery, number));

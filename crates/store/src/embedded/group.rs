@@ -46,6 +46,10 @@ pub(crate) struct Group<'a, K> {
     pub(crate) saved: Option<Saved>,
     /// The journal is kept from after this change on.
     pub(crate) trimmed: Option<Sequence>,
+    /// When the first event of an open delivery expires, as far as the group changes it.
+    pub(crate) next_expiry: Option<u64>,
+    /// Whether `next_expiry` is the first of all, and not only of what the group has added.
+    pub(crate) looked_at_expiry: bool,
     /// Whether counts are written even if there is little to write.
     pub(crate) flush_counts: bool,
     /// Whether the disk is nearly full, once somebody has looked.
@@ -104,6 +108,8 @@ impl<'a, K: Kv> Group<'a, K> {
             health: HashMap::new(),
             saved: None,
             trimmed: None,
+            next_expiry: None,
+            looked_at_expiry: false,
             flush_counts: false,
             nearly_full: None,
             broken: None,
@@ -281,6 +287,7 @@ impl<'a, K: Kv> Group<'a, K> {
             }
             queues.has_ready() || queues.next_due() != before
         };
+        shared.set_next_expiry(self.next_expiry, self.looked_at_expiry);
         let appended = shared.tail().append(self.recorder, self.trimmed);
         if has_ready {
             shared.due_bell.notify_one();

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryId, EventId, Namespace, Timestamp, WebhookId, limits};
+use tenterhook_model::{Delivery, DeliveryId, EventId, Namespace, Timestamp, WebhookId, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::shared::lock;
@@ -30,6 +30,8 @@ pub(crate) enum Request {
     Save { change: WebhookChange, answer: Answer<SavedWebhook, SaveError> },
     Remember { namespace: Namespace, request: (String, [u8; 32]), count: u64, answer: Answer<()> },
     Expire { before: Timestamp, limit: usize, answer: Answer<usize> },
+    GiveUp { deliveries: Vec<Delivery>, answer: Answer<usize> },
+    GiveUpExpired { limit: usize, answer: Answer<usize> },
 }
 
 impl Request {
@@ -40,6 +42,8 @@ impl Request {
             Self::Settle { settlements, .. } => settlements.len(),
             Self::Redrive { deliveries, .. } | Self::Cancel { deliveries, .. } => deliveries.len(),
             Self::Replay { events, .. } => events.len(),
+            Self::GiveUp { deliveries, .. } => deliveries.len(),
+            Self::GiveUpExpired { limit, .. } => *limit,
             Self::Save { .. } | Self::Remember { .. } | Self::Expire { .. } => 1,
         }
     }
@@ -47,7 +51,7 @@ impl Request {
     /// Whether it has a commit of its own, because it reads ranges or changes what other
     /// writes of a commit go by.
     pub(crate) fn is_alone(&self) -> bool {
-        matches!(self, Self::Save { .. } | Self::Expire { .. })
+        matches!(self, Self::Save { .. } | Self::Expire { .. } | Self::GiveUpExpired { .. })
     }
 }
 

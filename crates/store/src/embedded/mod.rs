@@ -5,6 +5,7 @@ mod cancel;
 mod claim;
 mod counts;
 mod expire;
+mod give_up;
 mod group;
 mod inbox;
 mod journal;

@@ -127,6 +127,7 @@ impl<K: Kv> Group<'_, K> {
             update_time: self.now,
             finish_time: None,
         };
+        self.put_expiry(id, event.expire_time);
         let stored = Stored { delivery, wait, not_before: not_before.filter(|_| wait == Wait::Turn) };
         self.put_open(&stored);
         let change = self.record(None, stored.delivery);

@@ -1,10 +1,11 @@
 //! Reads of single records.
 
-use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace};
+use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, WebhookId};
 
 use super::shared::Shared;
 use crate::error::StoreError;
 use crate::keys;
+use crate::keys::Family;
 use crate::kv::{Kv, Span};
 use crate::rows;
 use crate::rows::attempt::AttemptRow;
@@ -29,6 +30,26 @@ impl<K: Kv> Shared<K> {
         }
         ids.sort_unstable_by(|a, b| b.cmp(a));
         Ok(ids)
+    }
+
+    /// Open deliveries of the webhook after `after`, oldest first.
+    pub(crate) fn open_deliveries(
+        &self,
+        webhook: WebhookId,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let lane = self.webhooks().by_id.get(&webhook).map(|webhook| webhook.lane);
+        let Some(lane) = lane.filter(|lane| self.counts().open(*lane).total() > 0) else { return Ok(Vec::new()) };
+        let (start, to) = keys::delivery::of_lane(Family::Open, lane);
+        let from = after.map_or(start, |id| keys::after(&keys::delivery::open(id)));
+        let info = self.lane(lane)?;
+        let rows = self.kv.range(Span::new(&from, &to, limit))?;
+        let open = rows.iter().map(|(key, row)| {
+            let id = keys::delivery::decode(Family::Open, key)?;
+            Ok(Stored::decode(row, id, &info)?.delivery)
+        });
+        open.collect()
     }
 
     /// The delivery as it is stored.

@@ -216,6 +216,7 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
     }
     *shared.webhooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
     // Only now, so that whoever is rung awake sees the webhook as it is.
+    shared.deadline_bell.notify_one();
     if rings {
         shared.due_bell.notify_one();
     }

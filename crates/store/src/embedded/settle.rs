@@ -62,7 +62,7 @@ impl<K: Kv> Group<'_, K> {
         self.open(id)
     }
 
-    fn settle_open(&mut self, mut stored: Stored, transition: Transition) -> Result<Settled, StoreError> {
+    pub(crate) fn settle_open(&mut self, mut stored: Stored, transition: Transition) -> Result<Settled, StoreError> {
         let before = Before::from(&stored);
         let attempted = matches!(transition, Transition::Attempted { .. });
         let before_last = if attempted { stored.delivery.last_attempt.take() } else { None };
@@ -98,11 +98,13 @@ impl<K: Kv> Group<'_, K> {
         Settled::Done
     }
 
-    /// An attempt that was under way when its delivery was cancelled is its last.
+    /// An attempt that was under way when its delivery was cancelled, or given up by its time, is
+    /// its last.
     fn settle_cancelled(&mut self, id: DeliveryId, attempt: Option<Box<Attempt>>) -> Result<Settled, StoreError> {
         let (Some(attempt), Some(stored)) = (attempt, self.done(id)?) else { return Ok(Settled::Fenced) };
         let mut delivery = stored.delivery;
-        if delivery.state != DeliveryState::Cancelled || attempt.number != delivery.attempt_count + 1 {
+        let state = delivery.state;
+        if state == DeliveryState::Succeeded || attempt.number != delivery.attempt_count + 1 {
             return Ok(Settled::Fenced);
         }
         let before_last = delivery.last_attempt.take();
@@ -112,7 +114,7 @@ impl<K: Kv> Group<'_, K> {
         self.keep_attempt(id, before_last.as_ref());
         self.batch.put(keys::delivery::done(id), rows::delivery::encode(&delivery, Wait::Nothing, None));
         self.recorder.attempted(true);
-        self.record(Some(DeliveryState::Cancelled), delivery);
+        self.record(Some(state), delivery);
         Ok(Settled::Fenced)
     }
 

@@ -1,6 +1,7 @@
 //! What the store's readers and its writer share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tenterhook_model::{Clock, Delivery, DeliveryId, DeliveryState, Lane, WebhookHealth, WebhookId};
@@ -33,6 +34,9 @@ pub(crate) struct Shared<K> {
     pub(crate) counts: Mutex<Counts>,
     /// Why the last commit failed; `None` when it did not.
     pub(crate) failure: Mutex<Option<StoreError>>,
+    /// The millisecond in which the first event of an open delivery expires.
+    pub(crate) next_expiry: AtomicU64,
+    pub(crate) deadline_bell: Notify,
     pub(crate) due_bell: Notify,
     pub(crate) journal_bell: Notify,
     /// Rung for one waiting publisher at each delivery that leaves a head.
@@ -61,6 +65,17 @@ impl<K: Kv> Shared<K> {
     /// The queues. Held for short work in memory and one bounded read, never over a commit.
     pub(crate) fn queues(&self) -> MutexGuard<'_, Queues> {
         lock(&self.queues)
+    }
+
+    /// Takes over when the first event expires: of `all`, or of what has been added.
+    pub(crate) fn set_next_expiry(&self, millis: Option<u64>, of_all: bool) {
+        let Some(millis) = millis else { return };
+        let before = self.next_expiry.load(Ordering::Acquire);
+        let next = if of_all { millis } else { before.min(millis) };
+        self.next_expiry.store(next, Ordering::Release);
+        if next < before {
+            self.deadline_bell.notify_one();
+        }
     }
 
     /// The end of the journal.

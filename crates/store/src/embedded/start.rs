@@ -1,6 +1,7 @@
 //! Opening a store: who it is, its webhooks, the end of its journal and what it counts.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         removals,
         expiry: Default::default(),
     };
+    let next_expiry = first_expiry(&kv)?;
     let (inbox, receiver) = Inbox::new();
     let shared = Arc::new(Shared {
         health: RwLock::new(read_health(&kv)?),
@@ -84,6 +86,8 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         tail: Mutex::new(Tail::new(span)),
         counts: Mutex::new(counts),
         failure: Mutex::new(None),
+        next_expiry: AtomicU64::new(next_expiry),
+        deadline_bell: Notify::new(),
         due_bell: Notify::new(),
         journal_bell: Notify::new(),
         room: Notify::new(),
@@ -115,6 +119,13 @@ fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<Ide
     batch.put(keys::meta::identity(), rows::encode(&identity));
     kv.commit(&batch)?;
     Ok(identity)
+}
+
+/// The millisecond in which the first event of an open delivery expires.
+fn first_expiry<K: Kv>(kv: &K) -> Result<u64, StoreError> {
+    let (from, to) = Family::Expiry.range();
+    let first = kv.range(Span::new(&from, &to, 1))?;
+    first.first().map_or(Ok(u64::MAX), |(key, _)| Ok(keys::expiry::decode(key)?.0))
 }
 
 /// When the newest event that is kept was published, in whole milliseconds.

@@ -2,6 +2,7 @@
 //! answered here, in the caller's task or on a thread for blocking work.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -221,6 +222,32 @@ impl<K: Kv> Store for EmbeddedStore<K> {
 
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.shared.inbox.write(|answer| Request::Expire { before, limit, answer }).await
+    }
+
+    async fn open_deliveries(
+        &self,
+        webhook: WebhookId,
+        after: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        self.read(move |shared| shared.open_deliveries(webhook, after, limit)).await
+    }
+
+    async fn give_up(&self, deliveries: Vec<Delivery>) -> Result<usize, StoreError> {
+        self.shared.inbox.write(|answer| Request::GiveUp { deliveries, answer }).await
+    }
+
+    async fn give_up_expired(&self, limit: usize) -> Result<usize, StoreError> {
+        self.shared.inbox.write(|answer| Request::GiveUpExpired { limit, answer }).await
+    }
+
+    fn next_expiry(&self) -> Option<Timestamp> {
+        let millis = self.shared.next_expiry.load(Ordering::Acquire);
+        (millis != u64::MAX).then(|| Timestamp::from_millis(millis as i64))
+    }
+
+    fn deadline_bell(&self) -> &Notify {
+        &self.shared.deadline_bell
     }
 
     async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {

@@ -79,7 +79,7 @@ pub(crate) struct Worker<K> {
     pub(crate) shared: Arc<Shared<K>>,
     pub(crate) inbox: Receiver<Request>,
     pub(crate) state: State,
-    /// A request that was taken and must have a commit of its own.
+    /// A request that was taken and did not fit into the commit, or must have one of its own.
     pub(crate) next: Option<Request>,
 }
 
@@ -135,7 +135,7 @@ impl<K: Kv> Worker<K> {
         let mut requests = vec![first];
         while !alone && items < limits::COMMIT_ITEMS {
             match self.inbox.try_recv() {
-                Ok(request) if request.is_alone() => {
+                Ok(request) if request.is_alone() || items + request.items() > limits::COMMIT_ITEMS => {
                     self.next = Some(request);
                     break;
                 }
@@ -209,6 +209,8 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
             group.remember_count(&namespace, &request, count);
             after_commit(answer, Ok(()))
         }
+        Request::GiveUp { deliveries, answer } => after_commit(answer, group.give_up_seen(&deliveries)),
+        Request::GiveUpExpired { limit, answer } => after_commit(answer, group.give_up_expired(limit)),
         Request::Expire { before, limit, answer } => after_commit(answer, group.expire(before, limit)),
     }
 }

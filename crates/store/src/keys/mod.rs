@@ -9,6 +9,7 @@ pub(crate) mod count;
 pub(crate) mod delivery;
 pub(crate) mod due;
 pub(crate) mod event;
+pub(crate) mod expiry;
 pub(crate) mod journal;
 pub(crate) mod meta;
 pub(crate) mod order;
@@ -55,13 +56,15 @@ pub(crate) enum Family {
     Timeline = b't',
     /// Deliveries that replays made of an event.
     Replayed = b'v',
+    /// Deliveries by the time at which their event expires.
+    Expiry = b'x',
     /// Deliveries that are final.
     Done = b'z',
 }
 
 impl Family {
     /// Every family, in the order of its letter.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Attempt,
         Self::Count,
         Self::Webhook,
@@ -78,6 +81,7 @@ impl Family {
         Self::State,
         Self::Timeline,
         Self::Replayed,
+        Self::Expiry,
         Self::Done,
     ];
 
@@ -256,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_family_or_length_is_damaged() {
-        assert!(matches!(Parts::of(b"x123", Family::Open), Err(StoreError::Damaged(_))));
+        assert!(matches!(Parts::of(b"e123", Family::Open), Err(StoreError::Damaged(_))));
         let mut parts = Parts::of(b"d12", Family::Open).unwrap();
         assert!(matches!(parts.lane(), Err(StoreError::Damaged(_))));
     }

@@ -103,6 +103,11 @@ impl EventRow {
         required(self.publish_time)
     }
 
+    /// When the event expires, if it does.
+    pub(crate) fn expire_time(&self) -> Option<tenterhook_model::Timestamp> {
+        self.expire_time.map(Time::get)
+    }
+
     /// The deliveries that were made of it at once.
     pub(crate) fn deliveries(&self) -> Vec<DeliveryId> {
         let (ids, _) = self.deliveries.as_chunks::<16>();

@@ -7,6 +7,7 @@ mod bench;
 mod admission;
 mod care;
 mod claims;
+mod deadlines;
 mod deliveries;
 mod events;
 mod journal;

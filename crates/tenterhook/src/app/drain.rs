@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tenterhook_dispatch::Drained;
+use tenterhook_dispatch::{Deadlines, Drained};
 use tenterhook_model::SystemClock;
 use tenterhook_store::Store;
 use tokio::net::TcpListener;
@@ -84,7 +84,8 @@ impl App {
         }
     }
 
-    /// Starts what goes on beside the main job until `end`: probes, keys, retention, figures.
+    /// Starts what goes on beside the main job until `end`: probes, keys, retention,
+    /// deadlines, figures.
     fn background(&mut self, end: &CancellationToken) -> JoinSet<()> {
         let store = &self.storage.store;
         let mut tasks = JoinSet::new();
@@ -97,6 +98,7 @@ impl App {
         }
         let retention = Retention { store: store.clone(), clock: Arc::new(SystemClock), keep: self.retention };
         tasks.spawn(retention.run(end.clone()));
+        tasks.spawn(Deadlines::new(store.clone(), Arc::new(SystemClock)).run(end.clone()));
         tasks.spawn(sample(store.clone(), self.metrics.clone(), end.clone()));
         tasks
     }

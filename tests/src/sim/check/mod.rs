@@ -4,6 +4,7 @@
 //! silent: time that jumped, or a crash between two facts, can make a fact undecidable.
 
 mod breaker;
+mod deadlines;
 mod ends;
 mod flow;
 mod retry;
@@ -24,7 +25,7 @@ pub(crate) type Verdict = Result<(), String>;
 pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
 
 /// Every invariant.
-pub(crate) const ALL: [Invariant; 21] = [
+pub(crate) const ALL: [Invariant; 22] = [
     ("acked_event_is_stored", stored::acked_event_is_stored),
     ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
     ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
@@ -33,6 +34,7 @@ pub(crate) const ALL: [Invariant; 21] = [
     ("failed_delivery_has_a_reason", ends::failed_delivery_has_a_reason),
     ("no_attempt_after_end", ends::no_attempt_after_end),
     ("no_attempt_after_expiry", ends::no_attempt_after_expiry),
+    ("what_runs_out_of_time_ends_then", deadlines::what_runs_out_of_time_ends_then),
     ("healthy_endpoint_gets_all_after_faults_stop", ends::healthy_endpoint_gets_all_after_faults_stop),
     ("attempts_are_numbered_without_gaps", retry::attempts_are_numbered_without_gaps),
     ("retry_not_before_schedule", retry::retry_not_before_schedule),

@@ -59,6 +59,14 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
             Arc::make_mut(event).expire_time = Some(Timestamp::MIN);
         }
     }),
+    ("what_runs_out_of_time_ends_then", |run| {
+        for event in run.events.values_mut() {
+            Arc::make_mut(event).expire_time = Some(Timestamp::MIN);
+        }
+        for delivery in run.deliveries.values_mut() {
+            delivery.finish_time = Some(Timestamp::MAX);
+        }
+    }),
     ("healthy_endpoint_gets_all_after_faults_stop", |run| run.seen.clear()),
     ("attempts_are_numbered_without_gaps", |run| {
         for attempts in run.attempts.values_mut().filter(|attempts| attempts.len() > 1) {
