@@ -3,6 +3,7 @@
 
 mod architecture;
 mod binary;
+mod canary;
 mod conformance;
 mod crash;
 mod docs;

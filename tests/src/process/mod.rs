@@ -5,7 +5,7 @@ mod care;
 mod end_to_end;
 mod listen;
 mod render;
-mod running;
+pub(crate) mod running;
 pub(crate) mod serve;
 
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,305 @@
+//! Everything that callers do with secrets: calls that succeed and calls that fail, deliveries
+//! that arrive and that do not, twice over one store.
+
+use http::HeaderValue;
+use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
+use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
+use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
+use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
+use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
+use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start};
+use tonic::Code;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+
+use super::CONTROL;
+use super::channel::{Answers, Recording};
+use super::receiver::Receiver;
+use super::secrets::{Secrets, plain, signing, standard};
+use super::server::Server;
+
+/// The trace that the caller's events are part of.
+pub(super) const TRACE_ID: [u8; 16] = [0x4b; 16];
+const REQUEST_ID: &str = "17af32f0-852a-46ca-a7d4-33ecd0c13de6";
+
+/// One life of the server and its callers.
+pub(super) struct Workload<'a> {
+    secrets: &'a Secrets,
+    channel: Channel,
+    answers: Answers,
+    receiver: Receiver,
+}
+
+impl<'a> Workload<'a> {
+    pub(super) async fn new(server: &Server, secrets: &'a Secrets, answers: Answers) -> Self {
+        let authority = Certificate::from_pem(&secrets.authority);
+        let tls = ClientTlsConfig::new().ca_certificate(authority).domain_name("localhost");
+        let endpoint = Endpoint::from_shared(format!("https://{}", server.api)).unwrap().tls_config(tls).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        Self { secrets, channel, answers, receiver: Receiver::start().await }
+    }
+
+    fn caller(&self, authorization: &str) -> Recording {
+        let trace: String = TRACE_ID.iter().map(|byte| format!("{byte:02x}")).collect();
+        let headers =
+            [("authorization", authorization.to_owned()), ("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))];
+        let headers = headers.map(|(name, value)| (name, HeaderValue::from_str(&value).unwrap())).to_vec();
+        Recording { inner: self.channel.clone(), headers, answers: self.answers.clone() }
+    }
+
+    fn admin(&self) -> Recording {
+        self.caller(&format!("Bearer {}", self.secrets.api_key))
+    }
+
+    fn webhooks(&self) -> WebhookServiceClient<Recording> {
+        WebhookServiceClient::new(self.admin())
+    }
+
+    fn deliveries(&self) -> DeliveryServiceClient<Recording> {
+        DeliveryServiceClient::new(self.admin())
+    }
+
+    /// A webhook to a path of the receiver, with one attempt and these sensitive headers.
+    fn webhook(&self, name: &str, path: &str, headers: &[(&str, &str)]) -> v1::Webhook {
+        let header = |(name, value): &(&str, &str)| v1::HeaderTemplate {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+            sensitive: true,
+        };
+        let request = v1::RequestTemplate {
+            url: format!("http://{}{path}", self.receiver.address),
+            headers: headers.iter().map(header).collect(),
+            ..Default::default()
+        };
+        v1::Webhook {
+            display_name: name.to_owned(),
+            request: Some(request),
+            retry: Some(v1::RetryPolicy { max_attempts: 1, ..Default::default() }),
+            ..Default::default()
+        }
+    }
+
+    async fn create(&self, webhook: v1::Webhook, signing_secret: &str) -> Result<v1::Webhook, tonic::Status> {
+        let request = v1::CreateWebhookRequest {
+            webhook: Some(webhook),
+            signing_secret: signing_secret.to_owned(),
+            ..Default::default()
+        };
+        Ok(self.webhooks().create_webhook(request).await?.into_inner().webhook.unwrap())
+    }
+
+    pub(super) async fn first_life(&self) {
+        let mut main = self.webhook(
+            CONTROL,
+            "/takes",
+            &[("X-Api-Token", &plain("header")), ("Authorization", &format!("Bearer {}", plain("bearer")))],
+        );
+        main.signing = Some(v1::SigningPolicy { schemes: vec![1, 3] });
+        let main = self.create(main, &signing("signing")).await.unwrap();
+        self.create(self.webhook("fails", "/fails", &[("X-Api-Token", &plain("header"))]), &standard()).await.unwrap();
+        let value = format!("{} {{{{ data.nothing.{} }}}}", plain("render text"), plain("attribute"));
+        let broken = self.create(self.webhook("breaks", "/breaks", &[("X-Broken", &value)]), "").await.unwrap();
+        self.create(self.with_client_key(&self.secrets.client_key), "").await.unwrap();
+        Box::pin(self.refused_saves()).await;
+        self.change(&main).await;
+        self.preview(&main.id, &broken.id).await;
+        self.refused_callers().await;
+        self.publish_and_watch("first").await;
+        self.look_at_all(&main).await;
+    }
+
+    pub(super) async fn second_life(&self) {
+        let listed = self.webhooks().list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap().into_inner();
+        let main = listed.webhooks.iter().find(|webhook| webhook.display_name == CONTROL).unwrap();
+        let broken = listed.webhooks.iter().find(|webhook| webhook.display_name == "breaks").unwrap();
+        // The receiver has a new port; headers and keys are left out, and so are kept.
+        let request = v1::RequestTemplate {
+            url: format!("http://{}/takes", self.receiver.address),
+            ..main.request.clone().unwrap()
+        };
+        let update = v1::Webhook { id: main.id.clone(), request: Some(request), ..Default::default() };
+        let update = v1::UpdateWebhookRequest { webhook: Some(update), ..Default::default() };
+        self.webhooks().update_webhook(update).await.unwrap();
+        self.preview(&main.id, &broken.id).await;
+        self.publish_and_watch("second").await;
+        self.look_at_all(main).await;
+    }
+
+    /// A webhook that shows a certificate, to a receiver that does not speak TLS.
+    fn with_client_key(&self, key: &str) -> v1::Webhook {
+        let mut webhook = self.webhook("shows a certificate", "/", &[]);
+        webhook.request.as_mut().unwrap().url = format!("https://{}/", self.receiver.address);
+        webhook.transport = Some(v1::TransportPolicy {
+            client_certificate_pem: self.secrets.client_certificate.clone(),
+            client_private_key_pem: key.to_owned(),
+            ..Default::default()
+        });
+        webhook
+    }
+
+    /// Saves that fail for each field that holds a secret.
+    async fn refused_saves(&self) {
+        let header = |value: &str| self.webhook("refused", "/", &[("X-Secret", value)]);
+        let (syntax, filter, unknown) = (plain("syntax"), plain("filter"), plain("unknown name"));
+        let mut userinfo = self.webhook("refused", "/", &[]);
+        userinfo.request.as_mut().unwrap().url = format!("https://user:{}@127.0.0.1/", plain("userinfo"));
+        let broken_key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", plain("broken key"));
+        let mut unfit = self.webhook("refused", "/", &[]);
+        unfit.signing = Some(v1::SigningPolicy { schemes: vec![2] });
+        let long = signing("long signing").repeat(20);
+        let refused = [
+            (header(&format!("{{% {syntax} %}} {{{{ {syntax}")), String::new()),
+            (header(&format!("{{{{ {syntax} {syntax} }}}}")), String::new()),
+            (header(&format!("{{{{ data | {filter} }}}} {{{{ data is {filter} }}}}")), String::new()),
+            (header(&format!("{{{{ {unknown}() }}}}")), String::new()),
+            (header(&plain("long header").repeat(400)), String::new()),
+            (header(&format!("{}\u{1}", plain("control header"))), String::new()),
+            (header(&format!("{}é", plain("not ascii"))), String::new()),
+            (userinfo, String::new()),
+            (self.with_client_key(&broken_key), String::new()),
+            (self.with_client_key(&self.secrets.other_key), String::new()),
+            (unfit.clone(), signing("refused signing")),
+            (unfit, format!("whsec_{}", signing("refused signing"))),
+            (self.webhook("refused", "/", &[]), long),
+            (self.webhook(CONTROL, "/", &[("X-Secret", &plain("failed update"))]), signing("conflicting signing")),
+        ];
+        for (place, (webhook, secret)) in refused.into_iter().enumerate() {
+            let draft = Target::Webhook(webhook.clone());
+            let answer = self.create(webhook, &secret).await;
+            assert!(answer.is_err(), "the save {place} is refused: {answer:?}");
+            // What is refused as a whole is told as the preview's answer, or refused as well.
+            let _ = self.preview_of(draft).await;
+        }
+        for secret in ["conflicting signing", "signing"] {
+            let request = v1::CreateWebhookRequest {
+                webhook: Some(self.webhook("remembered", "/takes", &[])),
+                signing_secret: signing(secret),
+                request_id: REQUEST_ID.into(),
+                validate_only: false,
+            };
+            let _ = self.webhooks().create_webhook(request).await;
+        }
+    }
+
+    /// Updates, rotations and revocations, refused and done.
+    async fn change(&self, main: &v1::Webhook) {
+        let with = |name: &str, etag: &str| v1::UpdateWebhookRequest {
+            webhook: Some(v1::Webhook {
+                id: main.id.clone(),
+                etag: etag.to_owned(),
+                request: self.webhook("", "/takes", &[("X-Api-Token", &plain(name)), ("Authorization", "")]).request,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let stale = self.webhooks().update_webhook(with("failed update", "\"99\"")).await.unwrap_err();
+        assert_eq!(stale.code(), Code::Aborted);
+        self.webhooks().update_webhook(with("changed header", &main.etag)).await.unwrap();
+        let rotate = |secret: String| v1::RotateSigningKeyRequest {
+            webhook_id: main.id.clone(),
+            signing_secret: secret,
+            ..Default::default()
+        };
+        self.webhooks().rotate_signing_key(rotate(signing("long signing").repeat(20))).await.unwrap_err();
+        let rotated = self.webhooks().rotate_signing_key(rotate(signing("rotated"))).await.unwrap().into_inner();
+        let keys = rotated.webhook.unwrap().signing_keys;
+        for key in [&keys[1].id, &keys[1].id, &keys[0].id] {
+            let request = v1::RevokeSigningKeyRequest { webhook_id: main.id.clone(), key_id: key.clone() };
+            let _ = self.webhooks().revoke_signing_key(request).await;
+        }
+    }
+
+    async fn preview_of(&self, target: Target) -> Result<v1::RenderPreviewResponse, tonic::Status> {
+        let source = Some(Source::Event(event("preview")));
+        let request = v1::RenderPreviewRequest { target: Some(target), source };
+        Ok(self.webhooks().render_preview(request).await?.into_inner())
+    }
+
+    /// Previews and tests of what is stored, and of a draft.
+    async fn preview(&self, main: &str, broken: &str) {
+        let shown = self.preview_of(Target::WebhookId(main.to_owned())).await.unwrap().request.unwrap();
+        assert!(shown.headers.iter().any(|header| header.name == "X-Api-Token" && header.value == "***"), "{shown:?}");
+        assert!(!self.preview_of(Target::WebhookId(broken.to_owned())).await.unwrap().errors.is_empty());
+        let draft = self.webhook("draft", "/", &[("X-Secret", &plain("draft header"))]);
+        self.preview_of(Target::Webhook(draft)).await.unwrap();
+        for webhook in [main, broken] {
+            let request = v1::TestWebhookRequest { webhook_id: webhook.to_owned(), event: Some(event("tried")) };
+            self.webhooks().test_webhook(request).await.unwrap();
+        }
+    }
+
+    async fn refused_callers(&self) {
+        let unknown = format!("Bearer th_{}", plain("unknown API key"));
+        for authorization in [unknown, format!("Basic {}", plain("basic")), format!("Bearer {}", plain("basic"))] {
+            let mut webhooks = WebhookServiceClient::new(self.caller(&authorization));
+            let refused = webhooks.list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap_err();
+            assert_eq!(refused.code(), Code::Unauthenticated);
+        }
+    }
+
+    /// Publishes an event and watches until each of its deliveries has ended.
+    async fn publish_and_watch(&self, id: &str) {
+        let start = Some(Start::Position(v1::WatchPosition::Now.into()));
+        let view = v1::DeliveryView::Full.into();
+        let request = v1::WatchDeliveriesRequest { start, view, ..Default::default() };
+        let mut watch = self.deliveries().watch_deliveries(request).await.unwrap().into_inner();
+        let mut events = EventServiceClient::new(self.admin());
+        let request = v1::PublishEventRequest { event: Some(event(id)) };
+        let mut open = events.publish_event(request).await.unwrap().into_inner().result.unwrap().delivery_count;
+        assert!(open >= 4);
+        while open > 0 {
+            let Some(Payload::Change(change)) = watch.message().await.unwrap().unwrap().payload else { continue };
+            open -= i32::from(change.delivery.unwrap().finish_time.is_some());
+        }
+    }
+
+    /// Reads everything that may be read.
+    async fn look_at_all(&self, main: &v1::Webhook) {
+        let get = v1::GetWebhookRequest { webhook_id: main.id.clone() };
+        self.webhooks().get_webhook(get).await.unwrap();
+        self.webhooks().list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap();
+        let view = v1::DeliveryView::Full.into();
+        let list = v1::ListDeliveriesRequest { view, ..Default::default() };
+        let listed = self.deliveries().list_deliveries(list).await.unwrap().into_inner().deliveries;
+        for delivery in &listed {
+            let get = v1::GetDeliveryRequest { delivery_id: delivery.id.clone(), ..Default::default() };
+            self.deliveries().get_delivery(get).await.unwrap();
+        }
+        for outcome in [
+            v1::AttemptOutcome::Success,
+            v1::AttemptOutcome::HttpStatus,
+            v1::AttemptOutcome::Render,
+            v1::AttemptOutcome::Tls,
+        ] {
+            let has = |delivery: &v1::Delivery| delivery.attempts.iter().any(|attempt| attempt.outcome() == outcome);
+            assert!(listed.iter().any(has), "no attempt ended as {outcome:?}: {listed:#?}");
+        }
+        let stats = v1::GetDeliveryStatsRequest::default();
+        self.deliveries().get_delivery_stats(stats).await.unwrap();
+    }
+
+    /// The receiver got what nobody else may see, and the caller's trace.
+    pub(super) fn assert_receivers_got_the_secrets(&self, life: usize) {
+        let arrived = self.receiver.arrived.lock().unwrap();
+        let taken: Vec<_> = arrived.iter().filter(|(path, _)| path == "/takes").map(|(_, headers)| headers).collect();
+        let (token, bearer) = (plain("changed header"), format!("Bearer {}", plain("bearer")));
+        let got =
+            |name: &str, value: &str| taken.iter().any(|headers| headers.get(name).is_some_and(|got| got == value));
+        assert!(got("x-api-token", &token) && got("authorization", &bearer), "life {life}: {taken:?}");
+        let trace: String = TRACE_ID.iter().map(|byte| format!("{byte:02x}")).collect();
+        let traced = |headers: &&http::HeaderMap| {
+            headers.get("traceparent").is_some_and(|value| value.to_str().unwrap().contains(&trace))
+        };
+        assert!(taken.iter().any(traced), "life {life}: {taken:?}");
+    }
+}
+
+fn event(id: &str) -> v1::Event {
+    let data = v1::json_document::Value::Json("{\"id\": 1}".into());
+    v1::Event {
+        id: id.into(),
+        r#type: "created".into(),
+        object_type: "dcim.site".into(),
+        data: Some(v1::JsonDocument { value: Some(data) }),
+        ..Default::default()
+    }
+}
