@@ -22,7 +22,7 @@ use tenterhook_proto::tenterhook::v1;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
-use tenterhook_store::{Claim, Reads, SealingKey, Settlement, Store, StoreOptions, open};
+use tenterhook_store::{Claim, CommitObserver, Reads, SealingKey, Settlement, Store, StoreOptions, open};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
@@ -79,10 +79,31 @@ impl Interceptor for Bearer {
 
 pub(crate) type Channel = InterceptedService<Routes, Bearer>;
 
+/// The size of each commit of the store.
+#[derive(Debug, Default)]
+pub(crate) struct Commits(Mutex<Vec<usize>>);
+
+impl Commits {
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl CommitObserver for Commits {
+    fn committed(&self, items: usize, _: Duration) {
+        self.0.lock().unwrap().push(items);
+    }
+}
+
 /// The API under test.
 pub(crate) struct Bench {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) commits: Arc<Commits>,
     pub(crate) access: Access,
     pub(crate) shutdown: CancellationToken,
     pub(crate) routes: Routes,
@@ -97,12 +118,13 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
+        let commits = Arc::new(Commits::default());
         let options = StoreOptions {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             sealing_key: SealingKey::new([3; 32]),
             reads: Reads::Inline,
-            observer: None,
+            observer: Some(commits.clone()),
         };
         let (store, writer) = open("memory:", options).unwrap();
         let mut writers = JoinSet::new();
@@ -111,6 +133,7 @@ impl Bench {
         let mut bench = Self {
             store,
             clock,
+            commits,
             access: Access::keys(KeyRing::parse(&ring).unwrap()),
             shutdown: CancellationToken::new(),
             routes: Routes::default(),
