@@ -37,12 +37,12 @@ pub(super) fn register(env: &mut Environment<'static>) {
 
 fn operators(env: &mut Environment<'static>) {
     env.add_filter("__add", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::add(s, a, b));
-    env.add_filter("__sub", |a: &Val, b: &Val| ops::arithmetic("-", a, b));
+    env.add_filter("__sub", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "-", a, b));
     env.add_filter("__mul", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::multiply(s, a, b));
-    env.add_filter("__div", |a: &Val, b: &Val| ops::arithmetic("/", a, b));
-    env.add_filter("__floordiv", |a: &Val, b: &Val| ops::arithmetic("//", a, b));
+    env.add_filter("__div", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "/", a, b));
+    env.add_filter("__floordiv", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "//", a, b));
     env.add_filter("__mod", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::remainder(s, a, b));
-    env.add_filter("__pow", |a: &Val, b: &Val| ops::arithmetic("**", a, b));
+    env.add_filter("__pow", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "**", a, b));
     env.add_filter("__neg", |a: &Val| ops::negate(a));
     env.add_filter("__pos", |a: &Val| ops::plus(a));
     env.add_filter("__concat", |s: &mut State<'_, '_>, args: &[Val]| -> Outcome {

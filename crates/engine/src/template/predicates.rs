@@ -21,8 +21,8 @@ pub(super) const TABLE: &[(&str, Predicate)] = &[
     ("ne", |s, a| equals(s, a).map(|same| !same)),
     ("!=", |s, a| equals(s, a).map(|same| !same)),
     ("escaped", |_, a| Ok(first(a)?.is_safe())),
-    ("even", |_, a| Ok(rest_of_two(first(a)?)? == 0.0)),
-    ("odd", |_, a| Ok(rest_of_two(first(a)?)? == 1.0)),
+    ("even", |s, a| Ok(rest_of_two(s, first(a)?)? == 0.0)),
+    ("odd", |s, a| Ok(rest_of_two(s, first(a)?)? == 1.0)),
     ("false", |_, a| Ok(matches!(view(first(a)?), View::Bool(false)))),
     ("true", |_, a| Ok(matches!(view(first(a)?), View::Bool(true)))),
     ("filter", |_, a| Ok(first(a)?.as_str().is_some_and(filters::is_known))),
@@ -57,8 +57,9 @@ pub(super) const TABLE: &[(&str, Predicate)] = &[
         let shown = ops::text_of(s, first(a)?)?;
         Ok(one_case(&shown, char::is_uppercase))
     }),
-    ("sameas", |_, a| {
+    ("sameas", |s, a| {
         let [a, b] = two(a)?;
+        ops::charge_value(s, a)?;
         Ok(is_identical(a, b))
     }),
 ];
@@ -103,14 +104,14 @@ fn compare(state: &State<'_, '_>, op: &str, args: &[Val]) -> Result<bool, Error>
     ops::less(state, op, a, b)
 }
 
-fn divisible(_: &mut State<'_, '_>, args: &[Val]) -> Result<bool, Error> {
+fn divisible(state: &mut State<'_, '_>, args: &[Val]) -> Result<bool, Error> {
     let [value, by] = two(args)?;
-    let rest = ops::arithmetic("%", value, by)?;
+    let rest = ops::arithmetic(state, "%", value, by)?;
     Ok(!rest.is_true())
 }
 
-fn rest_of_two(value: &Val) -> Result<f64, Error> {
-    let rest = ops::arithmetic("%", value, &Val::from(2))?;
+fn rest_of_two(state: &State<'_, '_>, value: &Val) -> Result<f64, Error> {
+    let rest = ops::arithmetic(state, "%", value, &Val::from(2))?;
     match number_of(&rest) {
         Some(Num::Int(n)) => Ok(if n == 0 { 0.0 } else { 1.0 }),
         Some(Num::Float(x)) => Ok(x),

@@ -53,6 +53,12 @@ pub(super) fn register(env: &mut Environment<'static>) {
     }
 }
 
+/// The names of all filters.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().flat_map(|table| table.iter()).map(|(name, _)| *name)
+}
+
 /// Whether a filter of that name exists.
 pub(super) fn is_known(name: &str) -> bool {
     find(name).is_some()

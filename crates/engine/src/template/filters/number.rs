@@ -149,9 +149,9 @@ fn round_to_tens(x: f64, digits: u64) -> f64 {
     ops::float_of_big(&rounded).copysign(x)
 }
 
-fn round_towards(_: &State<'_, '_>, value: &Val, precision: i64, method: &str) -> Result<Val, Error> {
-    let scale = arithmetic("**", &from_i128(10), &from_i128(i128::from(precision)))?;
-    let scaled = arithmetic("*", value, &scale)?;
+fn round_towards(state: &State<'_, '_>, value: &Val, precision: i64, method: &str) -> Result<Val, Error> {
+    let scale = arithmetic(state, "**", &from_i128(10), &from_i128(i128::from(precision)))?;
+    let scaled = arithmetic(state, "*", value, &scale)?;
     let towards = match number_of(&scaled) {
         Some(Num::Float(x)) if !x.is_finite() => {
             return Err(error("cannot convert float infinity to integer"));
@@ -160,7 +160,7 @@ fn round_towards(_: &State<'_, '_>, value: &Val, precision: i64, method: &str) -
         Some(Num::Float(x)) => truncated(x.floor())?,
         _ => scaled,
     };
-    arithmetic("/", &towards, &scale)
+    arithmetic(state, "/", &towards, &scale)
 }
 
 fn file_size(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {

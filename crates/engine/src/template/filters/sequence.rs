@@ -6,7 +6,7 @@ use super::Table;
 use super::choose::Getter;
 use super::sort::{SortKey, sort_values};
 use crate::template::methods::{Given, whole};
-use crate::template::ops::{self, charge_items, error, hashable, iterate};
+use crate::template::ops::{self, charge_bytes, charge_items, error, hashable, iterate};
 use crate::template::value::{Generator, Key, List, Tuple, Val, View, type_name, view};
 
 pub(super) const TABLE: Table = &[
@@ -66,6 +66,7 @@ fn random(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<V
 fn reverse(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     given.none()?;
     if let View::Str(string) = view(value) {
+        charge_bytes(state, string.len())?;
         let reversed: String = string.chars().rev().collect();
         return Ok(super::text::hard(reversed, value.is_safe()));
     }
@@ -76,12 +77,13 @@ fn reverse(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<
     Ok(if matches!(view(value), View::Generator(_)) { List::value(items) } else { Generator::value(items) })
 }
 
-fn items(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+fn items(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     given.none()?;
     match view(value) {
         View::Undefined => Ok(Generator::value(Vec::new())),
         View::Dict(dict) => {
             let pairs = dict.read();
+            charge_items(state, 3 * pairs.len())?;
             let pairs = pairs.iter().map(|(k, v)| Tuple::value(vec![k.0.clone(), v.clone()]));
             Ok(Generator::value(pairs.collect()))
         }

@@ -4,7 +4,7 @@ use minijinja::{Error, State};
 
 use super::given::{Given, int};
 use crate::template::filters::{SortKey, sort_values};
-use crate::template::ops::{charge_items, equal, error, iterate, limit, slice_bounds};
+use crate::template::ops::{charge_items, charge_moves, equal, error, iterate, limit, slice_bounds};
 use crate::template::value::{List, Val, View, is_same, note_change, view};
 
 /// Items of a list that a template made, at most.
@@ -30,10 +30,13 @@ pub(super) fn call(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) ->
             list.write().extend(more);
         }
         "insert" => insert(state, value, list, given)?,
-        "pop" => return pop(list, given),
+        "pop" => return pop(state, list, given),
         "remove" => remove(state, list, &given.one("value")?)?,
         "clear" => list.write().clear(),
-        "reverse" => list.write().reverse(),
+        "reverse" => {
+            charge_moves(state, list.read().len())?;
+            list.write().reverse();
+        }
         "copy" => {
             let items = list.read().clone();
             charge_items(state, items.len())?;
@@ -84,7 +87,7 @@ fn insert(state: &State<'_, '_>, value: &Val, list: &List, given: &Given<'_>) ->
     Ok(())
 }
 
-fn pop(list: &List, given: &Given<'_>) -> Result<Val, Error> {
+fn pop(state: &State<'_, '_>, list: &List, given: &Given<'_>) -> Result<Val, Error> {
     let [at] = given.bind(["index"], 0)?;
     let at = at.map_or(Ok(-1), |at| int(&at))?;
     let mut items = list.write();
@@ -94,7 +97,10 @@ fn pop(list: &List, given: &Given<'_>) -> Result<Val, Error> {
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let at = if at < 0 { at.saturating_add(length) } else { at };
     match usize::try_from(at).ok().filter(|_| at < length) {
-        Some(at) => Ok(items.remove(at)),
+        Some(at) => {
+            charge_moves(state, items.len() - at)?;
+            Ok(items.remove(at))
+        }
         None => Err(error("pop index out of range")),
     }
 }

@@ -80,11 +80,20 @@ const BYTES: [&str; 1] = ["decode"];
 const CHANGING: [&str; 11] =
     ["append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"];
 
+/// The methods of each type.
+const GROUPS: [&[&str]; 9] = [&TEXT, &MARKUP, &LIST, &DICT, &SEQUENCE, &INT, &FLOAT, &KEYS, &BYTES];
+
+/// The names of all methods.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let all: std::collections::BTreeSet<&str> = GROUPS.iter().flat_map(|names| names.iter().copied()).collect();
+    all.into_iter()
+}
+
 /// Whether any value has a method `name`.
 pub(crate) fn is_name(name: &str) -> bool {
-    let groups: [&[&str]; 9] = [&TEXT, &MARKUP, &LIST, &DICT, &SEQUENCE, &INT, &FLOAT, &KEYS, &BYTES];
     let attribute = matches!(name, "real" | "imag" | "numerator" | "denominator" | "start" | "stop" | "step");
-    attribute || groups.iter().any(|names| names.contains(&name))
+    attribute || GROUPS.iter().any(|names| names.contains(&name))
 }
 
 /// Whether a method `name` changes its list or dict.
@@ -129,6 +138,6 @@ pub(crate) fn call(state: &mut State<'_, '_>, value: &Val, name: &str, args: &[V
         View::Bytes(bytes) => text_code::decode(state, bytes, &given),
         View::List(_) | View::Tuple(_) | View::Range(_) => list::call(state, value, &given),
         View::Dict(_) | View::Entries(_) => dict::call(state, value, &given),
-        _ => number::call(value, &given),
+        _ => number::call(state, value, &given),
     }
 }

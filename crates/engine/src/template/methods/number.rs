@@ -1,14 +1,15 @@
 //! Methods of `int`, `bool` and `float`.
 
-use minijinja::Error;
+use minijinja::{Error, State};
 
 use super::given::Given;
-use crate::template::ops::{Num, error, number_of};
+use crate::template::ops::{Num, charge_value, error, number_of};
 use crate::template::value::{Tuple, Val, from_big, from_i128, type_name};
 
 /// `value.name()` for a number.
-pub(super) fn call(value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+pub(super) fn call(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     given.none()?;
+    charge_value(state, value)?;
     let Some(number) = number_of(value) else {
         return Err(error(format!("'{}' object has no method '{}'", type_name(value), given.name)));
     };

@@ -2,7 +2,7 @@
 
 use minijinja::{Error, State};
 
-use super::given::{Given, size, string};
+use super::given::{Given, size};
 use super::{text_code, text_is, text_split};
 use crate::template::filters::{escape, strip_tags, unescape};
 use crate::template::format::{Source, brace};
@@ -212,12 +212,4 @@ fn join(state: &State<'_, '_>, separator: &Val, items: &Val) -> Result<Val, Erro
         }
     }
     Ok(like(separator, out))
-}
-
-/// A prefix or suffix argument: a string or a tuple of them.
-pub(super) fn affixes(value: &Val, given: &str) -> Result<Vec<String>, Error> {
-    match view(value) {
-        View::Tuple(tuple) => tuple.read().iter().map(|item| string(given, item).map(str::to_owned)).collect(),
-        _ => Ok(vec![string(given, value)?.to_owned()]),
-    }
 }

@@ -1,19 +1,21 @@
 //! Methods of `str` that search, cut and replace.
 
+use std::collections::HashSet;
+
 use minijinja::{Error, State};
 
 use super::given::{Given, int, string};
-use super::text::{affixes, like};
+use super::text::like;
 use crate::python::text::{is_space, split_lines};
 use crate::template::filters::escape;
 use crate::template::ops::{charge_bytes, charge_items, error, limit, slice_bounds};
-use crate::template::value::{List, Tuple, Val};
+use crate::template::value::{List, Tuple, Val, View, view};
 
 /// The answer of the method, if it is one of these.
 pub(super) fn call(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Option<Val>, Error> {
     let whole = value.as_str().unwrap_or_default();
     Ok(Some(match given.name {
-        "strip" | "lstrip" | "rstrip" => like(value, strip(whole, given)?),
+        "strip" | "lstrip" | "rstrip" => like(value, strip(state, whole, given)?),
         "split" | "rsplit" => split(state, value, given)?,
         "splitlines" => {
             let [keep_ends] = given.bind(["keepends"], 0)?;
@@ -25,7 +27,7 @@ pub(super) fn call(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Res
         "partition" | "rpartition" => partition(value, given)?,
         "find" | "rfind" | "index" | "rindex" => find(whole, given)?,
         "count" => count(whole, given)?,
-        "startswith" | "endswith" => affixed(whole, given)?,
+        "startswith" | "endswith" => affixed(state, whole, given)?,
         "removeprefix" => {
             let prefix = given.one("prefix")?;
             let prefix = string(given.name, &prefix)?;
@@ -72,10 +74,14 @@ pub(crate) fn replace(
     Ok(if count < 0 { whole.replace(old, new) } else { whole.replacen(old, new, most) })
 }
 
-fn strip(whole: &str, given: &Given<'_>) -> Result<String, Error> {
+fn strip(state: &State<'_, '_>, whole: &str, given: &Given<'_>) -> Result<String, Error> {
     let [chars] = given.bind(["chars"], 0)?;
     let chars = chars.filter(|chars| !chars.is_none());
-    let set: Option<Vec<char>> = match &chars {
+    if let Some(chars) = chars.as_ref().and_then(Val::as_str) {
+        // Each goes into the set, and each of the whole is looked up in it.
+        charge_items(state, chars.len() / 8 + whole.len() / 8)?;
+    }
+    let set: Option<HashSet<char>> = match &chars {
         Some(chars) => Some(string(given.name, chars)?.chars().collect()),
         None => None,
     };
@@ -211,17 +217,25 @@ fn count(whole: &str, given: &Given<'_>) -> Result<Val, Error> {
     Ok(Val::from(counted))
 }
 
-fn affixed(whole: &str, given: &Given<'_>) -> Result<Val, Error> {
+fn affixed(state: &State<'_, '_>, whole: &str, given: &Given<'_>) -> Result<Val, Error> {
     let [affix, start, end] = given.bind(["prefix", "start", "end"], 1)?;
-    let affixes = affixes(&affix.unwrap_or_default(), given.name)?;
-    let answer = window(whole, start, end)?.is_some_and(|(inside, _)| {
-        affixes.iter().any(|affix| {
-            if given.name == "startswith" {
-                inside.starts_with(affix.as_str())
-            } else {
-                inside.ends_with(affix.as_str())
-            }
-        })
-    });
-    Ok(Val::from(answer))
+    let affix = affix.unwrap_or_default();
+    let inside = window(whole, start, end)?.map(|(inside, _)| inside);
+    let fits = |affix: &Val| -> Result<bool, Error> {
+        let affix = string(given.name, affix)?;
+        charge_bytes(state, affix.len())?;
+        Ok(inside.is_some_and(|inside| match given.name {
+            "startswith" => inside.starts_with(affix),
+            _ => inside.ends_with(affix),
+        }))
+    };
+    let View::Tuple(affixes) = view(&affix) else {
+        return fits(&affix).map(Val::from);
+    };
+    for affix in affixes.read().iter() {
+        if fits(affix)? {
+            return Ok(Val::from(true));
+        }
+    }
+    Ok(Val::from(false))
 }

@@ -4,6 +4,7 @@ use minijinja::{Error, State};
 use num_bigint::BigInt;
 
 use super::bits::{bounded_int, check_bits, exact_int, float_of_big};
+use super::charge::charge_digits;
 use super::{divide, error, sequence};
 use crate::template::format;
 use crate::template::value::{Val, View, from_i128, type_name, view};
@@ -53,6 +54,14 @@ pub(crate) fn number_of(value: &Val) -> Option<Num> {
     }
 }
 
+/// Bits of a whole number that is beyond the engine's own; of other values 0.
+fn bits_of(value: &Val) -> u64 {
+    match view(value) {
+        View::Big(n) => n.bits(),
+        _ => 0,
+    }
+}
+
 /// The error for operands that an operator does not take.
 pub(super) fn unsupported(op: &str, a: &Val, b: &Val) -> Error {
     if a.is_undefined() || b.is_undefined() {
@@ -65,7 +74,7 @@ pub(super) fn unsupported(op: &str, a: &Val, b: &Val) -> Error {
 pub(crate) fn add(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<Val, Error> {
     match sequence::add(state, a, b)? {
         Some(sum) => Ok(sum),
-        None => arithmetic("+", a, b),
+        None => arithmetic(state, "+", a, b),
     }
 }
 
@@ -73,7 +82,7 @@ pub(crate) fn add(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<Val, Error>
 pub(crate) fn multiply(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<Val, Error> {
     match sequence::repeat(state, a, b)? {
         Some(product) => Ok(product),
-        None => arithmetic("*", a, b),
+        None => arithmetic(state, "*", a, b),
     }
 }
 
@@ -81,19 +90,20 @@ pub(crate) fn multiply(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<Val, E
 pub(crate) fn remainder(state: &mut State<'_, '_>, a: &Val, b: &Val) -> Result<Val, Error> {
     match view(a) {
         View::Str(pattern) => format::percent(state, pattern, b, a.is_safe()),
-        _ => arithmetic("%", a, b),
+        _ => arithmetic(state, "%", a, b),
     }
 }
 
 /// An operator on two numbers.
-pub(crate) fn arithmetic(op: &str, a: &Val, b: &Val) -> Result<Val, Error> {
+pub(crate) fn arithmetic(state: &State<'_, '_>, op: &str, a: &Val, b: &Val) -> Result<Val, Error> {
+    charge_digits(state, op, [a, b].map(bits_of))?;
     let (Some(left), Some(right)) = (number_of(a), number_of(b)) else {
         return Err(unsupported(op, a, b));
     };
     match op {
         "/" => return divide::true_divide(&left, &right),
         "//" | "%" => return divide::floor_divide(op, &left, &right),
-        "**" => return power(&left, &right),
+        "**" => return power(state, &left, &right),
         _ => {}
     }
     if let (Num::Int(x), Num::Int(y)) = (&left, &right) {
@@ -126,7 +136,7 @@ pub(crate) fn arithmetic(op: &str, a: &Val, b: &Val) -> Result<Val, Error> {
 }
 
 /// `base ** exponent`
-pub(crate) fn power(base: &Num, exponent: &Num) -> Result<Val, Error> {
+fn power(state: &State<'_, '_>, base: &Num, exponent: &Num) -> Result<Val, Error> {
     let is_float = matches!((base, exponent), (Num::Float(_), _) | (_, Num::Float(_)));
     let negative = match exponent {
         Num::Int(n) => *n < 0,
@@ -151,7 +161,10 @@ pub(crate) fn power(base: &Num, exponent: &Num) -> Result<Val, Error> {
         }));
     }
     let exponent = u32::try_from(&exponent).map_err(|_| super::limit("an integer is too large"))?;
-    check_bits((base.bits() - 1).saturating_mul(u64::from(exponent)))?;
+    let bits = (base.bits() - 1).saturating_mul(u64::from(exponent));
+    check_bits(bits)?;
+    // The last of its multiplications costs as much as all before it together.
+    charge_digits(state, "**", [bits, bits])?;
     bounded_int(base.pow(exponent))
 }
 

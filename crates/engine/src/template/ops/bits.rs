@@ -8,6 +8,8 @@ use crate::template::value::{Val, from_big};
 
 /// Bits of an integer at most; Python prints 4,300 digits, about 14,300 bits.
 const INT_BITS_MAX: u64 = 65_536;
+/// Bits of the largest whole number that is a float.
+const FLOAT_BITS_MAX: u64 = f64::MAX_EXP as u64;
 /// Digits that Python reads and prints at most.
 const INT_DIGITS_MAX: usize = 4_300;
 
@@ -39,6 +41,9 @@ pub(super) fn check_bits(bits: u64) -> Result<(), Error> {
 
 /// The nearest float; infinite when `n` is beyond.
 pub(crate) fn float_of_big(n: &BigInt) -> f64 {
+    if n.bits() > FLOAT_BITS_MAX {
+        return if n.sign() == Sign::Minus { f64::NEG_INFINITY } else { f64::INFINITY };
+    }
     // the decimal text is read with correct rounding
     n.to_string().parse().unwrap_or(f64::NAN)
 }

@@ -4,16 +4,48 @@
 use minijinja::{Error, State, UndefinedBehavior};
 
 use super::{error, limit};
-use crate::template::value::Val;
+use crate::template::value::{Val, View, view};
 
 /// Bytes that one unit of fuel pays for.
 const BYTES_PER_FUEL: u64 = 64;
 /// List slots that one unit pays for.
 const ITEMS_PER_FUEL: u64 = 2;
+/// List slots that are only moved that one unit pays for.
+const MOVES_PER_FUEL: u64 = 32;
+/// Products of two words that one unit pays for.
+const PRODUCTS_PER_FUEL: u64 = 256;
 
 /// Pays for `bytes` of text, before they are made.
 pub(crate) fn charge_bytes(state: &State<'_, '_>, bytes: usize) -> Result<(), Error> {
     pay(state, bytes as u64 / BYTES_PER_FUEL)
+}
+
+/// Pays for `items` that are only moved in memory.
+pub(crate) fn charge_moves(state: &State<'_, '_>, items: usize) -> Result<(), Error> {
+    pay(state, items as u64 / MOVES_PER_FUEL)
+}
+
+/// What looking at all of a value costs beside itself: its text, its digits.
+pub(crate) fn weight(value: &Val) -> u64 {
+    match view(value) {
+        View::Str(text) => text.len() as u64 / BYTES_PER_FUEL,
+        View::Bytes(bytes) => bytes.len() as u64 / BYTES_PER_FUEL,
+        View::Big(n) => n.bits() / (8 * BYTES_PER_FUEL),
+        _ => 0,
+    }
+}
+
+/// Pays for looking at all of a value.
+pub(crate) fn charge_value(state: &State<'_, '_>, value: &Val) -> Result<(), Error> {
+    pay(state, weight(value))
+}
+
+/// Pays for an operator on two whole numbers of so many bits, before it is worked out: `*`, `/`
+/// and `**` multiply each word of one with each of the other.
+pub(super) fn charge_digits(state: &State<'_, '_>, op: &str, bits: [u64; 2]) -> Result<(), Error> {
+    let words = bits.map(|bits| bits / 64);
+    let products = if matches!(op, "+" | "-") { 0 } else { words[0].saturating_mul(words[1]) };
+    pay(state, (words[0] + words[1]) * 8 / BYTES_PER_FUEL + products / PRODUCTS_PER_FUEL)
 }
 
 /// Pays for `items` that are copied or visited.
@@ -49,14 +81,13 @@ impl<'s, 't, 'e> Meter<'s, 't, 'e> {
         Self { state, pending: 0 }
     }
 
-    /// Counts one node.
-    pub(crate) fn tick(&mut self) -> Result<(), Error> {
-        self.pending += 1;
+    /// Counts so many nodes.
+    pub(crate) fn spend(&mut self, nodes: u64) -> Result<(), Error> {
+        self.pending += nodes;
         if self.pending < Self::GROUP {
             return Ok(());
         }
-        self.pending = 0;
-        self.state.consume_fuel(Self::GROUP)
+        pay(self.state, std::mem::take(&mut self.pending))
     }
 }
 

@@ -6,9 +6,9 @@ use std::cmp::Ordering;
 use minijinja::{Error, State};
 
 use super::arithmetic::Num;
-use super::charge::Meter;
+use super::charge::{Meter, weight};
 use super::{DEPTH_MAX, arithmetic, error, exact_int, limit};
-use crate::template::value::{Dict, DictView, Key, Val, View, ViewKind, is_same, type_name, view};
+use crate::template::value::{Dict, DictView, Val, View, ViewKind, is_same, type_name, view};
 
 /// Nodes that a comparison without a render to charge visits at most.
 const UNCHARGED_NODES_MAX: u32 = 20_000;
@@ -16,13 +16,13 @@ const UNCHARGED_NODES_MAX: u32 = 20_000;
 /// `a == b`
 pub(crate) fn equal(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<bool, Error> {
     let mut meter = Meter::new(state);
-    Equality { spend: &mut || meter.tick(), depth: 0 }.equal(a, b)
+    Equality { spend: &mut |nodes| meter.spend(nodes), depth: 0 }.equal(a, b)
 }
 
 /// Equality where no render can be charged; what is too large is unequal.
 pub(crate) fn equal_as_ordering(a: &Val, b: &Val) -> Ordering {
     let mut left = UNCHARGED_NODES_MAX;
-    let mut spend = || {
+    let mut spend = |_| {
         left = left.checked_sub(1).ok_or_else(|| limit("too large"))?;
         Ok(())
     };
@@ -31,13 +31,13 @@ pub(crate) fn equal_as_ordering(a: &Val, b: &Val) -> Ordering {
 }
 
 struct Equality<'m> {
-    spend: &'m mut dyn FnMut() -> Result<(), Error>,
+    spend: &'m mut dyn FnMut(u64) -> Result<(), Error>,
     depth: u32,
 }
 
 impl Equality<'_> {
     fn equal(&mut self, a: &Val, b: &Val) -> Result<bool, Error> {
-        (self.spend)()?;
+        (self.spend)(1 + weight(a).min(weight(b)))?;
         if let (Some(x), Some(y)) = (arithmetic::number_of(a), arithmetic::number_of(b)) {
             return Ok(compare_numbers(&x, &y) == Some(Ordering::Equal));
         }
@@ -49,15 +49,13 @@ impl Equality<'_> {
                 if std::ptr::eq(x, y) {
                     return Ok(true);
                 }
-                let (x, y) = (x.read().clone(), y.read().clone());
-                self.items(&x, &y)
+                self.items(&x.read(), &y.read())
             }
             (View::Tuple(x), View::Tuple(y)) => {
                 if std::ptr::eq(x, y) {
                     return Ok(true);
                 }
-                let (x, y) = (x.read().clone(), y.read().clone());
-                self.items(&x, &y)
+                self.items(&x.read(), &y.read())
             }
             (View::Dict(x), View::Dict(y)) => self.dicts(x, y),
             (View::Range(x), View::Range(y)) => {
@@ -88,12 +86,13 @@ impl Equality<'_> {
         if std::ptr::eq(a, b) {
             return Ok(true);
         }
-        let (a, b) = (a.read().clone(), b.read().clone());
+        let (a, b) = (a.read(), b.read());
         if a.len() != b.len() {
             return Ok(false);
         }
         self.deeper(|this| {
-            for (key, x) in &a {
+            for (key, x) in &*a {
+                (this.spend)(weight(&key.0))?;
                 match b.get(key) {
                     Some(y) if this.equal(x, y)? => {}
                     _ => return Ok(false),
@@ -115,8 +114,16 @@ impl Equality<'_> {
             return self.dicts(x, y);
         }
         let (x, y) = (x.read(), y.read());
-        let keys_only = a.kind == ViewKind::Keys && b.kind == ViewKind::Keys;
-        Ok(keys_only && x.len() == y.len() && x.keys().all(|key| y.contains_key(key)))
+        if a.kind != ViewKind::Keys || b.kind != ViewKind::Keys || x.len() != y.len() {
+            return Ok(false);
+        }
+        for key in x.keys() {
+            (self.spend)(1 + weight(&key.0))?;
+            if !y.contains_key(key) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn deeper(&mut self, inner: impl FnOnce(&mut Self) -> Result<bool, Error>) -> Result<bool, Error> {
@@ -172,20 +179,14 @@ pub(crate) fn order(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<Ordering,
 }
 
 fn order_at(meter: &mut Meter<'_, '_, '_>, (a, b): (&Val, &Val), depth: u32) -> Result<Option<Ordering>, Error> {
-    meter.tick()?;
+    meter.spend(1 + weight(a).min(weight(b)))?;
     if let (Some(x), Some(y)) = (arithmetic::number_of(a), arithmetic::number_of(b)) {
         return Ok(compare_numbers(&x, &y));
     }
     match (view(a), view(b)) {
         (View::Str(x), View::Str(y)) => Ok(Some(x.cmp(y))),
-        (View::List(x), View::List(y)) => {
-            let (x, y) = (x.read().clone(), y.read().clone());
-            order_items(meter, (&x, &y), depth)
-        }
-        (View::Tuple(x), View::Tuple(y)) => {
-            let (x, y) = (x.read().clone(), y.read().clone());
-            order_items(meter, (&x, &y), depth)
-        }
+        (View::List(x), View::List(y)) => order_items(meter, (&x.read(), &y.read()), depth),
+        (View::Tuple(x), View::Tuple(y)) => order_items(meter, (&x.read(), &y.read()), depth),
         _ => Err(unordered("<", a, b)),
     }
 }
@@ -195,7 +196,7 @@ fn order_items(meter: &mut Meter<'_, '_, '_>, (a, b): (&[Val], &[Val]), depth: u
         return Err(limit("values are nested too deeply to compare"));
     }
     for (x, y) in a.iter().zip(b) {
-        let same = Equality { spend: &mut || meter.tick(), depth }.equal(x, y)?;
+        let same = Equality { spend: &mut |nodes| meter.spend(nodes), depth }.equal(x, y)?;
         if !same {
             return order_at(meter, (x, y), depth + 1);
         }
@@ -214,7 +215,7 @@ fn unordered(op: &str, a: &Val, b: &Val) -> Error {
 pub(crate) fn less(state: &State<'_, '_>, op: &str, a: &Val, b: &Val) -> Result<bool, Error> {
     let mut meter = Meter::new(state);
     if let (View::Entries(x), View::Entries(y)) = (view(a), view(b)) {
-        return subset(op, x, y).ok_or_else(|| unordered(op, a, b));
+        return subset(&mut meter, op, (x, y))?.ok_or_else(|| unordered(op, a, b));
     }
     let order = order_at(&mut meter, (a, b), 0)
         .map_err(|err| if err.kind() == minijinja::ErrorKind::OutOfFuel { err } else { unordered(op, a, b) })?;
@@ -226,20 +227,24 @@ pub(crate) fn less(state: &State<'_, '_>, op: &str, a: &Val, b: &Val) -> Result<
     }))
 }
 
-/// The views of dicts are sets in Python, and `<` means subset.
-fn subset(op: &str, a: &DictView, b: &DictView) -> Option<bool> {
+/// The views of dicts are sets in Python, and `<` means subset; `None` for those that are none.
+fn subset(meter: &mut Meter<'_, '_, '_>, op: &str, (a, b): (&DictView, &DictView)) -> Result<Option<bool>, Error> {
     if a.kind != ViewKind::Keys || b.kind != ViewKind::Keys {
-        return None;
+        return Ok(None);
     }
     let (small, large) = if op.starts_with('<') { (a, b) } else { (b, a) };
-    let held = large.dict()?;
-    let View::Dict(held) = view(&held) else {
-        return None;
+    let (inner, outer) = (small.dict().unwrap_or_default(), large.dict().unwrap_or_default());
+    let (View::Dict(inner), View::Dict(outer)) = (view(&inner), view(&outer)) else {
+        return Ok(None);
     };
-    let held = held.read();
-    let inside = small.items().into_iter().all(|key| held.contains_key(&Key(key)));
-    let proper = small.len() < large.len();
-    Some(inside && (proper || op.ends_with('=')))
+    let (inner, outer) = (inner.read(), outer.read());
+    for key in inner.keys() {
+        meter.spend(1 + weight(&key.0))?;
+        if !outer.contains_key(key) {
+            return Ok(Some(false));
+        }
+    }
+    Ok(Some(inner.len() < outer.len() || op.ends_with('=')))
 }
 
 /// `a < b <= c …`: operators and operands in turn.

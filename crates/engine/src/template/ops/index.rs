@@ -45,6 +45,7 @@ pub(crate) fn item(state: &State<'_, '_>, value: &Val, key: &Val) -> Result<Val,
         View::Undefined => return Err(error("a subscript of an undefined value")),
         View::Dict(dict) => {
             if let Some(name) = key.as_str() {
+                charge_bytes(state, name.len())?;
                 dict.text_key(name)
             } else {
                 super::hashable(state, key)?;

@@ -3,7 +3,7 @@
 use minijinja::value::ObjectRepr;
 use minijinja::{Error, State};
 
-use super::charge::{Meter, charge_items, is_strict};
+use super::charge::{Meter, charge_bytes, charge_items, charge_value, is_strict, weight};
 use super::{DEPTH_MAX, error, limit};
 use crate::template::value::{Val, View, text, type_name, view};
 
@@ -82,7 +82,10 @@ fn foreign(value: &Val) -> Option<Vec<Val>> {
 /// It has no length.
 pub(crate) fn length(state: &State<'_, '_>, value: &Val) -> Result<usize, Error> {
     Ok(match view(value) {
-        View::Str(string) => string.chars().count(),
+        View::Str(string) => {
+            charge_bytes(state, string.len())?;
+            string.chars().count()
+        }
         View::Bytes(bytes) => bytes.len(),
         View::List(list) => list.read().len(),
         View::Tuple(tuple) => tuple.read().len(),
@@ -111,22 +114,19 @@ pub(crate) fn unpack(state: &State<'_, '_>, value: &Val, count: usize) -> Result
 /// Fails when Python could not hash `value`, or when that is too much work.
 pub(crate) fn hashable(state: &State<'_, '_>, value: &Val) -> Result<(), Error> {
     if value.as_object().is_none() {
-        return Ok(());
+        return charge_value(state, value);
     }
     hashable_at(&mut Meter::new(state), value, 0)
 }
 
 fn hashable_at(meter: &mut Meter<'_, '_, '_>, value: &Val, depth: u32) -> Result<(), Error> {
-    meter.tick()?;
+    meter.spend(1 + weight(value))?;
     match view(value) {
         View::List(_) | View::Dict(_) | View::Entries(_) => {
             Err(error(format!("unhashable type: '{}'", type_name(value))))
         }
         View::Tuple(_) if depth >= DEPTH_MAX => Err(limit("a key is nested too deeply")),
-        View::Tuple(tuple) => {
-            let items = tuple.read().clone();
-            items.iter().try_for_each(|item| hashable_at(meter, item, depth + 1))
-        }
+        View::Tuple(tuple) => tuple.read().iter().try_for_each(|item| hashable_at(meter, item, depth + 1)),
         _ => Ok(()),
     }
 }

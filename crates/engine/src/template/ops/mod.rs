@@ -19,7 +19,7 @@ use minijinja::{Error, ErrorKind};
 
 pub(crate) use arithmetic::{Num, add, arithmetic, multiply, negate, number_of, plus, remainder};
 pub(crate) use bits::{bounded_int, exact_int, float_of_big, parse_int};
-pub(crate) use charge::{charge_bytes, charge_items, needs_defined};
+pub(crate) use charge::{charge_bytes, charge_items, charge_moves, charge_value, needs_defined};
 pub(crate) use compare::{chain, equal, equal_as_ordering, less, order};
 pub(crate) use contain::contains;
 pub(crate) use index::{attribute, item, own_attribute, slice, slice_bounds};

@@ -2,6 +2,7 @@
 //!
 //! The tables were made with the real Jinja2; a `None` of Python's is an error there.
 
+mod charges;
 mod faults;
 mod filters;
 mod lists_and_dicts;
@@ -9,6 +10,7 @@ mod modes;
 mod numbers;
 mod shared;
 mod statements;
+mod sweep;
 mod text_methods;
 
 use super::{Context, Template, TemplateOptions};

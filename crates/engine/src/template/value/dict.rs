@@ -37,6 +37,14 @@ fn hash<H: Hasher>(value: &Val, state: &mut H) {
         View::Big(n) => n.hash(state),
         View::Tuple(tuple) => tuple.read().iter().for_each(|item| hash(item, state)),
         View::None | View::Undefined => state.write_u8(2),
+        // As they are equal: ranges by their items, what is only itself by its place.
+        View::Range(range) => {
+            range.len().hash(state);
+            (range.len() > 0).then_some(range.start).hash(state);
+            (range.len() > 1).then_some(range.step).hash(state);
+        }
+        View::Namespace(namespace) => std::ptr::from_ref(namespace).hash(state),
+        View::Generator(generator) => std::ptr::from_ref(generator).hash(state),
         _ => type_name(value).hash(state),
     }
 }

@@ -30,8 +30,9 @@ impl Range {
 
     /// The number at `index`, which must be below the length.
     pub(crate) fn at(&self, index: u64) -> i64 {
-        let offset = i64::try_from(index).unwrap_or(i64::MAX);
-        self.start.saturating_add(offset.saturating_mul(self.step))
+        debug_assert!(index < self.len(), "item {index} of {self:?}");
+        let wide = i128::from(self.start) + i128::from(index) * i128::from(self.step);
+        i64::try_from(wide).expect("every item lies between start and stop")
     }
 
     /// The numbers.
@@ -63,14 +64,14 @@ impl Object for Range {
 /// length and cannot be written as JSON. The items are worked out beforehand.
 #[derive(Debug)]
 pub(crate) struct Generator {
-    items: Mutex<Option<Vec<Val>>>,
+    items: Mutex<Option<std::vec::IntoIter<Val>>>,
 }
 
 impl Generator {
     /// A generator of `items`.
     pub(crate) fn value(items: Vec<Val>) -> Val {
         let nested = items.iter().any(|item| item.as_object().is_some());
-        let generator = Val::from_object(Self { items: Mutex::new(Some(items)) });
+        let generator = Val::from_object(Self { items: Mutex::new(Some(items.into_iter())) });
         if nested {
             Arena::note(&generator);
         }
@@ -80,14 +81,13 @@ impl Generator {
     /// The items that were not walked yet; none afterwards.
     pub(crate) fn take(&self) -> Vec<Val> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        items.take().unwrap_or_default()
+        items.take().map_or_else(Vec::new, Iterator::collect)
     }
 
     /// The next item alone.
     pub(crate) fn next(&self) -> Option<Val> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        let items = items.as_mut()?;
-        (!items.is_empty()).then(|| items.remove(0))
+        items.as_mut()?.next()
     }
 }
 
