@@ -19,9 +19,10 @@ use async_trait::async_trait;
 use tenterhook_engine::template::{Mode, RenderError, RenderErrorKind, Undefined};
 use tenterhook_engine::{
     Acceptance, AttemptFacts, Compiled, EventContext, FieldTemplate, Preview, Render, RenderFault, Rendered, compile,
-    preview,
+    preview, preview_with,
 };
 use tenterhook_model::{Fault, PreparedRequest, Webhook};
+use tokio::sync::Semaphore;
 
 use frame::{Answer, Request, Task};
 use pool::Pool;
@@ -37,13 +38,17 @@ const CHEAP_SOURCE_BYTES: usize = 2 * 1024;
 #[derive(Debug)]
 pub struct Cage {
     pool: Pool,
+    /// One for each piece of bounded work that may be done aside in this process at a time: each
+    /// may take as much memory as a template may.
+    asides: Arc<Semaphore>,
 }
 
 impl Cage {
     /// A cage whose workers run `command`; at most `workers` at a time, started when needed.
     #[must_use]
     pub fn new(command: WorkerCommand, workers: usize) -> Self {
-        Self { pool: Pool::new(command, workers) }
+        let workers = workers.max(1);
+        Self { pool: Pool::new(command, workers), asides: Arc::new(Semaphore::new(workers)) }
     }
 
     /// Starts a worker ahead of the first template that needs one.
@@ -68,32 +73,46 @@ impl Cage {
         faults
     }
 
+    /// Runs bounded work that may take a while where it does not hold up others, as many at a
+    /// time as there may be workers.
+    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let permit = Arc::clone(&self.asides).acquire_owned().await.expect("the semaphore is never closed");
+        // The work keeps the permit: it goes on when nobody waits for it any more.
+        let work = move || {
+            let _permit = permit;
+            work()
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
     async fn render_caged(&self, template: &FieldTemplate, context: &str) -> Result<String, RenderFault> {
         let request = match Request::rendering(template.source(), template.mode(), template.undefined(), context) {
             Ok(request) => request,
             Err(error) => return Err(template.fault(&unplaced(error.to_string()))),
         };
         match self.pool.ask(&request).await {
-            Ok(Answer::Output(text)) => Ok(text),
+            Ok(Answer::Output(text)) => template.bounded(text),
             Ok(Answer::Failed(failure)) => Err(template.fault(&failure.into())),
             Ok(Answer::Compiled) => Err(template.fault(&unplaced("a render worker answered something else".into()))),
             Err(error) => Err(template.fault(&unplaced(error.to_string()))),
         }
     }
 
-    /// Renders every template of an attempt, each where it belongs.
-    async fn render_all(&self, compiled: &Compiled, event: &EventContext) -> Result<Rendered, RenderFault> {
-        let mut context = None;
-        let mut texts = Vec::with_capacity(compiled.templates().len());
-        for template in compiled.templates() {
-            texts.push(if template.is_plain() {
-                template.render(event)?
-            } else {
-                let context = context.get_or_insert_with(|| event.template_json().to_string());
-                self.render_caged(template, context).await?
-            });
+    /// Renders a template where it belongs; `context` keeps what workers are told of the event.
+    async fn render_one(
+        &self,
+        template: &FieldTemplate,
+        event: &EventContext,
+        context: &mut Option<String>,
+    ) -> Result<String, RenderFault> {
+        if template.is_plain() {
+            return template.render(event);
         }
-        Ok(Rendered(texts))
+        let context = context.get_or_insert_with(|| event.template_json().to_string());
+        self.render_caged(template, context).await
     }
 }
 
@@ -118,14 +137,6 @@ fn sources(webhook: &Webhook) -> Vec<(String, &str, Mode)> {
     sources
 }
 
-/// Runs bounded work that may take a while where it does not hold up others.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
 #[async_trait]
 impl Render for Cage {
     async fn compile(&self, webhook: &Webhook) -> Result<Arc<Compiled>, Vec<Fault>> {
@@ -134,7 +145,7 @@ impl Render for Cage {
             return Err(faults);
         }
         let webhook = webhook.clone();
-        aside(move || compile(&webhook).map(Arc::new)).await
+        self.aside(move || compile(&webhook).map(Arc::new)).await
     }
 
     async fn accepts(&self, compiled: &Arc<Compiled>, event: &Arc<EventContext>) -> Acceptance {
@@ -142,7 +153,7 @@ impl Render for Cage {
             return compiled.accepts(event);
         }
         let (compiled, event) = (Arc::clone(compiled), Arc::clone(event));
-        aside(move || compiled.accepts(&event)).await
+        self.aside(move || compiled.accepts(&event)).await
     }
 
     async fn prepare(
@@ -154,7 +165,11 @@ impl Render for Cage {
         if compiled.is_plain() {
             return compiled.prepare(event, facts);
         }
-        compiled.finish(self.render_all(compiled, event).await?, event, facts)
+        let (mut context, mut texts) = (None, Vec::with_capacity(compiled.templates().len()));
+        for template in compiled.templates() {
+            texts.push(self.render_one(template, event, &mut context).await?);
+        }
+        compiled.finish(Rendered(texts), event, facts)
     }
 
     async fn preview(
@@ -167,17 +182,25 @@ impl Render for Cage {
         if !faults.is_empty() {
             return Err(faults);
         }
-        // what a worker got through is safe to do again here, where the rest of the answer is made
-        if let Ok(compiled) = compile(webhook)
+        let webhook = Arc::new(webhook.clone());
+        let draft = Arc::clone(&webhook);
+        let mut rendered = None;
+        // What is wrong with a webhook that does not compile is told with the rest of the answer.
+        if let Ok(compiled) = self.aside(move || compile(&draft)).await
             && !compiled.is_plain()
-            && let Err(fault) = self.render_all(&compiled, event).await
         {
-            let (webhook, event) = (webhook.clone(), Arc::clone(event));
-            let matching = aside(move || compile(&webhook).map(|compiled| compiled.matches(&event))).await?;
-            return Ok(Preview { matching, request: None, errors: vec![fault] });
+            let (mut context, mut results) = (None, Vec::with_capacity(compiled.templates().len()));
+            for template in compiled.templates() {
+                results.push(self.render_one(template, event, &mut context).await);
+            }
+            rendered = Some(Rendered::gather(results));
         }
-        let (webhook, event, facts) = (webhook.clone(), Arc::clone(event), facts.clone());
-        aside(move || preview(&webhook, &event, &facts)).await
+        let (event, facts) = (Arc::clone(event), facts.clone());
+        self.aside(move || match rendered {
+            Some(rendered) => preview_with(&webhook, &event, &facts, |_| rendered),
+            None => preview(&webhook, &event, &facts),
+        })
+        .await
     }
 }
 

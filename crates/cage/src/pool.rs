@@ -46,7 +46,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new(command: WorkerCommand, workers: usize) -> Self {
-        Self { command, permits: Semaphore::new(workers.max(1)), idle: Mutex::default() }
+        Self { command, permits: Semaphore::new(workers), idle: Mutex::default() }
     }
 
     /// Lets a worker answer `request`.

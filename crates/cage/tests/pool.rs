@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use tenterhook_cage::{Cage, WorkerCommand};
 use tenterhook_engine::{AttemptFacts, EventContext, InProcess, Render};
-use tenterhook_model::webhook::EventRule;
-use tenterhook_model::{DeliveryId, Event, JsonText, Lane, Namespace, Timestamp, Webhook, WebhookId, WebhookSpec};
+use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue};
+use tenterhook_model::{
+    DeliveryId, Event, JsonText, Lane, Namespace, Snapshots, Timestamp, Webhook, WebhookId, WebhookSpec, limits,
+};
 
 /// A template that belongs into a worker, because macros may call themselves.
 const CAGED: &str = "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice(data.name) }}!";
@@ -41,6 +43,10 @@ fn webhook(body: &str) -> Webhook {
 }
 
 fn event() -> Arc<EventContext> {
+    event_with(r#"{"name":"AMS","big":123456789012345678901234567890,"f":1.50}"#)
+}
+
+fn event_with(data: &str) -> Arc<EventContext> {
     Arc::new(EventContext::new(Arc::new(Event {
         id: "evt-1".parse().unwrap(),
         namespace: Namespace::default(),
@@ -49,8 +55,8 @@ fn event() -> Arc<EventContext> {
         occur_time: None,
         username: "admin".to_owned(),
         request_id: String::new(),
-        data: Some(JsonText::parse(r#"{"name":"AMS","big":123456789012345678901234567890,"f":1.50}"#).unwrap()),
-        snapshots: None,
+        data: Some(JsonText::parse(data).unwrap()),
+        snapshots: Some(Snapshots { prechange: Some(JsonText::parse(data).unwrap()), postchange: None }),
         attributes: Default::default(),
         ordering_key: String::new(),
         deliver_after: None,
@@ -169,4 +175,49 @@ async fn expressions_that_are_not_plain_still_decide() {
 async fn warming_up_starts_a_worker_or_tells_why_not() {
     assert!(Cage::new(worker(), 1).warm_up().await.is_ok());
     assert!(Cage::new(program("/nonexistent", &[]), 1).warm_up().await.is_err());
+}
+
+#[tokio::test]
+async fn an_event_as_deep_as_events_may_be_renders_in_a_worker_as_in_this_process() {
+    let (open, close) = ("[".repeat(limits::JSON_DEPTH), "]".repeat(limits::JSON_DEPTH));
+    let deepest = event_with(&format!("{open}{close}"));
+    let template = "{% macro m() %}{{ data }} {{ snapshots.prechange }}{% endmacro %}{{ m() }}";
+    let cage = Cage::new(worker(), 1);
+    let compiled = cage.compile(&webhook(template)).await.unwrap();
+    let request = cage.prepare(&compiled, &deepest, &facts()).await.unwrap();
+    assert_eq!(request.body, format!("{open}{close} {open}{close}"));
+}
+
+#[tokio::test]
+async fn a_preview_tells_every_template_that_a_worker_could_not_render() {
+    let cage = Cage::new(worker(), 1);
+    let mut webhook = webhook("{% macro m() %}{{ data + 1 }}{% endmacro %}{{ m() }}");
+    webhook.spec.request.additional_headers = "X-A: {{ range(3) + 1 }}".to_owned();
+    webhook.spec.disabled = true;
+    let preview = cage.preview(&webhook, &event(), &facts()).await.unwrap();
+    let fields: Vec<_> = preview.errors.iter().map(|fault| fault.field.as_str()).collect();
+    assert_eq!(fields, ["request.additional_headers", "request.body"]);
+    assert!(!preview.matching.matched, "a webhook that is disabled gets nothing, whatever its templates do");
+}
+
+#[tokio::test]
+async fn a_preview_renders_in_the_worker_alone_what_is_not_plain() {
+    let cage = Cage::new(program("/bin/true", &[]), 1);
+    let preview = cage.preview(&webhook(CAGED), &event(), &facts()).await.unwrap();
+    assert!(preview.request.is_none());
+    assert!(preview.errors[0].message.contains("too much memory"), "{:?}", preview.errors);
+}
+
+#[tokio::test]
+async fn a_header_that_renders_to_more_than_headers_may_have_fails_at_once() {
+    let cage = Cage::new(worker(), 1);
+    let mut webhook = webhook("");
+    let value = HeaderValue::Plain(format!("{{{{ 'x' * {} }}}}", limits::HEADER_TEXT_BYTES + 1));
+    webhook.spec.request.headers = vec![HeaderTemplate { name: "X-Large".to_owned(), value }];
+    let compiled = cage.compile(&webhook).await.unwrap();
+    for render in [&cage as &dyn Render, &InProcess] {
+        let fault = render.prepare(&compiled, &event(), &facts()).await.unwrap_err();
+        assert_eq!(fault.field, "request.headers[0].value");
+        assert!(fault.message.contains("65537 bytes"), "{}", fault.message);
+    }
 }

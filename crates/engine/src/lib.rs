@@ -14,11 +14,14 @@ mod conditions;
 mod event_context;
 mod matching;
 mod preview;
+/// How Python prints, to the byte.
 pub mod python;
 mod regex;
 mod render;
 mod request;
+/// Signatures: made by the server, checked by a receiver.
 pub mod signature;
+/// Jinja2 templates, for people who are not trusted.
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -27,7 +30,7 @@ pub use compilations::Compilations;
 pub use compiled::{Acceptance, Compiled, Matching, RuleResult, compile};
 pub use event_context::EventContext;
 pub use matching::Pattern;
-pub use preview::{Preview, preview};
+pub use preview::{Preview, preview, preview_with};
 pub use render::{InProcess, Render};
 pub use request::{AttemptFacts, FieldTemplate, RenderFault, Rendered};
 pub use signature::{sign, verify};

@@ -6,7 +6,7 @@ use tenterhook_model::{Fault, FaultKind, PreparedRequest, Secret, Timestamp};
 
 use crate::compiled::{Compiled, Matching, compile};
 use crate::event_context::EventContext;
-use crate::request::{AttemptFacts, RenderFault};
+use crate::request::{AttemptFacts, RenderFault, Rendered};
 use crate::signature::signature_header;
 use crate::template::TemplateFault;
 
@@ -32,6 +32,21 @@ pub struct Preview {
 /// # Errors
 /// Every fault of a webhook that does not compile, if one is not the fault of a template.
 pub fn preview(webhook: &Webhook, event: &EventContext, facts: &AttemptFacts) -> Result<Preview, Vec<Fault>> {
+    preview_with(webhook, event, facts, |compiled| {
+        Rendered::gather(compiled.templates().iter().map(|template| template.render(event)))
+    })
+}
+
+/// As [`preview`], with the texts of `render`, which may have been made elsewhere.
+///
+/// # Errors
+/// As [`preview`].
+pub fn preview_with(
+    webhook: &Webhook,
+    event: &EventContext,
+    facts: &AttemptFacts,
+    render: impl FnOnce(&Compiled) -> Result<Rendered, Vec<RenderFault>>,
+) -> Result<Preview, Vec<Fault>> {
     let sample = with_sample_key(webhook);
     let compiled = match compile(&sample) {
         Ok(compiled) => compiled,
@@ -39,9 +54,13 @@ pub fn preview(webhook: &Webhook, event: &EventContext, facts: &AttemptFacts) ->
     };
     let matching = compiled.matches(event);
     let matching = Matching { matched: matching.matched && !webhook.spec.disabled, ..matching };
-    Ok(match compiled.prepare(event, facts) {
+    let finished = render(&compiled).and_then(|rendered| {
+        // What was put together is wrong in one way at a time.
+        compiled.finish(rendered, event, facts).map_err(|fault| vec![fault])
+    });
+    Ok(match finished {
         Ok(request) => Preview { matching, request: Some(hide_secrets(request, &sample)), errors: Vec::new() },
-        Err(first) => Preview { matching, request: None, errors: every_fault(&compiled, event, first) },
+        Err(errors) => Preview { matching, request: None, errors: one_a_field(errors) },
     })
 }
 
@@ -127,13 +146,8 @@ fn hide_secrets(mut request: PreparedRequest, sample: &Webhook) -> PreparedReque
     request
 }
 
-/// The fault of each template that fails, or the one of what was put together.
-fn every_fault(compiled: &Compiled, event: &EventContext, first: RenderFault) -> Vec<RenderFault> {
-    let mut faults: Vec<RenderFault> =
-        compiled.templates().iter().filter_map(|template| template.render(event).err()).collect();
+/// The first fault of each field: a URL is more than one template.
+fn one_a_field(mut faults: Vec<RenderFault>) -> Vec<RenderFault> {
     faults.dedup_by(|a, b| a.field == b.field);
-    if faults.is_empty() {
-        faults.push(first);
-    }
     faults
 }

@@ -35,7 +35,7 @@ impl JsonText {
     /// # Errors
     /// Says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        if nests_too_deep(text) {
+        if nests_deeper(text, limits::JSON_DEPTH) {
             return Err(JsonError::Depth);
         }
         // Read without keeping anything: this stands on the hot path, and most events are looked
@@ -64,8 +64,12 @@ impl JsonText {
     }
 }
 
-/// Parses without serde_json's own depth limit, which is one level short of ours.
-fn read(text: &str) -> serde_json::Result<Value> {
+/// Parses without serde_json's own depth limit, which is one level short of ours. Whoever calls it
+/// has asked [`nests_deeper`].
+///
+/// # Errors
+/// It is no JSON.
+pub fn read(text: &str) -> serde_json::Result<Value> {
     let mut parser = serde_json::Deserializer::from_str(text);
     parser.disable_recursion_limit();
     let value = Value::deserialize(&mut parser)?;
@@ -73,8 +77,9 @@ fn read(text: &str) -> serde_json::Result<Value> {
     Ok(value)
 }
 
-/// Whether brackets outside of strings nest too deep for a recursive parser.
-fn nests_too_deep(text: &str) -> bool {
+/// Whether brackets outside of strings nest deeper than `levels`: asked before a recursive parser
+/// meets a text.
+pub fn nests_deeper(text: &str, levels: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for byte in text.bytes() {
         match byte {
@@ -83,7 +88,7 @@ fn nests_too_deep(text: &str) -> bool {
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => {
                 depth += 1;
-                if depth > limits::JSON_DEPTH {
+                if depth > levels {
                     return true;
                 }
             }

@@ -42,6 +42,8 @@ pub const HEADERS: usize = 64;
 pub const HEADER_BYTES: usize = 8 * KIB;
 /// Bytes of all headers of one request.
 pub const HEADERS_BYTES: usize = 32 * KIB;
+/// Bytes that one header's template, or that of the additional headers, renders to, blanks and empty lines included.
+pub const HEADER_TEXT_BYTES: usize = 64 * KIB;
 /// Bytes of the source of one template or expression.
 pub const TEMPLATE_BYTES: usize = 64 * KIB;
 /// Bytes of a condition set.

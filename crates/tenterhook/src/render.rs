@@ -45,9 +45,7 @@ fn one(path: &Path, args: &RenderArgs) -> Result<()> {
     let context = match &args.context {
         Some(file) => {
             let text = read(file)?;
-            let value: serde_json::Value =
-                serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
-            Context::from_value(&value).map_err(|error| anyhow!("{}: {error}", file.display()))?
+            Context::from_json(&text).map_err(|error| anyhow!("{}: {error}", file.display()))?
         }
         None => Context::from_value(&serde_json::json!({})).map_err(|error| anyhow!("{error}"))?,
     };

@@ -38,6 +38,23 @@ pub struct AttemptFacts {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered(pub Vec<String>);
 
+impl Rendered {
+    /// The texts of all templates.
+    ///
+    /// # Errors
+    /// All templates that failed.
+    pub fn gather(results: impl IntoIterator<Item = Result<String, RenderFault>>) -> Result<Self, Vec<RenderFault>> {
+        let (mut texts, mut faults) = (Vec::new(), Vec::new());
+        for result in results {
+            match result {
+                Ok(text) => texts.push(text),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if faults.is_empty() { Ok(Self(texts)) } else { Err(faults) }
+    }
+}
+
 impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rendered({} texts)", self.0.len())

@@ -115,7 +115,21 @@ impl FieldTemplate {
     /// # Errors
     /// The template fails or reaches a limit.
     pub fn render(&self, event: &EventContext) -> Result<String, RenderFault> {
-        self.template.render(event.template()).map_err(|error| self.fault(&error))
+        self.template.render(event.template()).map_err(|error| self.fault(&error)).and_then(|text| self.bounded(text))
+    }
+
+    /// What the template rendered to, unless a header can by no means have so much: the texts of
+    /// an attempt are held together until its request is made.
+    ///
+    /// # Errors
+    /// It is over [`limits::HEADER_TEXT_BYTES`].
+    pub fn bounded(&self, text: String) -> Result<String, RenderFault> {
+        if self.mode == Mode::Text || text.len() <= limits::HEADER_TEXT_BYTES {
+            return Ok(text);
+        }
+        let (bytes, most) = (text.len(), limits::HEADER_TEXT_BYTES);
+        let message = format!("is {bytes} bytes long after rendering; at most {most} are allowed");
+        Err(RenderFault::of(self.field.as_str(), message))
     }
 
     /// What an error is as a fault of this field, also one of a renderer in another process.

@@ -2,7 +2,13 @@
 
 use std::fmt;
 
+use tenterhook_model::json::{nests_deeper, read};
+use tenterhook_model::limits;
+
 use super::value::{Dict, Key, List, NumberOutOfRange, Val, View, from_json, text, view};
+
+/// Levels of nesting in a context: those of an event's JSON, below `snapshots` and one of its sides.
+const DEPTH_MAX: usize = limits::JSON_DEPTH + 2;
 
 /// A value for a context. Cloning is cheap, and threads may share it.
 #[derive(Clone)]
@@ -51,6 +57,9 @@ pub enum ContextError {
     /// It is not an object.
     #[error("the context is not a JSON object")]
     NotAnObject,
+    /// It nests deeper than that of any event.
+    #[error("the context nests deeper than {DEPTH_MAX} levels")]
+    Depth,
     /// A number in it is beyond a double.
     #[error(transparent)]
     Number(#[from] NumberOutOfRange),
@@ -71,9 +80,12 @@ impl Context {
     /// A context from a JSON object.
     ///
     /// # Errors
-    /// It is no JSON object, or a number is beyond a double.
+    /// It is no JSON object, nests too deep, or a number is beyond a double.
     pub fn from_json(json: &str) -> Result<Self, ContextError> {
-        Self::from_value(&serde_json::from_str(json)?)
+        if nests_deeper(json, DEPTH_MAX) {
+            return Err(ContextError::Depth);
+        }
+        Self::from_value(&read(json)?)
     }
 
     /// A context from a JSON object.
