@@ -15,7 +15,7 @@ mod network;
 mod requests;
 mod signatures;
 mod ssrf;
-mod template_bombs;
+pub(crate) mod template_bombs;
 mod urls;
 mod wire;
 

@@ -45,6 +45,30 @@ fn template(case: &Value) -> String {
     }
 }
 
+/// A case, written out, for whoever lets a server render it.
+#[derive(Debug, Clone)]
+pub(crate) struct Bomb {
+    pub(crate) id: String,
+    pub(crate) template: String,
+    pub(crate) context: Value,
+    /// Whether an error is a good end of it.
+    pub(crate) may_fail: bool,
+    /// Whether an output is.
+    pub(crate) may_render: bool,
+}
+
+/// All cases.
+pub(crate) fn bombs() -> Vec<Bomb> {
+    let bomb = |case: &Value| Bomb {
+        id: text(case, "id").to_owned(),
+        template: template(case),
+        context: expanded(&case["context"]),
+        may_fail: text(case, "expect") == "error",
+        may_render: text(case, "expect") == "ok" || case["error_or_ok"] == true,
+    };
+    cases("template_bombs").iter().map(bomb).collect()
+}
+
 fn text_of(value: &Value) -> &str {
     value.as_str().expect("a short form holds text")
 }

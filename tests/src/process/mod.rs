@@ -3,6 +3,8 @@
 mod arguments;
 mod care;
 mod end_to_end;
+mod footprint;
+mod hostile;
 mod listen;
 mod render;
 pub(crate) mod running;

@@ -18,6 +18,11 @@ impl Running {
         Self { child, stdout }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Reads lines up to the first that contains `text`; answers that line.
     pub(crate) fn line_with(&mut self, text: &str) -> String {
         let mut seen = String::new();
