@@ -1,5 +1,5 @@
 //! Compiles and renders whatever it is given, for as long as one likes: no template may end, hang
-//! or swell the process. Run with `cargo +nightly fuzz run render -- -rss_limit_mb=256 -timeout=2`.
+//! or swell the process. The README beside `fuzz/Cargo.toml` says how to run it.
 
 #![no_main]
 
