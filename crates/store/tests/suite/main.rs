@@ -10,6 +10,7 @@ mod claims;
 mod deadlines;
 mod deliveries;
 mod events;
+mod full;
 mod journal;
 mod opening;
 mod property;
