@@ -8,6 +8,7 @@
 //! `prepare` renders bodies, headers and URLs with it, rules evaluate
 //! expressions, and the render workers run what is not plain.
 
+mod bare;
 mod check;
 mod context;
 mod core;
@@ -28,6 +29,7 @@ mod syntax;
 mod tests;
 pub(crate) mod value;
 
+pub use bare::BareTemplate;
 pub use context::{Context, ContextError, Value};
 pub use fault::{RenderError, RenderErrorKind, TemplateFault};
 pub use line::render_line;

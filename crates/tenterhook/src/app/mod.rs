@@ -172,7 +172,7 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
 }
 
 /// Where templates that are not plain render: this program as `render-worker`, in child processes.
-fn cage() -> Result<Cage> {
+pub(crate) fn cage() -> Result<Cage> {
     let program = std::env::current_exe().context("cannot find the own program, which renders in child processes")?;
     let environment = ALLOCATOR_OF_WORKERS.map(|(name, value)| (name.into(), value.into())).to_vec();
     Ok(Cage::new(WorkerCommand { program, args: vec!["render-worker".into()], environment }, RENDER_WORKERS))

@@ -81,7 +81,7 @@ enum Part {
 /// When the server does not start, refuses an event or loses one.
 pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     if let Some(Part::Micro { json }) = args.part {
-        return micro::run(json, terminal);
+        return micro::run(json, terminal).await;
     }
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
     let setting = Setting { folder: &folder, flags: &args.serve, warm_up: args.warm_up, length: args.length };
