@@ -9,6 +9,7 @@
 //! [`server::harden`]ed, and hands [`access::Access`] the key file whenever it changes. Nothing
 //! here knows the dispatcher: "send now" is a row in the store's due queue.
 
+/// Who calls, and what they may do.
 pub mod access;
 mod check;
 mod deliveries;
@@ -19,6 +20,7 @@ mod matcher;
 mod meter;
 mod refusal;
 mod router;
+/// Bounds of the gRPC listener.
 pub mod server;
 mod state;
 mod token;

@@ -4,23 +4,41 @@
 //! Every other crate speaks in these types. Nothing here does I/O, knows protobuf or
 //! needs an async runtime, so that the rules can be read, and tested, by themselves.
 
+/// [`AddressPolicy`]: which addresses requests may go to.
 pub mod address;
+/// [`Attempt`]: one exchange with a receiver, and its [`Outcome`].
 pub mod attempt;
+/// [`Entropy`]: where identifiers, jitter and secrets get their chance.
 pub mod chance;
+/// [`Delivery`]: one event on its way to one webhook, and its legal transitions.
 pub mod delivery;
+/// [`Event`]: something that happened.
 pub mod event;
+/// [`Fault`]: what is wrong with a field of a request.
 pub mod fault;
+/// [`WebhookHealth`]: how a receiver has been doing.
 pub mod health;
+/// Identifiers, their text and their order.
 pub mod id;
+/// [`JsonText`]: JSON that is kept byte for byte.
 pub mod json;
+/// Every limit of the server.
 pub mod limits;
+/// [`Namespace`]: the tenant that events and webhooks belong to.
 pub mod namespace;
+/// [`PreparedRequest`], and the answer to it.
 pub mod request;
+/// [`Resolve`]: the addresses of a host.
 pub mod resolve;
+/// [`Secret`]: a text that is never shown.
 pub mod secret;
+/// [`TargetUrl`]: a URL that requests may be sent to.
 pub mod target;
+/// [`Timestamp`], and the [`Clock`] that makes it.
 pub mod time;
+/// [`TransportCheck`]: the check of certificates and keys at save.
 pub mod transport;
+/// [`Webhook`]: a receiver, which events it gets, and what it is sent.
 pub mod webhook;
 
 pub use address::AddressPolicy;

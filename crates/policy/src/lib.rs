@@ -7,6 +7,7 @@
 mod admission;
 mod breaker;
 mod decide;
+/// What a webhook gets when it does not say.
 pub mod defaults;
 mod retry_after;
 mod schedule;

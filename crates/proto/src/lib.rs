@@ -5,9 +5,10 @@
 
 mod redacted;
 
+/// The protobuf package `tenterhook`.
 #[path = "generated"]
 pub mod tenterhook {
-    //! The protobuf package `tenterhook`.
+    /// The protobuf package `tenterhook.v1`.
     #[rustfmt::skip]
     #[path = "tenterhook.v1.rs"]
     pub mod v1;

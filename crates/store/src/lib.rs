@@ -4,6 +4,7 @@
 //! `Arc<dyn Store>`. Every write answers only when it is on stable storage, and whatever
 //! gathered while one commit ran goes into the next, under one fsync.
 
+/// Check, make smaller and move a store that no server has open.
 pub mod care;
 mod embedded;
 mod error;

@@ -4,7 +4,10 @@
 //! the default body and every value that a template prints go through this
 //! module. It knows nothing of templates; both halves of the engine use it.
 
+/// `repr` of a `float`, and what `float()` accepts.
 pub mod float;
+/// `json.dumps`.
 pub mod json;
 mod printable;
+/// `repr` of a `str`, and what counts as a blank or a line end.
 pub mod text;

@@ -10,8 +10,8 @@ use super::*;
 const CPU_MAX: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 200 });
 /// How often each is called, unless the template reaches a limit before.
 const CALLS: u32 = 12_000;
-/// What each is given: nothing, a text, and the large value itself.
-const ARGUMENTS: [&str; 3] = ["", "('e')", "(v)"];
+/// What each is given: nothing, a text that names a filter and a test, and the large value itself.
+const ARGUMENTS: [&str; 3] = ["", "('upper')", "(v)"];
 
 /// Processor time of this thread, in steps of 10 ms (`man 5 proc`, `utime` and `stime`).
 fn cpu() -> Duration {
