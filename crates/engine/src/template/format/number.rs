@@ -93,9 +93,7 @@ pub(super) fn in_base(n: &BigInt, base: u32) -> String {
 
 /// Puts `separator` between groups of `size` digits of the whole part.
 pub(super) fn grouped(digits: &str, separator: char, size: usize) -> String {
-    let end = digits.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(digits.len());
-    // an exponent is not part of the whole number
-    let end = if size == 3 { digits[..end].find(['e', 'E']).unwrap_or(end) } else { end };
+    let end = whole_digits(digits, size);
     let mut out = String::with_capacity(digits.len() + digits.len() / size);
     for (i, c) in digits[..end].chars().enumerate() {
         if i > 0 && (end - i) % size == 0 {
@@ -105,6 +103,12 @@ pub(super) fn grouped(digits: &str, separator: char, size: usize) -> String {
     }
     out.push_str(&digits[end..]);
     out
+}
+
+/// How many of `digits` are those of the whole number, before a point or an exponent.
+pub(super) fn whole_digits(digits: &str, size: usize) -> usize {
+    let end = digits.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(digits.len());
+    if size == 3 { digits[..end].find(['e', 'E']).unwrap_or(end) } else { end }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use minijinja::{Error, State};
 use num_bigint::{BigInt, Sign};
 
-use super::number::{General, fixed, general, grouped, in_base, scientific};
+use super::number::{General, fixed, general, grouped, in_base, scientific, whole_digits};
 use crate::python::float;
 use crate::template::ops::{self, Num, charge_bytes, error, limit, number_of, text_of};
 use crate::template::value::{Val, View, type_name, view};
@@ -209,22 +209,15 @@ fn arrange(prefix: &str, digits: &str, spec: &Spec, group: usize) -> String {
     format!("{prefix}{filled}")
 }
 
+/// `digits` in groups, with as many zeros in front as the width takes; one more where a separator
+/// would stand first.
 fn zero_filled(digits: &str, separator: char, group: usize, width: usize) -> String {
-    let end = digits.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(digits.len());
-    let mut filled = digits.to_owned();
-    let mut whole = end;
-    loop {
-        let shown = grouped(&filled, separator, group);
-        if shown.len() >= width {
-            return shown;
-        }
-        filled.insert(0, '0');
-        whole += 1;
-        // a separator never stands first
-        if grouped(&filled, separator, group).len() > width && whole % group == 1 {
-            return grouped(&filled, separator, group);
-        }
-    }
+    let end = whole_digits(digits, group);
+    let wanted = width.saturating_sub(digits.len() - end);
+    let (groups, over) = (wanted / (group + 1), wanted % (group + 1));
+    let whole = if wanted == 0 { 0 } else { groups * group + over.max(1) };
+    let filled = format!("{}{digits}", "0".repeat(whole.saturating_sub(end)));
+    grouped(&filled, separator, group)
 }
 
 /// Pads to `width` characters.
