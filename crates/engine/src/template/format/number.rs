@@ -96,7 +96,7 @@ pub(super) fn grouped(digits: &str, separator: char, size: usize) -> String {
     let end = whole_digits(digits, size);
     let mut out = String::with_capacity(digits.len() + digits.len() / size);
     for (i, c) in digits[..end].chars().enumerate() {
-        if i > 0 && (end - i) % size == 0 {
+        if i > 0 && (end - i).is_multiple_of(size) {
             out.push(separator);
         }
         out.push(c);
