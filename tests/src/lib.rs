@@ -1,4 +1,4 @@
-//! Tests of the whole: architecture, conformance, gRPC, simulation, crashes.
+//! Tests of the whole: architecture, conformance, gRPC, simulation, crashes, secrets.
 #![cfg(test)]
 
 mod architecture;

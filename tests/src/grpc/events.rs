@@ -1,6 +1,8 @@
 //! Publishing, one by one, in batches and as a stream; reading what was published.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 use tenterhook_proto::tenterhook::v1::{self, json_document, stream_publish_events_response::Outcome};
@@ -176,6 +178,36 @@ async fn a_stream_takes_more_events_than_one_chunk() {
     let answers = bench.events().stream_publish_events(tokio_stream::iter(sent)).await.unwrap().into_inner();
     let sequences: Vec<u64> = answers.map(|answer| answer.unwrap().sequence).collect().await;
     assert_eq!(sequences, (0..500).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_acknowledgements_is_not_read_from() {
+    let bench = Bench::new().await;
+    let handed_in = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&handed_in);
+    let sent = tokio_stream::iter(0..2_000).map(move |sequence| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        message(sequence, large())
+    });
+    let mut answers = bench.events().stream_publish_events(sent).await.unwrap().into_inner();
+    assert_eq!(answers.next().await.unwrap().unwrap().sequence, 0);
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    let held = handed_in.load(Ordering::Relaxed);
+    assert!(held < 300, "{held} events were taken from a client that takes no acknowledgements");
+    let mut next = 1;
+    while let Some(answer) = answers.next().await {
+        assert_eq!(answer.unwrap().sequence, next);
+        next += 1;
+    }
+    assert_eq!(next, 2_000);
+}
+
+/// An event of some KiB.
+fn large() -> v1::Event {
+    let text = v1::json_document::Value::Json(format!("\"{}\"", "a".repeat(8_000)));
+    v1::Event { data: Some(v1::JsonDocument { value: Some(text) }), ..event("created") }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod breaker;
 mod deadlines;
 mod ends;
 mod flow;
+mod policy;
 mod retry;
 mod sabotage;
 mod sent;
@@ -25,7 +26,7 @@ pub(crate) type Verdict = Result<(), String>;
 pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
 
 /// Every invariant.
-pub(crate) const ALL: [Invariant; 22] = [
+pub(crate) const ALL: [Invariant; 25] = [
     ("acked_event_is_stored", stored::acked_event_is_stored),
     ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
     ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
@@ -36,6 +37,9 @@ pub(crate) const ALL: [Invariant; 22] = [
     ("no_attempt_after_expiry", ends::no_attempt_after_expiry),
     ("what_runs_out_of_time_ends_then", deadlines::what_runs_out_of_time_ends_then),
     ("healthy_endpoint_gets_all_after_faults_stop", ends::healthy_endpoint_gets_all_after_faults_stop),
+    ("deliver_after_is_kept", policy::deliver_after_is_kept),
+    ("permanent_answer_is_the_last", policy::permanent_answer_is_the_last),
+    ("gone_stops_the_webhook_until_it_is_resumed", policy::gone_stops_the_webhook_until_it_is_resumed),
     ("attempts_are_numbered_without_gaps", retry::attempts_are_numbered_without_gaps),
     ("retry_not_before_schedule", retry::retry_not_before_schedule),
     ("retry_after_is_honoured_within_cap", retry::retry_after_is_honoured_within_cap),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryState, Timestamp};
+use tenterhook_model::{Attempt, DeliveryState, Outcome, Timestamp};
 use tenterhook_store::{Change, Sequence};
 
 use super::{ALL, Verdict};
@@ -68,6 +68,22 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
         }
     }),
     ("healthy_endpoint_gets_all_after_faults_stop", |run| run.seen.clear()),
+    ("deliver_after_is_kept", |run| {
+        for event in run.events.values_mut() {
+            Arc::make_mut(event).deliver_after = Some(Timestamp::MAX);
+        }
+    }),
+    ("permanent_answer_is_the_last", |run| {
+        for attempt in run.attempts.values_mut().flat_map(|attempts| attempts.first_mut()) {
+            answer(attempt, 410);
+        }
+    }),
+    ("gone_stops_the_webhook_until_it_is_resumed", |run| {
+        run.orders.clear();
+        for attempt in run.attempts.values_mut().flat_map(|attempts| attempts.first_mut()) {
+            answer(attempt, 410);
+        }
+    }),
     ("attempts_are_numbered_without_gaps", |run| {
         for attempts in run.attempts.values_mut().filter(|attempts| attempts.len() > 1) {
             attempts.remove(0);
@@ -128,6 +144,14 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
         }
     }),
 ];
+
+/// Lets an attempt, if it was answered, have had another answer.
+fn answer(attempt: &mut Attempt, status: u16) {
+    if let Some(response) = &mut attempt.response {
+        response.status = status;
+        attempt.outcome = Outcome::HttpStatus;
+    }
+}
 
 fn notices(check: fn(&History) -> Verdict, sabotage: Sabotage, seed: u64) -> bool {
     let mut run = drive::run(seed);
