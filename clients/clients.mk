@@ -36,6 +36,8 @@ test-client-python: server .tools/python-oldest/done .tools/python-newest/done
 .PHONY: test-client-go
 test-client-go: server
 	cd clients/go && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && $(HARNESS) go test -race ./...
+	mkdir -p .tools/go-examples && cd clients/go && go build -o ../../.tools/go-examples ./examples/... \
+	  && $(EXAMPLES) ../../.tools/go-examples/{publish,watch,receiver}
 
 RUST_CLIENT := CARGO_TARGET_DIR=$(CURDIR)/target/client cargo
 
@@ -44,14 +46,16 @@ test-client-rust: server
 	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --all-targets --quiet -- -D warnings
 	cd clients/rust && $(RUST_CLIENT) test --locked --lib --examples
 	cd clients/rust && $(HARNESS) env $(RUST_CLIENT) test --locked --test it
+	$(EXAMPLES) target/client/debug/examples/{publish,watch,receiver}
 
-TYPESCRIPT_FILES := README.md examples src test tsconfig.json
+TYPESCRIPT_FILES := README.md bench examples src test tsconfig.json
 NODE_TEST := --test --test-timeout=180000 --test-reporter=spec dist/test/*.test.js
 
 .PHONY: test-client-typescript
 test-client-typescript: server .tools/typescript-oldest/done .tools/typescript-newest/done
 	$(call test-typescript,oldest,node)
 	$(call test-typescript,newest,node_modules/.bin/node)
+	cd .tools/typescript-oldest && $(EXAMPLES) "node dist/examples/"{publish,watch,receiver}.js
 
 # Tests a copy, so that each has dependencies of its own: $(1) says which, $(2) runs it.
 define test-typescript
@@ -73,6 +77,11 @@ endef
 	  @connectrpc/connect@2.2.0 @connectrpc/connect-node@2.2.0 @connectrpc/connect-web@2.2.0
 	touch $@
 
+# Writes down where the dependencies are.
+CLASSPATH_GOAL := org.apache.maven.plugins:maven-dependency-plugin:2.8:build-classpath -Dmdep.outputFile=target/classpath
+
 .PHONY: test-client-java
 test-client-java: server
-	cd clients/java && $(HARNESS) mvn --batch-mode --no-transfer-progress test
+	cd clients/java && $(HARNESS) mvn --batch-mode --no-transfer-progress test $(CLASSPATH_GOAL)
+	cd clients/java && java="java -cp target/classes:$$(cat target/classpath) examples/" \
+	  && $(EXAMPLES) "$$java"{Publish,WatchDeliveries,Receiver}.java

@@ -1,4 +1,4 @@
-//! Receives webhooks and verifies them: `cargo run --example receiver -- SECRET [ADDRESS]`.
+//! Receives webhooks and verifies them: `cargo run --example receiver -- SECRET [PORT]`.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,9 +11,9 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let secret = arguments.next().ok_or("usage: receiver SECRET [ADDRESS]")?;
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:9000".to_owned());
-    let listener = TcpListener::bind(address).await?;
+    let secret = arguments.next().ok_or("usage: receiver SECRET [PORT]")?;
+    let port = arguments.next().unwrap_or_else(|| "9000".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let router = Router::new().route("/hook", post(hook)).with_state(secret);
     axum::serve(listener, router).await?;
@@ -23,7 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn hook(State(secret): State<String>, headers: HeaderMap, body: Bytes) -> StatusCode {
     match verify(&headers, &body, &[secret]) {
         Ok(()) => {
-            println!("received: {:?} {}", headers.get("webhook-id"), String::from_utf8_lossy(&body));
+            let id = headers["webhook-id"].to_str().unwrap_or_default();
+            println!("received {id} {}", String::from_utf8_lossy(&body));
             StatusCode::NO_CONTENT
         }
         Err(reason) => {

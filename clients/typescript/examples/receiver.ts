@@ -1,5 +1,6 @@
 // Receives webhooks and verifies them: `node dist/examples/receiver.js SECRET [PORT]`.
 
+import type { AddressInfo } from "node:net";
 import express from "express";
 import { verify } from "../src/index.js";
 
@@ -16,9 +17,9 @@ app.post("/hook", express.raw({ type: "*/*" }), (request, response) => {
     response.sendStatus(401);
     return;
   }
-  console.log("received:", request.headers["webhook-id"], String(request.body));
+  console.log("received", request.headers["webhook-id"], String(request.body));
   response.sendStatus(204);
 });
 const server = app.listen(Number(process.argv[3] ?? 9000), "127.0.0.1", () => {
-  console.log("listening on", server.address());
+  console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 });

@@ -1,4 +1,4 @@
-// The receiver example receives webhooks and verifies them: `go run ./examples/receiver SECRET [ADDRESS]`.
+// The receiver example receives webhooks and verifies them: `go run ./examples/receiver SECRET [PORT]`.
 package main
 
 import (
@@ -15,13 +15,13 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		log.Fatal("usage: receiver SECRET [ADDRESS]")
+		log.Fatal("usage: receiver SECRET [PORT]")
 	}
-	secret, address := os.Args[1], "127.0.0.1:9000"
+	secret, port := os.Args[1], "9000"
 	if len(os.Args) > 2 {
-		address = os.Args[2]
+		port = os.Args[2]
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func receive(secret string) http.HandlerFunc {
 			http.Error(w, "", http.StatusUnauthorized)
 			return
 		}
-		fmt.Println("received:", r.Header.Get("webhook-id"), string(body))
+		fmt.Println("received", r.Header.Get("webhook-id"), string(body))
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
