@@ -13,11 +13,17 @@ from .client import _EVENT_FILTERS, T, calls
 from .connection import Connection
 from .errors import TenterhookError, from_rpc_error
 from .messages import as_event, build
-from .policy import METHODS, Method, ends_watch
+from .policy import METHODS, PUBLISH, PUBLISH_BATCH, Method, ends_watch
 from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
-from .v1.event_service_pb2 import PublishResult, StreamPublishEventsRequest
+from .v1.event_service_pb2 import (
+    BatchPublishEventsRequest,
+    PublishEventRequest,
+    PublishEventResponse,
+    PublishResult,
+    StreamPublishEventsRequest,
+)
 from .v1.webhook_pb2 import Webhook
 
 if TYPE_CHECKING:
@@ -61,15 +67,16 @@ class AsyncClient:
 
     async def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; see `Client.publish`."""
-        event = as_event({"type": type, **self._scoped(fields)})
-        return (await self.events.publish_event(event=event)).result
+        request = PublishEventRequest(event=self._event({"type": type, **fields}))
+        response: PublishEventResponse = await self._call(PUBLISH, request, None)
+        return response.result
 
     async def publish_batch(
         self, events: Iterable[Event | EventInit]
     ) -> list[PublishResult]:
         """Publishes up to 1,000 events, all or none, in order."""
-        made = [self._event(event) for event in events]
-        return list((await self.events.batch_publish_events(events=made)).results)
+        request = BatchPublishEventsRequest(events=map(self._event, events))
+        return list((await self._call(PUBLISH_BATCH, request, None)).results)
 
     async def publish_stream(
         self, events: AsyncIterable[Event | EventInit]

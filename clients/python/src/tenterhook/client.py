@@ -13,11 +13,18 @@ import grpc
 from .connection import Connection
 from .errors import TenterhookError, from_rpc_error
 from .messages import as_event, as_request, build
-from .policy import METHODS, Method, ends_watch
+from .policy import METHODS, PUBLISH, PUBLISH_BATCH, Method, ends_watch
 from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
-from .v1.event_service_pb2 import EventFilter, PublishResult, StreamPublishEventsRequest
+from .v1.event_service_pb2 import (
+    BatchPublishEventsRequest,
+    EventFilter,
+    PublishEventRequest,
+    PublishEventResponse,
+    PublishResult,
+    StreamPublishEventsRequest,
+)
 from .v1.webhook_pb2 import Webhook
 
 if TYPE_CHECKING:
@@ -70,13 +77,14 @@ class Client:
     def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; takes the arguments of `tenterhook.event`. When this
         returns the event is on the server's disk."""
-        event = as_event({"type": type, **self._scoped(fields)})
-        return self.events.publish_event(event=event).result
+        request = PublishEventRequest(event=self._event({"type": type, **fields}))
+        response: PublishEventResponse = self._call(PUBLISH, request, None)
+        return response.result
 
     def publish_batch(self, events: Iterable[Event | EventInit]) -> list[PublishResult]:
         """Publishes up to 1,000 events, all or none, in order."""
-        made = [self._event(event) for event in events]
-        return list(self.events.batch_publish_events(events=made).results)
+        request = BatchPublishEventsRequest(events=map(self._event, events))
+        return list(self._call(PUBLISH_BATCH, request, None).results)
 
     def publish_stream(self, events: Iterable[Event | EventInit]) -> Iterator[Ack]:
         """Publishes events as they come and yields what became of each, in order. When it

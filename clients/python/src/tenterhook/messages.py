@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .v1.calls import EventFields
 
 M = TypeVar("M", bound=Message)
+_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
 def event(type: str, **fields: Unpack[EventFields]) -> Event:
@@ -34,8 +36,7 @@ def event(type: str, **fields: Unpack[EventFields]) -> Event:
 
 def json_document(value: Any) -> JsonDocument:
     """A JSON value as it is sent; not-a-number and infinity are refused, as JSON has none."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return JsonDocument(json=text)
+    return JsonDocument(json=_encode(value))
 
 
 def json_value(document: JsonDocument) -> Any:
@@ -46,13 +47,14 @@ def json_value(document: JsonDocument) -> Any:
 def build(kind: type[M], fields: Mapping[str, Any]) -> M:
     """A message of native values: mappings become messages, whatever stands for a
     `JsonDocument` becomes JSON, `datetime` and `timedelta` become times and durations."""
-    known = kind.DESCRIPTOR.fields_by_name
+    converters = _converters(kind)  # type: ignore[arg-type]  # a class has a hash, a message has none
     values = {}
     for name, value in fields.items():
-        if name not in known:
+        if name not in converters:
             raise TypeError(f"{kind.DESCRIPTOR.name} has no field {name!r}")
         if value is not None:
-            values[name] = _convert(known[name], value)
+            convert = converters[name]
+            values[name] = convert(value) if convert else value
     return kind(**values)
 
 
@@ -92,7 +94,7 @@ def as_request(kind: type[M], request: M | None, fields: Mapping[str, Any]) -> M
 
 def _identify_event(one: Event) -> Event:
     if not one.id:
-        one.id = str(uuid.uuid4())
+        one.id = os.urandom(16).hex()
     return one
 
 
@@ -102,35 +104,43 @@ def _is_repeated(field: Any) -> bool:
     return bool(field.label == field.LABEL_REPEATED if repeated is None else repeated)
 
 
-def _convert(field: Any, value: Any) -> Any:
-    kind = field.message_type
-    if kind is None:
-        return value
-    if kind.GetOptions().map_entry:
-        return value
+@functools.cache
+def _converters(kind: type[Message]) -> dict[str, Callable[[Any], Any] | None]:
+    """How the value of each field is made; None takes it as it is."""
+    return {field.name: _converter(field) for field in kind.DESCRIPTOR.fields}
+
+
+def _converter(field: Any) -> Callable[[Any], Any] | None:
+    if field.message_type is None or field.message_type.GetOptions().map_entry:
+        return None
+    convert = functools.partial(_convert, message_factory.GetMessageClass(field.message_type))
     if not _is_repeated(field):
-        return _convert_message(kind, value)
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise TypeError(f"{field.name} takes a list")
-    return [_convert_message(kind, one) for one in value]
+        return convert
+
+    def convert_all(values: Any) -> list[Any]:
+        if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+            raise TypeError(f"{field.name} takes a list")
+        return [convert(one) for one in values]
+
+    return convert_all
 
 
-def _convert_message(kind: Descriptor, value: Any) -> Any:
+def _convert(kind: type[Message], value: Any) -> Message:
     if isinstance(value, Message):
         return value
-    if kind is JsonDocument.DESCRIPTOR:
+    if kind is JsonDocument:
         return json_document(value)
-    if kind is Timestamp.DESCRIPTOR and isinstance(value, datetime):
+    if kind is Timestamp and isinstance(value, datetime):
         return _timestamp(value)
-    if kind is Duration.DESCRIPTOR and isinstance(value, timedelta):
+    if kind is Duration and isinstance(value, timedelta):
         made = Duration()
         made.FromTimedelta(value)
         return made
-    if kind is FieldMask.DESCRIPTOR and isinstance(value, (list, tuple)):
+    if kind is FieldMask and isinstance(value, (list, tuple)):
         return FieldMask(paths=value)
     if isinstance(value, Mapping):
-        return build(message_factory.GetMessageClass(kind), value)
-    raise TypeError(f"{kind.name} cannot be made of {type(value).__name__}")
+        return build(kind, value)
+    raise TypeError(f"{kind.DESCRIPTOR.name} cannot be made of {type(value).__name__}")
 
 
 def _timestamp(moment: datetime) -> Timestamp:

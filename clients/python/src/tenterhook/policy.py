@@ -100,3 +100,5 @@ def _read_methods() -> dict[str, dict[str, Method]]:
 
 METHODS = _read_methods()
 """Service name to method name in snake case to method."""
+PUBLISH = METHODS["EventService"]["publish_event"]
+PUBLISH_BATCH = METHODS["EventService"]["batch_publish_events"]
