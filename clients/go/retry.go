@@ -1,9 +1,11 @@
 package tenterhook
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,38 +123,21 @@ func identify(request any) any {
 		}
 		return message
 	case *v1.BatchPublishEventsRequest:
-		for _, event := range message.GetEvents() {
-			if event.GetId() == "" {
-				return identifyAll(proto.CloneOf(message))
+		lacksID := func(event *v1.Event) bool { return event.GetId() == "" }
+		if slices.ContainsFunc(message.GetEvents(), lacksID) {
+			message = proto.CloneOf(message)
+			for _, event := range message.GetEvents() {
+				event.Id = cmp.Or(event.GetId(), newID())
 			}
 		}
-	case *v1.CreateWebhookRequest:
-		if message.GetRequestId() == "" {
-			message = proto.CloneOf(message)
-			message.RequestId = newID()
-		}
 		return message
-	case *v1.RotateSigningKeyRequest:
-		if message.GetRequestId() == "" {
-			message = proto.CloneOf(message)
-			message.RequestId = newID()
-		}
-		return message
-	case *v1.ReplayEventsRequest:
-		if message.GetRequestId() == "" {
-			message = proto.CloneOf(message)
-			message.RequestId = newID()
+	case proto.Message:
+		field := message.ProtoReflect().Descriptor().Fields().ByName("request_id")
+		if field != nil && !message.ProtoReflect().Has(field) {
+			message = proto.Clone(message)
+			message.ProtoReflect().Set(field, protoreflect.ValueOfString(newID()))
 		}
 		return message
 	}
 	return request
-}
-
-func identifyAll(batch *v1.BatchPublishEventsRequest) *v1.BatchPublishEventsRequest {
-	for _, event := range batch.GetEvents() {
-		if event.GetId() == "" {
-			event.Id = newID()
-		}
-	}
-	return batch
 }

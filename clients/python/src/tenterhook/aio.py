@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic
 import grpc
 import grpc.aio
 
-from .client import _EVENT_FILTERS, T, calls
-from .connection import Connection
+from .client import _EVENT_FILTERS, Base, T, calls
 from .errors import TenterhookError, from_rpc_error
-from .messages import as_event, build
 from .policy import METHODS, PUBLISH, PUBLISH_BATCH, Method, ends_watch
 from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
@@ -44,16 +42,14 @@ if TYPE_CHECKING:
     )
 
 
-class AsyncClient:
+class AsyncClient(Base):
     """A client of one Tenterhook server, for one event loop. See `tenterhook.Client`."""
 
     def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
-        self._connection = Connection(target, api_key, **options)
-        self._channel = self._connection.open(grpc.aio)
+        super().__init__(grpc.aio, target, api_key, options)
         self.webhooks: AsyncWebhookCalls = calls(self._call, "WebhookService")
         self.events: AsyncEventCalls = calls(self._call, "EventService")
         self.deliveries: AsyncDeliveryCalls = calls(self._call, "DeliveryService")
-        self._stubs: dict[str, Callable[..., Any]] = {}
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -107,11 +103,8 @@ class AsyncClient:
         self, webhook: Webhook | WebhookFields, signing_secret: str = ""
     ) -> tuple[Webhook, str]:
         """Makes a webhook; returns it and its signing secret, which is told only here."""
-        if not isinstance(webhook, Webhook):
-            webhook = build(Webhook, self._scoped(webhook))
-        response = await self.webhooks.create_webhook(
-            webhook=webhook, signing_secret=signing_secret
-        )
+        made = self._webhook(webhook)
+        response = await self.webhooks.create_webhook(webhook=made, signing_secret=signing_secret)
         return response.webhook, response.signing_secret
 
     def list_webhooks(self, **fields: Unpack[ListWebhooksRequestFields]) -> AsyncPages[Webhook]:
@@ -137,19 +130,8 @@ class AsyncClient:
         namespace = fields.pop("namespace", self._connection.namespace)
         return AsyncWatch(self, watch_state(namespace, fields))
 
-    def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return {"namespace": self._connection.namespace, **fields}
-
-    def _event(self, event: Event | EventInit) -> Event:
-        return as_event(event if isinstance(event, Event) else self._scoped(event))
-
     async def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
-        stub = self._stubs.get(method.path)
-        if stub is None:
-            stub = self._stubs[method.path] = self._channel.unary_unary(
-                method.path, method.request.SerializeToString, method.response.FromString
-            )
-        connection = self._connection
+        stub, connection = self._stub(method), self._connection
         clock = asyncio.get_running_loop().time
         deadline = clock() + (connection.timeout if timeout is None else timeout)
         failures = 0

@@ -48,7 +48,33 @@ T = TypeVar("T")
 _EVENT_FILTERS = frozenset(EventFilter.DESCRIPTOR.fields_by_name)
 
 
-class Client:
+class Base:
+    """What both clients are made of: `api` is `grpc` or `grpc.aio`."""
+
+    def __init__(self, api: Any, target: str, api_key: str | None, options: Options) -> None:
+        self._connection = Connection(target, api_key, **options)
+        self._channel = self._connection.open(api)
+        self._stubs: dict[str, Callable[..., Any]] = {}
+
+    def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        return {"namespace": self._connection.namespace, **fields}
+
+    def _event(self, event: Event | Mapping[str, Any]) -> Event:
+        return as_event(event if isinstance(event, Event) else self._scoped(event))
+
+    def _webhook(self, webhook: Webhook | Mapping[str, Any]) -> Webhook:
+        return webhook if isinstance(webhook, Webhook) else build(Webhook, self._scoped(webhook))
+
+    def _stub(self, method: Method) -> Callable[..., Any]:
+        stub = self._stubs.get(method.path)
+        if stub is None:
+            stub = self._stubs[method.path] = self._channel.unary_unary(
+                method.path, method.request.SerializeToString, method.response.FromString
+            )
+        return stub
+
+
+class Client(Base):
     """A client of one Tenterhook server; safe to share between threads.
 
     Takes the arguments of `tenterhook.connection.Connection`. Every method of the API is at
@@ -57,12 +83,10 @@ class Client:
     """
 
     def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
-        self._connection = Connection(target, api_key, **options)
-        self._channel = self._connection.open(grpc)
+        super().__init__(grpc, target, api_key, options)
         self.webhooks: WebhookCalls = calls(self._call, "WebhookService")
         self.events: EventCalls = calls(self._call, "EventService")
         self.deliveries: DeliveryCalls = calls(self._call, "DeliveryService")
-        self._stubs: dict[str, Callable[..., Any]] = {}
 
     def __enter__(self) -> Client:
         return self
@@ -110,9 +134,8 @@ class Client:
         self, webhook: Webhook | WebhookFields, signing_secret: str = ""
     ) -> tuple[Webhook, str]:
         """Makes a webhook; returns it and its signing secret, which is told only here."""
-        if not isinstance(webhook, Webhook):
-            webhook = build(Webhook, self._scoped(webhook))
-        response = self.webhooks.create_webhook(webhook=webhook, signing_secret=signing_secret)
+        made = self._webhook(webhook)
+        response = self.webhooks.create_webhook(webhook=made, signing_secret=signing_secret)
         return response.webhook, response.signing_secret
 
     def list_webhooks(self, **fields: Unpack[ListWebhooksRequestFields]) -> Pages[Webhook]:
@@ -142,19 +165,8 @@ class Client:
         """
         return Watch(self, watch_state(fields.pop("namespace", self._connection.namespace), fields))
 
-    def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return {"namespace": self._connection.namespace, **fields}
-
-    def _event(self, event: Event | EventInit) -> Event:
-        return as_event(event if isinstance(event, Event) else self._scoped(event))
-
     def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
-        stub = self._stubs.get(method.path)
-        if stub is None:
-            stub = self._stubs[method.path] = self._channel.unary_unary(
-                method.path, method.request.SerializeToString, method.response.FromString
-            )
-        connection = self._connection
+        stub, connection = self._stub(method), self._connection
         deadline = time.monotonic() + (connection.timeout if timeout is None else timeout)
         failures = 0
         while True:
