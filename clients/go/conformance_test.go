@@ -206,6 +206,15 @@ func (r *runner) connect(name string, s step) {
 	policy.Disabled = s["retry"] == false
 	timeout := time.Duration(number(s["timeout_ms"], 10_000)) * time.Millisecond
 	options := []Option{WithNamespace(r.variables["ns"]), WithRetry(policy), WithTimeout(timeout), WithAPIKey(text(s["api_key"]))}
+	if headers, is := s["headers"].(step); is {
+		options = append(options, WithHeaders(func(context.Context) map[string]string {
+			given := map[string]string{}
+			for name, value := range headers {
+				given[name] = text(value)
+			}
+			return given
+		}))
+	}
 	if s["ca"] != nil {
 		options = append(options, WithTLS(tlsConfig(r.t, s)))
 	}

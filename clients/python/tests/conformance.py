@@ -203,6 +203,8 @@ class Runner:
         retry = RetryPolicy(enabled=step.get("retry", True))
         timeout = step.get("timeout_ms", 10_000) / 1000
         options = {"namespace": self.variables["ns"], "retry": retry, "timeout": timeout}
+        if "headers" in step:
+            options["headers"] = lambda: step["headers"]
         for option, given in {"ca": "ca", "client_cert": "cert", "client_key": "cert_key"}.items():
             if given in step:
                 options[option] = step[given].encode()

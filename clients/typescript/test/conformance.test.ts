@@ -210,6 +210,7 @@ class Runner {
       timeoutMs: (step["timeout_ms"] ?? 10_000) as number,
       retry: { enabled: step["retry"] !== false },
       ...Object.fromEntries(given),
+      headers: () => (step["headers"] ?? {}) as Record<string, string>,
     });
     this.#clients.set(name, client);
   }

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use http::{HeaderName, HeaderValue};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use regex::{Captures, Regex};
@@ -200,6 +201,11 @@ impl Runner {
             .timeout(timeout);
         if let Some(key) = step["api_key"].as_str() {
             builder = builder.api_key(key);
+        }
+        if let Some(given) = step["headers"].as_object() {
+            let given: Vec<(HeaderName, HeaderValue)> =
+                given.iter().map(|(name, value)| (name.parse().unwrap(), text(value).parse().unwrap())).collect();
+            builder = builder.headers(move || given.clone());
         }
         if let Some(pem) = step["ca"].as_str() {
             builder = builder.ca(pem);

@@ -180,6 +180,11 @@ final class ScenarioRunner implements AutoCloseable {
     if (step.has("api_key")) {
       builder.apiKey(text(step.get("api_key")));
     }
+    if (step.has("headers")) {
+      Map<String, String> headers = new HashMap<>();
+      step.getAsJsonObject("headers").entrySet().forEach(one -> headers.put(one.getKey(), text(one.getValue())));
+      builder.headers(() -> headers);
+    }
     if (step.has("ca")) {
       builder.ca(pem(step, "ca"));
     }
