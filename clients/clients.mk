@@ -85,3 +85,19 @@ test-client-java: server
 	cd clients/java && $(HARNESS) mvn --batch-mode --no-transfer-progress test $(CLASSPATH_GOAL)
 	cd clients/java && java="java -cp target/classes:$$(cat target/classpath) examples/" \
 	  && $(EXAMPLES) "$$java"{Publish,WatchDeliveries,Receiver}.java
+
+.PHONY: bench-clients
+bench-clients: .tools/python-newest/done .tools/typescript-newest/done ## measure the clients beside the code generated for them
+	cargo build --release --locked --package tenterhook
+	cd clients/go && go build -o ../../.tools/go-examples/bench ./bench
+	cd clients/rust && $(RUST_CLIENT) build --release --locked --bench publish
+	cd .tools/typescript-newest && rm -rf dist $(TYPESCRIPT_FILES) \
+	  && cp -r $(TYPESCRIPT_FILES:%=../../clients/typescript/%) . && npx tsc
+	cd clients/java && mvn --batch-mode --quiet compile $(CLASSPATH_GOAL)
+	@python3 clients/conformance/bench.py --binary target/release/tenterhook \
+	  "Rust=env $(RUST_CLIENT) bench --quiet --locked --manifest-path clients/rust/Cargo.toml --bench publish --" \
+	  "Go=.tools/go-examples/bench" \
+	  "Python, blocking=.tools/python-newest/bin/python clients/python/bench/publish.py blocking" \
+	  "Python, asyncio=.tools/python-newest/bin/python clients/python/bench/publish.py asyncio" \
+	  "TypeScript=.tools/typescript-newest/node_modules/.bin/node .tools/typescript-newest/dist/bench/publish.js" \
+	  "Java=java -cp clients/java/target/classes:$$(cat clients/java/target/classpath) clients/java/bench/Publish.java"
