@@ -16,8 +16,8 @@ import sys
 
 from server import Server
 
-ROUNDS = 20
-SLICE_MS = 200
+ROUNDS = 60
+SLICE_MS = 100
 WAYS = ("unary", "batch", "stream")
 
 
