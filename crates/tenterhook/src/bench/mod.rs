@@ -11,6 +11,7 @@ mod micro;
 mod report;
 mod scenario;
 mod server;
+mod watch;
 
 use std::io::{IsTerminal, Write};
 use std::net::Ipv4Addr;
@@ -73,6 +74,8 @@ enum Part {
         #[arg(long)]
         json: bool,
     },
+    /// How soon a crowd of watchers sees each change, while some of them never read
+    Watch(watch::WatchArgs),
 }
 
 /// Runs the benchmark.
@@ -80,8 +83,10 @@ enum Part {
 /// # Errors
 /// When the server does not start, refuses an event or loses one.
 pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
-    if let Some(Part::Micro { json }) = args.part {
-        return micro::run(json, terminal).await;
+    match &args.part {
+        Some(Part::Micro { json }) => return micro::run(*json, terminal).await,
+        Some(Part::Watch(args)) => return watch::run(args, terminal).await,
+        None => {}
     }
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
     let setting = Setting { folder: &folder, flags: &args.serve, warm_up: args.warm_up, length: args.length };
