@@ -29,17 +29,21 @@ impl Check {
 
     /// Checks what lies under the field `name`.
     pub(crate) fn within<T>(&mut self, name: &'static str, check: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.path.len();
         self.path.push(Step::Field(name));
         let result = check(self);
         self.path.pop();
+        debug_assert_eq!(self.path.len(), depth, "a check leaves `{name}` as it entered it");
         result
     }
 
     /// Checks the item `index` of the list at this place.
     pub(crate) fn item<T>(&mut self, index: usize, check: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.path.len();
         self.path.push(Step::Item(index));
         let result = check(self);
         self.path.pop();
+        debug_assert_eq!(self.path.len(), depth, "a check leaves item {index} as it entered it");
         result
     }
 

@@ -46,7 +46,13 @@ impl TokenKey {
 
     fn seal(&self, purpose: &[u8; 32], payload: &[u8]) -> String {
         let tag = self.tag(purpose, payload);
-        URL_SAFE_NO_PAD.encode([&tag, payload].concat())
+        let token = URL_SAFE_NO_PAD.encode([&tag, payload].concat());
+        debug_assert!(
+            token.len() <= TOKEN_CHARS_MAX,
+            "the server knows its own tokens again: {} characters",
+            token.len()
+        );
+        token
     }
 
     fn open(&self, purpose: &[u8; 32], token: &str) -> Option<Vec<u8>> {

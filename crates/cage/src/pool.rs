@@ -40,13 +40,14 @@ pub enum CageError {
 #[derive(Debug)]
 pub(crate) struct Pool {
     command: WorkerCommand,
+    workers: usize,
     permits: Semaphore,
     idle: Mutex<Vec<Worker>>,
 }
 
 impl Pool {
     pub(crate) fn new(command: WorkerCommand, workers: usize) -> Self {
-        Self { command, permits: Semaphore::new(workers), idle: Mutex::default() }
+        Self { command, workers, permits: Semaphore::new(workers), idle: Mutex::default() }
     }
 
     /// Lets a worker answer `request`.
@@ -77,8 +78,11 @@ impl Pool {
     async fn ask_worker(&self, mut worker: Worker, bytes: &[u8]) -> Result<Answer, CageError> {
         match timeout(DEADLINE, worker.ask(bytes)).await {
             Ok(Ok(answer)) => {
+                debug_assert!(worker.answered <= REQUESTS_PER_WORKER, "a worker is replaced in time");
                 if worker.answered < REQUESTS_PER_WORKER {
-                    self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+                    let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                    idle.push(worker);
+                    debug_assert!(idle.len() <= self.workers, "{} workers are idle of {}", idle.len(), self.workers);
                 } else {
                     worker.end().await;
                 }

@@ -70,6 +70,7 @@ impl Templates {
                 self.compiled.clear();
             }
             self.compiled.insert(key.clone(), compiled);
+            debug_assert!(self.compiled.len() <= TEMPLATES_MAX, "a worker keeps so many templates and no more");
         }
         self.compiled.get(&key).ok_or_else(|| failed("the template was not kept".to_owned()))
     }

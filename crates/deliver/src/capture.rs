@@ -28,6 +28,8 @@ impl Capture {
         let room = limits::BODY_KEPT_BYTES - self.body.len();
         self.body.extend_from_slice(&data[..data.len().min(room)]);
         self.read += data.len();
+        debug_assert!(self.body.len() <= limits::BODY_KEPT_BYTES, "{} bytes are kept", self.body.len());
+        debug_assert!(self.body.len() <= self.read, "no more is kept than was read");
         self.read <= limits::ANSWER_READ_BYTES
     }
 
@@ -49,6 +51,7 @@ fn headers<B>(answer: &Response<B>) -> Vec<Header> {
             break;
         }
         room -= size;
+        debug_assert!(kept.len() < limits::HEADERS, "the headers that are kept have a limit");
         kept.push(Header::new(name.as_str(), String::from_utf8_lossy(value.as_bytes())));
     }
     kept

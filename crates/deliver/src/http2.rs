@@ -182,6 +182,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.connection.streams.under_way.fetch_sub(1, Ordering::Relaxed);
+        let before = self.connection.streams.under_way.fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "a seat is given back once");
     }
 }

@@ -129,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
         let before = lot.len();
         let found = lot.take();
         kept.count -= before - lot.len();
+        kept.check();
         found
     }
 
@@ -150,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
         let was_empty = kept.count == 0;
         add(kept.routes.entry(route).or_insert_with(Lot::new), Instant::now());
         kept.count += 1;
+        kept.check();
         drop(kept);
         if was_empty {
             self.filled.notify_one();
@@ -195,6 +197,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
+    /// What holds after each change.
+    fn check(&self) {
+        debug_assert!(self.count <= KEPT, "{} connections are kept of at most {KEPT}", self.count);
+        debug_assert_eq!(self.count, self.routes.values().map(Lot::len).sum::<usize>(), "each one is counted once");
+    }
+
     fn oldest(&self) -> Option<Instant> {
         self.routes.values().flat_map(Lot::times).min()
     }

@@ -144,6 +144,8 @@ impl Trusts {
         let config = self.config(policy);
         let trust = Arc::new(Trust { id: now, config, last_use: AtomicU64::new(now) });
         own.insert(Key(Arc::clone(policy)), Arc::clone(&trust));
+        debug_assert!(own.len() <= TRUSTS, "{} configurations are kept of at most {TRUSTS}", own.len());
+        debug_assert!(trust.id != self.plain.id, "no connection of an own trust is one of the shared one");
         trust
     }
 

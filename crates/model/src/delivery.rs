@@ -162,6 +162,11 @@ impl Delivery {
 
     /// Attempts that count for the retry policy.
     pub fn attempts_of_policy(&self) -> u32 {
+        debug_assert!(
+            self.attempts_before_redrive + self.attempts_uncounted <= self.attempt_count,
+            "{} has made every attempt that its policy passes over",
+            self.id
+        );
         self.attempt_count - self.attempts_before_redrive - self.attempts_uncounted
     }
 
@@ -181,6 +186,7 @@ impl Delivery {
     }
 
     fn finish(&mut self, state: DeliveryState, now: Timestamp) {
+        debug_assert!(state.is_final() && !self.state.is_final(), "{} ends once, in {}", self.id, state.as_str());
         self.state = state;
         self.next_attempt_time = None;
         self.update_time = now;

@@ -50,7 +50,9 @@ impl JsonText {
 
     /// A text that was checked when it was stored.
     pub fn from_stored(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        debug_assert!(!nests_deeper(&text, limits::JSON_DEPTH), "what was stored is as deep as may be at most");
+        Self(text)
     }
 
     /// The text, as its author spelt it.

@@ -36,7 +36,9 @@ impl Timestamp {
 
     fn from_nanos(nanos: i128) -> Self {
         let nanos = nanos.clamp(Self::MIN.nanos(), Self::MAX.nanos());
-        Self { seconds: nanos.div_euclid(NANOS) as i64, nanos: nanos.rem_euclid(NANOS) as u32 }
+        let time = Self { seconds: nanos.div_euclid(NANOS) as i64, nanos: nanos.rem_euclid(NANOS) as u32 };
+        debug_assert!((Self::MIN..=Self::MAX).contains(&time), "every time is in the years 1 to 9999");
+        time
     }
 
     fn nanos(self) -> i128 {

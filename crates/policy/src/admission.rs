@@ -79,6 +79,7 @@ impl Admission {
             return Admit::At(time);
         }
         self.in_flight += 1;
+        debug_assert!(self.in_flight <= most, "{} requests are under way of at most {most}", self.in_flight);
         Admit::Now
     }
 
@@ -117,6 +118,7 @@ impl Rate {
             return Some(earliest);
         }
         self.even = even.max(now).after(self.interval);
+        debug_assert!(self.even >= now, "the next of an even flow is never in the past");
         None
     }
 }

@@ -80,6 +80,7 @@ impl Breaker {
         health.consecutive_failures = health.consecutive_failures.saturating_add(1);
         match health.next_probe {
             None if health.consecutive_failures >= self.failures_to_open => {
+                debug_assert_eq!(health.failed_probes, 0, "a breaker that is closed has no failed probes");
                 health.failed_probes = 0;
                 health.next_probe = Some(trial.end.after(self.initial_open));
             }
@@ -96,7 +97,12 @@ impl Breaker {
     /// The wait before the next probe after so many failed ones.
     fn wait(&self, failed_probes: u32) -> Duration {
         let doublings = 2u32.saturating_pow(failed_probes);
-        self.initial_open.saturating_mul(doublings).min(self.max_open)
+        let wait = self.initial_open.saturating_mul(doublings).min(self.max_open);
+        debug_assert!(
+            (self.initial_open..=self.max_open).contains(&wait),
+            "{wait:?} after {failed_probes} failed probes"
+        );
+        wait
     }
 }
 

@@ -12,7 +12,9 @@ use crate::defaults;
 pub fn wait(retry: &RetryPolicy, failed: u32, entropy: &dyn Entropy) -> Duration {
     let longest = longest_wait(retry);
     let base = base_wait(retry, failed).min(longest);
-    jittered(base, retry.jitter.unwrap_or(defaults::JITTER), entropy).min(longest)
+    let wait = jittered(base, retry.jitter.unwrap_or(defaults::JITTER), entropy).min(longest);
+    debug_assert!(wait <= limits::BACKOFF_MAX, "no wait is over the limit of the server: {wait:?}");
+    wait
 }
 
 fn longest_wait(retry: &RetryPolicy) -> Duration {
@@ -49,6 +51,7 @@ fn jittered(base: Duration, jitter: f64, entropy: &dyn Entropy) -> Duration {
         return base;
     }
     let factor = 1.0 - jitter + 2.0 * jitter * entropy.unit();
+    debug_assert!((0.0..=2.0).contains(&factor), "a wait is never negative, and at most doubled: {factor}");
     Duration::try_from_secs_f64(base.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 

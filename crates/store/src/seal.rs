@@ -15,6 +15,8 @@ use crate::rows::webhook::WebhookRow;
 
 /// Bytes of a nonce (draft-irtf-cfrg-xchacha-03 section 2.3); long enough to draw at random.
 const NONCE: usize = 24;
+/// Bytes of the tag that a sealed secret ends with.
+const TAG: usize = 16;
 /// What the identity row holds sealed, to tell a wrong key at once.
 const PROBE: &str = "tenterhook";
 
@@ -94,6 +96,7 @@ impl Sealer {
         self.entropy.fill(&mut nonce);
         let payload = Payload { msg: text.as_bytes(), aad: webhook.as_bytes() };
         let sealed = self.cipher.encrypt(&nonce.into(), payload).expect("a secret is far below the cipher's 256 GiB");
+        debug_assert_eq!(sealed.len(), text.len() + TAG, "a sealed secret is longer by its tag");
         [nonce.as_slice(), &sealed].concat().into()
     }
 

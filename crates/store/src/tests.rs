@@ -93,7 +93,7 @@ pub(crate) fn lane_and_delivery() -> (LaneInfo, Delivery) {
         event_type: "created".into(),
         ordering_key: "key".into(),
         state: DeliveryState::Pending,
-        attempt_count: 1,
+        attempt_count: 2,
         attempts_before_redrive: 1,
         attempts_uncounted: 1,
         next_attempt_time: Some(now),

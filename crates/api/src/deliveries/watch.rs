@@ -148,6 +148,7 @@ impl Watch {
         }
         loop {
             while let Some(change) = self.page.pop_front() {
+                debug_assert_eq!(change.sequence.0, self.position.0 + 1, "a watch has neither gaps nor repeats");
                 self.position = change.sequence;
                 if self.request.passes(&change) {
                     return self.change(&change).await;

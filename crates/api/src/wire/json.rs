@@ -71,6 +71,7 @@ fn to_json(value: &Structured, depth: usize) -> Result<Value, String> {
 
 fn to_number(number: f64) -> Result<Number, String> {
     if number.fract() == 0.0 && number.abs() < EXACT_BELOW {
+        debug_assert_eq!(number as i64 as f64, number, "a whole number below 2^53 is one exactly");
         return Ok(Number::from(number as i64));
     }
     Number::from_f64(number).ok_or_else(|| format!("has the number {number}, which JSON cannot carry"))

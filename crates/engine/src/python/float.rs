@@ -30,6 +30,7 @@ pub fn write_repr(out: &mut String, x: f64) {
         out.push('-');
     }
     let (digits, exponent) = shortest_digits(x.abs());
+    debug_assert!(!digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()), "{digits} are digits");
     if (SCIENTIFIC_BELOW..SCIENTIFIC_FROM).contains(&exponent) {
         write_plain(out, &digits, exponent);
     } else {

@@ -77,6 +77,7 @@ pub fn write_float(out: &mut String, x: f64) {
 /// Appends a JSON string in ASCII: short escapes, `\uXXXX` in lower case,
 /// surrogate pairs beyond the basic plane.
 pub fn write_text(out: &mut String, text: &str) {
+    let start = out.len();
     out.reserve(text.len() + 2);
     out.push('"');
     let mut rest = text;
@@ -88,6 +89,7 @@ pub fn write_text(out: &mut String, text: &str) {
     }
     out.push_str(rest);
     out.push('"');
+    debug_assert!(out[start..].is_ascii(), "json.dumps writes ASCII alone");
 }
 
 fn needs_escape(byte: u8) -> bool {

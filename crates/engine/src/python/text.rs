@@ -33,6 +33,10 @@ pub fn split_lines(text: &str, keep_ends: bool) -> Vec<&str> {
     if start < text.len() {
         lines.push(&text[start..]);
     }
+    debug_assert!(
+        !keep_ends || lines.iter().map(|line| line.len()).sum::<usize>() == text.len(),
+        "with their ends the lines are the whole text"
+    );
     lines
 }
 

@@ -48,6 +48,7 @@ impl Cursor {
     }
 
     pub(super) fn seek(&mut self, position: usize) {
+        debug_assert!(position <= self.chars.len(), "a place of the pattern, or its end");
         self.position = position;
     }
 

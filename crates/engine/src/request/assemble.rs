@@ -94,6 +94,7 @@ impl RequestPlan {
         if let Some(trace_parent) = &facts.trace_parent {
             headers.push(Header::new("traceparent", trace_parent));
         }
+        debug_assert!(body.len() <= limits::BODY_BYTES, "what is signed is what may be sent");
         let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body: &body };
         signer.push_headers(&mut headers, message, facts.now);
         Ok(PreparedRequest { method: self.method, url, headers, body, transport: Arc::clone(transport) })
@@ -175,6 +176,13 @@ fn put(headers: &mut Vec<Header>, header: Header) {
         Some(before) => *before = header,
         None => headers.push(header),
     }
+    debug_assert!(
+        headers
+            .iter()
+            .enumerate()
+            .all(|(at, one)| !headers[..at].iter().any(|two| two.name.eq_ignore_ascii_case(&one.name))),
+        "no name stands twice"
+    );
 }
 
 /// The limits on all headers of a webhook together.

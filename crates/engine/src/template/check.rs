@@ -190,6 +190,7 @@ pub(super) fn facts(source: &str, statements: &[Stmt]) -> Facts {
         }
         Node::Stmt(statement) => plain &= !loops_freely(statement),
     });
+    debug_assert!(source.len() <= super::limits::SOURCE_BYTES_MAX, "the length was checked before anything was read");
     Facts { mutates, plain: plain && !mutates }
 }
 

@@ -51,6 +51,12 @@ impl Program {
         options: &TemplateOptions<'_>,
     ) -> Result<Self, Vec<TemplateFault>> {
         let mut environment = environment(options.mode, options.undefined);
+        debug_assert_eq!(
+            lowered.places.len(),
+            1 + lowered.source.matches('\n').count(),
+            "each line of what was lowered has its place in the source"
+        );
+        debug_assert!(lowered.places.iter().all(|at| *at as usize <= source.len()), "and it lies within it");
         if let Err(err) = environment.add_template_owned(NAME, lowered.source) {
             let at = place(&lowered.places, &err);
             let message = err.detail().unwrap_or("cannot be compiled").to_owned();

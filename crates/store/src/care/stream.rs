@@ -33,6 +33,10 @@ pub(super) fn export(kv: &dyn Kv, output: &mut dyn Write) -> Result<u64, StoreEr
     loop {
         let pairs = kv.range(Span::new(&from, &[u8::MAX], CHUNK))?;
         for (key, value) in &pairs {
+            debug_assert!(
+                key.len() <= KEY_MAX as usize && value.len() <= VALUE_MAX as usize,
+                "an import takes what an export writes"
+            );
             output.write(&(key.len() as u32).to_be_bytes())?;
             output.write(&(value.len() as u32).to_be_bytes())?;
             output.write(key)?;

@@ -132,11 +132,13 @@ impl Counts {
 
     /// Counts one change.
     pub(crate) fn count(&mut self, change: Counted) {
+        debug_assert_eq!(change.sequence.0, self.counted.0 + 1, "every change is counted once, in order");
         self.counted = change.sequence;
         let lane = change.id.lane();
         let open = self.open.entry(lane).or_default();
         if change.previous != Some(change.state) {
             if let Some(count) = change.previous.and_then(|state| open.of(state)) {
+                debug_assert!(*count > 0, "{} leaves a state that nobody was counted in", change.id);
                 *count = count.saturating_sub(1);
             }
             if let Some(count) = open.of(change.state) {
@@ -257,7 +259,12 @@ impl<K: Kv> Shared<K> {
 
 /// The start of the span that `millis` is in.
 pub(crate) fn start_of(span: Span, millis: u64) -> u64 {
-    millis - millis % span.millis().max(1)
+    let start = millis - millis % span.millis().max(1);
+    debug_assert!(
+        start <= millis && millis - start <= span.millis(),
+        "{millis} lies in the span that begins at {start}"
+    );
+    start
 }
 
 fn add_counts(sum: &mut Vec<u64>, counts: &[u64]) {

@@ -83,6 +83,11 @@ impl Recorder {
             let mut block = Wire::new(BLOCK_BYTES.min(rest.len() * CHANGE_BYTES));
             let mut count = 0;
             for Recorded { change, attempted } in rest.iter().take(BLOCK_CHANGES) {
+                debug_assert_eq!(
+                    change.sequence.0,
+                    first.change.sequence.0 + count as u64,
+                    "a block is named by its first change, and the others follow without a gap"
+                );
                 rows::journal::write(&mut block, change, *attempted);
                 count += 1;
                 if block.len() >= BLOCK_BYTES {
@@ -117,6 +122,11 @@ impl Tail {
     /// Appends the changes of a commit, which removed those up to `trimmed`. Answers whether there were any.
     pub(crate) fn append(&mut self, recorder: Recorder, trimmed: Option<Sequence>) -> bool {
         if let Some(trimmed) = trimmed {
+            debug_assert!(
+                self.span.before_oldest <= trimmed && trimmed <= self.span.last,
+                "the journal goes from its front: {trimmed:?} of {:?}",
+                self.span
+            );
             self.span.before_oldest = trimmed;
         }
         let appended = !recorder.changes.is_empty();
@@ -137,7 +147,12 @@ impl Tail {
     fn after(&self, after: Sequence, limit: usize) -> Option<Vec<Arc<Change>>> {
         let first = self.changes.front()?.sequence;
         let skip = (after.0 + 1).checked_sub(first.0)?;
-        Some(self.changes.iter().skip(skip as usize).take(limit).cloned().collect())
+        let changes: Vec<_> = self.changes.iter().skip(skip as usize).take(limit).cloned().collect();
+        debug_assert!(
+            changes.first().is_none_or(|change| change.sequence.0 == after.0 + 1),
+            "a page begins right after {after:?}"
+        );
+        Some(changes)
     }
 }
 
@@ -267,8 +282,9 @@ pub(crate) fn find_span<K: Kv>(kv: &K, epoch: u64) -> Result<(JournalSpan, Times
         return Ok((JournalSpan { epoch, ..Default::default() }, Timestamp::MIN));
     };
     let row: JournalRow = rows::decode(row, "a block of the journal")?;
-    let last = keys::journal::decode(last)?.0 + row.changes.len() as u64 - 1;
-    let before_oldest = Sequence(keys::journal::decode(first)?.0 - 1);
+    let empty = || StoreError::Damaged("a block of the journal".into());
+    let last = (keys::journal::decode(last)?.0 + row.changes.len() as u64).checked_sub(1).ok_or_else(empty)?;
+    let before_oldest = Sequence(keys::journal::decode(first)?.0.checked_sub(1).ok_or_else(empty)?);
     let time = row.changes.last().map_or(Timestamp::MIN, ChangeRow::time);
     Ok((JournalSpan { before_oldest, last: Sequence(last), epoch }, time))
 }

@@ -204,6 +204,11 @@ impl Maker<'_> {
             && query.start_time.is_none_or(|start| delivery.create_time >= start)
             && query.end_time.is_none_or(|end| delivery.create_time < end);
         if matches {
+            debug_assert!(
+                self.items.last().is_none_or(|last| last.id > delivery.id),
+                "a page is newest first, and shows {} once",
+                delivery.id
+            );
             self.bytes += size_of(&delivery);
             self.items.push(delivery);
         }

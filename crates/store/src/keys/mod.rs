@@ -118,6 +118,7 @@ impl Key {
     }
 
     fn millis(self, millis: u64) -> Self {
+        debug_assert!(millis < 1 << 48, "{millis} would be cut to 48 bits, and sort elsewhere");
         self.bytes(&millis.to_be_bytes()[2..])
     }
 
@@ -219,7 +220,9 @@ fn after_prefix(mut prefix: Vec<u8>) -> Vec<u8> {
 
 /// All keys that begin with `prefix`.
 fn under(prefix: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
-    (prefix.clone(), after_prefix(prefix))
+    let (from, to) = (prefix.clone(), after_prefix(prefix));
+    debug_assert!(from < to, "a range holds what begins with {}", from.escape_ascii());
+    (from, to)
 }
 
 /// The millisecond in which a delivery that is due at `time` may be taken: none too early.

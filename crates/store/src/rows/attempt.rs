@@ -119,6 +119,7 @@ pub(crate) fn write(wire: &mut Wire, attempt: &Attempt, part: Part) {
 
 /// The row of an attempt.
 pub(crate) fn encode(attempt: &Attempt) -> Vec<u8> {
+    debug_assert!(attempt.number > 0, "attempts are numbered from 1");
     let mut wire = Wire::new(size_of(attempt));
     write(&mut wire, attempt, Part::Whole);
     wire.finish()

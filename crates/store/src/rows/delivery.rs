@@ -85,6 +85,13 @@ impl Stored {
 
 /// The row of a delivery as it is stored.
 pub(crate) fn encode(delivery: &Delivery, wait: Wait, not_before: Option<Timestamp>) -> Vec<u8> {
+    debug_assert_eq!(
+        delivery.state.is_final(),
+        wait == Wait::Nothing,
+        "{} waits unless it is final: {wait:?}",
+        delivery.id
+    );
+    debug_assert!(delivery.state != DeliveryState::InFlight, "a claim leaves no trace on disk: {}", delivery.id);
     let attempt = delivery.last_attempt.as_ref().map_or(0, attempt::size_of);
     let mut wire = Wire::new(160 + attempt);
     write(&mut wire, delivery, Part::Whole);
@@ -127,6 +134,10 @@ impl DeliveryRow {
     pub(crate) fn into_delivery(self, id: DeliveryId, lane: &LaneInfo) -> Result<Delivery, StoreError> {
         let damaged = || StoreError::Damaged(format!("the delivery {id}"));
         let state = self.state()?;
+        let passed_over = self.attempts_before_redrive.checked_add(self.attempts_uncounted);
+        if passed_over.is_none_or(|passed_over| passed_over > self.attempt_count) {
+            return Err(damaged());
+        }
         Ok(Delivery {
             id,
             namespace: lane.namespace.clone(),
@@ -153,15 +164,34 @@ mod tests {
     use crate::tests as fixtures;
 
     #[test]
-    fn a_delivery_round_trips_in_every_state_and_wait() {
+    fn a_delivery_round_trips_in_every_state_and_wait_that_belong_together() {
         let (lane, delivery) = fixtures::lane_and_delivery();
-        for state in DeliveryState::ALL {
-            for wait in [Wait::Fresh, Wait::Due, Wait::Turn, Wait::Nothing] {
+        for state in DeliveryState::ALL.into_iter().filter(|state| *state != DeliveryState::InFlight) {
+            let waits = [Wait::Fresh, Wait::Due, Wait::Turn, Wait::Nothing];
+            for wait in waits.into_iter().filter(|wait| state.is_final() == (*wait == Wait::Nothing)) {
                 let delivery = Delivery { state, last_attempt: Some(fixtures::attempt(1)), ..delivery.clone() };
                 let stored = Stored { wait, not_before: Some(Timestamp::from_millis(77)), delivery };
                 let row = stored.encode();
                 assert_eq!(Stored::decode(&row.into(), stored.delivery.id, &lane).unwrap(), stored);
             }
+        }
+    }
+
+    #[test]
+    fn more_attempts_passed_over_than_made_are_damage() {
+        let (lane, delivery) = fixtures::lane_and_delivery();
+        for (before, uncounted) in [(2, 0), (0, 2), (1, 1), (u32::MAX, u32::MAX)] {
+            let row = DeliveryRow {
+                event_id: "e".into(),
+                attempt_count: 1,
+                attempts_before_redrive: before,
+                attempts_uncounted: uncounted,
+                ..Default::default()
+            };
+            assert!(
+                matches!(row.into_delivery(delivery.id, &lane), Err(StoreError::Damaged(_))),
+                "{before} {uncounted}"
+            );
         }
     }
 

@@ -30,11 +30,13 @@ pub(crate) fn encode(message: &impl Message) -> Vec<u8> {
     row.push(VERSION);
     row.extend_from_slice(&[0; 4]);
     message.encode_raw(&mut row);
+    debug_assert_eq!(row.len(), FRAME + message.encoded_len(), "a message is as long as it said");
     seal(row)
 }
 
 /// Writes the checksum of a row into its frame.
 fn seal(mut row: Vec<u8>) -> Vec<u8> {
+    debug_assert!(row.len() >= FRAME && row[0] == VERSION, "a row begins with its frame");
     let sum = crc32fast::hash(&row[FRAME..]);
     row[1..FRAME].copy_from_slice(&sum.to_be_bytes());
     row

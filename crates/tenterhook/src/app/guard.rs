@@ -81,6 +81,7 @@ impl Place {
             return None;
         }
         *count += 1;
+        debug_assert!(*count <= PER_ADDRESS, "{address} has {count} connections");
         Some(Self { counts: counts.clone(), address })
     }
 }

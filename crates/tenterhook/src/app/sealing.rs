@@ -75,7 +75,12 @@ fn make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
         // On stable storage before anything is sealed with it.
         file.sync_all()
     });
-    written.with_context(|| format!("cannot write the sealing key {}", path.display()))?;
+    let named = written.and_then(|()| match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        // Its name too: without the key, what it sealed is lost.
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    });
+    named.with_context(|| format!("cannot write the sealing key {}", path.display()))?;
     Ok(Keys::new(bytes))
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn add_file(settings: &mut Settings, path: &Path, text: &str, faults:
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
         Err(error) => {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             return fault("config", format!("is not TOML: line {line}: {}", error.message()));
         }
     };

@@ -137,6 +137,7 @@ fn faults_of_the_file_name_the_file_and_the_key() {
         ("allow-network = [[1]]", "allow-network in FILE: must be an array of texts"),
         ("retention = 7", "retention in FILE: `7` is not a duration"),
         ("a = 1\nlisten = ", "config in FILE: is not TOML: line 2"),
+        ("a = 1\nb = 2\n= 3\n", "config in FILE: is not TOML: line 3"),
     ];
     for (file, part) in table {
         let text = load_file("", file).expect_err(file);

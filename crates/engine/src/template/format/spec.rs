@@ -217,7 +217,9 @@ fn zero_filled(digits: &str, separator: char, group: usize, width: usize) -> Str
     let (groups, over) = (wanted / (group + 1), wanted % (group + 1));
     let whole = if wanted == 0 { 0 } else { groups * group + over.max(1) };
     let filled = format!("{}{digits}", "0".repeat(whole.saturating_sub(end)));
-    grouped(&filled, separator, group)
+    let shown = grouped(&filled, separator, group);
+    debug_assert!(shown.len() >= width && !shown.starts_with(separator), "{shown} fills {width}");
+    shown
 }
 
 /// Pads to `width` characters.

@@ -16,7 +16,9 @@ const OPERATORS: [&str; 27] = [
 pub(crate) fn tokenise(source: &str) -> (Vec<Token>, Vec<Fault>) {
     let mut lexer = Lexer { source, at: 0, tokens: Vec::new(), faults: Vec::new() };
     while lexer.at < source.len() {
+        let before = lexer.at;
         lexer.text();
+        debug_assert!(before < lexer.at && lexer.at <= source.len(), "each step reads on, and not beyond the end");
     }
     lexer.push(Tok::End, lexer.at);
     (lexer.tokens, lexer.faults)
@@ -51,6 +53,7 @@ impl<'s> Lexer<'s> {
 
     fn push(&mut self, tok: Tok, at: usize) {
         let at = offset(at);
+        debug_assert!(self.tokens.last().is_none_or(|last| last.at <= at), "tokens come in the order of the source");
         self.tokens.push(Token { tok, at });
     }
 

@@ -83,6 +83,9 @@ impl Parser {
     }
 
     fn finish<T>(self, parsed: T) -> Result<T, Vec<Fault>> {
+        debug_assert!(matches!(self.tok(), Tok::End), "all tokens were read");
+        debug_assert!(!self.faults.is_empty() || self.nesting == 0, "every bracket that was entered was left");
+        debug_assert!(!self.faults.is_empty() || self.open.is_empty(), "every statement that was opened was closed");
         if self.faults.is_empty() { Ok(parsed) } else { Err(self.sorted_faults()) }
     }
 

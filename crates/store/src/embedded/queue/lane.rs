@@ -158,6 +158,11 @@ impl LaneQueue {
             picked.push(Picked { id: place.1, change: item.change.clone(), event: item.event.clone() });
             self.claimed.insert(place.1, Claimed { kind, place, item, ordering_key: None });
         }
+        debug_assert!(picked.len() <= limit, "no more is claimed than was asked for");
+        debug_assert!(
+            picked.iter().all(|picked| !self.held.contains(&picked.id)),
+            "what waits for its turn is in no queue"
+        );
         self.flow.take(picked.len(), millis);
         picked
     }
@@ -168,7 +173,8 @@ impl LaneQueue {
         let Some(claimed) = self.claimed.get_mut(&id) else { return false };
         if let Some(turn) = self.turns.get_mut(ordering_key).filter(|turn| turn.holder != id) {
             turn.behind.push((claimed.kind, claimed.place));
-            self.held.insert(id);
+            let is_new = self.held.insert(id);
+            debug_assert!(is_new, "{id} is held once");
             self.claimed.remove(&id);
             return false;
         }

@@ -162,6 +162,7 @@ impl Queues {
                 self.timers.remove(&(old, lane));
             }
             if let Some(next) = next {
+                debug_assert!(next > millis, "a timer is set for later: {next} at {millis}");
                 self.timers.insert((next, lane));
             }
             queue.timer = next;
@@ -224,6 +225,7 @@ impl Queues {
             && !queue.listed
         {
             queue.listed = true;
+            debug_assert!(!self.ready.contains(&lane), "a lane is listed once");
             self.ready.push_back(lane);
         }
     }
