@@ -101,7 +101,7 @@ const MET_OTHERWISE: [(&str, &str); 12] = [
 ];
 
 /// Limits of the server's own that no request can pass: what they bound, and their tests.
-const INTERNAL: [(&str, &str); 22] = [
+const INTERNAL: [(&str, &str); 23] = [
     ("DNS_TIMEOUT", "deliver: guarded"),
     ("DNS_RECORDS", "deliver: guarded"),
     ("CONNECT_TIMEOUT", "deliver: guarded"),
@@ -109,6 +109,7 @@ const INTERNAL: [(&str, &str); 22] = [
     ("ANSWER_READ_BYTES", "what a receiver answers; deliver: capture, exchange"),
     ("BODY_KEPT_BYTES", "what is kept of bodies; deliver: capture, exchange"),
     ("ERROR_TEXT_BYTES", "what is kept of an error; deliver: attempt"),
+    ("HEADER_TEXT_BYTES", "what the templates of headers render to; cage: pool"),
     ("RETRY_AFTER_MAX", "what a receiver asks for; policy: retry_after"),
     ("IN_FLIGHT", "the default of --max-in-flight; sim: in_flight_within_limit"),
     ("IN_FLIGHT_PER_WEBHOOK", "sim: in_flight_within_limit"),
