@@ -4,6 +4,7 @@
 //! Everything is made when it is first asked for: an event that no condition looks into is
 //! never parsed, and the default body is written once for all webhooks that send it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -71,13 +72,22 @@ impl EventContext {
     /// What templates see.
     pub(crate) fn template(&self) -> &Context {
         self.template.get_or_init(|| {
-            let convert =
-                |value: &Value| TemplateValue::from_json(value).expect("numbers of events are checked to fit a double");
+            let event = &self.event;
+            let read = |json: &Option<JsonText>| {
+                let value = json.as_ref().map(|json| TemplateValue::from_json(json.as_str()));
+                value.map_or_else(TemplateValue::none, |value| value.expect("the JSON of an event was checked"))
+            };
             Context::new(NAMES.into_iter().map(|name| {
                 let value = match name {
-                    "data" => self.data().map_or_else(TemplateValue::none, convert),
-                    "snapshots" => self.snapshots().map_or_else(TemplateValue::none, convert),
-                    name => convert(&self.member(name)),
+                    "data" => read(&event.data),
+                    "snapshots" => event.snapshots.as_ref().map_or_else(TemplateValue::none, |snapshots| {
+                        let sides = [("prechange", &snapshots.prechange), ("postchange", &snapshots.postchange)];
+                        TemplateValue::dict(sides.map(|(name, side)| (name, read(side))))
+                    }),
+                    "attributes" => TemplateValue::dict(
+                        event.attributes.iter().map(|(key, value)| (key, TemplateValue::text(value))),
+                    ),
+                    name => self.text(name).map_or_else(TemplateValue::none, |text| TemplateValue::text(&text)),
                 };
                 (name, value)
             }))
@@ -107,21 +117,31 @@ impl EventContext {
 
     /// The value of one of [`NAMES`]: null where it is absent or empty.
     fn member(&self, name: &str) -> Value {
-        let event = &self.event;
-        let text = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
         match name {
-            "event" => text(&event.event_type),
-            "object_type" => text(&event.object_type),
-            "model" => text(event.model()),
-            "timestamp" => Value::from(isoformat(event.timestamp())),
-            "username" => text(&event.username),
-            "request_id" => text(&event.request_id),
             "data" => self.data().cloned().unwrap_or_default(),
             "snapshots" => self.snapshots().cloned().unwrap_or_default(),
-            "event_id" => text(event.id.as_str()),
-            "attributes" => event.attributes.iter().map(|(key, value)| (key.clone(), Value::from(&**value))).collect(),
-            _ => unreachable!("{name} is not one of the names of the context"),
+            "attributes" => {
+                let attributes = self.event.attributes.iter();
+                attributes.map(|(key, value)| (key.clone(), Value::from(&**value))).collect()
+            }
+            name => self.text(name).map_or(Value::Null, Value::from),
         }
+    }
+
+    /// The value of one of [`NAMES`] that is a text; `None` when it is empty.
+    fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let event = &self.event;
+        let text = match name {
+            "event" => Cow::from(&event.event_type),
+            "object_type" => Cow::from(&event.object_type),
+            "model" => Cow::from(event.model()),
+            "timestamp" => Cow::from(isoformat(event.timestamp())),
+            "username" => Cow::from(&event.username),
+            "request_id" => Cow::from(&event.request_id),
+            "event_id" => Cow::from(event.id.as_str()),
+            _ => unreachable!("{name} is not one of the texts of the context"),
+        };
+        if text.is_empty() { None } else { Some(text) }
     }
 
     fn write_default_body(&self) -> String {

@@ -101,8 +101,8 @@ pub fn nests_deeper(text: &str, levels: usize) -> bool {
     false
 }
 
-/// What serde_json hands a number over as, with its `arbitrary_precision`: a map of this key.
-const NUMBER: &str = "$serde_json::private::Number";
+/// `serde_json` hands a number over, with its `arbitrary_precision`, as a map of this key.
+pub const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 /// Reads a document and keeps of it only the first number that is beyond the range of a double.
 struct Reader<'a>(&'a mut Option<String>);
@@ -203,7 +203,7 @@ impl Visitor<'_> for Key {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(key == NUMBER)
+        Ok(key == NUMBER_KEY)
     }
 }
 

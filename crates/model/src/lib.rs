@@ -49,7 +49,7 @@ pub use event::{Event, Snapshots};
 pub use fault::{Fault, FaultKind};
 pub use health::WebhookHealth;
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, WebhookId};
-pub use json::JsonText;
+pub use json::{JsonText, NUMBER_KEY};
 pub use namespace::Namespace;
 pub use request::{CapturedResponse, Header, HttpMethod, PreparedRequest};
 pub use resolve::{Resolve, ResolveError};

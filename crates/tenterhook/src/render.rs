@@ -43,11 +43,8 @@ fn one(path: &Path, args: &RenderArgs) -> Result<()> {
     let name = path.display().to_string();
     let source = read(path)?;
     let context = match &args.context {
-        Some(file) => {
-            let text = read(file)?;
-            Context::from_json(&text).map_err(|error| anyhow!("{}: {error}", file.display()))?
-        }
-        None => Context::from_value(&serde_json::json!({})).map_err(|error| anyhow!("{error}"))?,
+        Some(file) => Context::from_json(&read(file)?).map_err(|error| anyhow!("{}: {error}", file.display()))?,
+        None => Context::from_json("{}")?,
     };
     let undefined = if args.strict { Undefined::Strict } else { Undefined::Lenient };
     let options = TemplateOptions { undefined, ..TemplateOptions::default() };

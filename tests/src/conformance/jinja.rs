@@ -9,7 +9,7 @@ use super::wire::text;
 fn rendered(case: &Value) -> Result<String, String> {
     let template = Template::compile(text(case, "template"), &TemplateOptions::default())
         .map_err(|faults| format!("{faults:?}"))?;
-    let context = Context::from_value(&case["context"]).map_err(|error| error.to_string())?;
+    let context = Context::from_json(&case["context"].to_string()).map_err(|error| error.to_string())?;
     template.render(&context).map_err(|error| error.to_string())
 }
 

@@ -82,7 +82,7 @@ fn outcome(case: &Value) -> Result<String, String> {
     let template = Template::compile(&template(case), &TemplateOptions::default())
         .map_err(|faults| faults.first().map(ToString::to_string).unwrap_or_default())?;
     let context = expanded(&case["context"]);
-    let context = Context::from_value(&context).map_err(|err| err.to_string())?;
+    let context = Context::from_json(&context.to_string()).map_err(|err| err.to_string())?;
     template.render(&context).map_err(|err| err.to_string())
 }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use tenterhook_model::json::{nests_deeper, read};
+use tenterhook_model::json::nests_deeper;
 use tenterhook_model::limits;
 
-use super::value::{Dict, Key, List, NumberOutOfRange, Val, View, from_json, text, view};
+use super::value::{Dict, Key, List, Val, View, from_json, text, view};
 
 /// Levels of nesting in a context: those of an event's JSON, below `snapshots` and one of its sides.
 const DEPTH_MAX: usize = limits::JSON_DEPTH + 2;
@@ -15,11 +15,11 @@ const DEPTH_MAX: usize = limits::JSON_DEPTH + 2;
 pub struct Value(Val);
 
 impl Value {
-    /// The value of `json`. Integers stay exact, other numbers are doubles.
+    /// The value of a JSON text. Integers stay exact, other numbers are doubles.
     ///
     /// # Errors
-    /// A number is beyond a double.
-    pub fn from_json(json: &serde_json::Value) -> Result<Self, NumberOutOfRange> {
+    /// It is no JSON, or a number is beyond a double.
+    pub fn from_json(json: &str) -> serde_json::Result<Self> {
         from_json(json).map(Self)
     }
 
@@ -51,7 +51,7 @@ impl fmt::Debug for Value {
 /// JSON that cannot be a context.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
-    /// It is not JSON.
+    /// It is not JSON, or a number in it is beyond a double.
     #[error("the context is not JSON: {0}")]
     Json(#[from] serde_json::Error),
     /// It is not an object.
@@ -60,9 +60,6 @@ pub enum ContextError {
     /// It nests deeper than that of any event.
     #[error("the context nests deeper than {DEPTH_MAX} levels")]
     Depth,
-    /// A number in it is beyond a double.
-    #[error(transparent)]
-    Number(#[from] NumberOutOfRange),
 }
 
 /// The names that a template sees. Cloning is cheap, and threads may share it.
@@ -85,18 +82,11 @@ impl Context {
         if nests_deeper(json, DEPTH_MAX) {
             return Err(ContextError::Depth);
         }
-        Self::from_value(&read(json)?)
-    }
-
-    /// A context from a JSON object.
-    ///
-    /// # Errors
-    /// It is no JSON object, or a number is beyond a double.
-    pub fn from_value(json: &serde_json::Value) -> Result<Self, ContextError> {
-        if !json.is_object() {
-            return Err(ContextError::NotAnObject);
+        let root = from_json(json)?;
+        match view(&root) {
+            View::Dict(_) => Ok(Self { root }),
+            _ => Err(ContextError::NotAnObject),
         }
-        Ok(Self { root: from_json(json)? })
     }
 
     pub(super) fn root(&self) -> Val {

@@ -23,7 +23,7 @@ fn rendered(line: &str) -> Result<String, (String, u32, u32)> {
     let template = request["template"].as_str().ok_or_else(|| unplaced("'template' is not a string".into()))?;
     let empty = json!({});
     let context = request.get("context").unwrap_or(&empty);
-    let context = Context::from_value(context).map_err(|err| unplaced(err.to_string()))?;
+    let context = Context::from_json(&context.to_string()).map_err(|err| unplaced(err.to_string()))?;
     let template = Template::compile(template, &TemplateOptions::default()).map_err(|faults| {
         let first = faults.into_iter().next();
         first.map_or_else(

@@ -33,7 +33,6 @@ pub use bare::BareTemplate;
 pub use context::{Context, ContextError, Value};
 pub use fault::{RenderError, RenderErrorKind, TemplateFault};
 pub use line::render_line;
-pub use value::NumberOutOfRange;
 
 use lower::{lower, lower_condition};
 use run::Program;

@@ -27,7 +27,7 @@ fn ours(case: &Case) -> Answer {
     let render = || -> Result<String, String> {
         let template = Template::compile(&case.template, &TemplateOptions::default())
             .map_err(|faults| faults.first().map_or_else(String::new, ToString::to_string))?;
-        let context = Context::from_value(&case.context).map_err(|error| error.to_string())?;
+        let context = Context::from_json(&case.context.to_string()).map_err(|error| error.to_string())?;
         template.render(&context).map_err(|error| error.to_string())
     };
     render().map_or_else(Answer::Error, Answer::Output)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{NumberOutOfRange, Value, render_line};
+use super::super::{Value, render_line};
 use super::*;
 
 fn compiled(source: &str) -> Template {
@@ -77,18 +77,18 @@ fn threads_share_templates_and_contexts() {
 
 #[test]
 fn numbers_of_a_context_are_exact_or_refused() {
-    let value = |json: &str| Value::from_json(&serde_json::from_str(json).unwrap());
+    let value = Value::from_json;
     assert!(value("123456789012345678901234567890123456789012345").is_ok());
     assert!(value("1.7976931348623157e308").is_ok());
     let refused = value("[1, {\"a\": 1E400}]").unwrap_err();
-    assert!(matches!(refused, NumberOutOfRange(_)));
+    assert!(refused.to_string().contains("out of range"), "{refused}");
     assert!(Context::from_json("[1]").is_err());
     assert!(Context::from_json("{").is_err());
 }
 
 #[test]
 fn a_context_is_put_together_of_values_without_writing_them_again() {
-    let data = Value::from_json(&serde_json::json!({"name": "AMS"})).unwrap();
+    let data = Value::from_json(r#"{"name": "AMS"}"#).unwrap();
     let context =
         Context::new([("data", data.clone()), ("event", Value::text("created")), ("snapshots", Value::none())]);
     let template = compiled("{{ data.name }} {{ event }} {{ snapshots }}");

@@ -1,46 +1,108 @@
-//! JSON to values: exact integers, Python's floats, keys in their order.
+//! JSON to values: exact integers, Python's floats, keys in their order. Values are made as the
+//! text is read, without a document in between.
+
+use std::fmt;
 
 use num_bigint::BigInt;
-use serde_json::Value as Json;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use tenterhook_model::NUMBER_KEY;
 
-use super::dict::entries_of;
+use super::dict::{Entries, Key};
 use super::{Dict, List, Val, from_big, text};
 
-/// A number of an event is beyond what a double holds (`1E400`).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("number {0} is out of range")]
-pub struct NumberOutOfRange(pub String);
-
-/// The value of `json`.
+/// The value of a JSON text.
 ///
 /// # Errors
-/// A number is beyond a double.
-pub(crate) fn from_json(json: &Json) -> Result<Val, NumberOutOfRange> {
-    Ok(match json {
-        Json::Null => Val::from(()),
-        Json::Bool(b) => Val::from(*b),
-        Json::Number(number) => from_number(number.as_str())?,
-        Json::String(string) => text(string.as_str()),
-        Json::Array(items) => List::value(items.iter().map(from_json).collect::<Result<_, _>>()?),
-        Json::Object(members) => {
-            let mut pairs = Vec::with_capacity(members.len());
-            for (key, member) in members {
-                pairs.push((key.as_str(), from_json(member)?));
-            }
-            Dict::value(entries_of(pairs))
-        }
-    })
+/// It is no JSON, or a number is beyond a double.
+pub(crate) fn from_json(json: &str) -> serde_json::Result<Val> {
+    let mut parser = serde_json::Deserializer::from_str(json);
+    parser.disable_recursion_limit();
+    let value = Reader.deserialize(&mut parser)?;
+    parser.end()?;
+    Ok(value)
 }
 
-fn from_number(spelled: &str) -> Result<Val, NumberOutOfRange> {
+/// Reads one value.
+struct Reader;
+
+impl<'de> DeserializeSeed<'de> for Reader {
+    type Value = Val;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Val, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Val;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Val, E> {
+        Ok(Val::from(()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Val, E> {
+        Ok(Val::from(value))
+    }
+
+    // Integers that are short come as they are, all other numbers by their spelling.
+    fn visit_i64<E>(self, value: i64) -> Result<Val, E> {
+        Ok(Val::from(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Val, E> {
+        Ok(i64::try_from(value).map_or_else(|_| from_big(value.into()), Val::from))
+    }
+
+    fn visit_str<E>(self, string: &str) -> Result<Val, E> {
+        Ok(text(string))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Val, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(Self)? {
+            items.push(item);
+        }
+        Ok(List::value(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Val, A::Error> {
+        let mut entries = Entries::new();
+        while let Some(key) = map.next_key_seed(KeyReader)? {
+            // With arbitrary precision the parser hands numbers over as a map of this key.
+            if entries.is_empty() && key.as_str() == Some(NUMBER_KEY) {
+                let spelled: String = map.next_value()?;
+                return number(&spelled).ok_or_else(|| Error::custom(format!("number {spelled} is out of range")));
+            }
+            entries.insert(Key(key), map.next_value_seed(Self)?);
+        }
+        Ok(Dict::value(entries))
+    }
+}
+
+/// Reads the key of a member.
+struct KeyReader;
+
+impl<'de> DeserializeSeed<'de> for KeyReader {
+    type Value = Val;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Val, D::Error> {
+        deserializer.deserialize_str(Reader)
+    }
+}
+
+/// The value of a number; `None` when it is beyond a double.
+fn number(spelled: &str) -> Option<Val> {
     if let Ok(small) = spelled.parse::<i64>() {
-        return Ok(Val::from(small));
+        return Some(Val::from(small));
     }
-    let out_of_range = || NumberOutOfRange(spelled.to_owned());
     if spelled.contains(['.', 'e', 'E']) {
-        let float: f64 = spelled.parse().map_err(|_| out_of_range())?;
-        return if float.is_finite() { Ok(Val::from(float)) } else { Err(out_of_range()) };
+        let float: f64 = spelled.parse().ok()?;
+        return float.is_finite().then(|| Val::from(float));
     }
-    let big: BigInt = spelled.parse().map_err(|_| out_of_range())?;
-    Ok(from_big(big))
+    spelled.parse::<BigInt>().ok().map(from_big)
 }

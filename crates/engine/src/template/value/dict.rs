@@ -9,8 +9,11 @@ use indexmap::{Equivalent, IndexMap};
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr};
 use minijinja::{Error, State};
 
-use super::{Arena, Tuple, Val, View, text, type_name, view};
+use super::{Arena, Tuple, Val, View, type_name, view};
 use crate::template::{methods, ops};
+
+/// Entries up to which to look at each is faster than to hash the key.
+const SMALL: usize = 8;
 
 /// The entries of a dict, in the order of insertion.
 pub(crate) type Entries = IndexMap<Key, Val>;
@@ -109,7 +112,11 @@ impl Dict {
 
     /// The value of a string key.
     pub(crate) fn text_key(&self, key: &str) -> Option<Val> {
-        self.read().get(&Text(key)).cloned()
+        let entries = self.read();
+        if entries.len() <= SMALL {
+            return entries.iter().find(|(name, _)| name.0.as_str() == Some(key)).map(|(_, value)| value.clone());
+        }
+        entries.get(&Text(key)).cloned()
     }
 }
 
@@ -242,9 +249,4 @@ impl Object for DictView {
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.type_name())
     }
-}
-
-/// Entries from string keys, for contexts.
-pub(crate) fn entries_of<'k>(pairs: impl IntoIterator<Item = (&'k str, Val)>) -> Entries {
-    pairs.into_iter().map(|(key, value)| (Key(text(key)), value)).collect()
 }

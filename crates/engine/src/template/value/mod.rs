@@ -12,15 +12,12 @@ mod lazy;
 mod list;
 mod namespace;
 
-use std::sync::Arc;
-
 pub(crate) use minijinja::value::Value as Val;
 use minijinja::value::ValueKind;
 use num_bigint::BigInt;
 
 pub(crate) use arena::Arena;
 pub(crate) use big::{Big, from_big, from_i128};
-pub use convert::NumberOutOfRange;
 pub(crate) use convert::from_json;
 pub(crate) use dict::{Dict, DictView, Entries, Key, ViewKind};
 pub(crate) use lazy::{Generator, Range};
@@ -140,6 +137,6 @@ pub(crate) fn is_same(a: &Val, b: &Val) -> bool {
 }
 
 /// A string value.
-pub(crate) fn text(text: impl Into<Arc<str>>) -> Val {
-    Val::from(text.into())
+pub(crate) fn text(text: impl AsRef<str>) -> Val {
+    Val::from(text.as_ref())
 }
