@@ -33,7 +33,7 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) claim: Claim,
-    pub(crate) attempt: Box<Attempt>,
+    pub(crate) attempt: Arc<Attempt>,
     pub(crate) probe: bool,
     pub(crate) panicked: bool,
 }
@@ -61,7 +61,7 @@ pub(crate) async fn run<D: Deliver>(job: Job, parts: Arc<Parts>, deliverer: D, c
     };
     let panicked = ended.is_none();
     let exchange = ended.unwrap_or_else(|| after_panic(&draft));
-    let attempt = Box::new(draft.finish(&job.claim, exchange));
+    let attempt = Arc::new(draft.finish(&job.claim, exchange));
     parts.trace.end(&span, &attempt);
     Ended { claim: job.claim, attempt, probe: job.probe, panicked }
 }

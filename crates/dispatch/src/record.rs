@@ -122,7 +122,7 @@ fn size(settlement: &Settlement) -> usize {
 async fn write(store: Arc<dyn Store>, group: Vec<Settlement>, suspended: Vec<WebhookId>) -> Recorded {
     let mut wait = FIRST_WAIT;
     loop {
-        // The clone is what a second try needs; bodies are shared, not copied.
+        // The clone is what a second try needs; attempts are shared, not copied.
         match store.settle(group.clone()).await {
             Ok(answers) => {
                 note_fenced(&group, &answers);

@@ -3,6 +3,8 @@
 //! A delivery changes by [`Delivery::apply`] alone, and the store calls it in the commit
 //! that also appends the journal record.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::attempt::Attempt;
@@ -79,7 +81,7 @@ pub struct Delivery {
     /// of its ordering key comes first.
     pub next_attempt_time: Option<Timestamp>,
     /// The last attempt finished.
-    pub last_attempt: Option<Attempt>,
+    pub last_attempt: Option<Arc<Attempt>>,
     /// When it was made.
     pub create_time: Timestamp,
     /// When it last changed.
@@ -105,7 +107,7 @@ pub enum Transition {
     /// An attempt ended.
     Attempted {
         /// The attempt; its number must be the next one.
-        attempt: Box<Attempt>,
+        attempt: Arc<Attempt>,
         /// What follows.
         next: Next,
         /// Whether it counts for the retry policy: not when it was a breaker's probe or was
@@ -142,7 +144,7 @@ impl Delivery {
             Transition::Cancel if self.state.is_final() => illegal("be cancelled"),
             Transition::Attempted { attempt, next, counts } => {
                 self.attempts_uncounted += u32::from(!counts);
-                self.record(*attempt, next, now);
+                self.record(attempt, next, now);
                 Ok(())
             }
             Transition::Expire => {
@@ -170,7 +172,7 @@ impl Delivery {
         self.attempt_count - self.attempts_before_redrive - self.attempts_uncounted
     }
 
-    fn record(&mut self, attempt: Attempt, next: Next, now: Timestamp) {
+    fn record(&mut self, attempt: Arc<Attempt>, next: Next, now: Timestamp) {
         assert_eq!(attempt.number, self.attempt_count + 1, "attempts of {} are numbered without gaps", self.id);
         self.attempt_count = attempt.number;
         self.last_attempt = Some(attempt);
@@ -244,7 +246,7 @@ mod tests {
             remote_address: None,
             trace_id: String::new(),
         };
-        Transition::Attempted { attempt: Box::new(attempt), next, counts: true }
+        Transition::Attempted { attempt: Arc::new(attempt), next, counts: true }
     }
 
     const NOW: fn() -> Timestamp = || Timestamp::from_millis(3_000);

@@ -102,7 +102,7 @@ pub struct Settlement {
     /// The delivery.
     pub delivery_id: DeliveryId,
     /// The attempt that ended; `None` when the delivery ran out of time without one.
-    pub attempt: Option<Box<Attempt>>,
+    pub attempt: Option<Arc<Attempt>>,
     /// Whether the attempt counts for the retry policy (see `Transition::Attempted`).
     pub counts: bool,
     /// What follows.

@@ -217,7 +217,7 @@ impl Bench {
         let outcome = if next == Next::Succeed { Outcome::Success } else { Outcome::HttpStatus };
         let settlement = |claim: &Claim| Settlement {
             delivery_id: claim.delivery.id,
-            attempt: Some(Box::new(attempt(claim.delivery.attempt_count + 1, outcome, self.clock.now()))),
+            attempt: Some(Arc::new(attempt(claim.delivery.attempt_count + 1, outcome, self.clock.now()))),
             counts: true,
             next,
             health: None,

@@ -191,7 +191,7 @@ mod tests {
             attempts_before_redrive: 0,
             attempts_uncounted: 0,
             next_attempt_time: Some(Timestamp::from_millis(9)),
-            last_attempt: Some(attempt(2)),
+            last_attempt: Some(std::sync::Arc::new(attempt(2))),
             create_time: now,
             update_time: Timestamp::from_millis(3),
             finish_time: None,

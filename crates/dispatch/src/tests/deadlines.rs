@@ -160,7 +160,7 @@ async fn one_that_was_retried_by_hand_stays_and_hides_none_behind_it() {
         remote_address: None,
         trace_id: String::new(),
     };
-    let attempt = Some(Box::new(attempt));
+    let attempt = Some(Arc::new(attempt));
     let failed =
         Settlement { delivery_id: first, attempt, counts: true, next: Next::GiveUp, health: None, suspend: None };
     world.store.settle(vec![failed]).await.unwrap();

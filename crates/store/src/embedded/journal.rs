@@ -26,7 +26,7 @@ const CHANGE_BYTES: usize = 256;
 /// Changes that are kept in memory for those who watch.
 const TAIL_CHANGES: usize = 4_096;
 /// Bytes of the bodies and texts of these changes, roughly.
-const TAIL_BYTES: usize = 8 * 1024 * 1024;
+const TAIL_BYTES: usize = 4 * 1024 * 1024;
 
 /// The changes of a group of writes.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ fn bytes_of(change: &Change) -> usize {
         let response = attempt.response.as_ref().map_or(0, |response| response.body.len());
         request + response + 1_024
     };
-    size_of::<Change>() + change.delivery.last_attempt.as_ref().map_or(0, attempt)
+    size_of::<Change>() + change.delivery.last_attempt.as_deref().map_or(0, attempt)
 }
 
 impl<K: Kv> Shared<K> {
@@ -224,7 +224,7 @@ impl<K: Kv> Shared<K> {
         if let Some(attempt) = &mut change.delivery.last_attempt
             && let Some(stored) = read::attempt(self, id, attempt.number)?
         {
-            *attempt = stored;
+            *attempt = Arc::new(stored);
         }
         Ok(change)
     }

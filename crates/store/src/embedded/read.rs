@@ -1,5 +1,7 @@
 //! Reads of single records.
 
+use std::sync::Arc;
+
 use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, WebhookId};
 
 use super::shared::Shared;
@@ -75,7 +77,7 @@ impl<K: Kv> Shared<K> {
         let last = delivery.and_then(|delivery| delivery.last_attempt);
         // Between the two looks the last may have got a row of its own, and a newer one be last.
         attempts.retain(|attempt| last.as_ref().is_some_and(|last| attempt.number < last.number));
-        attempts.extend(last);
+        attempts.extend(last.map(Arc::unwrap_or_clone));
         Ok(attempts)
     }
 }
@@ -84,7 +86,7 @@ impl<K: Kv> Shared<K> {
 pub(crate) fn attempt<K: Kv>(shared: &Shared<K>, id: DeliveryId, number: u32) -> Result<Option<Attempt>, StoreError> {
     let last = shared.find_delivery(id)?.and_then(|delivery| delivery.last_attempt);
     if let Some(last) = last.filter(|last| last.number == number) {
-        return Ok(Some(last));
+        return Ok(Some(Arc::unwrap_or_clone(last)));
     }
     let Some(row) = shared.kv.get(&keys::attempt::encode(id, number))? else { return Ok(None) };
     Ok(Some(rows::decode::<AttemptRow>(&row, "an attempt")?.into_attempt()))

@@ -1,5 +1,7 @@
 //! Settlements: what became of claimed deliveries.
 
+use std::sync::Arc;
+
 use tenterhook_model::{Attempt, DeliveryId, DeliveryState, Next, Timestamp, Transition, WebhookHealth};
 
 use super::group::{Before, Group};
@@ -72,7 +74,7 @@ impl<K: Kv> Group<'_, K> {
         let ends = stored.delivery.state.is_final();
         let heir = if ends { self.heir(&before)? } else { None };
         self.unqueue(&before);
-        self.keep_attempt(before.id, before_last.as_ref());
+        self.keep_attempt(before.id, before_last.as_deref());
         if ends {
             self.put_done(&stored.delivery);
             self.recorder.attempted(attempted);
@@ -100,7 +102,7 @@ impl<K: Kv> Group<'_, K> {
 
     /// An attempt that was under way when its delivery was cancelled, or given up by its time, is
     /// its last.
-    fn settle_cancelled(&mut self, id: DeliveryId, attempt: Option<Box<Attempt>>) -> Result<Settled, StoreError> {
+    fn settle_cancelled(&mut self, id: DeliveryId, attempt: Option<Arc<Attempt>>) -> Result<Settled, StoreError> {
         let (Some(attempt), Some(stored)) = (attempt, self.done(id)?) else { return Ok(Settled::Fenced) };
         let mut delivery = stored.delivery;
         let state = delivery.state;
@@ -109,9 +111,9 @@ impl<K: Kv> Group<'_, K> {
         }
         let before_last = delivery.last_attempt.take();
         delivery.attempt_count = attempt.number;
-        delivery.last_attempt = Some(*attempt);
+        delivery.last_attempt = Some(attempt);
         delivery.update_time = self.now;
-        self.keep_attempt(id, before_last.as_ref());
+        self.keep_attempt(id, before_last.as_deref());
         self.batch.put(keys::delivery::done(id), rows::delivery::encode(&delivery, Wait::Nothing, None));
         self.recorder.attempted(true);
         self.record(Some(state), delivery);

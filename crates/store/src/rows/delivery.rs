@@ -1,5 +1,6 @@
 //! The row of a delivery. Namespace and webhook are those of its lane and not repeated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
@@ -92,7 +93,7 @@ pub(crate) fn encode(delivery: &Delivery, wait: Wait, not_before: Option<Timesta
         delivery.id
     );
     debug_assert!(delivery.state != DeliveryState::InFlight, "a claim leaves no trace on disk: {}", delivery.id);
-    let attempt = delivery.last_attempt.as_ref().map_or(0, attempt::size_of);
+    let attempt = delivery.last_attempt.as_deref().map_or(0, attempt::size_of);
     let mut wire = Wire::new(160 + attempt);
     write(&mut wire, delivery, Part::Whole);
     wire.number(12, u64::from(wait as u32));
@@ -150,7 +151,7 @@ impl DeliveryRow {
             attempts_before_redrive: self.attempts_before_redrive,
             attempts_uncounted: self.attempts_uncounted,
             next_attempt_time: self.next_attempt_time.map(Time::get),
-            last_attempt: self.last_attempt.map(AttemptRow::into_attempt),
+            last_attempt: self.last_attempt.map(|row| Arc::new(row.into_attempt())),
             create_time: required(self.create_time),
             update_time: required(self.update_time),
             finish_time: self.finish_time.map(Time::get),
@@ -169,7 +170,8 @@ mod tests {
         for state in DeliveryState::ALL.into_iter().filter(|state| *state != DeliveryState::InFlight) {
             let waits = [Wait::Fresh, Wait::Due, Wait::Turn, Wait::Nothing];
             for wait in waits.into_iter().filter(|wait| state.is_final() == (*wait == Wait::Nothing)) {
-                let delivery = Delivery { state, last_attempt: Some(fixtures::attempt(1)), ..delivery.clone() };
+                let delivery =
+                    Delivery { state, last_attempt: Some(Arc::new(fixtures::attempt(1))), ..delivery.clone() };
                 let stored = Stored { wait, not_before: Some(Timestamp::from_millis(77)), delivery };
                 let row = stored.encode();
                 assert_eq!(Stored::decode(&row.into(), stored.delivery.id, &lane).unwrap(), stored);

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_change_round_trips_but_for_what_was_sent() {
         let (lane, delivery) = fixtures::lane_and_delivery();
-        let delivery = Delivery { last_attempt: Some(fixtures::attempt(1)), ..delivery };
+        let delivery = Delivery { last_attempt: Some(std::sync::Arc::new(fixtures::attempt(1))), ..delivery };
         for previous in [None, Some(DeliveryState::Pending), Some(DeliveryState::Cancelled)] {
             let change =
                 Change { sequence: Sequence(9), time: Timestamp::from_millis(5), previous, delivery: delivery.clone() };

@@ -119,7 +119,7 @@ async fn dispatch(store: Arc<dyn Store>, total: usize) {
                     .iter()
                     .map(|claim| Settlement {
                         delivery_id: claim.delivery.id,
-                        attempt: Some(Box::new(attempt(&claim.event))),
+                        attempt: Some(Arc::new(attempt(&claim.event))),
                         counts: true,
                         next: Next::Succeed,
                         health: None,

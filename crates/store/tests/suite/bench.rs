@@ -347,7 +347,7 @@ pub(crate) fn attempt(number: u32, outcome: Outcome) -> Attempt {
 
 pub(crate) fn settlement(delivery_id: DeliveryId, number: u32, next: Next) -> Settlement {
     let outcome = if next == Next::Succeed { Outcome::Success } else { Outcome::HttpStatus };
-    let attempt = Some(Box::new(attempt(number, outcome)));
+    let attempt = Some(Arc::new(attempt(number, outcome)));
     Settlement { delivery_id, attempt, counts: true, next, health: None, suspend: None }
 }
 

@@ -1,6 +1,7 @@
 //! The journal: dense, in order, complete, readable from anywhere.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tenterhook_model::{CapturedResponse, DeliveryState, Header, Next, Timestamp};
 use tenterhook_store::{Sequence, Settlement};
@@ -66,7 +67,7 @@ on_every_engine! {
                 body: format!("answer {number}").into(),
                 body_truncated: false,
             };
-            settlement.attempt.as_mut().unwrap().response = Some(response);
+            Arc::make_mut(settlement.attempt.as_mut().unwrap()).response = Some(response);
             bench.store.settle(vec![settlement]).await.unwrap();
         }
         let fresh = bench.changes().await;

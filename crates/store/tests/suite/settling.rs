@@ -1,5 +1,6 @@
 //! Settlements: states, attempts, fencing, cancel and redrive, health and suspension.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::{DeliveryState, Next, Outcome, WebhookHealth, WebhookState};
@@ -24,7 +25,7 @@ on_every_engine! {
         assert_eq!(bench.settle(id, 1, Next::Succeed).await, Settled::Done);
         let delivery = bench.delivery(id).await;
         assert_eq!((delivery.state, delivery.attempt_count, delivery.finish_time), (DeliveryState::Succeeded, 1, Some(bench.now())));
-        assert_eq!(delivery.last_attempt, Some(attempt(1, Outcome::Success)));
+        assert_eq!(delivery.last_attempt, Some(Arc::new(attempt(1, Outcome::Success))));
         assert!(bench.claim(hook.id, 1).await.is_empty());
         bench.reopen().await;
         assert_eq!(bench.delivery(id).await, delivery);
