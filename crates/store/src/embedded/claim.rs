@@ -33,8 +33,17 @@ impl<K: Kv> Shared<K> {
             let wanted = limit - claims.len();
             let picked = self.queues().pick(lane, wanted, millis);
             let short = picked.len() < wanted;
+            let ids: Vec<_> = picked.iter().map(|picked| picked.id).collect();
             for picked in picked {
-                claims.extend(self.load(picked, millis));
+                match self.load(picked, millis) {
+                    Ok(claim) => claims.extend(claim),
+                    Err(error) => {
+                        // They are claimed again when the disk can be read.
+                        let claimed = claims.iter().map(|claim: &Claim| claim.delivery.id);
+                        self.queues().put_back(&claimed.chain(ids).collect::<Vec<_>>(), millis);
+                        return Err(error);
+                    }
+                }
             }
             if short && !self.read_on(lane, millis)? {
                 break;
@@ -47,19 +56,22 @@ impl<K: Kv> Shared<K> {
     }
 
     /// The delivery and event of an item that was taken out; `None` when it is no longer open,
-    /// has to wait for its turn, or cannot be read (a check of the store tells which those are).
-    fn load(&self, picked: Picked, millis: u64) -> Option<Claim> {
+    /// has to wait for its turn, or is damaged (a check of the store tells which those are).
+    fn load(&self, picked: Picked, millis: u64) -> Result<Option<Claim>, StoreError> {
         let id = picked.id;
-        let claim = self.load_claim(picked).ok().flatten();
+        let claim = match self.load_claim(picked) {
+            Err(StoreError::Damaged(_)) => None,
+            loaded => loaded?,
+        };
         let Some(claim) = claim else {
             self.queues().drop_claim(id, millis);
-            return None;
+            return Ok(None);
         };
         let ordering_key = &claim.delivery.ordering_key;
         if !ordering_key.is_empty() && !self.queues().enter(id, ordering_key) {
-            return None;
+            return Ok(None);
         }
-        Some(claim)
+        Ok(Some(claim))
     }
 
     fn load_claim(&self, picked: Picked) -> Result<Option<Claim>, StoreError> {

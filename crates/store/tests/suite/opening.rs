@@ -33,7 +33,7 @@ fn records_of_another_program_are_left_alone() {
     let kv = MemoryKv::default();
     let mut batch = Batch::default();
     batch.put(*b"something", b"else".to_vec());
-    kv.commit(&batch).unwrap();
+    kv.commit(batch).unwrap();
     assert!(matches!(EmbeddedStore::open(kv.clone(), options(1)), Err(OpenError::Foreign)));
     assert_eq!(kv.get(b"something").unwrap().unwrap().as_ref(), b"else");
 }
@@ -82,11 +82,18 @@ fn a_writer_on_a_thread_of_its_own_serves_and_ends_when_the_store_is_closed() {
 struct Failing {
     kv: MemoryKv,
     error: Arc<std::sync::Mutex<Option<StoreError>>>,
+    /// Reads of single records that succeed, before all others fail.
+    reads: Arc<std::sync::Mutex<Option<usize>>>,
     nearly_full: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Kv for Failing {
     fn get(&self, key: &[u8]) -> Result<Option<bytes::Bytes>, StoreError> {
+        match &mut *self.reads.lock().unwrap() {
+            Some(0) => return Err(StoreError::Failed("the disk cannot be read".into())),
+            Some(reads) => *reads -= 1,
+            None => {}
+        }
         self.kv.get(key)
     }
 
@@ -94,7 +101,7 @@ impl Kv for Failing {
         self.kv.range(span)
     }
 
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.error.lock().unwrap().clone().map_or_else(|| self.kv.commit(batch), Err)
     }
 
@@ -141,6 +148,31 @@ fn a_commit_that_fails_leaves_no_trace_and_is_told_to_all_who_wait() {
         let sequences: Vec<_> = bench.changes().await.iter().map(|change| change.sequence.0).collect();
         assert_eq!(sequences, [1, 2, 3]);
         bench.store.readiness().await.unwrap();
+    });
+}
+
+#[test]
+fn what_cannot_be_read_for_a_moment_is_claimed_when_it_can() {
+    run(async {
+        let kv = Failing::default();
+        let opened = kv.clone();
+        let mut bench = Bench::new(Engine::Other(Arc::new(move |options| {
+            let (store, writer) = EmbeddedStore::open(opened.clone(), options).unwrap();
+            (store, writer)
+        })));
+        let hook = bench.webhook(1).await;
+        let mut ids = Vec::new();
+        for event in [event("a"), crate::bench::ordered("b", "key"), event("c")] {
+            ids.extend(bench.publish(event, &[hook.id]).await);
+        }
+        bench.reopen().await;
+        for reads in 0..6 {
+            *kv.reads.lock().unwrap() = Some(reads);
+            let failed = bench.store.claim(hook.id, 9, bench.now()).await;
+            assert!(matches!(failed, Err(StoreError::Failed(_))), "{reads} reads: {failed:?}");
+        }
+        *kv.reads.lock().unwrap() = None;
+        assert_eq!(bench.claim_ids(hook.id, 9).await, ids);
     });
 }
 
