@@ -83,7 +83,7 @@ pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -
         batch.put(key, value);
         waiting += 1;
         if waiting >= CHUNK || batch.bytes() >= CHUNK_BYTES {
-            kv.commit(&std::mem::take(&mut batch))?;
+            kv.commit(std::mem::take(&mut batch))?;
             waiting = 0;
         }
     }
@@ -97,7 +97,7 @@ pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -
     entropy.fill(&mut epoch);
     identity.epoch = u64::from_be_bytes(epoch);
     batch.put(keys::meta::identity(), rows::encode(&identity));
-    kv.commit(&batch)?;
+    kv.commit(batch)?;
     Ok(count)
 }
 
@@ -151,7 +151,7 @@ mod tests {
         for n in 0..1_500u32 {
             batch.put([b"e", n.to_be_bytes().as_slice()].concat(), n.to_string().into_bytes());
         }
-        kv.commit(&batch).unwrap();
+        kv.commit(batch).unwrap();
         kv
     }
 

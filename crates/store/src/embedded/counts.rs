@@ -325,7 +325,7 @@ mod tests {
             counts.count(change(2 * round + 2, Some(DeliveryState::Pending), DeliveryState::Succeeded));
             let mut batch = Batch::default();
             assert!(counts.write(&kv, &mut batch, Timestamp::from_millis(3_600_000), true).unwrap());
-            kv.commit(&batch).unwrap();
+            kv.commit(batch).unwrap();
             counts.record(&Recorder::new(0, Timestamp::default()), Some(Timestamp::from_millis(3_600_000)));
         }
         let row = kv.get(&keys::count::encode(Lane(7), Span::Hour, 3_600_000)).unwrap().unwrap();

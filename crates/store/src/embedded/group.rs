@@ -121,7 +121,7 @@ impl<'a, K: Kv> Group<'a, K> {
     /// The value of a key as it will be after the group.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         match self.batch.written(key) {
-            Some(written) => Ok(written.map(Bytes::copy_from_slice)),
+            Some(written) => Ok(written.cloned()),
             None => self.shared.kv.get(key),
         }
     }
@@ -129,7 +129,7 @@ impl<'a, K: Kv> Group<'a, K> {
     /// The first key from `from` to `to` as they will be after the group.
     pub(crate) fn first_key(&self, from: &[u8], to: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let written = self.batch.range(from, to).find(|(_, value)| value.is_some());
-        let written = written.map(|(key, _)| Bytes::copy_from_slice(key));
+        let written = written.map(|(key, _)| key.clone());
         let mut from = from.to_vec();
         loop {
             let stored = self.shared.kv.range(Span::new(&from, to, FIRST_CHUNK))?;
@@ -222,7 +222,7 @@ impl<'a, K: Kv> Group<'a, K> {
         self.recorder.write(&mut self.batch);
         let flushed = self.shared.counts().write(&self.shared.kv, &mut self.batch, self.now, self.flush_counts)?;
         if !self.batch.is_empty() {
-            self.shared.kv.commit(&self.batch)?;
+            self.shared.kv.commit(std::mem::take(&mut self.batch))?;
         }
         self.apply(halted, flushed);
         Ok(())

@@ -117,7 +117,7 @@ fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<Ide
     let identity = IdentityRow { format: FORMAT, epoch, next_lane: 1, seal: sealer.probe() };
     let mut batch = Batch::default();
     batch.put(keys::meta::identity(), rows::encode(&identity));
-    kv.commit(&batch)?;
+    kv.commit(batch)?;
     Ok(identity)
 }
 

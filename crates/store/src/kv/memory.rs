@@ -40,11 +40,11 @@ impl Kv for MemoryKv {
         })
     }
 
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut map = self.map();
         for (key, value) in batch.iter() {
             match value {
-                Some(value) => map.insert(Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)),
+                Some(value) => map.insert(key.clone(), value.clone()),
                 None => map.remove(key),
             };
         }

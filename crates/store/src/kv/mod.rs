@@ -62,7 +62,7 @@ pub trait Kv: Debug + Send + Sync + 'static {
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError>;
 
     /// Writes all of the batch or nothing; it is on stable storage when this returns.
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
+    fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// Gives space back to the file system where the engine can, taking its time.
     fn compact(&mut self) -> Result<(), StoreError>;

@@ -92,12 +92,12 @@ impl Kv for SledKv {
         Ok(pairs)
     }
 
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut writes = sled::Batch::default();
         for (key, value) in batch.iter() {
             match value {
-                Some(value) => writes.insert(key, value),
-                None => writes.remove(key),
+                Some(value) => writes.insert(&**key, &**value),
+                None => writes.remove(&**key),
             }
         }
         self.database.apply_batch(writes)?;

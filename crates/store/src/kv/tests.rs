@@ -53,8 +53,8 @@ fn keys(pairs: Vec<(Bytes, Bytes)>) -> String {
 fn what_was_committed_is_read_and_is_there_after_opening_again() {
     for engine in Engine::all() {
         let kv = engine.open();
-        kv.commit(&batch(&[("a", Some("1")), ("b", Some("")), ("c", Some("3"))])).unwrap();
-        kv.commit(&batch(&[("a", Some("2")), ("c", None), ("d", None)])).unwrap();
+        kv.commit(batch(&[("a", Some("1")), ("b", Some("")), ("c", Some("3"))])).unwrap();
+        kv.commit(batch(&[("a", Some("2")), ("c", None), ("d", None)])).unwrap();
         let before = all(&*kv);
         drop(kv);
         let kv = engine.open();
@@ -70,7 +70,7 @@ fn what_was_committed_is_read_and_is_there_after_opening_again() {
 fn ranges_have_their_start_and_not_their_end_and_stop_at_the_limit() {
     for engine in Engine::all() {
         let kv = engine.open();
-        kv.commit(&batch(&["a", "b", "c", "d", "e"].map(|key| (key, Some("x"))))).unwrap();
+        kv.commit(batch(&["a", "b", "c", "d", "e"].map(|key| (key, Some("x"))))).unwrap();
         let forwards = |from: &[u8], to: &[u8], limit| keys(kv.range(Span::new(from, to, limit)).unwrap());
         let backwards = |from: &[u8], to: &[u8], limit| keys(kv.range(Span::new(from, to, limit).reversed()).unwrap());
         assert_eq!(forwards(b"b", b"d", 9), "bc");
@@ -88,11 +88,11 @@ fn ranges_have_their_start_and_not_their_end_and_stop_at_the_limit() {
 fn a_whole_engine_verifies_and_compacts() {
     for engine in Engine::all() {
         let mut kv = engine.open();
-        kv.commit(&batch(&[("a", Some("1"))])).unwrap();
+        kv.commit(batch(&[("a", Some("1"))])).unwrap();
         assert!(kv.verify().unwrap());
         kv.compact().unwrap();
         assert_eq!(keys(all(&*kv)), "a");
-        kv.commit(&batch(&[("b", Some("2"))])).unwrap();
+        kv.commit(batch(&[("b", Some("2"))])).unwrap();
         assert_eq!(keys(all(&*kv)), "ab");
     }
 }
@@ -104,7 +104,7 @@ fn values_of_a_megabyte_are_kept() {
         let large = vec![7; 1024 * 1024];
         let mut writes = Batch::default();
         writes.put(*b"large", large.clone());
-        kv.commit(&writes).unwrap();
+        kv.commit(writes).unwrap();
         assert_eq!(kv.get(b"large").unwrap().unwrap(), large);
     }
 }
@@ -129,7 +129,7 @@ proptest! {
                         None => { batch.delete(vec![*key, 1]); model.remove(key); }
                     }
                 }
-                kv.commit(&batch).unwrap();
+                kv.commit(batch).unwrap();
             }
             let found = |span: Span<'_>| -> Vec<u8> { kv.range(span).unwrap().iter().map(|(key, _)| key[0]).collect() };
             let expected: Vec<u8> = model.range(from.min(to)..to).map(|(key, _)| *key).collect();

@@ -78,7 +78,7 @@ fn a_record_that_is_missing_is_missed_by_another() {
         }
         let (mut copy, mut batch) = copy(&kv);
         batch.delete(key.to_vec());
-        copy.commit(&batch).unwrap();
+        copy.commit(batch).unwrap();
         lost += 1;
         if care::check_engine(&mut copy).unwrap().is_whole() {
             unnoticed.push(key.escape_ascii().to_string());
@@ -99,7 +99,7 @@ fn a_damaged_record_is_found_and_named() {
         let at = damaged.len() / 2;
         damaged[at] ^= 1;
         batch.put(key.to_vec(), damaged);
-        copy.commit(&batch).unwrap();
+        copy.commit(batch).unwrap();
         let report = care::check_engine(&mut copy).unwrap();
         assert!(!report.is_whole(), "{}", key.escape_ascii());
         assert_eq!(report.problem_count as usize, report.problems.len());
@@ -111,7 +111,7 @@ fn records_of_no_kind_are_found() {
     for key in [b"0".to_vec(), b"g1".to_vec(), b"~".to_vec(), vec![0xff]] {
         let (mut copy, mut batch) = copy(&filled());
         batch.put(key.clone(), Vec::new());
-        copy.commit(&batch).unwrap();
+        copy.commit(batch).unwrap();
         assert!(!care::check_engine(&mut copy).unwrap().is_whole(), "{key:?}");
     }
 }

@@ -1,0 +1,219 @@
+//! The engine of `redb:DIR`: a redb file, and a log before it.
+//!
+//! A commit goes to the log and is durable with one fsync; memory keeps it too. When some
+//! megabytes have gathered there, the file takes them in one transaction, on a thread of its
+//! own, while the next ones gather. So a commit costs what it writes, and not a page for each
+//! key and two fsyncs, and what lives shortly never reaches the file. After a crash the file
+//! takes what the log has.
+
+mod file;
+mod log;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+
+pub(crate) use self::file::NAME as FILE;
+use self::file::RedbFile;
+use self::log::Log;
+use self::recent::Recent;
+use super::place::{self, Place};
+use super::{Batch, Kv, Pair, Span};
+use crate::error::{OpenError, StoreError};
+
+/// What gathers in memory before the file takes it; as much again may be on its way.
+const GATHER_BYTES: usize = 2 * 1024 * 1024;
+
+/// A store in a redb file.
+pub struct RedbKv {
+    place: Place,
+    log: Mutex<Log>,
+    shared: Arc<Shared>,
+    mover: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for RedbKv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedbKv({:?})", self.shared.file)
+    }
+}
+
+/// What the thread that moves commits into the file shares with the others.
+struct Shared {
+    file: RedbFile,
+    recent: RwLock<Recent>,
+    move_state: Mutex<Moving>,
+    changed: Condvar,
+}
+
+/// How far the thread is.
+#[derive(Debug, Default)]
+struct Moving {
+    /// The last of the commits that are leaving memory.
+    last: Option<u64>,
+    /// Why the file did not take them.
+    failure: Option<StoreError>,
+    closed: bool,
+}
+
+impl RedbKv {
+    /// Opens the store in the directory, or makes one.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, is in use, or holds something else.
+    pub fn open(directory: &Path) -> Result<Self, OpenError> {
+        let place = Place::take(directory, place::Holds::Redb)?;
+        let file = RedbFile::open(directory)?;
+        let stored = file.last_commit()?;
+        let (log, writes) = Log::open(directory, stored)?;
+        if log.last() > stored {
+            file.write(&writes, log.last())?;
+        }
+        let shared =
+            Arc::new(Shared { file, recent: RwLock::default(), move_state: Mutex::default(), changed: Condvar::new() });
+        let moving = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("store-file".to_owned());
+        let mover = thread.spawn(move || moving.run()).map_err(place::failed)?;
+        Ok(Self { place, log: Mutex::new(log), shared, mover: Some(mover) })
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what has gathered on its way into the file, after what is on its way already.
+    fn move_on(&self, log: &mut Log) -> Result<(), StoreError> {
+        self.shared.wait_until_moved()?;
+        {
+            let mut recent = self.shared.recent_mut();
+            recent.leaving = Some(Arc::new(std::mem::take(&mut recent.gathering)));
+        }
+        self.shared.moving().last = Some(log.last());
+        self.shared.changed.notify_all();
+        log.switch();
+        Ok(())
+    }
+
+    /// Brings everything into the file.
+    fn move_all(&self) -> Result<(), StoreError> {
+        self.move_on(&mut self.log())?;
+        self.shared.wait_until_moved()
+    }
+}
+
+impl Shared {
+    fn recent(&self) -> RwLockReadGuard<'_, Recent> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent_mut(&self) -> RwLockWriteGuard<'_, Recent> {
+        self.recent.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moving(&self) -> MutexGuard<'_, Moving> {
+        self.move_state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the file has what is on its way. After a failure it is tried once more.
+    fn wait_until_moved(&self) -> Result<(), StoreError> {
+        let mut moving = self.moving();
+        moving.failure = None;
+        self.changed.notify_all();
+        while moving.last.is_some() {
+            if let Some(failure) = &moving.failure {
+                return Err(failure.clone());
+            }
+            moving = self.changed.wait(moving).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    /// Moves what is leaving into the file until the store is closed.
+    fn run(&self) {
+        let mut moving = self.moving();
+        loop {
+            match (moving.last, &moving.failure) {
+                (Some(last), None) => {
+                    drop(moving);
+                    let moved = self.take_in(last);
+                    moving = self.moving();
+                    match moved {
+                        Ok(()) => moving.last = None,
+                        Err(error) => moving.failure = Some(error),
+                    }
+                    self.changed.notify_all();
+                }
+                _ if moving.closed => return,
+                _ => moving = self.changed.wait(moving).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    fn take_in(&self, last: u64) -> Result<(), StoreError> {
+        let leaving = self.recent().leaving.clone();
+        let leaving = leaving.expect("the commits that are leaving are there until the file has them");
+        self.file.write(&leaving, last)?;
+        self.recent_mut().leaving = None;
+        Ok(())
+    }
+}
+
+impl Kv for RedbKv {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.shared.recent().get(&self.shared.file, key)
+    }
+
+    fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
+        if span.from >= span.to {
+            return Ok(Vec::new());
+        }
+        self.shared.recent().range(&self.shared.file, span)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut log = self.log();
+        if self.shared.recent().gathering.bytes() >= GATHER_BYTES {
+            self.move_on(&mut log)?;
+        }
+        log.append(&batch)?;
+        self.shared.recent_mut().gathering.absorb(batch);
+        Ok(())
+    }
+
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.move_all()?;
+        self.shared.file.compact()?;
+        self.log().clear()
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        Ok(self.shared.file.size()? + self.log().size()?)
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.place.is_nearly_full()
+    }
+
+    fn verify(&mut self) -> Result<bool, StoreError> {
+        self.move_all()?;
+        self.shared.file.verify()
+    }
+}
+
+impl Drop for RedbKv {
+    fn drop(&mut self) {
+        // What the file cannot take now the log has, until the store is opened again.
+        let _in_the_log = self.move_all();
+        self.shared.moving().closed = true;
+        self.shared.changed.notify_all();
+        if let Some(mover) = self.mover.take() {
+            let _panicked = mover.join();
+        }
+    }
+}

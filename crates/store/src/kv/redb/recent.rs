@@ -1,0 +1,101 @@
+//! The commits that the file does not have yet. What is read is these, and the file below.
+
+use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::{Batch, Pair, Span};
+use super::file::RedbFile;
+use crate::error::StoreError;
+use crate::keys;
+
+/// A write: `None` removes the key.
+type Write = (Bytes, Option<Bytes>);
+
+/// Writes on their way into the file.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    /// The newest.
+    pub(super) gathering: Batch,
+    /// Those before, while the file takes them.
+    pub(super) leaving: Option<Arc<Batch>>,
+}
+
+impl Recent {
+    /// The value of a key.
+    pub(super) fn get(&self, file: &RedbFile, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let written = self.gathering.written(key);
+        match written.or_else(|| self.leaving.as_ref().and_then(|leaving| leaving.written(key))) {
+            Some(written) => Ok(written.cloned()),
+            None => file.get(key),
+        }
+    }
+
+    /// The pairs of a span.
+    pub(super) fn range(&self, file: &RedbFile, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
+        let mut pairs = Vec::new();
+        let (mut from, mut to) = (span.from.to_vec(), span.to.to_vec());
+        while pairs.len() < span.limit {
+            let limit = span.limit - pairs.len();
+            let stored = file.range(Span { from: &from, to: &to, limit, reverse: span.reverse })?;
+            // As far as the pairs of the file go, the writes go too; recent ones may remove some of
+            // the pairs, so there may be a next round.
+            let edge = if stored.len() < limit { None } else { stored.last().map(|(key, _)| key.clone()) };
+            let (first, end) = match &edge {
+                None => (from.clone(), to.clone()),
+                Some(edge) if span.reverse => (edge.to_vec(), to.clone()),
+                Some(edge) => (from.clone(), keys::after(edge)),
+            };
+            let stored = stored.into_iter().map(|(key, value)| (key, Some(value)));
+            let merged = Merge::new(self.writes(&first, &end, span.reverse), stored, span.reverse);
+            pairs.extend(merged.filter_map(|(key, value)| Some((key, value?))).take(limit));
+            match edge {
+                None => break,
+                Some(edge) if span.reverse => to = edge.to_vec(),
+                Some(edge) => from = keys::after(&edge),
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn writes<'a>(&'a self, from: &'a [u8], to: &'a [u8], reverse: bool) -> impl Iterator<Item = Write> + 'a {
+        let leaving = self.leaving.as_ref().map(|leaving| in_order(leaving, from, to, reverse));
+        Merge::new(in_order(&self.gathering, from, to, reverse), leaving.into_iter().flatten(), reverse)
+    }
+}
+
+fn in_order<'a>(batch: &'a Batch, from: &'a [u8], to: &'a [u8], reverse: bool) -> Box<dyn Iterator<Item = Write> + 'a> {
+    let writes = batch.range(from, to).map(|(key, value)| (key.clone(), value.cloned()));
+    if reverse { Box::new(writes.rev()) } else { Box::new(writes) }
+}
+
+/// The writes of two iterators in the order of their keys. Of two for one key that of the upper
+/// counts.
+struct Merge<U: Iterator, L: Iterator> {
+    upper: Peekable<U>,
+    lower: Peekable<L>,
+    reverse: bool,
+}
+
+impl<U: Iterator<Item = Write>, L: Iterator<Item = Write>> Merge<U, L> {
+    fn new(upper: U, lower: L, reverse: bool) -> Self {
+        Self { upper: upper.peekable(), lower: lower.peekable(), reverse }
+    }
+}
+
+impl<U: Iterator<Item = Write>, L: Iterator<Item = Write>> Iterator for Merge<U, L> {
+    type Item = Write;
+
+    fn next(&mut self) -> Option<Write> {
+        let (Some((upper, _)), Some((lower, _))) = (self.upper.peek(), self.lower.peek()) else {
+            return self.upper.next().or_else(|| self.lower.next());
+        };
+        let order = if self.reverse { lower.cmp(upper) } else { upper.cmp(lower) };
+        if order == Ordering::Equal {
+            self.lower.next();
+        }
+        if order == Ordering::Greater { self.lower.next() } else { self.upper.next() }
+    }
+}
