@@ -93,7 +93,12 @@ impl<D: Deliver> Run<D> {
                 () = &mut cancelled => return,
                 ended = next_ended(&mut self.attempts), if !self.attempts.is_empty() => self.all_ended(ended),
                 recorded = self.recorder.recorded() => self.recorded(recorded),
-                Some(answer) = self.questions.next(), if !self.questions.is_empty() => self.answered(answer),
+                Some(answer) = self.questions.next(), if !self.questions.is_empty() => {
+                    self.answered(answer);
+                    // Attempts that have just begun go out, and what has come in is looked at,
+                    // before more begin: fewer are under way at once, and none waits longer.
+                    tokio::task::yield_now().await;
+                }
                 () = &mut bell => {
                     bell.set(store.due_bell().notified());
                     bell.as_mut().enable();
