@@ -26,7 +26,7 @@ pub(crate) type Verdict = Result<(), String>;
 pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
 
 /// Every invariant.
-pub(crate) const ALL: [Invariant; 25] = [
+pub(crate) const ALL: [Invariant; 26] = [
     ("acked_event_is_stored", stored::acked_event_is_stored),
     ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
     ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
@@ -40,6 +40,7 @@ pub(crate) const ALL: [Invariant; 25] = [
     ("deliver_after_is_kept", policy::deliver_after_is_kept),
     ("permanent_answer_is_the_last", policy::permanent_answer_is_the_last),
     ("gone_stops_the_webhook_until_it_is_resumed", policy::gone_stops_the_webhook_until_it_is_resumed),
+    ("nothing_but_failures_stop_the_webhook", policy::nothing_but_failures_stop_the_webhook),
     ("attempts_are_numbered_without_gaps", retry::attempts_are_numbered_without_gaps),
     ("retry_not_before_schedule", retry::retry_not_before_schedule),
     ("retry_after_is_honoured_within_cap", retry::retry_after_is_honoured_within_cap),

@@ -54,3 +54,45 @@ pub(super) fn gone_stops_the_webhook_until_it_is_resumed(history: &History) -> V
     }
     Ok(())
 }
+
+pub(super) fn nothing_but_failures_stop_the_webhook(history: &History) -> Verdict {
+    // Orders are told by the time since the beginning, attempts by the wall clock.
+    if history.jumped_back + history.jumped_forward > 0 {
+        return Ok(());
+    }
+    for (hook, planned) in history.plan.hooks.iter().enumerate() {
+        let patience = planned.spec.circuit_breaker.suspend_after.filter(|time| !time.is_zero());
+        let Some(patience) = patience.map(|time| time + slack(history)) else { continue };
+        let resumes: Vec<_> = history
+            .orders
+            .iter()
+            .filter(|order| order.kind == OrderKind::Resume(hook))
+            .map(|order| (SimClock::begin().after(order.called), SimClock::begin().after(order.answered)))
+            .collect();
+        let mut trials: Vec<_> = attempts_of(history, hook)
+            .filter(|(_, attempt)| attempt.outcome != Outcome::Interrupted)
+            .map(|(_, attempt)| (end(attempt), attempt.outcome))
+            .collect();
+        trials.sort_unstable_by_key(|(end, _)| *end);
+        let mut since: Option<Timestamp> = None;
+        for (ended, outcome) in trials {
+            // A webhook that is resumed begins with a clean health.
+            let is_clean = since.is_some_and(|since| resumes.iter().any(|(_, at)| (since..=ended).contains(at)));
+            if outcome == Outcome::Success || is_clean {
+                since = None;
+            }
+            if outcome == Outcome::Success || ended.since(*since.get_or_insert(ended)) < patience {
+                continue;
+            }
+            let resumed = resumes.iter().map(|(called, _)| *called).find(|time| *time >= ended);
+            let until = resumed.unwrap_or(Timestamp::MAX);
+            let begun =
+                |attempt: &Attempt| attempt.start_time > ended.after(slack(history)) && attempt.start_time < until;
+            let wrong = attempts_of(history, hook).find(|(_, attempt)| begun(attempt));
+            ensure(wrong.is_none(), || {
+                format!("receiver {hook} failed from {since:?} to {ended:?} and was sent {wrong:?}")
+            })?;
+        }
+    }
+    Ok(())
+}

@@ -84,6 +84,15 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
             answer(attempt, 410);
         }
     }),
+    ("nothing_but_failures_stop_the_webhook", |run| {
+        run.orders.clear();
+        for hook in &mut run.plan.hooks {
+            hook.spec.circuit_breaker.suspend_after = Some(Duration::from_millis(1));
+        }
+        for attempt in run.attempts.values_mut().flatten() {
+            attempt.outcome = Outcome::HttpStatus;
+        }
+    }),
     ("attempts_are_numbered_without_gaps", |run| {
         for attempts in run.attempts.values_mut().filter(|attempts| attempts.len() > 1) {
             attempts.remove(0);
