@@ -95,6 +95,7 @@ class Server(grpc.GenericRpcHandler):
                 yield message
 
     def _stream(self, requests, context):
+        context.send_initial_metadata(())
         for request in requests:
             self.requests.append(request)
             answer = self.answers.popleft()

@@ -24,6 +24,9 @@ from .v1.event_service_pb2 import (
 )
 from .v1.webhook_pb2 import Webhook
 
+# How long a stream of events waits for the headers of the answer before it begins all the same.
+_HEADERS_SECONDS = 1.0
+
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
@@ -82,6 +85,10 @@ class AsyncClient(Base):
         method = METHODS["EventService"]["stream_publish_events"]
 
         async def requests() -> AsyncIterator[StreamPublishEventsRequest]:
+            # A write that meets a refusal hides its status, so the server's headers come first.
+            headers = asyncio.ensure_future(call.initial_metadata())
+            await asyncio.wait({headers}, timeout=_HEADERS_SECONDS)
+            headers.cancel()
             sequence = 0
             async for event in events:
                 yield StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
