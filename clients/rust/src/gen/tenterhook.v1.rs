@@ -1734,7 +1734,8 @@ pub struct RetryPolicy {
     /// Attempts in all, the first included: 1 to 100; 0 takes the default.
     #[prost(int32, tag = "1")]
     pub max_attempts: i32,
-    /// A delivery is given up this long after it was made; unset takes the default.
+    /// A delivery is given up this long after it was made or, if it had to wait for others of its
+    /// ordering key, after its turn came; unset takes the default.
     #[prost(message, optional, tag = "2")]
     pub max_age: ::core::option::Option<::prost_types::Duration>,
     /// Share of each wait that is drawn at random, to spread retries: 0 to 1; unset means 0.2.

@@ -880,7 +880,8 @@ type RetryPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Attempts in all, the first included: 1 to 100; 0 takes the default.
 	MaxAttempts int32 `protobuf:"varint,1,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
-	// A delivery is given up this long after it was made; unset takes the default.
+	// A delivery is given up this long after it was made or, if it had to wait for others of its
+	// ordering key, after its turn came; unset takes the default.
 	MaxAge *durationpb.Duration `protobuf:"bytes,2,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	// The waits between attempts; unset takes the default schedule.
 	//

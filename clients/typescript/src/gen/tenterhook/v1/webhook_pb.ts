@@ -420,7 +420,8 @@ export type RetryPolicy = Message<"tenterhook.v1.RetryPolicy"> & {
   maxAttempts: number;
 
   /**
-   * A delivery is given up this long after it was made; unset takes the default.
+   * A delivery is given up this long after it was made or, if it had to wait for others of its
+   * ordering key, after its turn came; unset takes the default.
    *
    * @generated from field: google.protobuf.Duration max_age = 2;
    */
