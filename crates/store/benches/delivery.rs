@@ -1,8 +1,8 @@
 //! Measures what a delivery costs the store: publishers, a dispatcher that claims and settles,
 //! and the CPU time of all of it. Run it as
-//! `cargo test --release -p tenterhook-store --test measure -- --ignored --nocapture`.
+//! `cargo bench -p tenterhook-store --bench delivery`; it takes a minute.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that meets an error has failed")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that meets an error has failed")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,9 +37,7 @@ impl CommitObserver for Commits {
     }
 }
 
-#[test]
-#[ignore = "takes a minute and says something in release only"]
-fn what_a_delivery_costs_the_store() {
+fn main() {
     for (webhooks, events) in [(1, 20_000), (10, 4_000)] {
         for engine in ["memory", "redb", "sled"] {
             let directory = tempfile::tempdir().unwrap();
