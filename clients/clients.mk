@@ -44,7 +44,7 @@ RUST_CLIENT := CARGO_TARGET_DIR=$(CURDIR)/target/client cargo
 .PHONY: test-client-rust
 test-client-rust: server
 	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --all-targets --quiet -- -D warnings
-	cd clients/rust && $(RUST_CLIENT) test --locked --lib --examples
+	cd clients/rust && $(RUST_CLIENT) test --locked --lib && $(RUST_CLIENT) build --locked --examples
 	cd clients/rust && $(HARNESS) env $(RUST_CLIENT) test --locked --test it
 	$(EXAMPLES) target/client/debug/examples/{publish,watch,receiver}
 
