@@ -76,11 +76,7 @@ func (e *Error) Error() string {
 	if name := e.ReasonName(); name != "" {
 		text.WriteString(" " + name)
 	}
-	text.WriteString(": " + e.Message)
-	for _, violation := range e.FieldViolations {
-		text.WriteString("; " + violation.Field + ": " + violation.Description)
-	}
-	return text.String()
+	return text.String() + ": " + e.Message
 }
 
 // Is reports whether target is the kind of this error.
@@ -121,7 +117,8 @@ func readPublishError(refused *v1.PublishError) *Error {
 	code := codes.Code(refused.GetCode())
 	failure := &Error{Code: code, Reason: refused.GetReason(), Message: refused.GetMessage(), status: status.New(code, refused.GetMessage())}
 	if refused.GetField() != "" {
-		failure.FieldViolations = []FieldViolation{{refused.GetField(), refused.GetMessage()}}
+		description := strings.TrimPrefix(refused.GetMessage(), refused.GetField()+": ")
+		failure.FieldViolations = []FieldViolation{{refused.GetField(), description}}
 	}
 	return failure
 }

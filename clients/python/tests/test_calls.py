@@ -17,7 +17,7 @@ from tenterhook import (
     TenterhookError,
     Unavailable,
 )
-from tenterhook.errors import from_rpc_error
+from tenterhook.errors import FieldViolation, from_rpc_error
 from tenterhook.policy import METHODS
 from tenterhook.v1.delivery_pb2 import Delivery
 from tenterhook.v1.delivery_service_pb2 import ListDeliveriesResponse, RetryDeliveryResponse
@@ -144,7 +144,8 @@ def test_an_error_tells_reason_fields_and_metadata(client, server):
     assert error.reason_name == "URL_FORBIDDEN"
     assert error.metadata == {"host": "10.0.0.1"}
     assert error.field_violations[0].field == "webhook.request.url"
-    assert "is not absolute" in str(error)
+    assert error.field_violations[0].description == "is not absolute"
+    assert str(error) == "INVALID_ARGUMENT URL_FORBIDDEN: no"
 
 
 def test_a_reason_of_another_domain_or_a_newer_server_is_unspecified(client, server):
@@ -211,14 +212,14 @@ def test_a_list_of_deliveries_tells_where_to_watch(client, server):
 
 def test_a_stream_acknowledges_each_event(kind, client, server):
     refused = StreamPublishEventsResponse(
-        error={"code": 3, "reason": 1, "message": "is required", "field": "event.type"}
+        error={"code": 3, "reason": 1, "message": "event.type: is required", "field": "event.type"}
     )
     server.answers += [StreamPublishEventsResponse(result={"event_id": "a"}), refused]
     acks = list(client.publish_stream(stream_of(kind, [{"type": "created"}, {"type": ""}])))
     assert [ack.sequence for ack in acks] == [0, 1]
     assert acks[0].result.event_id == "a" and acks[0].error is None
     assert isinstance(acks[1].error, Invalid)
-    assert acks[1].error.field_violations[0].field == "event.type"
+    assert acks[1].error.field_violations == (FieldViolation("event.type", "is required"),)
 
 
 def test_a_stream_that_breaks_raises(kind, client, server):

@@ -83,11 +83,7 @@ impl fmt::Display for Error {
         if self.reason != ErrorReason::Unspecified {
             write!(f, " {}", self.reason_name())?;
         }
-        write!(f, ": {}", self.message)?;
-        for violation in &self.field_violations {
-            write!(f, "; {}: {}", violation.field, violation.description)?;
-        }
-        Ok(())
+        write!(f, ": {}", self.message)
     }
 }
 
@@ -123,7 +119,8 @@ impl From<Status> for Error {
 impl From<PublishError> for Error {
     fn from(refused: PublishError) -> Self {
         let reason = refused.reason();
-        let description = refused.message.clone();
+        let description = refused.message.strip_prefix(&format!("{}: ", refused.field)).unwrap_or(&refused.message);
+        let description = description.to_owned();
         let fields = Some(refused.field).filter(|field| !field.is_empty());
         Self {
             code: Code::from(refused.code),

@@ -39,12 +39,10 @@ export class TenterhookError extends Error {
     details: ErrorDetails = {},
   ) {
     const reason = details.reason ?? ErrorReason.UNSPECIFIED;
-    const violations = details.fieldViolations ?? [];
     const name = reason === ErrorReason.UNSPECIFIED ? "" : ` ${ErrorReason[reason]}`;
-    const fields = violations.map((violation) => `; ${violation.field}: ${violation.description}`);
-    super(`${Code[code]}${name}: ${rawMessage}${fields.join("")}`);
+    super(`${Code[code]}${name}: ${rawMessage}`);
     this.reason = reason;
-    this.fieldViolations = violations;
+    this.fieldViolations = details.fieldViolations ?? [];
     this.retryAfterMs = details.retryAfterMs;
     this.metadata = details.metadata ?? {};
   }
@@ -115,7 +113,7 @@ export function readError(thrown: unknown): TenterhookError {
 
 /** Reads the acknowledgement of an event that a stream refused. */
 export function readPublishError(refused: PublishError): TenterhookError {
-  const violation = { field: refused.field, description: refused.message };
+  const violation = { field: refused.field, description: refused.message.replace(`${refused.field}: `, "") };
   return makeError(refused.code, refused.message, {
     reason: refused.reason,
     fieldViolations: refused.field === "" ? [] : [violation],

@@ -169,8 +169,9 @@ impl Refusal {
         match self {
             Self::Faults(faults) => add_violations(&mut details, faults),
             Self::PageToken | Self::ResumeToken | Self::RequestConflict | Self::NameTaken(_) => {
-                let field = self.first_field().unwrap_or_default();
-                details.add_bad_request_violation(field, self.to_string());
+                let (text, field) = (self.to_string(), self.first_field().unwrap_or_default());
+                let description = text.strip_prefix(field).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
+                details.add_bad_request_violation(field, description);
             }
             Self::Limit { subject, limit } => {
                 details.add_quota_failure_violation(*subject, limit.clone());
@@ -338,6 +339,16 @@ mod tests {
             status.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["f[0]", "f[1]", "f[2]", "f[3]", "f[4]"]);
         assert!(status.message().ends_with("; and 2 more"), "{}", status.message());
+    }
+
+    #[test]
+    fn a_violation_names_its_field_once() {
+        for refusal in every_refusal() {
+            let violations = Status::from(refusal).get_details_bad_request().map(|bad| bad.field_violations);
+            for violation in violations.unwrap_or_default() {
+                assert!(!violation.description.contains(&format!("{}: ", violation.field)), "{violation:?}");
+            }
+        }
     }
 
     #[test]

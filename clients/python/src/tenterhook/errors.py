@@ -61,8 +61,7 @@ class TenterhookError(Exception):
 
     def __str__(self) -> str:
         reason = f" {self.reason_name}" if self.reason_name else ""
-        fields = "".join(f"; {v.field}: {v.description}" for v in self.field_violations)
-        return f"{self.code.name}{reason}: {self.message}{fields}"
+        return f"{self.code.name}{reason}: {self.message}"
 
 
 class NotFound(TenterhookError):
@@ -108,7 +107,8 @@ def from_rpc_error(error: grpc.RpcError) -> TenterhookError:
 def from_publish_error(error: PublishError) -> TenterhookError:
     """Reads the acknowledgement of an event that a stream refused."""
     code = _CODES.get(error.code, grpc.StatusCode.UNKNOWN)
-    violations = (FieldViolation(error.field, error.message),) if error.field else ()
+    description = error.message.removeprefix(f"{error.field}: ")
+    violations = (FieldViolation(error.field, description),) if error.field else ()
     kind = _TYPES.get(code, TenterhookError)
     return kind(code, error.message, reason=error.reason, field_violations=violations)
 

@@ -146,7 +146,8 @@ async fn an_error_tells_reason_fields_and_metadata() {
     assert_eq!((error.reason, error.reason_name()), (ErrorReason::UrlForbidden, "URL_FORBIDDEN"));
     assert_eq!(error.metadata["host"], "10.0.0.1");
     assert_eq!(error.field_violations[0].field, "webhook.request.url");
-    assert!(error.to_string().contains("is not absolute"), "{error}");
+    assert_eq!(error.field_violations[0].description, "is not absolute");
+    assert_eq!(error.to_string(), "InvalidArgument URL_FORBIDDEN: refused");
 }
 
 #[tokio::test]
@@ -219,7 +220,8 @@ async fn a_list_of_deliveries_tells_where_to_watch() {
 #[tokio::test]
 async fn a_stream_acknowledges_each_event() {
     use stream_publish_events_response::Outcome;
-    let refused = PublishError { code: 3, reason: 1, message: "is required".into(), field: "event.type".into() };
+    let refused =
+        PublishError { code: 3, reason: 1, message: "event.type: is required".into(), field: "event.type".into() };
     let acks = [Outcome::Result(PublishResult::default()), Outcome::Error(refused)];
     let steps = (0..)
         .zip(acks)
@@ -231,6 +233,7 @@ async fn a_stream_acknowledges_each_event() {
     let error = acks[1].outcome.as_ref().unwrap_err();
     assert_eq!((acks[1].sequence, error.kind()), (1, Kind::Invalid));
     assert_eq!(error.field_violations[0].field, "event.type");
+    assert_eq!(error.field_violations[0].description, "is required");
     let seen = server.seen();
     assert!(!seen[0].nth::<StreamPublishEventsRequest>(0).event.unwrap().id.is_empty());
     assert_eq!(seen[0].nth::<StreamPublishEventsRequest>(1).sequence, 1);

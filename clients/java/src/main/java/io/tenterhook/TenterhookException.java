@@ -75,9 +75,7 @@ public class TenterhookException extends RuntimeException {
       if (reason != ErrorReason.ERROR_REASON_UNSPECIFIED) {
         text.append(' ').append(nameOf(reason));
       }
-      text.append(": ").append(message);
-      fieldViolations.forEach(one -> text.append("; ").append(one.field()).append(": ").append(one.description()));
-      return text.toString();
+      return text.append(": ").append(message).toString();
     }
   }
 
@@ -174,10 +172,13 @@ public class TenterhookException extends RuntimeException {
   /** Reads the acknowledgement of an event that a stream refused. */
   static TenterhookException of(PublishError refused) {
     Status.Code code = Status.fromCodeValue(refused.getCode()).getCode();
+    String prefix = refused.getField() + ": ";
+    String message = refused.getMessage();
+    String description = message.startsWith(prefix) ? message.substring(prefix.length()) : message;
     List<FieldViolation> violations = refused.getField().isEmpty()
         ? List.of()
-        : List.of(new FieldViolation(refused.getField(), refused.getMessage()));
-    return make(new Details(code, refused.getMessage(), refused.getReason(), violations, Optional.empty(), Map.of()));
+        : List.of(new FieldViolation(refused.getField(), description));
+    return make(new Details(code, message, refused.getReason(), violations, Optional.empty(), Map.of()));
   }
 
   private static TenterhookException make(Details details) {

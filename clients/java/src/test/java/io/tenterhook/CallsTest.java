@@ -186,7 +186,8 @@ class CallsTest {
       assertEquals("URL_FORBIDDEN", failure.reasonName());
       assertEquals("10.0.0.1", failure.metadata().get("host"));
       assertEquals("webhook.request.url", failure.fieldViolations().get(0).field());
-      assertTrue(failure.getMessage().contains("is not absolute"));
+      assertEquals("is not absolute", failure.fieldViolations().get(0).description());
+      assertEquals("INVALID_ARGUMENT URL_FORBIDDEN: refused", failure.getMessage());
     }
   }
 
@@ -282,7 +283,7 @@ class CallsTest {
   @Test
   void aStreamAcknowledgesEachEvent() {
     var good = StreamPublishEventsResponse.newBuilder().setResult(PublishResult.newBuilder().setEventId("a")).build();
-    var error = PublishError.newBuilder().setCode(3).setMessage("is required").setField("event.type");
+    var error = PublishError.newBuilder().setCode(3).setMessage("event.type: is required").setField("event.type");
     var bad = StreamPublishEventsResponse.newBuilder().setSequence(1).setError(error).build();
     try (Fake server = new Fake(one(good), one(bad)); Client client = server.builder().build()) {
       List<Ack> acks = new ArrayList<>();
