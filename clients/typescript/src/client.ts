@@ -1,8 +1,7 @@
 // The client over any transport: the services of the API, and the comfortable way to the common calls.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { CallOptions, Client as ServiceClient, Interceptor, Transport } from "@connectrpc/connect";
-import { readPublishError, type TenterhookError } from "./errors.js";
+import { type CallOptions, type Client as ServiceClient, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import type { Delivery } from "./gen/tenterhook/v1/delivery_pb.js";
 import {
   DeliveryService,
@@ -14,7 +13,6 @@ import {
   EventService,
   type ListEventsRequestSchema,
   type PublishResult,
-  type StreamPublishEventsResponse,
 } from "./gen/tenterhook/v1/event_service_pb.js";
 import type { Webhook, WebhookSchema } from "./gen/tenterhook/v1/webhook_pb.js";
 import { type ListWebhooksRequestSchema, WebhookService } from "./gen/tenterhook/v1/webhook_service_pb.js";
@@ -22,6 +20,7 @@ import { toEvent, type EventInit } from "./messages.js";
 import { DeliveryList, pages } from "./pages.js";
 import { defaultRetry, type RetryPolicy } from "./retry.js";
 import { type CallPolicy, service } from "./services.js";
+import { type Ack, type Open, PublishStream } from "./stream.js";
 import { Watch, type WatchConnection } from "./watch.js";
 
 /** What every client takes. */
@@ -36,16 +35,6 @@ export interface ClientOptions {
   retry?: Partial<RetryPolicy>;
   /** Is called for each call and gives further headers: the place to pass on a trace context. */
   headers?: () => Record<string, string>;
-}
-
-/** What became of one event of a stream. */
-export interface Ack {
-  /** The event's position in the stream, from 0. */
-  sequence: number;
-  /** Set if the event is on the server's disk. */
-  result?: PublishResult;
-  /** Set if the event was refused. */
-  error?: TenterhookError;
 }
 
 /** Adds the key and the program's own headers to each call. */
@@ -119,20 +108,14 @@ export class BaseClient {
    * end it. When it throws, events without an acknowledgement may be published again under their
    * ids. Needs HTTP/2: not for browsers.
    */
-  async *publishStream(
+  publishStream(
     events: Iterable<EventInit> | AsyncIterable<EventInit>,
-    options?: CallOptions,
-  ): AsyncGenerator<Ack> {
-    const namespace = this.#namespace;
-    async function* requests(): AsyncGenerator<{ sequence: bigint; event: Event }> {
-      let sequence = 0n;
-      for await (const event of events) {
-        yield { sequence: sequence++, event: toEvent(event, namespace) };
-      }
-    }
-    for await (const response of this.events.streamPublishEvents(requests(), options)) {
-      yield readAck(response);
-    }
+    options: CallOptions = {},
+  ): AsyncIterableIterator<Ack> {
+    const made = (event: EventInit): Event => toEvent(event, this.#namespace);
+    const stub = createClient(EventService, this.#connection.transport);
+    const open: Open = (requests, signal) => stub.streamPublishEvents(requests, { ...options, signal });
+    return new PublishStream(events, made, open, options.signal);
   }
 
   /** Makes a webhook and returns it with its signing secret, which is told only here. */
@@ -190,12 +173,4 @@ export class BaseClient {
   #scoped<T extends { namespace?: string | undefined }>(message: T): T {
     return message.namespace ? message : { ...message, namespace: this.#namespace };
   }
-}
-
-function readAck(response: StreamPublishEventsResponse): Ack {
-  const sequence = Number(response.sequence);
-  if (response.outcome.case === "error") {
-    return { sequence, error: readPublishError(response.outcome.value) };
-  }
-  return response.outcome.case === "result" ? { sequence, result: response.outcome.value } : { sequence };
 }

@@ -1,6 +1,6 @@
 // What both entrances of the package give.
 
-export { type Ack, BaseClient, type ClientOptions, type Connection } from "./client.js";
+export { BaseClient, type ClientOptions, type Connection } from "./client.js";
 export {
   ConflictError,
   type ErrorDetails,
@@ -13,6 +13,7 @@ export {
 export { type EventInit, json, jsonText, jsonValue } from "./messages.js";
 export { DeliveryList } from "./pages.js";
 export { defaultRetry, type RetryPolicy } from "./retry.js";
+export type { Ack } from "./stream.js";
 export { Watch, type WatchConnection, type WatchItem } from "./watch.js";
 export * from "./gen/tenterhook/v1/delivery_pb.js";
 export * from "./gen/tenterhook/v1/delivery_service_pb.js";

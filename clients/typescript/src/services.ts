@@ -54,12 +54,17 @@ async function retried(
   }
 }
 
-async function* readable(messages: AsyncIterable<unknown>, signal?: AbortSignal): AsyncIterable<unknown> {
-  try {
-    yield* messages;
-  } catch (thrown) {
-    throw readFailure(thrown, signal);
-  }
+/** The messages, with failures as they are read; one promise each, where an async generator takes several. */
+function readable(messages: AsyncIterable<unknown>, signal?: AbortSignal): AsyncIterable<unknown> {
+  const source = messages[Symbol.asyncIterator]();
+  const next = async (): Promise<IteratorResult<unknown>> => {
+    try {
+      return await source.next();
+    } catch (thrown) {
+      throw readFailure(thrown, signal);
+    }
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 /**
@@ -67,7 +72,7 @@ async function* readable(messages: AsyncIterable<unknown>, signal?: AbortSignal)
  * trusted, is UNAVAILABLE, whatever Connect calls it. A cancellation is one only if the caller
  * cancelled.
  */
-function readFailure(thrown: unknown, signal?: AbortSignal): TenterhookError {
+export function readFailure(thrown: unknown, signal?: AbortSignal): TenterhookError {
   const error = readError(thrown);
   const unreachable = error.code === Code.Canceled || isOfNode(thrown);
   return unreachable && signal?.aborted !== true ? makeError(Code.Unavailable, error.rawMessage) : error;

@@ -249,6 +249,26 @@ test("a stream acknowledges each event", async () => {
   assert.equal(acks[1].error.message, "InvalidArgument INVALID_FIELD: event.type: is required");
 });
 
+test("leaving a stream ends it and asks for no more events", async () => {
+  const server = await serve(create(StreamPublishEventsResponseSchema, { outcome: { case: "result", value: {} } }));
+  let asked = 0;
+  let left: () => void;
+  const told = new Promise<void>((resolve) => (left = resolve));
+  const endless: AsyncIterator<EventInit> = {
+    next: async () => (asked++ === 0 ? { done: false, value: created } : new Promise(() => {})),
+    return: async () => {
+      left();
+      return { done: true, value: undefined };
+    },
+  };
+  for await (const ack of server.client().publishStream({ [Symbol.asyncIterator]: () => endless })) {
+    assert.equal(ack.sequence, 0);
+    break;
+  }
+  await told;
+  assert.equal(asked, 2);
+});
+
 test("a stream that breaks throws", async () => {
   const server = await serve(refuse(Code.ResourceExhausted));
   const error = await failure(collect(server.client().publishStream([created])));

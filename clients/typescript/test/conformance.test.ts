@@ -140,7 +140,8 @@ class Runner {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`not within ${patience} ms`)), patience);
     });
-    const answer = await Promise.race([this.#act(step), late])
+    const acted = step["give_up_ms"] === undefined ? this.#act(step) : this.#giveUp(step);
+    const answer = await Promise.race([acted, late])
       .catch((error: unknown) => {
         if (step["error"] === undefined || !(error instanceof TenterhookError)) {
           throw error;
@@ -164,14 +165,29 @@ class Runner {
     }
   }
 
-  async #act(step: Step): Promise<Json> {
+  /** Aborts a call's signal, or closes the watch that is read. */
+  async #giveUp(step: Step): Promise<Json> {
+    const giveUp = new AbortController();
+    const acted = this.#act(step, giveUp.signal).then(
+      (answer) => answer,
+      (error: unknown) => (error instanceof TenterhookError ? { error: codeName(error.code) } : Promise.reject(error)),
+    );
+    await sleep(step["give_up_ms"] as number);
+    const watch = step["take"] === undefined ? undefined : this.#watches.get(step["take"] as string)!.watch;
+    watch?.close();
+    giveUp.abort();
+    assert.deepEqual(await acted, watch === undefined ? { error: "CANCELLED" } : { closed: true });
+    return {};
+  }
+
+  async #act(step: Step, signal?: AbortSignal): Promise<Json> {
     const client = this.#clients.get((step["client"] ?? "main") as string)!;
     const request = (step["request"] ?? {}) as Step;
     if (step["call"] !== undefined) {
       return call(client, step["call"] as string, request);
     }
     if (step["publish"] !== undefined) {
-      return asJson(PublishResultSchema, await client.publish(toEvent(step["publish"] as Step)));
+      return asJson(PublishResultSchema, await client.publish(toEvent(step["publish"] as Step), { signal }));
     }
     if (step["publish_batch"] !== undefined) {
       const results = await client.publishBatch((step["publish_batch"] as Step[]).map(toEvent));
@@ -231,26 +247,33 @@ async function ask(path: string): Promise<Json> {
   return (await (await fetch(control! + path)).json()) as Json;
 }
 
-/** Reads changes until each event was seen in the state; none may come twice, and no other. */
+/** Reads so many changes, or until each event was seen in the state; none may come twice, and no other event. */
 async function take(open: OpenWatch, step: Step): Promise<Json> {
-  const events = (step["events"] ?? ["an error"]) as string[];
+  const count = (step["count"] ?? 0) as number;
+  const events = (step["events"] ?? (count > 0 ? [] : ["an error"])) as string[];
   const waiting = new Set(events);
   events.forEach((event) => open.known.add(event));
   let token = "";
-  while (waiting.size > 0) {
+  let taken = 0;
+  for (; waiting.size > 0 || taken < count; taken++) {
     const next = await open.watch.next();
-    assert.ok(next.done !== true, "the watch is closed");
+    if (next.done === true) {
+      return { closed: true };
+    }
     token = next.value.token;
     const delivery = asJson(DeliverySchema, next.value.change.delivery!) as Step;
     const mark = `${text(delivery["id"])} ${text(delivery["state"])} ${text(delivery["attempt_count"])}`;
     const event = text(delivery["event_id"]);
+    if (count > 0) {
+      open.known.add(event);
+    }
     assert.ok(open.known.has(event) && !open.seen.has(mark), `${mark} of ${event} came twice or is not wanted`);
     open.seen.add(mark);
     if (delivery["state"] === step["state"]) {
       waiting.delete(event);
     }
   }
-  return { token };
+  return { token, count: taken };
 }
 
 /** The events of a stream; the harness is asked for `then` before it ends. */
@@ -268,7 +291,7 @@ async function publishAll(client: Client, events: AsyncIterable<EventInit>): Pro
       acks.push({ result: asJson(PublishResultSchema, ack.result!) });
     } else {
       const field = ack.error.fieldViolations[0]?.field ?? "";
-      acks.push({ error: { code: codeName(ack.error.code), reason: ack.error.reasonName, field } });
+      acks.push({ error: { code: codeName(ack.error.code), reason: ack.error.reasonName, field, text: ack.error.message } });
     }
   }
   return acks;
@@ -325,6 +348,9 @@ function checkError(error: TenterhookError, wanted: Step): void {
   }
   if (wanted["message"] !== undefined) {
     contains(error.rawMessage, wanted["message"], "message");
+  }
+  if (wanted["text"] !== undefined) {
+    contains(error.message, wanted["text"], "text");
   }
   if (wanted["retry_after"] !== undefined) {
     assert.equal(error.retryAfterMs !== undefined, wanted["retry_after"], error.message);
