@@ -72,6 +72,8 @@ class Harness:
                 target = self._servers[query.get("to", "main")].address
                 proxy = self._proxies[name] = Proxy(target, int(query.get("fail", "0")))
                 return {"proxy": proxy.address}
+            case ["proxy", name, "connections"]:
+                return {"connections": self._proxies[name].connections}
             case ["proxy", name, what]:
                 self._proxies[name].act(what)
             case ["sleep"]:

@@ -1,4 +1,4 @@
-"""A TCP proxy that can drop, cut and mute its connections."""
+"""A TCP proxy that can drop, cut, mute and hold its connections."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ class Proxy:
         self._target = (host, int(port))
         self._fail = fail
         self._down = False
+        self._flows = threading.Event()
+        self._flows.set()
+        self.connections = 0
         self._lock = threading.Lock()
         self._pairs: list[list[socket.socket]] = []
         self._muted: set[int] = set()
@@ -35,6 +38,10 @@ class Proxy:
                     drop(end)
         elif what == "up":
             self._down = False
+        elif what == "hold":
+            self._flows.clear()
+        elif what == "release":
+            self._flows.set()
         else:
             raise KeyError(what)
 
@@ -50,6 +57,7 @@ class Proxy:
             except OSError:
                 drop(near)
                 continue
+            self.connections += 1
             pair = [near, far]
             with self._lock:
                 self._pairs.append(pair)
@@ -59,6 +67,7 @@ class Proxy:
     def _pump(self, pair: list[socket.socket], source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
+                self._flows.wait()
                 if id(pair) not in self._muted:
                     sink.sendall(data)
         except OSError:

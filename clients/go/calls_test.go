@@ -123,7 +123,7 @@ func TestACancelledContextEndsTheRetries(t *testing.T) {
 	ctx, cancel := context.WithCancel(background(t))
 	time.AfterFunc(100*time.Millisecond, cancel)
 	_, err := server.client(t).Publish(ctx, Event{Type: "created"})
-	if failure(t, err).Code != codes.Canceled {
+	if failure(t, err).Code != codes.Canceled || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -133,8 +133,11 @@ func (r *runner) step(s step) error {
 }
 
 func (r *runner) attempt(s step, patience time.Duration) error {
+	if s["give_up_ms"] != nil {
+		return r.giveUp(s, patience)
+	}
 	start := time.Now()
-	answer, err := r.do(s, patience)
+	answer, err := r.do(r.t.Context(), s, patience)
 	if wanted, is := s["error"].(step); is {
 		if time.Since(start) > patience {
 			return fmt.Errorf("too late: %w", err)
@@ -162,9 +165,24 @@ func (r *runner) attempt(s step, patience time.Duration) error {
 	return nil
 }
 
-func (r *runner) do(s step, patience time.Duration) (any, error) {
+// giveUp cancels the context of the call, or of the watch that is read.
+func (r *runner) giveUp(s step, patience time.Duration) error {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	if open, is := r.watches[text(s["take"])]; is {
+		cancel = open.cancel
+	}
+	start := time.Now()
+	time.AfterFunc(time.Duration(number(s["give_up_ms"], 0))*time.Millisecond, cancel)
+	answer, err := r.do(ctx, s, patience)
+	if !errors.Is(err, context.Canceled) || time.Since(start) > patience {
+		return fmt.Errorf("not given up but %v, %v after %v", answer, err, time.Since(start))
+	}
+	return nil
+}
+
+func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, error) {
 	client := r.clients[cmp.Or(text(s["client"]), "main")]
-	ctx := r.t.Context()
 	switch {
 	case s["call"] != nil:
 		return invoke(client, s["call"].(string), s["request"])
@@ -186,7 +204,7 @@ func (r *runner) do(s step, patience time.Duration) (any, error) {
 	case s["watch"] != nil:
 		request := &v1.WatchDeliveriesRequest{}
 		fromJSON(s["request"], request)
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithCancel(r.t.Context())
 		r.watches[s["watch"].(string)] = &openWatch{client.Watch(ctx, request), cancel, map[string]bool{}, map[string]bool{}}
 		return step{}, nil
 	case s["take"] != nil:
@@ -288,7 +306,7 @@ func (r *runner) fill(value any) any {
 	return value
 }
 
-// take reads changes until each event was seen in the state; none may come twice, and no other.
+// take reads so many changes, or until each event was seen in the state; none may come twice, and no other event.
 func (w *openWatch) take(s step, patience time.Duration) (any, error) {
 	late := time.AfterFunc(patience, w.cancel)
 	defer late.Stop()
@@ -297,8 +315,8 @@ func (w *openWatch) take(s step, patience time.Duration) (any, error) {
 	for _, event := range events {
 		waiting[event.(string)], w.known[event.(string)] = true, true
 	}
-	token := ""
-	for len(waiting) > 0 || events == nil {
+	token, taken, count := "", 0, int(number(s["count"], 0))
+	for ; len(waiting) > 0 || taken < count || (events == nil && count == 0); taken++ {
 		change, err := w.Next()
 		if err != nil {
 			return nil, err
@@ -306,6 +324,9 @@ func (w *openWatch) take(s step, patience time.Duration) (any, error) {
 		delivery := change.GetDelivery()
 		token = change.Token
 		mark := fmt.Sprint(delivery.GetId(), delivery.GetState(), delivery.GetAttemptCount())
+		if count > 0 {
+			w.known[delivery.GetEventId()] = true
+		}
 		if w.seen[mark] || !w.known[delivery.GetEventId()] {
 			return nil, fmt.Errorf("%s of %s came twice or is not wanted", mark, delivery.GetEventId())
 		}
@@ -314,7 +335,7 @@ func (w *openWatch) take(s step, patience time.Duration) (any, error) {
 			delete(waiting, delivery.GetEventId())
 		}
 	}
-	return step{"token": token}, nil
+	return step{"token": token, "count": taken}, nil
 }
 
 func publishAll(ctx context.Context, client *Client, events iter.Seq[Event]) (any, error) {
@@ -324,7 +345,7 @@ func publishAll(ctx context.Context, client *Client, events iter.Seq[Event]) (an
 			return nil, err
 		}
 		if ack.Err != nil {
-			failed := step{"code": codeName(ack.Err.Code), "reason": ack.Err.ReasonName()}
+			failed := step{"code": codeName(ack.Err.Code), "reason": ack.Err.ReasonName(), "text": ack.Err.Error()}
 			if len(ack.Err.FieldViolations) > 0 {
 				failed["field"] = ack.Err.FieldViolations[0].Field
 			}
@@ -475,6 +496,11 @@ func checkError(err error, wanted step) error {
 	}
 	if wanted["message"] != nil {
 		if err := contains(failure.Message, wanted["message"], "message"); err != nil {
+			return err
+		}
+	}
+	if wanted["text"] != nil {
+		if err := contains(failure.Error(), wanted["text"], "text"); err != nil {
 			return err
 		}
 	}

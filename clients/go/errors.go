@@ -1,6 +1,7 @@
 package tenterhook
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -32,6 +33,8 @@ var kinds = map[codes.Code]error{
 	codes.InvalidArgument:    ErrInvalid,
 	codes.OutOfRange:         ErrInvalid,
 	codes.Unavailable:        ErrUnavailable,
+	codes.Canceled:           context.Canceled,
+	codes.DeadlineExceeded:   context.DeadlineExceeded,
 }
 
 // FieldViolation is one field at fault.
@@ -79,7 +82,7 @@ func (e *Error) Error() string {
 	return text.String() + ": " + e.Message
 }
 
-// Is reports whether target is the kind of this error.
+// Is reports whether target is the kind of this error, or the error of the context that ended the call.
 func (e *Error) Is(target error) bool { return target == kinds[e.Code] && target != nil }
 
 // GRPCStatus lets [status.FromError] read the error.

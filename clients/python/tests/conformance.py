@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import pathlib
@@ -11,7 +12,8 @@ import time
 import urllib.request
 import uuid
 
-from fakes import open_client, shut, stream_of
+import pytest
+from fakes import Blocking, open_client, shut, stream_of
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
@@ -82,19 +84,29 @@ def at(value, path):
 
 
 @contextlib.contextmanager
-def limit(milliseconds):
-    """Raises TimeoutError in whatever takes longer."""
-
-    def late(*_):
-        raise TimeoutError(f"not within {milliseconds} ms")
-
-    previous = signal.signal(signal.SIGALRM, late)
+def alarm(milliseconds, ring):
+    """Calls `ring` in the midst of what takes longer."""
+    previous = signal.signal(signal.SIGALRM, lambda *_: ring())
     signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+
+
+def limit(milliseconds):
+    """Raises TimeoutError in whatever takes longer."""
+
+    def late():
+        raise TimeoutError(f"not within {milliseconds} ms")
+
+    return alarm(milliseconds, late)
+
+
+def interrupt():
+    """What Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 class Runner:
@@ -129,7 +141,9 @@ class Runner:
     def _step(self, step):
         start = time.monotonic()
         patience = step.get("within_ms", 30_000)
-        if "error" in step:
+        if "give_up_ms" in step:
+            self._give_up(step, patience)
+        elif "error" in step:
             with limit(patience):
                 self._fail(step)
         elif "expect" in step and "within_ms" in step:
@@ -164,6 +178,13 @@ class Runner:
             check_error(error, step["error"])
         else:
             raise AssertionError(f"no error but {answer}")
+
+    def _give_up(self, step, patience):
+        start = time.monotonic()
+        cancel = interrupt if self._kind == "sync" else Blocking.cancel
+        with alarm(step["give_up_ms"], cancel), pytest.raises((KeyboardInterrupt, asyncio.CancelledError)):
+            self._do(step)
+        assert (time.monotonic() - start) * 1000 < patience, f"not within {patience} ms"
 
     def _do(self, step):
         client = self._clients[step.get("client", "main")]
@@ -214,19 +235,22 @@ class Runner:
     def _take(self, step):
         watch, known, seen = self._watches[step["take"]]
         known.update(step.get("events", []))
-        waiting = set(step.get("events", ["an error"]))
-        token = ""
-        while waiting:
+        count = step.get("count", 0)
+        waiting = set(step.get("events", [] if count else ["an error"]))
+        token, taken = "", 0
+        while waiting or taken < count:
             item = next(watch)
+            taken += 1
             delivery, token = item.change.delivery, item.token
             mark = (delivery.id, delivery.state, delivery.attempt_count)
             assert mark not in seen, f"{mark} came twice"
-            assert delivery.event_id in known, f"{delivery.event_id} is none of {known}"
+            assert count or delivery.event_id in known, f"{delivery.event_id} is none of {known}"
+            known.add(delivery.event_id)
             seen.add(mark)
             state = as_json(delivery).get("state")
-            if state == step["state"]:
+            if state == step.get("state"):
                 waiting.discard(delivery.event_id)
-        return {"token": token}
+        return {"token": token, "count": taken}
 
     def _ask(self, path):
         with urllib.request.urlopen(self._control + path) as answer:
@@ -256,7 +280,7 @@ def read_ack(ack):
         return {"result": as_json(ack.result)}
     fields = [violation.field for violation in ack.error.field_violations]
     error = {"code": ack.error.code.name, "reason": ack.error.reason_name, "field": "".join(fields)}
-    return {"error": error}
+    return {"error": {**error, "text": str(ack.error)}}
 
 
 def check_error(error, expected):
@@ -269,6 +293,8 @@ def check_error(error, expected):
         assert any(field.startswith(expected["field"]) for field in fields), error
     if "message" in expected:
         contains(error.message, expected["message"], "message")
+    if "text" in expected:
+        contains(str(error), expected["text"], "text")
     if "retry_after" in expected:
         assert (error.retry_after is not None) == expected["retry_after"], error
     for name in expected.get("metadata", []):

@@ -108,6 +108,8 @@ class Server(grpc.GenericRpcHandler):
 class Blocking:
     """An asyncio client that is called as the blocking one is."""
 
+    _waits_for = None
+
     def __init__(self, make, loop=None):
         self._loop = loop or asyncio.new_event_loop()
         self._made = self._run(self._make(make))
@@ -116,7 +118,14 @@ class Blocking:
         return make()
 
     def _run(self, awaitable):
-        return self._loop.run_until_complete(awaitable)
+        Blocking._waits_for = self._loop.create_task(awaitable)
+        return self._loop.run_until_complete(Blocking._waits_for)
+
+    @staticmethod
+    def cancel():
+        """Cancels the task that is waited for."""
+        task = Blocking._waits_for
+        task.get_loop().call_soon_threadsafe(task.cancel)
 
     def __getattr__(self, name):
         value = getattr(self._made, name)

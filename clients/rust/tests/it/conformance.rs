@@ -131,6 +131,12 @@ impl Runner {
     }
 
     async fn attempt(&mut self, step: &Value, patience: Duration) -> Result<(), Failure> {
+        if let Some(after) = step["give_up_ms"].as_u64() {
+            return match tokio::time::timeout(Duration::from_millis(after), self.act(step)).await {
+                Err(_dropped) => Ok(()),
+                Ok(answer) => Err(Failure::Wrong(format!("not given up but {answer:?}"))),
+            };
+        }
         let late = |_| Failure::Wrong(format!("not within {patience:?}"));
         let answer = tokio::time::timeout(patience, self.act(step)).await.map_err(late)?;
         if let Some(wanted) = step.get("error") {
@@ -232,7 +238,8 @@ impl Runner {
             Ok(result) => json!({"result": self.to_json("PublishResult", &result)}),
             Err(error) => {
                 let field = error.field_violations.first().map(|violation| violation.field.clone());
-                json!({"error": {"code": code_name(error.code), "reason": error.reason_name(), "field": field}})
+                let (code, reason, text) = (code_name(error.code), error.reason_name(), error.to_string());
+                json!({"error": {"code": code, "reason": reason, "field": field, "text": text}})
             }
         });
         Ok(answers.collect())
@@ -327,17 +334,23 @@ impl Runner {
 }
 
 impl OpenWatch {
-    /// Reads changes until each event was seen in the state; none may come twice, and no other.
+    /// Reads so many changes, or until each event was seen in the state; none may come twice, and no
+    /// other event.
     async fn take(&mut self, step: &Value) -> Answer {
-        let events = step["events"].as_array().cloned().unwrap_or_else(|| vec![json!("an error")]);
+        let count = step["count"].as_u64().unwrap_or(0);
+        let none = || if count > 0 { Vec::new() } else { vec![json!("an error")] };
+        let events = step["events"].as_array().cloned().unwrap_or_else(none);
         let mut waiting: BTreeSet<String> = events.iter().map(text).collect();
         self.known.extend(waiting.iter().cloned());
-        let mut token = String::new();
-        while !waiting.is_empty() {
+        let (mut token, mut taken) = (String::new(), 0);
+        while !waiting.is_empty() || taken < count {
             let next = self.watch.next().await?;
-            token = next.token;
+            (token, taken) = (next.token, taken + 1);
             let delivery = next.change.delivery.unwrap_or_default();
             let mark = format!("{} {:?} {}", delivery.id, delivery.state(), delivery.attempt_count);
+            if count > 0 {
+                self.known.insert(delivery.event_id.clone());
+            }
             if !self.known.contains(&delivery.event_id) || !self.seen.insert(mark.clone()) {
                 return Err(Failure::Wrong(format!("{mark} of {} came twice or is not wanted", delivery.event_id)));
             }
@@ -345,7 +358,7 @@ impl OpenWatch {
                 waiting.remove(&delivery.event_id);
             }
         }
-        Ok(json!({"token": token}))
+        Ok(json!({"token": token, "count": taken}))
     }
 }
 
@@ -411,6 +424,7 @@ fn check_error(error: &Error, wanted: &Value) -> Result<(), String> {
         && reason.is_none_or(|reason| reason == error.reason_name())
         && field.is_none_or(|field| error.field_violations.iter().any(|one| one.field.starts_with(field)))
         && wanted.get("message").is_none_or(|wanted| contains(&json!(error.message), wanted, "message").is_ok())
+        && wanted.get("text").is_none_or(|wanted| contains(&json!(error.to_string()), wanted, "text").is_ok())
         && wanted["retry_after"].as_bool().is_none_or(|told| told == error.retry_after.is_some())
         && metadata.into_iter().all(|name| error.metadata.contains_key(&name));
     if fits { Ok(()) } else { Err(format!("{error:?} is not {wanted}")) }

@@ -152,7 +152,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
       throw unavailable("the stream is silent");
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
-      throw TenterhookException.of(interrupted);
+      throw TenterhookException.of(Status.CANCELLED.withDescription("the thread was interrupted").asException());
     }
   }
 

@@ -14,6 +14,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.MessageOrBuilder;
 import com.google.protobuf.util.JsonFormat;
 import io.grpc.MethodDescriptor;
+import io.grpc.Status;
 import io.tenterhook.v1.DeliveryServiceGrpc;
 import io.tenterhook.v1.Event;
 import io.tenterhook.v1.EventServiceGrpc;
@@ -41,6 +42,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
@@ -118,7 +120,35 @@ final class ScenarioRunner implements AutoCloseable {
     require(!step.has("at_least_ms") || took >= step.get("at_least_ms").getAsLong(), "too early");
   }
 
+  /** Interrupts the thread that waits. */
+  private void giveUp(JsonObject step, long patience) throws Exception {
+    long giveUpAfter = step.get("give_up_ms").getAsLong();
+    FutureTask<JsonElement> acting = new FutureTask<>(() -> {
+      try {
+        return act(step);
+      } finally {
+        require(Thread.currentThread().isInterrupted(), "the interrupt is forgotten");
+      }
+    });
+    Thread thread = new Thread(acting);
+    thread.start();
+    TimeUnit.MILLISECONDS.sleep(giveUpAfter);
+    thread.interrupt();
+    try {
+      throw new AssertionError("not given up but " + acting.get(patience - giveUpAfter, TimeUnit.MILLISECONDS));
+    } catch (ExecutionException ended) {
+      boolean cancelled = ended.getCause() instanceof TenterhookException e && e.code() == Status.Code.CANCELLED;
+      require(cancelled, "not cancelled but " + ended.getCause());
+    } catch (TimeoutException late) {
+      throw new AssertionError("not within " + patience + " ms", late);
+    }
+  }
+
   private void attempt(JsonObject step, long patience) throws Exception {
+    if (step.has("give_up_ms")) {
+      giveUp(step, patience);
+      return;
+    }
     JsonElement answer;
     try {
       answer = CompletableFuture.supplyAsync(() -> act(step)).get(patience, TimeUnit.MILLISECONDS);
@@ -250,21 +280,26 @@ final class ScenarioRunner implements AutoCloseable {
     return VARIABLE.matcher(text).replaceAll(found -> java.util.regex.Matcher.quoteReplacement(variables.get(found.group(1))));
   }
 
-  /** Reads changes until each event was seen in the state; none may come twice, and no other. */
+  /** Reads so many changes, or until each event was seen in the state; none may come twice, and no other event. */
   private static JsonElement take(OpenWatch open, JsonObject step) {
     Set<String> waiting = new HashSet<>();
     if (step.has("events")) {
       step.getAsJsonArray("events").forEach(event -> waiting.add(text(event)));
-    } else {
+    } else if (!step.has("count")) {
       waiting.add("an error");
     }
+    int count = step.has("count") ? step.get("count").getAsInt() : 0;
     open.known().addAll(waiting);
     String token = "";
-    while (!waiting.isEmpty()) {
+    int taken = 0;
+    for (; !waiting.isEmpty() || taken < count; taken++) {
       Change next = open.watch().next();
       token = next.token();
       var delivery = next.change().getDelivery();
       String mark = delivery.getId() + " " + delivery.getState() + " " + delivery.getAttemptCount();
+      if (count > 0) {
+        open.known().add(delivery.getEventId());
+      }
       boolean wanted = open.known().contains(delivery.getEventId());
       require(wanted && open.seen().add(mark), mark + " of " + delivery.getEventId() + " came twice or is not wanted");
       if (delivery.getState().name().equals(text(step.get("state")))) {
@@ -273,6 +308,7 @@ final class ScenarioRunner implements AutoCloseable {
     }
     JsonObject answer = new JsonObject();
     answer.addProperty("token", token);
+    answer.addProperty("count", taken);
     return answer;
   }
 
@@ -285,6 +321,7 @@ final class ScenarioRunner implements AutoCloseable {
         JsonObject failed = new JsonObject();
         failed.addProperty("code", error.code().name());
         failed.addProperty("reason", error.reasonName());
+        failed.addProperty("text", error.getMessage());
         error.fieldViolations().forEach(violation -> failed.addProperty("field", violation.field()));
         one.add("error", failed);
       });
@@ -396,6 +433,9 @@ final class ScenarioRunner implements AutoCloseable {
     require(field.isEmpty() || named, error.toString());
     if (wanted.has("message")) {
       Contains.check(new JsonPrimitive(error.getMessage()), wanted.get("message"), "message");
+    }
+    if (wanted.has("text")) {
+      Contains.check(new JsonPrimitive(error.getMessage()), wanted.get("text"), "text");
     }
     if (wanted.has("retry_after")) {
       require(error.retryAfter().isPresent() == wanted.get("retry_after").getAsBoolean(), error.toString());
