@@ -57,21 +57,26 @@ test-client-typescript: server .tools/typescript-oldest/done .tools/typescript-n
 	$(call test-typescript,newest,node_modules/.bin/node)
 	cd .tools/typescript-oldest && $(EXAMPLES) "node dist/examples/"{publish,watch,receiver}.js
 
-# Tests a copy, so that each has dependencies of its own: $(1) says which, $(2) runs it.
-define test-typescript
+# Builds a copy, so that each has dependencies of its own: $(1) says which.
+define build-typescript
 cd .tools/typescript-$(1) && rm -rf dist $(TYPESCRIPT_FILES) && cp -r $(TYPESCRIPT_FILES:%=../../clients/typescript/%) . \
-  && npx tsc && $(HARNESS) $(2) $(NODE_TEST)
+  && npx tsc
+endef
+
+# Tests that copy; $(2) runs it.
+define test-typescript
+$(call build-typescript,$(1)) && $(HARNESS) $(2) $(NODE_TEST)
 endef
 
 # The Node that there is, and the oldest dependencies that package.json allows.
-.tools/typescript-oldest/done: clients/typescript/package.json
+.tools/typescript-oldest/done: clients/typescript/package.json clients/clients.mk
 	mkdir -p $(@D) && cp $< $(@D)
 	cd $(@D) && npm install --no-audit --no-fund --silent --save-exact @bufbuild/protobuf@2.7.0 \
 	  @connectrpc/connect@2.1.0 @connectrpc/connect-node@2.1.0 @connectrpc/connect-web@2.1.0
 	touch $@
 
 # A newer Node, which the newest dependencies want.
-.tools/typescript-newest/done: clients/typescript/package.json
+.tools/typescript-newest/done: clients/typescript/package.json clients/clients.mk
 	mkdir -p $(@D) && cp $< $(@D)
 	cd $(@D) && npm install --no-audit --no-fund --silent --save-exact @bufbuild/protobuf@2.17.0 node@22.23.3 \
 	  @connectrpc/connect@2.2.0 @connectrpc/connect-node@2.2.0 @connectrpc/connect-web@2.2.0
@@ -90,9 +95,8 @@ test-client-java: server
 bench-clients: .tools/python-newest/done .tools/typescript-newest/done ## measure the clients beside the code generated for them
 	cargo build --release --locked --package tenterhook
 	cd clients/go && go build -o ../../.tools/go-examples/bench ./bench
-	cd clients/rust && $(RUST_CLIENT) build --release --locked --bench publish
-	cd .tools/typescript-newest && rm -rf dist $(TYPESCRIPT_FILES) \
-	  && cp -r $(TYPESCRIPT_FILES:%=../../clients/typescript/%) . && npx tsc
+	cd clients/rust && $(RUST_CLIENT) bench --locked --bench publish --no-run
+	$(call build-typescript,newest)
 	cd clients/java && mvn --batch-mode --quiet compile $(CLASSPATH_GOAL)
 	@python3 clients/conformance/bench.py --binary target/release/tenterhook \
 	  "Rust=env $(RUST_CLIENT) bench --quiet --locked --manifest-path clients/rust/Cargo.toml --bench publish --" \
