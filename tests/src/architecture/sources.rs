@@ -43,6 +43,18 @@ fn words_with_one_home_stand_nowhere_else() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// A secret without a mark is not looked for where it must not be.
+#[test]
+fn tests_give_servers_no_secret_without_a_mark() {
+    let unmarked = ["signing_secret: \"", "\"signing_secret\": \"", "SealingKey::new(["];
+    let mut found = Vec::new();
+    for source in tree::all_sources("tests").iter().filter(|source| !source.path.contains("/architecture/")) {
+        let lines = source.code().filter(|(_, line)| unmarked.iter().any(|start| line.contains(start)));
+        found.extend(lines.map(|(number, line)| format!("{}:{number}: {line}", source.path)));
+    }
+    assert!(found.is_empty(), "use canary::mark:\n{}", found.join("\n"));
+}
+
 #[test]
 fn every_file_says_first_what_it_is() {
     let silent: Vec<String> =

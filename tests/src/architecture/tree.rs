@@ -51,10 +51,16 @@ impl Source {
 
 /// The production sources under `folder`, generated code left out.
 pub(super) fn sources(folder: &str) -> Vec<Source> {
-    let mut found = Vec::new();
-    collect(&root().join(folder), &mut found);
+    let mut found = all_sources(folder);
     found.retain(|source| !source.is_test());
     assert!(!found.is_empty(), "{folder} has Rust sources");
+    found
+}
+
+/// The same, with the tests.
+pub(super) fn all_sources(folder: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    collect(&root().join(folder), &mut found);
     found
 }
 

@@ -1,12 +1,8 @@
 //! The forms in which a secret could be written down, and the search for them.
 
-use std::collections::HashMap;
-
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-
-/// Bytes that a needle is looked up by.
-const START: usize = 4;
 
 /// The form in which `secret` stands in `bytes`, and where.
 pub(super) fn finds(secret: &[u8], bytes: &[u8]) -> Option<(&'static str, usize)> {
@@ -23,44 +19,33 @@ pub(super) struct Found {
 }
 
 /// A search for many secrets in all their forms at once.
+#[derive(Debug)]
 pub(super) struct Search {
-    needles: Vec<(usize, &'static str, Vec<u8>)>,
-    /// The needles by their first bytes, and which pairs of bytes any of them begins with.
-    by_start: HashMap<[u8; START], Vec<usize>>,
-    pairs: Vec<bool>,
+    /// The secret and the form that each pattern of the automaton stands for.
+    needles: Vec<(usize, &'static str)>,
+    automaton: AhoCorasick,
 }
 
 impl Search {
     pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut search = Self { needles: Vec::new(), by_start: HashMap::new(), pairs: vec![false; 1 << 16] };
+        let (mut needles, mut texts) = (Vec::new(), Vec::new());
         for (secret, bytes) in secrets.into_iter().enumerate() {
             for (form, text) in forms(bytes) {
-                let start = *text.first_chunk().expect("a secret is longer than what it is found by");
-                search.by_start.entry(start).or_default().push(search.needles.len());
-                search.pairs[pair(&start)] = true;
-                search.needles.push((secret, form, text));
+                needles.push((secret, form));
+                texts.push(text);
             }
         }
-        search
+        Self { needles, automaton: AhoCorasick::new(texts).expect("secrets are short and few") }
     }
 
     /// Every secret that stands in `bytes`.
     pub(super) fn all(&self, bytes: &[u8]) -> Vec<Found> {
-        let mut found = Vec::new();
-        for (at, start) in bytes.windows(START).enumerate().filter(|(_, start)| self.pairs[pair(start)]) {
-            for needle in self.by_start.get(start).into_iter().flatten() {
-                let (secret, form, text) = &self.needles[*needle];
-                if bytes[at..].starts_with(text) {
-                    found.push(Found { secret: *secret, form, at });
-                }
-            }
-        }
-        found
+        let found = self.automaton.find_overlapping_iter(bytes).map(|found| {
+            let (secret, form) = self.needles[found.pattern().as_usize()];
+            Found { secret, form, at: found.start() }
+        });
+        found.collect()
     }
-}
-
-fn pair(start: &[u8]) -> usize {
-    usize::from(start[0]) << 8 | usize::from(start[1])
 }
 
 fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {

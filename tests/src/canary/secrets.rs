@@ -22,7 +22,7 @@ impl Canary {
 }
 
 /// The calls that tell a signing secret, once.
-const TELL_ONCE: &[&str] = &["/CreateWebhook", "/RotateSigningKey"];
+pub(super) const TELL_ONCE: &[&str] = &["/CreateWebhook", "/RotateSigningKey"];
 
 /// The secrets of the test.
 #[derive(Debug)]
@@ -149,7 +149,8 @@ pub(super) fn standard() -> String {
     format!("whsec_{}", STANDARD.encode(standard_key()))
 }
 
-fn unhex(text: &str) -> Vec<u8> {
+/// The bytes of hexadecimal digits.
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let (pairs, _) = text.as_bytes().as_chunks::<2>();
     pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }

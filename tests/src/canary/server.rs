@@ -1,67 +1,61 @@
 //! The server as a process that tells all it can, and what it told.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Sink;
 use super::secrets::Secrets;
-use crate::process::running::Running;
-use crate::process::{command, run};
+use crate::process::run;
+use crate::process::serve::{self, Log};
+
+/// The form of the log in each life.
+const LOGS: [Log; 2] = [Log::Text, Log::Json];
 
 /// A server at work.
 pub(super) struct Server {
-    running: Running,
-    pub(super) api: String,
-    ops: String,
-    log: PathBuf,
+    server: serve::Server,
     life: usize,
-}
-
-fn store(folder: &Path) -> String {
-    format!("redb:{}", folder.join("data").display())
 }
 
 impl Server {
     /// Starts it with every trace that there is in its log.
     pub(super) fn start(folder: &Path, secrets: &Secrets, collector: &str, life: usize) -> Self {
-        let path = |path: &Path| path.display().to_string();
-        let (store, log) = (store(folder), folder.join(format!("log-{life}")));
-        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]);
-        command.args(["--store", &store, "--log-level", "trace", "--otlp-endpoint", collector, "--trace-ratio", "1"]);
-        command.args(["--allow-network", "127.0.0.0/8", "--reflection"]);
-        command.args(["--tls-cert", &path(&secrets.server_certificate), "--tls-key", &path(&secrets.server_key)]);
-        command.args(["--api-keys", &path(&secrets.api_keys), "--sealing-key-file", &path(&secrets.sealing_key)]);
-        command.stderr(File::create(&log).unwrap());
-        let mut running = Running::start(command);
-        let api = running.line_with("listens on").split_whitespace().nth(2).unwrap().to_owned();
-        let metrics = running.line_with("metrics at");
-        let ops = metrics.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
-        Self { running, api, ops, log, life }
+        let file = |path: &Path| path.display().to_string();
+        let (certificate, key) = (file(&secrets.server_certificate), file(&secrets.server_key));
+        let (api_keys, sealing_key) = (file(&secrets.api_keys), file(&secrets.sealing_key));
+        let mut flags = vec!["--otlp-endpoint", collector, "--trace-ratio", "1", "--reflection"];
+        flags.extend(["--allow-network", "127.0.0.0/8", "--tls-cert", &certificate, "--tls-key", &key]);
+        flags.extend(["--api-keys", &api_keys, "--sealing-key-file", &sealing_key]);
+        Self { server: serve::start_logging(LOGS[life], folder, &flags), life }
+    }
+
+    /// Where the API listens.
+    pub(super) fn api(&self) -> &str {
+        &self.server.api
     }
 
     /// The figures, as a scraper sees them.
     pub(super) fn metrics(&self) -> Vec<u8> {
-        let (status, text) = crate::process::serve::get(&self.ops, "/metrics");
+        let (status, text) = serve::get(&self.server.ops, "/metrics");
         assert!(status.contains("200") && text.contains("tenterhook_attempts_total"), "{status}\n{text}");
         text.into_bytes()
     }
 
     /// Stops it; answers what it has told.
     pub(super) async fn stop(self) -> Vec<Sink> {
-        self.running.signal("TERM");
-        let (log, life) = (self.log, self.life);
-        let (status, printed) = tokio::task::spawn_blocking(move || self.running.wait()).await.unwrap();
-        assert_eq!(status.code(), Some(0), "{}", std::fs::read_to_string(&log).unwrap());
+        self.server.running.signal("TERM");
+        let life = self.life;
+        let ended = tokio::task::spawn_blocking(move || self.server.running.wait()).await.unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
         vec![
-            (format!("output of life {life}"), printed.into_bytes()),
-            (format!("log of life {life}"), std::fs::read(&log).unwrap()),
+            (format!("output of life {life}"), ended.printed.into_bytes()),
+            (format!("log of life {life}"), ended.log.into_bytes()),
         ]
     }
 }
 
 /// What the commands tell that take care of a store at rest.
 pub(super) fn care(folder: &Path) -> Vec<Sink> {
-    let store = store(folder);
+    let store = format!("redb:{}", folder.join("data").display());
     let export = folder.join("export");
     let mut told = Vec::new();
     for arguments in [

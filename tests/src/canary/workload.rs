@@ -1,7 +1,6 @@
 //! Everything that callers do with secrets: calls that succeed and calls that fail, deliveries
 //! that arrive and that do not, twice over one store.
 
-use http::HeaderValue;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
@@ -9,10 +8,12 @@ use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start};
 use tonic::Code;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use super::CONTROL;
-use super::channel::{Answers, Recording};
+use super::channel::{Answers, Overheard};
 use super::receiver::Receiver;
 use super::secrets::{Secrets, plain, signing, standard};
 use super::server::Server;
@@ -20,6 +21,22 @@ use super::server::Server;
 /// The trace that the caller's events are part of.
 pub(super) const TRACE_ID: [u8; 16] = [0x4b; 16];
 const REQUEST_ID: &str = "17af32f0-852a-46ca-a7d4-33ecd0c13de6";
+
+/// A channel that is listened to, for one caller.
+type Caller = InterceptedService<Overheard<Channel>, Headers>;
+
+/// Puts who calls, and the trace that the call is part of, into every request.
+#[derive(Clone)]
+pub(super) struct Headers([String; 2]);
+
+impl Interceptor for Headers {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        for (name, value) in ["authorization", "traceparent"].into_iter().zip(&self.0) {
+            request.metadata_mut().insert(name, value.parse().unwrap());
+        }
+        Ok(request)
+    }
+}
 
 /// One life of the server and its callers.
 pub(super) struct Workload<'a> {
@@ -33,28 +50,27 @@ impl<'a> Workload<'a> {
     pub(super) async fn new(server: &Server, secrets: &'a Secrets, answers: Answers) -> Self {
         let authority = Certificate::from_pem(&secrets.authority);
         let tls = ClientTlsConfig::new().ca_certificate(authority).domain_name("localhost");
-        let endpoint = Endpoint::from_shared(format!("https://{}", server.api)).unwrap().tls_config(tls).unwrap();
+        let endpoint = Endpoint::from_shared(format!("https://{}", server.api())).unwrap().tls_config(tls).unwrap();
         let channel = endpoint.connect().await.unwrap();
         Self { secrets, channel, answers, receiver: Receiver::start().await }
     }
 
-    fn caller(&self, authorization: &str) -> Recording {
+    fn caller(&self, authorization: &str) -> Caller {
         let trace: String = TRACE_ID.iter().map(|byte| format!("{byte:02x}")).collect();
-        let headers =
-            [("authorization", authorization.to_owned()), ("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))];
-        let headers = headers.map(|(name, value)| (name, HeaderValue::from_str(&value).unwrap())).to_vec();
-        Recording { inner: self.channel.clone(), headers, answers: self.answers.clone() }
+        let trace_parent = format!("00-{trace}-00f067aa0ba902b7-01");
+        let channel = Overheard { inner: self.channel.clone(), hear: self.answers.ear() };
+        InterceptedService::new(channel, Headers([authorization.to_owned(), trace_parent]))
     }
 
-    fn admin(&self) -> Recording {
+    fn admin(&self) -> Caller {
         self.caller(&format!("Bearer {}", self.secrets.api_key))
     }
 
-    fn webhooks(&self) -> WebhookServiceClient<Recording> {
+    fn webhooks(&self) -> WebhookServiceClient<Caller> {
         WebhookServiceClient::new(self.admin())
     }
 
-    fn deliveries(&self) -> DeliveryServiceClient<Recording> {
+    fn deliveries(&self) -> DeliveryServiceClient<Caller> {
         DeliveryServiceClient::new(self.admin())
     }
 

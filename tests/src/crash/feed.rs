@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_request::Start;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
-use tenterhook_proto::tenterhook::v1::{DeliveryState, ListDeliveriesRequest, WatchDeliveriesRequest, WatchPosition};
-use tonic::transport::Channel;
+use tenterhook_proto::tenterhook::v1::{
+    Delivery, DeliveryFilter, DeliveryState, ListDeliveriesRequest, WatchDeliveriesRequest, WatchPosition,
+};
+
+use crate::process::serve::Channel;
 
 /// A delivery as the feed tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,4 +64,17 @@ pub(super) async fn list(channel: Channel) -> Deliveries {
         }
         request.page_token = page.next_page_token;
     }
+}
+
+/// What is still to be delivered.
+pub(super) async fn unfinished(channel: Channel) -> Vec<Delivery> {
+    let states = [DeliveryState::Pending, DeliveryState::InFlight, DeliveryState::Retrying].map(i32::from).to_vec();
+    let filter = Some(DeliveryFilter { states, ..DeliveryFilter::default() });
+    let request = ListDeliveriesRequest { filter, ..ListDeliveriesRequest::default() };
+    DeliveryServiceClient::new(channel)
+        .list_deliveries(request)
+        .await
+        .expect("lists are answered")
+        .into_inner()
+        .deliveries
 }

@@ -12,13 +12,14 @@ use std::time::Duration;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
-    BackoffSchedule, CircuitBreaker, CreateWebhookRequest, DeliveryState, Event, PublishEventRequest, RequestTemplate,
-    RetryPolicy, SignatureScheme, SigningPolicy, Webhook, retry_policy,
+    BackoffSchedule, CircuitBreaker, CreateWebhookRequest, DeliveryState, Event, HeaderTemplate, PublishEventRequest,
+    RequestTemplate, RetryPolicy, SignatureScheme, SigningPolicy, Webhook, retry_policy,
 };
 use tokio::task::JoinSet;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
-use crate::process::serve::{Server, start};
+use crate::canary::mark;
+use crate::process::serve::{self, Channel, Server, start};
 use crate::sim::chance::Dice;
 use receiver::{Arrived, Receiver};
 
@@ -37,20 +38,24 @@ const SEED: u64 = 9;
 type Acknowledged = Arc<Mutex<BTreeSet<String>>>;
 
 async fn connect(server: &Server) -> Channel {
-    let endpoint = Endpoint::from_shared(format!("http://{}", server.api)).expect("it is an address");
-    endpoint.connect().await.expect("the server listens")
+    serve::connect(Endpoint::from_shared(format!("http://{}", server.api)).expect("it is an address")).await
 }
 
 /// The server on its store, after however many lives before.
-fn serve(folder: &Path) -> Server {
+fn live(folder: &Path) -> Server {
     start(folder, &["--dev"])
 }
 
 async fn make_webhook(channel: Channel, receiver: &Receiver) {
+    let secret = HeaderTemplate { name: "X-Secret".to_owned(), value: mark::hidden("header"), sensitive: true };
     let schedule = BackoffSchedule { waits: vec![prost_types::Duration { seconds: 1, nanos: 0 }] };
     let webhook = Webhook {
         display_name: "receiver".to_owned(),
-        request: Some(RequestTemplate { url: format!("http://{}/", receiver.address), ..RequestTemplate::default() }),
+        request: Some(RequestTemplate {
+            url: format!("http://{}/", receiver.address),
+            headers: vec![secret],
+            ..RequestTemplate::default()
+        }),
         signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()] }),
         retry: Some(RetryPolicy {
             backoff: Some(retry_policy::Backoff::Schedule(schedule)),
@@ -61,7 +66,8 @@ async fn make_webhook(channel: Channel, receiver: &Receiver) {
         circuit_breaker: Some(CircuitBreaker { failures_to_open: 1_000, ..CircuitBreaker::default() }),
         ..Webhook::default()
     };
-    let request = CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() };
+    let (webhook, signing_secret) = (Some(webhook), mark::standard("crash"));
+    let request = CreateWebhookRequest { webhook, signing_secret, ..CreateWebhookRequest::default() };
     WebhookServiceClient::new(channel).create_webhook(request).await.expect("the webhook is legal");
 }
 
@@ -99,7 +105,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
     let acknowledged = Acknowledged::default();
     let mut dice = Dice::new(SEED);
     for round in 0..ROUNDS {
-        let server = serve(folder.path());
+        let server = live(folder.path());
         if round == 0 {
             make_webhook(connect(&server).await, &receiver).await;
         }
@@ -108,7 +114,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
     let acknowledged = std::mem::take(&mut *acknowledged.lock().unwrap());
     assert!(acknowledged.len() > ROUNDS, "only {} events were acknowledged in all rounds", acknowledged.len());
 
-    let server = serve(folder.path());
+    let server = live(folder.path());
     let channel = connect(&server).await;
     let all_done = |told: &feed::Deliveries| {
         let succeeded: BTreeSet<&str> = told.values().map(|one| one.event.as_str()).collect();
@@ -116,10 +122,12 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         is_done && acknowledged.iter().all(|id| succeeded.contains(id.as_str()))
     };
     let told = tokio::time::timeout(PATIENCE, feed::read(channel.clone(), all_done)).await;
-    let told = told.expect("every acknowledged event is delivered in time");
+    let Ok(told) = told else {
+        panic!("not delivered in time: {:#?}", feed::unfinished(channel).await);
+    };
     assert_eq!(told, feed::list(channel).await, "the feed explains what the lists show");
     server.running.signal("TERM");
-    assert_eq!(server.running.wait().0.code(), Some(0));
+    assert_eq!(server.running.wait().status.code(), Some(0));
 
     let arrived = std::mem::take(&mut *receiver.arrived.lock().unwrap());
     every_event_arrived(&acknowledged, &arrived);

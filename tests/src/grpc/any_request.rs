@@ -14,6 +14,7 @@ use tonic::Code;
 use super::bench::{Bench, webhook};
 use super::proto_json::{Schema, bytes_field, double_field, varint_field};
 use super::{raw, reason};
+use crate::canary::mark;
 
 /// Requests to each method.
 const ROUNDS: usize = 120;
@@ -83,6 +84,10 @@ impl Draw<'_> {
         }
     }
 
+    fn signing_secret(&mut self) -> String {
+        [String::new(), mark::signing("drawn"), mark::standard("drawn")][self.below(3)].clone()
+    }
+
     /// The bytes of a message with some of its fields.
     fn message(&mut self, name: &str, depth: usize) -> Vec<u8> {
         let mut out = Vec::new();
@@ -102,6 +107,11 @@ impl Draw<'_> {
                     let is_left_out = depth == 0 || self.below(3) == 0;
                     (0..if is_left_out { 0 } else { count }).for_each(|_| self.field(&mut out, field, depth));
                 }
+                if name.ends_with(".HeaderTemplate") && self.below(2) == 0 {
+                    // What comes last counts.
+                    bytes_field(&mut out, 2, mark::hidden("header").as_bytes());
+                    varint_field(&mut out, 3, 1);
+                }
             }
         }
         out
@@ -115,7 +125,11 @@ impl Draw<'_> {
                 bytes_field(out, number, &message);
             }
             Type::String => {
-                let text = self.text();
+                let text = match field.name() {
+                    "signing_secret" => self.signing_secret(),
+                    "client_private_key_pem" => mark::hidden("key"),
+                    _ => self.text(),
+                };
                 bytes_field(out, number, text.as_bytes());
             }
             Type::Double => double_field(out, number, DOUBLES[self.below(DOUBLES.len())]),
@@ -129,7 +143,7 @@ impl Draw<'_> {
 async fn ids(bench: &Bench) -> Vec<String> {
     let signed = v1::CreateWebhookRequest {
         webhook: Some(webhook("stored")),
-        signing_secret: "secret".into(),
+        signing_secret: mark::signing("secret"),
         ..Default::default()
     };
     let stored = bench.create(signed).await.webhook.unwrap();

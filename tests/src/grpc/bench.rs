@@ -22,12 +22,17 @@ use tenterhook_proto::tenterhook::v1;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
-use tenterhook_store::{Claim, CommitObserver, Reads, SealingKey, Settlement, Store, StoreOptions, open};
+use tenterhook_store::{
+    Claim, CommitObserver, EmbeddedStore, MemoryKv, Reads, SealingKey, Settlement, Store, StoreOptions,
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::service::interceptor::InterceptedService;
 use tonic::service::{Interceptor, Routes};
 use tower::service_fn;
+
+use crate::canary::lookout::{Kept, listen_to_the_log, overheard};
+use crate::canary::mark::{self, Marking};
 
 /// The time at which tests begin, in milliseconds since 1970.
 const START: i64 = 1_700_000_000_000;
@@ -113,20 +118,23 @@ pub(crate) struct Bench {
     pub(crate) keys: BTreeMap<&'static str, String>,
     pub(crate) ring: String,
     _writer: JoinSet<()>,
+    _kept: Kept,
 }
 
 impl Bench {
     pub(crate) async fn new() -> Self {
+        listen_to_the_log();
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
         let commits = Arc::new(Commits::default());
         let options = StoreOptions {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
-            sealing_key: SealingKey::new([3; 32]),
+            sealing_key: SealingKey::new(mark::key()),
             reads: Reads::Inline,
             observer: Some(commits.clone()),
         };
-        let (store, writer) = open("memory:", options).unwrap();
+        let kept = Kept(MemoryKv::default());
+        let (store, writer) = EmbeddedStore::open(kept.0.clone(), options).unwrap();
         let mut writers = JoinSet::new();
         writers.spawn(writer.run_inline());
         let (keys, ring) = keys();
@@ -141,6 +149,7 @@ impl Bench {
             keys,
             ring,
             _writer: writers,
+            _kept: kept,
         };
         bench.routes = bench.api(bench.shutdown.clone()).await.routes;
         bench
@@ -148,7 +157,7 @@ impl Bench {
 
     /// Another API over the same store, as after a restart.
     pub(crate) async fn api(&self, shutdown: CancellationToken) -> Api {
-        router(ApiState {
+        let api = router(ApiState {
             store: Arc::clone(&self.store),
             render: Arc::new(InProcess),
             compilations: Arc::new(Compilations::new()),
@@ -157,14 +166,16 @@ impl Bench {
             transport_check: Arc::new(CertificateCheck::new(self.clock.clone(), false)),
             sender: sender(Arc::clone(&self.sent)),
             clock: self.clock.clone(),
-            entropy: Arc::new(OsEntropy),
+            entropy: Arc::new(Marking::Once),
             access: self.access.clone(),
-            token_key: TokenKey::new([9; 32]),
+            token_key: TokenKey::new(mark::key()),
             meter: Arc::new(Unmetered),
             shutdown,
             reflection: true,
-        })
-        .await
+        });
+        let mut api = api.await;
+        api.routes = overheard(api.routes);
+        api
     }
 
     fn channel(&self, who: &str) -> Channel {
@@ -228,9 +239,11 @@ impl Bench {
     }
 }
 
-/// A webhook that takes every event.
+/// A webhook that takes every event and has a secret.
 pub(crate) fn webhook(name: &str) -> v1::Webhook {
-    let request = v1::RequestTemplate { url: "https://hooks.example.com/in".into(), ..Default::default() };
+    let secret = v1::HeaderTemplate { name: "X-Secret".into(), value: mark::hidden("header"), sensitive: true };
+    let url = "https://hooks.example.com/in".into();
+    let request = v1::RequestTemplate { url, headers: vec![secret], ..Default::default() };
     v1::Webhook { display_name: name.into(), request: Some(request), ..Default::default() }
 }
 
@@ -295,7 +308,7 @@ fn keys() -> (BTreeMap<&'static str, String>, String) {
     ];
     let (mut keys, mut ring) = (BTreeMap::new(), String::new());
     for (name, role, scope) in holders {
-        let made = NewKey::generate(role, &scope, name, &OsEntropy);
+        let made = NewKey::generate(role, &scope, name, &Marking::Never);
         keys.insert(name, made.key.expose().to_owned());
         ring.push_str(&made.line);
         ring.push('\n');

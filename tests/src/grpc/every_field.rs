@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::bench::Bench;
 use super::proto_json::Schema;
 use super::{fields, raw, reason};
+use crate::canary::mark;
 
 /// Messages that the server writes and never reads.
 const ONLY_WRITTEN: [&str; 2] = ["WebhookHealth", "SigningKey"];
@@ -113,7 +114,10 @@ fn policy_cases() -> Vec<Case> {
         create(json!({ "transport": { "attempt_timeout": "61s" } }), "webhook.transport.attempt_timeout"),
         create(json!({ "transport": { "ca_certificates_pem": "x" } }), "webhook.transport.ca_certificates_pem"),
         create(json!({ "transport": { "insecure_skip_verify": true } }), "webhook.transport.insecure_skip_verify"),
-        create(json!({ "transport": { "client_private_key_pem": "x" } }), "webhook.transport.client_certificate_pem"),
+        create(
+            json!({ "transport": { "client_private_key_pem": mark::hidden("key") } }),
+            "webhook.transport.client_certificate_pem",
+        ),
         create(json!({ "transport": { "client_certificate_pem": "x" } }), "webhook.transport.client_private_key_pem"),
     ]
 }

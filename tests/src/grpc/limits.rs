@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 
 use super::bench::{Bench, event, webhook};
 use super::{fields, reason};
+use crate::canary::mark;
 
 /// A limit, what is allowed, and the field that the refusal names.
 struct Row {
@@ -396,8 +397,11 @@ async fn a_page_is_as_long_as_asked_for_up_to_its_limits() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_asked_for_has_its_default() {
     let bench = Bench::new().await;
-    let request =
-        v1::CreateWebhookRequest { webhook: Some(webhook("w")), signing_secret: "secret".into(), ..Default::default() };
+    let request = v1::CreateWebhookRequest {
+        webhook: Some(webhook("w")),
+        signing_secret: mark::signing("secret"),
+        ..Default::default()
+    };
     let made = bench.create(request).await.webhook.unwrap();
     let rotate = v1::RotateSigningKeyRequest { webhook_id: made.id.clone(), ..Default::default() };
     let rotated = bench.webhooks().rotate_signing_key(rotate).await.unwrap().into_inner().webhook.unwrap();

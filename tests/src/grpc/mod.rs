@@ -4,7 +4,7 @@ mod access;
 mod any_request;
 mod bad_requests;
 mod batches;
-mod bench;
+pub(crate) mod bench;
 mod crowd;
 mod events;
 mod every_field;

@@ -13,9 +13,9 @@ use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
-    BackoffSchedule, CreateWebhookRequest, DeliveryState, Event, JsonDocument, PublishEventRequest, RequestTemplate,
-    RetryPolicy, SignatureScheme as Scheme, SigningPolicy, TransportPolicy, WatchDeliveriesRequest, Webhook,
-    json_document, retry_policy,
+    BackoffSchedule, CreateWebhookRequest, DeliveryState, Event, HeaderTemplate, JsonDocument, PublishEventRequest,
+    RequestTemplate, RetryPolicy, SignatureScheme as Scheme, SigningPolicy, TransportPolicy, WatchDeliveriesRequest,
+    Webhook, json_document, retry_policy,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -25,10 +25,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
-use super::serve::start;
+use super::serve::{connect, start};
 use super::{run, stdout};
+use crate::canary::mark;
 
 /// Time for anything in this test; it takes about two seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,11 +85,13 @@ async fn receive(listener: TcpListener, acceptor: TlsAcceptor, arrived: mpsc::Se
 }
 
 fn webhook(port: u16, ca: &str) -> CreateWebhookRequest {
+    let secret = HeaderTemplate { name: "X-Secret".to_owned(), value: mark::hidden("header"), sensitive: true };
     let schedule = BackoffSchedule { waits: vec![prost_types::Duration { seconds: 1, nanos: 0 }] };
     let webhook = Webhook {
         display_name: "receiver".to_owned(),
         request: Some(RequestTemplate {
             url: format!("https://127.0.0.1:{port}/hook"),
+            headers: vec![secret],
             body: r#"{"name": {{ data.name | tojson }}}"#.to_owned(),
             ..RequestTemplate::default()
         }),
@@ -101,7 +104,8 @@ fn webhook(port: u16, ca: &str) -> CreateWebhookRequest {
         transport: Some(TransportPolicy { ca_certificates_pem: ca.to_owned(), ..TransportPolicy::default() }),
         ..Webhook::default()
     };
-    CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() }
+    let (webhook, signing_secret) = (Some(webhook), mark::standard("end to end"));
+    CreateWebhookRequest { webhook, signing_secret, ..CreateWebhookRequest::default() }
 }
 
 fn event() -> PublishEventRequest {
@@ -124,6 +128,7 @@ fn is_signed(request: &Arrived, secret: &str) -> bool {
 
 #[tokio::test]
 async fn an_event_goes_from_publish_to_a_receiver_with_tls_on_both_sides() {
+    crate::binary::tenterhook();
     tokio::time::timeout(PATIENCE, play()).await.expect("everything happens in time");
 }
 
@@ -151,7 +156,9 @@ async fn play() {
         "127.0.0.0/8,::1/128",
     ];
     let folder_of_server = folder.path().to_owned();
-    let server = start(&folder_of_server, &flags);
+    let mut server = start(&folder_of_server, &flags);
+    server.running.hides(api_key.as_bytes());
+    server.running.hides(key.serialize_der());
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -165,7 +172,7 @@ async fn play() {
 
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority.pem())).domain_name("localhost");
     let endpoint = Endpoint::from_shared(format!("https://{}", server.api)).unwrap().tls_config(tls).unwrap();
-    let channel: Channel = endpoint.connect().await.unwrap();
+    let channel = connect(endpoint).await;
     let refused = EventServiceClient::new(channel.clone()).publish_event(event()).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::Unauthenticated, "without a key nobody publishes");
 
@@ -176,7 +183,7 @@ async fn play() {
     };
     let mut webhooks = WebhookServiceClient::with_interceptor(channel.clone(), with_key);
     let created = webhooks.create_webhook(webhook(port, &authority.pem())).await.unwrap().into_inner();
-    assert!(created.signing_secret.starts_with("whsec_"));
+    assert_eq!(created.signing_secret, mark::standard("end to end"));
     let mut deliveries = DeliveryServiceClient::with_interceptor(channel.clone(), with_key);
     let mut watch = deliveries.watch_deliveries(WatchDeliveriesRequest::default()).await.unwrap().into_inner();
     assert!(matches!(watch.message().await.unwrap().unwrap().payload, Some(Payload::Bookmark(_))));
@@ -192,6 +199,7 @@ async fn play() {
         assert_eq!(request.body, "{\"name\": \"Z\\u00fcrich\"}");
         assert!(request.head.to_lowercase().contains(&format!("x-tenterhook-attempt: {attempt}")), "{}", request.head);
         assert!(request.head.to_lowercase().contains("webhook-id: site-1"), "the id is the event's on every attempt");
+        assert!(request.head.to_lowercase().contains(&format!("x-secret: {}", mark::hidden("header")).to_lowercase()));
         assert!(is_signed(request, &created.signing_secret));
     }
     let mut states = Vec::new();
@@ -204,7 +212,7 @@ async fn play() {
     assert!(states.contains(&DeliveryState::Retrying));
 
     server.running.signal("TERM");
-    let ended = tokio::task::spawn_blocking(move || server.running.wait().0).await.unwrap();
+    let ended = tokio::task::spawn_blocking(move || server.running.wait().status).await.unwrap();
     assert_eq!(ended.code(), Some(0));
     let farewell = watch.message().await.expect_err("a stream that is cut by the end says so");
     assert_eq!(farewell.code(), tonic::Code::Unavailable);

@@ -7,13 +7,14 @@ use serde_json::Value;
 use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
-    Event, JsonDocument, RenderPreviewRequest, RequestTemplate, Snapshots, Webhook, json_document,
+    Event, HeaderTemplate, JsonDocument, RenderPreviewRequest, RequestTemplate, Snapshots, Webhook, json_document,
 };
 use tokio::task::JoinSet;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 use super::footprint::Process;
-use super::serve::start;
+use super::serve::{Channel, connect, start};
+use crate::canary::mark;
 use crate::conformance::template_bombs::{Bomb, bombs};
 
 /// What one template may take of a process.
@@ -29,9 +30,11 @@ fn request(bomb: &Bomb) -> RenderPreviewRequest {
         (!value.is_null()).then(|| JsonDocument { value: Some(json_document::Value::Json(value.to_string())) })
     };
     let snapshots = &bomb.context["snapshots"];
+    let secret = HeaderTemplate { name: "X-Secret".to_owned(), value: mark::hidden("header"), sensitive: true };
     let webhook = Webhook {
         request: Some(RequestTemplate {
             url: "http://127.0.0.1:9/".to_owned(),
+            headers: vec![secret],
             body: bomb.template.clone(),
             ..RequestTemplate::default()
         }),
@@ -88,10 +91,11 @@ async fn measured<T>(server: Process, work: impl Future<Output = T>) -> (T, Vec<
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_templates_take_their_limits_of_the_server_at_most_in_order_and_all_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let server = start(folder.path(), &["--dev"]);
+    // What is told of a trace would be measured, too.
+    let server = start(folder.path(), &["--dev", "--log-level", "info"]);
     let process = Process(server.running.id());
     let endpoint = Endpoint::from_shared(format!("http://{}", server.api)).unwrap();
-    let client = WebhookServiceClient::new(endpoint.connect().await.unwrap());
+    let client = WebhookServiceClient::new(connect(endpoint).await);
     let bombs = bombs();
     // Both workers start, and what is made once is made.
     let controls = bombs.iter().filter(|bomb| !bomb.may_fail).cloned();

@@ -13,17 +13,21 @@ pub(crate) mod serve;
 use std::process::{Command, Output, Stdio};
 
 use crate::binary::tenterhook;
+use crate::canary::lookout::look;
 
-/// A call of the command with nothing of the test's own environment.
+/// A call of the command at its most talkative, with nothing of the test's own environment.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(tenterhook());
-    command.args(arguments).env_clear().stdin(Stdio::null());
+    command.args(arguments).env_clear().env("TENTERHOOK_LOG_LEVEL", "trace").stdin(Stdio::null());
     command
 }
 
 /// Runs the command to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("the command starts")
+    let output = command(arguments).output().expect("the command starts");
+    look("what a command printed", &output.stdout);
+    look("the log of a command", &output.stderr);
+    output
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

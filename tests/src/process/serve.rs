@@ -3,9 +3,18 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tonic::transport::Endpoint;
 
 use super::running::Running;
 use super::{command, run, stderr};
+use crate::canary::channel::Overheard;
+use crate::canary::lookout::{hear, look};
+
+/// The way to a server, whose answers are searched for secrets.
+pub(crate) type Channel = Overheard<tonic::transport::Channel>;
 
 /// A server that is up, and what its start-up lines say.
 pub(crate) struct Server {
@@ -16,16 +25,48 @@ pub(crate) struct Server {
     pub(crate) ops: String,
 }
 
-/// Starts a server on free ports with its store in `folder`.
+/// The forms of logs: for people, and for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    Text,
+    Json,
+}
+
+/// Starts a server on free ports with its store in `folder`; every other logs for programs.
 pub(crate) fn start(folder: &Path, flags: &[&str]) -> Server {
-    let store = format!("redb:{}", folder.join("data").display());
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    let log = if STARTED.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { Log::Text } else { Log::Json };
+    start_logging(log, folder, flags)
+}
+
+/// Starts a server with this form of log.
+pub(crate) fn start_logging(log: Log, folder: &Path, flags: &[&str]) -> Server {
+    let data = folder.join("data");
+    let store = format!("redb:{}", data.display());
     let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--store", &store];
+    all.extend(["--log-format", if log == Log::Text { "text" } else { "json" }]);
     all.extend(flags);
     let mut running = Running::start(command(&all));
+    running.stores_in(&data);
+    let (api, ops) = addresses(log, &mut running);
+    Server { running, api, ops }
+}
+
+/// Where the API and the operations listener are, as the first lines tell.
+fn addresses(log: Log, running: &mut Running) -> (String, String) {
+    if log == Log::Json {
+        let line: serde_json::Value = serde_json::from_str(&running.line_of_start()).unwrap();
+        let address = |name: &str| line[name].as_str().unwrap().to_owned();
+        return (address("listen"), address("ops_listen"));
+    }
     let api = running.line_with("listens on").split_whitespace().nth(2).unwrap().to_owned();
     let metrics = running.line_with("metrics at");
-    let ops = metrics.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
-    Server { running, api, ops }
+    (api, metrics.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned())
+}
+
+/// Connects to a server.
+pub(crate) async fn connect(endpoint: Endpoint) -> Channel {
+    Overheard { inner: endpoint.connect().await.expect("the server listens"), hear: Arc::new(hear) }
 }
 
 /// Status line and body of a GET.
@@ -34,6 +75,7 @@ pub(crate) fn get(address: &str, path: &str) -> (String, String) {
     write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
+    look("an answer of the operations listener", answer.as_bytes());
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.lines().next().unwrap().to_owned(), body.to_owned())
 }
@@ -41,7 +83,7 @@ pub(crate) fn get(address: &str, path: &str) -> (String, String) {
 #[test]
 fn it_tells_where_it_is_answers_probes_and_ends_in_order() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = start(folder.path(), &["--dev"]);
+    let mut server = start_logging(Log::Text, folder.path(), &["--dev"]);
     for part in ["stores in", "open to     everybody on this machine", "sends to", "try next"] {
         server.running.line_with(part);
     }
@@ -54,8 +96,7 @@ fn it_tells_where_it_is_answers_probes_and_ends_in_order() {
         assert!(metrics.contains(name), "{name} in\n{metrics}");
     }
     server.running.signal("TERM");
-    let (status, _) = server.running.wait();
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(server.running.wait().status.code(), Some(0));
 }
 
 #[test]
@@ -63,7 +104,7 @@ fn an_interrupt_ends_it_in_order_too() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &["--dev"]);
     server.running.signal("INT");
-    assert_eq!(server.running.wait().0.code(), Some(0));
+    assert_eq!(server.running.wait().status.code(), Some(0));
 }
 
 #[test]

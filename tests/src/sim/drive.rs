@@ -15,8 +15,9 @@ use tenterhook_store::{DeliveryQuery, Expect, Redrive, SaveError, WebhookChange}
 
 use super::collect;
 use super::history::{End, History, Life, Order, OrderKind};
-use super::plan::{CALM, EventPlan, Plan, SECRET, Step};
+use super::plan::{CALM, EventPlan, Plan, SIGNING_SECRET, Step};
 use super::world::{Machine, Process};
+use crate::canary::lookout::{Kept, listen_to_the_log};
 
 /// By then everything must have been delivered.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -37,13 +38,16 @@ struct Driver {
     halted: Vec<HaltedBy>,
     jumped_forward: u64,
     jumped_back: u64,
+    _kept: Kept,
 }
 
 impl Driver {
     async fn run(plan: Plan) -> History {
+        listen_to_the_log();
         let machine = Machine::new(&plan);
         let process = Some(machine.start(0));
         let mut driver = Self {
+            _kept: machine.disk.kept(),
             plan,
             machine,
             process,
@@ -218,7 +222,7 @@ impl Driver {
     fn webhook(&self, number: usize) -> Webhook {
         let key = SigningKey {
             id: SigningKeyId::from_bytes([1; 16]),
-            secret: Secret::new(SECRET),
+            secret: Secret::new(SIGNING_SECRET.as_str()),
             create_time: Timestamp::default(),
             expire_time: None,
         };

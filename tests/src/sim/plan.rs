@@ -2,21 +2,24 @@
 //! happens when.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use tenterhook_model::Secret;
 use tenterhook_model::webhook::{
-    Backoff, BreakerPolicy, EventRule, RateLimit, RequestTemplate, RetryPolicy, SignatureScheme, TransportPolicy,
-    WebhookSpec,
+    Backoff, BreakerPolicy, EventRule, HeaderTemplate, HeaderValue, RateLimit, RequestTemplate, RetryPolicy,
+    SignatureScheme, TransportPolicy, WebhookSpec,
 };
 
 use super::chance::Dice;
+use crate::canary::mark::{hidden, standard};
 
 /// From when on nothing fails any more.
 pub(crate) const CALM: Duration = Duration::from_secs(150);
 /// The types that events have.
 pub(crate) const TYPES: [&str; 3] = ["object_created", "object_updated", "object_deleted"];
 /// A secret that every scheme takes.
-pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) static SIGNING_SECRET: LazyLock<String> = LazyLock::new(|| standard("sim"));
 
 /// A whole run.
 #[derive(Debug, Clone)]
@@ -113,11 +116,14 @@ fn hook(number: usize, dice: &mut Dice) -> Hook {
         1 => "{% for key in data %}{{ key }}={{ data[key] }};{% endfor %}",
         _ => "",
     };
+    let secret =
+        HeaderTemplate { name: "X-Secret".into(), value: HeaderValue::Sensitive(Secret::new(hidden("header"))) };
     let spec = WebhookSpec {
         display_name: format!("hook {number}"),
         rules: rules(dice),
         request: RequestTemplate {
             url: format!("http://receiver-{number}.example/hook"),
+            headers: vec![secret],
             body: body.into(),
             ..RequestTemplate::default()
         },

@@ -19,6 +19,8 @@ use super::chance::{SeededEntropy, SimClock};
 use super::history::{Acked, End, Life};
 use super::net::Net;
 use super::plan::Plan;
+use crate::canary::lookout::Kept;
+use crate::canary::mark;
 
 /// The disk: a map that lives on, and takes no writes when it is told so.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +34,11 @@ impl Disk {
     /// The next commits fail.
     pub(crate) fn fail(&self, commits: usize) {
         self.failing.store(commits, Ordering::SeqCst);
+    }
+
+    /// The disk, to be searched for secrets in the end.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept(self.kv.clone())
     }
 
     /// How many commits failed.
@@ -112,7 +119,7 @@ impl Machine {
         let options = StoreOptions {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
-            sealing_key: SealingKey::new([7; 32]),
+            sealing_key: SealingKey::new(mark::key()),
             reads: Reads::Inline,
             observer: None,
         };

@@ -7,14 +7,14 @@ use tenterhook_model::webhook::SignatureScheme;
 
 use super::{Verdict, ensure};
 use crate::sim::history::{Answer, End, History, Seen};
-use crate::sim::plan::SECRET;
+use crate::sim::plan::SIGNING_SECRET;
 
 pub(super) fn signature_verifies_at_receiver(history: &History) -> Verdict {
     for seen in &history.seen {
         let headers: Vec<_> = seen.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         for scheme in [SignatureScheme::NetBox, SignatureScheme::StandardWebhooks] {
             let received = Received { headers: &headers, body: &seen.body, now: seen.clock };
-            let verdict = verify(scheme, &[SECRET], received);
+            let verdict = verify(scheme, &[&SIGNING_SECRET], received);
             ensure(verdict.is_ok(), || format!("{scheme:?} of {}: {verdict:?}", seen.delivery))?;
         }
         let id = seen.headers.iter().find(|(name, _)| name == "webhook-id").map(|(_, value)| value.as_str());
