@@ -69,6 +69,20 @@ on_every_engine! {
         assert_eq!((claim.delivery.id, claim.delivery.attempt_count, claim.event.id.as_str()), (id, 1, "a"));
     }
 
+    async fn a_retry_whose_time_comes_while_something_else_is_settled_is_ready(bench) {
+        let hook = bench.webhook(1).await;
+        let retried = bench.publish(event("a"), &[hook.id]).await[0];
+        let other = bench.publish(event("b"), &[hook.id]).await[0];
+        assert_eq!(bench.claim_ids(hook.id, 9).await, [retried, other]);
+        bench.settle(retried, 1, Next::RetryAt(bench.now().after(std::time::Duration::from_secs(5)))).await;
+        bench.store.take_ready(bench.now());
+        // Its time comes, and the writer is there before whoever waits for it.
+        bench.clock.advance(5_000);
+        bench.settle(other, 1, Next::Succeed).await;
+        assert_eq!(bench.store.take_ready(bench.now()), [hook.id]);
+        assert_eq!(bench.claim_ids(hook.id, 9).await, [retried]);
+    }
+
     async fn a_retry_survives_a_clock_that_is_set_back(bench) {
         let hook = bench.webhook(1).await;
         let retried = bench.publish(event("a"), &[hook.id]).await[0];

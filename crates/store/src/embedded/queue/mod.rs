@@ -153,19 +153,25 @@ impl Queues {
         }
     }
 
-    /// Sets the timer of a lane anew after its queue was read.
+    /// Sets the timer of a lane anew after its queue was changed or read. A time that comes meanwhile,
+    /// before `take_ready` has met it, makes the lane ready here: no timer stands for it any more.
     pub(crate) fn set_timer(&mut self, lane: Lane, millis: u64) {
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
         let next = queue.next_after(millis);
-        if queue.timer != next {
-            if let Some(old) = queue.timer {
-                self.timers.remove(&(old, lane));
-            }
-            if let Some(next) = next {
-                debug_assert!(next > millis, "a timer is set for later: {next} at {millis}");
-                self.timers.insert((next, lane));
-            }
-            queue.timer = next;
+        if queue.timer == next {
+            return;
+        }
+        let old = std::mem::replace(&mut queue.timer, next);
+        let has_come = old.is_some_and(|old| old <= millis) && queue.may_be_due(millis);
+        if let Some(old) = old {
+            self.timers.remove(&(old, lane));
+        }
+        if let Some(next) = next {
+            debug_assert!(next > millis, "a timer is set for later: {next} at {millis}");
+            self.timers.insert((next, lane));
+        }
+        if has_come {
+            self.list(lane);
         }
     }
 
