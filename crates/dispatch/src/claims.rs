@@ -74,6 +74,7 @@ impl<D: Deliver> Run<D> {
 
     fn claimed(&mut self, order: Order, claims: Vec<Claim>) {
         let now = self.parts.clock.now();
+        debug_assert!(claims.len() <= order.limit, "a claim brings no more than was asked for");
         self.free += order.limit;
         if let Some(lane) = self.lanes.lane(order.webhook) {
             lane.end_claim(claims.len() >= order.limit);

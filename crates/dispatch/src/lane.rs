@@ -189,6 +189,7 @@ impl Lane {
 
     /// Notes that a claim is under way.
     pub(crate) fn begin_claim(&mut self) {
+        debug_assert!(!self.claiming, "a lane claims one claim at a time");
         self.claiming = true;
         self.again = false;
         self.busy = true;
@@ -196,6 +197,7 @@ impl Lane {
 
     /// Notes that the claim came back with `all` it asked for, or with less.
     pub(crate) fn end_claim(&mut self, all: bool) {
+        debug_assert!(self.claiming, "a claim ends that was begun");
         self.claiming = false;
         self.more = all || self.again;
     }

@@ -78,6 +78,7 @@ impl Recorder {
         if self.underway.is_some() || self.gathered.is_empty() {
             return;
         }
+        debug_assert_eq!(self.owners.len(), self.gathered.len(), "each outcome has its webhook");
         let count = self.gathered.len().min(limits::COMMIT_ITEMS);
         let rest = self.gathered.split_off(count);
         let group = std::mem::replace(&mut self.gathered, rest);

@@ -49,6 +49,7 @@ impl<K: Kv> Shared<K> {
                 break;
             }
         }
+        debug_assert!(claims.len() <= limit, "{} of at most {limit} were claimed", claims.len());
         for _ in &claims {
             self.room.notify_one();
         }

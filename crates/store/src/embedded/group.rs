@@ -97,6 +97,7 @@ impl<'a, K: Kv> Group<'a, K> {
     pub(crate) fn new(shared: &'a Shared<K>, state: &'a mut State) -> Self {
         let clock = shared.clock.now();
         let now = state.tick(clock);
+        debug_assert!(now >= clock, "a group is not before its clock: {now:?} at {clock:?}");
         Self {
             recorder: Recorder::new(state.next_sequence, now),
             shared,
@@ -173,6 +174,11 @@ impl<'a, K: Kv> Group<'a, K> {
     /// Stores an open delivery and puts it where it waits.
     pub(crate) fn put_open(&mut self, stored: &Stored) {
         let id = stored.delivery.id;
+        debug_assert!(!stored.delivery.state.is_final(), "{id} is {} and open", stored.delivery.state.as_str());
+        debug_assert!(
+            stored.wait != Wait::Due || stored.delivery.next_attempt_time.is_some(),
+            "{id} waits for a time that it does not have"
+        );
         self.batch.put(keys::delivery::open(id), stored.encode());
         if let (Wait::Due, Some(time)) = (stored.wait, stored.delivery.next_attempt_time) {
             let place = (keys::due_millis(time), id);
@@ -261,6 +267,7 @@ impl<'a, K: Kv> Group<'a, K> {
 
     fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) {
         let shared = self.shared;
+        debug_assert!(self.batch.is_empty(), "memory follows the disk, and is never ahead of it");
         self.state.next_sequence = self.recorder.next();
         shared.counts().record(&self.recorder, flushed.then_some(self.now));
         if let Some(saved) = self.saved {

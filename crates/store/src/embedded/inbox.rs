@@ -88,6 +88,7 @@ impl Inbox {
     pub(crate) async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
         let overloaded = || StoreError::Overloaded { retry_after: RETRY_AFTER };
         let bytes: usize = events.iter().map(|new| new.event.size() + EVENT_OVERHEAD).sum();
+        const { assert!(limits::COMMIT_QUEUE_BYTES <= u32::MAX as usize) };
         // One batch that is larger than the whole queue goes through an empty one.
         let bytes = bytes.min(limits::COMMIT_QUEUE_BYTES) as u32;
         let room = self.bytes.clone().try_acquire_many_owned(bytes).map_err(|_| overloaded())?;

@@ -50,10 +50,12 @@ impl State {
     /// A moment that no other has: a millisecond and a number within it.
     pub(crate) fn moment(&mut self, now: Timestamp) -> (u64, u64) {
         let millis = now.millis_u48();
-        self.last_id = match self.last_id {
+        let before = self.last_id;
+        self.last_id = match before {
             (last, number) if millis <= last => (last, number + 1),
             _ => (millis, 0),
         };
+        debug_assert!(self.last_id > before, "moments rise: {:?} after {before:?}", self.last_id);
         self.last_id
     }
 
@@ -130,6 +132,7 @@ impl<K: Kv> Worker<K> {
 
     /// What waits now and fits into one commit.
     fn gather(&mut self, first: Request) -> Vec<Request> {
+        debug_assert!(self.next.is_none(), "what did not fit into the last commit is the first of this one");
         let mut items = first.items();
         let alone = first.is_alone();
         let mut requests = vec![first];
@@ -146,6 +149,10 @@ impl<K: Kv> Worker<K> {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
+        debug_assert!(
+            requests.len() == 1 || (items <= limits::COMMIT_ITEMS && !requests.iter().any(Request::is_alone)),
+            "a commit of several requests is bounded, and none of them must have one of its own"
+        );
         requests
     }
 

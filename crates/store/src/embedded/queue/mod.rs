@@ -103,6 +103,7 @@ impl Queues {
             self.list(lane);
             self.set_timer(lane, millis);
         }
+        debug_assert!(self.timers.first().is_none_or(|(due, _)| *due > millis), "every time that has come is met");
         let mut webhooks = Vec::with_capacity(self.ready.len());
         for lane in self.ready.drain(..) {
             if let Some(queue) = self.lanes.get_mut(&lane) {
@@ -164,7 +165,8 @@ impl Queues {
         let old = std::mem::replace(&mut queue.timer, next);
         let has_come = old.is_some_and(|old| old <= millis) && queue.may_be_due(millis);
         if let Some(old) = old {
-            self.timers.remove(&(old, lane));
+            let was_set = self.timers.remove(&(old, lane));
+            debug_assert!(was_set, "the timer that a lane has is among the timers");
         }
         if let Some(next) = next {
             debug_assert!(next > millis, "a timer is set for later: {next} at {millis}");
