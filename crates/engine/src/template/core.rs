@@ -8,7 +8,7 @@ use minijinja::{Environment, Error, State};
 use num_bigint::BigInt;
 
 use super::ops::{self, error};
-use super::value::{Dict, Key, List, Tuple, Val, View, from_big, view};
+use super::value::{Dict, Entries, Key, List, Tuple, Val, View, from_big, view};
 
 /// Text of the template itself, printed as it is in every mode.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ fn literals(env: &mut Environment<'static>) {
     });
     env.add_filter("__dict", |s: &mut State<'_, '_>, items: &Val| -> Outcome {
         let flat = ops::iterate(s, items)?;
-        let mut entries = indexmap::IndexMap::with_capacity(flat.len() / 2);
+        let mut entries = Entries::with_capacity_and_hasher(flat.len() / 2, Default::default());
         for pair in flat.chunks_exact(2) {
             ops::hashable(s, &pair[0])?;
             entries.insert(Key(pair[0].clone()), pair[1].clone());
@@ -247,7 +247,7 @@ impl Object for FullMacro {
         let names = self.callee.get_attr("arguments")?;
         let names: Vec<Val> = names.try_iter()?.take(self.parameters).collect();
         let mut passed: Vec<(String, Val)> = Vec::new();
-        let mut rest = indexmap::IndexMap::new();
+        let mut rest = Entries::default();
         for name in keywords.args() {
             let value: Val = keywords.get(name)?;
             let known = names.iter().any(|known| known.as_str() == Some(name));

@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, State};
 
 use super::methods::Given;
 use super::ops::{self, error, limit};
-use super::value::{Cycler, Dict, Joiner, Key, Namespace, Range, Val, View, text, type_name, view};
+use super::value::{Cycler, Dict, Entries, Joiner, Key, Namespace, Range, Val, View, text, type_name, view};
 
 /// Names of all global functions.
 pub(super) const NAMES: [&str; 6] = ["range", "dict", "namespace", "cycler", "joiner", "lipsum"];
@@ -120,7 +120,7 @@ fn whole(value: &Val) -> Result<i64, Error> {
 }
 
 /// Entries of a mapping or of a sequence of pairs, as `dict()` takes them.
-pub(super) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<indexmap::IndexMap<Key, Val>, Error> {
+pub(super) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<Entries, Error> {
     if let View::Dict(dict) = view(value) {
         let entries = dict.read().clone();
         ops::charge_items(state, 2 * entries.len())?;
@@ -129,7 +129,7 @@ pub(super) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<indexma
     if value.is_undefined() {
         return Err(error("an undefined value is no mapping"));
     }
-    let mut entries = indexmap::IndexMap::new();
+    let mut entries = Entries::default();
     for pair in ops::iterate(state, value)? {
         let pair = ops::unpack(state, &pair, 2)?;
         ops::hashable(state, &pair[0])?;
@@ -140,7 +140,7 @@ pub(super) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<indexma
 
 fn dict(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
     let mut entries = match args {
-        [] => indexmap::IndexMap::new(),
+        [] => Entries::default(),
         [from] => entries_from(state, from)?,
         _ => return Err(error("dict expected at most 1 argument")),
     };
@@ -153,7 +153,7 @@ fn dict(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, 
 fn namespace(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {
     let mut members: Vec<(Arc<str>, Val)> = Vec::new();
     let from = match args {
-        [] => indexmap::IndexMap::new(),
+        [] => Entries::default(),
         [from] => entries_from(state, from)?,
         _ => return Err(error("namespace expected at most 1 argument")),
     };

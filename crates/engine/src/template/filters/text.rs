@@ -6,7 +6,7 @@ use super::{Table, escape};
 use crate::template::format::percent;
 use crate::template::methods::{self, Given, capitalize, size, title_words, whole};
 use crate::template::ops::{self, charge_bytes, error, limit, text_of};
-use crate::template::value::{Dict, Key, Tuple, Val, text, type_name};
+use crate::template::value::{Dict, Entries, Key, Tuple, Val, text, type_name};
 
 pub(super) const TABLE: Table = &[
     ("capitalize", |s, v, g| recase(s, v, g, capitalize)),
@@ -74,7 +74,7 @@ fn default(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val,
 }
 
 fn format(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
-    let mut named = indexmap::IndexMap::new();
+    let mut named = Entries::default();
     for name in given.keywords.args() {
         named.insert(Key(text(name)), given.keywords.get(name)?);
     }

@@ -5,7 +5,7 @@ use minijinja::{Error, State};
 use super::given::Given;
 use crate::template::globals::entries_from;
 use crate::template::ops::{charge_items, error, hashable, iterate, limit};
-use crate::template::value::{Dict, DictView, Key, Tuple, Val, View, ViewKind, note_change, text, view};
+use crate::template::value::{Dict, DictView, Entries, Key, Tuple, Val, View, ViewKind, note_change, text, view};
 
 /// Entries of a dict that a template made, at most.
 const ENTRIES_MAX: usize = 500_000;
@@ -80,7 +80,7 @@ fn room(dict: &Dict, more: usize) -> Result<(), Error> {
 
 fn update(state: &State<'_, '_>, value: &Val, dict: &Dict, given: &Given<'_>) -> Result<Val, Error> {
     let mut more = match given.positional {
-        [] => indexmap::IndexMap::new(),
+        [] => Entries::default(),
         [from] => entries_from(state, from)?,
         _ => return Err(error("update expected at most 1 argument")),
     };

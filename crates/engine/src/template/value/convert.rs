@@ -23,6 +23,9 @@ pub(crate) fn from_json(json: &str) -> serde_json::Result<Val> {
     Ok(value)
 }
 
+/// Members that a dict has room for at once: most objects have as many or more.
+const FEW: usize = 4;
+
 /// Reads one value.
 struct Reader;
 
@@ -71,12 +74,15 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Val, A::Error> {
-        let mut entries = Entries::new();
+        let mut entries = Entries::default();
         while let Some(key) = map.next_key_seed(KeyReader)? {
             // With arbitrary precision the parser hands numbers over as a map of this key.
             if entries.is_empty() && key.as_str() == Some(NUMBER_KEY) {
                 let spelled: String = map.next_value()?;
                 return number(&spelled).ok_or_else(|| Error::custom(format!("number {spelled} is out of range")));
+            }
+            if entries.is_empty() {
+                entries.reserve(FEW);
             }
             entries.insert(Key(key), map.next_value_seed(Self)?);
         }

@@ -16,7 +16,7 @@ use crate::template::{methods, ops};
 const SMALL: usize = 8;
 
 /// The entries of a dict, in the order of insertion.
-pub(crate) type Entries = IndexMap<Key, Val>;
+pub(crate) type Entries = IndexMap<Key, Val, foldhash::fast::RandomState>;
 
 /// A key: equal and hashed as Python does (`1`, `1.0` and `True` are one).
 #[derive(Debug, Clone)]
