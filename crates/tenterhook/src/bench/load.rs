@@ -1,8 +1,8 @@
 //! Publishers: a closed loop with a fixed number of events in flight, or an open loop with a
 //! fixed rate.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -133,8 +133,14 @@ fn event(number: u64) -> Event {
     }
 }
 
-/// What the event carries: texts, numbers and a list of tags, padded to its size.
+/// What each event carries; made once, so that publishers take little of the machine.
 pub(super) fn data() -> String {
+    static DATA: LazyLock<String> = LazyLock::new(make_data);
+    DATA.clone()
+}
+
+/// Texts, numbers and a list of tags, padded to the size.
+fn make_data() -> String {
     let tags: Vec<String> = (1..=8)
         .map(|id| format!(r#"{{"id": {id}, "name": "tag-{id}", "slug": "tag-{id}", "color": "9e9e9e"}}"#))
         .collect();
