@@ -112,7 +112,8 @@ impl Cage {
             return template.render(event);
         }
         let context = context.get_or_insert_with(|| event.template_json().to_string());
-        self.render_caged(template, context).await
+        // Apart, so that an attempt without such a template is small.
+        Box::pin(self.render_caged(template, context)).await
     }
 }
 
@@ -153,7 +154,7 @@ impl Render for Cage {
             return compiled.accepts(event);
         }
         let (compiled, event) = (Arc::clone(compiled), Arc::clone(event));
-        self.aside(move || compiled.accepts(&event)).await
+        Box::pin(self.aside(move || compiled.accepts(&event))).await
     }
 
     async fn prepare(

@@ -153,13 +153,14 @@ impl<D: Dial> Shared<D> {
         let was_kept = kept.is_some();
         let connection = match kept {
             Some(kept) => kept,
-            None => self.connect(request, &targets, &mut route, progress).await?,
+            // In a box: a handshake takes five times what all the rest does, and most attempts make none.
+            None => Box::pin(self.connect(request, &targets, &mut route, progress)).await?,
         };
         match self.send(connection, request, &route, progress).await {
             Err(broken) if broken.may_go_again(was_kept) => {}
             result => return result.map_err(|broken| broken.error),
         }
-        let connection = self.connect(request, &targets, &mut route, progress).await?;
+        let connection = Box::pin(self.connect(request, &targets, &mut route, progress)).await?;
         self.send(connection, request, &route, progress).await.map_err(|broken| broken.error)
     }
 

@@ -297,3 +297,11 @@ async fn a_request_that_cannot_be_written_down_is_a_render_failure() {
         assert!(!exchange.error.contains("break"), "{}", exchange.error);
     }
 }
+
+/// Hundreds of attempts are under way at once, and most of them make no connection.
+#[tokio::test]
+async fn an_attempt_under_way_takes_little_memory() {
+    let deliverer = deliverer();
+    let attempt = deliverer.attempt(post("http://127.0.0.1:1/"));
+    assert!(size_of_val(&attempt) <= 2_048, "it takes {} bytes", size_of_val(&attempt));
+}
