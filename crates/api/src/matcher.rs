@@ -117,7 +117,7 @@ impl Index {
     }
 
     fn candidates(&self, event: &Event) -> impl Iterator<Item = &Candidate> {
-        let by_type = self.by_event_type.get(&event.event_type).into_iter().flatten();
+        let by_type = self.by_event_type.get(&*event.event_type).into_iter().flatten();
         let by_object = self.by_object_type.get(&event.object_type).into_iter().flatten();
         self.others.iter().chain(by_type).chain(by_object)
     }

@@ -50,7 +50,7 @@ fn event_with(data: &str) -> Arc<EventContext> {
     Arc::new(EventContext::new(Arc::new(Event {
         id: "evt-1".parse().unwrap(),
         namespace: Namespace::default(),
-        event_type: "created".to_owned(),
+        event_type: "created".into(),
         object_type: "dcim.site".to_owned(),
         occur_time: None,
         username: "admin".to_owned(),

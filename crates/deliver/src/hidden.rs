@@ -30,7 +30,7 @@ impl<'a> Hidden<'a> {
     pub(crate) fn mask(&self, answer: &mut CapturedResponse) {
         for value in &self.0 {
             for header in answer.headers.iter_mut().filter(|header| header.value.contains(value)) {
-                header.value = header.value.replace(value, "***");
+                header.value = header.value.replace(value, "***").into();
             }
             if let Some(masked) = masked(&answer.body, value.as_bytes(), answer.body_truncated) {
                 answer.body = masked.into();

@@ -132,7 +132,7 @@ impl EventContext {
     fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let event = &self.event;
         let text = match name {
-            "event" => Cow::from(&event.event_type),
+            "event" => Cow::from(&*event.event_type),
             "object_type" => Cow::from(&event.object_type),
             "model" => Cow::from(event.model()),
             "timestamp" => Cow::from(isoformat(event.timestamp())),

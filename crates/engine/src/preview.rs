@@ -138,9 +138,9 @@ fn hide_secrets(mut request: PreparedRequest, sample: &Webhook) -> PreparedReque
     let signatures: Vec<&str> = sample.schemes().into_iter().map(signature_header).collect();
     for header in &mut request.headers {
         if header.sensitive {
-            header.value = "***".to_owned();
-        } else if signatures.contains(&header.name.as_str()) {
-            header.value.push_str(SAMPLE_MARK);
+            header.value = "***".into();
+        } else if signatures.contains(&&*header.name) {
+            header.value = format!("{}{SAMPLE_MARK}", header.value).into();
         }
     }
     request

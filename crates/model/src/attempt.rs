@@ -119,15 +119,10 @@ pub struct SentRequest {
 
 impl From<&PreparedRequest> for SentRequest {
     fn from(request: &PreparedRequest) -> Self {
-        let shown = |header: &Header| Header {
-            name: header.name.clone(),
-            value: header.shown_value().to_owned(),
-            sensitive: header.sensitive,
-        };
         Self {
             method: request.method,
             url: request.url.to_string(),
-            headers: request.headers.iter().map(shown).collect(),
+            headers: request.headers.iter().map(Header::shown).collect(),
             body: kept_part(&request.body),
             body_truncated: request.body.len() > limits::BODY_KEPT_BYTES,
         }

@@ -64,7 +64,7 @@ pub struct Delivery {
     /// The event that it carries.
     pub event_id: EventId,
     /// The type of the event.
-    pub event_type: String,
+    pub event_type: Arc<str>,
     /// The ordering key of the event; empty means no order.
     pub ordering_key: String,
     /// Where it stands.

@@ -1,6 +1,7 @@
 //! Something that happened. It never changes once it is published.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::id::EventId;
 use crate::json::JsonText;
@@ -15,7 +16,7 @@ pub struct Event {
     /// The tenant.
     pub namespace: Namespace,
     /// What happened: 1 to 255 characters.
-    pub event_type: String,
+    pub event_type: Arc<str>,
     /// The kind of object it happened to; may be empty.
     pub object_type: String,
     /// When it happened; `None` means when it was published.
@@ -67,7 +68,7 @@ impl Event {
         let json = |text: &Option<JsonText>| text.as_ref().map_or(0, |text| text.as_str().len());
         let snapshots = self.snapshots.as_ref().map_or(0, |s| json(&s.prechange) + json(&s.postchange));
         let attributes: usize = self.attributes.iter().map(|(key, value)| key.len() + value.len()).sum();
-        let texts = [&self.event_type, &self.object_type, &self.username, &self.request_id, &self.ordering_key];
+        let texts = [&*self.event_type, &self.object_type, &self.username, &self.request_id, &self.ordering_key];
         self.id.as_str().len()
             + self.namespace.as_str().len()
             + texts.iter().map(|text| text.len()).sum::<usize>()

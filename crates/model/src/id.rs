@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -171,7 +172,7 @@ impl DeliveryId {
 /// characters of the server's.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct EventId(String);
+pub struct EventId(Arc<str>);
 
 impl EventId {
     /// What the server's own identifiers begin with.
@@ -179,7 +180,7 @@ impl EventId {
 
     /// A new identifier of the server's made at `now`.
     pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
-        Self(format!("{}{}", Self::PREFIX, encode(time_ordered(now, entropy))))
+        Self(format!("{}{}", Self::PREFIX, encode(time_ordered(now, entropy))).into())
     }
 
     /// Its text.
@@ -196,7 +197,7 @@ impl FromStr for EventId {
         if text.is_empty() || text.len() > limits::EVENT_ID_CHARS || !text.bytes().all(legal) {
             return Err(IdError::EventId);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 

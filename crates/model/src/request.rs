@@ -1,5 +1,6 @@
 //! A request ready to be sent, and the answer to it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -57,22 +58,30 @@ impl FromStr for HttpMethod {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: String,
+    pub name: Cow<'static, str>,
+    /// Its value, shared by the request as it is sent and as it is kept.
+    pub value: Arc<str>,
     /// Whether the value is shown as `***` wherever the request is shown.
     pub sensitive: bool,
 }
 
 impl Header {
     /// A header that may be shown.
-    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<Cow<'static, str>>, value: impl Into<Arc<str>>) -> Self {
         Self { name: name.into(), value: value.into(), sensitive: false }
     }
 
     /// The value as it may be shown.
     pub fn shown_value(&self) -> &str {
         if self.sensitive { "***" } else { &self.value }
+    }
+
+    /// The header as it may be shown.
+    pub fn shown(&self) -> Self {
+        match self.sensitive {
+            true => Self { value: "***".into(), ..self.clone() },
+            false => self.clone(),
+        }
     }
 }
 
@@ -113,7 +122,7 @@ pub struct CapturedResponse {
 impl CapturedResponse {
     /// The first value of the header `name` (any case).
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+        self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| &*header.value)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use thiserror::Error;
 use url::{Host, Url};
@@ -14,7 +15,7 @@ use crate::limits;
 
 /// An absolute http or https URL with a host, without user information.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TargetUrl(Url);
+pub struct TargetUrl(Arc<Url>);
 
 /// Why a text is no URL that requests may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -81,7 +82,7 @@ impl TargetUrl {
         if url.as_str().len() > limits::URL_BYTES {
             return Err(TargetUrlError::TooLong { bytes: url.as_str().len() });
         }
-        Ok(Self(url))
+        Ok(Self(url.into()))
     }
 
     /// The URL as it is sent.

@@ -19,7 +19,7 @@ fn requests_are_those_that_netbox_sends() {
         same("the path", &sent.url.path_and_query(), &text(expected, "path_and_query"))?;
         same("the body", &std::str::from_utf8(&sent.body).unwrap(), &text(expected, "body"))?;
         let headers: BTreeMap<String, &str> =
-            sent.headers.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.as_str())).collect();
+            sent.headers.iter().map(|header| (header.name.to_ascii_lowercase(), &*header.value)).collect();
         assert_eq!(headers.len(), sent.headers.len(), "no header stands twice");
         for (name, value) in expected["headers"].as_object().unwrap() {
             let length = sent.body.len().to_string();

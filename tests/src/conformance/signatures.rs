@@ -25,7 +25,7 @@ fn check_sign(case: &Value, secrets: &[&str]) -> Result<(), String> {
     let (id, body) = (text(case, "id_header"), body(case));
     let message = Signable { id, timestamp: case["timestamp"].as_i64().unwrap_or(0), body: &body };
     let signed = sign(scheme(text(case, "scheme")), secrets, message).map_err(|error| error.to_string())?;
-    let mut signed: Vec<_> = signed.iter().map(|h| (h.name.to_ascii_lowercase(), h.value.clone())).collect();
+    let mut signed: Vec<_> = signed.iter().map(|h| (h.name.to_ascii_lowercase(), h.value.to_string())).collect();
     let mut expected: Vec<_> = headers(case).iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     signed.sort();
     expected.sort();

@@ -58,7 +58,7 @@ pub(super) fn event(value: &Value) -> Event {
     Event {
         id: id.parse().unwrap(),
         namespace: Namespace::default(),
-        event_type: text(value, "type").to_owned(),
+        event_type: text(value, "type").into(),
         object_type: text(value, "object_type").to_owned(),
         occur_time: timestamp(text(value, "occur_time")),
         username: text(value, "username").to_owned(),
@@ -83,7 +83,7 @@ pub(super) fn context(value: &Value) -> Arc<EventContext> {
 pub(super) fn context_of(event_type: &str, data: &Value, snapshots: &Value) -> Arc<EventContext> {
     let mut event = event(&Value::Object(Map::new()));
     let json = |value: &Value| (!value.is_null()).then(|| JsonText::parse(&value.to_string()).unwrap());
-    (event.event_type, event.object_type) = (event_type.to_owned(), "dcim.site".to_owned());
+    (event.event_type, event.object_type) = (event_type.into(), "dcim.site".to_owned());
     event.data = json(data);
     event.snapshots = snapshots.as_object().map(|members| Snapshots {
         prechange: members.get("prechange").and_then(json),

@@ -245,7 +245,7 @@ impl Driver {
         Event {
             id: format!("event-{}", plan.number).parse().expect("the id is legal"),
             namespace: Namespace::default(),
-            event_type: plan.event_type.to_owned(),
+            event_type: plan.event_type.into(),
             object_type: "sim.thing".into(),
             occur_time: None,
             username: String::new(),

@@ -29,7 +29,7 @@ pub(crate) fn write_delivery(delivery: &Delivery, view: View, attempts: &[Attemp
         namespace: delivery.namespace.to_string(),
         webhook_id: delivery.webhook_id.to_string(),
         event_id: delivery.event_id.to_string(),
-        event_type: delivery.event_type.clone(),
+        event_type: delivery.event_type.to_string(),
         ordering_key: delivery.ordering_key.clone(),
         state: write_state(delivery.state).into(),
         attempt_count: count(delivery.attempt_count),
@@ -93,7 +93,10 @@ fn write_response(response: &CapturedResponse, view: View) -> v1::HttpResponse {
 }
 
 fn write_headers(headers: &[Header]) -> Vec<v1::HttpHeader> {
-    let header = |header: &Header| v1::HttpHeader { name: header.name.clone(), value: header.shown_value().to_owned() };
+    let header = |header: &Header| v1::HttpHeader {
+        name: header.name.clone().into_owned(),
+        value: header.shown_value().to_owned(),
+    };
     headers.iter().map(header).collect()
 }
 
@@ -151,7 +154,7 @@ mod tests {
     use tenterhook_model::{DeliveryId, HttpMethod, Lane, Timestamp, WebhookId};
 
     fn attempt(number: u32) -> Attempt {
-        let header = |name: &str, sensitive| Header { name: name.into(), value: "v".into(), sensitive };
+        let header = |name: &'static str, sensitive| Header { name: name.into(), value: "v".into(), sensitive };
         Attempt {
             number,
             start_time: Timestamp::from_millis(2),

@@ -45,7 +45,7 @@ pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<
     let event = Event {
         id: id?,
         namespace: namespace?,
-        event_type: event.r#type,
+        event_type: event.r#type.into(),
         object_type: event.object_type,
         occur_time,
         username: event.username,
@@ -85,7 +85,7 @@ pub(crate) fn write_event(event: &Event) -> v1::Event {
     v1::Event {
         id: event.id.to_string(),
         namespace: event.namespace.to_string(),
-        r#type: event.event_type.clone(),
+        r#type: event.event_type.to_string(),
         object_type: event.object_type.clone(),
         occur_time: event.occur_time.map(timestamp),
         username: event.username.clone(),
@@ -110,7 +110,7 @@ pub(crate) fn content_digest(event: &Event) -> [u8; 32] {
     };
     part(event.id.as_str());
     part(event.namespace.as_str());
-    for text in [&event.event_type, &event.object_type, &event.username, &event.request_id, &event.ordering_key] {
+    for text in [&*event.event_type, &event.object_type, &event.username, &event.request_id, &event.ordering_key] {
         part(text);
     }
     let mut documents = vec![event.data.as_ref()];

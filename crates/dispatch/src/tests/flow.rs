@@ -213,7 +213,7 @@ async fn the_callers_trace_reaches_the_receiver_and_the_attempt() {
     let world = World::start(store, ok());
     world.pass_seconds(1).await;
     let calls = world.calls();
-    assert!(calls[0].request.headers.iter().any(|header| header.name == "traceparent" && header.value == parent));
+    assert!(calls[0].request.headers.iter().any(|header| header.name == "traceparent" && *header.value == *parent));
     let held = world.store.held();
     assert_eq!(held.finished[0].last_attempt.as_ref().unwrap().trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
 }

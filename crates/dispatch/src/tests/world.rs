@@ -125,7 +125,7 @@ impl Drop for UnderWay {
 }
 
 fn answered(status: u16, headers: &[(&str, &str)]) -> Exchange {
-    let headers = headers.iter().map(|(name, value)| Header::new(*name, *value)).collect();
+    let headers = headers.iter().map(|(name, value)| Header::new((*name).to_owned(), *value)).collect();
     Exchange {
         outcome: if (200..300).contains(&status) { Outcome::Success } else { Outcome::HttpStatus },
         error: String::new(),

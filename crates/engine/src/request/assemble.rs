@@ -15,8 +15,6 @@ use crate::event_context::EventContext;
 use crate::python::text::is_space;
 use crate::signature::{Signable, Signer};
 
-/// The `User-Agent` unless the webhook sets its own.
-const USER_AGENT: &str = concat!("Tenterhook/", env!("CARGO_PKG_VERSION"));
 /// Headers that a request has beside the webhook's own, at most.
 const SERVERS_OWN: usize = 10;
 
@@ -92,7 +90,7 @@ impl RequestPlan {
         headers.push(Header::new("X-Tenterhook-Delivery", facts.delivery_id.to_string()));
         headers.push(Header::new("X-Tenterhook-Attempt", facts.attempt.to_string()));
         if let Some(trace_parent) = &facts.trace_parent {
-            headers.push(Header::new("traceparent", trace_parent));
+            headers.push(Header::new("traceparent", trace_parent.as_str()));
         }
         debug_assert!(body.len() <= limits::BODY_BYTES, "what is signed is what may be sent");
         let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body: &body };
@@ -115,8 +113,7 @@ impl RequestPlan {
     /// The webhook's own headers; of a name that comes twice the last one stays.
     fn headers(&self, texts: &[String]) -> Result<Vec<Header>, RenderFault> {
         let mut headers = Vec::with_capacity(self.headers.len() + SERVERS_OWN);
-        headers.push(Header::new("User-Agent", USER_AGENT));
-        headers.push(Header::new("Content-Type", self.content_type.as_str()));
+        headers.extend_from_slice(&self.first_headers);
         let block = self.block.text(texts);
         for (name, value) in block::headers(block) {
             let checked = check_name(name, &self.schemes).and_then(|()| Ok(check_value(value)?)).map_err(|message| {
@@ -125,7 +122,7 @@ impl RequestPlan {
             });
             checked?;
             check_length(name, value).map_err(|message| RenderFault::of("request.additional_headers", message))?;
-            put(&mut headers, Header::new(name, value));
+            put(&mut headers, Header::new(name.to_owned(), value));
         }
         for (index, plan) in self.headers.iter().enumerate() {
             let header = plan
@@ -166,7 +163,7 @@ impl HeaderPlan {
         let value = self.value.text(texts).trim_matches(is_space);
         check_value(value)?;
         check_length(&self.name, value)?;
-        Ok(Header { name: self.name.clone(), value: value.to_owned(), sensitive: self.sensitive })
+        Ok(Header { name: self.name.clone(), value: value.into(), sensitive: self.sensitive })
     }
 }
 

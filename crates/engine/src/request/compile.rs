@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tenterhook_model::webhook::{HeaderTemplate, RequestTemplate, SignatureScheme};
-use tenterhook_model::{Fault, limits};
+use tenterhook_model::{Fault, Header, limits};
 
 use super::field::FieldOptions;
 use super::name::{check_length, check_name, check_value};
@@ -14,6 +14,8 @@ use crate::template::{Mode, Undefined};
 
 /// What Content-Type is when the webhook does not say, as in NetBox.
 const DEFAULT_CONTENT_TYPE: &str = "application/json";
+/// What User-Agent is when the webhook does not say.
+const USER_AGENT: &str = concat!("Tenterhook/", env!("CARGO_PKG_VERSION"));
 
 /// Compiles the request of a webhook that is signed by `schemes`.
 ///
@@ -25,6 +27,7 @@ pub(crate) fn compile(request: &RequestTemplate, schemes: Vec<SignatureScheme>) 
     let allowed_hosts = compiler.allowed_hosts(&request.allowed_hosts);
     let url = compiler.url(&request.url, &allowed_hosts);
     let content_type = compiler.content_type(&request.content_type);
+    let first_headers = [Header::new("User-Agent", USER_AGENT), Header::new("Content-Type", content_type)];
     let block = compiler.block(&request.additional_headers);
     let headers = compiler.headers(&request.headers);
     let body = compiler.body(&request.body);
@@ -33,7 +36,7 @@ pub(crate) fn compile(request: &RequestTemplate, schemes: Vec<SignatureScheme>) 
     match (url, block, body) {
         (Some(url), Some(block), Some(body)) if faults.is_empty() => {
             let method = request.method;
-            Ok(RequestPlan { method, url, allowed_hosts, content_type, block, headers, body, schemes, templates })
+            Ok(RequestPlan { method, url, allowed_hosts, first_headers, block, headers, body, schemes, templates })
         }
         _ => Err(faults),
     }
@@ -145,7 +148,7 @@ impl Compiler<'_> {
                 self.fault(format!("headers[{index}].name"), format!("has the name `{name}` a second time"));
             }
             if let Some(value) = self.header_value(index, header) {
-                plans.push(HeaderPlan { name: name.clone(), value, sensitive: header.value.is_sensitive() });
+                plans.push(HeaderPlan { name: name.clone().into(), value, sensitive: header.value.is_sensitive() });
             }
         }
         plans
@@ -177,7 +180,7 @@ impl Compiler<'_> {
         let mut written: Vec<(&str, usize)> = Vec::new();
         let of_headers = headers.iter().map(|plan| {
             let value = if let Part::Fixed(value) = &plan.value { value.len() } else { 0 };
-            (plan.name.as_str(), value)
+            (&*plan.name, value)
         });
         for (name, value) in block::headers(text).map(|(name, value)| (name, value.len())).chain(of_headers) {
             match written.iter_mut().find(|(before, _)| before.eq_ignore_ascii_case(name)) {

@@ -14,9 +14,11 @@ pub use field::{FieldTemplate, RenderFault};
 pub(crate) use assemble::Parts;
 pub(crate) use compile::compile;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use tenterhook_model::webhook::SignatureScheme;
-use tenterhook_model::{HttpMethod, TargetUrl};
+use tenterhook_model::{Header, HttpMethod, TargetUrl};
 
 use crate::matching::Pattern;
 
@@ -25,7 +27,8 @@ pub(crate) struct RequestPlan {
     method: HttpMethod,
     url: UrlPlan,
     allowed_hosts: Vec<Pattern>,
-    content_type: String,
+    /// `User-Agent` and `Content-Type`, unless the webhook's own headers say otherwise.
+    first_headers: [Header; 2],
     block: Part,
     headers: Vec<HeaderPlan>,
     body: BodyPlan,
@@ -48,7 +51,7 @@ enum Part {
 }
 
 struct HeaderPlan {
-    name: String,
+    name: Cow<'static, str>,
     value: Part,
     sensitive: bool,
 }

@@ -117,7 +117,7 @@ mod tests {
             let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
             let message = Signable { id: "evt_1", timestamp: 1_000, body: b"body" };
             let signed = sign(scheme, &["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", secret], message).unwrap();
-            let headers: Vec<_> = signed.iter().map(|h| (h.name.as_str(), h.value.as_str())).collect();
+            let headers: Vec<_> = signed.iter().map(|h| (&*h.name, &*h.value)).collect();
             let received = Received { headers: &headers, body: b"body", now: Timestamp::new(1_300, 0).unwrap() };
             let newest = verify(scheme, &["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"], received);
             assert_eq!(newest, Ok(()), "{scheme:?}");

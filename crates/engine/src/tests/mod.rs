@@ -54,7 +54,7 @@ pub(crate) fn event() -> Event {
     Event {
         id: "evt-1".parse().unwrap(),
         namespace: Namespace::default(),
-        event_type: "created".to_owned(),
+        event_type: "created".into(),
         object_type: "dcim.site".to_owned(),
         occur_time: Timestamp::new(1_772_809_883, 503_186_000),
         username: "admin".to_owned(),
@@ -88,5 +88,5 @@ pub(crate) fn facts() -> AttemptFacts {
 
 /// The header of a request, by its name in any case.
 pub(crate) fn header<'a>(request: &'a PreparedRequest, name: &str) -> Option<&'a str> {
-    request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+    request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| &*header.value)
 }

@@ -108,7 +108,7 @@ proptest! {
         webhook.spec.request.headers = vec![HeaderTemplate { name: "X-C".to_owned(), value: template }];
         let event = context(&json!({"v": value}).to_string(), None);
         if let Ok(request) = compile(&webhook).unwrap().prepare(&event, &facts()) {
-            let names: Vec<_> = request.headers.iter().map(|header| header.name.as_str()).collect();
+            let names: Vec<_> = request.headers.iter().map(|header| &*header.name).collect();
             let expected =
                 ["User-Agent", "Content-Type", "X-A", "X-B", "X-C", "X-Tenterhook-Delivery", "X-Tenterhook-Attempt"];
             prop_assert_eq!(names, expected);
@@ -171,7 +171,7 @@ proptest! {
         for scheme in [SignatureScheme::NetBox, SignatureScheme::StandardWebhooks, SignatureScheme::GitHub] {
             let secret = standard_secret(3);
             let signed = sign(scheme, &[&secret], Signable { id: "evt_1", timestamp: 0, body: &body }).unwrap();
-            let headers: Vec<_> = signed.iter().map(|h| (h.name.as_str(), h.value.as_str())).collect();
+            let headers: Vec<_> = signed.iter().map(|h| (&*h.name, &*h.value)).collect();
             let mut changed = body.clone();
             changed[at.index(body.len())] ^= 1 << bit;
             let now = tenterhook_model::Timestamp::default();

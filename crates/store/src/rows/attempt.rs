@@ -150,7 +150,9 @@ fn write_response(wire: &mut Wire, response: &CapturedResponse, part: Part) {
 }
 
 fn headers(rows: Vec<HeaderRow>) -> Vec<Header> {
-    rows.into_iter().map(|row| Header { name: row.name, value: row.value, sensitive: row.sensitive }).collect()
+    rows.into_iter()
+        .map(|row| Header { name: row.name.into(), value: row.value.into(), sensitive: row.sensitive })
+        .collect()
 }
 
 fn optional_nanos(duration: Option<Duration>) -> u64 {

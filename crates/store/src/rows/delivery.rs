@@ -144,7 +144,7 @@ impl DeliveryRow {
             namespace: lane.namespace.clone(),
             webhook_id: lane.webhook,
             event_id: self.event_id.parse().map_err(|_| damaged())?,
-            event_type: self.event_type,
+            event_type: self.event_type.into(),
             ordering_key: self.ordering_key,
             state,
             attempt_count: self.attempt_count,

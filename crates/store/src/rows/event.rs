@@ -120,7 +120,7 @@ impl EventRow {
         Event {
             id,
             namespace,
-            event_type: self.event_type,
+            event_type: self.event_type.into(),
             object_type: self.object_type,
             occur_time: self.occur_time.map(Time::get),
             username: self.username,

@@ -178,7 +178,7 @@ fn event(n: usize) -> Event {
 }
 
 fn attempt(event: &Event) -> Attempt {
-    let header = |name: &str, value: &str| Header::new(name, value);
+    let header = |name: &'static str, value: &str| Header::new(name, value);
     let body = bytes::Bytes::copy_from_slice(event.data.as_ref().unwrap().as_str().as_bytes());
     let ms = |n| Some(Duration::from_micros(n));
     Attempt {

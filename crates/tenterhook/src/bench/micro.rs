@@ -158,7 +158,7 @@ fn event() -> Result<Event> {
     Ok(Event {
         id: "bench-1".parse()?,
         namespace: Namespace::default(),
-        event_type: "updated".to_owned(),
+        event_type: "updated".into(),
         object_type: "dcim.device".to_owned(),
         occur_time: None,
         username: "automation".to_owned(),

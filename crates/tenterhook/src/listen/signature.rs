@@ -89,7 +89,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for (scheme, secret) in schemes {
             for header in sign(*scheme, &[secret], Signable { id: "evt_1", timestamp: 1_000, body }).unwrap() {
-                headers.insert(HeaderName::try_from(header.name).unwrap(), header.value.parse().unwrap());
+                headers.insert(HeaderName::try_from(&*header.name).unwrap(), header.value.parse().unwrap());
             }
         }
         let peer = "127.0.0.1:4000".parse().unwrap();

@@ -107,7 +107,7 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
         let responses = run.attempts.values_mut().flatten().filter_map(|attempt| attempt.response.as_mut());
         for header in responses.flat_map(|response| &mut response.headers) {
             if header.name == "retry-after" {
-                header.value = "80000".to_owned();
+                header.value = "80000".into();
             }
         }
     }),
