@@ -6,12 +6,19 @@ mod shell;
 
 use shell::run_page;
 
+/// The signing secret that README.md gives.
+const README_SECRET: &str = "LOOKATMEIMASECRETSTRING";
+/// What the secrets begin with that the server makes.
+const MADE_SECRET: &str = "whsec_";
+
 #[test]
 fn the_commands_of_the_readme_do_what_it_says() {
     let printed = run_page("README.md");
     for expected in ["IP address 192.0.2.1/24 was created by jstretch!", "DELIVERY_STATE_SUCCEEDED", "U0lURSAx"] {
         assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");
     }
+    assert_traced(&printed);
+    assert_told_once(&printed, README_SECRET);
 }
 
 #[test]
@@ -20,4 +27,19 @@ fn the_commands_of_the_administration_page_do_what_it_says() {
     for expected in ["whsec_", "DELIVERY_STATE_FAILED", "\"deliveryCount\": \"1\"", "bookmark"] {
         assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");
     }
+    assert_traced(&printed);
+    for (at, _) in printed.match_indices(MADE_SECRET) {
+        let secret: String = printed[at..].chars().take_while(|c| !matches!(c, '"' | '\\' | ' ' | '\n')).collect();
+        assert_told_once(&printed, &secret);
+    }
+}
+
+/// The log of the server was at its most talkative.
+fn assert_traced(printed: &str) {
+    assert!(printed.contains("TRACE"), "nothing was traced:\n{printed}");
+}
+
+/// The answer of the call that sets a secret tells it, and nothing else does.
+fn assert_told_once(printed: &str, secret: &str) {
+    assert_eq!(printed.matches(secret).count(), 1, "{secret} was told again, or never:\n{printed}");
 }
