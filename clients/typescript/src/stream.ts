@@ -1,5 +1,5 @@
-// A stream of events that is published. Its iterators are written by hand: each message takes one promise, where an
-// async generator takes several.
+// A stream of events that is published. Its iterators are written by hand: each message takes a promise or two, where an
+// async function or generator takes several.
 
 import { readPublishError, type TenterhookError } from "./errors.js";
 import type { Event } from "./gen/tenterhook/v1/event_pb.js";
@@ -44,18 +44,21 @@ export class PublishStream<T> implements AsyncIterableIterator<Ack> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<Ack>> {
+  next(): Promise<IteratorResult<Ack>> {
     if (this.#left.signal.aborted) {
-      return { done: true, value: undefined };
+      return Promise.resolve({ done: true, value: undefined });
     }
     try {
       this.#responses ??= this.#open()[Symbol.asyncIterator]();
-      const next = await this.#responses.next();
-      return next.done === true ? next : { done: false, value: readAck(next.value) };
+      return this.#responses.next().then(readNext, this.#fail);
     } catch (thrown) {
-      throw readFailure(thrown, this.#signal);
+      return Promise.reject(readFailure(thrown, this.#signal));
     }
   }
+
+  readonly #fail = (thrown: unknown): never => {
+    throw readFailure(thrown, this.#signal);
+  };
 
   /** Leaving a `for await` loop ends the stream. */
   return(): Promise<IteratorResult<Ack>> {
@@ -75,10 +78,16 @@ class Requests<T> implements AsyncIterator<StreamedEvent> {
     this.#toEvent = toEvent;
   }
 
-  async next(): Promise<IteratorResult<StreamedEvent>> {
-    const next = await this.#events.next();
-    return next.done === true ? next : { done: false, value: { sequence: this.#sequence++, event: this.#toEvent(next.value) } };
+  next(): Promise<IteratorResult<StreamedEvent>> {
+    try {
+      return Promise.resolve(this.#events.next()).then(this.#number);
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
   }
+
+  readonly #number = (next: IteratorResult<T>): IteratorResult<StreamedEvent> =>
+    next.done === true ? next : { done: false, value: { sequence: this.#sequence++, event: this.#toEvent(next.value) } };
 
   /** Tells whoever makes the events that no more are wanted. */
   async return(): Promise<IteratorResult<StreamedEvent>> {
@@ -91,6 +100,10 @@ class Requests<T> implements AsyncIterator<StreamedEvent> {
     await this.return();
     throw reason;
   }
+}
+
+function readNext(next: IteratorResult<StreamPublishEventsResponse>): IteratorResult<Ack> {
+  return next.done === true ? next : { done: false, value: readAck(next.value) };
 }
 
 function readAck(response: StreamPublishEventsResponse): Ack {
