@@ -35,7 +35,7 @@ test-client-python: server .tools/python-oldest/done .tools/python-newest/done
 
 .PHONY: test-client-go
 test-client-go: server
-	cd clients/go && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && $(HARNESS) go test -race ./...
+	cd clients/go && gofmt -d . | (! grep .) && go vet ./... && $(HARNESS) go test -race ./...
 	mkdir -p .tools/go-examples && cd clients/go && go build -o ../../.tools/go-examples ./examples/... \
 	  && $(EXAMPLES) ../../.tools/go-examples/{publish,watch,receiver}
 
