@@ -54,7 +54,7 @@ async function retried(
   }
 }
 
-/** The messages, with failures as they are read; one promise each, where an async generator takes several. */
+/** The messages, with failures as they are read. An async generator in its place would take twice the promises. */
 function readable(messages: AsyncIterable<unknown>, signal?: AbortSignal): AsyncIterable<unknown> {
   const source = messages[Symbol.asyncIterator]();
   const next = async (): Promise<IteratorResult<unknown>> => {
