@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use tenterhook_engine::template::{Context, Mode, Template, TemplateOptions, Undefined};
+use tenterhook_jinja::{Context, Mode, Template, TemplateOptions, Undefined};
 
 /// Names and values of all types, so that most expressions find something.
 static CONTEXT: LazyLock<Context> = LazyLock::new(|| {

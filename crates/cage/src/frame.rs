@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tenterhook_engine::template::{Mode, RenderError, RenderErrorKind, Undefined};
+use tenterhook_jinja::{Mode, RenderError, RenderErrorKind, Undefined};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Bytes of a frame at most: an event of 256 KiB escaped, or an output of 1 MiB escaped.

@@ -16,11 +16,11 @@ mod worker;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tenterhook_engine::template::{Mode, RenderError, RenderErrorKind, Undefined};
 use tenterhook_engine::{
     Acceptance, AttemptFacts, Compiled, EventContext, FieldTemplate, Preview, Render, RenderFault, Rendered, compile,
     preview, preview_with,
 };
+use tenterhook_jinja::{Mode, RenderError, RenderErrorKind, Undefined};
 use tenterhook_model::{Fault, PreparedRequest, Webhook};
 use tokio::sync::Semaphore;
 

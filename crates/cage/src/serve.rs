@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use tenterhook_engine::template::{Context, RenderError, RenderErrorKind, Template, TemplateOptions, on_large_stack};
+use tenterhook_jinja::{Context, RenderError, RenderErrorKind, Template, TemplateOptions, on_large_stack};
 
 use crate::frame::{self, Answer, Request, Task};
 
@@ -83,7 +83,7 @@ fn failed(message: String) -> RenderError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tenterhook_engine::template::{Mode, Undefined};
+    use tenterhook_jinja::{Mode, Undefined};
 
     fn answer(source: &str, context: &str) -> Answer {
         let request = Request::rendering(source, Mode::Text, Undefined::Lenient, context).unwrap();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tenterhook_model::webhook::{SignatureScheme, TransportPolicy, Webhook};
 use tenterhook_model::{Fault, PreparedRequest, TargetUrl, WebhookId, limits};
+use tenterhook_pattern::RegexBudget;
 
 use crate::event_context::EventContext;
 use crate::matching::{Rule, Verdict};
-use crate::regex::RegexBudget;
 use crate::request::{self, AttemptFacts, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan};
 use crate::signature::{Signer, check_secret};
 

@@ -9,12 +9,12 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use tenterhook_jinja::python::json;
+use tenterhook_jinja::{Context, Value as TemplateValue};
 use tenterhook_model::{Event, JsonText, Timestamp};
 use time::OffsetDateTime;
 
 use crate::conditions::Subject;
-use crate::python::json;
-use crate::template::{Context, Value as TemplateValue};
 
 /// The names that templates and expressions see.
 pub(crate) const NAMES: [&str; 10] = [

@@ -14,15 +14,10 @@ mod conditions;
 mod event_context;
 mod matching;
 mod preview;
-/// How Python prints, to the byte.
-pub mod python;
-mod regex;
 mod render;
 mod request;
 /// Signatures: made by the server, checked by a receiver.
 pub mod signature;
-/// Jinja2 templates, for people who are not trusted.
-pub mod template;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! What a webhook would do with an event, for somebody who is writing it: how each rule does,
 //! and the exact request, with its secrets hidden and signatures that are worth nothing.
 
+use tenterhook_jinja::TemplateFault;
 use tenterhook_model::webhook::{RequestTemplate, SigningKey, Webhook};
 use tenterhook_model::{Fault, FaultKind, PreparedRequest, Secret, Timestamp};
 
@@ -8,7 +9,6 @@ use crate::compiled::{Compiled, Matching, compile};
 use crate::event_context::EventContext;
 use crate::request::{AttemptFacts, RenderFault, Rendered};
 use crate::signature::signature_header;
-use crate::template::TemplateFault;
 
 /// A key that anybody may know. Whoever may preview may not thereby sign what he likes.
 const SAMPLE_SECRET: &str = "whsec_c2FtcGxlLWtleS1zYW1wbGUta2V5LXNhbXBsZQ==";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
-use tenterhook_engine::template::{Context, Template, TemplateOptions, Undefined, render_line};
+use tenterhook_jinja::{Context, Template, TemplateOptions, Undefined, render_line};
 
 /// What `tenterhook render` is told.
 #[derive(Debug, Clone, Args)]

@@ -5,18 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("proto", &[]),
     ("model", &[]),
-    ("engine", &["model"]),
+    ("pattern", &[]),
+    ("jinja", &["model"]),
+    ("engine", &["jinja", "model", "pattern"]),
     ("policy", &["model"]),
     ("store", &["model"]),
     ("deliver", &["model"]),
     ("dispatch", &["engine", "model", "policy", "store"]),
-    ("cage", &["engine", "model"]),
+    ("cage", &["engine", "jinja", "model"]),
     ("api", &["engine", "model", "proto", "store"]),
-    ("tenterhook", &["api", "cage", "deliver", "dispatch", "engine", "model", "policy", "proto", "store"]),
+    ("tenterhook", &["api", "cage", "deliver", "dispatch", "engine", "jinja", "model", "policy", "proto", "store"]),
 ];
+/// Crates in the longest chain of uses: command, dispatch, engine, jinja, model.
+const CHAIN_MAX: usize = 5;
 /// Crates from the registry that the workspace may name; more want a reason.
 const DIRECT_DEPENDENCIES_MAX: usize = 75;
 
@@ -53,7 +57,7 @@ fn every_crate_is_in_the_table_of_arrows() {
 }
 
 #[test]
-fn no_chain_of_our_crates_is_longer_than_four() {
+fn no_chain_of_our_crates_is_longer_than_five() {
     fn depth(name: &str, seen: &mut BTreeMap<String, usize>) -> usize {
         if let Some(depth) = seen.get(name) {
             return *depth;
@@ -64,7 +68,7 @@ fn no_chain_of_our_crates_is_longer_than_four() {
     }
     let mut seen = BTreeMap::new();
     for (name, _) in ARROWS {
-        assert!(depth(name, &mut seen) <= 4, "crates/{name} stands on a chain of {}", seen[name]);
+        assert!(depth(name, &mut seen) <= CHAIN_MAX, "crates/{name} is the top of a chain of {}", seen[name]);
     }
 }
 

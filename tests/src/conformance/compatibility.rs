@@ -2,7 +2,7 @@
 //! Jinja2 and the engine print.
 
 use serde_json::json;
-use tenterhook_engine::template::{Context, Template, TemplateOptions};
+use tenterhook_jinja::{Context, Template, TemplateOptions};
 
 use super::differential::{Answer, Case, Reference};
 

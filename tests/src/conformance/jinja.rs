@@ -1,7 +1,7 @@
 //! Templates against what Jinja2 3.1.6 prints.
 
 use serde_json::Value;
-use tenterhook_engine::template::{Context, Template, TemplateOptions};
+use tenterhook_jinja::{Context, Template, TemplateOptions};
 
 use super::cases;
 use super::wire::text;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tenterhook_engine::template::{Context, Template, TemplateOptions};
+use tenterhook_jinja::{Context, Template, TemplateOptions};
 
 use super::cases;
 use super::wire::text;

@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
+use tenterhook_pattern::RegexLimit;
 use thiserror::Error;
 
 use super::path::{EmptyList, Found, Lost, type_name, walk, walk_members};
 use super::{Condition, ConditionSet, Logic, Member, Relation, Test, compare};
-use crate::regex::RegexLimit;
 
 /// The key under which a path reaches the snapshots.
 const SNAPSHOTS: &str = "snapshots";
@@ -260,8 +260,8 @@ impl Relation {
 mod tests {
     use super::*;
     use crate::conditions::parse;
-    use crate::regex::RegexBudget;
     use serde_json::json;
+    use tenterhook_pattern::RegexBudget;
 
     fn evaluate(conditions: Value, data: Value, snapshots: Value) -> Result<bool, EvaluationError> {
         let set = parse(&conditions, &mut RegexBudget::default()).unwrap();

@@ -86,8 +86,8 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::conditions::parse;
-    use crate::regex::RegexBudget;
     use serde_json::json;
+    use tenterhook_pattern::RegexBudget;
 
     fn explain(conditions: Value, data: Value, snapshots: Option<Value>) -> String {
         let set = parse(&conditions, &mut RegexBudget::default()).unwrap();

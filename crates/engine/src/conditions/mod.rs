@@ -15,8 +15,7 @@ pub(crate) use evaluate::Subject;
 pub(crate) use parse::parse;
 
 use serde_json::Value;
-
-use crate::regex::PythonRegex;
+use tenterhook_pattern::PythonRegex;
 
 /// Members that must all hold, or one of which must.
 #[derive(Debug, Clone)]

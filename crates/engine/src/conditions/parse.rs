@@ -1,9 +1,9 @@
 //! From JSON to a condition set, with every fault at once.
 
 use serde_json::{Map, Value};
+use tenterhook_pattern::{PythonRegex, RegexBudget};
 
 use super::{Condition, ConditionSet, Logic, Member, Relation, Test};
-use crate::regex::{PythonRegex, RegexBudget};
 
 /// The operators, for messages.
 const OPERATORS: &str = "eq, gt, gte, lt, lte, in, contains, regex, changed and unchanged";

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use tenterhook_jinja::Expression;
 use tenterhook_model::webhook::EventRule;
 use tenterhook_model::{Fault, FaultKind, JsonText, limits};
+use tenterhook_pattern::RegexBudget;
 
 use super::Pattern;
 use crate::conditions::{self, ConditionSet};
 use crate::event_context::{EventContext, NAMES};
-use crate::regex::RegexBudget;
-use crate::template::Expression;
 
 /// A rule, ready to be asked.
 #[derive(Debug)]

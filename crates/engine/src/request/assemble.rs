@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tenterhook_jinja::python::text::is_space;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{DeliveryId, Header, PreparedRequest, TargetUrl, Timestamp, limits};
 
@@ -12,7 +13,6 @@ use super::field::RenderFault;
 use super::name::{check_length, check_name, check_value};
 use super::{BodyPlan, HeaderPlan, Part, RequestPlan, UrlPlan, url};
 use crate::event_context::EventContext;
-use crate::python::text::is_space;
 use crate::signature::{Signable, Signer};
 
 /// Headers that a request has beside the webhook's own, at most.

@@ -1,9 +1,9 @@
 //! `additional_headers`: a text with one header a line, as NetBox reads it.
 
+use tenterhook_jinja::python::text::{is_line_end, is_space};
 use tenterhook_model::webhook::SignatureScheme;
 
 use super::name::{check_length, check_name, check_value};
-use crate::python::text::{is_line_end, is_space};
 
 /// What a template prints, in its outline.
 pub(super) const PRINTED: char = '\u{fffc}';

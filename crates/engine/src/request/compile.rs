@@ -1,6 +1,8 @@
 //! Compiling a webhook's request, with all its faults at once.
 
 use bytes::Bytes;
+use tenterhook_jinja::python::text::is_space;
+use tenterhook_jinja::{Mode, Undefined};
 use tenterhook_model::webhook::{HeaderTemplate, RequestTemplate, SignatureScheme};
 use tenterhook_model::{Fault, Header, limits};
 
@@ -9,8 +11,6 @@ use super::name::{check_length, check_name, check_value};
 use super::url::{self, UrlShape};
 use super::{BodyPlan, FieldTemplate, HeaderPlan, Part, RequestPlan, UrlPlan, block};
 use crate::matching::{Pattern, patterns};
-use crate::python::text::is_space;
-use crate::template::{Mode, Undefined};
 
 /// What Content-Type is when the webhook does not say, as in NetBox.
 const DEFAULT_CONTENT_TYPE: &str = "application/json";

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use tenterhook_jinja::{Mode, RenderError, Template, TemplateFault, TemplateOptions, Undefined};
 use tenterhook_model::{Fault, FaultKind, limits};
 
 use crate::event_context::{EventContext, NAMES};
-use crate::template::{Mode, RenderError, Template, TemplateFault, TemplateOptions, Undefined};
 
 /// What stands in place of messages that could show a piece of a secret.
 const SECRET_MESSAGE: &str = "fails as a template; its value is secret, so no more is told";

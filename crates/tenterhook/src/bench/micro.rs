@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use serde::Serialize;
-use tenterhook_engine::template::{BareTemplate, Context, Template, TemplateOptions};
 use tenterhook_engine::{AttemptFacts, Compiled, EventContext, Render, compile};
+use tenterhook_jinja::{BareTemplate, Context, Template, TemplateOptions};
 use tenterhook_model::webhook::{EventRule, RequestTemplate, SigningKey};
 use tenterhook_model::{
     Clock, DeliveryId, Event, JsonText, Lane, Namespace, OsEntropy, Secret, SigningKeyId, SystemClock, Timestamp,

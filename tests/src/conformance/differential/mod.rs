@@ -6,7 +6,7 @@ mod expressions;
 mod generator;
 mod reference;
 
-use tenterhook_engine::template::{Context, Template, TemplateOptions};
+use tenterhook_jinja::{Context, Template, TemplateOptions};
 
 use choices::Choices;
 use generator::case;

@@ -1,0 +1,263 @@
+//! Filters for markup and URLs: `escape`, `safe`, `striptags`, `xmlattr`,
+//! `urlencode`.
+
+use minijinja::{Error, State};
+
+use super::Table;
+use crate::methods::Given;
+use crate::ops::{self, charge_bytes, error, text_of};
+use crate::python::text::is_space;
+use crate::value::{Val, View, text, type_name, view};
+
+pub(super) const TABLE: Table = &[
+    ("e", escape_filter),
+    ("escape", escape_filter),
+    ("forceescape", force_escape),
+    ("header_safe", header_safe),
+    ("safe", safe),
+    ("striptags", strip_tags_filter),
+    ("urlencode", url_encode),
+    ("xmlattr", xml_attributes),
+];
+
+/// `text` with `& < > ' "` as MarkupSafe writes them.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\'' => out.push_str("&#39;"),
+            '"' => out.push_str("&#34;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn escape_filter(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    given.none()?;
+    if value.is_safe() {
+        return Ok(value.clone());
+    }
+    force(state, value)
+}
+
+fn force_escape(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    given.none()?;
+    force(state, value)
+}
+
+fn force(state: &State<'_, '_>, value: &Val) -> Result<Val, Error> {
+    let shown = text_of(state, value)?;
+    charge_bytes(state, 8 * shown.len())?;
+    let escaped = escape(&shown);
+    Ok(Val::from_safe_string(escaped))
+}
+
+fn safe(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    given.none()?;
+    Ok(Val::from_safe_string(text_of(state, value)?))
+}
+
+/// NetBox's filter for values in headers: no line ends.
+fn header_safe(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    given.none()?;
+    let mut shown = text_of(state, value)?;
+    shown.retain(|c| !matches!(c, '\r' | '\n'));
+    Ok(text(shown))
+}
+
+fn strip_tags_filter(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    given.none()?;
+    let shown = text_of(state, value)?;
+    charge_bytes(state, 4 * shown.len())?;
+    Ok(text(strip_tags(&shown)))
+}
+
+/// MarkupSafe's `striptags`: comments, tags and runs of blanks go, entities
+/// become characters.
+pub(crate) fn strip_tags(markup: &str) -> String {
+    let without_comments = cut(markup, "<!--", "-->");
+    let without_tags = cut(&without_comments, "<", ">");
+    let words: Vec<&str> = without_tags.split(is_space).filter(|w| !w.is_empty()).collect();
+    unescape(&words.join(" "))
+}
+
+/// Cuts out everything from `open` to the next `close`, also where a cut makes
+/// a new `open`.
+fn cut(markup: &str, open: &str, close: &str) -> String {
+    let mut kept = String::with_capacity(markup.len());
+    let mut rest = markup;
+    while let Some(c) = rest.chars().next() {
+        kept.push(c);
+        rest = &rest[c.len_utf8()..];
+        if !kept.ends_with(open) {
+            continue;
+        }
+        // the end mark may begin inside the start mark, as in `<!-->`
+        let inside = &open[open.len().min(2)..];
+        let overlapping = close.starts_with(inside) && !inside.is_empty();
+        let end = match rest.strip_prefix('>').filter(|_| overlapping) {
+            Some(_) => Some(0),
+            None => rest.find(close).map(|at| at + close.len() - 1),
+        };
+        let Some(end) = end else {
+            kept.push_str(rest);
+            break;
+        };
+        kept.truncate(kept.len() - open.len());
+        rest = &rest[end + 1..];
+    }
+    kept
+}
+
+/// HTML entities that templates and descriptions use.
+const ENTITIES: [(&str, &str); 24] = [
+    ("amp", "&"),
+    ("lt", "<"),
+    ("gt", ">"),
+    ("quot", "\""),
+    ("apos", "'"),
+    ("nbsp", "\u{a0}"),
+    ("copy", "©"),
+    ("reg", "®"),
+    ("trade", "™"),
+    ("hellip", "…"),
+    ("mdash", "—"),
+    ("ndash", "–"),
+    ("lsquo", "‘"),
+    ("rsquo", "’"),
+    ("ldquo", "“"),
+    ("rdquo", "”"),
+    ("laquo", "«"),
+    ("raquo", "»"),
+    ("bull", "•"),
+    ("middot", "·"),
+    ("euro", "€"),
+    ("pound", "£"),
+    ("deg", "°"),
+    ("times", "×"),
+];
+
+/// Entities as characters.
+pub(crate) fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match entity(rest) {
+            Some((shown, length)) => {
+                out.push_str(&shown);
+                rest = &rest[length..];
+            }
+            None => {
+                out.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn entity(text: &str) -> Option<(String, usize)> {
+    /// The longest entity that is looked for.
+    const LENGTH_MAX: usize = 12;
+    let end = text.char_indices().take(LENGTH_MAX).find(|(_, c)| *c == ';')?.0;
+    let name = &text[1..end];
+    let length = end + 1;
+    if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+            None => number.parse().ok()?,
+        };
+        return Some((char::from_u32(code)?.to_string(), length));
+    }
+    let known = ENTITIES.iter().find(|(known, _)| *known == name)?;
+    Some((known.1.to_owned(), length))
+}
+
+fn xml_attributes(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    let [autospace] = given.bind(["autospace"], 0)?;
+    let View::Dict(dict) = view(value) else {
+        return Err(error(format!("'{}' object has no items", type_name(value))));
+    };
+    let mut parts = Vec::new();
+    for (key, value) in dict.read().iter() {
+        if value.is_none() || value.is_undefined() {
+            continue;
+        }
+        let key = key.0.as_str().ok_or_else(|| error("the name of an attribute is a string"))?;
+        if key.contains(|c: char| is_space(c) || matches!(c, '/' | '>' | '=')) {
+            return Err(error("invalid character in attribute name"));
+        }
+        let shown = text_of(state, value)?;
+        let shown = if value.is_safe() { shown } else { escape(&shown) };
+        charge_bytes(state, key.len() + shown.len())?;
+        parts.push(format!("{}=\"{shown}\"", escape(key)));
+    }
+    let mut out = parts.join(" ");
+    let autospace = autospace.is_none_or(|autospace| autospace.is_true());
+    if autospace && !out.is_empty() {
+        out.insert(0, ' ');
+    }
+    Ok(if matches!(state.auto_escape(), minijinja::AutoEscape::None) { text(out) } else { Val::from_safe_string(out) })
+}
+
+fn url_encode(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    given.none()?;
+    let pairs = match view(value) {
+        View::Str(_) => None,
+        View::Dict(dict) => {
+            let pairs = dict.read().iter().map(|(k, v)| (k.0.clone(), v.clone())).collect();
+            Some(pairs)
+        }
+        _ => match ops::try_iterate(state, value)? {
+            Some(items) => {
+                let mut pairs: Vec<(Val, Val)> = Vec::new();
+                for item in items {
+                    let [key, value] = <[Val; 2]>::try_from(ops::unpack(state, &item, 2)?)
+                        .map_err(|_| error("a pair has two items"))?;
+                    pairs.push((key, value));
+                }
+                Some(pairs)
+            }
+            None => None,
+        },
+    };
+    let mut out = String::new();
+    match pairs {
+        None => quote(state, &mut out, value, false)?,
+        Some(pairs) => {
+            for (i, (key, value)) in pairs.iter().enumerate() {
+                if i > 0 {
+                    out.push('&');
+                }
+                quote(state, &mut out, key, true)?;
+                out.push('=');
+                quote(state, &mut out, value, true)?;
+            }
+        }
+    }
+    Ok(text(out))
+}
+
+/// Jinja2's `url_quote`; in a query a blank is `+` and `/` is escaped.
+fn quote(state: &State<'_, '_>, out: &mut String, value: &Val, in_query: bool) -> Result<(), Error> {
+    let shown = text_of(state, value)?;
+    charge_bytes(state, 3 * shown.len())?;
+    for byte in shown.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'-' | b'~' => {
+                out.push(char::from(byte));
+            }
+            b'/' if !in_query => out.push('/'),
+            b' ' if in_query => out.push('+'),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(())
+}

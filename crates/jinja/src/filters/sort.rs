@@ -1,0 +1,106 @@
+//! Sorting as Python sorts: stable, by keys, only with `<`, and with an error
+//! where values have no order.
+
+use minijinja::{Error, State};
+
+use super::choose::Getter;
+use crate::ops::{charge_items, less};
+use crate::value::{List, Val, text};
+
+/// What is compared of each item.
+pub(crate) struct SortKey {
+    /// The attributes; none is the item itself.
+    pub(super) getters: Vec<Getter>,
+    /// Strings are compared in lower case.
+    pub(super) ignore_case: bool,
+}
+
+impl SortKey {
+    /// The item itself, as `list.sort` compares.
+    pub(crate) fn whole() -> Self {
+        Self { getters: Vec::new(), ignore_case: false }
+    }
+
+    /// The key of `item`.
+    pub(super) fn of(&self, state: &State<'_, '_>, item: &Val) -> Result<Val, Error> {
+        match self.getters.as_slice() {
+            [] => Ok(self.folded(item.clone())),
+            [getter] => Ok(self.folded(getter.get(state, item)?)),
+            several => {
+                let mut parts = Vec::with_capacity(several.len());
+                for getter in several {
+                    parts.push(self.folded(getter.get(state, item)?));
+                }
+                Ok(List::value(parts))
+            }
+        }
+    }
+
+    fn folded(&self, value: Val) -> Val {
+        match value.as_str() {
+            Some(string) if self.ignore_case => text(string.to_lowercase()),
+            _ => value,
+        }
+    }
+}
+
+/// Sorts `items`; those that are equal stay in their order, also when reversed.
+pub(crate) fn sort_values(
+    state: &State<'_, '_>,
+    items: &mut Vec<Val>,
+    key: &SortKey,
+    reverse: bool,
+) -> Result<(), Error> {
+    charge_items(state, 2 * items.len())?;
+    let mut keyed = Vec::with_capacity(items.len());
+    for item in items.iter() {
+        keyed.push((key.of(state, item)?, item.clone()));
+    }
+    if reverse {
+        keyed.reverse();
+    }
+    let mut sorted = merge_sort(state, keyed)?;
+    if reverse {
+        sorted.reverse();
+    }
+    *items = sorted.into_iter().map(|(_, item)| item).collect();
+    Ok(())
+}
+
+/// Keys and the items they stand for.
+type Keyed = Vec<(Val, Val)>;
+/// Keys and items that are in order already.
+type Run<'r> = &'r [(Val, Val)];
+
+/// Bottom-up merges: the standard library's sort may panic where keys have no
+/// total order, as `nan` has none.
+fn merge_sort(state: &State<'_, '_>, mut items: Keyed) -> Result<Keyed, Error> {
+    let mut width = 1;
+    while width < items.len() {
+        let mut merged = Vec::with_capacity(items.len());
+        for pair in items.chunks(2 * width) {
+            let (left, right) = pair.split_at(width.min(pair.len()));
+            merge(state, (left, right), &mut merged)?;
+        }
+        items = merged;
+        width *= 2;
+    }
+    Ok(items)
+}
+
+fn merge(state: &State<'_, '_>, (left, right): (Run<'_>, Run<'_>), into: &mut Keyed) -> Result<(), Error> {
+    let (mut l, mut r) = (0, 0);
+    while l < left.len() && r < right.len() {
+        state.consume_fuel(1)?;
+        if less(state, "<", &right[r].0, &left[l].0)? {
+            into.push(right[r].clone());
+            r += 1;
+        } else {
+            into.push(left[l].clone());
+            l += 1;
+        }
+    }
+    into.extend_from_slice(&left[l..]);
+    into.extend_from_slice(&right[r..]);
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! `wordwrap` and `wordcount`: Python's `textwrap` without its options for tabs.
+
+use minijinja::{Error, State};
+
+use super::Table;
+use super::text::{hard, soft};
+use crate::methods::{Given, whole};
+use crate::ops::{charge_bytes, error, text_of};
+use crate::python::text::split_lines;
+use crate::value::{Val, type_name};
+
+pub(super) const TABLE: Table = &[("wordcount", word_count), ("wordwrap", word_wrap)];
+
+fn word_count(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    given.none()?;
+    let shown = text_of(state, value)?;
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    let words = shown.split(|c| !in_word(c)).filter(|word| !word.is_empty());
+    Ok(Val::from(words.count()))
+}
+
+struct Wrap {
+    width: usize,
+    break_long: bool,
+    break_hyphens: bool,
+}
+
+fn word_wrap(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
+    let [width, break_long, between, break_hyphens] =
+        given.bind(["width", "break_long_words", "wrapstring", "break_on_hyphens"], 0)?;
+    if value.kind() != minijinja::value::ValueKind::String {
+        return Err(error(format!("wordwrap needs a str, not {}", type_name(value))));
+    }
+    let (shown, safe) = soft(state, value)?;
+    let width = width.map_or(Ok(79), |width| whole(&width))?;
+    let between = match between.filter(|between| between.is_true()) {
+        Some(between) => text_of(state, &between)?,
+        None => "\n".to_owned(),
+    };
+    let width = usize::try_from(width).ok().filter(|width| *width > 0);
+    let wrap = Wrap {
+        width: width.ok_or_else(|| error("invalid width (must be > 0)"))?,
+        break_long: break_long.is_none_or(|flag| flag.is_true()),
+        break_hyphens: break_hyphens.is_none_or(|flag| flag.is_true()),
+    };
+    charge_bytes(state, 16 * shown.len())?;
+    let mut out = String::new();
+    for (i, line) in split_lines(&shown, false).into_iter().enumerate() {
+        if i > 0 {
+            out.push_str(&between);
+        }
+        for (j, part) in wrap.lines(line).iter().enumerate() {
+            charge_bytes(state, between.len() + part.len())?;
+            if j > 0 {
+                out.push_str(&between);
+            }
+            out.push_str(part);
+        }
+    }
+    Ok(hard(out, safe))
+}
+
+impl Wrap {
+    /// `textwrap.wrap(line)`
+    fn lines(&self, line: &str) -> Vec<String> {
+        let mut chunks: Vec<String> = self.chunks(line);
+        chunks.reverse();
+        let mut lines: Vec<String> = Vec::new();
+        while !chunks.is_empty() {
+            let mut current: Vec<String> = Vec::new();
+            let mut length = 0;
+            if !lines.is_empty() && chunks.last().is_some_and(|chunk| is_blank(chunk)) {
+                chunks.pop();
+            }
+            while let Some(chunk) = chunks.last() {
+                let size = chunk.chars().count();
+                if length + size > self.width {
+                    break;
+                }
+                length += size;
+                current.extend(chunks.pop());
+            }
+            if chunks.last().is_some_and(|chunk| chunk.chars().count() > self.width) {
+                self.long_word(&mut chunks, &mut current, length);
+            }
+            if current.last().is_some_and(|chunk| is_blank(chunk)) {
+                current.pop();
+            }
+            if !current.is_empty() {
+                lines.push(current.concat());
+            }
+        }
+        lines
+    }
+
+    fn long_word(&self, chunks: &mut Vec<String>, current: &mut Vec<String>, length: usize) {
+        let Some(chunk) = chunks.pop() else {
+            return;
+        };
+        if !self.break_long {
+            if current.is_empty() {
+                current.push(chunk);
+            } else {
+                chunks.push(chunk);
+            }
+            return;
+        }
+        let room = self.width.saturating_sub(length).max(usize::from(self.width < 1));
+        let mut end = room;
+        if self.break_hyphens && chunk.chars().count() > room {
+            let head: Vec<char> = chunk.chars().take(room).collect();
+            let hyphen = head.iter().rposition(|c| *c == '-');
+            if let Some(hyphen) = hyphen
+                && hyphen > 0
+                && head[..hyphen].iter().any(|c| *c != '-')
+            {
+                end = hyphen + 1;
+            }
+        }
+        let head: String = chunk.chars().take(end).collect();
+        let tail: String = chunk.chars().skip(end).collect();
+        current.push(head);
+        chunks.push(tail);
+    }
+
+    /// Words and the blanks between them; words may break behind hyphens.
+    fn chunks(&self, line: &str) -> Vec<String> {
+        let blank = |c: char| matches!(c, '\t' | '\n' | '\x0b' | '\x0c' | '\r' | ' ');
+        let mut chunks = Vec::new();
+        let mut rest = line;
+        while let Some(first) = rest.chars().next() {
+            let is_blank = blank(first);
+            let end = rest.find(|c| blank(c) != is_blank).unwrap_or(rest.len());
+            let (chunk, after) = rest.split_at(end);
+            if is_blank || !self.break_hyphens {
+                chunks.push(chunk.to_owned());
+            } else {
+                hyphenated(chunk, &mut chunks);
+            }
+            rest = after;
+        }
+        chunks
+    }
+}
+
+fn is_blank(chunk: &str) -> bool {
+    chunk.trim().is_empty()
+}
+
+/// Cuts a word behind each hyphen between letters, and around dashes (`--`).
+fn hyphenated(word: &str, chunks: &mut Vec<String>) {
+    let chars: Vec<char> = word.chars().collect();
+    let letter = |at: Option<&char>| at.is_some_and(|c| c.is_alphabetic() || *c == '_');
+    let mut start = 0;
+    let mut at = 0;
+    while at < chars.len() {
+        if chars[at] != '-' {
+            at += 1;
+            continue;
+        }
+        let run = chars[at..].iter().take_while(|c| **c == '-').count();
+        let word_before = at > 0 && (chars[at - 1].is_alphanumeric() || "_!\"'&.,?".contains(chars[at - 1]));
+        let word_after = chars.get(at + run).is_some_and(|c| c.is_alphanumeric() || *c == '_');
+        if run >= 2 && word_before && word_after {
+            if start < at {
+                chunks.push(chars[start..at].iter().collect());
+            }
+            chunks.push(chars[at..at + run].iter().collect());
+            start = at + run;
+        } else if run == 1
+            && at >= 2
+            && letter(chars.get(at - 1))
+            && letter(chars.get(at - 2))
+            && letter(chars.get(at + 1))
+            && letter(chars.get(at + 2))
+        {
+            chunks.push(chars[start..=at].iter().collect());
+            start = at + 1;
+        }
+        at += run;
+    }
+    if start < chars.len() {
+        chunks.push(chars[start..].iter().collect());
+    }
+}

@@ -1,0 +1,132 @@
+//! Walking values: `for`, `list()`, unpacking, `len()`, and what can be a key.
+
+use minijinja::value::ObjectRepr;
+use minijinja::{Error, State};
+
+use super::charge::{Meter, charge_bytes, charge_items, charge_value, is_strict, weight};
+use super::{DEPTH_MAX, error, limit};
+use crate::value::{Val, View, text, type_name, view};
+
+/// The items of `value`, as Python's `iter` gives them.
+///
+/// # Errors
+/// It cannot be walked, or is too long.
+pub(crate) fn iterate(state: &State<'_, '_>, value: &Val) -> Result<Vec<Val>, Error> {
+    match try_iterate(state, value)? {
+        Some(items) => Ok(items),
+        None => Err(error(format!("'{}' object is not iterable", type_name(value)))),
+    }
+}
+
+/// The items of `value`, or `None` when it cannot be walked.
+pub(crate) fn try_iterate(state: &State<'_, '_>, value: &Val) -> Result<Option<Vec<Val>>, Error> {
+    let items = match view(value) {
+        View::List(list) => {
+            let list = list.read();
+            charge_items(state, list.len())?;
+            list.clone()
+        }
+        View::Tuple(tuple) => {
+            let tuple = tuple.read();
+            charge_items(state, tuple.len())?;
+            tuple.clone()
+        }
+        View::Dict(dict) => {
+            let dict = dict.read();
+            charge_items(state, dict.len())?;
+            dict.keys().map(|key| key.0.clone()).collect()
+        }
+        View::Entries(view) => {
+            charge_items(state, 3 * view.len())?;
+            view.items()
+        }
+        View::Str(string) => {
+            charge_items(state, string.len())?;
+            let mut buffer = [0; 4];
+            string.chars().map(|c| text(&*c.encode_utf8(&mut buffer))).collect()
+        }
+        View::Range(range) => {
+            charge_items(state, usize::try_from(range.len()).unwrap_or(usize::MAX))?;
+            range.items().collect()
+        }
+        View::Generator(generator) => generator.take(),
+        View::Undefined if is_strict(state) => return Err(error("a value is undefined")),
+        View::Undefined => Vec::new(),
+        View::Other => match foreign(value) {
+            Some(items) => items,
+            None => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(items))
+}
+
+/// Items of the engine's own sequences, such as keyword arguments.
+fn foreign(value: &Val) -> Option<Vec<Val>> {
+    let object = value.as_object()?;
+    let walkable = match object.repr() {
+        ObjectRepr::Seq | ObjectRepr::Iterable => true,
+        ObjectRepr::Map => value.is_kwargs(),
+        ObjectRepr::Plain => false,
+        _ => false,
+    };
+    if !walkable {
+        return None;
+    }
+    Some(object.try_iter()?.collect())
+}
+
+/// `len(value)`
+///
+/// # Errors
+/// It has no length.
+pub(crate) fn length(state: &State<'_, '_>, value: &Val) -> Result<usize, Error> {
+    Ok(match view(value) {
+        View::Str(string) => {
+            charge_bytes(state, string.len())?;
+            string.chars().count()
+        }
+        View::Bytes(bytes) => bytes.len(),
+        View::List(list) => list.read().len(),
+        View::Tuple(tuple) => tuple.read().len(),
+        View::Dict(dict) => dict.read().len(),
+        View::Entries(view) => view.len(),
+        View::Range(range) => usize::try_from(range.len()).unwrap_or(usize::MAX),
+        View::Undefined if is_strict(state) => return Err(error("a value is undefined")),
+        View::Undefined => 0,
+        _ => {
+            return Err(error(format!("object of type '{}' has no len()", type_name(value))));
+        }
+    })
+}
+
+/// Exactly `count` items of `value`, for assignments to several names.
+pub(crate) fn unpack(state: &State<'_, '_>, value: &Val, count: usize) -> Result<Vec<Val>, Error> {
+    let Some(items) = try_iterate(state, value)? else {
+        return Err(error(format!("cannot unpack non-iterable {} object", type_name(value))));
+    };
+    if items.len() == count {
+        return Ok(items);
+    }
+    Err(error(format!("wrong number of values to unpack (expected {count}, got {})", items.len())))
+}
+
+/// Fails when Python could not hash `value`, or when that is too much work.
+pub(crate) fn hashable(state: &State<'_, '_>, value: &Val) -> Result<(), Error> {
+    if value.as_object().is_none() {
+        return charge_value(state, value);
+    }
+    hashable_at(&mut Meter::new(state), value, 0)
+}
+
+fn hashable_at(meter: &mut Meter<'_, '_, '_>, value: &Val, depth: u32) -> Result<(), Error> {
+    meter.spend(1 + weight(value))?;
+    match view(value) {
+        View::List(_) | View::Dict(_) | View::Entries(_) => {
+            Err(error(format!("unhashable type: '{}'", type_name(value))))
+        }
+        View::Tuple(_) if depth >= DEPTH_MAX => Err(limit("a key is nested too deeply")),
+        View::Tuple(tuple) => tuple.read().iter().try_for_each(|item| hashable_at(meter, item, depth + 1)),
+        _ => Ok(()),
+    }
+}
