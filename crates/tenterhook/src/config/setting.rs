@@ -155,8 +155,8 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         kind: Kind::One,
         group: STORE,
         help: "Where events and deliveries are kept: redb:DIR, sled:DIR or memory:",
-        more: "redb keeps all in one file and survives power loss; sled is an alternative engine; memory: \
-               forgets everything at the end.\nExamples: redb:/var/lib/tenterhook, memory:",
+        more: "redb survives power loss; sled is an alternative engine; both keep their files in one folder. \
+               memory: forgets everything when the server stops.\nExamples: redb:/var/lib/tenterhook, memory:",
         default: "redb:./tenterhook-data",
     },
     Setting {
