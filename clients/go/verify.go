@@ -135,16 +135,32 @@ func (v verification) sign(secret string, content []byte) (string, error) {
 		mac.Write(content)
 		return "sha256=" + hex.EncodeToString(mac.Sum(nil)), nil
 	}
-	key, err := base64.StdEncoding.Strict().DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	key, err := standardKey(secret)
 	if err != nil {
-		return "", refuse("a secret is not base64")
-	}
-	if len(key) == 0 {
-		return "", refuse("an empty secret verifies nothing")
+		return "", err
 	}
 	mac := hmac.New(sha256.New, key)
 	mac.Write(content)
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
+}
+
+// standardKey reads a Standard Webhooks secret: blanks and line ends around it do not count, the
+// prefix and the padding may be missing.
+func standardKey(secret string) ([]byte, error) {
+	encoded := strings.TrimPrefix(strings.Trim(secret, " \t\r\n"), "whsec_")
+	bare := strings.TrimRight(encoded, "=")
+	// The decoder skips line ends inside.
+	if len(encoded)-len(bare) > 2 || strings.ContainsAny(bare, "\r\n") {
+		return nil, refuse("a secret is not base64")
+	}
+	key, err := base64.RawStdEncoding.DecodeString(bare)
+	if err != nil {
+		return nil, refuse("a secret is not base64")
+	}
+	if len(key) == 0 {
+		return nil, refuse("an empty secret verifies nothing")
+	}
+	return key, nil
 }
 
 // one gives the value of a header whose name may be written in any case.

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
+use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use sha2::{Sha256, Sha512};
@@ -14,6 +16,14 @@ use thiserror::Error;
 const TOLERANCE: Duration = Duration::from_secs(300);
 /// Digits of a timestamp; more are no time.
 const TIMESTAMP_DIGITS_MAX: usize = 15;
+
+/// Base64 without padding; bits after the last byte do not count.
+const BARE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// How requests are signed; what the webhook's `signing.schemes` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,12 +150,22 @@ impl Verifier {
             Scheme::NetBox => hex::encode(sha512(secret.as_bytes(), content)?),
             Scheme::GitHub => format!("sha256={}", hex::encode(sha256(secret.as_bytes(), content)?)),
             Scheme::StandardWebhooks => {
-                let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
-                let key = STANDARD.decode(encoded).map_err(|_| InvalidSignature::Secret)?;
-                STANDARD.encode(sha256(&key, content)?)
+                STANDARD.encode(sha256(&standard_key(secret)?, content)?)
             }
         })
     }
+}
+
+/// Reads a Standard Webhooks secret: blanks and line ends around it do not count, the prefix and
+/// the padding may be missing.
+fn standard_key(secret: &str) -> Result<Vec<u8>, InvalidSignature> {
+    let secret = secret.trim_matches([' ', '\t', '\r', '\n']);
+    let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
+    let bare = encoded.trim_end_matches('=');
+    if encoded.len() - bare.len() > 2 {
+        return Err(InvalidSignature::Secret);
+    }
+    BARE.decode(bare).map_err(|_| InvalidSignature::Secret)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, InvalidSignature> {

@@ -90,14 +90,21 @@ function hmac(digest: string, secret: string | Buffer, content: Uint8Array | str
   return createHmac(digest, secret).update(content);
 }
 
+/**
+ * Reads a Standard Webhooks secret: blanks and line ends around it do not count, the prefix and the padding may be
+ * missing.
+ */
 function key(secret: string): Buffer {
-  const encoded = secret.startsWith("whsec_") ? secret.slice("whsec_".length) : secret;
-  const decoded = Buffer.from(encoded, "base64");
-  // Buffer skips what is not base64, so what it read must be what stands there.
-  if (decoded.length === 0 || decoded.toString("base64") !== encoded) {
+  const encoded = secret.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "").replace(/^whsec_/, "");
+  // Buffer skips what is not base64.
+  const bare = /^([A-Za-z0-9+/]*)={0,2}$/.exec(encoded)?.[1];
+  if (bare === undefined || bare.length % 4 === 1) {
     throw new InvalidSignature("a secret is not base64");
   }
-  return decoded;
+  if (bare === "") {
+    throw new InvalidSignature("an empty secret verifies nothing");
+  }
+  return Buffer.from(bare, "base64");
 }
 
 /** Compares in constant time over the full length. */

@@ -32,6 +32,8 @@ pub mod request;
 pub mod resolve;
 /// [`Secret`]: a text that is never shown.
 pub mod secret;
+/// [`StandardSecret`]: how a Standard Webhooks secret is written.
+pub mod standard_secret;
 /// [`TargetUrl`]: a URL that requests may be sent to.
 pub mod target;
 /// [`Timestamp`], and the [`Clock`] that makes it.
@@ -54,6 +56,7 @@ pub use namespace::Namespace;
 pub use request::{CapturedResponse, Header, HttpMethod, PreparedRequest};
 pub use resolve::{Resolve, ResolveError};
 pub use secret::Secret;
+pub use standard_secret::StandardSecret;
 pub use target::{TargetUrl, TargetUrlError};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use transport::TransportCheck;

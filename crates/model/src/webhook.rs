@@ -11,6 +11,7 @@ use crate::limits;
 use crate::namespace::Namespace;
 use crate::request::HttpMethod;
 use crate::secret::Secret;
+use crate::standard_secret::StandardSecret;
 use crate::time::Timestamp;
 
 /// A webhook as it is stored.
@@ -307,12 +308,12 @@ impl Webhook {
     }
 
     /// The schemes by which requests are signed: those asked for, else NETBOX, and
-    /// STANDARD_WEBHOOKS too when the secret has its form. None without a key.
+    /// STANDARD_WEBHOOKS too when the secret is fit for it. None without a key.
     pub fn schemes(&self) -> Vec<SignatureScheme> {
         let Some(key) = self.signing_keys.first() else { return Vec::new() };
         match &self.spec.signing {
             Some(schemes) if !schemes.is_empty() => schemes.clone(),
-            _ if key.secret.expose().starts_with("whsec_") => {
+            _ if StandardSecret::read(key.secret.expose()).is_some_and(|secret| secret.is_fit_to_sign()) => {
                 vec![SignatureScheme::NetBox, SignatureScheme::StandardWebhooks]
             }
             _ => vec![SignatureScheme::NetBox],

@@ -4,22 +4,12 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac as _};
 use sha2::{Sha256, Sha512};
-use tenterhook_model::limits;
 use tenterhook_model::webhook::SignatureScheme;
+use tenterhook_model::{StandardSecret, limits};
 use thiserror::Error;
-use zeroize::Zeroizing;
-
-/// What a Standard Webhooks secret begins with (specification, "Secret serialization").
-const STANDARD_PREFIX: &str = "whsec_";
-/// Base64 as the Standard Webhooks libraries read it: the padding may be missing.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// Why a secret cannot be used with a scheme. Says nothing of the secret itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -61,17 +51,13 @@ pub fn check_secret(scheme: SignatureScheme, secret: &str) -> Result<(), SecretF
         return Err(SecretFault::TooLong { chars });
     }
     if scheme == SignatureScheme::StandardWebhooks {
-        let encoded = secret.strip_prefix(STANDARD_PREFIX).ok_or(SecretFault::NotStandard)?;
-        let bytes = decode(encoded)?.len();
+        let secret = StandardSecret::read(secret).filter(|secret| secret.has_prefix);
+        let bytes = secret.ok_or(SecretFault::NotStandard)?.key.len();
         if !limits::STANDARD_WEBHOOKS_KEY_BYTES.contains(&bytes) {
             return Err(SecretFault::KeyLength { bytes });
         }
     }
     Ok(())
-}
-
-fn decode(encoded: &str) -> Result<Zeroizing<Vec<u8>>, SecretFault> {
-    BASE64.decode(encoded).map(Zeroizing::new).map_err(|_| SecretFault::NotStandard)
 }
 
 /// A secret under one scheme, with its HMAC begun.
@@ -93,7 +79,7 @@ impl Key {
             SignatureScheme::NetBox => Self::NetBox(begin(secret.as_bytes())),
             SignatureScheme::GitHub => Self::GitHub(begin(secret.as_bytes())),
             SignatureScheme::StandardWebhooks => {
-                let key = decode(secret.strip_prefix(STANDARD_PREFIX).unwrap_or(secret))?;
+                let key = StandardSecret::read(secret).ok_or(SecretFault::NotStandard)?.key;
                 if key.is_empty() {
                     return Err(SecretFault::Empty);
                 }

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
@@ -31,6 +32,8 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
   public static final Verifier DEFAULT =
       new Verifier(Scheme.STANDARD_WEBHOOKS, Duration.ofSeconds(300), Instant::now);
 
+  private static final Pattern SECRET =
+      Pattern.compile("[ \\t\\r\\n]*(?:whsec_)?([A-Za-z0-9+/]*)={0,2}[ \\t\\r\\n]*");
   private static final Pattern TIMESTAMP = Pattern.compile("[0-9]{1,11}");
 
   /** With the defaults. */
@@ -115,18 +118,19 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     };
   }
 
+  /**
+   * Reads a Standard Webhooks secret: blanks and line ends around it do not count, the prefix and the
+   * padding may be missing.
+   */
   private static byte[] key(String secret) throws InvalidSignatureException {
-    String encoded = secret.startsWith("whsec_") ? secret.substring("whsec_".length()) : secret;
-    byte[] key;
-    try {
-      key = Base64.getDecoder().decode(encoded);
-    } catch (IllegalArgumentException notBase64) {
+    Matcher matcher = SECRET.matcher(secret);
+    if (!matcher.matches() || matcher.group(1).length() % 4 == 1) {
       throw new InvalidSignatureException("a secret is not base64");
     }
-    if (key.length == 0) {
+    if (matcher.group(1).isEmpty()) {
       throw new InvalidSignatureException("an empty secret verifies nothing");
     }
-    return key;
+    return Base64.getDecoder().decode(matcher.group(1));
   }
 
   private static byte[] hmac(String algorithm, byte[] key, byte[][] content) {
