@@ -31,8 +31,13 @@ pub struct StoreArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Reads every record and tells what is damaged or does not fit; exit code 1 if anything is
-    Check,
+    /// Reads every record and reports what is damaged or does not fit; exit code 1 if anything is
+    Check {
+        /// Search the files for this text instead, also in what removed records left behind;
+        /// exit code 1 if it is found
+        #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        search: Option<String>,
+    },
     /// Gives space that the store no longer needs back to the file system
     Compact,
     /// Writes all records, secrets still sealed, in a form that any engine imports
@@ -56,7 +61,8 @@ enum Action {
 pub fn run(args: &StoreArgs, terminal: Terminal) -> Result<()> {
     let url = args.store.as_str();
     match &args.action {
-        Action::Check => check(url, terminal),
+        Action::Check { search: Some(text) } => search(url, text, terminal),
+        Action::Check { search: None } => check(url, terminal),
         Action::Compact => {
             let (before, after) = care::compact(url)?;
             terminal.line(format!("{url}: {} before, {} now", mebibytes(before), mebibytes(after)));
@@ -64,6 +70,18 @@ pub fn run(args: &StoreArgs, terminal: Terminal) -> Result<()> {
         }
         Action::Export { file } => export(url, file, terminal),
         Action::Import { file } => import(url, file, terminal),
+    }
+}
+
+/// The text itself is not repeated: it may be a secret.
+fn search(url: &str, text: &str, terminal: Terminal) -> Result<()> {
+    match care::search(url, text)? {
+        0 => {
+            terminal.line(format!("The files of {url} do not contain the text."));
+            Ok(())
+        }
+        1 => bail!("the files of {url} contain the text in 1 place"),
+        places => bail!("the files of {url} contain the text in {places} places"),
     }
 }
 
@@ -139,8 +157,27 @@ mod tests {
     fn a_store_that_is_not_there_is_told_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("redb:{}", folder.path().join("none").display());
-        let args = StoreArgs { action: Action::Check, store: url.clone() };
+        let args = StoreArgs { action: Action::Check { search: None }, store: url.clone() };
         let error = format!("{:#}", run(&args, Terminal::plain()).unwrap_err());
         assert!(error.contains(&url), "{error}");
+    }
+
+    #[test]
+    fn a_text_in_the_files_is_counted_and_not_repeated() {
+        use tenterhook_store::{Batch, Kv, RedbKv};
+        let folder = tempfile::tempdir().unwrap();
+        let kv = RedbKv::open(folder.path()).unwrap();
+        let mut batch = Batch::default();
+        batch.put(*b"e", b"a CANARY in a row".to_vec());
+        kv.commit(batch).unwrap();
+        drop(kv);
+        let store = format!("redb:{}", folder.path().display());
+        let search = |text: &str| {
+            let action = Action::Check { search: Some(text.to_owned()) };
+            run(&StoreArgs { action, store: store.clone() }, Terminal::plain())
+        };
+        search("absent").unwrap();
+        let error = format!("{:#}", search("CANARY").unwrap_err());
+        assert!(error.contains("place") && !error.contains("CANARY"), "{error}");
     }
 }

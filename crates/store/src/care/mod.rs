@@ -2,6 +2,7 @@
 //! engine. The command `tenterhook store` calls these.
 
 mod check;
+mod search;
 mod stream;
 
 use std::io::{Read, Write};
@@ -12,6 +13,7 @@ pub use check::{Family, Report};
 
 use crate::error::OpenError;
 use crate::keys;
+use crate::kv::place::{self, Holds, Place};
 use crate::kv::{Kv, MemoryKv, RedbKv, SledKv};
 use crate::open::Location;
 
@@ -29,6 +31,24 @@ pub fn check(url: &str) -> Result<Report, OpenError> {
 /// When it cannot be read at all.
 pub fn check_engine(kv: &mut dyn Kv) -> Result<Report, OpenError> {
     Ok(check::check(kv)?)
+}
+
+/// How often `text` is found in the files of the store at `url`, whether it belongs to a record
+/// or is what a removed one left behind.
+///
+/// # Errors
+/// When there is no store, a server has it open, or a file cannot be read.
+pub fn search(url: &str, text: &str) -> Result<u64, OpenError> {
+    let (directory, engine) = match Location::parse(url)? {
+        Location::Redb(directory) => (directory, Holds::Redb),
+        Location::Sled(directory) => (directory, Holds::Sled),
+        Location::Memory => return Err(OpenError::Missing(url.to_owned())),
+    };
+    if !directory.join(engine.file()).exists() {
+        return Err(OpenError::Missing(url.to_owned()));
+    }
+    let _taken = Place::take(directory, engine)?;
+    Ok(search::search(directory, text.as_bytes()).map_err(place::failed)?)
 }
 
 /// Gives the space that the store at `url` no longer needs back to the file system. Answers

@@ -3,7 +3,7 @@
 
 mod batch;
 mod memory;
-mod place;
+pub(crate) mod place;
 mod redb;
 mod sled;
 #[cfg(test)]
@@ -66,6 +66,14 @@ pub trait Kv: Debug + Send + Sync + 'static {
 
     /// Gives space back to the file system where the engine can, taking its time.
     fn compact(&mut self) -> Result<(), StoreError>;
+
+    /// Erases removed pairs from the files while the engine is in use, if it can: afterwards
+    /// they hold nothing but what was there when this was called, and what came since. Returns
+    /// `false` when the engine had no room or was too busy, so that it must be tried again, and
+    /// when `is_wanted` became false meanwhile.
+    fn erase(&self, _is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 
     /// Bytes that the engine takes on disk, or in memory.
     fn size(&self) -> Result<u64, StoreError>;

@@ -31,7 +31,7 @@ impl Holds {
     }
 
     /// The file that tells the engine.
-    const fn file(self) -> &'static str {
+    pub(crate) const fn file(self) -> &'static str {
         match self {
             Self::Redb => super::redb::FILE,
             Self::Sled => super::sled::FILE,
@@ -65,14 +65,29 @@ impl Place {
         }
     }
 
-    /// Whether so little room is left that new events must be refused. If nobody can tell, not.
-    pub(crate) fn is_nearly_full(&self) -> bool {
-        rustix::fs::statvfs(&self.directory).is_ok_and(|system| {
-            let free = system.f_bavail.saturating_mul(system.f_frsize);
-            let total = system.f_blocks.saturating_mul(system.f_frsize);
-            free < RESERVE_BYTES.min(total / 10)
-        })
+    /// Whether so little room is left that new events must be refused: on the file system, and
+    /// the `free_inside` bytes of the engine's file that it will use again. Without an answer
+    /// from the file system, it is not.
+    pub(crate) fn is_nearly_full(&self, free_inside: u64) -> bool {
+        room(&self.directory)
+            .is_some_and(|Room { free, total }| free.saturating_add(free_inside) < RESERVE_BYTES.min(total / 10))
     }
+}
+
+/// Bytes of a file system.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// What this process may still take.
+    pub(super) free: u64,
+    /// All of it.
+    pub(super) total: u64,
+}
+
+/// The room of the file system that a directory is on, if it says.
+pub(super) fn room(directory: &Path) -> Option<Room> {
+    let system = rustix::fs::statvfs(directory).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(system.f_frsize);
+    Some(Room { free: bytes(system.f_bavail), total: bytes(system.f_blocks) })
 }
 
 /// The error for a failed read or write.

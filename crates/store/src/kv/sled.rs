@@ -116,7 +116,7 @@ impl Kv for SledKv {
     }
 
     fn is_nearly_full(&self) -> bool {
-        self.place.is_nearly_full()
+        self.place.is_nearly_full(0)
     }
 
     fn verify(&mut self) -> Result<bool, StoreError> {

@@ -9,17 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 use redb::{
-    Builder, CommitError, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, StorageError,
-    TableDefinition, TableError, TransactionError,
+    Builder, CommitError, Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata,
+    StorageError, TableDefinition, TableError, TransactionError,
 };
 
 use super::super::{Batch, Pair, Span, place};
+use super::rewrite::{self, Missed};
 use crate::error::{OpenError, StoreError};
 
 /// The table of all records.
-const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("tenterhook");
+pub(super) const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("tenterhook");
 /// The table of one row that tells which commit is the last in the file.
 const COMMITS: TableDefinition<'_, (), u64> = TableDefinition::new("commits");
+/// The table of one row with the bytes of all keys and values.
+const LIVE: TableDefinition<'_, (), u64> = TableDefinition::new("live");
 /// The file within the directory.
 pub(crate) const NAME: &str = "tenterhook.redb";
 /// Bytes of the engine's page cache; the operating system caches the file too.
@@ -34,6 +37,10 @@ pub(super) struct RedbFile {
     /// `None` after a failure until the file has been opened again.
     database: Mutex<Option<Database>>,
     snapshot: RwLock<Option<Snapshot>>,
+    /// What a rewrite that is in progress has to write again.
+    pub(super) missed: Mutex<Option<Missed>>,
+    /// Bytes of all keys and values in the file; `None` when nobody has counted them.
+    live: Mutex<Option<u64>>,
     /// The error of each write, as of a disk that is full.
     #[cfg(test)]
     refusal: Mutex<Option<StoreError>>,
@@ -51,8 +58,12 @@ impl RedbFile {
         let path = directory.join(NAME);
         let database = open_database(&path)?;
         let snapshot = snapshot(&database)?;
+        let live = live(&database)?;
+        rewrite::forget_unfinished(&path)?;
         Ok(Self {
             path,
+            missed: Mutex::default(),
+            live: Mutex::new(live),
             database: Mutex::new(Some(database)),
             snapshot: RwLock::new(Some(snapshot)),
             #[cfg(test)]
@@ -81,15 +92,11 @@ impl RedbFile {
 
     /// The last commit that the file has; 0 when it has none.
     pub(super) fn last_commit(&self) -> Result<u64, StoreError> {
-        let database = self.database();
-        let Some(open) = &*database else { return Err(StoreError::Closed) };
-        let commits = open.begin_read()?.open_table(COMMITS)?;
-        let last = commits.get(())?.map_or(0, |last| last.value());
-        Ok(last)
+        last_commit(self.database().as_ref().ok_or(StoreError::Closed)?)
     }
 
     /// Writes all of the batch, which brings the file to commit `last`, or nothing.
-    pub(super) fn write(&self, batch: &Batch, last: u64) -> Result<(), StoreError> {
+    pub(super) fn write(&self, batch: &Arc<Batch>, last: u64) -> Result<(), StoreError> {
         #[cfg(test)]
         if let Some(error) = &*self.refusal.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(error.clone());
@@ -99,8 +106,13 @@ impl RedbFile {
             self.open_again(&mut database)?;
         }
         let open = database.as_ref().expect("it was opened again above, or the error returned");
-        match write(open, batch, last).and_then(|()| snapshot(open)) {
-            Ok(snapshot) => {
+        let live = *self.live();
+        match write(open, batch, last, live).and_then(|live| Ok((live, snapshot(open)?))) {
+            Ok((live, snapshot)) => {
+                *self.live() = live;
+                if let Some(missed) = &mut *self.missed() {
+                    missed.add(batch, last);
+                }
                 self.show(Some(snapshot));
                 Ok(())
             }
@@ -133,7 +145,33 @@ impl RedbFile {
         Ok(std::fs::metadata(&self.path).map_err(place::failed)?.len())
     }
 
-    fn database(&self) -> MutexGuard<'_, Option<Database>> {
+    /// Bytes of the file that hold nothing, at least: they are used again before it grows. A page
+    /// is at least half full, and a value takes at most twice its length.
+    pub(super) fn free_bytes(&self) -> u64 {
+        let live = *self.live();
+        live.map_or(0, |live| self.size().unwrap_or(0).saturating_sub(2 * live))
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, Option<u64>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn missed(&self) -> MutexGuard<'_, Option<Missed>> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes another file, which holds the same, in place of the one that is open.
+    pub(super) fn replace(&self, database: &mut Option<Database>, by: Database) -> Result<(), StoreError> {
+        self.show(Some(snapshot(&by)?));
+        drop(database.replace(by));
+        Ok(())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn database(&self) -> MutexGuard<'_, Option<Database>> {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,7 +186,7 @@ impl RedbFile {
         Ok(done)
     }
 
-    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+    pub(super) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone();
         snapshot.ok_or_else(|| StoreError::Failed("the file could not be opened again after a failure".into()))
     }
@@ -168,7 +206,7 @@ impl RedbFile {
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, OpenError> {
+pub(super) fn open_database(path: &Path) -> Result<Database, OpenError> {
     let opened = Builder::new().set_cache_size(CACHE_BYTES).create(path);
     let database = opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
@@ -182,6 +220,12 @@ fn open_database(path: &Path) -> Result<Database, OpenError> {
         transaction.set_quick_repair(true);
         transaction.open_table(TABLE)?;
         transaction.open_table(COMMITS)?;
+        // A new file holds nothing; of one that is older than this table nobody knows how much.
+        if transaction.open_table(TABLE)?.is_empty()? {
+            transaction.open_table(LIVE)?.insert((), 0)?;
+        } else {
+            transaction.open_table(LIVE)?;
+        }
         Ok(transaction.commit()?)
     };
     make_tables()?;
@@ -192,7 +236,26 @@ fn snapshot(database: &Database) -> Result<Snapshot, StoreError> {
     Ok(Arc::new(database.begin_read()?.open_table(TABLE)?))
 }
 
-fn write(database: &Database, batch: &Batch, last: u64) -> Result<(), StoreError> {
+/// The last commit that a file has; 0 when it has none.
+pub(super) fn last_commit(database: &Database) -> Result<u64, StoreError> {
+    let commits = database.begin_read()?.open_table(COMMITS)?;
+    Ok(commits.get(())?.map_or(0, |last| last.value()))
+}
+
+/// How many bytes the file holds, if it says.
+fn live(database: &Database) -> Result<Option<u64>, StoreError> {
+    let table = database.begin_read()?.open_table(LIVE)?;
+    Ok(table.get(())?.map(|live| live.value()))
+}
+
+/// Writes a batch into a file that held `live` bytes. Returns how many it holds then.
+pub(super) fn write(
+    database: &Database,
+    batch: &Batch,
+    last: u64,
+    live: Option<u64>,
+) -> Result<Option<u64>, StoreError> {
+    let (mut added, mut removed) = (0, 0);
     let mut transaction = database.begin_write()?;
     let durable = transaction.set_durability(Durability::Immediate);
     assert!(durable.is_ok(), "only persistent savepoints limit the durability, and there are none");
@@ -200,14 +263,26 @@ fn write(database: &Database, batch: &Batch, last: u64) -> Result<(), StoreError
     {
         let mut table = transaction.open_table(TABLE)?;
         for (key, value) in batch.iter() {
-            match value {
-                Some(value) => table.insert(&**key, &**value)?,
+            let before = match value {
+                Some(value) => {
+                    added += (key.len() + value.len()) as u64;
+                    table.insert(&**key, &**value)?
+                }
                 None => table.remove(&**key)?,
             };
+            removed += before.map_or(0, |before| key.len() + before.value().len()) as u64;
         }
     }
+    let live = live.map(|live| {
+        let live = (live + added).checked_sub(removed);
+        live.expect("what is removed was added, and counted with its transaction")
+    });
     transaction.open_table(COMMITS)?.insert((), last)?;
-    Ok(transaction.commit()?)
+    if let Some(live) = live {
+        transaction.open_table(LIVE)?.insert((), live)?;
+    }
+    transaction.commit()?;
+    Ok(live)
 }
 
 impl From<StorageError> for StoreError {

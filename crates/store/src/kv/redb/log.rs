@@ -106,6 +106,27 @@ impl Log {
         self.files.iter().try_for_each(|file| file.set_len(0)).map_err(place::failed)
     }
 
+    /// Overwrites both files, of which the redb file has everything: what was removed from the
+    /// store is no longer found in them. They keep their length, so that appends stay fast.
+    pub(super) fn blank(&mut self) -> Result<(), StoreError> {
+        self.end = 0;
+        let zeros = vec![0; BUFFER_BYTES];
+        for file in &self.files {
+            let blank = || -> io::Result<()> {
+                let length = file.metadata()?.len();
+                let mut at = 0;
+                while at < length {
+                    let part = zeros.len().min((length - at) as usize);
+                    file.write_all_at(&zeros[..part], at)?;
+                    at += part as u64;
+                }
+                file.sync_data()
+            };
+            blank().map_err(place::failed)?;
+        }
+        Ok(())
+    }
+
     /// Bytes of both files.
     pub(super) fn size(&self) -> Result<u64, StoreError> {
         let sizes = self.files.iter().map(|file| file.metadata().map(|metadata| metadata.len()));

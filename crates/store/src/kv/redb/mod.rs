@@ -9,6 +9,7 @@
 mod file;
 mod log;
 mod recent;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 
@@ -73,7 +74,7 @@ impl RedbKv {
         let stored = file.last_commit()?;
         let (log, writes) = Log::open(directory, stored)?;
         if log.last() > stored {
-            file.write(&writes, log.last())?;
+            file.write(&Arc::new(writes), log.last())?;
         }
         let shared =
             Arc::new(Shared { file, recent: RwLock::default(), move_state: Mutex::default(), changed: Condvar::new() });
@@ -192,12 +193,22 @@ impl Kv for RedbKv {
         self.log().clear()
     }
 
+    fn erase(&self, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        {
+            let mut log = self.log();
+            self.move_on(&mut log)?;
+            self.shared.wait_until_moved()?;
+            log.blank()?;
+        }
+        self.shared.file.rewrite(is_wanted)
+    }
+
     fn size(&self) -> Result<u64, StoreError> {
         Ok(self.shared.file.size()? + self.log().size()?)
     }
 
     fn is_nearly_full(&self) -> bool {
-        self.place.is_nearly_full()
+        self.place.is_nearly_full(self.shared.file.free_bytes())
     }
 
     fn verify(&mut self) -> Result<bool, StoreError> {

@@ -1,0 +1,209 @@
+//! Rewrites the redb file while it is in use: what is kept goes into a new file, which then
+//! takes the place of the old one. So nothing that was removed is left on any page, and the
+//! room that it took goes back to the file system.
+//!
+//! Reads and writes go on meanwhile. What is written after the copy began is kept aside and
+//! written to the new file too, before the two are swapped.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadableTable};
+
+use super::super::{Batch, place};
+use super::file::{self, RedbFile};
+use crate::error::StoreError;
+
+/// Added to the name of the file that is being written.
+const UNFINISHED: &str = "new";
+/// Bytes that one transaction of the copy writes.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of later writes that are kept aside; more mean that the store is too busy, and the
+/// pages of what was removed will soon be used again anyway.
+const MISSED_BYTES: usize = 64 * 1024 * 1024;
+
+/// Batches that were written after the copy began.
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    batches: Vec<(Arc<Batch>, u64)>,
+    bytes: usize,
+}
+
+impl Missed {
+    /// Keeps a batch that the old file has just taken.
+    pub(super) fn add(&mut self, batch: &Arc<Batch>, last: u64) {
+        self.bytes += batch.bytes();
+        if !self.is_too_much() {
+            self.batches.push((Arc::clone(batch), last));
+        }
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.bytes > MISSED_BYTES
+    }
+}
+
+/// Removes what a rewrite left that was cut short.
+pub(super) fn forget_unfinished(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(unfinished(path)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(place::failed(error)),
+        _ => Ok(()),
+    }
+}
+
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_added_extension(UNFINISHED)
+}
+
+impl RedbFile {
+    /// Rewrites the file. Returns `false`, with the old file in place, when there is no room
+    /// for a second one, too much is written meanwhile, or `is_wanted` has become false.
+    pub(super) fn rewrite(&self, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        let directory = self.path().parent().unwrap_or(Path::new("."));
+        let needed = self.size()? - self.free_bytes();
+        if place::room(directory).is_some_and(|room| needed > room.free / 2) {
+            return Ok(false);
+        }
+        let rewritten = self.copy_and_swap(directory, is_wanted);
+        *self.missed() = None;
+        if !matches!(rewritten, Ok(true)) {
+            forget_unfinished(self.path())?;
+        }
+        rewritten
+    }
+
+    fn copy_and_swap(&self, directory: &Path, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        // What is written from here on is either in the snapshot or kept aside.
+        let (snapshot, last) = {
+            let database = self.database();
+            *self.missed() = Some(Missed::default());
+            (self.snapshot()?, file::last_commit(database.as_ref().ok_or(StoreError::Closed)?)?)
+        };
+        let new_path = unfinished(self.path());
+        let new = file::open_database(&new_path).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let mut live = Some(0);
+        let mut chunk = Batch::default();
+        for pair in snapshot.iter()? {
+            let (key, value) = pair?;
+            chunk.put(key.value(), value.value().to_vec());
+            if chunk.bytes() >= CHUNK_BYTES {
+                if !is_wanted() || self.missed().as_ref().is_none_or(Missed::is_too_much) {
+                    return Ok(false);
+                }
+                live = file::write(&new, &std::mem::take(&mut chunk), last, live)?;
+            }
+        }
+        live = file::write(&new, &chunk, last, live)?;
+        drop(snapshot);
+        self.swap(new, live, (directory, &new_path))
+    }
+
+    /// Writes what was kept aside and puts the new file in place of the old one. Writes wait.
+    fn swap(
+        &self,
+        new: Database,
+        mut live: Option<u64>,
+        (directory, new_path): (&Path, &Path),
+    ) -> Result<bool, StoreError> {
+        let mut database = self.database();
+        let Some(missed) = self.missed().take().filter(|missed| !missed.is_too_much()) else { return Ok(false) };
+        for (batch, last) in &missed.batches {
+            live = file::write(&new, batch, *last, live)?;
+        }
+        let old = database.as_ref().ok_or(StoreError::Closed)?;
+        let (in_old, in_new) = (file::last_commit(old)?, file::last_commit(&new)?);
+        assert_eq!(in_old, in_new, "a file takes the place of another that holds the same commits");
+        std::fs::rename(new_path, self.path()).map_err(place::failed)?;
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(place::failed)?;
+        self.replace(&mut database, new)?;
+        *self.live() = live;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Kv, Pair, Span};
+    use super::super::RedbKv;
+    use super::*;
+
+    /// All pairs of an engine.
+    fn pairs(kv: &RedbKv) -> Vec<Pair> {
+        kv.range(Span::new(&[], &[u8::MAX], usize::MAX)).unwrap()
+    }
+
+    fn fill(kv: &RedbKv, range: std::ops::Range<u32>, value: &[u8]) {
+        for number in range {
+            let mut batch = Batch::default();
+            batch.put(number.to_be_bytes(), value.to_vec());
+            kv.commit(batch).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_written_during_a_rewrite_is_in_the_new_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let kv = RedbKv::open(directory.path()).unwrap();
+        fill(&kv, 0..30, &[1; 500_000]);
+        let written = std::cell::Cell::new(false);
+        let erased = kv.erase(&|| {
+            // Called between two parts of the copy: over what was copied, and what was not.
+            if !written.replace(true) {
+                fill(&kv, 0..2, b"later");
+                fill(&kv, 28..40, &[2; 500_000]);
+                let mut batch = Batch::default();
+                batch.delete(5u32.to_be_bytes());
+                kv.commit(batch).unwrap();
+                kv.move_all().unwrap();
+            }
+            true
+        });
+        assert!(erased.unwrap() && written.get());
+        let expected = pairs(&kv);
+        assert_eq!(expected.len(), 39);
+        assert_eq!(kv.get(&1u32.to_be_bytes()).unwrap().unwrap(), "later");
+        drop(kv);
+        assert_eq!(pairs(&RedbKv::open(directory.path()).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_rewrite_that_was_cut_short_is_forgotten_at_the_next_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let kv = RedbKv::open(directory.path()).unwrap();
+        fill(&kv, 0..30, &[1; 500_000]);
+        let expected = pairs(&kv);
+        assert!(!kv.erase(&|| false).unwrap());
+        drop(kv);
+        let unfinished = directory.path().join("tenterhook.redb.new");
+        assert!(!unfinished.exists());
+        std::fs::write(&unfinished, b"half a file").unwrap();
+        let kv = RedbKv::open(directory.path()).unwrap();
+        assert!(!unfinished.exists());
+        assert_eq!(pairs(&kv), expected);
+    }
+
+    #[test]
+    fn pages_of_what_was_removed_count_as_free_and_a_rewrite_gives_them_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let kv = RedbKv::open(directory.path()).unwrap();
+        fill(&kv, 0..60, &[1; 500_000]);
+        kv.move_all().unwrap();
+        let size = kv.shared.file.size().unwrap();
+        assert!(size >= 30_000_000, "{size}");
+        for number in 0..60u32 {
+            let mut batch = Batch::default();
+            batch.delete(number.to_be_bytes());
+            kv.commit(batch).unwrap();
+        }
+        kv.move_all().unwrap();
+        assert_eq!(kv.shared.file.free_bytes(), kv.shared.file.size().unwrap(), "all of the file is free");
+        drop(kv);
+        let kv = RedbKv::open(directory.path()).unwrap();
+        assert_eq!(kv.shared.file.free_bytes(), kv.shared.file.size().unwrap(), "a restart does not forget it");
+        assert!(!kv.place.is_nearly_full(u64::MAX), "and the store takes events again");
+        assert!(kv.erase(&|| true).unwrap());
+        assert!(kv.shared.file.size().unwrap() < 3_000_000);
+    }
+}
