@@ -32,7 +32,7 @@ pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span};
 pub use open::open;
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{
-    Claim, Expect, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
+    Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
 pub use seal::SealingKey;
 pub use stats::{DeliveryStats, Gauges, Latencies, StatsQuery};
@@ -137,9 +137,22 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Rung after each commit that appended to the journal. A hint only.
     fn journal_bell(&self) -> &Notify;
 
-    /// Removes at most `limit` of the oldest events, finished deliveries and changes from
-    /// before `time`. An event with an open delivery stays. Answers how much was removed.
-    async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// The bell of a namespace: rung after each commit that changed a delivery in it. A hint
+    /// only. Hold it as long as you watch the namespace.
+    fn bell_of(&self, namespace: &Namespace) -> Arc<Notify>;
+
+    /// The end of the journal, if nothing happened in the namespace after `after`, so that
+    /// nothing need be read up to there. Only known while somebody holds its bell.
+    fn quiet_until(&self, namespace: &Namespace, after: Sequence) -> Option<Sequence>;
+
+    /// One step of retention: removes about `limit` of the events, finished deliveries and
+    /// changes from before `before`. An event with an open delivery stays.
+    async fn expire(&self, before: Timestamp, limit: usize) -> Result<Expired, StoreError>;
+
+    /// Erases what was removed from the files of the store, as far as its engine can: nothing
+    /// of it is found there afterwards. Returns `false` when it has to be tried again later.
+    /// Takes time and disk in proportion to what is kept.
+    async fn erase(&self) -> Result<bool, StoreError>;
 
     /// Open deliveries of the webhook, oldest first: at most `limit` of those after `after`.
     async fn open_deliveries(

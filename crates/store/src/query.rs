@@ -82,8 +82,8 @@ pub struct Change {
 /// Changes in commit order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ChangePage {
-    /// The changes, shared by all who read them.
-    pub changes: Vec<Arc<Change>>,
+    /// The changes, and the page of them, shared by all who read them at the same place.
+    pub changes: Arc<[Arc<Change>]>,
     /// The sequence to go on after: of the last change, or the end of the journal when there is none.
     pub next: Sequence,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenterhook_model::{
     Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Lane, Next, Timestamp, Webhook, WebhookHealth,
@@ -131,4 +132,15 @@ pub enum Redrive {
     Forbidden(DeliveryState),
     /// There is no such delivery.
     NotFound,
+}
+
+/// What one step of retention did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expired {
+    /// Records that were removed: events, finished deliveries and changes of the journal.
+    pub removed: usize,
+    /// Everything from before this time that may go is gone; `None` while more is left.
+    pub clear: Option<Timestamp>,
+    /// How long the writer worked on the step before it committed it.
+    pub took: Duration,
 }

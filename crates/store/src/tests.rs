@@ -84,7 +84,12 @@ pub(crate) fn attempt(number: u32) -> Attempt {
 /// A lane and a delivery of it.
 pub(crate) fn lane_and_delivery() -> (LaneInfo, Delivery) {
     let now = Timestamp::from_millis(1_000);
-    let lane = LaneInfo { webhook: WebhookId::from_bytes([1; 16]), namespace: Namespace::default(), removed: None };
+    let lane = LaneInfo {
+        webhook: WebhookId::from_bytes([1; 16]),
+        namespace: Namespace::default(),
+        removed: None,
+        emptied: None,
+    };
     let delivery = Delivery {
         id: DeliveryId::new(now, 1, Lane(1)),
         namespace: lane.namespace.clone(),

@@ -200,7 +200,7 @@ async fn what_is_no_longer_kept_is_told_with_the_oldest_time() {
     bench.publish("kept").await;
     bench.attempt(&webhook, Next::Succeed).await;
     let before = tenterhook_model::Clock::now(&*bench.clock).before(Duration::from_secs(50));
-    while bench.store.expire(before, 100).await.unwrap() > 0 {}
+    while bench.store.expire(before, 100).await.unwrap().removed > 0 {}
     for start in
         [Start::ResumeToken(token), Start::StartTime(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 })]
     {
@@ -210,6 +210,31 @@ async fn what_is_no_longer_kept_is_told_with_the_oldest_time() {
     }
     let mut kept = begun(&bench, earliest()).await;
     assert_eq!(told(&next(&mut kept).await).2, PENDING);
+}
+
+/// A quiet watch passes over what happens elsewhere, so that retention never overtakes it.
+#[tokio::test(start_paused = true)]
+async fn a_watch_of_a_quiet_namespace_outlives_changes_that_it_never_saw() {
+    let bench = Bench::new().await;
+    let webhook = bench.webhook("w").await;
+    let elsewhere = || v1::WatchDeliveriesRequest { namespace: "elsewhere".into(), ..Default::default() };
+    let mut idle = begun(&bench, elsewhere()).await;
+    let mut token = String::new();
+    for _ in 0..3 {
+        for _ in 0..100 {
+            bench.publish("created").await;
+        }
+        bench.attempt(&webhook, Next::Succeed).await;
+        bench.clock.advance(Duration::from_secs(100));
+        let now = tenterhook_model::Clock::now(&*bench.clock);
+        while bench.store.expire(now, 1_000).await.unwrap().clear.is_none() {}
+        let message = next(&mut idle).await;
+        assert!(matches!(message.payload, Some(Payload::Bookmark(_))));
+        assert_ne!(token, message.resume_token, "the token moves on with the journal");
+        token = message.resume_token;
+    }
+    let start = Some(Start::ResumeToken(token));
+    begun(&bench, v1::WatchDeliveriesRequest { start, ..elsewhere() }).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ pub(crate) async fn journal(store: &dyn Store) -> Vec<Arc<Change>> {
         if page.changes.is_empty() {
             return journal;
         }
-        journal.extend(page.changes);
+        journal.extend_from_slice(&page.changes);
     }
 }
 

@@ -230,6 +230,6 @@ async fn watch(store: Arc<dyn Store>, watched: Arc<Mutex<Vec<Arc<Change>>>>) {
         if page.changes.is_empty() {
             bell.await;
         }
-        watched.lock().unwrap().extend(page.changes);
+        watched.lock().unwrap().extend_from_slice(&page.changes);
     }
 }

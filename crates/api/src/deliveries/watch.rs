@@ -4,7 +4,6 @@
 //! when the client has taken the last one, so a slow client costs constant memory and delays
 //! nobody; one that is slower than the retention is told so.
 
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use futures_util::{FutureExt as _, Stream, stream};
 use tenterhook_model::{Namespace, Timestamp, limits};
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start, watch_deliveries_response::Payload};
 use tenterhook_store::{Change, JournalSpan, Sequence};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -35,8 +34,12 @@ pub(super) struct Watch {
     resume: Resume,
     /// The last change that was looked at.
     position: Sequence,
-    /// Changes that were read and not yet looked at.
-    page: VecDeque<Arc<Change>>,
+    /// Changes that were read, shared with other watches at the same place.
+    page: Arc<[Arc<Change>]>,
+    /// How many of them were looked at.
+    looked_at: usize,
+    /// Rings when something has happened in the namespace.
+    bell: Arc<Notify>,
     /// When a bookmark is due.
     bookmark_at: Instant,
     /// Whether the first bookmark is out.
@@ -107,6 +110,7 @@ impl Watch {
         let permit = api.stream_permit()?;
         let span = api.store.journal();
         let resume = Resume::of(&api.token_key, &checked.namespace, span.epoch);
+        let bell = api.store.bell_of(&checked.namespace);
         let position = start(&api, &request.start, &resume, span).await?;
         // Fails now, not after the first bookmark, when this point is no longer kept.
         api.store.changes(position, 1).await?;
@@ -116,7 +120,9 @@ impl Watch {
             request: checked,
             resume,
             position,
-            page: VecDeque::new(),
+            page: Arc::default(),
+            looked_at: 0,
+            bell,
             begun: false,
             last: None,
             _count: api.watch_begins(),
@@ -147,7 +153,8 @@ impl Watch {
             return Ok(self.bookmark());
         }
         loop {
-            while let Some(change) = self.page.pop_front() {
+            while let Some(change) = self.page.get(self.looked_at).cloned() {
+                self.looked_at += 1;
                 debug_assert_eq!(change.sequence.0, self.position.0 + 1, "a watch has neither gaps nor repeats");
                 self.position = change.sequence;
                 if self.request.passes(&change) {
@@ -156,6 +163,7 @@ impl Watch {
             }
             self.check_end()?;
             if Instant::now() >= self.bookmark_at {
+                self.skip_others();
                 return Ok(self.bookmark());
             }
             self.read_or_wait().await?;
@@ -177,20 +185,36 @@ impl Watch {
         Ok(())
     }
 
-    /// Reads the next page; when there is none, waits until something may have happened.
+    /// Passes over what happened in other namespaces, without reading it. So the place of a
+    /// watch stays near the end of the journal while its own namespace is quiet.
+    fn skip_others(&mut self) -> bool {
+        let end = self.api.store.quiet_until(&self.request.namespace, self.position);
+        if let Some(end) = end {
+            debug_assert!(end >= self.position, "a watch never goes back: {end:?} after {:?}", self.position);
+            self.position = end;
+        }
+        end.is_some()
+    }
+
+    /// Reads the next page; when there is none, waits until something has happened in the namespace.
     async fn read_or_wait(&mut self) -> Result<(), Refusal> {
         let api = Arc::clone(&self.api);
         // Asked for before the read, so that what comes after the read rings.
-        let mut bell = std::pin::pin!(api.store.journal_bell().notified());
+        let bell = Arc::clone(&self.bell);
+        let mut bell = std::pin::pin!(bell.notified());
         let mut access = std::pin::pin!(api.access.changed().notified());
         bell.as_mut().enable();
         access.as_mut().enable();
-        let page = api.store.changes(self.position, limits::JOURNAL_PAGE).await?;
-        if !page.changes.is_empty() {
-            self.page = page.changes.into();
-            return Ok(());
+        if !self.skip_others() {
+            let page = api.store.changes(self.position, limits::JOURNAL_PAGE).await?;
+            if !page.changes.is_empty() {
+                (self.page, self.looked_at) = (page.changes, 0);
+                return Ok(());
+            }
+            self.position = page.next;
         }
-        self.position = page.next;
+        // An idle watch keeps no page in memory.
+        self.page = Arc::default();
         if self.last.is_some() {
             return Ok(());
         }

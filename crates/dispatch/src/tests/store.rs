@@ -251,7 +251,19 @@ impl Store for Scripted {
         unreachable!("the dispatcher does not read the journal")
     }
 
-    async fn expire(&self, _: Timestamp, _: usize) -> Result<usize, StoreError> {
+    fn bell_of(&self, _: &Namespace) -> Arc<Notify> {
+        unreachable!("the dispatcher does not read the journal")
+    }
+
+    fn quiet_until(&self, _: &Namespace, _: Sequence) -> Option<Sequence> {
+        unreachable!("the dispatcher does not read the journal")
+    }
+
+    async fn erase(&self) -> Result<bool, StoreError> {
+        unreachable!("the dispatcher erases nothing")
+    }
+
+    async fn expire(&self, _: Timestamp, _: usize) -> Result<Expired, StoreError> {
         unreachable!("the dispatcher expires nothing")
     }
 

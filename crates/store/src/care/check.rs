@@ -18,7 +18,7 @@ use crate::rows::count::{CountRow, OpenRow};
 use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::{EventRow, TimelineRow};
 use crate::rows::journal::JournalRow;
-use crate::rows::meta::{IdentityRow, SequenceRow};
+use crate::rows::meta::{IdentityRow, SequenceRow, TrimmedRow};
 use crate::rows::webhook::{HealthRow, RequestRow, WebhookRow};
 
 /// Problems that a report tells one by one.
@@ -234,9 +234,16 @@ impl Check<'_> {
                 format!("lane {} would be given again", identity.next_lane)
             });
         }
+        if key == keys::meta::trimmed() {
+            return Ok(rows::decode::<TrimmedRow>(row, "the beginning of the journal").map(|_| ())?);
+        }
         ensure(key == keys::meta::counted(), || format!("the key {} is unknown", key.escape_ascii()))?;
         let counted: SequenceRow = rows::decode(row, "the end of the counts")?;
-        let next = self.next_sequence.unwrap_or(1);
+        // Of a journal that retention has emptied, its beginning says where it ended.
+        let trimmed = self.kv.get(&keys::meta::trimmed())?;
+        let trimmed =
+            trimmed.map(|row| rows::decode::<TrimmedRow>(&row, "the beginning of the journal")).transpose()?;
+        let next = self.next_sequence.unwrap_or(trimmed.map_or(1, |trimmed| trimmed.sequence + 1));
         ensure(counted.sequence < next, || format!("counts go to {} and the journal to {}", counted.sequence, next - 1))
     }
 

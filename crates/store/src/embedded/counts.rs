@@ -112,6 +112,17 @@ impl Counts {
         })
     }
 
+    /// Whether all that is counted of a lane is on disk.
+    pub(crate) fn is_written(&self, lane: Lane) -> bool {
+        !self.changed.contains(&lane) && !self.fresh.contains_key(&lane)
+    }
+
+    /// Forgets a lane that was freed.
+    pub(crate) fn forget(&mut self, lane: Lane) {
+        let open = self.open.remove(&lane).unwrap_or_default();
+        debug_assert_eq!(open.total(), 0, "the lane {} has open deliveries and was freed", lane.0);
+    }
+
     /// The last change that is counted on disk. The journal must be kept from there on.
     pub(crate) fn written(&self) -> Sequence {
         self.written

@@ -10,6 +10,7 @@ use tenterhook_model::{Delivery, DeliveryId, DeliveryState, EventId, Lane, Names
 use tenterhook_model::{WebhookHealth, WebhookId};
 
 use super::LaneInfo;
+use super::expire::Progress;
 use super::journal::Recorder;
 use super::queue::{Effect, Kind};
 use super::save::{self, Saved};
@@ -46,6 +47,10 @@ pub(crate) struct Group<'a, K> {
     pub(crate) saved: Option<Saved>,
     /// The journal is kept from after this change on.
     pub(crate) trimmed: Option<Sequence>,
+    /// Where the next step of retention continues, if this group is one.
+    pub(crate) expiry: Option<Progress>,
+    /// Lanes that change in memory; those without a value are freed.
+    pub(crate) lanes: Vec<(Lane, Option<Arc<LaneInfo>>)>,
     /// When the first event of an open delivery expires, as far as the group changes it.
     pub(crate) next_expiry: Option<u64>,
     /// Whether `next_expiry` is the first of all, and not only of what the group has added.
@@ -109,6 +114,8 @@ impl<'a, K: Kv> Group<'a, K> {
             health: HashMap::new(),
             saved: None,
             trimmed: None,
+            expiry: None,
+            lanes: Vec::new(),
             next_expiry: None,
             looked_at_expiry: false,
             flush_counts: false,
@@ -273,6 +280,10 @@ impl<'a, K: Kv> Group<'a, K> {
         if let Some(saved) = self.saved {
             save::adopt(shared, self.state, saved, self.now);
         }
+        if let Some(expiry) = self.expiry {
+            self.state.expiry = expiry;
+        }
+        shared.set_lanes(self.lanes);
         if !self.health.is_empty() {
             shared.health.write().unwrap_or_else(std::sync::PoisonError::into_inner).extend(self.health);
         }
@@ -295,12 +306,15 @@ impl<'a, K: Kv> Group<'a, K> {
             queues.has_ready() || queues.next_due() != before
         };
         shared.set_next_expiry(self.next_expiry, self.looked_at_expiry);
-        let appended = shared.tail().append(self.recorder, self.trimmed);
+        let (bells, appended) = shared.tail().append(self.recorder, self.trimmed);
         if has_ready {
             shared.due_bell.notify_one();
         }
         if appended {
             shared.journal_bell.notify_waiters();
+        }
+        for bell in bells {
+            bell.notify_waiters();
         }
         lock(&shared.failure).take();
     }

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::shared::lock;
 use crate::error::{SaveError, StoreError};
-use crate::record::{NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange};
+use crate::record::{Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange};
 
 /// When a refused publisher is told to come back: many commits later, and soon for a person.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -29,7 +29,7 @@ pub(crate) enum Request {
     Replay { webhook: WebhookId, events: Vec<EventId>, answer: Answer<Vec<DeliveryId>> },
     Save { change: WebhookChange, answer: Answer<SavedWebhook, SaveError> },
     Remember { namespace: Namespace, request: (String, [u8; 32]), count: u64, answer: Answer<()> },
-    Expire { before: Timestamp, limit: usize, answer: Answer<usize> },
+    Expire { before: Timestamp, limit: usize, answer: Answer<Expired> },
     GiveUp { deliveries: Vec<Delivery>, answer: Answer<usize> },
     GiveUpExpired { limit: usize, answer: Answer<usize> },
 }

@@ -4,8 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tenterhook_model::{Attempt, Delivery, DeliveryState, Timestamp, limits};
+use tenterhook_model::{Attempt, Delivery, DeliveryState, Namespace, Timestamp, limits};
+use tokio::sync::Notify;
 
+use super::feeds::Feeds;
 use super::read;
 use super::shared::Shared;
 use crate::error::StoreError;
@@ -16,6 +18,7 @@ use crate::query::{Change, ChangePage, JournalSpan, Sequence};
 use crate::rows;
 use crate::rows::Wire;
 use crate::rows::journal::{ChangeRow, JournalRow};
+use crate::rows::meta::TrimmedRow;
 
 /// Changes of one block.
 const BLOCK_CHANGES: usize = 64;
@@ -27,6 +30,10 @@ const CHANGE_BYTES: usize = 256;
 const TAIL_CHANGES: usize = 4_096;
 /// Bytes of the bodies and texts of these changes, roughly.
 const TAIL_BYTES: usize = 4 * 1024 * 1024;
+/// Pages that are kept for readers at the same place.
+const PAGES: usize = 8;
+/// Bytes of such a page, at most.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// The changes of a group of writes.
 #[derive(Debug)]
@@ -106,12 +113,23 @@ pub(crate) struct Tail {
     span: JournalSpan,
     changes: VecDeque<Arc<Change>>,
     bytes: usize,
+    feeds: Feeds,
+    /// Pages that were read last, newest first, for others at the same place.
+    pages: VecDeque<SharedPage>,
+}
+
+/// A page of changes as one reader got it.
+#[derive(Debug)]
+struct SharedPage {
+    after: Sequence,
+    limit: usize,
+    changes: Arc<[Arc<Change>]>,
 }
 
 impl Tail {
     /// The end of a journal that is on disk.
     pub(crate) fn new(span: JournalSpan) -> Self {
-        Self { span, changes: VecDeque::new(), bytes: 0 }
+        Self { span, changes: VecDeque::new(), bytes: 0, feeds: Feeds::default(), pages: VecDeque::new() }
     }
 
     /// What is kept of the journal.
@@ -119,8 +137,20 @@ impl Tail {
         self.span
     }
 
-    /// Appends the changes of a commit, which removed those up to `trimmed`. Answers whether there were any.
-    pub(crate) fn append(&mut self, recorder: Recorder, trimmed: Option<Sequence>) -> bool {
+    /// The bell of a namespace, which rings after each commit that changed something in it.
+    pub(crate) fn bell_of(&mut self, namespace: &Namespace) -> Arc<Notify> {
+        self.feeds.bell_of(namespace, self.span.last)
+    }
+
+    /// The end of the journal, if nothing happened in the namespace after `after`. Only known
+    /// of a namespace whose bell somebody holds.
+    pub(crate) fn quiet_until(&self, namespace: &Namespace, after: Sequence) -> Option<Sequence> {
+        self.feeds.last_of(namespace).filter(|last| *last <= after).map(|_| self.span.last.max(after))
+    }
+
+    /// Appends the changes of a commit, which removed those up to `trimmed`. Returns the bells
+    /// to ring, and whether there were any changes.
+    pub(crate) fn append(&mut self, recorder: Recorder, trimmed: Option<Sequence>) -> (Vec<Arc<Notify>>, bool) {
         if let Some(trimmed) = trimmed {
             debug_assert!(
                 self.span.before_oldest <= trimmed && trimmed <= self.span.last,
@@ -128,8 +158,10 @@ impl Tail {
                 self.span
             );
             self.span.before_oldest = trimmed;
+            self.pages.retain(|page| page.after >= trimmed);
         }
         let appended = !recorder.changes.is_empty();
+        let bells = self.feeds.append(recorder.changes.iter().map(|recorded| &*recorded.change));
         for Recorded { change, .. } in recorder.changes {
             assert_eq!(change.sequence.0, self.span.last.0 + 1, "the journal has no gaps");
             self.span.last = change.sequence;
@@ -140,14 +172,31 @@ impl Tail {
             let Some(oldest) = self.changes.pop_front() else { break };
             self.bytes -= bytes_of(&oldest);
         }
-        appended
+        (bells, appended)
+    }
+
+    /// The page that another reader got at this place, if it is still what this one would get.
+    fn shared_page(&self, after: Sequence, limit: usize) -> Option<Arc<[Arc<Change>]>> {
+        let page = self.pages.iter().find(|page| page.after == after && page.limit == limit)?;
+        let is_whole = page.changes.len() == limit || page.changes.last()?.sequence == self.span.last;
+        is_whole.then(|| page.changes.clone())
+    }
+
+    /// Keeps a page for other readers at the same place, unless it is large.
+    fn share_page(&mut self, after: Sequence, limit: usize, changes: &Arc<[Arc<Change>]>) {
+        self.pages.retain(|page| page.after != after || page.limit != limit);
+        let bytes: usize = changes.iter().map(|change| bytes_of(change)).sum();
+        if !changes.is_empty() && bytes <= PAGE_BYTES && after >= self.span.before_oldest {
+            self.pages.push_front(SharedPage { after, limit, changes: changes.clone() });
+            self.pages.truncate(PAGES);
+        }
     }
 
     /// Changes after `after`, when they are all in memory.
-    fn after(&self, after: Sequence, limit: usize) -> Option<Vec<Arc<Change>>> {
+    fn after(&self, after: Sequence, limit: usize) -> Option<Arc<[Arc<Change>]>> {
         let first = self.changes.front()?.sequence;
         let skip = (after.0 + 1).checked_sub(first.0)?;
-        let changes: Vec<_> = self.changes.iter().skip(skip as usize).take(limit).cloned().collect();
+        let changes: Arc<[_]> = self.changes.iter().skip(skip as usize).take(limit).cloned().collect();
         debug_assert!(
             changes.first().is_none_or(|change| change.sequence.0 == after.0 + 1),
             "a page begins right after {after:?}"
@@ -176,7 +225,15 @@ impl<K: Kv> Shared<K> {
         if after < span.before_oldest {
             return Err(StoreError::Expired { oldest: self.oldest_change()? });
         }
-        let changes = self.stored_changes(after, limit.clamp(1, limits::PAGE_MAX), span)?;
+        let changes = match self.stored_changes(after, limit.clamp(1, limits::PAGE_MAX), span) {
+            // A lane that retention has freed meanwhile is unknown, and so are the changes that name it.
+            Err(StoreError::Damaged(_)) if after < self.tail().span.before_oldest => {
+                return Err(StoreError::Expired { oldest: self.oldest_change()? });
+            }
+            changes => changes?,
+        };
+        let (changes, limit): (Arc<[_]>, _) = (changes.into(), limit.clamp(1, limits::PAGE_MAX));
+        self.tail().share_page(after, limit, &changes);
         let next = changes.last().map_or(after, |change| change.sequence);
         Ok(ChangePage { changes, next })
     }
@@ -184,14 +241,22 @@ impl<K: Kv> Shared<K> {
     /// Changes after `after`, when memory has them all or there are none: what those who watch
     /// the end of the journal ask for, without a thread for reads.
     pub(crate) fn recent_changes(&self, after: Sequence, limit: usize) -> Option<ChangePage> {
-        let tail = self.tail();
+        let mut tail = self.tail();
+        let limit = limit.clamp(1, limits::PAGE_MAX);
         if after < tail.span.before_oldest {
             return None;
         }
         if after >= tail.span.last {
-            return Some(ChangePage { changes: Vec::new(), next: tail.span.last });
+            return Some(ChangePage { changes: Arc::default(), next: tail.span.last });
         }
-        let changes = tail.after(after, limit.clamp(1, limits::PAGE_MAX))?;
+        let changes = match tail.shared_page(after, limit) {
+            Some(changes) => changes,
+            None => {
+                let changes = tail.after(after, limit)?;
+                tail.share_page(after, limit, &changes);
+                changes
+            }
+        };
         let next = changes.last().map_or(after, |change| change.sequence);
         Some(ChangePage { changes, next })
     }
@@ -250,7 +315,12 @@ impl<K: Kv> Shared<K> {
     pub(crate) fn sequence_at(&self, time: Timestamp) -> Result<Sequence, StoreError> {
         let span = self.tail().span();
         let oldest = self.oldest_change()?;
-        if span.before_oldest.0 > 0 && oldest.is_some_and(|oldest| time < oldest) {
+        let is_expired = match oldest {
+            Some(oldest) => time < oldest,
+            // Nothing is kept: what was removed last says how far back that goes.
+            None => trimmed(&self.kv)?.and_then(|row| row.time).is_some_and(|last| time <= last.get()),
+        };
+        if span.before_oldest.0 > 0 && is_expired {
             return Err(StoreError::Expired { oldest });
         }
         // All changes up to `low` are from before `time`, all after `high` are not.
@@ -279,7 +349,13 @@ pub(crate) fn find_span<K: Kv>(kv: &K, epoch: u64) -> Result<(JournalSpan, Times
     let first = kv.range(Span::new(&from, &to, 1))?;
     let last = kv.range(Span::new(&from, &to, 1).reversed())?;
     let (Some((first, _)), Some((last, row))) = (first.first(), last.first()) else {
-        return Ok((JournalSpan { epoch, ..Default::default() }, Timestamp::MIN));
+        let Some(trimmed) = trimmed(kv)? else {
+            return Ok((JournalSpan { epoch, ..Default::default() }, Timestamp::MIN));
+        };
+        // Retention has emptied it: sequences continue after what was removed.
+        let end = Sequence(trimmed.sequence);
+        let time = trimmed.time.map_or(Timestamp::MIN, rows::Time::get);
+        return Ok((JournalSpan { before_oldest: end, last: end, epoch }, time));
     };
     let row: JournalRow = rows::decode(row, "a block of the journal")?;
     let empty = || StoreError::Damaged("a block of the journal".into());
@@ -287,4 +363,10 @@ pub(crate) fn find_span<K: Kv>(kv: &K, epoch: u64) -> Result<(JournalSpan, Times
     let before_oldest = Sequence(keys::journal::decode(first)?.0.checked_sub(1).ok_or_else(empty)?);
     let time = row.changes.last().map_or(Timestamp::MIN, ChangeRow::time);
     Ok((JournalSpan { before_oldest, last: Sequence(last), epoch }, time))
+}
+
+/// What retention removed last from the front of the journal, if it removed anything yet.
+fn trimmed<K: Kv>(kv: &K) -> Result<Option<TrimmedRow>, StoreError> {
+    let row = kv.get(&keys::meta::trimmed())?;
+    row.map(|row| rows::decode(&row, "the beginning of the journal")).transpose()
 }

@@ -5,6 +5,7 @@ mod cancel;
 mod claim;
 mod counts;
 mod expire;
+mod feeds;
 mod give_up;
 mod group;
 mod inbox;
@@ -36,6 +37,7 @@ pub use store::EmbeddedStore;
 
 use crate::error::OpenError;
 use crate::kv::Kv;
+use crate::query::Sequence;
 use crate::seal::SealingKey;
 
 /// What a store needs from the one who opens it.
@@ -77,6 +79,8 @@ pub(crate) struct LaneInfo {
     pub(crate) namespace: Namespace,
     /// When the webhook was removed.
     pub(crate) removed: Option<Timestamp>,
+    /// The last change of the journal when its last delivery was gone.
+    pub(crate) emptied: Option<Sequence>,
 }
 
 /// The one that commits. It must run for writes to be answered, and ends after

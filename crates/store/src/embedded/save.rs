@@ -118,6 +118,7 @@ impl<K: Kv> Group<'_, K> {
             webhook_id: webhook.id.as_bytes().to_vec().into(),
             namespace: webhook.namespace.as_str().to_owned(),
             removed: removed.map(rows::Time::from),
+            emptied: None,
         };
         self.batch.put(keys::webhook::lane(webhook.lane), rows::encode(&row));
     }
@@ -223,6 +224,6 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
 }
 
 fn set_lane<K: Kv>(shared: &Shared<K>, webhook: &Webhook, removed: Option<Timestamp>) {
-    let info = LaneInfo { webhook: webhook.id, namespace: webhook.namespace.clone(), removed };
+    let info = LaneInfo { webhook: webhook.id, namespace: webhook.namespace.clone(), removed, emptied: None };
     shared.lanes.write().unwrap_or_else(PoisonError::into_inner).insert(webhook.lane, Arc::new(info));
 }

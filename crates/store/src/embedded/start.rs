@@ -189,6 +189,7 @@ pub(crate) fn lane_info(row: &bytes::Bytes) -> Result<LaneInfo, StoreError> {
         webhook: WebhookId::from_bytes(row.webhook_id.as_ref().try_into().map_err(|_| damaged())?),
         namespace: row.namespace.parse().map_err(|_| damaged())?,
         removed: row.removed.map(rows::Time::get),
+        emptied: row.emptied.map(Sequence),
     })
 }
 

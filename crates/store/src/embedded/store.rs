@@ -20,7 +20,7 @@ use crate::error::{SaveError, StoreError};
 use crate::kv::Kv;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
-    Claim, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
+    Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
 use crate::stats::{DeliveryStats, Gauges, StatsQuery};
 
@@ -220,8 +220,20 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         &self.shared.journal_bell
     }
 
-    async fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    fn bell_of(&self, namespace: &Namespace) -> Arc<Notify> {
+        self.shared.tail().bell_of(namespace)
+    }
+
+    fn quiet_until(&self, namespace: &Namespace, after: Sequence) -> Option<Sequence> {
+        self.shared.tail().quiet_until(namespace, after)
+    }
+
+    async fn expire(&self, before: Timestamp, limit: usize) -> Result<Expired, StoreError> {
         self.shared.inbox.write(|answer| Request::Expire { before, limit, answer }).await
+    }
+
+    async fn erase(&self) -> Result<bool, StoreError> {
+        self.read(|shared| shared.kv.erase(&|| shared.inbox.is_open())).await
     }
 
     async fn open_deliveries(

@@ -3,7 +3,7 @@
 
 use tenterhook_model::Lane;
 
-use super::{Family, Key, Parts};
+use super::{Family, Key, Parts, under};
 use crate::error::StoreError;
 
 /// What a row counts over.
@@ -41,6 +41,11 @@ pub(crate) fn encode(lane: Lane, span: Span, start: u64) -> Vec<u8> {
     Key::of(Family::Count).lane(lane).bytes(&[span.letter()]).millis(start).done()
 }
 
+/// The range of all counts of a lane.
+pub(crate) fn of_lane(lane: Lane) -> (Vec<u8>, Vec<u8>) {
+    under(Key::of(Family::Count).lane(lane).done())
+}
+
 /// The lane, span and start of a key.
 pub(crate) fn decode(key: &[u8]) -> Result<(Lane, Span, u64), StoreError> {
     let mut parts = Parts::of(key, Family::Count)?;
@@ -63,6 +68,8 @@ mod tests {
             for span in [Span::Now, Span::Minute, Span::Hour] {
                 let key = encode(Lane(lane), span, a);
                 prop_assert_eq!(decode(&key).unwrap(), (Lane(lane), span, a));
+                let (from, to) = of_lane(Lane(lane));
+                prop_assert!(from <= key && key < to);
                 prop_assert_eq!(key.cmp(&encode(Lane(lane), span, b)), a.cmp(&b));
             }
         }

@@ -12,12 +12,17 @@ pub(crate) fn counted() -> Vec<u8> {
     Key::of(Family::Meta).bytes(&[2]).done()
 }
 
+/// The key of the last change that retention removed from the journal.
+pub(crate) fn trimmed() -> Vec<u8> {
+    Key::of(Family::Meta).bytes(&[3]).done()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_rows_have_keys_of_their_own() {
-        assert_ne!(identity(), counted());
+        assert!(identity() < counted() && counted() < trimmed());
     }
 }

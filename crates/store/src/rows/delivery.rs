@@ -59,6 +59,35 @@ pub(crate) struct DeliveryRow {
     attempts_uncounted: u32,
 }
 
+/// What retention reads of a finished [`DeliveryRow`]: the rest, mostly its last attempt, is
+/// not decoded.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct DeliveryHead {
+    #[prost(uint32, tag = "4")]
+    state: u32,
+    #[prost(uint32, tag = "5")]
+    pub(crate) attempt_count: u32,
+    #[prost(message, optional, tag = "11")]
+    finish_time: Option<Time>,
+}
+
+impl DeliveryHead {
+    /// The state of the delivery.
+    pub(crate) fn state(&self) -> Result<DeliveryState, StoreError> {
+        state_of(self.state)
+    }
+
+    /// When the delivery became final, if it did.
+    pub(crate) fn finish_time(&self) -> Option<Timestamp> {
+        self.finish_time.map(Time::get)
+    }
+}
+
+fn state_of(number: u32) -> Result<DeliveryState, StoreError> {
+    let state = DeliveryState::ALL.get(number as usize).copied();
+    state.ok_or_else(|| StoreError::Damaged("the state of a delivery".into()))
+}
+
 /// A delivery as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
@@ -122,8 +151,7 @@ pub(crate) fn write(wire: &mut Wire, delivery: &Delivery, part: Part) {
 impl DeliveryRow {
     /// Where the delivery stands.
     pub(crate) fn state(&self) -> Result<DeliveryState, StoreError> {
-        let state = DeliveryState::ALL.get(self.state as usize).copied();
-        state.ok_or_else(|| StoreError::Damaged("the state of a delivery".into()))
+        state_of(self.state)
     }
 
     /// How long the last attempt took.
@@ -177,6 +205,18 @@ mod tests {
                 assert_eq!(Stored::decode(&row.into(), stored.delivery.id, &lane).unwrap(), stored);
             }
         }
+    }
+
+    #[test]
+    fn the_head_of_a_delivery_says_what_the_whole_says() {
+        let (lane, delivery) = fixtures::lane_and_delivery();
+        let finish_time = Timestamp::new(7, 8);
+        let delivery = Delivery { state: DeliveryState::Failed, attempt_count: 3, finish_time, ..delivery };
+        let row = bytes::Bytes::from(encode(&delivery, Wait::Nothing, None));
+        let head: DeliveryHead = super::super::decode(&row, "a delivery").unwrap();
+        let whole = Stored::decode(&row, delivery.id, &lane).unwrap().delivery;
+        assert_eq!(head.state().unwrap(), whole.state);
+        assert_eq!((head.attempt_count, head.finish_time()), (whole.attempt_count, whole.finish_time));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message;
-use tenterhook_model::{DeliveryId, Event, EventId, JsonText, Namespace, Snapshots};
+use tenterhook_model::{DeliveryId, Event, EventId, JsonText, Namespace, Snapshots, Timestamp};
 
 use super::{Time, Wire, required};
 use crate::error::StoreError;
@@ -140,6 +140,34 @@ impl EventRow {
     }
 }
 
+/// What retention reads of an [`EventRow`]: decoding the rest would cost more than removing it.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct EventHead {
+    #[prost(message, optional, tag = "11")]
+    expire_time: Option<Time>,
+    #[prost(message, optional, tag = "12")]
+    publish_time: Option<Time>,
+    #[prost(bytes = "bytes", tag = "15")]
+    deliveries: Bytes,
+}
+
+impl EventHead {
+    /// When the event was published.
+    pub(crate) fn publish_time(&self) -> Timestamp {
+        required(self.publish_time)
+    }
+
+    /// When the event expires, if it does.
+    pub(crate) fn expire_time(&self) -> Option<Timestamp> {
+        self.expire_time.map(Time::get)
+    }
+
+    /// The deliveries that were made when the event was published.
+    pub(crate) fn deliveries(&self) -> impl Iterator<Item = DeliveryId> {
+        self.deliveries.as_chunks::<16>().0.iter().map(|id| DeliveryId::from_bytes(*id))
+    }
+}
+
 /// A block of the timeline: events in order of publication.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct TimelineRow {
@@ -200,5 +228,16 @@ mod tests {
         let row = encode(&fixtures::event("e"), &[0; 32], &ids);
         let back: EventRow = super::super::decode(&row.into(), "an event").unwrap();
         assert_eq!(back.deliveries(), ids);
+    }
+
+    #[test]
+    fn the_head_of_an_event_says_what_the_whole_says() {
+        let ids = [DeliveryId::new(Timestamp::MAX, 1, Lane(2))];
+        for event in [fixtures::full_event(), fixtures::event("bare")] {
+            let row = encode(&event, &[7; 32], &ids);
+            let head: EventHead = super::super::decode(&row.into(), "an event").unwrap();
+            assert_eq!((head.publish_time(), head.expire_time()), (event.publish_time, event.expire_time));
+            assert_eq!(head.deliveries().collect::<Vec<_>>(), ids);
+        }
     }
 }

@@ -35,6 +35,26 @@ pub(crate) struct ChangeRow {
     pub(crate) attempted: bool,
 }
 
+/// What retention reads of a [`JournalRow`]: when its changes happened.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct JournalHead {
+    #[prost(message, repeated, tag = "1")]
+    changes: Vec<ChangeHead>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+struct ChangeHead {
+    #[prost(message, optional, tag = "1")]
+    time: Option<Time>,
+}
+
+impl JournalHead {
+    /// How many changes the block has, and when its last one happened.
+    pub(crate) fn last(&self) -> Option<(u64, Timestamp)> {
+        self.changes.last().map(|change| (self.changes.len() as u64, required(change.time)))
+    }
+}
+
 /// Appends a change to a block, as [`JournalRow`] reads it.
 pub(crate) fn write(block: &mut Wire, change: &Change, attempted: bool) {
     block.message(1, |wire| {
@@ -101,7 +121,10 @@ mod tests {
                 Change { sequence: Sequence(9), time: Timestamp::from_millis(5), previous, delivery: delivery.clone() };
             let mut wire = Wire::new(0);
             write(&mut wire, &change, true);
-            let mut block: JournalRow = super::super::decode(&wire.finish().into(), "a block").unwrap();
+            let bytes = Bytes::from(wire.finish());
+            let mut block: JournalRow = super::super::decode(&bytes, "a block").unwrap();
+            let head: JournalHead = super::super::decode(&bytes, "a block").unwrap();
+            assert_eq!(head.last(), Some((1, change.time)));
             let row = block.changes.remove(0);
             assert!(row.attempted);
             let back = row.into_change(Sequence(9), |_| Ok(Arc::new(lane.clone()))).unwrap();

@@ -26,3 +26,14 @@ pub(crate) struct SequenceRow {
     #[prost(uint64, tag = "1")]
     pub(crate) sequence: u64,
 }
+
+/// Where the journal begins after retention: what was removed from its front.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(crate) struct TrimmedRow {
+    /// The last change that was removed.
+    #[prost(uint64, tag = "1")]
+    pub(crate) sequence: u64,
+    /// When it happened.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) time: Option<super::Time>,
+}

@@ -31,6 +31,9 @@ pub(crate) struct LaneRow {
     /// When the webhook was removed.
     #[prost(message, optional, tag = "3")]
     pub(crate) removed: Option<super::Time>,
+    /// The last change of the journal when the last delivery of the removed webhook was gone.
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) emptied: Option<u64>,
 }
 
 /// What was answered to a request.

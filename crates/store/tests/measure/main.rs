@@ -1,8 +1,11 @@
 //! Measures what a delivery costs the store: publishers, a dispatcher that claims and settles,
-//! and the CPU time of all of it. Run it as
-//! `cargo bench -p tenterhook-store --bench delivery`; it takes a minute.
+//! and the CPU time of all of it; and whether retention keeps pace with publishers. Run it as
+//! `cargo bench -p tenterhook-store --bench delivery`; it takes a minute. With the argument
+//! `retention` it measures only that.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that meets an error has failed")]
+
+mod retention;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,17 +41,24 @@ impl CommitObserver for Commits {
 }
 
 fn main() {
+    for (webhooks, events) in [(1, 20_000), (3, 10_000), (10, 4_000)] {
+        let directory = tempfile::tempdir().unwrap();
+        measure(&format!("redb:{}", directory.path().display()), |store| retention::run(store, webhooks, events));
+    }
+    if std::env::args().any(|argument| argument == "retention") {
+        return;
+    }
     for (webhooks, events) in [(1, 20_000), (10, 4_000)] {
         for engine in ["memory", "redb", "sled"] {
             let directory = tempfile::tempdir().unwrap();
             let path = if engine == "memory" { String::new() } else { directory.path().display().to_string() };
-            measure(&format!("{engine}:{path}"), webhooks, events);
+            measure(&format!("{engine}:{path}"), |store| run(store, webhooks, events));
         }
     }
 }
 
 /// Opens a store at `url` and measures it.
-fn measure(url: &str, webhooks: u8, events: usize) {
+fn measure<F: Future<Output = ()>>(url: &str, work: impl FnOnce(Arc<dyn Store>) -> F) {
     let options = StoreOptions {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
@@ -61,19 +71,13 @@ fn measure(url: &str, webhooks: u8, events: usize) {
     let (store, writer) = open(url, options).unwrap();
     let thread = std::thread::spawn(|| writer.run());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(store.clone(), webhooks, events));
+    runtime.block_on(work(store.clone()));
     store.close();
     thread.join().unwrap();
 }
 
 async fn run(store: Arc<dyn Store>, webhooks: u8, events: usize) {
-    let mut ids = Vec::new();
-    for number in 0..webhooks {
-        let webhook = webhook(number);
-        ids.push(webhook.id);
-        let change = WebhookChange::Put { webhook: Box::new(webhook), expect: Expect::Absent, request: None };
-        store.save_webhook(change).await.unwrap();
-    }
+    let ids = save_webhooks(&*store, webhooks).await;
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
@@ -102,6 +106,17 @@ async fn run(store: Arc<dyn Store>, webhooks: u8, events: usize) {
         cpu * 1e6 / total as f64,
         store.gauges().await.unwrap().size_bytes as f64 / total as f64,
     );
+}
+
+async fn save_webhooks(store: &dyn Store, count: u8) -> Vec<WebhookId> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        let webhook = webhook(number);
+        ids.push(webhook.id);
+        let change = WebhookChange::Put { webhook: Box::new(webhook), expect: Expect::Absent, request: None };
+        store.save_webhook(change).await.unwrap();
+    }
+    ids
 }
 
 /// Claims what is due and lets it succeed, some batches at a time.

@@ -268,7 +268,7 @@ impl Bench {
             if page.changes.is_empty() {
                 return all;
             }
-            all.extend(page.changes);
+            all.extend_from_slice(&page.changes);
         }
     }
 }

@@ -138,7 +138,7 @@ on_every_engine! {
         bench.publish(expiring(&bench, event("a"), 1_000_000), &[hook.id]).await;
         bench.deliver_all(hook.id).await;
         bench.clock.advance(100_000);
-        while bench.store.expire(bench.now(), 100).await.unwrap() > 0 {}
+        while bench.store.expire(bench.now(), 100).await.unwrap().removed > 0 {}
         assert_eq!(bench.records().await["expiring"], 0);
         assert_eq!(bench.store.next_expiry(), None::<Timestamp>);
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tenterhook_model::{CapturedResponse, DeliveryState, Header, Next, Timestamp};
 use tenterhook_store::{Sequence, Settlement};
 
@@ -141,6 +142,44 @@ on_every_engine! {
         bench.publish(event("a"), &[hook.id]).await;
         waits.await;
         bench.store.due_bell().notified().await;
+    }
+
+    async fn a_commit_wakes_the_watchers_of_its_namespace_and_no_other(bench) {
+        let hook = bench.webhook(1).await;
+        let bell = |name: &str| bench.store.bell_of(&name.parse().unwrap());
+        let others: Vec<_> = (0..1_000).map(|n| bell(&format!("other{n}"))).collect();
+        let own = bell("default");
+        let mut waiting: Vec<_> = others.iter().map(|bell| Box::pin(bell.notified())).collect();
+        waiting.iter_mut().for_each(|waits| drop(waits.as_mut().enable()));
+        for n in 0..20 {
+            let mut waits = std::pin::pin!(own.notified());
+            waits.as_mut().enable();
+            bench.publish(event(&format!("e{n}")), &[hook.id]).await;
+            assert!(waits.now_or_never().is_some(), "event {n}");
+        }
+        let woken = waiting.iter_mut().filter_map(|waits| waits.as_mut().now_or_never()).count();
+        assert_eq!(woken, 0, "of a thousand watches in which nothing happened");
+        let (other, mine) = ("other7".parse().unwrap(), "default".parse().unwrap());
+        assert_eq!(bench.store.quiet_until(&other, Sequence(0)), Some(Sequence(20)), "and they skip it unread");
+        assert_eq!(bench.store.quiet_until(&mine, Sequence(19)), None);
+        assert_eq!(bench.store.quiet_until(&mine, Sequence(20)), Some(Sequence(20)));
+        assert_eq!(bench.store.quiet_until(&"unwatched".parse().unwrap(), Sequence(0)), None);
+    }
+
+    async fn readers_at_the_same_place_share_a_page_in_memory_and_on_disk(bench) {
+        let hook = bench.webhook(1).await;
+        let many = (0..100).map(|n| new_event(event(&format!("e{n}")), &[hook.id])).collect();
+        bench.try_publish(many).await.unwrap();
+        for count in [10, 11] {
+            let read = async |after, limit| bench.store.changes(Sequence(after), limit).await.unwrap().changes;
+            let page = read(10, 20).await;
+            assert!(Arc::ptr_eq(&page, &read(10, 20).await));
+            assert_eq!(read(10, 21).await.len(), 21);
+            assert_eq!(read(90, 20).await.len(), count);
+            bench.publish(event(&format!("more{count}")), &[hook.id]).await;
+            assert_eq!(read(90, 20).await.len(), count + 1, "a page that the end has cut short is read again");
+            bench.reopen().await;
+        }
     }
 
     async fn an_event_without_webhooks_changes_no_delivery(bench) {

@@ -15,5 +15,6 @@ mod journal;
 mod opening;
 mod property;
 mod publishing;
+mod retention;
 mod settling;
 mod webhooks;

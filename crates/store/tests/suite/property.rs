@@ -231,7 +231,7 @@ impl Run {
 
     async fn expire(&mut self, limit: u8) -> String {
         let before = self.bench.now().before(Duration::from_secs(30));
-        let removed = self.bench.store.expire(before, limit.into()).await.unwrap();
+        let removed = self.bench.store.expire(before, limit.into()).await.unwrap().removed;
         let mut gone = Vec::new();
         for (id, (state, _)) in &self.model.deliveries {
             if self.bench.store.delivery(*id).await.unwrap().is_none() {

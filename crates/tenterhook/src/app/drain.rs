@@ -96,7 +96,8 @@ impl App {
         if let Some(keys) = self.keys.take() {
             tasks.spawn(keys.run(end.clone()));
         }
-        let retention = Retention { store: store.clone(), clock: Arc::new(SystemClock), keep: self.retention };
+        let (clock, metrics) = (Arc::new(SystemClock), self.metrics.clone());
+        let retention = Retention { store: store.clone(), clock, keep: self.retention, metrics };
         tasks.spawn(retention.run(end.clone()));
         tasks.spawn(Deadlines::new(store.clone(), Arc::new(SystemClock)).run(end.clone()));
         tasks.spawn(sample(store.clone(), self.metrics.clone(), end.clone()));

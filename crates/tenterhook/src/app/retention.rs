@@ -1,42 +1,114 @@
-//! Forgets what is older than `--retention`, in small batches, so that publishing never waits long.
+//! Removes what is older than `--retention`, in steps that adapt: small and far apart while it
+//! keeps pace, so that publishers come first; larger and back to back once it falls behind, so
+//! that the store never fills with records that should be gone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::Clock;
-use tenterhook_store::{Store, StoreError};
-use tokio::time::sleep;
+use tenterhook_model::{Clock, Timestamp};
+use tenterhook_store::{Expired, Store, StoreError};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// Records that one batch removes at most.
-const BATCH: usize = 256;
-/// Pause between two batches while more is left: the commits of publishers go in between.
-const BETWEEN: Duration = Duration::from_millis(20);
-/// Pause when nothing is left, at most; a short retention is looked after ten times as often.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+use crate::telemetry::metrics::Metrics;
 
-/// What is forgotten, and when.
+/// Records of the first step, and of a step at least.
+const STEP_MIN: usize = 256;
+/// Records of a step at most: its commit takes some megabytes.
+const STEP_MAX: usize = 65_536;
+/// How long a step may keep the writer from others.
+const SLICE: Duration = Duration::from_millis(10);
+/// How long it may while retention is behind.
+const SLICE_BEHIND: Duration = Duration::from_millis(40);
+/// Bounds of the pause when nothing is left: a tenth of the retention within them.
+const IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Bounds of the time between two erasures of what was removed: a tenth of the retention within them.
+const ERASE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(24 * 3_600));
+/// When the first erasure after a start is, at the latest: a server that is restarted often erases too.
+const FIRST_ERASE: Duration = Duration::from_secs(600);
+/// Erasing takes at most one part in so many of the time.
+const ERASE_SHARE: u32 = 100;
+
+/// What is removed, and when.
 #[derive(Debug, Clone)]
 pub(crate) struct Retention {
     /// Where.
     pub(crate) store: Arc<dyn Store>,
     /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
-    /// How long things are kept.
+    /// How long records are kept.
     pub(crate) keep: Duration,
+    /// Where the lag is reported.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// How large the next step is.
+#[derive(Debug)]
+struct Pace {
+    records: usize,
+}
+
+impl Pace {
+    /// Adapts to what a step took, so that the next one takes about `slice`.
+    fn adapt(&mut self, step: &Expired, slice: Duration) {
+        if step.removed < self.records && step.took <= slice {
+            return;
+        }
+        let took = step.took.as_secs_f64().max(1e-6);
+        let fitting = (self.records as f64 * slice.as_secs_f64() / took) as usize;
+        // Halved or doubled at most: one step that met a cold disk says little of the next.
+        let near = fitting.clamp(self.records / 2, self.records * 2);
+        self.records = near.clamp(STEP_MIN, STEP_MAX);
+    }
+}
+
+/// When what was removed is next erased from the files.
+#[derive(Debug)]
+struct Erasure {
+    interval: Duration,
+    at: Instant,
+    /// Whether something was removed since the last one.
+    is_due: bool,
+}
+
+impl Erasure {
+    async fn run(&mut self, store: &dyn Store) {
+        if !self.is_due || Instant::now() < self.at {
+            return;
+        }
+        let start = Instant::now();
+        match store.erase().await {
+            Ok(erased) => self.is_due = !erased,
+            Err(error) => tracing::warn!(%error, "cannot erase removed records from the files; retrying later"),
+        }
+        self.at = Instant::now() + self.interval.max(start.elapsed() * ERASE_SHARE);
+    }
 }
 
 impl Retention {
-    /// Forgets until `cancel`.
+    /// Removes what is old until `cancel`.
     pub(crate) async fn run(self, cancel: CancellationToken) {
-        let idle = (self.keep / 10).clamp(Duration::from_secs(1), IDLE_MAX);
+        let idle = (self.keep / 10).clamp(IDLE.0, IDLE.1);
+        let interval = (self.keep / 10).clamp(ERASE.0, ERASE.1);
+        let mut erasure = Erasure { interval, at: Instant::now() + interval.min(FIRST_ERASE), is_due: true };
+        let mut pace = Pace { records: STEP_MIN };
+        let mut clear = self.clock.now().before(self.keep);
         loop {
-            let pause = match self.store.expire(self.clock.now().before(self.keep), BATCH).await {
-                Ok(removed) if removed >= BATCH => BETWEEN,
-                Ok(_) => idle,
+            let pause = match self.step(&mut pace, &mut clear, idle).await {
+                Ok((removed, pause)) => {
+                    erasure.is_due |= removed > 0;
+                    if pause == idle {
+                        // The end comes first; the store gives up erasing when it is closed.
+                        tokio::select! { biased;
+                            () = cancel.cancelled() => return,
+                            () = erasure.run(&*self.store) => {}
+                        }
+                    }
+                    pause
+                }
                 Err(StoreError::Closed) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "old records could not be removed; trying again later");
+                    tracing::warn!(%error, "cannot remove old records; retrying later");
                     idle
                 }
             };
@@ -46,5 +118,123 @@ impl Retention {
                 () = sleep(pause) => {}
             }
         }
+    }
+
+    /// One step. Returns how much it removed and how long to wait before the next one.
+    async fn step(
+        &self,
+        pace: &mut Pace,
+        clear: &mut Timestamp,
+        idle: Duration,
+    ) -> Result<(usize, Duration), StoreError> {
+        let (start, before) = (Instant::now(), self.clock.now().before(self.keep));
+        let step = self.store.expire(before, pace.records).await?;
+        if let Some(time) = step.clear {
+            *clear = time;
+        }
+        self.metrics.retained(*clear, self.keep);
+        let is_behind = before.since(*clear) > idle;
+        pace.adapt(&step, if is_behind { SLICE_BEHIND } else { SLICE });
+        let pause = match step.clear {
+            Some(_) => idle,
+            None if is_behind => Duration::ZERO,
+            // The step's whole time, in the queue of the writer too: the busier others are, the longer.
+            None => start.elapsed(),
+        };
+        Ok((step.removed, pause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(removed: usize, millis: u64) -> Expired {
+        Expired { removed, clear: None, took: Duration::from_millis(millis) }
+    }
+
+    #[test]
+    fn a_step_grows_towards_its_slice_and_shrinks_at_once_when_it_is_over() {
+        let mut pace = Pace { records: STEP_MIN };
+        pace.adapt(&step(STEP_MIN, 1), SLICE);
+        assert_eq!(pace.records, 2 * STEP_MIN, "no more than twice at a time");
+        pace.adapt(&step(10, 1), SLICE);
+        assert_eq!(pace.records, 2 * STEP_MIN, "a step that had less to do says nothing");
+        pace.adapt(&step(10, 20), SLICE);
+        assert_eq!(pace.records, STEP_MIN, "one that only looked and took too long does");
+    }
+
+    #[test]
+    fn steps_stay_within_their_bounds() {
+        let mut pace = Pace { records: STEP_MAX };
+        pace.adapt(&step(STEP_MAX, 1), SLICE);
+        assert_eq!(pace.records, STEP_MAX);
+        for _ in 0..20 {
+            pace.adapt(&step(STEP_MAX, 10_000), SLICE_BEHIND);
+        }
+        assert_eq!(pace.records, STEP_MIN);
+    }
+
+    /// A clock that advances by hand.
+    #[derive(Debug, Default)]
+    struct Hand(std::sync::atomic::AtomicI64);
+
+    impl Clock for Hand {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(std::sync::atomic::Ordering::Relaxed))
+        }
+    }
+
+    fn new_event(number: usize) -> tenterhook_store::NewEvent {
+        let event = tenterhook_model::Event {
+            id: format!("e{number}").parse().unwrap(),
+            namespace: Default::default(),
+            event_type: "created".into(),
+            object_type: String::new(),
+            occur_time: None,
+            username: String::new(),
+            request_id: String::new(),
+            data: None,
+            snapshots: None,
+            attributes: Default::default(),
+            ordering_key: String::new(),
+            deliver_after: None,
+            expire_time: None,
+            publish_time: Timestamp::default(),
+            trace_parent: None,
+        };
+        tenterhook_store::NewEvent { event, content: [0; 32], webhooks: Vec::new() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backlog_is_removed_without_waiting_between_the_steps() {
+        let clock = Arc::new(Hand::default());
+        let options = tenterhook_store::StoreOptions {
+            clock: clock.clone(),
+            entropy: Arc::new(tenterhook_model::OsEntropy),
+            sealing_key: tenterhook_store::SealingKey::new([1; 32]),
+            reads: tenterhook_store::Reads::Inline,
+            observer: None,
+        };
+        let (store, writer) = tenterhook_store::open("memory:", options).unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(writer.run_inline());
+        for slice in 0..20 {
+            store.publish((slice * 500..(slice + 1) * 500).map(new_event).collect()).await.unwrap();
+        }
+        clock.0.store(3_600_000, std::sync::atomic::Ordering::Relaxed);
+        let telemetry = crate::telemetry::Telemetry::quiet().unwrap();
+        let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
+        let keep = Duration::from_secs(600);
+        let retention = Retention { store: store.clone(), clock, keep, metrics };
+        let cancel = CancellationToken::new();
+        tasks.spawn(retention.run(cancel.clone()));
+        sleep(Duration::from_millis(10)).await;
+        let query = tenterhook_store::EventQuery { limit: 10, ..Default::default() };
+        assert!(store.list_events(query).await.unwrap().items.is_empty());
+        assert!(telemetry.prometheus_text().contains("tenterhook_retention_lag_seconds 0"));
+        cancel.cancel();
+        store.close();
+        while tasks.join_next().await.is_some() {}
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter as OtelMeter};
 use tenterhook_api::{CallLabel, CallSpan};
-use tenterhook_model::{Clock, Outcome, Timings};
+use tenterhook_model::{Clock, Outcome, Timestamp, Timings};
 use tenterhook_store::Gauges;
 use tracing::Span;
 
@@ -48,6 +48,8 @@ struct Now {
     gauges: Mutex<Gauges>,
     breakers_open: AtomicU64,
     watchers: AtomicU64,
+    /// What is older than this is gone, and how long records are kept; `None` before the first look.
+    retained: Mutex<Option<(Timestamp, Duration)>>,
 }
 
 impl Now {
@@ -72,6 +74,7 @@ impl Metrics {
             gauges: Mutex::default(),
             breakers_open: AtomicU64::new(0),
             watchers: AtomicU64::new(0),
+            retained: Mutex::default(),
         });
         observe(meter, &now);
         Self {
@@ -91,6 +94,12 @@ impl Metrics {
     /// What the store told to be open now.
     pub(crate) fn sampled(&self, gauges: Gauges) {
         *self.now.gauges.lock().unwrap_or_else(PoisonError::into_inner) = gauges;
+    }
+
+    /// What is older than `clear` is gone, apart from events that wait for a delivery; records are
+    /// to be kept for `keep`.
+    pub(crate) fn retained(&self, clear: Timestamp, keep: Duration) {
+        *self.now.retained.lock().unwrap_or_else(PoisonError::into_inner) = Some((clear, keep));
     }
 }
 
@@ -115,6 +124,14 @@ fn observe(meter: &OtelMeter, now: &Arc<Now>) {
         .with_callback(move |observer| {
             let age = oldest.gauges().oldest_open.map_or(Duration::ZERO, |time| oldest.clock.now().since(time));
             observer.observe(age.as_secs_f64(), &[]);
+        })
+        .build();
+    let retained = now.clone();
+    gauge("tenterhook.retention.lag", "s", "How far beyond the retention the oldest record may be that is still kept")
+        .with_callback(move |observer| {
+            let state = *retained.retained.lock().unwrap_or_else(PoisonError::into_inner);
+            let lag = state.map_or(Duration::ZERO, |(clear, keep)| retained.clock.now().before(keep).since(clear));
+            observer.observe(lag.as_secs_f64(), &[]);
         })
         .build();
     let size = now.clone();
@@ -193,7 +210,6 @@ mod tests {
     use super::*;
     use tenterhook_api::Meter as _;
     use tenterhook_dispatch::Meter as _;
-    use tenterhook_model::Timestamp;
     use tenterhook_store::CommitObserver as _;
 
     #[derive(Debug)]
@@ -218,6 +234,7 @@ mod tests {
         metrics.attempt_ended(Outcome::Timeout, Duration::from_secs(15), &timings);
         let oldest_open = Some(Timestamp::from_millis(18_000));
         metrics.sampled(Gauges { retrying: 4, oldest_open, size_bytes: 4_096, ..Gauges::default() });
+        metrics.retained(Timestamp::from_millis(48_000), Duration::from_secs(5));
         let text = telemetry.prometheus_text();
         for line in [
             "tenterhook_publish_duration_seconds_count 1",
@@ -228,6 +245,7 @@ mod tests {
             "tenterhook_attempt_duration_seconds_count{phase=\"render\"} 1",
             "tenterhook_deliveries_open{state=\"retrying\"} 4",
             "tenterhook_oldest_pending_age_seconds 42",
+            "tenterhook_retention_lag_seconds 7",
             "tenterhook_breaker_open 2",
             "tenterhook_watchers 1",
             "tenterhook_store_size_bytes 4096",

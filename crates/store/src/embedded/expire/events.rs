@@ -1,0 +1,156 @@
+//! Removes old events, each with all that belongs to it.
+
+use tenterhook_model::{DeliveryId, DeliveryState, EventId, Namespace, Timestamp};
+
+use super::super::group::Group;
+use super::{Progress, Step, Walk};
+use crate::error::StoreError;
+use crate::keys;
+use crate::keys::Family;
+use crate::kv::{Kv, Span};
+use crate::rows;
+use crate::rows::delivery::DeliveryHead;
+use crate::rows::event::{EventHead, TimelineRow};
+
+/// A finished delivery that goes with its event.
+struct OldDelivery {
+    id: DeliveryId,
+    state: DeliveryState,
+    attempts: u32,
+}
+
+/// An old event and what goes with it.
+#[derive(Default)]
+struct OldEvent {
+    expire_time: Option<Timestamp>,
+    deliveries: Vec<OldDelivery>,
+    /// Keys of the deliveries that replays made of it.
+    replays: Vec<Vec<u8>>,
+}
+
+impl<K: Kv> Group<'_, K> {
+    /// Removes old events whose deliveries are all final and old. Returns the time before
+    /// which none is left that may go, once the walk along all timelines has ended.
+    pub(super) fn expire_events(
+        &mut self,
+        step: &mut Step,
+        progress: &mut Progress,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let (start, to) = Family::Timeline.range();
+        let (replays, end) = Family::Replayed.range();
+        step.has_replays = !self.shared.kv.range(Span::new(&replays, &end, 1))?.is_empty();
+        let mut walk = progress.walk.take().unwrap_or(Walk { since: step.before, from: start, place: 0 });
+        while !step.is_over() {
+            let Some((key, row)) = self.shared.kv.range(Span::new(&walk.from, &to, 1))?.into_iter().next() else {
+                return Ok(Some(walk.since));
+            };
+            if key != walk.from {
+                // The block that the last step ended in is gone.
+                walk.place = 0;
+            }
+            let (namespace, (millis, _)) = keys::event::decode_timeline(&key)?;
+            if millis >= step.before.millis_u48() {
+                step.look();
+                walk.from = keys::event::timeline_of(&namespace).1;
+                continue;
+            }
+            let row: TimelineRow = rows::decode(&row, "a block of the timeline")?;
+            let before = row.entries.len();
+            let (kept, ended_at) = self.expire_block(step, &namespace, row, walk.place)?;
+            if kept.entries.is_empty() {
+                self.batch.delete(key.to_vec());
+            } else if kept.entries.len() < before {
+                self.batch.put(key.to_vec(), rows::encode(&kept));
+            }
+            (walk.from, walk.place) = match ended_at {
+                Some(place) => (key.to_vec(), place),
+                None => (keys::after(&key), 0),
+            };
+        }
+        progress.walk = Some(walk);
+        Ok(None)
+    }
+
+    /// Removes what is old of a block from `place` on. Returns what is left of the block, and
+    /// the place at which the step ended unless it reached the end of the block.
+    fn expire_block(
+        &mut self,
+        step: &mut Step,
+        namespace: &Namespace,
+        block: TimelineRow,
+        place: u32,
+    ) -> Result<(TimelineRow, Option<u32>), StoreError> {
+        let mut kept = Vec::with_capacity(block.entries.len());
+        let mut ended_at = None;
+        for entry in block.entries {
+            if step.is_over() && entry.place >= place && ended_at.is_none() {
+                ended_at = Some(entry.place);
+            }
+            if entry.place < place || ended_at.is_some() {
+                kept.push(entry);
+                continue;
+            }
+            step.look();
+            let id = entry.event_id()?;
+            match self.old_event(namespace, &id, step)? {
+                Some(old) => step.removed += self.remove_event(namespace, &id, old),
+                None => kept.push(entry),
+            }
+        }
+        Ok((TimelineRow { entries: kept }, ended_at))
+    }
+
+    /// The event and what goes with it, if it is old and so is the end of each of its deliveries.
+    fn old_event(&self, namespace: &Namespace, id: &EventId, step: &Step) -> Result<Option<OldEvent>, StoreError> {
+        let Some(row) = self.get(&keys::event::encode(namespace, id))? else { return Ok(Some(OldEvent::default())) };
+        let head: EventHead = rows::decode(&row, "an event")?;
+        if head.publish_time() >= step.before {
+            return Ok(None);
+        }
+        let mut old = OldEvent { expire_time: head.expire_time(), ..OldEvent::default() };
+        let mut ids: Vec<DeliveryId> = head.deliveries().collect();
+        if step.has_replays {
+            let (from, to) = keys::event::replayed_of(namespace, id);
+            for (key, _) in self.shared.kv.range(Span::new(&from, &to, usize::MAX))? {
+                ids.push(keys::event::decode_replayed(&key)?.2);
+                old.replays.push(key.to_vec());
+            }
+        }
+        for id in ids {
+            match self.get(&keys::delivery::done(id))? {
+                Some(row) => {
+                    let head: DeliveryHead = rows::decode(&row, "a delivery")?;
+                    if head.finish_time().is_none_or(|time| time >= step.before) || self.shared.is_claimed(id) {
+                        return Ok(None);
+                    }
+                    old.deliveries.push(OldDelivery { id, state: head.state()?, attempts: head.attempt_count });
+                }
+                None if self.get(&keys::delivery::open(id))?.is_some() => return Ok(None),
+                None => {}
+            }
+        }
+        Ok(Some(old))
+    }
+
+    fn remove_event(&mut self, namespace: &Namespace, id: &EventId, old: OldEvent) -> usize {
+        let removed = 1 + old.deliveries.len();
+        for OldDelivery { id, state, attempts } in old.deliveries {
+            assert!(state.is_final(), "{id} is {} and would go with its event", state.as_str());
+            self.batch.delete(keys::delivery::done(id));
+            if let Some(index) = keys::state::encode(state, id) {
+                self.batch.delete(index);
+            }
+            if let Some(time) = old.expire_time {
+                self.delete_expiry(id, time);
+            }
+            for number in 1..attempts {
+                self.batch.delete(keys::attempt::encode(id, number));
+            }
+        }
+        for key in old.replays {
+            self.batch.delete(key);
+        }
+        self.batch.delete(keys::event::encode(namespace, id));
+        removed
+    }
+}

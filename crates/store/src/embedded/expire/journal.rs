@@ -1,0 +1,76 @@
+//! Removes blocks of changes from the front of the journal.
+
+use tenterhook_model::Timestamp;
+
+use super::super::group::Group;
+use super::Step;
+use crate::error::StoreError;
+use crate::keys;
+use crate::keys::Family;
+use crate::kv::{Kv, Span};
+use crate::query::Sequence;
+use crate::rows;
+use crate::rows::journal::JournalHead;
+use crate::rows::meta::TrimmedRow;
+
+/// Blocks that are read at a time, at most: the first read is of one, each next of twice as many.
+const CHUNK: usize = 16;
+
+impl<K: Kv> Group<'_, K> {
+    /// Removes whole blocks whose last change is old. Returns whether none is left that may go.
+    ///
+    /// Changes that the counts on disk do not include yet stay: the counts are made from them
+    /// after a crash. The step then writes the counts, so that the next one can continue.
+    pub(super) fn expire_journal(&mut self, step: &mut Step) -> Result<bool, StoreError> {
+        let mut removed: Option<(Sequence, Timestamp)> = None;
+        let is_clear = self.remove_blocks(step, &mut removed)?;
+        if let Some((last, time)) = removed {
+            let row = TrimmedRow { sequence: last.0, time: Some(time.into()) };
+            self.batch.put(keys::meta::trimmed(), rows::encode(&row));
+            self.trimmed = Some(last);
+        }
+        Ok(is_clear)
+    }
+
+    fn remove_blocks(
+        &mut self,
+        step: &mut Step,
+        removed: &mut Option<(Sequence, Timestamp)>,
+    ) -> Result<bool, StoreError> {
+        let counted = self.shared.counts().written();
+        let (mut from, to) = Family::Journal.range();
+        let mut chunk = 1;
+        loop {
+            let blocks = self.shared.kv.range(Span::new(&from, &to, chunk))?;
+            for (key, row) in &blocks {
+                let first = keys::journal::decode(key)?;
+                let head: JournalHead = rows::decode(row, "a block of the journal")?;
+                let empty = || StoreError::Damaged(format!("the block {} of the journal is empty", first.0));
+                let (count, time) = head.last().ok_or_else(empty)?;
+                if time >= step.before {
+                    return Ok(true);
+                }
+                let last = Sequence(first.0 + count - 1);
+                if last > counted {
+                    self.flush_counts = true;
+                    return Ok(false);
+                }
+                debug_assert!(
+                    removed.is_none_or(|(before, _)| before.0 + 1 == first.0),
+                    "blocks follow each other without a gap: {first:?} after {removed:?}"
+                );
+                self.batch.delete(key.to_vec());
+                *removed = Some((last, time));
+                step.removed += count as usize;
+                if step.is_over() {
+                    return Ok(false);
+                }
+            }
+            match blocks.last() {
+                Some((last, _)) if blocks.len() == chunk => from = keys::after(last),
+                _ => return Ok(true),
+            }
+            chunk = (chunk * 2).min(CHUNK);
+        }
+    }
+}
