@@ -15,6 +15,8 @@ ES_GENERATE := .tools/es/done-2.13.0
 GO_GENERATE := .tools/go/done-1.36.12-1.6.2
 GRPCURL := .tools/bin/grpcurl
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
+# The API of the last release, which no change may break.
+RELEASED := proto/released.binpb
 GENERATED_RUST := crates/proto/src/generated clients/rust/src/gen
 GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE) $(ES_GENERATE)
 # What buf generates, below clients/.
@@ -25,6 +27,19 @@ GENERATE_RUST := CARGO_TARGET_DIR=target/generate cargo run --quiet --locked --m
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | column -t -s '|'
+
+.PHONY: quick
+quick: ## run what needs nothing but Rust: unit tests, architecture rules, vectors
+	cargo test --locked --workspace --exclude tenterhook-tests
+	cargo test --locked --package tenterhook-tests -- architecture conformance --skip differential --skip compatibility
+
+# One test again after every change of a source: `make watch TEST=retry_after`.
+.PHONY: watch
+watch: ## run the unit tests that match TEST after every change of a source
+	@while true; do \
+	  cargo test --locked --workspace --exclude tenterhook-tests -- $(TEST) || true; touch target/watched; \
+	  until [ -n "$$(find crates -name '*.rs' -newer target/watched -print -quit)" ]; do sleep 1; done; \
+	done
 
 .PHONY: test
 test: test-rust test-clients ## run every test
@@ -63,13 +78,11 @@ lint-proto: $(BUF)
 	$(BUF) lint
 	$(BUF) format --diff --exit-code
 	$(BUF) build
-	@tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true); \
-	if [ -z "$$tag" ]; then \
-	  echo "buf breaking: SKIPPED, there is no release tag to compare with"; \
-	else \
-	  echo "buf breaking --against $$tag"; \
-	  $(BUF) breaking --against "$$(git rev-parse --path-format=absolute --git-common-dir)#tag=$$tag"; \
-	fi
+	$(BUF) breaking --against $(RELEASED)
+
+.PHONY: release-image
+release-image: $(BUF) ## freeze the wire: what `make lint` compares proto/ with from now on
+	$(BUF) build --output $(RELEASED)
 
 .PHONY: generate
 generate: $(GENERATORS) ## write the generated code again, after a change in proto/

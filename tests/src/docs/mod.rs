@@ -1,6 +1,7 @@
 //! The commands of README.md and docs/ADMINISTRATION.md, run as they stand, and the outline of the clients' pages.
 
 mod blocks;
+mod links;
 mod outline;
 mod shell;
 
