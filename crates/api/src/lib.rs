@@ -5,8 +5,8 @@
 //!                                               │ wire: messages ⇄ model, every fault at once
 //!                                               └ refusal: the one place that makes a Status
 //! ```
-//! The command builds an [`ApiState`], serves [`router`]'s routes on a server that it has
-//! [`server::harden`]ed, and hands [`access::Access`] the key file whenever it changes. Nothing
+//! The command builds an [`ApiState`], serves [`router`]'s routes with a [`Connection`] in each
+//! request, within the bounds of [`server`], and hands [`access::Access`] the key file whenever it changes. Nothing
 //! here knows the dispatcher: "send now" is a row in the store's due queue.
 
 /// Who calls, and what they may do.
@@ -27,8 +27,8 @@ mod token;
 mod webhooks;
 mod wire;
 
-pub use edge::PeerNames;
-pub use meter::{CallLabel, CallSpan, Meter, Unmetered};
+pub use edge::{Budgets, Connection, PeerNames};
+pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered};
 pub use refusal::DOMAIN;
 pub use router::{Api, router};
 pub use state::{ApiState, Sender};

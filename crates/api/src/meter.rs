@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use tonic::Code;
 use tracing::Span;
 
 /// What is known of a call before it begins.
@@ -25,6 +26,44 @@ pub struct CallSpan {
     pub traceparent: Option<String>,
 }
 
+/// Why a call was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// With this status alone, before or by its service.
+    Status(Code),
+    /// It was no gRPC call (HTTP 415).
+    NotGrpc,
+}
+
+impl Refused {
+    /// The reason as a label: the name of the status, or `not_grpc`.
+    pub fn as_str(self) -> &'static str {
+        let code = match self {
+            Self::NotGrpc => return "not_grpc",
+            Self::Status(code) => code,
+        };
+        match code {
+            Code::Ok => "ok",
+            Code::Cancelled => "cancelled",
+            Code::Unknown => "unknown",
+            Code::InvalidArgument => "invalid_argument",
+            Code::DeadlineExceeded => "deadline_exceeded",
+            Code::NotFound => "not_found",
+            Code::AlreadyExists => "already_exists",
+            Code::PermissionDenied => "permission_denied",
+            Code::ResourceExhausted => "resource_exhausted",
+            Code::FailedPrecondition => "failed_precondition",
+            Code::Aborted => "aborted",
+            Code::OutOfRange => "out_of_range",
+            Code::Unimplemented => "unimplemented",
+            Code::Internal => "internal",
+            Code::Unavailable => "unavailable",
+            Code::DataLoss => "data_loss",
+            Code::Unauthenticated => "unauthenticated",
+        }
+    }
+}
+
 /// Receives figures as they arise. Called on the hot path: it must be quick and may not wait.
 pub trait Meter: Debug + Send + Sync + 'static {
     /// The span of a call, as a part of the trace of its parent.
@@ -35,6 +74,9 @@ pub trait Meter: Debug + Send + Sync + 'static {
 
     /// This many watches are open now: `tenterhook.watchers`.
     fn watchers(&self, count: usize);
+
+    /// A call was refused.
+    fn refused(&self, why: Refused);
 
     /// A call ended in a panic, which is a fault of the server.
     fn panicked(&self, method: &'static str);
@@ -52,6 +94,8 @@ impl Meter for Unmetered {
     fn published(&self, _: Duration, _: usize) {}
 
     fn watchers(&self, _: usize) {}
+
+    fn refused(&self, _: Refused) {}
 
     fn panicked(&self, _: &'static str) {}
 }

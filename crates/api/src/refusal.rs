@@ -19,11 +19,20 @@ use crate::wire::time::rfc3339;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "tenterhook";
-/// Bytes of field violations in one status: statuses travel in headers, and clients take 8 KiB
-/// of those at least (RFC 9113 leaves it open; gRPC's own default is 8 KiB).
-const VIOLATION_BYTES: usize = 5 * 1024;
-/// Violations that the message itself spells out.
+/// Bytes of field violations in one status. A status travels in headers, where its details take a
+/// third more (base64), and proxies take 4 KiB of headers in all (nginx, `grpc_buffer_size`).
+const VIOLATION_BYTES: usize = 1_300;
+/// Bytes of one violation's field, of its description, and what it takes besides.
+const FIELD_BYTES: usize = 128;
+const DESCRIPTION_BYTES: usize = 600;
+const VIOLATION_OVERHEAD: usize = 8;
+/// Bytes of one value in the metadata: a host name (RFC 1035 section 2.3.4).
+const VALUE_BYTES: usize = 255;
+/// Bytes of a message in its header, where what is not printable ASCII takes three a byte.
+const MESSAGE_BYTES: usize = 480;
+/// Violations that the message itself spells out, and the bytes of each in the header.
 const SPELT_OUT: usize = 3;
+const SPELT_OUT_BYTES: usize = 145;
 /// When to come back after an overload, where nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// When to come back to a server that stops, or whose disk is full.
@@ -66,6 +75,10 @@ pub(crate) enum Refusal {
     StorageFull,
     #[error("the server is stopping; try again")]
     ShuttingDown,
+    #[error(
+        "the connection has reached its age and closes; call again on a new one, a watch with its last resume token"
+    )]
+    ConnectionAged,
     #[error("{}", if *.shown { "the key or certificate is not known" } else {
         "no key; send `authorization: Bearer th_…`" })]
     KeyInvalid { shown: bool },
@@ -92,7 +105,7 @@ impl Refusal {
             Self::EtagMismatch { .. } => Code::Aborted,
             Self::State { .. } => Code::FailedPrecondition,
             Self::RateLimited { .. } | Self::Limit { .. } | Self::StorageFull => Code::ResourceExhausted,
-            Self::ShuttingDown => Code::Unavailable,
+            Self::ShuttingDown | Self::ConnectionAged => Code::Unavailable,
             Self::KeyInvalid { .. } => Code::Unauthenticated,
             Self::KeyForbidden { .. } => Code::PermissionDenied,
             Self::Internal => Code::Internal,
@@ -118,7 +131,7 @@ impl Refusal {
             Self::RateLimited { .. } => ErrorReason::RateLimited,
             Self::Limit { .. } => ErrorReason::LimitExceeded,
             Self::StorageFull => ErrorReason::StorageFull,
-            Self::ShuttingDown => ErrorReason::ShuttingDown,
+            Self::ShuttingDown | Self::ConnectionAged => ErrorReason::ShuttingDown,
             Self::KeyInvalid { .. } => ErrorReason::KeyInvalid,
             Self::KeyForbidden { .. } => ErrorReason::KeyForbidden,
             Self::Internal => ErrorReason::Internal,
@@ -148,6 +161,7 @@ impl Refusal {
             Self::NoSigningKey(id) => one("key_id", id),
             Self::EtagMismatch { current } => one("etag", current),
             Self::State { state, .. } => one("state", state),
+            Self::ConnectionAged => one("cause", "connection_age"),
             Self::KeyForbidden { role, scope, .. } => {
                 HashMap::from([("role".to_owned(), role.to_string()), ("namespace".to_owned(), scope.clone())])
             }
@@ -158,6 +172,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::ConnectionAged => Some(RETRY_AFTER),
             Self::StorageFull | Self::ShuttingDown => Some(RETRY_LATER),
             _ => None,
         }
@@ -165,9 +180,15 @@ impl Refusal {
 
     fn details(&self) -> ErrorDetails {
         let mut details = ErrorDetails::new();
-        details.set_error_info(reason_name(self.reason()), DOMAIN, self.metadata());
+        let mut metadata = self.metadata();
+        metadata.values_mut().for_each(|value| cut(value, VALUE_BYTES, char::len_utf8));
         match self {
-            Self::Faults(faults) => add_violations(&mut details, faults),
+            Self::Faults(faults) => {
+                let named = add_violations(&mut details, faults);
+                if named < faults.len() {
+                    metadata.insert("violations".to_owned(), faults.len().to_string());
+                }
+            }
             Self::PageToken | Self::ResumeToken | Self::RequestConflict | Self::NameTaken(_) => {
                 let (text, field) = (self.to_string(), self.first_field().unwrap_or_default());
                 let description = text.strip_prefix(field).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
@@ -178,6 +199,7 @@ impl Refusal {
             }
             _ => {}
         }
+        details.set_error_info(reason_name(self.reason()), DOMAIN, metadata);
         if let Some(after) = self.retry_after() {
             details.set_retry_info(Some(after));
         }
@@ -215,29 +237,64 @@ fn metadata_of(faults: &[Fault]) -> HashMap<String, String> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn add_violations(details: &mut ErrorDetails, faults: &[Fault]) {
+/// Names the first faults, as many as fit; how many those are.
+fn add_violations(details: &mut ErrorDetails, faults: &[Fault]) -> usize {
     let mut bytes = 0;
-    for fault in faults {
-        bytes += fault.field.len() + fault.message.len();
-        if bytes > VIOLATION_BYTES && details.has_bad_request_violations() {
-            return;
+    for (named, fault) in faults.iter().enumerate() {
+        let (mut field, mut description) = (fault.field.clone(), fault.message.clone());
+        cut(&mut field, FIELD_BYTES, char::len_utf8);
+        cut(&mut description, DESCRIPTION_BYTES, char::len_utf8);
+        bytes += field.len() + description.len() + VIOLATION_OVERHEAD;
+        if bytes > VIOLATION_BYTES {
+            return named;
         }
-        details.add_bad_request_violation(fault.field.clone(), fault.message.clone());
+        details.add_bad_request_violation(field, description);
     }
+    faults.len()
 }
 
 /// The first faults in words, and how many more there are.
 fn spell_out(faults: &[Fault]) -> String {
-    let mut text = faults.iter().take(SPELT_OUT).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let spelt_out = faults.iter().take(SPELT_OUT).map(|fault| {
+        let mut text = fault.to_string();
+        if faults.len() > 1 {
+            cut(&mut text, SPELT_OUT_BYTES, encoded_len);
+        }
+        text
+    });
+    let mut text = spelt_out.collect::<Vec<_>>().join("; ");
     if faults.len() > SPELT_OUT {
         text.push_str(&format!("; and {} more", faults.len() - SPELT_OUT));
     }
     text
 }
 
+/// Cuts `text` to `bytes`, an ellipsis included, of which each character takes `len`.
+fn cut(text: &mut String, bytes: usize, len: fn(char) -> usize) {
+    let (mut all, mut fits) = (0, 0);
+    for (place, character) in text.char_indices() {
+        all += len(character);
+        if all > bytes {
+            text.truncate(fits);
+            text.push('…');
+            return;
+        }
+        if all + len('…') <= bytes {
+            fits = place + character.len_utf8();
+        }
+    }
+}
+
+/// Bytes that a character takes in `grpc-message` (gRPC over HTTP/2, "Percent-Encoded").
+fn encoded_len(character: char) -> usize {
+    if matches!(character, ' '..='~') && character != '%' { 1 } else { 3 * character.len_utf8() }
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        Self::with_error_details(refusal.code(), refusal.to_string(), refusal.details())
+        let mut message = refusal.to_string();
+        cut(&mut message, MESSAGE_BYTES, encoded_len);
+        Self::with_error_details(refusal.code(), message, refusal.details())
     }
 }
 
@@ -303,6 +360,7 @@ mod tests {
             Refusal::Limit { subject: "s", limit: id() },
             Refusal::StorageFull,
             Refusal::ShuttingDown,
+            Refusal::ConnectionAged,
             Refusal::KeyInvalid { shown: false },
             Refusal::KeyForbidden { role: Role::Viewer, scope: id(), asked: None },
             Refusal::Internal,
@@ -366,12 +424,50 @@ mod tests {
         assert_eq!(status.get_details_error_info().unwrap().reason, "INVALID_FIELD");
     }
 
+    /// Bytes of all headers of a refusal.
+    fn header_bytes(refusal: Refusal) -> usize {
+        let headers = Status::from(refusal).into_http::<()>().into_parts().0.headers;
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+    }
+
     #[test]
-    fn a_thousand_violations_still_fit_into_headers() {
+    fn however_much_is_wrong_the_status_passes_a_proxy() {
+        let many = |field: &str, message: &str| {
+            Refusal::Faults((0..1_000).map(|i| Fault::invalid(format!("{field}[{i}]"), message)).collect())
+        };
+        let long = "ü".repeat(100_000);
+        let url = Fault { kind: FaultKind::UrlForbidden { host: long.clone() }, ..Fault::invalid(&*long, &*long) };
+        for refusal in [
+            many("events", "must not be empty"),
+            many("webhook.rules[3].conditions.and[17].attr", "`x` is not allowed here; write one of the operators"),
+            many(&long, &long),
+            Refusal::field(long.clone(), long.clone()),
+            Refusal::Faults(vec![url]),
+            Refusal::NoSigningKey(long.clone()),
+            Refusal::NoWebhook("%".repeat(10_000)),
+        ] {
+            let text = format!("{refusal:.80}");
+            let bytes = header_bytes(refusal);
+            assert!(bytes < 3_500, "{bytes} bytes of headers: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_named_is_counted() {
         let faults = (0..1_000).map(|i| Fault::invalid(format!("events[{i}].type"), "must not be empty")).collect();
         let status = Status::from(Refusal::Faults(faults));
-        assert!(status.details().len() < 8 * 1024, "{}", status.details().len());
         assert!(status.message().ends_with("and 997 more"));
+        assert_eq!(status.get_details_error_info().unwrap().metadata["violations"], "1000");
+        assert!(status.get_details_bad_request().unwrap().field_violations.len() > 20);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_says_so() {
+        for (bytes, expected) in [(9, "aüb"), (4, "aüb"), (3, "…"), (0, "…")] {
+            let mut text = "aüb".to_owned();
+            cut(&mut text, bytes, char::len_utf8);
+            assert_eq!(text, expected, "{bytes}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::deliveries::Deliveries;
-use crate::edge::{GateLayer, GateState};
+use crate::edge::{GateLayer, GateState, OPEN_MESSAGE_BYTES};
 use crate::events::Events;
 use crate::state::{ApiState, Shared};
 use crate::webhooks::Webhooks;
@@ -28,7 +28,7 @@ const HEALTH_NAMES: [&str; 4] = [
 /// What is served, and how its health is told.
 #[derive(Debug)]
 pub struct Api {
-    /// The services, for a server that was hardened.
+    /// The services, behind the gate.
     pub routes: Routes,
     health: HealthReporter,
 }
@@ -62,15 +62,15 @@ pub async fn router(state: ApiState) -> Api {
         .add_service(WebhookServiceServer::new(Webhooks(Arc::clone(&shared))).max_decoding_message_size(limit))
         .add_service(EventServiceServer::new(Events(Arc::clone(&shared))).max_decoding_message_size(limit))
         .add_service(DeliveryServiceServer::new(Deliveries(shared)).max_decoding_message_size(limit))
-        .add_service(health_server);
+        .add_service(health_server.max_decoding_message_size(OPEN_MESSAGE_BYTES));
     if reflection {
         let describe = || {
             let descriptors = tenterhook_proto::REFLECTION_DESCRIPTOR_SET;
             tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(descriptors)
         };
         let proof = "the descriptor set was made by the code generator, and a test reads it";
-        routes.add_service(describe().build_v1().expect(proof));
-        routes.add_service(describe().build_v1alpha().expect(proof));
+        routes.add_service(describe().build_v1().expect(proof).max_decoding_message_size(OPEN_MESSAGE_BYTES));
+        routes.add_service(describe().build_v1alpha().expect(proof).max_decoding_message_size(OPEN_MESSAGE_BYTES));
     }
     let gated = routes.routes().into_axum_router().layer(GateLayer(Arc::new(gate)));
     Api { routes: Routes::from(gated).prepare(), health }

@@ -16,6 +16,7 @@ use tonic::Request;
 use tower::util::BoxCloneSyncService;
 
 use crate::access::{Access, Caller};
+use crate::edge::Charge;
 use crate::matcher::Matcher;
 use crate::meter::Meter;
 use crate::refusal::Refusal;
@@ -117,6 +118,12 @@ impl Drop for WatchCount {
         let before = self.0.watchers.fetch_sub(1, Ordering::Relaxed);
         self.0.meter.watchers(before - 1);
     }
+}
+
+/// Cancelled when the connection of a request is about to close and its streams should end.
+pub(crate) fn retiring<T>(request: &Request<T>) -> CancellationToken {
+    let charge = request.extensions().get::<Charge>();
+    charge.map(|charge| charge.connection().retiring().clone()).unwrap_or_default()
 }
 
 /// A request's caller and message. The gate has put the caller there; without it nobody may pass.

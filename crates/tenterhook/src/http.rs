@@ -1,11 +1,11 @@
 //! A small HTTP server for what is not the API: the operations listener and the receivers of
 //! `listen`, `demo` and `bench`.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,42 +16,58 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-/// Connections at once; more wait to be accepted.
-const CONNECTIONS: usize = 1_024;
-/// Time to send the head of a request, and idle time between two requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause after a failed accept (out of sockets), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `listener` over HTTP/1.1 and HTTP/2 until `cancel`; answers under way are finished.
-pub(crate) async fn serve<H, F>(listener: TcpListener, cancel: CancellationToken, handle: H)
+/// Bounds of a server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// Whether the oldest connection makes room when there are so many; otherwise new ones wait.
+    pub(crate) oldest_goes: bool,
+    /// Time to send the head of a request, and idle time between two requests.
+    pub(crate) head: Duration,
+    /// Whether HTTP/2 is spoken too.
+    pub(crate) http2: bool,
+}
+
+impl Bounds {
+    /// For receivers, which few and friendly clients call.
+    pub(crate) const RECEIVER: Self =
+        Self { connections: 1_024, oldest_goes: false, head: Duration::from_secs(60), http2: true };
+    /// For the operations listener: probes must get through whoever else calls, or an orchestrator
+    /// kills a healthy server.
+    pub(crate) const OPERATIONS: Self =
+        Self { connections: 256, oldest_goes: true, head: Duration::from_secs(10), http2: false };
+}
+
+/// Serves `listener` within `bounds` until `cancel`; answers in flight are finished.
+pub(crate) async fn serve<H, F>(listener: TcpListener, bounds: Bounds, cancel: CancellationToken, handle: H)
 where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    let connections = TaskTracker::new();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut tasks = JoinSet::new();
+    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let accept = async {
-            let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
-            (permit, listener.accept().await)
-        };
+        let is_full = tasks.len() >= bounds.connections;
         // The end comes first: a busy listener must not delay it.
-        let (permit, accepted) = tokio::select! { biased;
+        let accepted = tokio::select! { biased;
             () = cancel.cancelled() => break,
-            accepted = accept => accepted,
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept(), if !is_full || bounds.oldest_goes => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let task = connection(stream, peer, cancel.clone(), handle.clone());
-                connections.spawn(async move {
-                    task.await;
-                    drop(permit);
-                });
+                by_age.retain(|task| !task.is_finished());
+                if is_full && let Some(oldest) = by_age.pop_front() {
+                    oldest.abort();
+                }
+                by_age.push_back(tasks.spawn(connection(stream, peer, bounds, cancel.clone(), handle.clone())));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -59,11 +75,10 @@ where
             }
         }
     }
-    connections.close();
-    connections.wait().await;
+    while tasks.join_next().await.is_some() {}
 }
 
-async fn connection<H, F>(stream: TcpStream, peer: SocketAddr, cancel: CancellationToken, handle: H)
+async fn connection<H, F>(stream: TcpStream, peer: SocketAddr, bounds: Bounds, cancel: CancellationToken, handle: H)
 where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
@@ -71,13 +86,16 @@ where
     // Small answers must not wait for more to send; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    if !bounds.http2 {
+        builder = builder.http1_only();
+    }
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.head);
     let service = service_fn(move |request| {
         let answer = handle(request, peer);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // The end comes first, and only once: then the connection finishes what is under way.
+    // The end comes first, and only once: then the connection finishes what is in flight.
     let ended = tokio::select! { biased;
         () = cancel.cancelled() => None,
         ended = connection.as_mut() => Some(ended),
@@ -86,10 +104,74 @@ where
         Some(ended) => ended,
         None => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // A client that stands still must not hold the end up.
+            match tokio::time::timeout(bounds.head, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, error, "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    /// A server with these bounds, as long as the tasks are held.
+    async fn start(bounds: Bounds) -> (SocketAddr, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut tasks = JoinSet::new();
+        let handle = |_, _| async { Response::new(Full::new(Bytes::from_static(b"ok"))) };
+        tasks.spawn(serve(listener, bounds, CancellationToken::new(), handle));
+        (address, tasks)
+    }
+
+    async fn get(stream: &mut TcpStream) -> String {
+        stream.write_all(GET).await.unwrap();
+        let mut answer = [0; 1_024];
+        let bytes = stream.read(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer[..bytes]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn the_oldest_connection_makes_room_for_a_probe() {
+        let (address, _tasks) = start(Bounds { connections: 2, ..Bounds::OPERATIONS }).await;
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let mut younger = TcpStream::connect(address).await.unwrap();
+        assert!(get(&mut younger).await.starts_with("HTTP/1.1 200"));
+        let mut probe = TcpStream::connect(address).await.unwrap();
+        assert!(get(&mut probe).await.starts_with("HTTP/1.1 200"));
+        assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0, "the oldest is closed");
+        assert!(get(&mut younger).await.starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn the_operations_listener_speaks_no_http_2() {
+        let (address, _tasks) = start(Bounds::OPERATIONS).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        // The connection may also be reset: then there is no answer either.
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_come_is_not_waited_for() {
+        let (address, _tasks) = start(Bounds::OPERATIONS).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert!(get(&mut stream).await.starts_with("HTTP/1.1 200"));
+        stream.write_all(b"GET / HT").await.unwrap();
+        tokio::time::pause();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
     }
 }

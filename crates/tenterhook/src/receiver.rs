@@ -66,7 +66,8 @@ pub(crate) trait Answers: Debug + Send + Sync + 'static {
 
 /// Serves `listener` with the answers of `answers` until `cancel`.
 pub(crate) async fn receive(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
-    http::serve(listener, cancel, move |request, peer| respond(request, peer, answers.clone())).await;
+    http::serve(listener, http::Bounds::RECEIVER, cancel, move |request, peer| respond(request, peer, answers.clone()))
+        .await;
 }
 
 async fn respond(request: Request<Incoming>, peer: SocketAddr, answers: Arc<impl Answers>) -> Response<Full<Bytes>> {

@@ -1,9 +1,9 @@
-//! A crowd over real connections: many watchers, some of which never read, and a hardened server.
+//! A crowd over real connections: many watchers, some of which never read, and a server that bounds streams.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tenterhook_api::server::harden;
+use tenterhook_api::server::STREAMS_PER_CONNECTION;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_response::Payload};
 use tokio::net::TcpListener;
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 async fn serve(bench: &Bench, tasks: &mut JoinSet<()>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = harden(Server::builder()).add_routes(bench.routes.clone());
+    let server = Server::builder().max_concurrent_streams(STREAMS_PER_CONNECTION).add_routes(bench.routes.clone());
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
     tasks.spawn(async move { server.serve_with_incoming(incoming).await.unwrap() });
     address

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
+use tenterhook_api::Budgets;
 use tenterhook_proto::tenterhook::v1::{self, json_document, stream_publish_events_response::Outcome};
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
@@ -169,6 +170,23 @@ async fn a_stream_acknowledges_each_event_in_order_and_survives_a_bad_one() {
         (14, "false", ""),
     ];
     assert_eq!(told, expected.map(|(sequence, what, field)| (sequence, what.to_owned(), field.to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_on_a_connection_that_closes_acknowledges_what_it_took_and_ends_with_a_reason() {
+    let bench = Bench::new().await;
+    let connection = Budgets::default().connection();
+    let sent = tokio_stream::iter(vec![message(1, with_id("a")), message(2, with_id("b"))]);
+    let mut request = Request::new(sent.chain(tokio_stream::pending()));
+    request.extensions_mut().insert(connection.clone());
+    let mut answers = bench.events().stream_publish_events(request).await.unwrap().into_inner();
+    for sequence in 1..=2 {
+        assert_eq!(answers.message().await.unwrap().unwrap().sequence, sequence);
+    }
+    connection.retire();
+    let end = answers.message().await.unwrap_err();
+    assert_eq!((end.code(), reason(&end).as_str()), (Code::Unavailable, "SHUTTING_DOWN"));
+    assert_eq!(metadata(&end, "cause"), "connection_age");
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use tenterhook_api::Budgets;
 use tenterhook_api::access::KeyRing;
 use tenterhook_model::Next;
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start, watch_deliveries_response::Payload};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 
 use super::bench::Bench;
 use super::{fields, metadata, reason};
@@ -248,6 +249,28 @@ async fn a_stopping_server_sends_what_happened_and_then_says_so() {
     assert_eq!(told(&last).0, event);
     let end = watch.message().await.unwrap_err();
     assert_eq!((end.code(), reason(&end).as_str()), (Code::Unavailable, "SHUTTING_DOWN"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_on_a_connection_that_closes_ends_with_the_place_to_resume_from() {
+    let bench = Bench::new().await;
+    bench.webhook("w").await;
+    let connection = Budgets::default().connection();
+    let mut request = Request::new(v1::WatchDeliveriesRequest::default());
+    request.extensions_mut().insert(connection.clone());
+    let mut watch = bench.deliveries().watch_deliveries(request).await.unwrap().into_inner();
+    next(&mut watch).await;
+    let before = bench.publish("created").await;
+    connection.retire();
+    let parting = next(&mut watch).await;
+    assert!(matches!(parting.payload, Some(Payload::Bookmark(_))));
+    let end = watch.message().await.unwrap_err();
+    assert_eq!((end.code(), reason(&end).as_str()), (Code::Unavailable, "SHUTTING_DOWN"));
+    assert_eq!(metadata(&end, "cause"), "connection_age");
+    let after = bench.publish("created").await;
+    let mut resumed = begun(&bench, from(Start::ResumeToken(parting.resume_token))).await;
+    assert_eq!(told(&next(&mut resumed).await).0, before, "nothing is lost between the two");
+    assert_eq!(told(&next(&mut resumed).await).0, after);
 }
 
 #[tokio::test(start_paused = true)]

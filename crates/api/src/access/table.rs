@@ -27,6 +27,13 @@ pub struct Method {
     pub pace: Pace,
 }
 
+impl Method {
+    /// Whether it takes a stream of events.
+    pub(crate) fn publishes_stream(&self) -> bool {
+        self.pace == Pace::Stream && self.permission == Permission::Publish
+    }
+}
+
 const fn method(path: &'static str, permission: Permission, pace: Pace) -> Method {
     Method { path, permission, pace }
 }

@@ -11,7 +11,7 @@ use futures_util::Stream;
 use tenterhook_proto::tenterhook::v1;
 use tonic::{Request, Response, Status};
 
-use crate::state::{Api, parts};
+use crate::state::{Api, parts, retiring};
 
 /// The service on the wire.
 #[derive(Debug, Clone)]
@@ -41,8 +41,9 @@ impl v1::delivery_service_server::DeliveryService for Deliveries {
         &self,
         request: Request<v1::WatchDeliveriesRequest>,
     ) -> Result<Response<Self::WatchDeliveriesStream>, Status> {
+        let retiring = retiring(&request);
         let (caller, request) = parts(request)?;
-        let watch = watch::Watch::begin(self.0.clone(), caller, request).await?;
+        let watch = watch::Watch::begin(self.0.clone(), caller, request).await?.until(retiring);
         Ok(Response::new(Box::pin(watch.into_stream())))
     }
 

@@ -14,6 +14,7 @@ use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start, wa
 use tenterhook_store::{Change, JournalSpan, Sequence};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::read::show;
@@ -46,6 +47,10 @@ pub(super) struct Watch {
     begun: bool,
     /// The last change to be sent before the end, once the server stops.
     last: Option<Sequence>,
+    /// Cancelled when the connection is about to close.
+    retiring: CancellationToken,
+    /// Whether the last bookmark before the connection closes is out.
+    has_parted: bool,
     _count: WatchCount,
     _permit: OwnedSemaphorePermit,
 }
@@ -125,10 +130,17 @@ impl Watch {
             bell,
             begun: false,
             last: None,
+            retiring: CancellationToken::new(),
+            has_parted: false,
             _count: api.watch_begins(),
             _permit: permit,
             api,
         })
+    }
+
+    /// Ends it when `retiring` is cancelled, after a last bookmark with the place to resume from.
+    pub(super) fn until(self, retiring: CancellationToken) -> Self {
+        Self { retiring, ..self }
     }
 
     /// The messages of the watch; the last is the reason why it ended.
@@ -162,7 +174,9 @@ impl Watch {
                 }
             }
             self.check_end()?;
-            if Instant::now() >= self.bookmark_at {
+            let is_last = self.retiring.is_cancelled();
+            if is_last || Instant::now() >= self.bookmark_at {
+                self.has_parted = is_last;
                 self.skip_others();
                 return Ok(self.bookmark());
             }
@@ -175,6 +189,9 @@ impl Watch {
     fn check_end(&mut self) -> Result<(), Refusal> {
         if !self.api.access.still_allows(&self.caller) {
             return Err(Refusal::KeyInvalid { shown: true });
+        }
+        if self.has_parted {
+            return Err(Refusal::ConnectionAged);
         }
         if self.api.shutdown.is_cancelled() {
             let last = *self.last.get_or_insert_with(|| self.api.store.journal().last);
@@ -218,9 +235,11 @@ impl Watch {
         if self.last.is_some() {
             return Ok(());
         }
+        let retiring = self.retiring.clone();
         // Whichever comes first, the loop looks at everything again; the order does not matter.
         tokio::select! { biased;
             () = api.shutdown.cancelled() => {}
+            () = retiring.cancelled() => {}
             () = access => {}
             () = bell => {}
             () = tokio::time::sleep_until(self.bookmark_at) => {}

@@ -11,7 +11,7 @@ use futures_util::Stream;
 use tenterhook_proto::tenterhook::v1;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::edge::TraceParent;
+use crate::edge::{Charge, TraceParent};
 use crate::state::{Api, parts};
 
 /// The service on the wire.
@@ -53,8 +53,10 @@ impl v1::event_service_server::EventService for Events {
         request: Request<Streaming<v1::StreamPublishEventsRequest>>,
     ) -> Result<Response<Self::StreamPublishEventsStream>, Status> {
         let parent = trace_parent(&request);
-        let (caller, inbound) = parts(request)?;
-        let acknowledgements = stream::acknowledgements(self.0.clone(), caller, inbound, parent)?;
+        let charge = request.extensions().get::<Charge>().cloned();
+        let (caller, messages) = parts(request)?;
+        let inbound = stream::Inbound::open(self.0.clone(), caller, messages, charge)?;
+        let acknowledgements = stream::acknowledgements(inbound, parent);
         Ok(Response::new(Box::pin(acknowledgements)))
     }
 

@@ -14,7 +14,7 @@ use tonic::{Status, Streaming};
 
 use super::publish;
 use crate::access::Caller;
-use crate::edge::{is_too_large, too_large};
+use crate::edge::{Charge, is_too_large, too_large};
 use crate::refusal::Refusal;
 use crate::state::Api;
 
@@ -27,19 +27,44 @@ type Message = Result<v1::StreamPublishEventsRequest, Status>;
 type Acknowledgement = Result<v1::StreamPublishEventsResponse, Status>;
 
 /// One open stream of events.
-struct Inbound {
+pub(super) struct Inbound {
     api: Api,
     caller: Caller,
     messages: Streaming<v1::StreamPublishEventsRequest>,
+    /// What the messages hold until they are acknowledged; `None` if nobody counts.
+    charge: Option<Charge>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Inbound {
+    /// Opens the stream of `messages`.
+    ///
+    /// # Errors
+    /// When too many streams are open.
+    pub(super) fn open(
+        api: Api,
+        caller: Caller,
+        messages: Streaming<v1::StreamPublishEventsRequest>,
+        charge: Option<Charge>,
+    ) -> Result<Self, Refusal> {
+        let permit = api.stream_permit()?;
+        Ok(Self { api, caller, messages, charge, _permit: permit })
+    }
+
+    /// Waits until the connection is about to close.
+    async fn retiring(charge: Option<&Charge>) {
+        match charge {
+            Some(charge) => charge.connection().retiring().cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// The next message; the reason why the stream ends early; or its end.
     async fn next(&mut self) -> Option<Result<v1::StreamPublishEventsRequest, Status>> {
-        // Shutdown first: a client that never pauses must not hold the server up.
+        // The ends first: a client that never pauses must not hold them up.
         let message = tokio::select! { biased;
             () = self.api.shutdown.cancelled() => return Some(Err(Refusal::ShuttingDown.into())),
+            () = Self::retiring(self.charge.as_ref()) => return Some(Err(Refusal::ConnectionAged.into())),
             message = self.messages.message() => message,
         };
         match message {
@@ -54,27 +79,24 @@ impl Inbound {
     }
 }
 
-/// The acknowledgements of the events of `messages`.
+/// The acknowledgements of the events that come in.
 pub(super) fn acknowledgements(
-    api: Api,
-    caller: Caller,
-    messages: Streaming<v1::StreamPublishEventsRequest>,
+    inbound: Inbound,
     trace_parent: Option<String>,
-) -> Result<impl Stream<Item = Acknowledgement> + Send, Refusal> {
-    let permit = api.stream_permit()?;
-    let inbound = Inbound { api: api.clone(), caller: caller.clone(), messages, _permit: permit };
+) -> impl Stream<Item = Acknowledgement> + Send {
+    let (api, caller, charge) = (inbound.api.clone(), inbound.caller.clone(), inbound.charge.clone());
+    let publisher = Publisher { api, caller, charge, trace_parent };
     let messages = stream::unfold(Some(inbound), |inbound| async move {
         let mut inbound = inbound?;
         let message = inbound.next().await?;
         let rest = message.is_ok().then_some(inbound);
         Some((message, rest))
     });
-    let publisher = Publisher { api, caller, trace_parent };
     let acknowledge = move |messages: Vec<Message>| {
         let publisher = publisher.clone();
         async move { stream::iter(publisher.acknowledge(messages).await) }
     };
-    Ok(messages.ready_chunks(CHUNK).then(acknowledge).flatten())
+    messages.ready_chunks(CHUNK).then(acknowledge).flatten()
 }
 
 /// Who publishes the events of a stream.
@@ -82,6 +104,7 @@ pub(super) fn acknowledgements(
 struct Publisher {
     api: Api,
     caller: Caller,
+    charge: Option<Charge>,
     trace_parent: Option<String>,
 }
 
@@ -91,6 +114,7 @@ impl Publisher {
         let started = Instant::now();
         let mut answers: Vec<Option<Acknowledgement>> = Vec::with_capacity(messages.len());
         let (mut events, mut places) = (Vec::new(), Vec::new());
+        let charged = messages.iter().filter(|message| message.is_ok()).count();
         for message in messages {
             let answer = match message {
                 Err(status) => Some(Err(status)),
@@ -110,6 +134,9 @@ impl Publisher {
         let stored = self.store(publish::route(&self.api, events).await).await;
         for ((place, sequence), result) in places.into_iter().zip(stored) {
             answers[place] = Some(Ok(acknowledgement(sequence, result)));
+        }
+        if let Some(charge) = &self.charge {
+            charge.settle(charged);
         }
         self.api.meter.published(started.elapsed(), answers.len());
         answers.into_iter().flatten().collect()

@@ -8,17 +8,15 @@ use anyhow::{Context, Result, bail};
 use tenterhook_dispatch::{Deadlines, Drained};
 use tenterhook_model::SystemClock;
 use tenterhook_store::Store;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
-use tonic::transport::{Server, ServerTlsConfig};
 
+use super::App;
+use super::door::{Door, Parts};
 use super::ops::Ops;
 use super::retention::Retention;
 use super::storage::SAMPLE;
-use super::{App, guard};
 use crate::telemetry::metrics::Metrics;
 
 /// Time beyond the grace for the outcomes of what was cut to be recorded.
@@ -51,11 +49,12 @@ impl App {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<Ending> {
         let background_end = CancellationToken::new();
         let mut background = self.background(&background_end);
-        let Self { listener, tls, mut storage, deliverer, dispatcher, api, draining, grace, .. } = self;
+        let Self { listeners, tls, mut storage, deliverer, dispatcher, api, draining, metrics, grace, .. } = self;
         let mut dispatching = JoinSet::new();
         dispatching.spawn(dispatcher.run(draining.clone()));
         let mut serving = JoinSet::new();
-        serving.spawn(serve_api(listener, tls, api.routes.clone(), draining.clone()));
+        let routes = api.routes.clone();
+        serving.spawn(Door::new(Parts { listeners, tls, routes, metrics, draining: draining.clone(), grace }).run());
 
         // A fault comes before the wish to end, so that it is told.
         let fault = tokio::select! { biased;
@@ -70,7 +69,7 @@ impl App {
             Ok(Some(drained)) => drained.context("the dispatcher broke")?,
             _ => bail!("the dispatcher did not end within its grace"),
         };
-        // Calls under way have a deadline of their own; what is left after the grace is cut.
+        // The door ends within the grace by itself: this is for calls that nothing can end.
         if timeout_at(end, serving.join_next()).await.is_err() {
             serving.shutdown().await;
         }
@@ -117,19 +116,4 @@ async fn sample(store: Arc<dyn Store>, metrics: Arc<Metrics>, end: CancellationT
             () = sleep(SAMPLE) => {}
         }
     }
-}
-
-async fn serve_api(
-    listener: TcpListener,
-    tls: Option<ServerTlsConfig>,
-    routes: Routes,
-    draining: CancellationToken,
-) -> Result<()> {
-    let mut server = tenterhook_api::server::harden(Server::builder());
-    if let Some(tls) = tls {
-        server = server.tls_config(tls).context("the certificate or key cannot be used")?;
-    }
-    let connections = guard::connections(listener);
-    let serving = server.add_routes(routes).serve_with_incoming_shutdown(connections, draining.cancelled_owned());
-    serving.await.context("the API failed")
 }

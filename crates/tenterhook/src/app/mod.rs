@@ -3,8 +3,8 @@
 //! `serve` runs it as a process of its own; `demo` and tests run it inside theirs.
 
 pub(crate) mod banner;
+pub(crate) mod door;
 mod drain;
-pub(crate) mod guard;
 pub(crate) mod keys;
 pub(crate) mod ops;
 mod retention;
@@ -13,11 +13,13 @@ pub(crate) mod signals;
 mod storage;
 mod tls;
 
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use rustls::ServerConfig;
 use tenterhook_api::access::Access;
 use tenterhook_api::{Api, ApiState, router};
 use tenterhook_cage::{Cage, WorkerCommand};
@@ -54,9 +56,9 @@ const ALLOCATOR_OF_WORKERS: [(&str, &str); 3] =
 #[derive(Debug)]
 pub struct App {
     addresses: Addresses,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     ops: Option<TcpListener>,
-    tls: Option<tonic::transport::ServerTlsConfig>,
+    tls: Option<Arc<ServerConfig>>,
     storage: Storage,
     deliverer: Deliverer,
     dispatcher: Dispatcher<Deliverer>,
@@ -79,6 +81,12 @@ pub struct Addresses {
     pub ops: Option<SocketAddr>,
 }
 
+impl Addresses {
+    fn of(api: &TcpListener, ops: Option<&TcpListener>) -> io::Result<Self> {
+        Ok(Self { api: api.local_addr()?, ops: ops.map(TcpListener::local_addr).transpose()? })
+    }
+}
+
 impl App {
     /// Binds the ports of `config` and opens its store. Call it inside the runtime that runs it.
     ///
@@ -87,15 +95,13 @@ impl App {
     pub async fn build(config: &Config, telemetry: Arc<Telemetry>) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
-        let listener = bind(config.listen, "--listen").await?;
+        let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
+        let listeners = bind_api(config).await?;
         let ops = match config.ops_listen {
             Some(address) => Some(bind(address, "--ops-listen").await?),
             None => None,
         };
-        let addresses = Addresses {
-            api: listener.local_addr().context("the listener has no address")?,
-            ops: ops.as_ref().map(TcpListener::local_addr).transpose().context("the listener has no address")?,
-        };
+        let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
         let resolver = Arc::new(HickoryResolver::from_system()?);
         let deliverer = Deliverer::new(Outbound {
@@ -139,9 +145,9 @@ impl App {
         .await;
         Ok(Self {
             addresses,
-            listener,
+            listeners,
             ops,
-            tls: config.tls.as_ref().map(tls::server_config),
+            tls,
             storage,
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings),
             deliverer,
@@ -164,6 +170,22 @@ impl App {
     pub fn store(&self) -> Arc<dyn Store> {
         self.storage.store.clone()
     }
+}
+
+/// The listeners of the API: one, or for `localhost` one for each family that the machine has.
+async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {
+    let mut listeners = vec![bind(config.listen, "--listen").await?];
+    if let Some(mut also) = config.listen_ipv6 {
+        also.set_port(listeners[0].local_addr().context("the listener has no address")?.port());
+        match TcpListener::bind(also).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                bail!("cannot listen on {also}; is another program there? --listen 127.0.0.1:PORT leaves it out")
+            }
+            Err(_) => tracing::info!(address = %also, "this machine has no IPv6 loopback; listening on IPv4 only"),
+        }
+    }
+    Ok(listeners)
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {

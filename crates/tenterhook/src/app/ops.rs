@@ -33,7 +33,7 @@ impl Ops {
     /// Answers on `listener` until `cancel`.
     pub(crate) async fn run(self, listener: TcpListener, cancel: CancellationToken) {
         let ops = Arc::new(self);
-        http::serve(listener, cancel, move |request, _peer| {
+        http::serve(listener, http::Bounds::OPERATIONS, cancel, move |request, _peer| {
             let ops = ops.clone();
             async move { ops.answer(&request).await }
         })

@@ -1,21 +1,51 @@
 //! TLS of the gRPC listener.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use anyhow::{Context, Result, anyhow};
+use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 
 use crate::config::TlsMaterial;
 
-/// Time for a TLS handshake.
-const HANDSHAKE: Duration = Duration::from_secs(5);
+/// The protocol that is spoken inside (RFC 9113 section 3.2).
+const HTTP_2: &[u8] = b"h2";
 
-/// How tonic is told. Client certificates are taken if they come, and not asked for otherwise:
-/// a caller may show an API key instead.
-pub(super) fn server_config(material: &TlsMaterial) -> ServerTlsConfig {
-    let identity = Identity::from_pem(&material.certificate_pem, material.key_pem.expose());
-    let config = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
-    match &material.client_ca_pem {
-        Some(pem) => config.client_ca_root(Certificate::from_pem(pem)).client_auth_optional(true),
-        None => config,
-    }
+/// The server's side of TLS. Client certificates are taken if they come, and not asked for
+/// otherwise: a caller may show an API key instead.
+///
+/// # Errors
+/// When a certificate or the key cannot be used.
+pub(super) fn server_config(material: &TlsMaterial) -> Result<Arc<ServerConfig>> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|_| anyhow!("this build speaks no version of TLS"))?;
+    let builder = match &material.client_ca_pem {
+        Some(pem) => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates(pem.as_bytes()).context("--client-ca")?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).allow_unauthenticated();
+            builder.with_client_cert_verifier(
+                verifier.build().map_err(|_| anyhow!("--client-ca: no certificate in it can be used"))?,
+            )
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let chain = certificates(material.certificate_pem.as_bytes()).context("--tls-cert")?;
+    let key = PrivateKeyDer::from_pem_slice(material.key_pem.expose().as_bytes());
+    let key = key.map_err(|_| anyhow!("--tls-key: holds no private key in PEM"))?;
+    let config = builder.with_single_cert(chain, key);
+    let mut config = config.map_err(|_| anyhow!("--tls-key: is no key of the certificate of --tls-cert"))?;
+    config.alpn_protocols.push(HTTP_2.to_vec());
+    Ok(Arc::new(config))
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    read.map_err(|_| anyhow!("holds a damaged certificate"))
 }

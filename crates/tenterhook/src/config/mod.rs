@@ -27,6 +27,8 @@ use source::{Given, Settings};
 pub struct Config {
     /// Where the gRPC API listens.
     pub listen: SocketAddr,
+    /// The IPv6 loopback too, when the API listens on `localhost`; its port is that of `listen`.
+    pub listen_ipv6: Option<SocketAddr>,
     /// Where `/metrics`, `/livez` and `/readyz` are; `None` when they are off.
     pub ops_listen: Option<SocketAddr>,
     /// No key needed, reflection on, private networks allowed.
@@ -123,6 +125,7 @@ impl Reader<'_> {
         let retention_min = Duration::from_secs(if dev { 1 } else { 60 });
         Config {
             listen: self.one("listen", value::address).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50_051))),
+            listen_ipv6: self.one("listen", value::ipv6_of_localhost).flatten(),
             ops_listen: self
                 .one("ops-listen", off_or_address)
                 .unwrap_or_else(|| Some(SocketAddr::from(([127, 0, 0, 1], 9_464)))),
@@ -130,7 +133,7 @@ impl Reader<'_> {
             reflection: self.switch("reflection", dev),
             drain_grace: self
                 .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
-                .unwrap_or(Duration::from_secs(30)),
+                .unwrap_or(tenterhook_model::limits::DRAIN_GRACE),
             api_keys: self.api_keys(),
             tls: self.tls(),
             store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),

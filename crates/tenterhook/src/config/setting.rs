@@ -54,7 +54,7 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         group: LISTEN,
         help: "Address and port of the gRPC API",
         more: "Port 0 takes a free one, which the start-up lines tell. Any address but loopback needs \
-               --api-keys or --client-ca, and --tls-cert and --tls-key.\nExamples: 127.0.0.1:50051, 0.0.0.0:50051, [::]:50051",
+               --api-keys or --client-ca, and --tls-cert and --tls-key.\nExamples: 127.0.0.1:50051, localhost:50051 (IPv4 and IPv6), [::]:50051",
         default: "127.0.0.1:50051",
     },
     Setting {
@@ -95,7 +95,7 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         group: LISTEN,
         help: "How long requests under way may go on after SIGTERM or SIGINT",
         more: "What is not finished by then is released and sent again after the next start. A second signal ends at once.\nExamples: 5s, 1m",
-        default: "30s",
+        default: "20s",
     },
     Setting {
         key: "api-keys",

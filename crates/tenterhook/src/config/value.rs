@@ -2,7 +2,7 @@
 //!
 //! Each reader answers what is wrong as the end of a sentence that begins with the key.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -64,6 +64,12 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     numeric
         .parse()
         .map_err(|_| format!("`{text}` is not an address and port; write it like 127.0.0.1:50051 or [::1]:50051"))
+}
+
+/// The IPv6 loopback with the port of `localhost:PORT`, which names both families; `None` for other addresses.
+pub(crate) fn ipv6_of_localhost(text: &str) -> Result<Option<SocketAddr>, String> {
+    let port = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    Ok(port.map(|port| SocketAddr::from((Ipv6Addr::LOCALHOST, port))))
 }
 
 /// Reads a network in CIDR form; an address alone stands for itself.
@@ -151,6 +157,8 @@ mod tests {
     #[test]
     fn localhost_is_an_address_and_other_names_are_not() {
         assert_eq!(address("localhost:1"), Ok("127.0.0.1:1".parse().unwrap()));
+        assert_eq!(ipv6_of_localhost("localhost:1"), Ok(Some("[::1]:1".parse().unwrap())));
+        assert_eq!(ipv6_of_localhost("127.0.0.1:1"), Ok(None));
         for bad in ["example.com:1", "127.0.0.1", ":50051", "50051"] {
             assert!(address(bad).unwrap_err().contains("is not an address and port"), "{bad}");
         }

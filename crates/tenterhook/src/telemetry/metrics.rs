@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter as OtelMeter};
-use tenterhook_api::{CallLabel, CallSpan};
+use tenterhook_api::{CallLabel, CallSpan, Refused};
 use tenterhook_model::{Clock, Outcome, Timestamp, Timings};
 use tenterhook_store::Gauges;
 use tracing::Span;
 
 use super::{Telemetry, trace};
+use crate::app::door::Cut;
 
 /// Upper ends of the buckets of all durations, in seconds: from half a millisecond to a day.
 const BUCKETS: [f64; 19] = [
@@ -33,6 +34,8 @@ pub(crate) struct Metrics {
     attempt_duration: Histogram<f64>,
     attempts: Counter<u64>,
     panics: Counter<u64>,
+    refusals: Counter<u64>,
+    cuts: Counter<u64>,
     /// Attributes are made once: on the hot path they cost more than the counting.
     phases: [[KeyValue; 1]; PHASES.len()],
     outcomes: Vec<[KeyValue; 1]>,
@@ -50,6 +53,7 @@ struct Now {
     watchers: AtomicU64,
     /// What is older than this is gone, and how long records are kept; `None` before the first look.
     retained: Mutex<Option<(Timestamp, Duration)>>,
+    connections: AtomicU64,
 }
 
 impl Now {
@@ -75,6 +79,7 @@ impl Metrics {
             breakers_open: AtomicU64::new(0),
             watchers: AtomicU64::new(0),
             retained: Mutex::default(),
+            connections: AtomicU64::new(0),
         });
         observe(meter, &now);
         Self {
@@ -84,11 +89,23 @@ impl Metrics {
             attempt_duration: duration("tenterhook.attempt.duration", "Attempts, whole and by phase"),
             attempts: counter("tenterhook.attempts", "Attempts by how they ended"),
             panics: counter("tenterhook.panics", "Faults of the server that ended one request or attempt"),
+            refusals: counter("tenterhook.refusals", "Calls that were refused, by status"),
+            cuts: counter("tenterhook.connections.cut", "Connections that were refused or cut, by reason"),
             phases: PHASES.map(|phase| [KeyValue::new("phase", phase)]),
             outcomes: Outcome::ALL.map(|outcome| [KeyValue::new("outcome", outcome.as_str())]).to_vec(),
             now,
             traced: telemetry.exports_spans(),
         }
+    }
+
+    /// This many connections are open to the API.
+    pub(crate) fn connections(&self, count: usize) {
+        self.now.connections.store(count as u64, Ordering::Relaxed);
+    }
+
+    /// A connection was refused or cut.
+    pub(crate) fn connection_cut(&self, why: Cut) {
+        self.cuts.add(1, &[KeyValue::new("reason", why.as_str())]);
     }
 
     /// What the store told to be open now.
@@ -146,6 +163,10 @@ fn observe(meter: &OtelMeter, now: &Arc<Now>) {
     gauge("tenterhook.watchers", "", "WatchDeliveries streams that are open")
         .with_callback(move |observer| observer.observe(watchers.watchers.load(Ordering::Relaxed) as f64, &[]))
         .build();
+    let connections = now.clone();
+    gauge("tenterhook.connections", "", "Connections that are open to the API")
+        .with_callback(move |observer| observer.observe(connections.connections.load(Ordering::Relaxed) as f64, &[]))
+        .build();
 }
 
 fn phases(timings: &Timings, total: Duration) -> [Option<Duration>; PHASES.len()] {
@@ -200,6 +221,10 @@ impl tenterhook_api::Meter for Metrics {
         self.now.watchers.store(count as u64, Ordering::Relaxed);
     }
 
+    fn refused(&self, why: Refused) {
+        self.refusals.add(1, &[KeyValue::new("status", why.as_str())]);
+    }
+
     fn panicked(&self, method: &'static str) {
         self.panics.add(1, &[KeyValue::new("in", method)]);
     }
@@ -230,6 +255,9 @@ mod tests {
         metrics.delivered(Duration::from_millis(3));
         metrics.breakers_open(2);
         metrics.watchers(1);
+        metrics.refused(Refused::NotGrpc);
+        metrics.connections(3);
+        metrics.connection_cut(Cut::Late);
         let timings = Timings { render: Some(Duration::from_micros(40)), ..Timings::default() };
         metrics.attempt_ended(Outcome::Timeout, Duration::from_secs(15), &timings);
         let oldest_open = Some(Timestamp::from_millis(18_000));
@@ -248,6 +276,9 @@ mod tests {
             "tenterhook_retention_lag_seconds 7",
             "tenterhook_breaker_open 2",
             "tenterhook_watchers 1",
+            "tenterhook_refusals_total{status=\"not_grpc\"} 1",
+            "tenterhook_connections 3",
+            "tenterhook_connections_cut_total{reason=\"late\"} 1",
             "tenterhook_store_size_bytes 4096",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");

@@ -120,7 +120,7 @@ fn prometheus_reader() -> Result<(prometheus::Registry, opentelemetry_prometheus
 /// Installs the log of the process. Spans go to the collector only: making them costs, and
 /// each line of the log names its webhook, event or delivery itself.
 fn install_log(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) -> Result<()> {
-    let filter = EnvFilter::builder().parse(&config.log_level).context("cannot read --log-level")?;
+    let filter = EnvFilter::builder().parse(log_directives(&config.log_level)).context("cannot read --log-level")?;
     let spans = tracers.map(|tracers| {
         let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("tenterhook"));
         let ours = ours.with_max_level_hint(LevelFilter::INFO);
@@ -129,6 +129,14 @@ fn install_log(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) ->
     let log = log_layer(config.log_format).with_filter(EventsOnly(filter));
     let subscriber = tracing_subscriber::registry().with(spans).with(log);
     tracing::subscriber::set_global_default(subscriber).context("a log is installed already")
+}
+
+/// What is logged when `level` is asked for. The HTTP/2 library warns of each connection that it
+/// closes for breaking a rule, so a client could fill the log; the door counts such connections and
+/// writes one line a minute. A filter for developers, or one that names the library, stays as it is.
+fn log_directives(level: &str) -> String {
+    let is_for_developers = ["h2", "debug", "trace"].into_iter().any(|word| level.to_ascii_lowercase().contains(word));
+    if is_for_developers { level.to_owned() } else { format!("{level},h2=error") }
 }
 
 /// The filter of the log. It answers once a call site, with the level's hint: filters that are
@@ -158,5 +166,19 @@ where
     match format {
         LogFormat::Text => fmt::layer().with_ansi(ansi).with_writer(std::io::stderr).boxed(),
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_of_the_http_2_library_are_for_developers() {
+        assert_eq!(log_directives("info"), "info,h2=error");
+        for level in ["debug", "info,h2=warn", "TRACE"] {
+            assert_eq!(log_directives(level), level);
+        }
+        assert!(EnvFilter::builder().parse(log_directives("tenterhook=info,warn")).is_ok());
     }
 }

@@ -1,0 +1,265 @@
+//! The body of a request: what it may hold in memory, and for how long.
+//!
+//! The decoder behind it sets aside a message's length as soon as it knows it, so the length is
+//! charged to the connection before the decoder sees it: a message that begins can also end. A
+//! call holds one message. A publishing stream holds those that it has not acknowledged, and waits
+//! for its own acknowledgements before it is refused.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tenterhook_model::limits;
+use tokio::time::{Sleep, sleep};
+use tonic::Status;
+
+use super::connection::Connection;
+use crate::access::{Method, Pace, Permission};
+use crate::refusal::Refusal;
+
+/// Bytes of a message to a method that anybody may call: the name of a service or symbol.
+pub(crate) const OPEN_MESSAGE_BYTES: usize = 4 * 1024;
+/// Bytes of events that one publishing stream may have waiting for their acknowledgement, beyond the last.
+const UNACKNOWLEDGED_BYTES: usize = limits::GRPC_MESSAGE_BYTES;
+/// Time for the request of a stream, and for each message to a method that anybody may call.
+const OPEN_TIME: Duration = Duration::from_secs(10);
+/// Time for a message, from its first byte to its last.
+const MESSAGE_TIME: Duration = Duration::from_secs(30);
+/// When to come back to a server that holds too many bytes.
+const CROWDED: Duration = Duration::from_secs(1);
+/// A message is preceded by a flag and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
+const PREFIX: usize = 5;
+
+/// What one call's messages hold of their connection's bytes; given back when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Charge(Arc<Charged>);
+
+#[derive(Debug)]
+struct Charged {
+    connection: Connection,
+    /// Whether messages are held until they are [`Charge::settle`]d, not until the next begins.
+    until_settled: bool,
+    messages: Mutex<Messages>,
+}
+
+#[derive(Debug, Default)]
+struct Messages {
+    sizes: VecDeque<usize>,
+    bytes: usize,
+    waker: Option<Waker>,
+}
+
+impl Charge {
+    fn new(connection: Connection, until_settled: bool) -> Self {
+        Self(Arc::new(Charged { connection, until_settled, messages: Mutex::default() }))
+    }
+
+    /// Gives back what the oldest `count` messages hold: they are acknowledged.
+    pub(crate) fn settle(&self, count: usize) {
+        let mut messages = self.lock();
+        let settled: usize = (0..count).map_while(|_| messages.sizes.pop_front()).sum();
+        messages.bytes -= settled;
+        self.0.connection.bytes().give(settled);
+        if let Some(waker) = messages.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// The connection of the call.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
+    /// Charges a message that begins. It waits while messages before it are to be acknowledged.
+    fn begin(&self, size: usize, context: &Context<'_>) -> Poll<Result<(), Refusal>> {
+        let mut messages = self.lock();
+        if !self.0.until_settled {
+            self.0.connection.bytes().give(std::mem::take(&mut messages.bytes));
+            messages.sizes.clear();
+        }
+        let has_room = messages.bytes < UNACKNOWLEDGED_BYTES;
+        if has_room && self.0.connection.bytes().take(size) {
+            messages.bytes += size;
+            messages.sizes.push_back(size);
+            return Poll::Ready(Ok(()));
+        }
+        if messages.sizes.is_empty() {
+            return Poll::Ready(Err(Refusal::RateLimited { retry_after: CROWDED }));
+        }
+        messages.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Messages> {
+        self.0.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Charged {
+    fn drop(&mut self) {
+        let messages = self.messages.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.connection.bytes().give(messages.bytes);
+    }
+}
+
+/// How long the messages of a method may take.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    time: Duration,
+    /// Whether the time runs between messages too.
+    always: bool,
+}
+
+impl Patience {
+    fn of(method: &Method) -> Self {
+        if method.permission == Permission::Open || (method.pace == Pace::Stream && !method.publishes_stream()) {
+            return Self { time: OPEN_TIME, always: true };
+        }
+        Self { time: MESSAGE_TIME, always: !method.publishes_stream() }
+    }
+}
+
+/// The body of an admitted request.
+#[derive(Debug)]
+pub(crate) struct Intake<B> {
+    body: B,
+    charge: Charge,
+    limit: usize,
+    patience: Patience,
+    running: Option<Pin<Box<Sleep>>>,
+    /// Data that came and was not handed on yet.
+    kept: Bytes,
+    prefix: [u8; PREFIX],
+    /// Bytes of the prefix that have come.
+    prefix_len: usize,
+    /// Bytes of the message that are to come.
+    left: usize,
+}
+
+impl<B> Intake<B> {
+    /// The `body` of a call of `method` on `connection`.
+    pub(super) fn new(body: B, method: &Method, connection: Connection) -> Self {
+        let limit = if method.permission == Permission::Open { OPEN_MESSAGE_BYTES } else { limits::GRPC_MESSAGE_BYTES };
+        Self {
+            body,
+            charge: Charge::new(connection, method.publishes_stream()),
+            limit,
+            patience: Patience::of(method),
+            running: None,
+            kept: Bytes::new(),
+            prefix: [0; PREFIX],
+            prefix_len: 0,
+            left: 0,
+        }
+    }
+
+    /// What the call holds.
+    pub(super) fn charge(&self) -> Charge {
+        self.charge.clone()
+    }
+
+    /// Reads what has come as far as it is charged; how many bytes may be handed on.
+    fn admit(&mut self, context: &Context<'_>) -> Poll<Result<usize, Refusal>> {
+        let mut at = 0;
+        while at < self.kept.len() {
+            let rest = &self.kept[at..];
+            if self.left > 0 {
+                let step = self.left.min(rest.len());
+                self.left -= step;
+                at += step;
+                if self.left == 0 {
+                    self.running = None;
+                }
+                continue;
+            }
+            let part = &rest[..rest.len().min(PREFIX - self.prefix_len)];
+            let mut prefix = self.prefix;
+            prefix[self.prefix_len..self.prefix_len + part.len()].copy_from_slice(part);
+            if self.prefix_len + part.len() < PREFIX {
+                (self.prefix, self.prefix_len) = (prefix, self.prefix_len + part.len());
+                at += part.len();
+                continue;
+            }
+            let [_, length @ ..] = prefix;
+            let size = u32::from_be_bytes(length) as usize;
+            // The decoder refuses what is over its limit before it sets anything aside.
+            if size <= self.limit {
+                match self.charge.begin(size, context) {
+                    Poll::Ready(charged) => charged?,
+                    Poll::Pending if at > 0 => break,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            at += part.len();
+            (self.prefix_len, self.left) = (0, size);
+            if size == 0 {
+                self.running = None;
+            }
+        }
+        Poll::Ready(Ok(at))
+    }
+
+    /// Whether the time for what is to come is over.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        let is_inside = self.left > 0 || self.prefix_len > 0;
+        if !is_inside && !self.patience.always {
+            return false;
+        }
+        let time = self.patience.time;
+        let running = self.running.get_or_insert_with(|| Box::pin(sleep(time)));
+        running.as_mut().poll(context).is_ready()
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Intake<B>
+where
+    B::Error: Into<tonic::codegen::StdError>,
+{
+    type Data = Bytes;
+    type Error = tonic::codegen::StdError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        loop {
+            if !this.kept.is_empty() {
+                return match this.admit(context) {
+                    Poll::Ready(Ok(bytes)) => Poll::Ready(Some(Ok(Frame::data(this.kept.split_to(bytes))))),
+                    Poll::Ready(Err(refusal)) => Poll::Ready(Some(Err(Status::from(refusal).into()))),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+            match Pin::new(&mut this.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => this.kept = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending if this.is_late(context) => {
+                    let status = Status::deadline_exceeded("the message took too long to arrive; send it again");
+                    return Poll::Ready(Some(Err(status.into())));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.kept.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

@@ -1,0 +1,134 @@
+use std::collections::VecDeque;
+use std::future::poll_fn;
+
+use super::*;
+use crate::access::lookup;
+use crate::edge::Budgets;
+
+const GET: &str = "/tenterhook.v1.WebhookService/GetWebhook";
+const PUBLISH: &str = "/tenterhook.v1.EventService/StreamPublishEvents";
+const HEALTH_WATCH: &str = "/grpc.health.v1.Health/Watch";
+
+/// A body that gives its frames one by one and then nothing, without an end.
+#[derive(Debug, Default)]
+struct Frames(VecDeque<Bytes>);
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0.pop_front().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(Frame::data(bytes)))))
+    }
+}
+
+fn message(size: usize) -> Vec<u8> {
+    let mut bytes = vec![0];
+    bytes.extend_from_slice(&u32::try_from(size).unwrap().to_be_bytes());
+    bytes.resize(PREFIX + size, b'x');
+    bytes
+}
+
+fn intake(path: &str, connection: &Connection, frames: impl IntoIterator<Item = Vec<u8>>) -> Intake<Frames> {
+    let frames = Frames(frames.into_iter().map(Bytes::from).collect());
+    Intake::new(frames, lookup(path).unwrap(), connection.clone())
+}
+
+/// The next frame's data, or the status in its place.
+async fn next(intake: &mut Intake<Frames>) -> Result<Bytes, Status> {
+    let frame = poll_fn(|context| Pin::new(&mut *intake).poll_frame(context)).await.expect("no end");
+    frame.map(|frame| frame.into_data().unwrap()).map_err(|error| *error.downcast().unwrap())
+}
+
+#[tokio::test]
+async fn a_message_is_charged_by_its_length_before_it_has_come_and_given_back_at_the_end() {
+    let connection = Budgets::default().connection();
+    let mut intake = intake(GET, &connection, [message(1_000)[..7].to_vec()]);
+    assert_eq!(next(&mut intake).await.unwrap().len(), 7);
+    assert_eq!(connection.bytes().held(), 1_000);
+    let charge = intake.charge();
+    drop(intake);
+    assert_eq!(connection.bytes().held(), 1_000, "the call holds it until it is answered");
+    drop(charge);
+    assert_eq!(connection.bytes().held(), 0);
+}
+
+#[tokio::test]
+async fn a_prefix_may_come_in_pieces() {
+    let connection = Budgets::default().connection();
+    let pieces = message(3).into_iter().map(|byte| vec![byte]);
+    let mut intake = intake(GET, &connection, pieces);
+    let mut whole = Vec::new();
+    while whole.len() < PREFIX + 3 {
+        whole.extend_from_slice(&next(&mut intake).await.unwrap());
+    }
+    assert_eq!(whole, message(3));
+    assert_eq!(connection.bytes().held(), 3);
+}
+
+#[tokio::test]
+async fn messages_over_the_budget_are_refused_with_a_time_to_come_back() {
+    let connection = Budgets::default().connection();
+    let mut open = Vec::new();
+    let status = loop {
+        let mut intake = intake(GET, &connection, [message(4 << 20)[..5].to_vec()]);
+        match next(&mut intake).await {
+            Ok(_) => open.push(intake),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((open.len(), status.code()), (4, tonic::Code::ResourceExhausted));
+    let details = tonic_types::StatusExt::get_details_retry_info(&status);
+    assert_eq!(details.unwrap().retry_delay, Some(CROWDED));
+}
+
+#[tokio::test]
+async fn what_is_over_its_limit_is_left_to_the_decoder() {
+    let connection = Budgets::default().connection();
+    let mut intake = intake(HEALTH_WATCH, &connection, [message(OPEN_MESSAGE_BYTES + 1)[..5].to_vec()]);
+    next(&mut intake).await.unwrap();
+    assert_eq!(connection.bytes().held(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publishing_stream_waits_for_its_own_acknowledgements() {
+    let connection = Budgets::default().connection();
+    let size = UNACKNOWLEDGED_BYTES / 2;
+    let both = [message(size), message(size), message(10)].concat();
+    let mut intake = intake(PUBLISH, &connection, [both]);
+    let first = next(&mut intake).await.unwrap();
+    assert_eq!(first.len(), 2 * (PREFIX + size), "what is charged goes on without the rest");
+    assert!(tokio::time::timeout(Duration::from_secs(1), next(&mut intake)).await.is_err());
+    intake.charge().settle(1);
+    assert_eq!(next(&mut intake).await.unwrap().len(), PREFIX + 10);
+    assert_eq!(connection.bytes().held(), size + 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_has_begun_must_end_and_a_publishing_stream_may_be_silent_between_two() {
+    let connection = Budgets::default().connection();
+    for (path, frames, time) in [
+        (GET, vec![message(9)[..8].to_vec()], Some(MESSAGE_TIME)),
+        (PUBLISH, vec![message(9)[..8].to_vec()], Some(MESSAGE_TIME)),
+        (PUBLISH, vec![message(9)], None),
+        (PUBLISH, vec![], None),
+        (HEALTH_WATCH, vec![], Some(OPEN_TIME)),
+        (HEALTH_WATCH, vec![message(9)], Some(OPEN_TIME)),
+        ("/tenterhook.v1.DeliveryService/WatchDeliveries", vec![], Some(OPEN_TIME)),
+    ] {
+        let count = frames.len();
+        let mut intake = intake(path, &connection, frames);
+        for _ in 0..count {
+            next(&mut intake).await.unwrap();
+        }
+        let begun = tokio::time::Instant::now();
+        let waited = tokio::time::timeout(Duration::from_secs(3_600), next(&mut intake)).await;
+        match time {
+            Some(time) => {
+                assert_eq!(waited.unwrap().unwrap_err().code(), tonic::Code::DeadlineExceeded, "{path}");
+                assert_eq!(begun.elapsed().as_secs(), time.as_secs(), "{path}");
+            }
+            None => assert!(waited.is_err(), "{path}"),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The door of the gRPC listener: it owns each connection from its accept to its end.
+//!
+//! ```text
+//! accept ─▶ places (room? who goes?) ─▶ session: TLS ─▶ wire (frames, standstill) ─▶ HTTP/2 ─▶ the API
+//! ```
+//! Each step has a deadline, each connection a share of what may be held, and each that is refused
+//! or cut is counted by its reason. Decision 18 says why the loop is our own.
+
+mod frames;
+mod places;
+mod session;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tenterhook_api::Budgets;
+use tenterhook_api::server::CONNECTION_AGE;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+
+use crate::telemetry::metrics::Metrics;
+use places::{Bounds, Places};
+use session::{Session, Shared};
+
+/// Connections at once, in all and from one IPv4 address or IPv6 /64.
+const BOUNDS: Bounds = Bounds { connections: 10_000, a_network: 256 };
+/// Pause after a failed accept (out of sockets), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Time between two lines of the log about connections that were refused or cut.
+const NOTICE: Duration = Duration::from_secs(60);
+
+/// How long a connection has for each thing.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// From the accept to the first frame: TLS, the preface of HTTP/2 and its settings.
+    opening: Duration,
+    /// Longest standstill of its writes.
+    stuck: Duration,
+    /// An answer is taken within two of these.
+    round: Duration,
+    /// Age at which it is asked to go, and how long it then has.
+    age: (Duration, Duration),
+    /// From its last answer to its end when the server stops, or when it is refused too often.
+    linger: Duration,
+    /// Longest time for calls in flight when the server stops.
+    grace: Duration,
+}
+
+impl Times {
+    fn new(grace: Duration) -> Self {
+        Self {
+            opening: Duration::from_secs(10),
+            stuck: Duration::from_secs(10),
+            round: Duration::from_secs(30),
+            age: CONNECTION_AGE,
+            linger: Duration::from_secs(5),
+            grace,
+        }
+    }
+}
+
+/// Why a connection was refused or cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cut {
+    /// All places are taken, and no connection can make room.
+    Full,
+    /// All places of its network are, and none of its connections can.
+    NetworkFull,
+    /// It made room.
+    Evicted,
+    /// Its TLS handshake failed.
+    Handshake,
+    /// It was not open in time.
+    Late,
+    /// Its writes stood still.
+    Stuck,
+    /// It did not take its answers.
+    Untaken,
+    /// It sent more frames than a client needs.
+    Flood,
+    /// It called too often only to be refused.
+    Refused,
+    /// It was asked to go and did not.
+    Lingered,
+}
+
+impl Cut {
+    /// Its name as a label.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::NetworkFull => "network_full",
+            Self::Evicted => "evicted",
+            Self::Handshake => "handshake",
+            Self::Late => "late",
+            Self::Stuck => "stuck",
+            Self::Untaken => "untaken",
+            Self::Flood => "flood",
+            Self::Refused => "refused",
+            Self::Lingered => "lingered",
+        }
+    }
+}
+
+/// What a door is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Where connections come from.
+    pub(crate) listeners: Vec<TcpListener>,
+    /// The server's side of TLS, if it speaks TLS.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// The API.
+    pub(crate) routes: Routes,
+    /// Where connections are counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Cancelled when the server begins to stop.
+    pub(crate) draining: CancellationToken,
+    /// Longest time for calls in flight after that.
+    pub(crate) grace: Duration,
+}
+
+/// The door of a listener.
+#[derive(Debug)]
+pub(crate) struct Door {
+    listeners: Vec<TcpListener>,
+    places: Places,
+    budgets: Budgets,
+    shared: Arc<Shared>,
+    metrics: Arc<Metrics>,
+    notices: Notices,
+}
+
+impl Door {
+    /// A door made of `parts`.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let times = Times::new(parts.grace);
+        Self::with(parts, BOUNDS, times)
+    }
+
+    fn with(parts: Parts, bounds: Bounds, times: Times) -> Self {
+        let Parts { listeners, tls, routes, metrics, draining, .. } = parts;
+        let shared = Arc::new(Shared { tls, routes, times, calls: TaskTracker::new(), draining });
+        let (budgets, notices) = (Budgets::default(), Notices::default());
+        Self { listeners, places: Places::new(bounds), budgets, shared, metrics, notices }
+    }
+
+    /// Serves until the server begins to stop, then until calls in flight are answered, for the
+    /// grace at most. All connections have ended when it returns.
+    pub(crate) async fn run(mut self) {
+        let draining = self.shared.draining.clone();
+        let mut sessions = JoinSet::new();
+        loop {
+            // The end comes first; then the ends of connections, which make room for new ones.
+            tokio::select! { biased;
+                () = draining.cancelled() => break,
+                Some(ended) = sessions.join_next() => self.ended(ended),
+                accepted = accept(&self.listeners) => match accepted {
+                    Ok((stream, peer)) => self.admit(stream, peer, &mut sessions),
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection was not accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        // Clients must see at once that nobody listens any more.
+        self.listeners.clear();
+        while let Some(ended) = sessions.join_next().await {
+            self.ended(ended);
+        }
+        self.shared.calls.close();
+        self.shared.calls.wait().await;
+    }
+
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, sessions: &mut JoinSet<Option<Cut>>) {
+        let connection = self.budgets.connection();
+        match self.places.take(peer.ip(), connection.clone()) {
+            Ok(place) => {
+                sessions.spawn(Session { stream, place, connection, shared: self.shared.clone() }.run());
+                self.metrics.connections(self.places.count());
+            }
+            Err(why) => self.count(why),
+        }
+    }
+
+    fn ended(&mut self, ended: Result<Option<Cut>, JoinError>) {
+        self.metrics.connections(self.places.count());
+        match ended {
+            Ok(None) => {}
+            Ok(Some(why)) => self.count(why),
+            Err(error) => tracing::error!(%error, "a connection's task panicked"),
+        }
+    }
+
+    fn count(&mut self, why: Cut) {
+        self.metrics.connection_cut(why);
+        self.notices.note(why);
+    }
+}
+
+/// The next connection of any of the listeners.
+async fn accept(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
+    poll_fn(|context| {
+        for listener in listeners {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Says in the log that connections were refused or cut: one line a minute, whatever happens.
+#[derive(Debug, Default)]
+struct Notices {
+    counts: BTreeMap<Cut, u64>,
+    next_at: Option<Instant>,
+}
+
+impl Notices {
+    fn note(&mut self, why: Cut) {
+        *self.counts.entry(why).or_default() += 1;
+        let now = Instant::now();
+        if self.next_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.next_at = Some(now + NOTICE);
+        let counts = std::mem::take(&mut self.counts);
+        let reasons: Vec<_> = counts.iter().map(|(why, count)| format!("{}={count}", why.as_str())).collect();
+        tracing::warn!(
+            reasons = reasons.join(" "),
+            "connections were refused or cut; OPERATIONS.md explains the reasons"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;
