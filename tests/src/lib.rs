@@ -5,6 +5,7 @@ mod architecture;
 mod binary;
 mod canary;
 mod conformance;
+mod context;
 mod crash;
 mod docs;
 mod grpc;

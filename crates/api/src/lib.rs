@@ -1,7 +1,7 @@
 //! The gRPC API: wire and model, validation, access, CRUD, publish and watch.
 //!
 //! ```text
-//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries ─▶ store
+//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries ─▶ intake, store
 //!                                               │ wire: messages ⇄ model, every fault at once
 //!                                               └ refusal: the one place that makes a Status
 //! ```
@@ -16,7 +16,6 @@ mod deliveries;
 mod edge;
 mod events;
 mod mask;
-mod matcher;
 mod meter;
 mod refusal;
 mod router;

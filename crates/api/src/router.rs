@@ -34,6 +34,14 @@ pub struct Api {
 }
 
 impl Api {
+    /// Reports over gRPC health that the server takes calls. Until then it reports that it does
+    /// not, although it does: a balancer sends calls elsewhere while webhooks are compiled.
+    pub async fn ready(&self) {
+        for name in HEALTH_NAMES {
+            self.health.set_service_status(name, ServingStatus::Serving).await;
+        }
+    }
+
     /// Tells whoever watches the health that the server takes no more calls.
     pub async fn drain(&self) {
         for name in HEALTH_NAMES {
@@ -54,7 +62,7 @@ pub async fn router(state: ApiState) -> Api {
     let shared = Shared::new(state);
     let (health, health_server) = tonic_health::server::health_reporter();
     for name in HEALTH_NAMES {
-        health.set_service_status(name, ServingStatus::Serving).await;
+        health.set_service_status(name, ServingStatus::NotServing).await;
     }
     let limit = limits::GRPC_MESSAGE_BYTES;
     let mut routes = Routes::builder();

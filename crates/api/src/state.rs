@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tenterhook_engine::{Compilations, Render};
+use tenterhook_intake::Intake;
 use tenterhook_model::{AddressPolicy, Clock, Entropy, Exchange, PreparedRequest, Resolve, TransportCheck};
 use tenterhook_store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,7 +18,6 @@ use tower::util::BoxCloneSyncService;
 
 use crate::access::{Access, Caller};
 use crate::edge::Charge;
-use crate::matcher::Matcher;
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use crate::server::STREAMS;
@@ -33,9 +33,11 @@ const CROWDED: Duration = Duration::from_secs(5);
 pub struct ApiState {
     /// What is true.
     pub store: Arc<dyn Store>,
+    /// Takes events in.
+    pub intake: Arc<Intake>,
     /// Who compiles and renders.
     pub render: Arc<dyn Render>,
-    /// Compiled webhooks, shared with the dispatcher.
+    /// Compiled webhooks, shared with the intake and the dispatcher.
     pub compilations: Arc<Compilations>,
     /// Looks up hosts at save.
     pub resolver: Arc<dyn Resolve>,
@@ -72,8 +74,6 @@ impl fmt::Debug for ApiState {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: ApiState,
-    /// The webhooks that events are matched against.
-    pub(crate) matcher: Matcher,
     streams: Arc<Semaphore>,
     watchers: AtomicUsize,
 }
@@ -92,7 +92,7 @@ pub(crate) type Api = Arc<Shared>;
 impl Shared {
     pub(crate) fn new(state: ApiState) -> Api {
         let streams = Arc::new(Semaphore::new(STREAMS));
-        Arc::new(Self { state, matcher: Matcher::default(), streams, watchers: AtomicUsize::new(0) })
+        Arc::new(Self { state, streams, watchers: AtomicUsize::new(0) })
     }
 
     /// Room for one more stream, as long as it is held.

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tenterhook_engine::{
-    Acceptance, AttemptFacts, Compiled, EventContext, FieldTemplate, Preview, Render, RenderFault, Rendered, compile,
-    preview, preview_with,
+    Acceptance, AttemptFacts, Compiled, EventContext, FieldTemplate, Preview, Render, RenderFault, Rendered, Rules,
+    compile, preview, preview_with,
 };
 use tenterhook_jinja::{Mode, RenderError, RenderErrorKind, Undefined};
 use tenterhook_model::{Fault, PreparedRequest, Webhook};
@@ -60,9 +60,9 @@ impl Cage {
     }
 
     /// Lets a worker compile the sources that are not cheap; a fault for each that kills it.
-    async fn try_sources(&self, webhook: &Webhook) -> Vec<Fault> {
+    async fn try_sources(&self, sources: Vec<Source<'_>>) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (field, source, mode) in sources(webhook) {
+        for (field, source, mode) in sources {
             if source.len() <= CHEAP_SOURCE_BYTES {
                 continue;
             }
@@ -121,8 +121,11 @@ fn unplaced(message: String) -> RenderError {
     RenderError { kind: RenderErrorKind::Limit, line: 1, column: 1, message, source_line: String::new() }
 }
 
-/// The fields of a webhook that are templates or expressions, with what they are compiled as.
-fn sources(webhook: &Webhook) -> Vec<(String, &str, Mode)> {
+/// A field that is a template or an expression: its path, its text, and what it is compiled as.
+type Source<'a> = (String, &'a str, Mode);
+
+/// The fields of a webhook that are templates or expressions.
+fn sources(webhook: &Webhook) -> Vec<Source<'_>> {
     let request = &webhook.spec.request;
     let mut sources = vec![
         ("request.url".to_owned(), request.url.as_str(), Mode::Text),
@@ -132,16 +135,20 @@ fn sources(webhook: &Webhook) -> Vec<(String, &str, Mode)> {
     for (index, header) in request.headers.iter().enumerate() {
         sources.push((format!("request.headers[{index}].value"), header.value.expose(), Mode::HeaderValue));
     }
-    for (index, rule) in webhook.spec.rules.iter().enumerate() {
-        sources.push((format!("rules[{index}].expression"), rule.expression.as_str(), Mode::Text));
-    }
+    sources.extend(expressions(webhook));
     sources
+}
+
+/// The expressions of a webhook's rules.
+fn expressions(webhook: &Webhook) -> Vec<Source<'_>> {
+    let rules = webhook.spec.rules.iter().enumerate();
+    rules.map(|(index, rule)| (format!("rules[{index}].expression"), rule.expression.as_str(), Mode::Text)).collect()
 }
 
 #[async_trait]
 impl Render for Cage {
     async fn compile(&self, webhook: &Webhook) -> Result<Arc<Compiled>, Vec<Fault>> {
-        let faults = self.try_sources(webhook).await;
+        let faults = self.try_sources(sources(webhook)).await;
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -149,12 +156,21 @@ impl Render for Cage {
         self.aside(move || compile(&webhook).map(Arc::new)).await
     }
 
-    async fn accepts(&self, compiled: &Arc<Compiled>, event: &Arc<EventContext>) -> Acceptance {
-        if compiled.is_plain() {
-            return compiled.accepts(event);
+    async fn compile_rules(&self, webhook: &Webhook) -> Result<Arc<Rules>, Vec<Fault>> {
+        let faults = self.try_sources(expressions(webhook)).await;
+        if !faults.is_empty() {
+            return Err(faults);
         }
-        let (compiled, event) = (Arc::clone(compiled), Arc::clone(event));
-        Box::pin(self.aside(move || compiled.accepts(&event))).await
+        let rules = webhook.spec.rules.clone();
+        self.aside(move || Rules::compile(&rules).map(Arc::new)).await
+    }
+
+    async fn accepts(&self, rules: &Arc<Rules>, event: &Arc<EventContext>) -> Acceptance {
+        if rules.is_plain() {
+            return rules.accepts(event);
+        }
+        let (rules, event) = (Arc::clone(rules), Arc::clone(event));
+        Box::pin(self.aside(move || rules.accepts(&event))).await
     }
 
     async fn prepare(
@@ -179,7 +195,7 @@ impl Render for Cage {
         event: &Arc<EventContext>,
         facts: &AttemptFacts,
     ) -> Result<Preview, Vec<Fault>> {
-        let faults = self.try_sources(webhook).await;
+        let faults = self.try_sources(sources(webhook)).await;
         if !faults.is_empty() {
             return Err(faults);
         }

@@ -166,9 +166,9 @@ async fn expressions_that_are_not_plain_still_decide() {
     let cage = Cage::new(worker(), 1);
     let mut webhook = webhook("");
     webhook.spec.rules = vec![EventRule { expression: "range(3)|sum == 3".to_owned(), ..EventRule::default() }];
-    let compiled = cage.compile(&webhook).await.unwrap();
-    assert!(!compiled.is_plain());
-    assert!(cage.accepts(&compiled, &event()).await.matched);
+    let rules = cage.compile_rules(&webhook).await.unwrap();
+    assert!(!rules.is_plain());
+    assert!(cage.accepts(&rules, &event()).await.matched);
 }
 
 #[tokio::test]

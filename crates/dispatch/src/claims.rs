@@ -111,7 +111,7 @@ impl<D: Deliver> Run<D> {
             return Fate::Expired;
         }
         let Start::Go { probe } = lane.admit(now) else { return Fate::PutBack(id) };
-        let job = Job { webhook: spec, context: self.contexts.of(&claim.event), claim, probe };
+        let job = Job { webhook: spec, context: self.parts.contexts.of(&claim.event), claim, probe };
         self.attempts.spawn(attempt::run(job, Arc::clone(&self.parts), self.deliverer.clone(), self.cut.clone()));
         Fate::Started
     }

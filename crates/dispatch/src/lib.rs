@@ -17,7 +17,6 @@
 
 mod attempt;
 mod claims;
-mod contexts;
 mod deadlines;
 mod decide;
 mod ends;
@@ -35,7 +34,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_engine::{Compilations, Render};
+use tenterhook_engine::{Compilations, Contexts, Render};
 use tenterhook_model::{Clock, Entropy, Exchange, PreparedRequest, limits};
 use tenterhook_store::Store;
 use tokio::time::Instant;
@@ -70,8 +69,10 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Renders and signs.
     pub render: Arc<dyn Render>,
-    /// Compiled webhooks, shared with whoever matches.
+    /// Compiled webhooks, shared with the API.
     pub compilations: Arc<Compilations>,
+    /// The contexts of events in memory, shared with the intake.
+    pub contexts: Arc<Contexts>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Chance for the jitter of retries.

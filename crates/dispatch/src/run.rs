@@ -19,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Ended;
 use crate::claims::Answer;
-use crate::contexts::Contexts;
 use crate::lanes::Lanes;
 use crate::record::Recorder;
 use crate::{Deliver, Drained, Parts};
@@ -33,7 +32,6 @@ pub(crate) struct Run<D> {
     pub(crate) parts: Arc<Parts>,
     pub(crate) deliverer: D,
     pub(crate) lanes: Lanes,
-    pub(crate) contexts: Contexts,
     pub(crate) attempts: JoinSet<Ended>,
     /// Cuts the attempts under way short.
     pub(crate) cut: CancellationToken,
@@ -56,7 +54,6 @@ impl<D: Deliver> Run<D> {
             parts,
             deliverer,
             lanes: Lanes::default(),
-            contexts: Contexts::default(),
             attempts: JoinSet::new(),
             cut: CancellationToken::new(),
             questions: FuturesUnordered::new(),

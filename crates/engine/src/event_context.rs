@@ -2,9 +2,11 @@
 //! matched by, what templates see, and the default body.
 //!
 //! Everything is made when it is first asked for: an event that no condition looks into is
-//! never parsed, and the default body is written once for all webhooks that send it.
+//! not parsed to be matched, the default body is written once for all webhooks that send it, and
+//! what conditions have parsed is what templates see.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -38,6 +40,7 @@ pub struct EventContext {
     snapshots: OnceLock<Option<Value>>,
     template: OnceLock<Context>,
     default_body: OnceLock<Bytes>,
+    parses: AtomicUsize,
 }
 
 impl EventContext {
@@ -49,12 +52,18 @@ impl EventContext {
             snapshots: OnceLock::new(),
             template: OnceLock::new(),
             default_body: OnceLock::new(),
+            parses: AtomicUsize::new(0),
         }
     }
 
     /// The event.
     pub fn event(&self) -> &Arc<Event> {
         &self.event
+    }
+
+    /// How many JSON documents of the event (its data, each snapshot) were parsed so far.
+    pub fn parses(&self) -> usize {
+        self.parses.load(Ordering::Relaxed)
     }
 
     /// The event as JSON text: exactly `event, timestamp, model, username, request_id,
@@ -72,20 +81,12 @@ impl EventContext {
     /// What templates see.
     pub(crate) fn template(&self) -> &Context {
         self.template.get_or_init(|| {
-            let event = &self.event;
-            let read = |json: &Option<JsonText>| {
-                let value = json.as_ref().map(|json| TemplateValue::from_json(json.as_str()));
-                value.map_or_else(TemplateValue::none, |value| value.expect("the JSON of an event was checked"))
-            };
             Context::new(NAMES.into_iter().map(|name| {
                 let value = match name {
-                    "data" => read(&event.data),
-                    "snapshots" => event.snapshots.as_ref().map_or_else(TemplateValue::none, |snapshots| {
-                        let sides = [("prechange", &snapshots.prechange), ("postchange", &snapshots.postchange)];
-                        TemplateValue::dict(sides.map(|(name, side)| (name, read(side))))
-                    }),
+                    "data" => self.template_data(),
+                    "snapshots" => self.template_snapshots(),
                     "attributes" => TemplateValue::dict(
-                        event.attributes.iter().map(|(key, value)| (key, TemplateValue::text(value))),
+                        self.event.attributes.iter().map(|(key, value)| (key, TemplateValue::text(value))),
                     ),
                     name => self.text(name).map_or_else(TemplateValue::none, |text| TemplateValue::text(&text)),
                 };
@@ -94,18 +95,51 @@ impl EventContext {
         })
     }
 
+    fn template_data(&self) -> TemplateValue {
+        match (self.data.get(), &self.event.data) {
+            (_, None) => TemplateValue::none(),
+            (Some(Some(parsed)), _) => of_parsed(parsed),
+            (_, Some(text)) => self.parse_for_templates(text),
+        }
+    }
+
+    fn template_snapshots(&self) -> TemplateValue {
+        match (self.snapshots.get(), &self.event.snapshots) {
+            (_, None) => TemplateValue::none(),
+            (Some(Some(parsed)), _) => of_parsed(parsed),
+            (_, Some(snapshots)) => {
+                let sides = [("prechange", &snapshots.prechange), ("postchange", &snapshots.postchange)];
+                let read = |text: &Option<JsonText>| {
+                    text.as_ref().map_or_else(TemplateValue::none, |text| self.parse_for_templates(text))
+                };
+                TemplateValue::dict(sides.map(|(name, side)| (name, read(side))))
+            }
+        }
+    }
+
+    /// Parses without a [`Value`] in between, which templates do not need.
+    fn parse_for_templates(&self, text: &JsonText) -> TemplateValue {
+        self.parses.fetch_add(1, Ordering::Relaxed);
+        TemplateValue::from_json(text.as_str()).expect("the JSON of an event was checked when it came in")
+    }
+
+    fn parse(&self, text: &JsonText) -> Value {
+        self.parses.fetch_add(1, Ordering::Relaxed);
+        text.value()
+    }
+
     /// What conditions are evaluated over.
     pub(crate) fn subject(&self) -> Subject<'_> {
         Subject { data: self.data(), snapshots: self.snapshots() }
     }
 
     fn data(&self) -> Option<&Value> {
-        self.data.get_or_init(|| self.event.data.as_ref().map(JsonText::value)).as_ref()
+        self.data.get_or_init(|| self.event.data.as_ref().map(|text| self.parse(text))).as_ref()
     }
 
     fn snapshots(&self) -> Option<&Value> {
         let parse = || {
-            let side = |text: &Option<JsonText>| text.as_ref().map_or(Value::Null, JsonText::value);
+            let side = |text: &Option<JsonText>| text.as_ref().map_or(Value::Null, |text| self.parse(text));
             let snapshots = self.event.snapshots.as_ref()?;
             let mut members = Map::with_capacity(2);
             members.insert("prechange".to_owned(), side(&snapshots.prechange));
@@ -174,6 +208,10 @@ impl EventContext {
     }
 }
 
+fn of_parsed(value: &Value) -> TemplateValue {
+    TemplateValue::from_parsed(value).expect("numbers beyond a double were refused when the event came in")
+}
+
 /// Python's `datetime.isoformat()` in UTC: no fraction when it is zero, else six digits.
 fn isoformat(time: Timestamp) -> String {
     let date = OffsetDateTime::from_unix_timestamp(time.seconds())
@@ -225,6 +263,27 @@ mod tests {
     fn the_default_body_is_written_once() {
         let context = testing::context("{}", None);
         assert_eq!(context.default_body().as_ptr(), context.default_body().as_ptr());
+    }
+
+    #[test]
+    fn templates_see_what_conditions_have_parsed() {
+        let numbers = r#"[0, -7, 1.50, 1e5, 123456789012345678901234567890, -170141183460469231731687303715884105729, 9223372036854775808]"#;
+        let fresh = || {
+            testing::context(
+                &format!(r#"{{"n": {numbers}, "t": [true, null, "x"], "o": {{"b": 1, "a": 2}}}}"#),
+                Some(("1", "[2.0]")),
+            )
+        };
+        let source = "{{ data }}|{{ snapshots }}|{{ data.n[4] + 1 }}|{{ data.n[2] + 1 }}";
+        let mut webhook = testing::webhook();
+        webhook.spec.request.body = source.to_owned();
+        let compiled = crate::compile(&webhook).unwrap();
+        let (direct, parsed) = (fresh(), fresh());
+        parsed.subject();
+        assert_eq!(parsed.parses(), 3);
+        assert_eq!(compiled.render(&direct).unwrap(), compiled.render(&parsed).unwrap());
+        parsed.default_body();
+        assert_eq!((direct.parses(), parsed.parses()), (3, 3), "each document is parsed once");
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Match, render and sign: turns a webhook and an event into the exact request.
 //!
 //! ```text
-//! Webhook ──compile──▶ Compiled ──accepts(EventContext)──▶ Acceptance
+//! Webhook ──compile──▶ Compiled ──▶ Rules ──accepts(EventContext)──▶ Acceptance
 //!                          │
 //!                          └─────prepare(EventContext, AttemptFacts)──▶ PreparedRequest
 //! ```
-//! The API compiles to check and matches at publish; the dispatcher prepares every attempt.
+//! The API compiles to check, the intake matches, the dispatcher prepares every attempt.
 //! Nothing here does I/O, reads a clock or needs an async runtime.
 
 mod compilations;
 mod compiled;
 mod conditions;
+mod contexts;
 mod event_context;
 mod matching;
 mod preview;
@@ -21,10 +22,11 @@ pub mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use compilations::Compilations;
-pub use compiled::{Acceptance, Compiled, Matching, RuleResult, compile};
+pub use compilations::{Compilations, Staged};
+pub use compiled::{Compiled, compile};
+pub use contexts::Contexts;
 pub use event_context::EventContext;
-pub use matching::Pattern;
+pub use matching::{Acceptance, Matching, Pattern, RuleResult, Rules};
 pub use preview::{Preview, preview, preview_with};
 pub use render::{InProcess, Render};
 pub use request::{AttemptFacts, FieldTemplate, RenderFault, Rendered};

@@ -5,9 +5,10 @@ use tenterhook_jinja::TemplateFault;
 use tenterhook_model::webhook::{RequestTemplate, SigningKey, Webhook};
 use tenterhook_model::{Fault, FaultKind, PreparedRequest, Secret, Timestamp};
 
-use crate::compiled::{Compiled, Matching, compile};
+use crate::compiled::{Compiled, compile};
 use crate::event_context::EventContext;
-use crate::request::{AttemptFacts, RenderFault, Rendered};
+use crate::matching::Matching;
+use crate::request::{AttemptFacts, RenderFault, Rendered, has_secrets};
 use crate::signature::signature_header;
 
 /// A key that anybody may know. Whoever may preview may not thereby sign what he likes.
@@ -95,10 +96,13 @@ fn source<'a>(webhook: &'a Webhook, field: &str) -> Option<&'a str> {
     };
     match field {
         "request.url" => Some(&request.url),
-        "request.additional_headers" => Some(&request.additional_headers),
+        "request.additional_headers" => {
+            let block = request.additional_headers.as_str();
+            (!has_secrets(block)).then_some(block)
+        }
         "request.body" => Some(&request.body),
         _ => match numbered("request.headers[", "].value").and_then(|index| request.headers.get(index)) {
-            Some(header) => (!header.value.is_sensitive()).then(|| header.value.expose()),
+            Some(header) => (!header.is_sensitive()).then(|| header.value.expose()),
             None => numbered("rules[", "].expression")
                 .and_then(|index| webhook.spec.rules.get(index))
                 .map(|rule| rule.expression.as_str()),

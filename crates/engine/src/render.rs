@@ -10,8 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tenterhook_model::{Fault, PreparedRequest, Webhook};
 
-use crate::compiled::{Acceptance, Compiled, compile};
+use crate::compiled::{Compiled, compile};
 use crate::event_context::EventContext;
+use crate::matching::{Acceptance, Rules};
 use crate::preview::{Preview, preview};
 use crate::request::{AttemptFacts, RenderFault};
 
@@ -24,8 +25,14 @@ pub trait Render: Debug + Send + Sync + 'static {
     /// Every fault of the webhook, as [`compile`].
     async fn compile(&self, webhook: &Webhook) -> Result<Arc<Compiled>, Vec<Fault>>;
 
-    /// Whether an event goes to a webhook, as [`Compiled::accepts`].
-    async fn accepts(&self, compiled: &Arc<Compiled>, event: &Arc<EventContext>) -> Acceptance;
+    /// Compiles the rules of a webhook and nothing else.
+    ///
+    /// # Errors
+    /// Every fault of the rules, as [`Rules::compile`].
+    async fn compile_rules(&self, webhook: &Webhook) -> Result<Arc<Rules>, Vec<Fault>>;
+
+    /// Whether an event goes to the webhook of these rules, as [`Rules::accepts`].
+    async fn accepts(&self, rules: &Arc<Rules>, event: &Arc<EventContext>) -> Acceptance;
 
     /// Makes the exact request of one attempt.
     ///
@@ -60,8 +67,12 @@ impl Render for InProcess {
         compile(webhook).map(Arc::new)
     }
 
-    async fn accepts(&self, compiled: &Arc<Compiled>, event: &Arc<EventContext>) -> Acceptance {
-        compiled.accepts(event)
+    async fn compile_rules(&self, webhook: &Webhook) -> Result<Arc<Rules>, Vec<Fault>> {
+        Rules::compile(&webhook.spec.rules).map(Arc::new)
+    }
+
+    async fn accepts(&self, rules: &Arc<Rules>, event: &Arc<EventContext>) -> Acceptance {
+        rules.accepts(event)
     }
 
     async fn prepare(

@@ -5,7 +5,7 @@ use std::fmt;
 use tenterhook_model::json::nests_deeper;
 use tenterhook_model::limits;
 
-use super::value::{Dict, Key, List, Val, View, from_json, text, view};
+use super::value::{Dict, Key, List, Val, View, from_json, from_parsed, text, view};
 
 /// Levels of nesting in a context: those of an event's JSON, below `snapshots` and one of its sides.
 const DEPTH_MAX: usize = limits::JSON_DEPTH + 2;
@@ -21,6 +21,14 @@ impl Value {
     /// It is no JSON, or a number is beyond a double.
     pub fn from_json(json: &str) -> serde_json::Result<Self> {
         from_json(json).map(Self)
+    }
+
+    /// The value of a JSON value that was parsed before, with numbers as [`Value::from_json`] has them.
+    ///
+    /// # Errors
+    /// A number is beyond a double.
+    pub fn from_parsed(value: &serde_json::Value) -> serde_json::Result<Self> {
+        from_parsed(value).map(Self)
     }
 
     /// A string.

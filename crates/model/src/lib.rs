@@ -32,6 +32,8 @@ pub mod request;
 pub mod resolve;
 /// [`Secret`]: a text that is never shown.
 pub mod secret;
+/// Headers that carry a secret, known by their names.
+pub mod sensitive;
 /// [`StandardSecret`]: how a Standard Webhooks secret is written.
 pub mod standard_secret;
 /// [`TargetUrl`]: a URL that requests may be sent to.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::sensitive::is_sensitive_header;
 use crate::target::TargetUrl;
 use crate::webhook::TransportPolicy;
 
@@ -66,9 +67,10 @@ pub struct Header {
 }
 
 impl Header {
-    /// A header that may be shown.
+    /// A header that may be shown, unless its name says that it is [sensitive](is_sensitive_header).
     pub fn new(name: impl Into<Cow<'static, str>>, value: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), value: value.into(), sensitive: false }
+        let name = name.into();
+        Self { sensitive: is_sensitive_header(&name), name, value: value.into() }
     }
 
     /// The value as it may be shown.
@@ -135,5 +137,6 @@ mod tests {
         let header = Header { sensitive: true, ..Header::new("Authorization", "Token hunter2") };
         assert_eq!(format!("{header:?} {}", header.shown_value()), "\"Authorization\": \"***\" ***");
         assert_eq!(format!("{:?}", Header::new("X-A", "1")), "\"X-A\": \"1\"");
+        assert!(Header::new("set-cookie", "session=1").sensitive, "its name says so");
     }
 }

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::namespace::Namespace;
 use crate::request::HttpMethod;
 use crate::secret::Secret;
+use crate::sensitive::is_sensitive_header;
 use crate::standard_secret::StandardSecret;
 use crate::time::Timestamp;
 
@@ -154,6 +155,13 @@ pub struct HeaderTemplate {
     pub name: String,
     /// Template of its value.
     pub value: HeaderValue,
+}
+
+impl HeaderTemplate {
+    /// Whether the value may not be shown: because it was given as such, or by its name.
+    pub fn is_sensitive(&self) -> bool {
+        self.value.is_sensitive() || is_sensitive_header(&self.name)
+    }
 }
 
 /// The template of a header's value.

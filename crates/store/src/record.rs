@@ -67,8 +67,8 @@ pub struct SavedWebhook {
 /// An event to publish and the webhooks that it matched.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// The event; the store sets its publish time.
-    pub event: Event,
+    /// The event, with its publish time set. The claims of its deliveries share it while it is in memory.
+    pub event: Arc<Event>,
     /// Digest of its content, to tell a repeat from a conflict.
     pub content: [u8; 32],
     /// The webhooks to deliver to.
@@ -80,7 +80,7 @@ pub struct NewEvent {
 pub struct Published {
     /// Its id.
     pub event_id: EventId,
-    /// When it was stored, now or the first time.
+    /// Its publish time, of now or of the first time.
     pub publish_time: Timestamp,
     /// Whether it had been stored before.
     pub duplicate: bool,

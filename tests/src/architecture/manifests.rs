@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("proto", &[]),
     ("model", &[]),
     ("pattern", &[]),
@@ -16,11 +16,15 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("deliver", &["model"]),
     ("dispatch", &["engine", "model", "policy", "store"]),
     ("cage", &["engine", "jinja", "model"]),
-    ("api", &["engine", "model", "proto", "store"]),
-    ("tenterhook", &["api", "cage", "deliver", "dispatch", "engine", "jinja", "model", "policy", "proto", "store"]),
+    ("intake", &["engine", "model", "store"]),
+    ("api", &["engine", "intake", "model", "proto", "store"]),
+    (
+        "tenterhook",
+        &["api", "cage", "deliver", "dispatch", "engine", "intake", "jinja", "model", "policy", "proto", "store"],
+    ),
 ];
-/// Crates in the longest chain of uses: command, dispatch, engine, jinja, model.
-const CHAIN_MAX: usize = 5;
+/// Crates in the longest chain of uses: command, api, intake, engine, jinja, model.
+const CHAIN_MAX: usize = 6;
 /// Crates from the registry that the workspace may name; more want a reason.
 const DIRECT_DEPENDENCIES_MAX: usize = 75;
 
@@ -57,7 +61,7 @@ fn every_crate_is_in_the_table_of_arrows() {
 }
 
 #[test]
-fn no_chain_of_our_crates_is_longer_than_five() {
+fn no_chain_of_our_crates_is_longer_than_six() {
     fn depth(name: &str, seen: &mut BTreeMap<String, usize>) -> usize {
         if let Some(depth) = seen.get(name) {
             return *depth;

@@ -2,5 +2,6 @@
 
 mod lock;
 mod manifests;
+mod page;
 mod sources;
 mod tree;

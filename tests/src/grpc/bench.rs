@@ -14,6 +14,7 @@ use tenterhook_api::access::{Access, KeyRing, NewKey, Role, Scope};
 use tenterhook_api::{Api, ApiState, Sender, TokenKey, Unmetered, router};
 use tenterhook_deliver::CertificateCheck;
 use tenterhook_engine::{Compilations, InProcess};
+use tenterhook_intake::Intake;
 use tenterhook_model::{
     AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, Header, Next, OsEntropy, Outcome,
     PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, Timings,
@@ -157,10 +158,19 @@ impl Bench {
 
     /// Another API over the same store, as after a restart.
     pub(crate) async fn api(&self, shutdown: CancellationToken) -> Api {
-        let api = router(ApiState {
+        let compilations = Arc::new(Compilations::new());
+        let intake = Intake::new(tenterhook_intake::Parts {
             store: Arc::clone(&self.store),
             render: Arc::new(InProcess),
-            compilations: Arc::new(Compilations::new()),
+            compilations: Arc::clone(&compilations),
+            contexts: Arc::default(),
+            meter: Arc::new(tenterhook_intake::Unmetered),
+        });
+        let api = router(ApiState {
+            store: Arc::clone(&self.store),
+            intake: Arc::new(intake),
+            render: Arc::new(InProcess),
+            compilations,
             resolver: Arc::new(Names),
             addresses: Arc::new(AddressPolicy::public()),
             transport_check: Arc::new(CertificateCheck::new(self.clock.clone(), false)),
@@ -175,6 +185,7 @@ impl Bench {
         });
         let mut api = api.await;
         api.routes = overheard(api.routes);
+        api.ready().await;
         api
     }
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http::HeaderValue;
 use tenterhook_api::Budgets;
+use tenterhook_api::access::KeyRing;
 use tenterhook_proto::tenterhook::v1::{self, json_document, stream_publish_events_response::Outcome};
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Request};
@@ -226,6 +228,22 @@ async fn a_client_that_takes_no_acknowledgements_is_not_read_from() {
 fn large() -> v1::Event {
     let text = v1::json_document::Value::Json(format!("\"{}\"", "a".repeat(8_000)));
     v1::Event { data: Some(v1::JsonDocument { value: Some(text) }), ..event("created") }
+}
+
+#[tokio::test]
+async fn a_silent_stream_ends_when_its_key_is_removed_and_not_when_another_is() {
+    let bench = Bench::new().await;
+    let endless = tokio_stream::iter([message(1, with_id("a"))]).chain(tokio_stream::pending());
+    let mut answers = bench.events().stream_publish_events(endless).await.unwrap().into_inner();
+    assert_eq!(answers.next().await.unwrap().unwrap().sequence, 1);
+    let more = format!("{}\nsan:other.example.com viewer *", bench.ring);
+    bench.access.replace(KeyRing::parse(&more).unwrap());
+    let waits = tokio::time::timeout(Duration::from_millis(50), answers.next()).await;
+    assert!(waits.is_err(), "its own key is still there");
+    bench.access.replace(KeyRing::default());
+    let end = answers.next().await.unwrap().unwrap_err();
+    assert_eq!((end.code(), reason(&end).as_str()), (Code::Unauthenticated, "KEY_INVALID"));
+    assert!(answers.next().await.is_none());
 }
 
 #[tokio::test]

@@ -256,7 +256,7 @@ impl Driver {
             ordering_key: plan.ordering_key.to_owned(),
             deliver_after: plan.deliver_after.map(|wait| now.after(wait)),
             expire_time: plan.expire_after.map(|wait| now.after(wait)),
-            publish_time: Timestamp::default(),
+            publish_time: now,
             trace_parent: None,
         }
     }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
 use tenterhook_dispatch::{Deadlines, Dispatcher, Drained, Parts, PassThrough, Settings, Unmetered};
-use tenterhook_engine::{Compilations, EventContext, InProcess, Render};
-use tenterhook_model::{AddressPolicy, Event, WebhookId};
+use tenterhook_engine::{Compilations, Contexts, InProcess};
+use tenterhook_intake::Intake;
+use tenterhook_model::{AddressPolicy, Event};
 use tenterhook_store::{
     Batch, Change, EmbeddedStore, Kv, MemoryKv, Pair, Reads, SealingKey, Sequence, Span, Store, StoreError,
     StoreOptions,
@@ -87,11 +88,11 @@ pub(crate) struct Machine {
     settings: Settings,
 }
 
-/// The server as a process: everything below the API.
+/// The server as a process: everything but the API.
 pub(crate) struct Process {
     pub(crate) store: Arc<dyn Store>,
     machine: Machine,
-    compilations: Arc<Compilations>,
+    intake: Arc<Intake>,
     deliverer: Deliverer<Net>,
     cancel: CancellationToken,
     dispatcher: JoinSet<Drained>,
@@ -138,11 +139,19 @@ impl Machine {
             roots: Roots::none(),
             dialer: self.net.clone(),
         });
-        let compilations = Arc::new(Compilations::new());
-        let parts = Parts {
+        let (compilations, contexts) = (Arc::new(Compilations::new()), Arc::new(Contexts::new()));
+        let intake = Arc::new(Intake::new(tenterhook_intake::Parts {
             store: Arc::clone(&store),
             render: Arc::new(InProcess),
             compilations: Arc::clone(&compilations),
+            contexts: Arc::clone(&contexts),
+            meter: Arc::new(tenterhook_intake::Unmetered),
+        }));
+        let parts = Parts {
+            store: Arc::clone(&store),
+            render: Arc::new(InProcess),
+            compilations,
+            contexts,
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             meter: Arc::new(Unmetered),
@@ -150,20 +159,18 @@ impl Machine {
         };
         let mut dispatcher = JoinSet::new();
         dispatcher.spawn(Dispatcher::new(parts, deliverer.clone(), self.settings).run(cancel.clone()));
-        Process { store, machine: self.clone(), compilations, deliverer, cancel, dispatcher, others }
+        Process { store, machine: self.clone(), intake, deliverer, cancel, dispatcher, others }
     }
 }
 
 impl Process {
     /// Publishes events as the API does, in a task of its own.
     pub(crate) fn publish(&mut self, events: Vec<Event>) {
-        let (store, compilations) = (Arc::clone(&self.store), Arc::clone(&self.compilations));
+        let (store, intake) = (Arc::clone(&self.store), Arc::clone(&self.intake));
         let acked = Arc::clone(&self.machine.acked);
         self.others.spawn(async move {
-            let mut new = Vec::with_capacity(events.len());
-            for event in events {
-                new.push(matched(event, &*store, &compilations).await);
-            }
+            // As `Intake::publish`, but what was matched is kept for the invariants.
+            let new = intake.route(events).await;
             // What was not answered may be stored or not; the invariants are silent on it.
             let Ok(published) = store.publish(new.clone()).await else { return };
             let answers = new.into_iter().zip(published).map(|(new, published)| Acked {
@@ -200,25 +207,6 @@ impl Process {
     pub(crate) fn is_alive(&self) -> bool {
         !self.dispatcher.is_empty()
     }
-}
-
-/// The event with the webhooks that it matches.
-async fn matched(event: Event, store: &dyn Store, compilations: &Compilations) -> tenterhook_store::NewEvent {
-    let event = Arc::new(event);
-    let context = Arc::new(EventContext::new(Arc::clone(&event)));
-    let mut webhooks: Vec<WebhookId> = Vec::new();
-    for webhook in store.webhooks().by_id.values().filter(|webhook| !webhook.spec.disabled) {
-        let compiled = compilations.find_or_compile(webhook, &InProcess).await.expect("the webhooks of a plan compile");
-        if InProcess.accepts(&compiled, &context).await.matched {
-            webhooks.push(webhook.id);
-        }
-    }
-    let mut content = [0; 32];
-    let text = event.data.as_ref().map_or("", |data| data.as_str());
-    for (place, byte) in text.bytes().enumerate() {
-        content[place % 32] ^= byte;
-    }
-    tenterhook_store::NewEvent { event: Event::clone(&event), content, webhooks }
 }
 
 /// Reads the journal along, as `WatchDeliveries` does, from where the last life's watcher stopped.

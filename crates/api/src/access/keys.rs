@@ -7,7 +7,9 @@
 //! san:VALUE   ROLE NAMESPACE [NAME…]     a client certificate with this DNS or URI name
 //! ```
 //!
-//! NAMESPACE is `*` for all. The command reads the file and hands its text to [`KeyRing::parse`].
+//! NAMESPACE is `*` for all. A file that is meant to list nobody has the line `# no keys`. The
+//! command reads the file and hands its text to [`KeyRing::parse`], and to [`KeyRing::read`]
+//! when it has changed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,6 +27,8 @@ pub const KEY_PREFIX: &str = "th_";
 const KEY_BYTES: usize = 32;
 /// Bytes of the longest key that is looked at.
 const KEY_BYTES_MAX: usize = 256;
+/// The line that says that a file without keys is meant to have none.
+const NO_KEYS: &str = "# no keys";
 
 /// What is wrong with a line of a key file.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -70,6 +74,12 @@ impl KeyRing {
     /// # Errors
     /// Tells every line that is wrong at once.
     pub fn parse(text: &str) -> Result<Self, Vec<KeyFileError>> {
+        let (ring, errors) = Self::read(text);
+        if errors.is_empty() { Ok(ring) } else { Err(errors) }
+    }
+
+    /// Reads the lines of a key file that can be read, and returns what is wrong with the others.
+    pub fn read(text: &str) -> (Self, Vec<KeyFileError>) {
         let mut ring = Self::default();
         let mut errors = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -81,7 +91,12 @@ impl KeyRing {
                 errors.push(KeyFileError { line: index + 1, problem });
             }
         }
-        if errors.is_empty() { Ok(ring) } else { Err(errors) }
+        (ring, errors)
+    }
+
+    /// Whether a key file says that it is meant to list nobody.
+    pub fn says_no_keys(text: &str) -> bool {
+        text.lines().any(|line| line.trim().eq_ignore_ascii_case(NO_KEYS))
     }
 
     fn add_line(&mut self, line: &str) -> Result<(), String> {
@@ -100,7 +115,7 @@ impl KeyRing {
         match holder.split_once(':') {
             Some(("sha256", hash)) => self.add_key(hash, grant),
             Some(("san", value)) if !value.is_empty() => {
-                self.certificates.entry(value.to_ascii_lowercase()).or_default().push(grant);
+                self.certificates.entry(same_name(value)).or_default().push(grant);
                 Ok(())
             }
             _ => Err("the first word must be `sha256:` and a hash, or `san:` and a name".into()),
@@ -134,7 +149,7 @@ impl KeyRing {
 
     /// What the holder of a verified client certificate with these names may do.
     pub(super) fn grants_of_names(&self, names: &[String]) -> Vec<Grant> {
-        let known = names.iter().filter_map(|name| self.certificates.get(&name.to_ascii_lowercase()));
+        let known = names.iter().filter_map(|name| self.certificates.get(&same_name(name)));
         known.flatten().cloned().collect()
     }
 }
@@ -143,6 +158,17 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyRing").field("holders", &self.len()).finish()
     }
+}
+
+/// The name in the form in which equal names are the same text. A DNS name has no case (RFC 4343
+/// section 3); of a URI, the scheme and the host have none, all else has (RFC 3986 section 6.2.2.1).
+fn same_name(name: &str) -> String {
+    let Some((scheme, rest)) = name.split_once(':') else { return name.to_ascii_lowercase() };
+    let scheme = scheme.to_ascii_lowercase();
+    let Some(rest) = rest.strip_prefix("//") else { return format!("{scheme}:{rest}") };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    format!("{scheme}://{user}{}{path}", host.to_ascii_lowercase())
 }
 
 /// The digest of a text that has the form of an API key.
@@ -213,14 +239,38 @@ mod tests {
     }
 
     #[test]
-    fn certificate_names_are_compared_without_case() {
+    fn lines_that_are_right_count_although_others_are_wrong() {
+        let (ring, errors) = KeyRing::read("san:a viewer *\nsan:b king *\nsan:c viewer *\n");
+        assert_eq!((ring.len(), errors.len(), errors[0].line), (2, 1, 2));
+    }
+
+    #[test]
+    fn only_a_line_of_its_own_says_that_no_keys_are_meant() {
+        assert!(KeyRing::says_no_keys("# who\n  # No keys\n"));
+        assert!(!KeyRing::says_no_keys(""));
+        assert!(!KeyRing::says_no_keys("# no keys for team b\n"));
+        assert!(!KeyRing::says_no_keys("san:a viewer * # no keys\n"));
+    }
+
+    #[test]
+    fn certificate_names_are_compared_with_case_where_the_standards_say_so() {
+        let same = |one: &str, two: &str| same_name(one) == same_name(two);
+        assert!(same("Client.example.com", "client.EXAMPLE.com"));
+        assert!(same("SPIFFE://Example.com/CI", "spiffe://example.COM/CI"));
+        assert!(!same("spiffe://example.com/CI", "spiffe://example.com/ci"));
+        assert!(!same("https://h/?a=B", "https://h/?a=b"));
+        assert!(!same("https://h?B", "https://h?b"));
+        assert!(!same("https://Jo@h/", "https://jo@h/"));
+        assert!(same("https://jo@H/", "https://jo@h/"));
+        assert!(same("URN:x:Y", "urn:x:Y"));
+        assert!(!same("urn:x:Y", "urn:x:y"));
         let ring = KeyRing::parse("san:Client.example.com viewer a\nsan:spiffe://x/y admin *").unwrap();
         let roles = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             ring.grants_of_names(&names).iter().map(|grant| grant.role).collect::<Vec<_>>()
         };
         assert_eq!(roles(&["client.EXAMPLE.com", "spiffe://x/y"]), [Role::Viewer, Role::Admin]);
-        assert_eq!(roles(&["other.example.com"]), []);
+        assert_eq!(roles(&["other.example.com", "spiffe://x/Y"]), []);
     }
 
     #[test]

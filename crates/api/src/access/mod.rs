@@ -49,6 +49,11 @@ impl Access {
         self.changed.notify_waiters();
     }
 
+    /// Whether a client certificate with this name may call.
+    pub fn knows_certificate(&self, name: &str) -> bool {
+        self.caller(None, &[name.to_owned()]).is_ok()
+    }
+
     /// Rung when the ring was replaced.
     pub(crate) fn changed(&self) -> &Notify {
         &self.changed

@@ -1,21 +1,18 @@
-//! PublishEvent and BatchPublishEvents: check, match, and hand to the store.
+//! PublishEvent and BatchPublishEvents: check, and hand to the intake.
 //!
-//! This is the hot path: an event is parsed once, matched against a snapshot in memory, and
-//! answered when the commit that holds it is on disk.
+//! This is the hot path: the intake matches an event against rules in memory, and the call
+//! returns when the commit that holds the event is on disk.
 
-use std::sync::Arc;
-
-use tenterhook_engine::EventContext;
 use tenterhook_model::{Event, EventId, limits};
 use tenterhook_proto::tenterhook::v1;
-use tenterhook_store::{NewEvent, Published};
+use tenterhook_store::Published;
 use tokio::time::Instant;
 
 use crate::access::Caller;
 use crate::check::{Check, grouped};
 use crate::refusal::Refusal;
 use crate::state::Shared;
-use crate::wire::event::{Arrival, content_digest, read_event};
+use crate::wire::event::{Arrival, read_event};
 use crate::wire::time::timestamp;
 
 /// Stores one event.
@@ -27,7 +24,7 @@ pub(super) async fn one(
 ) -> Result<v1::PublishResult, Refusal> {
     let started = Instant::now();
     let parsed = read_one(api, caller, event, trace_parent)?;
-    let published = api.store.publish(route(api, vec![parsed]).await).await?;
+    let published = api.intake.publish(vec![parsed]).await?;
     api.meter.published(started.elapsed(), 1);
     published.into_iter().next().map(write).ok_or(Refusal::Internal)
 }
@@ -61,7 +58,7 @@ pub(super) async fn batch(
     if let Some(first) = parsed.first() {
         caller.within(&first.namespace)?;
     }
-    let published = api.store.publish(route(api, parsed).await).await?;
+    let published = api.intake.publish(parsed).await?;
     api.meter.published(started.elapsed(), count);
     Ok(published.into_iter().map(write).collect())
 }
@@ -99,22 +96,6 @@ fn read(api: &Shared, check: &mut Check, event: v1::Event, trace_parent: Option<
     let now = api.clock.now();
     let fresh_id = || EventId::generate(now, &*api.entropy);
     read_event(check, event, &Arrival { fresh_id: &fresh_id, now, trace_parent })
-}
-
-/// Matches events against the webhooks as they are now.
-pub(super) async fn route(api: &Shared, events: Vec<Event>) -> Vec<NewEvent> {
-    let set = api.store.webhooks();
-    let snapshot = api.matcher.snapshot(&set, &api.compilations, &*api.render).await;
-    let mut new = Vec::with_capacity(events.len());
-    for event in events {
-        let content = content_digest(&event);
-        let context = Arc::new(EventContext::new(Arc::new(event)));
-        let webhooks = snapshot.route(&context, &*api.render).await;
-        let event = Arc::clone(context.event());
-        drop(context);
-        new.push(NewEvent { event: Arc::unwrap_or_clone(event), content, webhooks });
-    }
-    new
 }
 
 /// What became of an event, on the wire.

@@ -94,17 +94,21 @@ impl Replay {
         // What is published from now on is not of the past, and would move the pages.
         let now = api.clock.now();
         query.end_time = Some(query.end_time.map_or(now, |end| end.min(now)));
-        let mut places = vec![None];
-        while let Some(next) = self.page(api, &query, places.last().cloned().flatten()).await?.1 {
-            places.push(Some(next));
+        // An event that is being stored meanwhile would move the newest page, so that is kept.
+        let (mut newest, mut next) = self.page(api, &query, None).await?;
+        let mut places = Vec::new();
+        while let Some(place) = next {
+            next = self.page(api, &query, Some(place.clone())).await?.1;
+            places.push(place);
         }
         let mut count = 0;
         for place in places.into_iter().rev() {
-            let (mut events, _) = self.page(api, &query, place).await?;
+            let (mut events, _) = self.page(api, &query, Some(place)).await?;
             events.reverse();
             count += self.step(api, &events).await?;
         }
-        Ok(count)
+        newest.reverse();
+        Ok(count + self.step(api, &newest).await?)
     }
 
     /// The events of the page that begins at `after`, and where the next begins.
@@ -133,7 +137,7 @@ impl Replay {
     async fn accepts(&self, api: &Shared, event: &Arc<Event>) -> bool {
         let Some(compiled) = &self.compiled else { return true };
         let context = Arc::new(EventContext::new(Arc::clone(event)));
-        api.render.accepts(compiled, &context).await.matched
+        api.render.accepts(compiled.rules(), &context).await.matched
     }
 
     /// Those of `events` that were delivered to the webhook, or are on their way to it.

@@ -5,9 +5,10 @@
 //! acknowledgements is not read from: both directions are bounded by HTTP/2's own flow
 //! control. A bad event is refused by its acknowledgement; the others of its chunk are stored.
 
+use std::pin::pin;
+
 use futures_util::{Stream, StreamExt as _, stream};
 use tenterhook_proto::tenterhook::v1::{self, stream_publish_events_response::Outcome};
-use tenterhook_store::{NewEvent, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
@@ -61,19 +62,25 @@ impl Inbound {
 
     /// The next message; the reason why the stream ends early; or its end.
     async fn next(&mut self) -> Option<Result<v1::StreamPublishEventsRequest, Status>> {
-        // The ends first: a client that never pauses must not hold them up.
-        let message = tokio::select! { biased;
-            () = self.api.shutdown.cancelled() => return Some(Err(Refusal::ShuttingDown.into())),
-            () = Self::retiring(self.charge.as_ref()) => return Some(Err(Refusal::ConnectionAged.into())),
-            message = self.messages.message() => message,
+        let message = loop {
+            // Asked for before the look, so that a change after it rings.
+            let mut changed = pin!(self.api.access.changed().notified());
+            changed.as_mut().enable();
+            if !self.api.access.still_allows(&self.caller) {
+                return Some(Err(Refusal::KeyInvalid { shown: true }.into()));
+            }
+            // The ends first: a client that never pauses must not hold them up.
+            tokio::select! { biased;
+                () = self.api.shutdown.cancelled() => return Some(Err(Refusal::ShuttingDown.into())),
+                () = Self::retiring(self.charge.as_ref()) => return Some(Err(Refusal::ConnectionAged.into())),
+                () = changed => {}
+                message = self.messages.message() => break message,
+            }
         };
         match message {
             Err(status) if is_too_large(&status) => Some(Err(too_large())),
             Err(status) => Some(Err(status)),
             Ok(None) => None,
-            Ok(Some(_)) if !self.api.access.still_allows(&self.caller) => {
-                Some(Err(Refusal::KeyInvalid { shown: true }.into()))
-            }
             Ok(Some(message)) => Some(Ok(message)),
         }
     }
@@ -131,8 +138,9 @@ impl Publisher {
             };
             answers.push(answer);
         }
-        let stored = self.store(publish::route(&self.api, events).await).await;
+        let stored = self.api.intake.publish_each(events).await;
         for ((place, sequence), result) in places.into_iter().zip(stored) {
+            let result = result.map(publish::write).map_err(Refusal::from);
             answers[place] = Some(Ok(acknowledgement(sequence, result)));
         }
         if let Some(charge) = &self.charge {
@@ -140,30 +148,6 @@ impl Publisher {
         }
         self.api.meter.published(started.elapsed(), answers.len());
         answers.into_iter().flatten().collect()
-    }
-
-    /// Stores events; one that conflicts with another is left out, and the rest is stored.
-    async fn store(&self, events: Vec<NewEvent>) -> Vec<Result<v1::PublishResult, Refusal>> {
-        let mut results: Vec<Option<Result<_, Refusal>>> = events.iter().map(|_| None).collect();
-        let mut waiting: Vec<(usize, NewEvent)> = events.into_iter().enumerate().collect();
-        while !waiting.is_empty() {
-            match self.api.store.publish(waiting.iter().map(|(_, event)| event.clone()).collect()).await {
-                Ok(published) => {
-                    for ((place, _), published) in waiting.drain(..).zip(published) {
-                        results[place] = Some(Ok(publish::write(published)));
-                    }
-                }
-                Err(StoreError::EventConflict { id, index }) => {
-                    let (place, _) = waiting.remove(index);
-                    results[place] = Some(Err(Refusal::EventConflict(id.to_string())));
-                }
-                Err(error) => {
-                    let refusal = Refusal::from(error);
-                    waiting.drain(..).for_each(|(place, _)| results[place] = Some(Err(refusal.clone())));
-                }
-            }
-        }
-        results.into_iter().map(|result| result.unwrap_or(Err(Refusal::Internal))).collect()
     }
 }
 

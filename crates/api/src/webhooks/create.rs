@@ -1,13 +1,16 @@
 //! CreateWebhook.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tenterhook_engine::Compiled;
 use tenterhook_model::webhook::SigningKey;
 use tenterhook_model::{Entropy, Lane, Namespace, Secret, SigningKeyId, Timestamp, Webhook, WebhookId, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::Expect;
 
-use super::save;
+use super::save::{self, Checked};
 use crate::access::Caller;
 use crate::check::Check;
 use crate::refusal::Refusal;
@@ -43,13 +46,14 @@ pub(super) async fn create(
     save::check_request_id(&mut check, &request_id);
     let Some(draft) = draft else { return Err(check.into_refusal()) };
     caller.within(&draft.namespace)?;
-    check_draft(api, &mut check, &draft).await;
+    let compiled = check_draft(api, &mut check, &draft).await;
     check.finish()?;
     if request.validate_only {
         check_place(api, &draft)?;
         return Ok(v1::CreateWebhookResponse { webhook: Some(as_draft(&draft)), signing_secret: String::new() });
     }
-    let saved = save::put(api, draft, Expect::Absent, remembered).await?;
+    let checked = Checked { webhook: draft, compiled };
+    let saved = save::put_checked(api, checked, Expect::Absent, remembered).await?;
     // The key that was made with the webhook is its oldest.
     let secret = saved.webhook.signing_keys.last().map(|key| key.secret.expose().to_owned());
     let webhook = Some(save::show(api, &saved.webhook));
@@ -87,14 +91,15 @@ fn read_draft(api: &Shared, check: &mut Check, webhook: Option<v1::Webhook>, sec
     })
 }
 
-async fn check_draft(api: &Shared, check: &mut Check, draft: &Webhook) {
+async fn check_draft(api: &Shared, check: &mut Check, draft: &Webhook) -> Option<Arc<Compiled>> {
     let mut engine = Check::new();
-    save::check_webhook(api, &mut engine, draft).await;
-    let Err(Refusal::Faults(faults)) = engine.finish() else { return };
+    let compiled = save::check_webhook(api, &mut engine, draft).await;
+    let Err(Refusal::Faults(faults)) = engine.finish() else { return compiled };
     // The secret stands beside the webhook in the request, all else in it.
     let (beside, within): (Vec<_>, Vec<_>) = faults.into_iter().partition(|fault| fault.field == "signing_secret");
     check.take_new(beside);
     check.within("webhook", |check| check.take_new(within));
+    None
 }
 
 /// Checks what the store would refuse, without storing.

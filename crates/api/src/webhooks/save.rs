@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use sha2::{Digest as _, Sha256};
+use tenterhook_engine::Compiled;
 use tenterhook_model::{Fault, Webhook, WebhookId};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Expect, SaveError, SavedWebhook, WebhookChange};
@@ -65,28 +66,46 @@ pub(crate) fn remembered(id: &str, method: &str, request: &impl Message) -> Opti
 
 /// Checks what only the engine, the transport and the resolver know: templates, rules and
 /// secrets, certificates, and where the URL leads. Paths begin at this place, which is the webhook's.
-pub(super) async fn check_webhook(api: &Shared, check: &mut Check, webhook: &Webhook) {
+/// Returns what compiled, for [`put_compiled`].
+pub(super) async fn check_webhook(api: &Shared, check: &mut Check, webhook: &Webhook) -> Option<Arc<Compiled>> {
     let mut faults: Vec<Fault> =
         api.transport_check.check(&webhook.spec.transport).into_iter().map(|fault| fault.under("transport")).collect();
-    match api.render.compile(webhook).await {
-        Ok(compiled) => {
-            if let Some(url) = compiled.literal_target() {
-                faults.extend(target::check(api, url).await);
-            }
-        }
-        Err(found) => faults.extend(found),
+    let compiled = api.render.compile(webhook).await.map_err(|found| faults.extend(found)).ok();
+    if let Some(url) = compiled.as_ref().and_then(|compiled| compiled.literal_target()) {
+        faults.extend(target::check(api, url).await);
     }
     check.take_new(faults);
+    compiled
 }
 
-/// Saves a webhook.
+/// A webhook that was checked, to be saved with what compiled.
+pub(super) struct Checked {
+    pub(super) webhook: Webhook,
+    pub(super) compiled: Option<Arc<Compiled>>,
+}
+
+/// Saves a webhook that was compiled to check it. Events published from now on find it
+/// compiled: before the commit it is staged, after it the intake takes it up.
+pub(super) async fn put_checked(
+    api: &Shared,
+    Checked { webhook, compiled }: Checked,
+    expect: Expect,
+    request: Option<(String, [u8; 32])>,
+) -> Result<SavedWebhook, SaveError> {
+    let _staged = compiled.map(|compiled| api.compilations.stage(&webhook, compiled));
+    put(api, webhook, expect, request).await
+}
+
+/// Saves a webhook and lets the intake match by it.
 pub(super) async fn put(
     api: &Shared,
     webhook: Webhook,
     expect: Expect,
     request: Option<(String, [u8; 32])>,
 ) -> Result<SavedWebhook, SaveError> {
-    api.store.save_webhook(WebhookChange::Put { webhook: Box::new(webhook), expect, request }).await
+    let saved = api.store.save_webhook(WebhookChange::Put { webhook: Box::new(webhook), expect, request }).await;
+    api.intake.refresh().await;
+    saved
 }
 
 /// Changes a stored webhook; a change that somebody else was faster with is made anew.

@@ -48,7 +48,7 @@ pub(super) async fn test(
     })
 }
 
-async fn attempt(api: &Shared, webhook: &Webhook, event: &Arc<EventContext>, start_time: Timestamp) -> Attempt {
+async fn attempt(api: &Shared, webhook: &Arc<Webhook>, event: &Arc<EventContext>, start_time: Timestamp) -> Attempt {
     let started = Instant::now();
     let prepared = match api.compilations.find_or_compile(webhook, &*api.render).await {
         Ok(compiled) => {

@@ -7,7 +7,7 @@ use tenterhook_model::{Fault, Webhook, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Expect, SaveError, WebhookChange};
 
-use super::save::{self, check_etag, find, show};
+use super::save::{self, Checked, check_etag, find, show};
 use crate::access::Caller;
 use crate::check::Check;
 use crate::mask;
@@ -29,13 +29,13 @@ pub(super) async fn update(
         check_etag(&current, &new.etag)?;
         let changed = changed(api, &current, new, mask).await?;
         if request.validate_only {
-            check_name(api, &changed)?;
-            return Ok(show(api, &changed));
+            check_name(api, &changed.webhook)?;
+            return Ok(show(api, &changed.webhook));
         }
-        if changed.spec == current.spec {
+        if changed.webhook.spec == current.spec {
             return Ok(show(api, &current));
         }
-        match save::put(api, changed, Expect::Revision(current.revision), None).await {
+        match save::put_checked(api, changed, Expect::Revision(current.revision), None).await {
             // Who sent an etag wants to know; else the same fields go over what it is now.
             Err(SaveError::Changed { .. }) if new.etag.is_empty() => {}
             saved => return Ok(show(api, &saved?.webhook)),
@@ -49,7 +49,7 @@ async fn changed(
     current: &Arc<Webhook>,
     new: &v1::Webhook,
     mask: Option<&[String]>,
-) -> Result<Webhook, Refusal> {
+) -> Result<Checked, Refusal> {
     let mut check = Check::new();
     let mut wire = write_spec(&current.spec);
     mask::apply(&mut check, &mut wire, new, mask);
@@ -65,12 +65,12 @@ async fn changed(
         check.within("webhook", |check| check.refuse("signing", message));
     }
     let mut engine = Check::new();
-    save::check_webhook(api, &mut engine, &changed).await;
+    let compiled = save::check_webhook(api, &mut engine, &changed).await;
     if let Err(Refusal::Faults(faults)) = engine.finish() {
         check.within("webhook", |check| check.take_new(faults.into_iter().map(of_update)));
     }
     check.finish()?;
-    Ok(changed)
+    Ok(Checked { webhook: changed, compiled })
 }
 
 /// A fault as an update tells it, which has no secret that could be at fault: the schemes are
@@ -106,6 +106,7 @@ pub(super) async fn delete(api: &Shared, caller: &Caller, request: &v1::DeleteWe
         saved => {
             let cancelled = saved?.cancelled;
             api.compilations.forget(&webhook.id);
+            api.intake.refresh().await;
             Ok(i64::try_from(cancelled).unwrap_or(i64::MAX))
         }
     }

@@ -1,7 +1,6 @@
 //! Events between the wire and the model.
 
-use sha2::{Digest as _, Sha256};
-use tenterhook_model::{Event, EventId, JsonText, Namespace, Snapshots, Timestamp, limits};
+use tenterhook_model::{Event, EventId, Namespace, Snapshots, Timestamp, limits};
 use tenterhook_proto::tenterhook::v1;
 
 use super::json::{document, read_document};
@@ -100,42 +99,6 @@ pub(crate) fn write_event(event: &Event) -> v1::Event {
     }
 }
 
-/// Digest of what an event says: all but its time of publication and trace context, so that a
-/// repeat is told from a conflict.
-pub(crate) fn content_digest(event: &Event) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut part = |text: &str| {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
-    };
-    part(event.id.as_str());
-    part(event.namespace.as_str());
-    for text in [&*event.event_type, &event.object_type, &event.username, &event.request_id, &event.ordering_key] {
-        part(text);
-    }
-    let mut documents = vec![event.data.as_ref()];
-    if let Some(snapshots) = &event.snapshots {
-        documents.extend([snapshots.prechange.as_ref(), snapshots.postchange.as_ref()]);
-    }
-    for document in documents {
-        // No JSON text is empty, so the empty text stands for none.
-        part(document.map_or("", JsonText::as_str));
-    }
-    for (key, value) in &event.attributes {
-        part(key);
-        part(value);
-    }
-    for time in [event.occur_time, event.deliver_after, event.expire_time] {
-        let (known, seconds, nanos) = time.map_or((0, 0, 0), |time| (1u8, time.seconds(), time.subsec_nanos()));
-        hash.update([known]);
-        hash.update(seconds.to_be_bytes());
-        hash.update(nanos.to_be_bytes());
-    }
-    hash.update([u8::from(event.snapshots.is_some())]);
-    hash.update((event.attributes.len() as u64).to_be_bytes());
-    hash.finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,47 +161,6 @@ mod tests {
             let written = write_event(&read(sent.clone()).unwrap());
             prop_assert_eq!(v1::Event { publish_time: None, ..written }, sent);
         }
-
-        #[test]
-        fn equal_content_has_one_digest(sent in any_event()) {
-            let event = read(sent.clone()).unwrap();
-            let later = Event {
-                publish_time: Timestamp::from_millis(9), trace_parent: Some("00-x".into()), ..event.clone()
-            };
-            prop_assert_eq!(content_digest(&event), content_digest(&later));
-        }
-    }
-
-    #[test]
-    fn any_change_of_content_changes_the_digest() {
-        let base = v1::Event { id: "e".into(), ..small() };
-        let changes: [fn(&mut v1::Event); 15] = [
-            |e| e.id = "f".into(),
-            |e| e.namespace = "other".into(),
-            |e| e.r#type = "updated".into(),
-            |e| e.object_type = "x".into(),
-            |e| e.username = "x".into(),
-            |e| e.request_id = "x".into(),
-            |e| e.ordering_key = "x".into(),
-            |e| e.data = None,
-            |e| e.data = Some(text("{\"id\": 1}")),
-            |e| e.snapshots = Some(v1::Snapshots::default()),
-            |e| e.snapshots = Some(v1::Snapshots { prechange: Some(text("1")), postchange: None }),
-            |e| e.snapshots = Some(v1::Snapshots { prechange: None, postchange: Some(text("1")) }),
-            |e| e.attributes = [("a".to_owned(), "b".to_owned())].into(),
-            |e| e.occur_time = at(0),
-            |e| e.deliver_after = at(0),
-        ];
-        let mut digests = vec![content_digest(&read(base.clone()).unwrap())];
-        for change in changes {
-            let mut event = base.clone();
-            change(&mut event);
-            digests.push(content_digest(&read(event).unwrap()));
-        }
-        let all = digests.len();
-        digests.sort_unstable();
-        digests.dedup();
-        assert_eq!(digests.len(), all);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod filter;
+mod header_block;
 pub(crate) mod json;
 pub(crate) mod labels;
 pub(crate) mod policies;

@@ -1,9 +1,11 @@
 //! Request templates and event rules between the wire and the model.
 
+use tenterhook_model::sensitive::is_sensitive_header;
 use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, RequestTemplate};
 use tenterhook_model::{HttpMethod, Secret, limits};
 use tenterhook_proto::tenterhook::v1;
 
+use super::header_block;
 use super::json::{document, read_document};
 use super::labels::{check_labels, check_patterns};
 use crate::check::{Check, grouped};
@@ -64,6 +66,15 @@ pub(crate) fn read_request(
     let method = read_method(check, request.method);
     check_template(check, "content_type", &request.content_type, limits::HEADER_BYTES);
     check_template(check, "additional_headers", &request.additional_headers, limits::TEMPLATE_BYTES);
+    let stored_block = stored.map_or("", |stored| &stored.additional_headers);
+    let additional_headers = match header_block::unmask(&request.additional_headers, stored_block) {
+        Ok(block) => block,
+        Err(name) => {
+            let message = format!("has `***` for the header {name}, of which no value is stored; send its value");
+            check.refuse("additional_headers", message);
+            String::new()
+        }
+    };
     check.count("headers", request.headers.len(), limits::HEADERS);
     let headers = check.within("headers", |check| {
         let read = |(index, header)| check.item(index, |check| read_header(check, header, stored));
@@ -79,7 +90,7 @@ pub(crate) fn read_request(
         allowed_hosts: request.allowed_hosts,
         method,
         content_type: request.content_type,
-        additional_headers: request.additional_headers,
+        additional_headers,
         headers,
         body: request.body,
         strict_undefined: undefined == Ok(v1::UndefinedBehavior::Strict),
@@ -116,7 +127,8 @@ fn read_header(check: &mut Check, header: v1::HeaderTemplate, stored: Option<&Re
         let limit = grouped(limits::HEADER_BYTES);
         check.refuse("value", format!("must have at most {limit} bytes, its name included"));
     }
-    let value = match (header.sensitive, header.value.is_empty()) {
+    let is_sensitive = header.sensitive || is_sensitive_header(&header.name);
+    let value = match (is_sensitive, header.value.is_empty()) {
         (false, _) => HeaderValue::Plain(header.value),
         (true, false) => HeaderValue::Sensitive(Secret::new(header.value)),
         (true, true) => stored.and_then(|stored| stored_secret(stored, &header.name)).unwrap_or_else(|| {
@@ -130,15 +142,15 @@ fn read_header(check: &mut Check, header: v1::HeaderTemplate, stored: Option<&Re
 /// The secret value that is stored for the header `name`.
 fn stored_secret(stored: &RequestTemplate, name: &str) -> Option<HeaderValue> {
     let known = stored.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
-    known.value.is_sensitive().then(|| known.value.clone())
+    known.is_sensitive().then(|| HeaderValue::Sensitive(Secret::new(known.value.expose())))
 }
 
 /// The request template on the wire, without the values of its sensitive headers.
 pub(crate) fn write_request(request: &RequestTemplate) -> v1::RequestTemplate {
     let header = |header: &HeaderTemplate| v1::HeaderTemplate {
         name: header.name.clone(),
-        value: if header.value.is_sensitive() { String::new() } else { header.value.expose().to_owned() },
-        sensitive: header.value.is_sensitive(),
+        value: if header.is_sensitive() { String::new() } else { header.value.expose().to_owned() },
+        sensitive: header.is_sensitive(),
     };
     let undefined =
         if request.strict_undefined { v1::UndefinedBehavior::Strict } else { v1::UndefinedBehavior::Lenient };
@@ -147,7 +159,7 @@ pub(crate) fn write_request(request: &RequestTemplate) -> v1::RequestTemplate {
         allowed_hosts: request.allowed_hosts.clone(),
         method: write_method(request.method).into(),
         content_type: request.content_type.clone(),
-        additional_headers: request.additional_headers.clone(),
+        additional_headers: header_block::mask(&request.additional_headers),
         headers: request.headers.iter().map(header).collect(),
         body: request.body.clone(),
         undefined_behavior: undefined.into(),
@@ -217,10 +229,43 @@ mod tests {
     fn an_empty_sensitive_value_with_nothing_to_keep_is_refused() {
         let (_, faults) = read(with_headers(vec![sensitive("X-New", "")]), None);
         assert_eq!(faults, ["request.headers[0].value"]);
-        let plain = v1::HeaderTemplate { name: "X-Key".into(), value: "shown".into(), sensitive: false };
+        let plain = v1::HeaderTemplate { name: "X-Site".into(), value: "shown".into(), sensitive: false };
         let (stored, _) = read(with_headers(vec![plain]), None);
-        let (_, faults) = read(with_headers(vec![sensitive("X-Key", "")]), Some(&stored));
+        let (_, faults) = read(with_headers(vec![sensitive("X-Site", "")]), Some(&stored));
         assert_eq!(faults, ["request.headers[0].value"], "a plain value is not taken for a secret one");
+    }
+
+    #[test]
+    fn a_header_with_the_name_of_a_secret_is_sensitive_although_nobody_says_so() {
+        let header =
+            |value: &str| v1::HeaderTemplate { name: "authorization".into(), value: value.into(), sensitive: false };
+        let (stored, _) = read(with_headers(vec![header("Token hunter2")]), None);
+        assert_eq!(write_request(&stored).headers, [sensitive("authorization", "")]);
+        assert!(!format!("{stored:?}").contains("hunter2"));
+        let (kept, faults) = read(with_headers(vec![header("")]), Some(&stored));
+        assert!(faults.is_empty());
+        assert_eq!(kept.headers[0].value.expose(), "Token hunter2");
+        let older = RequestTemplate {
+            headers: vec![HeaderTemplate {
+                name: "Authorization".into(),
+                value: HeaderValue::Plain("Token hunter2".into()),
+            }],
+            ..stored
+        };
+        assert_eq!(write_request(&older).headers, [sensitive("Authorization", "")]);
+        assert_eq!(read(write_request(&older), Some(&older)).0.headers[0].value.expose(), "Token hunter2");
+    }
+
+    #[test]
+    fn secrets_of_the_header_block_stay_in_the_server() {
+        let block = |text: &str| v1::RequestTemplate { additional_headers: text.into(), ..with_headers(vec![]) };
+        let (stored, _) = read(block("X-Site: ams\nAuthorization: Token hunter2"), None);
+        let written = write_request(&stored);
+        assert_eq!(written.additional_headers, "X-Site: ams\nAuthorization: ***");
+        let (kept, faults) = read(written.clone(), Some(&stored));
+        assert!(faults.is_empty());
+        assert_eq!(kept.additional_headers, stored.additional_headers);
+        assert_eq!(read(written, None).1, ["request.additional_headers"]);
     }
 
     #[test]

@@ -67,7 +67,10 @@ impl World {
     async fn publish(&mut self, webhook: WebhookId, event: Event) {
         self.published += 1;
         let event = Event { id: format!("e{}", self.published).parse().unwrap(), ..event };
-        self.store.publish(vec![NewEvent { event, content: [0; 32], webhooks: vec![webhook] }]).await.unwrap();
+        self.store
+            .publish(vec![NewEvent { event: Arc::new(event), content: [0; 32], webhooks: vec![webhook] }])
+            .await
+            .unwrap();
     }
 
     /// The states of all deliveries, oldest first.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tenterhook_engine::{Acceptance, AttemptFacts, Compiled, EventContext, InProcess, Preview, Render, RenderFault};
+use tenterhook_engine::{
+    Acceptance, AttemptFacts, Compiled, EventContext, InProcess, Preview, Render, RenderFault, Rules,
+};
 use tenterhook_model::{Fault, PreparedRequest, Webhook};
 
 #[derive(Debug)]
@@ -18,7 +20,11 @@ impl Render for Plain {
         }
     }
 
-    async fn accepts(&self, _: &Arc<Compiled>, _: &Arc<EventContext>) -> Acceptance {
+    async fn compile_rules(&self, _: &Webhook) -> Result<Arc<Rules>, Vec<Fault>> {
+        unreachable!("the dispatcher does not match")
+    }
+
+    async fn accepts(&self, _: &Arc<Rules>, _: &Arc<EventContext>) -> Acceptance {
         unreachable!("the dispatcher does not match")
     }
 

@@ -184,6 +184,7 @@ impl World {
             store: store.clone(),
             render: Arc::new(Plain),
             compilations: Arc::default(),
+            contexts: Arc::default(),
             clock: Arc::new(store.clock.clone()),
             entropy: Arc::new(Middle),
             meter: counts.clone(),

@@ -2,6 +2,9 @@
 
 mod pattern;
 mod rule;
+mod rules;
 
 pub use pattern::Pattern;
-pub(crate) use rule::{Rule, Verdict, patterns};
+pub(crate) use rule::patterns;
+use rule::{Rule, Verdict};
+pub use rules::{Acceptance, Matching, RuleResult, Rules};

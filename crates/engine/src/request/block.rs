@@ -1,6 +1,7 @@
 //! `additional_headers`: a text with one header a line, as NetBox reads it.
 
 use tenterhook_jinja::python::text::{is_line_end, is_space};
+use tenterhook_model::sensitive::is_sensitive_header;
 use tenterhook_model::webhook::SignatureScheme;
 
 use super::name::{check_length, check_name, check_value};
@@ -14,6 +15,11 @@ pub(super) fn headers(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split(is_line_end)
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.trim_matches(is_space), value.trim_matches(is_space)))
+}
+
+/// Whether a header of the block is sensitive by its name, which may follow a tag of the template.
+pub(crate) fn has_secrets(text: &str) -> bool {
+    headers(text).any(|(name, _)| is_sensitive_header(name.rsplit('}').next().unwrap_or_default().trim()))
 }
 
 /// What is wrong with the headers that stand in the text of a template, whatever it prints:
@@ -52,6 +58,13 @@ mod tests {
         assert_eq!(read("no colon\n\n  \nX-A:"), [("X-A", "")]);
         assert_eq!(read("X-A: a\n b: c"), [("X-A", "a"), ("b", "c")]);
         assert_eq!(read(": v"), [("", "v")]);
+    }
+
+    #[test]
+    fn secrets_are_known_by_the_names_of_their_headers() {
+        assert!(has_secrets("X-A: 1\nauthorization: Token x"));
+        assert!(has_secrets("{% if a %}Cookie: x{% endif %}"));
+        assert!(!has_secrets("X-A: Authorization\nAuthorization"));
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl Compiler<'_> {
 
     fn block(&mut self, source: &str) -> Option<Part> {
         let field = "additional_headers";
-        let template = self.template(field, source, self.options(Mode::HeaderBlock, false))?;
+        let template = self.template(field, source, self.options(Mode::HeaderBlock, block::has_secrets(source)))?;
         for message in block::check_outline(template.outline(), self.schemes) {
             self.fault(field, message);
         }
@@ -148,7 +148,7 @@ impl Compiler<'_> {
                 self.fault(format!("headers[{index}].name"), format!("has the name `{name}` a second time"));
             }
             if let Some(value) = self.header_value(index, header) {
-                plans.push(HeaderPlan { name: name.clone().into(), value, sensitive: header.value.is_sensitive() });
+                plans.push(HeaderPlan { name: name.clone().into(), value, sensitive: header.is_sensitive() });
             }
         }
         plans
@@ -156,7 +156,7 @@ impl Compiler<'_> {
 
     fn header_value(&mut self, index: usize, header: &HeaderTemplate) -> Option<Part> {
         let field = format!("headers[{index}].value");
-        let options = self.options(Mode::HeaderValue, header.value.is_sensitive());
+        let options = self.options(Mode::HeaderValue, header.is_sensitive());
         let template = self.template(&field, header.value.expose(), options)?;
         let Some(text) = template.constant() else {
             let written = template.outline().replace(block::PRINTED, "");

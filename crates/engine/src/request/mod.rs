@@ -12,6 +12,7 @@ pub use assemble::{AttemptFacts, Rendered};
 pub use field::{FieldTemplate, RenderFault};
 
 pub(crate) use assemble::Parts;
+pub(crate) use block::has_secrets;
 pub(crate) use compile::compile;
 
 use std::borrow::Cow;

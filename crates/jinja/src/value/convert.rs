@@ -23,6 +23,14 @@ pub(crate) fn from_json(json: &str) -> serde_json::Result<Val> {
     Ok(value)
 }
 
+/// The value of a JSON value that was parsed before.
+///
+/// # Errors
+/// A number is beyond a double.
+pub(crate) fn from_parsed(value: &serde_json::Value) -> serde_json::Result<Val> {
+    Reader.deserialize(value)
+}
+
 /// Members that a dict has room for at once: most objects have as many or more.
 const FEW: usize = 4;
 
@@ -59,6 +67,19 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_u64<E>(self, value: u64) -> Result<Val, E> {
         Ok(i64::try_from(value).map_or_else(|_| from_big(value.into()), Val::from))
+    }
+
+    // Integers and doubles of a value that was parsed before; text gives them by their spelling.
+    fn visit_i128<E>(self, value: i128) -> Result<Val, E> {
+        Ok(from_big(value.into()))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Val, E> {
+        Ok(from_big(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Val, E> {
+        Ok(Val::from(value))
     }
 
     fn visit_str<E>(self, string: &str) -> Result<Val, E> {

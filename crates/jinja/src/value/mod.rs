@@ -18,7 +18,7 @@ use num_bigint::BigInt;
 
 pub(crate) use arena::Arena;
 pub(crate) use big::{Big, from_big, from_i128};
-pub(crate) use convert::from_json;
+pub(crate) use convert::{from_json, from_parsed};
 pub(crate) use dict::{Dict, DictView, Entries, Key, ViewKind};
 pub(crate) use lazy::{Generator, Range};
 pub(crate) use list::{List, Tuple, note_change};

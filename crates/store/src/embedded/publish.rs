@@ -81,9 +81,7 @@ impl<K: Kv> Group<'_, K> {
 
     fn store_event(&mut self, new: NewEvent) -> Published {
         let set = self.shared.webhooks();
-        let mut event = new.event;
-        event.publish_time = self.now;
-        let event = Arc::new(event);
+        let event = new.event;
         let moment = self.state.moment(self.now);
         // A webhook that was removed since the caller matched is left out.
         let webhooks: Vec<&Arc<Webhook>> = new.webhooks.iter().filter_map(|id| set.by_id.get(id)).collect();

@@ -44,15 +44,14 @@ impl<K: Kv> Shared<K> {
         loop {
             let blocks = self.kv.range(Span::new(&from, &to, CHUNK).reversed())?;
             for (key, row) in &blocks {
+                // An event is stored after it was published, if only by a moment.
+                let (_, (stored, _)) = keys::event::decode_timeline(key)?;
+                if query.start_time.is_some_and(|start| stored < start.millis_u48()) {
+                    return Ok(Page { items: maker.items, next: None });
+                }
                 let row: TimelineRow = rows::decode(row, "a block of the timeline")?;
                 for entry in row.entries.iter().rev().filter(|entry| entry.place < before_place) {
                     let event = self.find_event(&query.namespace, &entry.event_id()?)?;
-                    if event
-                        .as_ref()
-                        .is_some_and(|event| query.start_time.is_some_and(|start| event.publish_time < start))
-                    {
-                        return Ok(Page { items: maker.items, next: None });
-                    }
                     maker.look_at(event);
                     if maker.is_full() {
                         let next = [&key[key.len() - MOMENT..], &entry.place.to_be_bytes()].concat();

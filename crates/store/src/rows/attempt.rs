@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
+use tenterhook_model::sensitive::is_sensitive_header;
 use tenterhook_model::{Attempt, CapturedResponse, Header, HttpMethod, Outcome, SentRequest, Timings};
 
 use super::{Time, Wire, required};
@@ -151,7 +152,11 @@ fn write_response(wire: &mut Wire, response: &CapturedResponse, part: Part) {
 
 fn headers(rows: Vec<HeaderRow>) -> Vec<Header> {
     rows.into_iter()
-        .map(|row| Header { name: row.name.into(), value: row.value.into(), sensitive: row.sensitive })
+        .map(|row| {
+            // A row may be older than what its name says.
+            let sensitive = row.sensitive || is_sensitive_header(&row.name);
+            Header { name: row.name.into(), value: row.value.into(), sensitive }
+        })
         .collect()
 }
 

@@ -89,7 +89,7 @@ async fn run(store: Arc<dyn Store>, webhooks: u8, events: usize) {
                 if n >= events {
                     return;
                 }
-                let new = NewEvent { event: event(n), content: [n as u8; 32], webhooks: ids.clone() };
+                let new = NewEvent { event: Arc::new(event(n)), content: [n as u8; 32], webhooks: ids.clone() };
                 store.publish(vec![new]).await.unwrap();
             }
         });

@@ -216,14 +216,18 @@ impl Bench {
     /// Publishes one event to the webhooks and answers its deliveries, oldest first.
     pub(crate) async fn publish(&self, event: Event, webhooks: &[WebhookId]) -> Vec<DeliveryId> {
         let id = event.id.clone();
-        let published = self.store.publish(vec![new_event(event, webhooks)]).await.unwrap();
+        let published = self.try_publish(vec![new_event(event, webhooks)]).await.unwrap();
         assert!(!published[0].duplicate, "{id} was published before");
         let query = DeliveryQuery { event_ids: vec![id], limit: 1_000, ..Default::default() };
         let page = self.store.list_deliveries(query).await.unwrap();
         page.items.iter().rev().map(|delivery| delivery.id).collect()
     }
 
-    pub(crate) async fn try_publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
+    /// Publishes events now.
+    pub(crate) async fn try_publish(&self, mut events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
+        for new in &mut events {
+            Arc::make_mut(&mut new.event).publish_time = self.now();
+        }
         self.store.publish(events).await
     }
 
@@ -327,7 +331,7 @@ pub(crate) fn new_event(event: Event, webhooks: &[WebhookId]) -> NewEvent {
     for (at, byte) in event.username.bytes().enumerate() {
         content[at % 32] ^= byte;
     }
-    NewEvent { event, content, webhooks: webhooks.to_vec() }
+    NewEvent { event: Arc::new(event), content, webhooks: webhooks.to_vec() }
 }
 
 pub(crate) fn attempt(number: u32, outcome: Outcome) -> Attempt {

@@ -1,15 +1,18 @@
 //! The life of a running server: its tasks, and the order in which they end.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tenterhook_api::Api;
 use tenterhook_dispatch::{Deadlines, Drained};
+use tenterhook_intake::Intake;
 use tenterhook_model::SystemClock;
 use tenterhook_store::Store;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
@@ -21,6 +24,9 @@ use crate::telemetry::metrics::Metrics;
 
 /// Time beyond the grace for the outcomes of what was cut to be recorded.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// How long calls wait at the start for the webhooks to be compiled; later ones are served meanwhile.
+const WARM_UP_FIRST: Duration = Duration::from_millis(200);
 
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +55,25 @@ impl App {
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<Ending> {
         let background_end = CancellationToken::new();
         let mut background = self.background(&background_end);
-        let Self { listeners, tls, mut storage, deliverer, dispatcher, api, draining, metrics, grace, .. } = self;
+        let Self { listeners, tls, mut storage, deliverer, dispatcher, api, intake, draining, metrics, grace, .. } =
+            self;
         let mut dispatching = JoinSet::new();
         dispatching.spawn(dispatcher.run(draining.clone()));
+        let mut warming_up = pin!(warm_up(&intake, &api));
+        // Most stores are compiled at once, and then no call ever meets a server that is not ready.
+        let mut is_ready = timeout(WARM_UP_FIRST, &mut warming_up).await.is_ok();
         let mut serving = JoinSet::new();
         let routes = api.routes.clone();
         serving.spawn(Door::new(Parts { listeners, tls, routes, metrics, draining: draining.clone(), grace }).run());
 
-        // A fault comes before the wish to end, so that it is told.
-        let fault = tokio::select! { biased;
-            () = storage.failed() => Some("the store ended by itself"),
-            _ = serving.join_next() => Some("the API ended by itself"),
-            () = shutdown.cancelled() => None,
+        // A fault comes before the wish to end, so that it is told; both before what goes on.
+        let fault = loop {
+            tokio::select! { biased;
+                () = storage.failed() => break Some("the store ended by itself"),
+                _ = serving.join_next() => break Some("the API ended by itself"),
+                () = shutdown.cancelled() => break None,
+                () = &mut warming_up, if !is_ready => is_ready = true,
+            }
         };
         api.drain().await;
         draining.cancel();
@@ -90,7 +103,8 @@ impl App {
         let mut tasks = JoinSet::new();
         if let Some(listener) = self.ops.take() {
             let (telemetry, draining) = (self.telemetry.clone(), self.draining.clone());
-            tasks.spawn(Ops { telemetry, draining, store: store.clone() }.run(listener, end.clone()));
+            let intake = self.intake.clone();
+            tasks.spawn(Ops { telemetry, draining, intake, store: store.clone() }.run(listener, end.clone()));
         }
         if let Some(keys) = self.keys.take() {
             tasks.spawn(keys.run(end.clone()));
@@ -102,6 +116,14 @@ impl App {
         tasks.spawn(sample(store.clone(), self.metrics.clone(), end.clone()));
         tasks
     }
+}
+
+/// Compiles the stored webhooks while calls are served, and then reports the server ready.
+async fn warm_up(intake: &Intake, api: &Api) {
+    let began = Instant::now();
+    intake.warm_up().await;
+    api.ready().await;
+    tracing::debug!(took = ?began.elapsed(), "the webhooks are compiled");
 }
 
 /// Reads what is open now for the figures, every few seconds until `end`.

@@ -25,7 +25,8 @@ use tenterhook_api::{Api, ApiState, router};
 use tenterhook_cage::{Cage, WorkerCommand};
 use tenterhook_deliver::{CertificateCheck, Deliverer, HickoryResolver, Outbound, Roots, TcpDialer};
 use tenterhook_dispatch::{AttemptTrace, Dispatcher, Parts, PassThrough, Settings};
-use tenterhook_engine::{Compilations, Render};
+use tenterhook_engine::{Compilations, Contexts, Render};
+use tenterhook_intake::Intake;
 use tenterhook_model::{Clock, OsEntropy, SystemClock};
 use tenterhook_store::Store;
 use tokio::net::TcpListener;
@@ -63,6 +64,7 @@ pub struct App {
     deliverer: Deliverer,
     dispatcher: Dispatcher<Deliverer>,
     api: Api,
+    intake: Arc<Intake>,
     /// Cancelled when the server begins to drain.
     draining: CancellationToken,
     keys: Option<KeyWatch>,
@@ -104,12 +106,7 @@ impl App {
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
         let resolver = Arc::new(HickoryResolver::from_system()?);
-        let deliverer = Deliverer::new(Outbound {
-            addresses: config.addresses.clone(),
-            resolver: resolver.clone(),
-            roots: Roots::from_system(),
-            dialer: TcpDialer,
-        });
+        let deliverer = deliverer(config, resolver.clone());
         let render: Arc<dyn Render> = Arc::new(cage()?);
         let compilations = Arc::new(Compilations::new());
         let trace: Arc<dyn AttemptTrace> =
@@ -118,16 +115,19 @@ impl App {
             store: storage.store.clone(),
             render: render.clone(),
             compilations: compilations.clone(),
+            contexts: Arc::new(Contexts::new()),
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             meter: metrics.clone(),
             trace,
         };
+        let intake = Arc::new(intake(&parts, metrics.clone()));
         let settings = Settings { max_in_flight: config.max_in_flight, grace: config.drain_grace };
         let (access, keys) = access(config)?;
         let draining = CancellationToken::new();
         let api = router(ApiState {
             store: storage.store.clone(),
+            intake: intake.clone(),
             render,
             entropy: Arc::new(OsEntropy),
             compilations,
@@ -152,6 +152,7 @@ impl App {
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings),
             deliverer,
             api,
+            intake,
             draining,
             keys,
             telemetry,
@@ -191,6 +192,22 @@ async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("cannot listen on {address}; is another program there? {flag} takes another address"))
+}
+
+/// What sends requests.
+fn deliverer(config: &Config, resolver: Arc<HickoryResolver>) -> Deliverer {
+    Deliverer::new(Outbound {
+        addresses: config.addresses.clone(),
+        resolver,
+        roots: Roots::from_system(),
+        dialer: TcpDialer,
+    })
+}
+
+/// What takes events in, with what it shares with the dispatcher.
+fn intake(shared: &Parts, meter: Arc<Metrics>) -> Intake {
+    let Parts { store, render, compilations, contexts, .. } = shared.clone();
+    Intake::new(tenterhook_intake::Parts { store, render, compilations, contexts, meter })
 }
 
 /// Where templates that are not plain render: this program as `render-worker`, in child processes.

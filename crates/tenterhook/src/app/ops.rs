@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use tenterhook_intake::Intake;
 use tenterhook_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ pub(crate) struct Ops {
     pub(crate) telemetry: Arc<Telemetry>,
     /// Cancelled when the server begins to drain: it is not ready from then on.
     pub(crate) draining: CancellationToken,
+    /// The intake: a server is ready once its webhooks are compiled.
+    pub(crate) intake: Arc<Intake>,
     /// The store: a server is ready only while it takes writes.
     pub(crate) store: Arc<dyn Store>,
 }
@@ -49,6 +52,9 @@ impl Ops {
             "/livez" => text(StatusCode::OK, PLAIN_TEXT, "ok\n"),
             "/readyz" if self.draining.is_cancelled() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, "draining: the server is about to stop\n")
+            }
+            "/readyz" if !self.intake.is_ready() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, "starting: the webhooks are being compiled\n")
             }
             "/readyz" => match self.store.readiness().await {
                 Ok(()) => text(StatusCode::OK, PLAIN_TEXT, "ok\n"),

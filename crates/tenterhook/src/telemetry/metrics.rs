@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     panics: Counter<u64>,
     refusals: Counter<u64>,
     cuts: Counter<u64>,
+    rule_errors: Counter<u64>,
     /// Attributes are made once: on the hot path they cost more than the counting.
     phases: [[KeyValue; 1]; PHASES.len()],
     outcomes: Vec<[KeyValue; 1]>,
@@ -91,6 +92,7 @@ impl Metrics {
             panics: counter("tenterhook.panics", "Faults of the server that ended one request or attempt"),
             refusals: counter("tenterhook.refusals", "Calls that were refused, by status"),
             cuts: counter("tenterhook.connections.cut", "Connections that were refused or cut, by reason"),
+            rule_errors: counter("tenterhook.rule.errors", "Rules that could not be evaluated for an event"),
             phases: PHASES.map(|phase| [KeyValue::new("phase", phase)]),
             outcomes: Outcome::ALL.map(|outcome| [KeyValue::new("outcome", outcome.as_str())]).to_vec(),
             now,
@@ -205,6 +207,12 @@ impl tenterhook_store::CommitObserver for Metrics {
     }
 }
 
+impl tenterhook_intake::Meter for Metrics {
+    fn rule_failed(&self) {
+        self.rule_errors.add(1, &[]);
+    }
+}
+
 impl tenterhook_api::Meter for Metrics {
     fn begin(&self, label: &CallLabel<'_>) -> CallSpan {
         if self.traced {
@@ -235,6 +243,7 @@ mod tests {
     use super::*;
     use tenterhook_api::Meter as _;
     use tenterhook_dispatch::Meter as _;
+    use tenterhook_intake::Meter as _;
     use tenterhook_store::CommitObserver as _;
 
     #[derive(Debug)]
@@ -258,6 +267,7 @@ mod tests {
         metrics.refused(Refused::NotGrpc);
         metrics.connections(3);
         metrics.connection_cut(Cut::Late);
+        metrics.rule_failed();
         let timings = Timings { render: Some(Duration::from_micros(40)), ..Timings::default() };
         metrics.attempt_ended(Outcome::Timeout, Duration::from_secs(15), &timings);
         let oldest_open = Some(Timestamp::from_millis(18_000));
@@ -279,6 +289,7 @@ mod tests {
             "tenterhook_refusals_total{status=\"not_grpc\"} 1",
             "tenterhook_connections 3",
             "tenterhook_connections_cut_total{reason=\"late\"} 1",
+            "tenterhook_rule_errors_total 1",
             "tenterhook_store_size_bytes 4096",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");

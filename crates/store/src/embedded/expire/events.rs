@@ -1,9 +1,6 @@
 //! Removes old events, each with all that belongs to it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-
-use bytes::Bytes;
-use tenterhook_model::{DeliveryId, DeliveryState, EventId, Lane, Namespace, Timestamp};
+use tenterhook_model::{DeliveryId, DeliveryState, EventId, Namespace, Timestamp};
 
 use super::super::group::Group;
 use super::{Progress, Step, Walk};
@@ -13,22 +10,7 @@ use crate::keys::Family;
 use crate::kv::{Kv, Span};
 use crate::rows;
 use crate::rows::delivery::DeliveryHead;
-use crate::rows::event::{EventHead, TimelineEntry, TimelineRow};
-
-/// Events of a block that are read together, at most: their finished deliveries lie next to each
-/// other in each lane, so one pass over a lane costs much less than a search for each.
-const TOGETHER: usize = 64;
-/// Deliveries beyond which no more events are read together.
-const DELIVERIES_TOGETHER: usize = 1_024;
-
-/// Rows of some events that follow each other in a block, read before they are needed.
-#[derive(Default)]
-struct Ahead {
-    /// The events, in their order; `None` for one that is gone.
-    events: VecDeque<Option<EventHead>>,
-    /// Their finished deliveries, as far as they were met.
-    finished: HashMap<DeliveryId, Bytes>,
-}
+use crate::rows::event::{EventHead, TimelineRow};
 
 /// A finished delivery that goes with its event.
 struct OldDelivery {
@@ -99,67 +81,29 @@ impl<K: Kv> Group<'_, K> {
         place: u32,
     ) -> Result<(TimelineRow, Option<u32>), StoreError> {
         let mut kept = Vec::with_capacity(block.entries.len());
-        let (mut ended_at, mut ahead) = (None, Ahead::default());
-        for (at, entry) in block.entries.iter().enumerate() {
+        let mut ended_at = None;
+        for entry in block.entries {
             if step.is_over() && entry.place >= place && ended_at.is_none() {
                 ended_at = Some(entry.place);
             }
             if entry.place < place || ended_at.is_some() {
-                kept.push(entry.clone());
+                kept.push(entry);
                 continue;
             }
             step.look();
-            if ahead.events.is_empty() {
-                ahead = self.read_ahead(namespace, &block.entries[at..])?;
-            }
             let id = entry.event_id()?;
-            let head = ahead.events.pop_front().flatten();
-            match self.old_event(namespace, &id, (head, &ahead.finished), step)? {
+            match self.old_event(namespace, &id, step)? {
                 Some(old) => step.removed += self.remove_event(namespace, &id, old),
-                None => kept.push(entry.clone()),
+                None => kept.push(entry),
             }
         }
         Ok((TimelineRow { entries: kept }, ended_at))
     }
 
-    /// Reads the first of some events, and their finished deliveries lane by lane.
-    fn read_ahead(&self, namespace: &Namespace, entries: &[TimelineEntry]) -> Result<Ahead, StoreError> {
-        let mut ahead = Ahead::default();
-        let mut lanes: BTreeMap<Lane, (DeliveryId, DeliveryId, usize)> = BTreeMap::new();
-        let mut count = 0;
-        for entry in entries.iter().take(TOGETHER) {
-            let row = self.get(&keys::event::encode(namespace, &entry.event_id()?))?;
-            let head: Option<EventHead> = row.map(|row| rows::decode(&row, "an event")).transpose()?;
-            for id in head.iter().flat_map(EventHead::deliveries) {
-                let (first, last, of_lane) = lanes.entry(id.lane()).or_insert((id, id, 0));
-                (*first, *last) = (id.min(*first), id.max(*last));
-                *of_lane += 1;
-                count += 1;
-            }
-            ahead.events.push_back(head);
-            if count >= DELIVERIES_TOGETHER {
-                break;
-            }
-        }
-        for (first, last, of_lane) in lanes.into_values().filter(|(.., of_lane)| *of_lane > 1) {
-            let (from, to) = (keys::delivery::done(first), keys::after(&keys::delivery::done(last)));
-            // Others may lie between them; what is not met is searched for.
-            for (key, row) in self.shared.kv.range(Span::new(&from, &to, 2 * of_lane))? {
-                ahead.finished.insert(keys::delivery::decode(Family::Done, &key)?, row);
-            }
-        }
-        Ok(ahead)
-    }
-
     /// The event and what goes with it, if it is old and so is the end of each of its deliveries.
-    fn old_event(
-        &self,
-        namespace: &Namespace,
-        id: &EventId,
-        (head, finished): (Option<EventHead>, &HashMap<DeliveryId, Bytes>),
-        step: &Step,
-    ) -> Result<Option<OldEvent>, StoreError> {
-        let Some(head) = head else { return Ok(Some(OldEvent::default())) };
+    fn old_event(&self, namespace: &Namespace, id: &EventId, step: &Step) -> Result<Option<OldEvent>, StoreError> {
+        let Some(row) = self.get(&keys::event::encode(namespace, id))? else { return Ok(Some(OldEvent::default())) };
+        let head: EventHead = rows::decode(&row, "an event")?;
         if head.publish_time() >= step.before {
             return Ok(None);
         }
@@ -173,11 +117,7 @@ impl<K: Kv> Group<'_, K> {
             }
         }
         for id in ids {
-            let row = match finished.get(&id) {
-                Some(row) => Some(row.clone()),
-                None => self.get(&keys::delivery::done(id))?,
-            };
-            match row {
+            match self.get(&keys::delivery::done(id))? {
                 Some(row) => {
                     let head: DeliveryHead = rows::decode(&row, "a delivery")?;
                     if head.finish_time().is_none_or(|time| time >= step.before) || self.shared.is_claimed(id) {

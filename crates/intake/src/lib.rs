@@ -1,0 +1,25 @@
+//! The way of an event into the store.
+//!
+//! ```text
+//! Event ─▶ EventContext ─▶ match ─▶ digest ─▶ Store::publish
+//!            (contexts)    (index)  (digest)
+//! ```
+//! The API reads an event off the wire, checks it and hands it over here; the simulation does
+//! the same without a wire. Each event gets one [`EventContext`]: what matching has parsed is
+//! what the dispatcher renders. Webhooks are compiled when they are saved and at the start,
+//! never while an event waits.
+//!
+//! [`EventContext`]: tenterhook_engine::EventContext
+
+mod digest;
+mod failures;
+mod index;
+mod intake;
+mod matcher;
+mod meter;
+#[cfg(test)]
+mod tests;
+
+pub use digest::content_digest;
+pub use intake::{Intake, Parts};
+pub use meter::{Meter, Unmetered};

@@ -1,0 +1,81 @@
+//! Headers that carry a secret whatever anyone says of them, known by their names.
+//!
+//! Their values are shown to nobody and not kept: of a webhook's own headers, of those that
+//! `additional_headers` renders to, and of a receiver's response.
+
+/// What a sensitive name is in full.
+const NAMES: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2"];
+/// What the last word of a sensitive name ends with, as in `X-Vault-Token` or `X-AuthToken`.
+const ENDINGS: [&str; 9] =
+    ["token", "secret", "password", "passwd", "passphrase", "credential", "credentials", "apikey", "auth"];
+/// What the last word of a sensitive name is, as in `X-Api-Key`.
+const KEY: &str = "key";
+/// Names that end like a sensitive one and have to be seen: the idempotency key of
+/// draft-ietf-httpapi-idempotency-key-header, WebSocket's nonce (RFC 6455), a cache's tags.
+const OPEN: [&str; 4] = ["idempotency-key", "x-idempotency-key", "sec-websocket-key", "surrogate-key"];
+
+/// Whether a header of this name, in any case, is sensitive by itself.
+#[must_use]
+pub fn is_sensitive_header(name: &str) -> bool {
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    if OPEN.iter().any(|open| is(open)) {
+        return false;
+    }
+    let word = name.rsplit(['-', '_']).next().unwrap_or_default();
+    let ends_with = |ending: &str| {
+        let start = word.len().checked_sub(ending.len());
+        start.and_then(|start| word.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    };
+    NAMES.iter().any(|secret| is(secret))
+        || ENDINGS.iter().any(|ending| ends_with(ending))
+        || word.eq_ignore_ascii_case(KEY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_known_in_any_case() {
+        for name in [
+            "Authorization",
+            "PROXY-AUTHORIZATION",
+            "cookie",
+            "Set-Cookie",
+            "X-Api-Key",
+            "api_key",
+            "X-ApiKey",
+            "X-Vault-Token",
+            "X-AuthToken",
+            "Token",
+            "X-Client-Secret",
+            "X-Password",
+            "DB_PASSWORD",
+            "X-Auth",
+            "Aws-Credentials",
+        ] {
+            assert!(is_sensitive_header(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn other_names_are_open() {
+        for name in [
+            "",
+            "-",
+            "Content-Type",
+            "X-Monkey",
+            "X-Token-Type",
+            "X-Key-Id",
+            "Idempotency-Key",
+            "webhook-signature",
+            "X-Hook-Signature",
+            "X-Tenterhook-Delivery",
+            "X-Site",
+            "é",
+            "aéken",
+        ] {
+            assert!(!is_sensitive_header(name), "{name}");
+        }
+    }
+}
