@@ -244,13 +244,26 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
+/// Levels of the log, loudest last.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Reads levels for everything (`info`) or for a target (`tenterhook=debug`), joined by commas. A
+/// word that is no level would be read as a target, and the rest of the log would be silent.
 fn log_level(text: &str) -> Result<String, String> {
+    let is_level = |word: &str| LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
+    let is_directive = |part: &str| match part.rsplit_once('=') {
+        Some((target, level)) => !target.trim().is_empty() && is_level(level.trim()),
+        None => is_level(part),
+    };
+    let wrong = text.split(',').map(str::trim).find(|part| !is_directive(part));
     let filter = tracing_subscriber::EnvFilter::builder().parse(text);
-    filter.map(|_| text.to_owned()).map_err(|error| {
-        format!(
-            "`{text}` is not a level or filter ({error}); write error, warn, info, debug, trace or `info,hyper=debug`"
-        )
-    })
+    match (wrong, filter) {
+        (None, Ok(_)) => Ok(text.to_owned()),
+        (wrong, _) => Err(format!(
+            "`{}` is not a level; write off, error, warn, info, debug or trace, or one for a target: `info,hyper=debug`",
+            wrong.unwrap_or(text)
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -114,7 +114,11 @@ fn single_faults_say_what_to_do() {
         ("--retention 59s", "must be from 1m"),
         ("--retention 0s --dev", "must be from 1s"),
         ("--drain-grace 2h", "must be from 0s to 1h"),
-        ("--log-level tenterhook=loud", "is not a level or filter"),
+        ("--log-level tenterhook=loud", "`tenterhook=loud` is not a level; write off, error"),
+        ("--log-level loud", "`loud` is not a level"),
+        ("--log-level info,hyper", "`hyper` is not a level"),
+        ("--log-level info,,warn", "`` is not a level"),
+        ("--log-level =debug", "`=debug` is not a level"),
         ("--otlp-endpoint collector:4317", "write it like http://127.0.0.1:4317"),
         ("--trace-ratio 2", "from 0 to 1"),
         ("--dev=perhaps", "neither true nor false"),
@@ -155,4 +159,11 @@ fn dev_wins_over_nothing_else_than_its_own_defaults() {
     let config = load("--dev --reflection=false --deny-network 127.0.0.0/8").unwrap();
     assert!(!config.reflection);
     assert!(!config.addresses.permits("127.0.0.1".parse().unwrap()), "deny wins over --dev");
+}
+
+#[test]
+fn levels_are_taken_for_everything_and_for_targets() {
+    for level in ["warn", "OFF", "info,hyper=debug", "info,tenterhook::app=trace", "h2=error,info"] {
+        assert_eq!(load(&format!("--log-level {level}")).unwrap().telemetry.log_level, level);
+    }
 }

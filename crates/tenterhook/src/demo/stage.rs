@@ -99,7 +99,7 @@ impl Stage {
         for verdict in verdicts {
             let style = if verdict.is_good() { Style::Green } else { Style::Red };
             let signature = match verdict.scheme {
-                "NETBOX" => format!("x-hook-signature: {}", request.header("x-hook-signature")),
+                Some("NETBOX") => format!("x-hook-signature: {}", request.header("x-hook-signature")),
                 _ => format!("webhook-signature: {}", request.header("webhook-signature")),
             };
             let signature = terminal.paint(Style::Dim, cut(&signature, 48));

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_request_is_shown_whole() {
         let request = request("application/json", b"{}");
-        let verdicts = [Verdict { scheme: "NETBOX", fault: None }];
+        let verdicts = [Verdict { scheme: Some("NETBOX"), fault: None }];
         let shown = Shown {
             number: 3,
             now: Timestamp::from_millis(45_067_042),

@@ -1,8 +1,8 @@
-//! What the signatures of a received request are worth.
+//! Checks the signatures of a received request.
 
 use std::fmt;
 
-use tenterhook_engine::signature::{self, GITHUB_SIGNATURE, NETBOX_SIGNATURE, STANDARD_SIGNATURE};
+use tenterhook_engine::signature::{self, GITHUB_SIGNATURE, NETBOX_SIGNATURE, STANDARD_SIGNATURE, SignatureFault};
 use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_model::{Secret, Timestamp};
 
@@ -15,11 +15,11 @@ const SCHEMES: [(SignatureScheme, &str, &str); 3] = [
     (SignatureScheme::GitHub, "GITHUB", GITHUB_SIGNATURE),
 ];
 
-/// What one signature is worth.
+/// The result of checking one signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// The scheme, as the API names it.
-    pub(crate) scheme: &'static str,
+    /// The scheme, as the API names it; `None` when the request carries no signature at all.
+    pub(crate) scheme: Option<&'static str>,
     /// What is wrong with it; `None` when it is good.
     pub(crate) fault: Option<String>,
 }
@@ -33,9 +33,12 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scheme) = self.scheme {
+            write!(f, "{scheme} ")?;
+        }
         match &self.fault {
-            None => write!(f, "{} verified", self.scheme),
-            Some(fault) => write!(f, "{} NOT verified: {fault}", self.scheme),
+            None => f.write_str("verified"),
+            Some(fault) => write!(f, "NOT verified: {fault}"),
         }
     }
 }
@@ -53,7 +56,7 @@ pub(crate) fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> 
     let verdicts: Vec<Verdict> = carried.map(|(scheme, name, _)| verdict(*scheme, name, secrets, received)).collect();
     if verdicts.is_empty() {
         let fault = Some("the request carries no signature header".to_owned());
-        return vec![Verdict { scheme: "signature", fault }];
+        return vec![Verdict { scheme: None, fault }];
     }
     verdicts
 }
@@ -68,11 +71,17 @@ fn verdict(
     let mut fault = None;
     for secret in secrets {
         match signature::verify(scheme, &[secret.expose()], received) {
-            Ok(()) => return Verdict { scheme: name, fault: None },
-            Err(error) => fault = Some(error.to_string()),
+            Ok(()) => return Verdict { scheme: Some(name), fault: None },
+            // What a secret of another scheme lacks is no news while one that fits does not match.
+            Err(SignatureFault::Secret(_)) if fault.is_some() => {}
+            Err(error) => fault = Some(error),
         }
     }
-    Verdict { scheme: name, fault }
+    let fault = fault.map(|fault| match fault {
+        SignatureFault::Secret(_) => format!("no --secret is one of {name}"),
+        other => other.to_string(),
+    });
+    Verdict { scheme: Some(name), fault }
 }
 
 #[cfg(test)]
@@ -123,6 +132,21 @@ mod tests {
     fn an_unsigned_request_is_fine_only_for_those_who_know_no_secret() {
         let request = signed(&[], b"{}");
         assert!(verify(&request, &[], now()).is_empty());
-        assert!(!verify(&request, &[Secret::new("s3cret")], now())[0].is_good());
+        let verdict = &verify(&request, &[Secret::new("s3cret")], now())[0];
+        assert_eq!(verdict.to_string(), "NOT verified: the request carries no signature header");
+    }
+
+    #[test]
+    fn a_secret_of_another_scheme_is_said_to_be_one() {
+        let request = signed(&[(SignatureScheme::StandardWebhooks, STANDARD_SECRET)], b"{}");
+        let verdict = |secrets: &[&str]| {
+            let secrets: Vec<_> = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+            verify(&request, &secrets, now())[0].to_string()
+        };
+        assert_eq!(verdict(&["s3cret!"]), "STANDARD_WEBHOOKS NOT verified: no --secret is one of STANDARD_WEBHOOKS");
+        let other = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+        for secrets in [[other, "s3cret!"], ["s3cret!", other]] {
+            assert_eq!(verdict(&secrets), "STANDARD_WEBHOOKS NOT verified: no signature matches");
+        }
     }
 }
