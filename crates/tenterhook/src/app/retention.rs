@@ -18,8 +18,11 @@ const STEP_MIN: usize = 256;
 const STEP_MAX: usize = 65_536;
 /// How long a step may keep the writer from others.
 const SLICE: Duration = Duration::from_millis(10);
-/// How long it may while retention is behind.
+/// How long it may while retention is behind, and again for each further [`IDLE`] of lag.
 const SLICE_BEHIND: Duration = Duration::from_millis(40);
+/// The longest step is this many of them: the writer of a server with large commits is shared
+/// equally then.
+const SLICES_BEHIND_MAX: u64 = 5;
 /// Bounds of the pause when nothing is left: a tenth of the retention within them.
 const IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// Bounds of the time between two erasures of what was removed: a tenth of the retention within them.
@@ -133,8 +136,9 @@ impl Retention {
             *clear = time;
         }
         self.metrics.retained(*clear, self.keep);
-        let is_behind = before.since(*clear) > idle;
-        pace.adapt(&step, if is_behind { SLICE_BEHIND } else { SLICE });
+        let lag = before.since(*clear);
+        let is_behind = lag > idle;
+        pace.adapt(&step, slice(lag, idle));
         let pause = match step.clear {
             Some(_) => idle,
             None if is_behind => Duration::ZERO,
@@ -145,9 +149,26 @@ impl Retention {
     }
 }
 
+/// How long a step may take at this lag.
+fn slice(lag: Duration, idle: Duration) -> Duration {
+    if lag <= idle {
+        return SLICE;
+    }
+    let slices = (lag.as_secs() / idle.as_secs().max(1)).clamp(1, SLICES_BEHIND_MAX);
+    SLICE_BEHIND * slices as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_grow_with_the_lag() {
+        let idle = Duration::from_secs(60);
+        let at = |seconds| slice(Duration::from_secs(seconds), idle);
+        assert_eq!((at(0), at(60)), (SLICE, SLICE));
+        assert_eq!((at(61), at(120), at(100_000)), (SLICE_BEHIND, SLICE_BEHIND * 2, SLICE_BEHIND * 5));
+    }
 
     fn step(removed: usize, millis: u64) -> Expired {
         Expired { removed, clear: None, took: Duration::from_millis(millis) }
