@@ -47,7 +47,8 @@ async fn publish(store: &Arc<dyn Store>, ids: &[WebhookId], events: usize) {
         tasks.spawn(async move {
             let own: Vec<usize> = (publisher..events).step_by(PUBLISHERS).collect();
             for slice in own.chunks(SLICE) {
-                let new = |n: &usize| NewEvent { event: event(*n), content: [*n as u8; 32], webhooks: ids.clone() };
+                let new =
+                    |n: &usize| NewEvent { event: Arc::new(event(*n)), content: [*n as u8; 32], webhooks: ids.clone() };
                 store.publish(slice.iter().map(new).collect()).await.unwrap();
             }
         });

@@ -224,7 +224,7 @@ mod tests {
             publish_time: Timestamp::default(),
             trace_parent: None,
         };
-        tenterhook_store::NewEvent { event, content: [0; 32], webhooks: Vec::new() }
+        tenterhook_store::NewEvent { event: Arc::new(event), content: [0; 32], webhooks: Vec::new() }
     }
 
     #[tokio::test(start_paused = true)]

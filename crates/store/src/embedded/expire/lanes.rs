@@ -193,7 +193,7 @@ mod tests {
             let put = WebhookChange::Put { webhook: Box::new(webhook(number)), expect: Expect::Absent, request: None };
             commit(&shared, state, |group| group.save(put).unwrap());
             let event = fixtures::event(&format!("e{number}"));
-            let new = NewEvent { event, content: [0; 32], webhooks: vec![id] };
+            let new = NewEvent { event: Arc::new(event), content: [0; 32], webhooks: vec![id] };
             commit(&shared, state, |group| group.publish(vec![new]).unwrap());
             let delete = WebhookChange::Delete { id, expect: Expect::Present };
             commit(&shared, state, |group| group.save(delete).unwrap());
@@ -235,7 +235,11 @@ mod tests {
             commit(&shared, state, |group| group.save(put).unwrap());
         }
         let publish = |id: &str, number| {
-            vec![NewEvent { event: fixtures::event(id), content: [0; 32], webhooks: vec![webhook(number).id] }]
+            vec![NewEvent {
+                event: Arc::new(fixtures::event(id)),
+                content: [0; 32],
+                webhooks: vec![webhook(number).id],
+            }]
         };
         commit(&shared, state, |group| group.publish(publish("of-1", 1)).unwrap());
         let delete = WebhookChange::Delete { id: webhook(1).id, expect: Expect::Present };
