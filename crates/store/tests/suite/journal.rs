@@ -150,7 +150,9 @@ on_every_engine! {
         let others: Vec<_> = (0..1_000).map(|n| bell(&format!("other{n}"))).collect();
         let own = bell("default");
         let mut waiting: Vec<_> = others.iter().map(|bell| Box::pin(bell.notified())).collect();
-        waiting.iter_mut().for_each(|waits| drop(waits.as_mut().enable()));
+        for waits in &mut waiting {
+            waits.as_mut().enable();
+        }
         for n in 0..20 {
             let mut waits = std::pin::pin!(own.notified());
             waits.as_mut().enable();

@@ -25,12 +25,11 @@ on_every_engine! {
     async fn expired_events_are_gone_after_a_bounded_number_of_steps_whatever_the_mix(bench) {
         let hooks: Vec<_> = [bench.webhook(1).await, bench.webhook(2).await, bench.webhook(3).await].map(|hook| hook.id).into();
         let failing = bench.webhook(4).await.id;
-        let mut number = 0;
-        for (size, fan_out) in [(1, 0), (40, 3), (1, 1), (7, 2), (64, 0), (1, 3), (100, 1)] {
+        let batches = [(1, 0), (40, 3), (1, 1), (7, 2), (64, 0), (1, 3), (100, 1)];
+        for (number, (size, fan_out)) in batches.into_iter().enumerate() {
             let many = (0..size).map(|n| new_event(event(&format!("e{number}-{n}")), &hooks[..fan_out])).collect();
             bench.try_publish(many).await.unwrap();
             bench.clock.advance(3);
-            number += 1;
         }
         bench.publish(ordered("ordered", "key"), &[hooks[0]]).await;
         let id = bench.publish(event("failed"), &[failing]).await[0];
