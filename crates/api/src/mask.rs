@@ -8,8 +8,18 @@ use tenterhook_proto::tenterhook::v1::{self, Webhook};
 use crate::check::Check;
 
 /// Fields that the server alone sets, or that never change.
-const FIXED: [&str; 9] =
-    ["id", "namespace", "state", "state_reason", "signing_keys", "health", "etag", "create_time", "update_time"];
+const FIXED: [&str; 10] = [
+    "id",
+    "namespace",
+    "state",
+    "state_reason",
+    "signing_keys",
+    "health",
+    "etag",
+    "create_time",
+    "update_time",
+    "warnings",
+];
 
 /// One path that may stand in a mask.
 struct Path {
@@ -65,8 +75,9 @@ static RETRY: [Path; 6] = fields!(retry: RetryPolicy {
 static BREAKER: [Path; 4] =
     fields!(circuit_breaker: CircuitBreaker { failures_to_open, initial_open, max_open, suspend_after });
 static RATE: [Path; 3] = fields!(rate_limit: RateLimit { requests_per_second, burst, max_in_flight });
-static TRANSPORT: [Path; 5] = fields!(transport: TransportPolicy {
-    attempt_timeout, ca_certificates_pem, insecure_skip_verify, client_certificate_pem, client_private_key_pem
+static TRANSPORT: [Path; 6] = fields!(transport: TransportPolicy {
+    attempt_timeout, ca_certificates_pem, insecure_skip_verify, client_certificate_pem, client_private_key_pem,
+    trust_system_roots
 });
 
 /// The fields of the message `name`.

@@ -4,12 +4,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use http::{Response, StatusCode};
-use tenterhook_model::{Exchange, Outcome, Timings};
+use http::StatusCode;
+use tenterhook_model::{Exchange, Header, Outcome, Timings};
 use tokio::time::Instant;
 
 use crate::capture::Capture;
 use crate::error::AttemptError;
+use crate::notes::Notes;
 
 /// What an attempt is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,9 @@ pub(crate) struct Progress {
     pub(crate) timings: Timings,
     pub(crate) remote_address: Option<SocketAddr>,
     pub(crate) capture: Capture,
+    pub(crate) notes: Notes,
+    /// Whether the request goes over HTTP/2.
+    pub(crate) http2: bool,
     /// When the request began to be sent.
     sent: Option<Instant>,
 }
@@ -59,22 +63,27 @@ impl Progress {
             timings: Timings::default(),
             remote_address: None,
             capture: Capture::default(),
+            notes: Notes::default(),
+            http2: false,
             sent: None,
         }
     }
 
     /// The request goes out now, on a connection to `address`.
-    pub(crate) fn sending(&mut self, address: SocketAddr) {
+    pub(crate) fn sending(&mut self, address: SocketAddr, http2: bool) {
+        debug_assert!(self.capture.status().is_none(), "an answered request is not sent again");
         self.phase = Phase::Wait;
         self.remote_address = Some(address);
+        self.http2 = http2;
+        self.notes = Notes::default();
         self.sent = Some(Instant::now());
     }
 
     /// The head of the answer has come in.
-    pub(crate) fn heard_head<B>(&mut self, answer: &Response<B>) {
+    pub(crate) fn heard_head(&mut self, status: u16, headers: Vec<Header>) {
         self.phase = Phase::Read;
         self.timings.first_byte = self.sent.map(|sent| sent.elapsed());
-        self.capture.start(answer);
+        self.capture.start(status, headers);
     }
 
     /// What the attempt gave.
@@ -88,7 +97,8 @@ impl Progress {
         Exchange {
             outcome,
             error,
-            response: self.capture.finish(),
+            response: self.capture.finish(self.notes.text()),
+            http2: self.http2,
             timings: self.timings,
             remote_address: self.remote_address,
         }

@@ -14,8 +14,9 @@ pub(crate) struct Capture {
 
 impl Capture {
     /// Takes the head.
-    pub(crate) fn start<B>(&mut self, answer: &Response<B>) {
-        self.head = Some((answer.status().as_u16(), headers(answer)));
+    pub(crate) fn start(&mut self, status: u16, headers: Vec<Header>) {
+        debug_assert!(headers.len() <= limits::HEADERS, "{} headers are kept", headers.len());
+        self.head = Some((status, headers));
     }
 
     /// The status, if the head has come in.
@@ -33,16 +34,16 @@ impl Capture {
         self.read <= limits::ANSWER_READ_BYTES
     }
 
-    /// The answer, if its head has come in.
-    pub(crate) fn finish(self) -> Option<CapturedResponse> {
+    /// The answer with what was odd about it, if its head has come in.
+    pub(crate) fn finish(self, note: String) -> Option<CapturedResponse> {
         let body_truncated = self.read > self.body.len();
         let (status, headers) = self.head?;
-        Some(CapturedResponse { status, headers, body: Bytes::from(self.body), body_truncated })
+        Some(CapturedResponse { status, headers, body: Bytes::from(self.body), body_truncated, note })
     }
 }
 
 /// The headers in order, up to the limits for headers; bytes that are no text are replaced.
-fn headers<B>(answer: &Response<B>) -> Vec<Header> {
+pub(crate) fn headers<B>(answer: &Response<B>) -> Vec<Header> {
     let mut room = limits::HEADERS_BYTES;
     let mut kept = Vec::with_capacity(answer.headers().len().min(limits::HEADERS));
     for (name, value) in answer.headers().iter().take(limits::HEADERS) {
@@ -63,9 +64,9 @@ mod tests {
 
     fn finished(parts: &[&[u8]]) -> (Vec<bool>, CapturedResponse) {
         let mut capture = Capture::default();
-        capture.start(&Response::builder().status(200).body(()).unwrap());
+        capture.start(200, Vec::new());
         let wanted = parts.iter().map(|part| capture.take(part)).collect();
-        (wanted, capture.finish().unwrap())
+        (wanted, capture.finish(String::new()).unwrap())
     }
 
     #[test]
@@ -102,6 +103,6 @@ mod tests {
 
     #[test]
     fn without_a_head_there_is_no_answer() {
-        assert_eq!(Capture::default().finish(), None);
+        assert_eq!(Capture::default().finish(String::new()), None);
     }
 }

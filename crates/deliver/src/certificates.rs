@@ -1,77 +1,135 @@
 //! The PEM fields of a webhook's transport: read for a connection, checked at save.
+//!
+//! Both go by the same functions and words, so an attempt says what the save said.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{Clock, Fault, Timestamp, TransportCheck};
+
+use crate::der::{self, Facts};
+use crate::pem::{self, Section};
 
 const AUTHORITIES: &str = "ca_certificates_pem";
 const CERTIFICATE: &str = "client_certificate_pem";
 const KEY: &str = "client_private_key_pem";
-/// Hours and seconds of a day, for telling how long ago.
-const DAY_SECONDS: u64 = 24 * 3_600;
 
-/// The certificate and key that are shown to a receiver.
-#[derive(Debug)]
-pub(crate) struct ClientIdentity {
-    /// The certificate, then those that lead to its authority.
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    /// The key of the first.
-    pub(crate) key: PrivateKeyDer<'static>,
+/// A certificate that a webhook names, and what it says.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    /// The certificate.
+    pub(crate) der: CertificateDer<'static>,
+    /// What it says.
+    pub(crate) facts: Facts,
 }
 
-/// The authorities that `policy` trusts instead of the system's; `None` when it names none.
-pub(crate) fn authorities(policy: &TransportPolicy) -> Result<Option<RootCertStore>, Fault> {
+/// The certificates that `policy` trusts, as it names them; none when it names none.
+///
+/// # Errors
+/// When the field cannot be read.
+pub(crate) fn authorities(policy: &TransportPolicy) -> Result<Vec<Named>, Fault> {
     if policy.ca_certificates_pem.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let mut store = RootCertStore::empty();
-    for (index, certificate) in certificates(AUTHORITIES, &policy.ca_certificates_pem)?.into_iter().enumerate() {
-        store.add(certificate).map_err(|error| not_a_certificate(AUTHORITIES, index, &error))?;
-    }
-    Ok(Some(store))
+    certificates(AUTHORITIES, &policy.ca_certificates_pem)
 }
 
 /// The certificate and key that `policy` shows to receivers; `None` when it has neither.
-pub(crate) fn client_identity(policy: &TransportPolicy) -> Result<Option<ClientIdentity>, Fault> {
+///
+/// # Errors
+/// When one of the fields cannot be read, or the key is not that of the certificate.
+pub(crate) fn client_identity(
+    policy: &TransportPolicy,
+    provider: &CryptoProvider,
+) -> Result<Option<CertifiedKey>, Fault> {
     let key = policy.client_private_key_pem.expose();
     match (policy.client_certificate_pem.is_empty(), key.is_empty()) {
-        (true, true) => Ok(None),
-        (true, false) => Err(Fault::invalid(CERTIFICATE, "must be set together with client_private_key_pem")),
-        (false, true) => Err(Fault::invalid(KEY, "must be set together with client_certificate_pem")),
-        (false, false) => {
-            let chain = certificates(CERTIFICATE, &policy.client_certificate_pem)?;
-            // What is wrong with a key is not told: the text would hold parts of it.
-            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
-                Fault::invalid(KEY, "must be one private key in PEM: PKCS #8, PKCS #1 or SEC 1, not encrypted")
-            })?;
-            Ok(Some(ClientIdentity { chain, key }))
-        }
+        (true, true) => return Ok(None),
+        (true, false) => return Err(Fault::invalid(CERTIFICATE, "must be set together with client_private_key_pem")),
+        (false, true) => return Err(Fault::invalid(KEY, "must be set together with client_certificate_pem")),
+        (false, false) => {}
+    }
+    let chain = certificates(CERTIFICATE, &policy.client_certificate_pem)?;
+    let key = provider
+        .key_provider
+        .load_private_key(private_key(key)?)
+        .map_err(|_| Fault::invalid(KEY, "is of a kind that cannot sign; use RSA, ECDSA (P-256, P-384) or Ed25519"))?;
+    let of_key = key.public_key();
+    if of_key.is_some_and(|of_key| of_key.as_ref() != chain[0].facts.public_key) {
+        return Err(Fault::invalid(
+            KEY,
+            "is not the key of client_certificate_pem, whose first certificate must be its own",
+        ));
+    }
+    Ok(Some(CertifiedKey::new(chain.into_iter().map(|named| named.der).collect(), key)))
+}
+
+/// The key in `pem`. What is wrong with one is not told: the text would hold parts of it.
+fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, Fault> {
+    let unreadable = || Fault::invalid(KEY, "must be one private key in PEM: PKCS #8, PKCS #1 or SEC 1, not encrypted");
+    let sections = pem::sections(pem).map_err(|_| unreadable())?;
+    let mut keys = sections.into_iter().filter(Section::is_key);
+    let (Some(key), None) = (keys.next(), keys.next()) else { return Err(unreadable()) };
+    let Some(bytes) = key.bytes else {
+        return Err(Fault::invalid(KEY, "is encrypted; give the key without its passphrase (openssl pkey -in FILE)"));
+    };
+    match key.label {
+        "PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(bytes.into())),
+        "RSA PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs1(bytes.into())),
+        "EC PRIVATE KEY" => Ok(PrivateKeyDer::Sec1(bytes.into())),
+        _ => Err(unreadable()),
     }
 }
 
 /// At least one certificate.
-fn certificates(field: &str, pem: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(Fault::invalid(field, "has no certificate; it must begin with -----BEGIN CERTIFICATE-----")),
-        Err(error) => Err(Fault::invalid(field, format!("is not PEM: {error}"))),
+fn certificates(field: &str, pem: &str) -> Result<Vec<Named>, Fault> {
+    let sections = pem::sections(pem).map_err(|error| Fault::invalid(field, error.words()))?;
+    if sections.iter().any(Section::is_key) {
+        let message = "holds a private key, which would be shown to everybody who may read the webhook; give only \
+                       certificates here";
+        return Err(Fault::invalid(field, message));
     }
+    let mut found = Vec::new();
+    for (index, section) in sections.into_iter().filter(Section::is_certificate).enumerate() {
+        let bytes = section.bytes.unwrap_or_default();
+        let named = der::first(&bytes)
+            .and_then(|der| Some(Named { facts: Facts::read(der)?, der: CertificateDer::from(der.to_vec()) }));
+        let damaged = || format!("certificate {} is damaged: it is no X.509 certificate", index + 1);
+        found.push(named.ok_or_else(|| Fault::invalid(field, damaged()))?);
+    }
+    if found.is_empty() {
+        return Err(Fault::invalid(field, "has no certificate; it must begin with -----BEGIN CERTIFICATE-----"));
+    }
+    Ok(found)
 }
 
-fn not_a_certificate(field: &str, index: usize, error: &Error) -> Fault {
-    Fault::invalid(field, format!("certificate {} cannot be used: {error}", index + 1))
+/// What is wrong with a certificate's dates at `now`, such as `expired 3 days ago (2026-11-24)`.
+pub(crate) fn stale(facts: &Facts, now: Timestamp) -> Option<String> {
+    if now > facts.not_after {
+        let ago = in_words(now.since(facts.not_after));
+        return Some(format!("expired {ago} ago ({})", der::date(facts.not_after)));
+    }
+    (now < facts.not_before).then(|| format!("is not valid yet (from {})", der::date(facts.not_before)))
 }
 
-/// The check of these fields at save, for the API: they parse, the key belongs to the
-/// certificate, nothing has expired.
+/// A time in its largest unit.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (count, unit) = match seconds {
+        86_400.. => (seconds / 86_400, "day"),
+        3_600.. => (seconds / 3_600, "hour"),
+        60.. => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The check of these fields at save, for the API: they can be read, the key belongs to the
+/// certificate, and not all that is needed has expired.
 #[derive(Debug)]
 pub struct CertificateCheck {
     clock: Arc<dyn Clock>,
@@ -86,45 +144,45 @@ impl CertificateCheck {
         Self { clock, allow_insecure, provider: Arc::new(ring::default_provider()) }
     }
 
+    /// The certificates of a field whose dates are not right, numbered from 1, and how many are.
+    fn stale(&self, named: &[Named]) -> (Vec<(usize, String)>, usize) {
+        let now = self.clock.now();
+        let numbered = named.iter().enumerate();
+        let found: Vec<_> =
+            numbered.filter_map(|(index, named)| Some((index + 1, stale(&named.facts, now)?))).collect();
+        let fresh = named.len() - found.len();
+        (found, fresh)
+    }
+
+    /// One stale certificate of a bundle does no harm while another is left.
     fn check_authorities(&self, policy: &TransportPolicy) -> Result<(), Fault> {
-        if authorities(policy)?.is_some() {
-            self.check_validity(AUTHORITIES, &certificates(AUTHORITIES, &policy.ca_certificates_pem)?)?;
+        let (stale, fresh) = self.stale(&authorities(policy)?);
+        match stale.first() {
+            Some((number, why)) if fresh == 0 => {
+                Err(Fault::invalid(AUTHORITIES, format!("certificate {number} {why}; replace it")))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn check_identity(&self, policy: &TransportPolicy) -> Result<(), Fault> {
-        let Some(ClientIdentity { chain, key }) = client_identity(policy)? else { return Ok(()) };
-        self.check_validity(CERTIFICATE, &chain)?;
-        match CertifiedKey::from_der(chain, key, &self.provider) {
-            Ok(_) => Ok(()),
-            Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-                Err(Fault::invalid(KEY, "is not the key of client_certificate_pem"))
-            }
-            Err(error @ Error::InvalidCertificate(_)) => Err(not_a_certificate(CERTIFICATE, 0, &error)),
-            Err(_) => {
-                Err(Fault::invalid(KEY, "is of a kind that cannot sign; use RSA, ECDSA (P-256, P-384) or Ed25519"))
-            }
+        if client_identity(policy, &self.provider)?.is_none() {
+            return Ok(());
+        }
+        let (stale, _) = self.stale(&certificates(CERTIFICATE, &policy.client_certificate_pem)?);
+        match stale.first() {
+            Some((1, why)) => Err(Fault::invalid(CERTIFICATE, format!("certificate 1 {why}; renew it"))),
+            _ => Ok(()),
         }
     }
 
-    /// Whether all certificates are valid today. rustls tells it only of a certificate that is
-    /// being verified, so each is verified against itself; all but the dates is of no interest.
-    fn check_validity(&self, field: &str, chain: &[CertificateDer<'static>]) -> Result<(), Fault> {
-        let now = self.clock.now();
-        for (index, certificate) in chain.iter().enumerate() {
-            let mut itself = RootCertStore::empty();
-            itself.add(certificate.clone()).map_err(|error| not_a_certificate(field, index, &error))?;
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(itself), Arc::clone(&self.provider)).build();
-            let Ok(verifier) = verifier else { continue };
-            if let Err(Error::InvalidCertificate(reason)) = verifier.verify_client_cert(certificate, &[], unix(now))
-                && let Some(reason) = date_in_words(&reason)
-            {
-                return Err(Fault::invalid(field, format!("certificate {} {reason}", index + 1)));
-            }
+    /// The stale certificates of one field, as warnings.
+    fn warn(&self, field: &str, pem: &str) -> Vec<Fault> {
+        if pem.is_empty() {
+            return Vec::new();
         }
-        Ok(())
+        let (stale, _) = self.stale(&certificates(field, pem).unwrap_or_default());
+        stale.into_iter().map(|(number, why)| Fault::invalid(field, format!("certificate {number} {why}"))).collect()
     }
 }
 
@@ -137,23 +195,10 @@ impl TransportCheck for CertificateCheck {
         let checks = [self.check_authorities(policy), insecure, self.check_identity(policy)];
         checks.into_iter().filter_map(Result::err).collect()
     }
-}
 
-fn unix(time: Timestamp) -> UnixTime {
-    UnixTime::since_unix_epoch(time.since(Timestamp::default()))
-}
-
-/// What is wrong with a certificate's dates, if anything is.
-fn date_in_words(reason: &CertificateError) -> Option<String> {
-    match reason {
-        CertificateError::Expired => Some("has expired".to_owned()),
-        CertificateError::ExpiredContext { time, not_after } => {
-            let days = time.as_secs().saturating_sub(not_after.as_secs()) / DAY_SECONDS;
-            Some(format!("expired {days} days ago"))
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Some("is not valid yet".to_owned())
-        }
-        _ => None,
+    fn warnings(&self, policy: &TransportPolicy) -> Vec<Fault> {
+        let mut found = self.warn(AUTHORITIES, &policy.ca_certificates_pem);
+        found.extend(self.warn(CERTIFICATE, &policy.client_certificate_pem));
+        found
     }
 }

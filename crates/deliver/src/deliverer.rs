@@ -8,10 +8,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::Version;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tenterhook_model::{AddressPolicy, Exchange, PreparedRequest, Resolve, TargetUrl, limits};
+use tenterhook_model::{AddressPolicy, Exchange, PreparedRequest, Resolve, SystemClock, TargetUrl, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service;
@@ -25,6 +24,7 @@ use crate::http1::Http1;
 use crate::http2::{Http2, Tasks};
 use crate::pool::{Connection, Pool, Route};
 use crate::request;
+use crate::resend::{Broken, RESENDS, Source};
 use crate::tls;
 use crate::trust::{Roots, Trusts};
 use crate::turns::Turns;
@@ -49,11 +49,8 @@ pub struct Outbound<D = TcpDialer> {
 /// the answer. Names are looked up at each attempt, so a kept connection is used only while
 /// the name still stands for its address.
 ///
-/// A receiver may close a kept connection at the moment when a request is sent on it. When
-/// the connection ends without a single byte of an answer, the request is sent once more, on
-/// a new connection within the same attempt; it is the same request with the same id, which
-/// a receiver must expect twice anyway. So it is when the receiver says that it has not looked
-/// at the request (RFC 9113 section 8.7). Nothing else is sent twice.
+/// A request that the receiver has not processed is sent again within its attempt; see
+/// [`crate::resend`].
 pub struct Deliverer<D: Dial = TcpDialer> {
     shared: Arc<Shared<D>>,
 }
@@ -88,7 +85,7 @@ impl<D: Dial> Deliverer<D> {
         let tasks = Tasks::default();
         let reaped = Arc::clone(&pool);
         tasks.spawn(async move { reaped.reap().await });
-        let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls);
+        let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls, Arc::new(SystemClock));
         let guard = Guard::new(outbound.addresses, outbound.resolver);
         Self {
             shared: Arc::new(Shared { guard, trusts, dialer: outbound.dialer, pool, turns: Turns::default(), tasks }),
@@ -149,19 +146,33 @@ impl<D: Dial> Shared<D> {
             authority: request.url.authority().into(),
             address: targets[0],
         };
-        let kept = self.kept(&targets, &mut route);
-        let was_kept = kept.is_some();
-        let connection = match kept {
-            Some(kept) => kept,
-            // In a box: a handshake takes five times what all the rest does, and most attempts make none.
-            None => Box::pin(self.connect(request, &targets, &mut route, progress)).await?,
-        };
-        match self.send(connection, request, &route, progress).await {
-            Err(broken) if broken.may_go_again(was_kept) => {}
-            result => return result.map_err(|broken| broken.error),
+        let mut resent = 0;
+        loop {
+            let connection = {
+                let wanted = Wanted { request, targets: &targets, source: Source::after(resent) };
+                self.connection(wanted, &mut route, progress).await?
+            };
+            match self.send(connection, request, &route, progress).await {
+                Err(broken) if broken.unprocessed && resent < RESENDS => resent += 1,
+                result => return result.map_err(|broken| broken.error),
+            }
         }
-        let connection = Box::pin(self.connect(request, &targets, &mut route, progress)).await?;
-        self.send(connection, request, &route, progress).await.map_err(|broken| broken.error)
+    }
+
+    /// A connection to one of `targets`, and `route` set to it.
+    async fn connection(
+        &self,
+        wanted: Wanted<'_>,
+        route: &mut Route,
+        progress: &mut Progress,
+    ) -> Result<Connection<D::Stream>, AttemptError> {
+        if wanted.source == Source::Kept
+            && let Some(kept) = self.kept(wanted.targets, route)
+        {
+            return Ok(kept);
+        }
+        // In a box: a handshake takes five times what all the rest does, and most attempts make none.
+        Box::pin(self.connect(wanted, route, progress)).await
     }
 
     /// A kept connection to one of `targets`, and `route` set to it.
@@ -182,26 +193,23 @@ impl<D: Dial> Shared<D> {
     ) -> Result<(), Broken> {
         match connection {
             Connection::Http1(mut connection) => {
-                let request = request::write(request, Version::HTTP_11)?;
-                let heard = connection.heard();
-                progress.sending(route.address);
-                let result = connection.exchange(request, progress).await;
-                if result.is_ok() && connection.is_idle() {
+                progress.sending(route.address, false);
+                connection.exchange(request, progress).await?;
+                if connection.is_idle() {
                     self.pool.put(route.clone(), connection);
-                    return Ok(());
                 }
-                result.map_err(|error| Broken { silent: connection.heard() == heard, error })
+                Ok(())
             }
             Connection::Http2(seat) => {
-                let request = request::write(request, Version::HTTP_2)?;
-                progress.sending(route.address);
+                let request = request::write(request)?;
+                progress.sending(route.address, true);
                 let connection = seat.connection();
                 let unanswered = Unanswered { pool: &self.pool, route, connection };
                 let result = seat.exchange(request, progress).await;
                 if result.is_ok() {
                     unanswered.was_answered();
                 }
-                result.map_err(|error| Broken { silent: !connection.is_open() && progress.phase == Phase::Wait, error })
+                result
             }
         }
     }
@@ -210,17 +218,21 @@ impl<D: Dial> Shared<D> {
     /// has just made and that can be shared; and `route` set to it.
     async fn connect(
         &self,
-        request: &PreparedRequest,
-        targets: &[SocketAddr],
+        wanted: Wanted<'_>,
         route: &mut Route,
         progress: &mut Progress,
     ) -> Result<Connection<D::Stream>, AttemptError> {
+        let Wanted { request, targets, source } = wanted;
         progress.phase = Phase::Connect;
         if !route.https {
             let stream = self.dial(targets, route, progress).await?;
-            return Ok(Connection::Http1(Box::new(Http1::open(Wire::plain(stream)).await?)));
+            return Ok(Connection::Http1(Box::new(Http1::open(Wire::plain(stream)))));
         }
         let config = self.trusts.of(&request.transport, true).config()?;
+        if source == Source::Alone {
+            let stream = self.dial(targets, route, progress).await?;
+            return self.secure(config, &request.url, stream, progress).await;
+        }
         route.address = targets[0];
         let turn = self.turns.take(route).await;
         let connection = match self.kept(targets, route) {
@@ -261,7 +273,7 @@ impl<D: Dial> Shared<D> {
             let connection = Http2::open(Wire::new(stream), &self.tasks).await?;
             return connection.join().map(Connection::Http2).ok_or(AttemptError::Closed);
         }
-        Ok(Connection::Http1(Box::new(Http1::open(Wire::new(stream)).await?)))
+        Ok(Connection::Http1(Box::new(Http1::open(Wire::new(stream)))))
     }
 
     /// Tries the targets in turn; each has its share of what is left of the time.
@@ -292,25 +304,13 @@ impl<D: Dial> Shared<D> {
     }
 }
 
-/// Why an exchange over a connection broke off.
-#[derive(Debug)]
-struct Broken {
-    error: AttemptError,
-    /// Whether the connection ended before the receiver said a word.
-    silent: bool,
-}
-
-impl Broken {
-    /// Whether the request may be sent once more within its attempt; see [`Deliverer`].
-    fn may_go_again(&self, was_kept: bool) -> bool {
-        was_kept && self.silent || self.error.is_refusal()
-    }
-}
-
-impl From<AttemptError> for Broken {
-    fn from(error: AttemptError) -> Self {
-        Self { error, silent: false }
-    }
+/// The connection that a request needs.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    request: &'a PreparedRequest,
+    /// The checked addresses; never empty.
+    targets: &'a [SocketAddr],
+    source: Source,
 }
 
 /// An exchange on a shared connection. If it ends without an answer, or is dropped at its

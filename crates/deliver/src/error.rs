@@ -12,6 +12,7 @@ use tenterhook_model::{Outcome, ResolveError};
 use thiserror::Error;
 
 use crate::attempt::Phase;
+use crate::words;
 
 /// Why an attempt ended without a whole answer.
 #[derive(Debug, Error)]
@@ -66,15 +67,27 @@ pub(crate) enum AttemptError {
     /// The TLS handshake took too long.
     #[error("no TLS handshake within {}", in_words(*.0))]
     TlsTimeout(Duration),
-    /// The request cannot be written down as HTTP.
+    /// The request cannot be written down as HTTP; the text says why and shows nothing of it.
     #[error("the request cannot be sent: {0}")]
-    Unsendable(http::Error),
-    /// The receiver closed a connection as soon as it was there.
+    Unsendable(&'static str),
+    /// The receiver closed the connection.
     #[error("the receiver closed the connection before its answer was complete")]
     Closed,
-    /// The exchange broke off.
-    #[error("{}", http_in_words(.0))]
-    Http(hyper::Error),
+    /// What the receiver says is not HTTP.
+    #[error("the receiver's answer is not HTTP{}", if *is_tls { ": it speaks TLS on this port, so use an https URL" } else { "" })]
+    NotHttp {
+        /// Whether it looks like TLS.
+        is_tls: bool,
+    },
+    /// The head of the answer has no end.
+    #[error("the head of the receiver's answer is too large")]
+    HeadTooLarge,
+    /// The connection broke while HTTP/1.1 was spoken on it.
+    #[error("{}", broken_in_words(.0))]
+    Broken(io::Error),
+    /// The exchange over HTTP/2 broke off.
+    #[error("{}", http2_in_words(.0))]
+    Http2(hyper::Error),
     /// The attempt's time was up.
     #[error("no complete answer within {} ({phase})", in_words(*.limit))]
     Deadline {
@@ -92,8 +105,10 @@ impl AttemptError {
             Self::PlainHttp | Self::Address(_) | Self::Peer { .. } => Outcome::Blocked,
             Self::Resolve(_) | Self::ResolveTimeout { .. } => Outcome::Dns,
             // In TLS 1.3 a receiver that refuses the client's certificate says so after the handshake.
-            Self::Http(error) if tls_cause(error).is_some() => Outcome::Tls,
-            Self::Connect { .. } | Self::Closed | Self::Http(_) => Outcome::Connection,
+            Self::Http2(error) if tls_cause(error).is_some() => Outcome::Tls,
+            Self::Broken(error) if rustls_cause(error).is_some() => Outcome::Tls,
+            Self::Connect { .. } | Self::Closed | Self::NotHttp { .. } | Self::HeadTooLarge => Outcome::Connection,
+            Self::Broken(_) | Self::Http2(_) => Outcome::Connection,
             Self::ConnectTimeout { .. } | Self::TlsTimeout(_) | Self::Deadline { .. } => Outcome::Timeout,
             Self::TlsSettings(_) | Self::Tls(_) => Outcome::Tls,
             Self::Unsendable(_) => Outcome::Render,
@@ -102,16 +117,19 @@ impl AttemptError {
 }
 
 impl AttemptError {
-    /// Whether the receiver says that it has not looked at the request (RFC 9113 section 8.7):
-    /// more exchanges at a time than it takes, or one that it had no time for before it closed.
+    /// Whether the receiver says that it has not looked at the request (RFC 9113 section 8.7): it
+    /// refused the stream, or closed the connection with GOAWAY before it came to it.
     pub(crate) fn is_refusal(&self) -> bool {
-        let Self::Http(error) = self else { return false };
-        causes(error).filter_map(|cause| cause.downcast_ref::<h2::Error>()).any(|error| match error.reason() {
-            Some(h2::Reason::REFUSED_STREAM) => error.is_remote(),
-            Some(h2::Reason::NO_ERROR) => error.is_remote() && error.is_go_away(),
-            _ => false,
-        })
+        let Self::Http2(error) = self else { return false };
+        // h2 gives a GOAWAY only to the streams above its last one; the others go on.
+        let is_refused = |error: &h2::Error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        h2_causes(error).any(|error| error.is_remote() && is_refused(error))
     }
+}
+
+/// The HTTP/2 errors behind a failed exchange.
+fn h2_causes(error: &hyper::Error) -> impl Iterator<Item = &h2::Error> {
+    causes(error).filter_map(|cause| cause.downcast_ref())
 }
 
 /// What led to an error, nearest first.
@@ -132,21 +150,20 @@ fn in_words(time: Duration) -> String {
     if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
 }
 
-/// The kind without the system's error number.
+/// The kind of an error of the system or the TLS library, without their text.
 fn io_in_words(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::Other | io::ErrorKind::InvalidData => error.to_string(),
+        io::ErrorKind::Other | io::ErrorKind::InvalidData => "input/output error".to_owned(),
         kind => kind.to_string(),
     }
 }
 
 fn tls_in_words(error: &io::Error) -> String {
     match rustls_cause(error) {
-        Some(rustls::Error::InvalidCertificate(reason)) => {
-            format!("the receiver's certificate is not trusted: {reason}")
+        Some(reason) => words::tls(reason),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the receiver closed the connection; does it speak TLS on this port?".to_owned()
         }
-        Some(reason) => reason.to_string(),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => "the receiver closed the connection".to_owned(),
         None => io_in_words(error),
     }
 }
@@ -160,24 +177,25 @@ fn tls_cause(error: &hyper::Error) -> Option<&io::Error> {
     causes(error).filter_map(|cause| cause.downcast_ref()).find(|error| rustls_cause(error).is_some())
 }
 
-fn http_in_words(error: &hyper::Error) -> String {
+fn broken_in_words(error: &io::Error) -> String {
+    match rustls_cause(error) {
+        Some(reason) => format!("TLS failed: {}", words::tls(reason)),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => AttemptError::Closed.to_string(),
+        None => format!("the connection broke: {}", io_in_words(error)),
+    }
+}
+
+fn http2_in_words(error: &hyper::Error) -> String {
     if let Some(cause) = tls_cause(error) {
-        return format!("TLS failed: {}", tls_in_words(cause));
+        return broken_in_words(cause);
     }
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        return "the receiver closed the connection before its answer was complete".to_owned();
+        return AttemptError::Closed.to_string();
     }
-    if error.is_parse_too_large() {
-        return "the head of the receiver's answer is too large".to_owned();
+    if let Some(reason) = h2_causes(error).find_map(h2::Error::reason) {
+        return format!("the receiver ended the request with the HTTP/2 error {}", words::http2(reason));
     }
-    if error.is_parse() {
-        return format!("the receiver's answer is not HTTP: {error}");
-    }
-    match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-        Some(source) => format!("the connection broke: {}", io_in_words(source)),
-        None => match error.source() {
-            Some(source) => format!("the connection broke: {error}: {source}"),
-            None => format!("the connection broke: {error}"),
-        },
-    }
+    let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
+    let io = io.or_else(|| h2_causes(error).find_map(h2::Error::get_io));
+    io.map_or_else(|| "the receiver broke the rules of HTTP/2".to_owned(), broken_in_words)
 }

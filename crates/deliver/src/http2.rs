@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http_body_util::BodyExt;
-use hyper::client::conn::http2;
+use hyper::client::conn::{TrySendError, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tenterhook_model::limits;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::{Phase, Progress};
+use crate::capture;
 use crate::error::AttemptError;
 use crate::request::{Body, Request};
+use crate::resend::Broken;
 use crate::wire::{Heard, Wire};
 
 /// How much of one answer may be under way: as much as is read of it.
@@ -68,6 +70,8 @@ struct Streams {
     under_way: AtomicUsize,
     /// As many as the receiver takes at a time (RFC 9113 section 5.1.2).
     most: AtomicUsize,
+    /// Set with the first exchange.
+    used: AtomicBool,
     /// Set with the first answer, before which the receiver has told its settings.
     answered: AtomicBool,
     /// Rung then, so that the connection's task reads them.
@@ -77,7 +81,7 @@ struct Streams {
 impl Streams {
     fn new(most: usize) -> Self {
         let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(most));
-        Self { under_way, most, answered: AtomicBool::new(false), settled: Notify::new() }
+        Self { under_way, most, used: AtomicBool::new(false), answered: AtomicBool::new(false), settled: Notify::new() }
     }
 
     fn note_answer(&self) {
@@ -91,6 +95,8 @@ impl Streams {
 #[derive(Debug)]
 pub(crate) struct Seat {
     connection: Http2,
+    /// Whether an exchange had a place before this one.
+    is_first: bool,
 }
 
 impl Http2 {
@@ -107,7 +113,7 @@ impl Http2 {
             .max_header_list_size(2 * limits::HEADERS_BYTES as u32)
             .handshake(TokioIo::new(wire))
             .await
-            .map_err(AttemptError::Http)?;
+            .map_err(AttemptError::Http2)?;
         let streams = Arc::new(Streams::new(driver.current_max_send_streams()));
         let told = Arc::clone(&streams);
         tasks.spawn(async move {
@@ -136,7 +142,8 @@ impl Http2 {
         let has_room = self.is_open() && self.streams.under_way.load(Ordering::Relaxed) < most;
         has_room.then(|| {
             self.streams.under_way.fetch_add(1, Ordering::Relaxed);
-            Seat { connection: self.clone() }
+            let is_first = !self.streams.used.swap(true, Ordering::Relaxed);
+            Seat { connection: self.clone(), is_first }
         })
     }
 
@@ -161,14 +168,18 @@ impl Seat {
     ///
     /// # Cancel safety
     /// Dropping the future resets its stream; the connection goes on.
-    pub(crate) async fn exchange(&self, request: Request, progress: &mut Progress) -> Result<(), AttemptError> {
+    pub(crate) async fn exchange(&self, request: Request, progress: &mut Progress) -> Result<(), Broken> {
         let mut sender = self.connection.sender.clone();
-        let answer = sender.send_request(request).await.map_err(AttemptError::Http)?;
+        let answer = sender.try_send_request(request).await.map_err(|error| self.broken(error))?;
         self.connection.streams.note_answer();
-        progress.heard_head(&answer);
+        progress.heard_head(answer.status().as_u16(), capture::headers(&answer));
         let mut body = answer.into_body();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(AttemptError::Http)?;
+            // The status has decided; see `Http1::exchange`.
+            let Ok(frame) = frame else {
+                progress.notes.add("the stream ended before the body was whole");
+                break;
+            };
             if let Some(data) = frame.data_ref()
                 && !progress.capture.take(data)
             {
@@ -177,6 +188,15 @@ impl Seat {
         }
         progress.phase = Phase::Done;
         Ok(())
+    }
+
+    /// Why there is no answer. The request was not processed when it never left, when the receiver
+    /// says so, and when a connection that was in use before ended without a word to it.
+    fn broken(&self, mut error: TrySendError<Request>) -> Broken {
+        let never_left = error.take_message().is_some();
+        let error = AttemptError::Http2(error.into_error());
+        let has_ended = !self.is_first && !self.connection.is_open();
+        Broken { unprocessed: never_left || error.is_refusal() || has_ended, error }
     }
 }
 

@@ -12,20 +12,26 @@ mod attempt;
 mod capture;
 mod certificates;
 mod deliverer;
+mod der;
 mod dial;
 mod error;
 mod guard;
 mod hidden;
 mod http1;
 mod http2;
+mod notes;
+mod pem;
 mod pool;
 mod request;
+mod resend;
 mod resolver;
 mod tls;
 mod trust;
 mod turns;
+mod untrusted;
 mod verifier;
 mod wire;
+mod words;
 
 #[cfg(test)]
 mod tests;

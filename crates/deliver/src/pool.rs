@@ -237,7 +237,7 @@ mod tests {
     /// A connection and its other end.
     async fn connection() -> (Box<Http1<DuplexStream>>, DuplexStream) {
         let (near, far) = duplex(1_024);
-        (Box::new(Http1::open(Wire::plain(near)).await.unwrap()), far)
+        (Box::new(Http1::open(Wire::plain(near))), far)
     }
 
     fn count(pool: &Pool<DuplexStream>) -> usize {

@@ -1,8 +1,7 @@
-//! A prepared request as HTTP: the head that belongs to the version, the body as it is.
+//! A prepared request as hyper sends it over HTTP/2.
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
+use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri, Version};
 use http_body_util::Full;
 use tenterhook_model::{HttpMethod, PreparedRequest};
@@ -14,17 +13,19 @@ pub(crate) type Body = Full<Bytes>;
 /// A request as hyper sends it.
 pub(crate) type Request = http::Request<Body>;
 
-/// Writes `request` down for `version`: HTTP/1.1 names the host in a header (RFC 9112
-/// section 3.2), HTTP/2 in its pseudo-headers (RFC 9113 section 8.3.1).
+/// Writes `request` for HTTP/2, which names the host in a pseudo-header (RFC 9113 section
+/// 8.3.1) and has header names in lower case (section 8.2).
 ///
 /// # Errors
-/// When the URL or a header cannot stand in HTTP.
-pub(crate) fn write(request: &PreparedRequest, version: Version) -> Result<Request, AttemptError> {
+/// When the URL or a header cannot be part of a request.
+pub(crate) fn write(request: &PreparedRequest) -> Result<Request, AttemptError> {
     let mut written = http::Request::new(Full::new(request.body.clone()));
     *written.method_mut() = method(request.method);
-    *written.version_mut() = version;
-    fill_headers(request, version, written.headers_mut()).map_err(AttemptError::Unsendable)?;
-    *written.uri_mut() = uri(request, version).map_err(AttemptError::Unsendable)?;
+    *written.version_mut() = Version::HTTP_2;
+    fill_headers(request, written.headers_mut())
+        .map_err(|_| AttemptError::Unsendable("a header has a character that headers may not have"))?;
+    *written.uri_mut() =
+        uri(request).map_err(|_| AttemptError::Unsendable("its URL has a character that a request may not have"))?;
     Ok(written)
 }
 
@@ -38,20 +39,17 @@ fn method(method: HttpMethod) -> Method {
     }
 }
 
-fn uri(request: &PreparedRequest, version: Version) -> Result<Uri, http::Error> {
-    let path = PathAndQuery::try_from(request.url.path_and_query())?;
-    if version == Version::HTTP_2 {
-        let scheme = if request.url.is_https() { "https" } else { "http" };
-        return Uri::builder().scheme(scheme).authority(request.url.authority()).path_and_query(path).build();
-    }
-    Ok(Uri::from(path))
+fn uri(request: &PreparedRequest) -> Result<Uri, http::Error> {
+    let scheme = if request.url.is_https() { "https" } else { "http" };
+    Uri::builder()
+        .scheme(scheme)
+        .authority(request.url.authority())
+        .path_and_query(request.url.path_and_query())
+        .build()
 }
 
-fn fill_headers(request: &PreparedRequest, version: Version, headers: &mut HeaderMap) -> Result<(), http::Error> {
+fn fill_headers(request: &PreparedRequest, headers: &mut HeaderMap) -> Result<(), http::Error> {
     headers.reserve(request.headers.len() + 1);
-    if version != Version::HTTP_2 {
-        headers.insert(HOST, HeaderValue::from_str(request.url.authority())?);
-    }
     for header in &request.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes())?;
         headers.append(name, HeaderValue::from_str(&header.value)?);

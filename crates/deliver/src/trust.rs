@@ -10,15 +10,16 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use tenterhook_model::webhook::TransportPolicy;
+use tenterhook_model::{Clock, Timestamp};
 
-use crate::certificates::{self, ClientIdentity};
+use crate::certificates::{self, Named};
 use crate::error::AttemptError;
-use crate::verifier::{AnyCertificate, NoCertificate};
+use crate::verifier::{AnyCertificate, Authorities};
 
 /// Distinct sets of certificates that are kept ready; the one unused for longest makes room.
 const TRUSTS: usize = 1_024;
@@ -41,6 +42,15 @@ impl Roots {
         Self(Arc::new(store))
     }
 
+    /// These and no others, in PEM.
+    #[cfg(test)]
+    pub(crate) fn of(pem: &str) -> Self {
+        let policy = TransportPolicy { ca_certificates_pem: pem.to_owned(), ..TransportPolicy::default() };
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(certificates::authorities(&policy).unwrap().into_iter().map(|named| named.der));
+        Self(Arc::new(store))
+    }
+
     /// No certificates: TLS works only for webhooks with certificates of their own.
     pub fn none() -> Self {
         Self(Arc::new(RootCertStore::empty()))
@@ -54,6 +64,9 @@ pub(crate) struct Trust {
     pub(crate) id: u64,
     config: Result<Arc<ClientConfig>, String>,
     last_use: AtomicU64,
+    /// When a certificate that it trusts expires next: connections and TLS sessions from before
+    /// are then those of another trust.
+    until: Timestamp,
 }
 
 impl Trust {
@@ -74,6 +87,7 @@ pub(crate) struct Trusts {
     roots: Roots,
     allow_insecure: bool,
     provider: Arc<CryptoProvider>,
+    clock: Arc<dyn Clock>,
     plain: Arc<Trust>,
     own: Mutex<HashMap<Key, Arc<Trust>>>,
     uses: AtomicU64,
@@ -90,10 +104,11 @@ impl std::fmt::Debug for Trusts {
 struct Key(Arc<TransportPolicy>);
 
 impl Key {
-    fn parts(&self) -> (&str, bool, &str, &str) {
+    fn parts(&self) -> (&str, [bool; 2], &str, &str) {
         let policy = &*self.0;
-        let key = policy.client_private_key_pem.expose();
-        (&policy.ca_certificates_pem, policy.insecure_skip_verify, &policy.client_certificate_pem, key)
+        let (key, flags) =
+            (policy.client_private_key_pem.expose(), [policy.trust_system_roots, policy.insecure_skip_verify]);
+        (&policy.ca_certificates_pem, flags, &policy.client_certificate_pem, key)
     }
 }
 
@@ -113,11 +128,11 @@ impl Hash for Key {
 
 impl Trusts {
     /// Trust in `roots` where a webhook brings no certificates of its own.
-    pub(crate) fn new(roots: Roots, allow_insecure: bool) -> Self {
+    pub(crate) fn new(roots: Roots, allow_insecure: bool, clock: Arc<dyn Clock>) -> Self {
         let provider = Arc::new(ring::default_provider());
-        let config = configure(&TransportPolicy::default(), &roots, &provider);
-        let plain = Arc::new(Trust { id: 0, config, last_use: AtomicU64::new(0) });
-        Self { roots, allow_insecure, provider, plain, own: Mutex::default(), uses: AtomicU64::new(1) }
+        let config = configure(&TransportPolicy::default(), Vec::new(), &roots, &provider);
+        let plain = Arc::new(Trust { id: 0, config, last_use: AtomicU64::new(0), until: Timestamp::MAX });
+        Self { roots, allow_insecure, provider, clock, plain, own: Mutex::default(), uses: AtomicU64::new(1) }
     }
 
     /// The trust that `policy` asks for; for plain HTTP there is but one.
@@ -129,9 +144,9 @@ impl Trusts {
         if !https || !has_own {
             return Arc::clone(&self.plain);
         }
-        let now = self.uses.fetch_add(1, Ordering::Relaxed);
+        let (now, time) = (self.uses.fetch_add(1, Ordering::Relaxed), self.clock.now());
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(trust) = own.get(&Key(Arc::clone(policy))) {
+        if let Some(trust) = own.get(&Key(Arc::clone(policy))).filter(|trust| time <= trust.until) {
             trust.last_use.store(now, Ordering::Relaxed);
             return Arc::clone(trust);
         }
@@ -141,35 +156,42 @@ impl Trusts {
                 own.remove(&oldest);
             }
         }
-        let config = self.config(policy);
-        let trust = Arc::new(Trust { id: now, config, last_use: AtomicU64::new(now) });
+        let (config, until) = self.config(policy, time);
+        let trust = Arc::new(Trust { id: now, config, last_use: AtomicU64::new(now), until });
         own.insert(Key(Arc::clone(policy)), Arc::clone(&trust));
         debug_assert!(own.len() <= TRUSTS, "{} configurations are kept of at most {TRUSTS}", own.len());
         debug_assert!(trust.id != self.plain.id, "no connection of an own trust is one of the shared one");
         trust
     }
 
-    fn config(&self, policy: &TransportPolicy) -> Result<Arc<ClientConfig>, String> {
+    /// The configuration for `policy`, and until when it holds.
+    fn config(&self, policy: &TransportPolicy, now: Timestamp) -> (Result<Arc<ClientConfig>, String>, Timestamp) {
         if policy.insecure_skip_verify && !self.allow_insecure {
-            return Err("this server does not allow insecure_skip_verify".to_owned());
+            return (Err("this server does not allow insecure_skip_verify".to_owned()), Timestamp::MAX);
         }
-        configure(policy, &self.roots, &self.provider)
+        match certificates::authorities(policy) {
+            Ok(named) => {
+                let ends = named.iter().map(|named| named.facts.not_after).filter(|end| *end >= now);
+                let until = ends.min().unwrap_or(Timestamp::MAX);
+                (configure(policy, named, &self.roots, &self.provider), until)
+            }
+            Err(fault) => (Err(fault.to_string()), Timestamp::MAX),
+        }
     }
 }
 
 fn configure(
     policy: &TransportPolicy,
+    named: Vec<Named>,
     roots: &Roots,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<ClientConfig>, String> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let builder = builder.dangerous().with_custom_certificate_verifier(verifier(policy, roots, provider)?);
-    let mut config = match certificates::client_identity(policy).map_err(|fault| fault.to_string())? {
-        Some(ClientIdentity { chain, key }) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|error| format!("client_certificate_pem cannot be used: {error}"))?,
+        .map_err(|_| "TLS cannot be set up on this server".to_owned())?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier(policy, named, roots, provider));
+    let mut config = match certificates::client_identity(policy, provider).map_err(|fault| fault.to_string())? {
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity))),
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -178,21 +200,16 @@ fn configure(
 
 fn verifier(
     policy: &TransportPolicy,
+    named: Vec<Named>,
     roots: &Roots,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, String> {
+) -> Arc<dyn ServerCertVerifier> {
     if policy.insecure_skip_verify {
-        return Ok(Arc::new(AnyCertificate(provider.signature_verification_algorithms)));
+        return Arc::new(AnyCertificate(provider.signature_verification_algorithms));
     }
-    let roots = match certificates::authorities(policy).map_err(|fault| fault.to_string())? {
-        Some(own) => Arc::new(own),
-        None => Arc::clone(&roots.0),
+    let system = match named.is_empty() || policy.trust_system_roots {
+        true => Arc::clone(&roots.0),
+        false => Arc::new(RootCertStore::empty()),
     };
-    if roots.is_empty() {
-        return Ok(Arc::new(NoCertificate(provider.signature_verification_algorithms)));
-    }
-    match WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build() {
-        Ok(verifier) => Ok(verifier),
-        Err(error) => Err(format!("the certificates of the authorities cannot be used: {error}")),
-    }
+    Arc::new(Authorities::new(named, system, Arc::clone(provider)))
 }

@@ -116,6 +116,7 @@ fn after_panic(draft: &Draft) -> Exchange {
 
 impl Draft {
     fn finish(self, claim: &Claim, exchange: Exchange) -> Attempt {
+        let request = if exchange.http2 { self.request.map(SentRequest::over_http2) } else { self.request };
         let due = claim.delivery.next_attempt_time;
         let mut timings = exchange.timings;
         timings.queued = due.map(|due| self.start_time.since(due));
@@ -126,7 +127,7 @@ impl Draft {
             duration: self.began.elapsed(),
             outcome: exchange.outcome,
             error: exchange.error,
-            request: self.request,
+            request,
             response: exchange.response,
             timings,
             remote_address: exchange.remote_address,

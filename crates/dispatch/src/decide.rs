@@ -93,6 +93,7 @@ mod tests {
                 headers: headers.into_iter().collect(),
                 body: Default::default(),
                 body_truncated: false,
+                note: String::new(),
             }),
             timings: Timings::default(),
             remote_address: None,

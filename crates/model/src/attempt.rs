@@ -89,6 +89,8 @@ pub struct Exchange {
     pub error: String,
     /// What came back, if anything did.
     pub response: Option<CapturedResponse>,
+    /// Whether the request went over HTTP/2.
+    pub http2: bool,
     /// Where the time went (`queued` and `render` are the caller's to set).
     pub timings: Timings,
     /// The address that was dialled, if one was.
@@ -98,7 +100,14 @@ pub struct Exchange {
 impl Exchange {
     /// An exchange that never got an answer.
     pub fn failed(outcome: Outcome, error: impl Into<String>) -> Self {
-        Self { outcome, error: error.into(), response: None, timings: Timings::default(), remote_address: None }
+        Self {
+            outcome,
+            error: error.into(),
+            response: None,
+            http2: false,
+            timings: Timings::default(),
+            remote_address: None,
+        }
     }
 }
 
@@ -126,6 +135,16 @@ impl From<&PreparedRequest> for SentRequest {
             body: kept_part(&request.body),
             body_truncated: request.body.len() > limits::BODY_KEPT_BYTES,
         }
+    }
+}
+
+impl SentRequest {
+    /// The request as it went over HTTP/2, which has header names in lower case (RFC 9113 section 8.2).
+    pub fn over_http2(mut self) -> Self {
+        for header in &mut self.headers {
+            header.name = header.name.to_ascii_lowercase().into();
+        }
+        self
     }
 }
 

@@ -119,6 +119,8 @@ pub struct CapturedResponse {
     pub body: Bytes,
     /// Whether the body was longer.
     pub body_truncated: bool,
+    /// What was odd about it though it counts, in words; empty when nothing was.
+    pub note: String,
 }
 
 impl CapturedResponse {

@@ -13,4 +13,8 @@ pub trait TransportCheck: Debug + Send + Sync + 'static {
     /// Everything that is wrong with `policy`, with paths from it such as
     /// `client_private_key_pem`; empty when it can be used.
     fn check(&self, policy: &TransportPolicy) -> Vec<Fault>;
+
+    /// What its owner should look at though the webhook is kept as it is, such as a certificate
+    /// that has expired since it was saved; with paths as in [`TransportCheck::check`].
+    fn warnings(&self, policy: &TransportPolicy) -> Vec<Fault>;
 }

@@ -274,6 +274,9 @@ pub struct TransportPolicy {
     pub attempt_timeout: Option<Duration>,
     /// PEM certificates to trust instead of the system's; empty means the system's.
     pub ca_certificates_pem: String,
+    /// Trusts the system's roots along with `ca_certificates_pem`.
+    #[serde(default)]
+    pub trust_system_roots: bool,
     /// Accepts any certificate.
     pub insecure_skip_verify: bool,
     /// PEM certificate chain to show to the receiver; empty means none.

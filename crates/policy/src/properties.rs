@@ -48,6 +48,7 @@ fn answers() -> impl Strategy<Value = Option<CapturedResponse>> {
         headers: retry_after.map(|value| Header::new("Retry-After", value)).into_iter().collect(),
         body: Default::default(),
         body_truncated: false,
+        note: String::new(),
     }))
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 /// An answer without a body.
 pub(crate) fn answer(status: u16, headers: &[(&str, &str)]) -> CapturedResponse {
     let headers = headers.iter().map(|(name, value)| Header::new((*name).to_owned(), *value)).collect();
-    CapturedResponse { status, headers, body: Default::default(), body_truncated: false }
+    CapturedResponse { status, headers, body: Default::default(), body_truncated: false, note: String::new() }
 }
 
 /// A delivery made at time 0 with so many attempts behind it.

@@ -74,6 +74,7 @@ impl Debug for TransportPolicy {
             .field("insecure_skip_verify", &self.insecure_skip_verify)
             .field("client_certificate_pem", &self.client_certificate_pem)
             .field("client_private_key_pem", &hide(&self.client_private_key_pem))
+            .field("trust_system_roots", &self.trust_system_roots)
             .finish()
     }
 }

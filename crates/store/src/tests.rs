@@ -74,6 +74,7 @@ pub(crate) fn attempt(number: u32) -> Attempt {
             headers: vec![Header::new("c", "d")],
             body: "came".into(),
             body_truncated: false,
+            note: "odd".into(),
         }),
         timings: Timings { queued: ms(1), render: ms(0), dns: None, connect: ms(3), tls: None, first_byte: ms(4) },
         remote_address: Some("192.0.2.7:443".parse().expect("it is an address")),

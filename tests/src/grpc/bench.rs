@@ -275,6 +275,7 @@ fn attempt(number: u32, outcome: Outcome, now: Timestamp) -> Attempt {
         headers: vec![Header::new("server", "test")],
         body: "answer".into(),
         body_truncated: false,
+        note: String::new(),
     };
     let request = SentRequest {
         method: tenterhook_model::HttpMethod::Post,
@@ -301,7 +302,13 @@ fn attempt(number: u32, outcome: Outcome, now: Timestamp) -> Attempt {
 fn sender(sent: Arc<Mutex<Vec<PreparedRequest>>>) -> Sender {
     Sender::new(service_fn(move |request: PreparedRequest| {
         sent.lock().unwrap().push(request);
-        let response = CapturedResponse { status: 200, headers: Vec::new(), body: "ok".into(), body_truncated: false };
+        let response = CapturedResponse {
+            status: 200,
+            headers: Vec::new(),
+            body: "ok".into(),
+            body_truncated: false,
+            note: String::new(),
+        };
         let exchange = Exchange { response: Some(response), ..Exchange::failed(Outcome::Success, "") };
         async move { Ok::<_, Infallible>(exchange) }
     }))

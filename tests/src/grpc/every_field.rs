@@ -14,7 +14,7 @@ use crate::canary::mark;
 /// Messages that the server writes and never reads.
 const ONLY_WRITTEN: [&str; 2] = ["WebhookHealth", "SigningKey"];
 /// Fields for which every value is a good one, or which are not read: `Message.field`.
-const ANYTHING_GOES: [&str; 21] = [
+const ANYTHING_GOES: [&str; 23] = [
     "BatchCancelDeliveriesRequest.validate_only",
     "BatchRetryDeliveriesRequest.validate_only",
     "CreateWebhookRequest.validate_only",
@@ -26,6 +26,7 @@ const ANYTHING_GOES: [&str; 21] = [
     "ReplayEventsRequest.validate_only",
     "StreamPublishEventsRequest.event",
     "StreamPublishEventsRequest.sequence",
+    "TransportPolicy.trust_system_roots",
     "UpdateWebhookRequest.validate_only",
     "Webhook.create_time",
     "Webhook.disabled",
@@ -35,6 +36,7 @@ const ANYTHING_GOES: [&str; 21] = [
     "Webhook.state",
     "Webhook.state_reason",
     "Webhook.update_time",
+    "Webhook.warnings",
     "WatchDeliveriesRequest.resume_token",
 ];
 

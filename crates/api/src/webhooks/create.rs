@@ -93,7 +93,7 @@ fn read_draft(api: &Shared, check: &mut Check, webhook: Option<v1::Webhook>, sec
 
 async fn check_draft(api: &Shared, check: &mut Check, draft: &Webhook) -> Option<Arc<Compiled>> {
     let mut engine = Check::new();
-    let compiled = save::check_webhook(api, &mut engine, draft).await;
+    let compiled = save::check_webhook(api, &mut engine, draft, None).await;
     let Err(Refusal::Faults(faults)) = engine.finish() else { return compiled };
     // The secret stands beside the webhook in the request, all else in it.
     let (beside, within): (Vec<_>, Vec<_>) = faults.into_iter().partition(|fault| fault.field == "signing_secret");

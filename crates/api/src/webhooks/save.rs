@@ -5,7 +5,8 @@ use std::sync::Arc;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 use tenterhook_engine::Compiled;
-use tenterhook_model::{Fault, Webhook, WebhookId};
+use tenterhook_model::webhook::TransportPolicy;
+use tenterhook_model::{Fault, Webhook, WebhookId, WebhookSpec};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Expect, SaveError, SavedWebhook, WebhookChange};
 
@@ -31,7 +32,9 @@ pub(super) fn find(api: &Shared, caller: &Caller, field: &'static str, id: &str)
 
 /// The webhook on the wire, as it is now.
 pub(super) fn show(api: &Shared, webhook: &Webhook) -> v1::Webhook {
-    write_webhook(webhook, &api.store.health(webhook.id), api.clock.now())
+    let warnings = api.transport_check.warnings(&webhook.spec.transport);
+    let warnings = warnings.into_iter().map(|fault| fault.under("transport").to_string()).collect();
+    v1::Webhook { warnings, ..write_webhook(webhook, &api.store.health(webhook.id), api.clock.now()) }
 }
 
 /// Checks the etag that a caller sent, if it sent one.
@@ -66,16 +69,47 @@ pub(crate) fn remembered(id: &str, method: &str, request: &impl Message) -> Opti
 
 /// Checks what only the engine, the transport and the resolver know: templates, rules and
 /// secrets, certificates, and where the URL leads. Paths begin at this place, which is the webhook's.
+///
+/// Certificates expire and names move without the webhook: those checks look at what differs from
+/// `before`, so that a webhook can be changed, and turned off, whatever became of the rest.
 /// Returns what compiled, for [`put_compiled`].
-pub(super) async fn check_webhook(api: &Shared, check: &mut Check, webhook: &Webhook) -> Option<Arc<Compiled>> {
-    let mut faults: Vec<Fault> =
-        api.transport_check.check(&webhook.spec.transport).into_iter().map(|fault| fault.under("transport")).collect();
+pub(super) async fn check_webhook(
+    api: &Shared,
+    check: &mut Check,
+    webhook: &Webhook,
+    before: Option<&WebhookSpec>,
+) -> Option<Arc<Compiled>> {
+    let spec = &webhook.spec;
+    let mut faults = transport_faults(api, &spec.transport, before.map(|before| &before.transport));
+    let moves = before.is_none_or(|before| {
+        before.request.url != spec.request.url || before.request.allowed_hosts != spec.request.allowed_hosts
+    });
     let compiled = api.render.compile(webhook).await.map_err(|found| faults.extend(found)).ok();
-    if let Some(url) = compiled.as_ref().and_then(|compiled| compiled.literal_target()) {
+    if let Some(url) = compiled.as_ref().and_then(|compiled| compiled.literal_target()).filter(|_| moves) {
         faults.extend(target::check(api, url).await);
     }
     check.take_new(faults);
     compiled
+}
+
+/// What is wrong with `transport` in the fields that differ from `before`.
+fn transport_faults(api: &Shared, transport: &TransportPolicy, before: Option<&TransportPolicy>) -> Vec<Fault> {
+    if before == Some(transport) {
+        return Vec::new();
+    }
+    let differs = |fault: &Fault| {
+        before.is_none_or(|before| match fault.field.as_str() {
+            "ca_certificates_pem" => before.ca_certificates_pem != transport.ca_certificates_pem,
+            "insecure_skip_verify" => before.insecure_skip_verify != transport.insecure_skip_verify,
+            // Certificate and key are at fault together.
+            _ => {
+                before.client_certificate_pem != transport.client_certificate_pem
+                    || before.client_private_key_pem != transport.client_private_key_pem
+            }
+        })
+    };
+    let faults = api.transport_check.check(transport).into_iter().filter(differs);
+    faults.map(|fault| fault.under("transport")).collect()
 }
 
 /// A webhook that was checked, to be saved with what compiled.

@@ -63,7 +63,7 @@ async fn attempt(api: &Shared, webhook: &Arc<Webhook>, event: &Arc<EventContext>
         Ok(prepared) => {
             let sent = SentRequest::from(&prepared);
             let exchange = api.sender.clone().oneshot(prepared).await.unwrap_or_else(|never| match never {});
-            (Some(sent), exchange)
+            (Some(if exchange.http2 { sent.over_http2() } else { sent }), exchange)
         }
     };
     exchange.timings.queued = Some(Duration::ZERO);

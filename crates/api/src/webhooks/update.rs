@@ -57,7 +57,9 @@ async fn changed(
         let message = format!("cannot be changed; it is `{}`", current.namespace);
         check.within("webhook", |check| check.refuse("namespace", message));
     }
-    let setting = Setting { stored: Some(&current.spec), may_skip_verify: api.addresses.allow_insecure_tls };
+    // What was allowed when it was saved does no harm where it stays: attempts ask again.
+    let may_skip_verify = api.addresses.allow_insecure_tls || current.spec.transport.insecure_skip_verify;
+    let setting = Setting { stored: Some(&current.spec), may_skip_verify };
     let spec = check.within("webhook", |check| read_spec(check, wire, setting));
     let changed = Webhook { spec, ..Webhook::clone(current) };
     if changed.signing_keys.is_empty() && changed.spec.signing.is_some() && current.spec.signing.is_none() {
@@ -65,7 +67,7 @@ async fn changed(
         check.within("webhook", |check| check.refuse("signing", message));
     }
     let mut engine = Check::new();
-    let compiled = save::check_webhook(api, &mut engine, &changed).await;
+    let compiled = save::check_webhook(api, &mut engine, &changed, Some(&current.spec)).await;
     if let Err(Refusal::Faults(faults)) = engine.finish() {
         check.within("webhook", |check| check.take_new(faults.into_iter().map(of_update)));
     }

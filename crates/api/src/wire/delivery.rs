@@ -89,6 +89,7 @@ fn write_response(response: &CapturedResponse, view: View) -> v1::HttpResponse {
         headers: write_headers(&response.headers),
         body,
         body_truncated,
+        note: response.note.clone(),
     }
 }
 
@@ -173,6 +174,7 @@ mod tests {
                 headers: vec![header("X-C", false)],
                 body: Bytes::from_static(b"came"),
                 body_truncated: true,
+                note: String::new(),
             }),
             timings: Timings { dns: Some(Duration::from_micros(7)), ..Timings::default() },
             remote_address: Some("192.0.2.7:443".parse().unwrap()),

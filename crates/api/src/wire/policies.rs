@@ -179,6 +179,7 @@ pub(crate) fn read_transport(check: &mut Check, policy: v1::TransportPolicy, may
     TransportPolicy {
         attempt_timeout,
         ca_certificates_pem: policy.ca_certificates_pem,
+        trust_system_roots: policy.trust_system_roots,
         insecure_skip_verify: policy.insecure_skip_verify,
         client_certificate_pem: policy.client_certificate_pem,
         client_private_key_pem: Secret::new(policy.client_private_key_pem),
@@ -190,6 +191,7 @@ pub(crate) fn write_transport(policy: &TransportPolicy) -> Option<v1::TransportP
     (*policy != TransportPolicy::default()).then(|| v1::TransportPolicy {
         attempt_timeout: policy.attempt_timeout.map(duration),
         ca_certificates_pem: policy.ca_certificates_pem.clone(),
+        trust_system_roots: policy.trust_system_roots,
         insecure_skip_verify: policy.insecure_skip_verify,
         client_certificate_pem: policy.client_certificate_pem.clone(),
         client_private_key_pem: String::new(),

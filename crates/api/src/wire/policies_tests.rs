@@ -136,6 +136,7 @@ fn every_part_of_a_transport_is_checked() {
         insecure_skip_verify: true,
         client_certificate_pem: long.clone(),
         client_private_key_pem: long,
+        trust_system_roots: true,
     };
     let mut check = Check::new();
     read_transport(&mut check, bad, false);
@@ -225,6 +226,7 @@ proptest! {
         let transport = v1::TransportPolicy {
             attempt_timeout: seconds(timeout), ca_certificates_pem: pem.clone(), insecure_skip_verify: true,
             client_certificate_pem: pem, client_private_key_pem: String::new(),
+            trust_system_roots: true,
         };
         prop_assert_eq!(write_transport(&read_transport(&mut check, transport.clone(), true)), Some(transport));
         prop_assert!(check.finish().is_ok());

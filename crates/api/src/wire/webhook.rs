@@ -9,7 +9,8 @@ use super::request::{write_request, write_rule};
 use super::spec::write_scheme;
 use super::time::timestamp;
 
-/// The webhook on the wire, with its receiver's health and the keys that sign at `now`.
+/// The webhook on the wire, with its receiver's health and the keys that sign at `now`; its
+/// warnings are the caller's to add.
 pub(crate) fn write_webhook(webhook: &Webhook, health: &WebhookHealth, now: Timestamp) -> v1::Webhook {
     v1::Webhook {
         id: webhook.id.to_string(),

@@ -62,7 +62,7 @@ fn several_certificates_and_text_around_them_are_fine() {
 fn what_is_no_certificate_is_refused() {
     let field = "ca_certificates_pem";
     assert_fault(&trusting("hello"), field, "has no certificate");
-    assert_fault(&trusting(Authority::new().sign("a").key), field, "has no certificate");
+    assert_fault(&trusting(Authority::new().sign("a").key), field, "holds a private key");
     assert_fault(&trusting("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), field, "certificate 1");
     assert_fault(&trusting("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"), field, "is not PEM");
     let good = Authority::new().pem;
@@ -123,4 +123,57 @@ fn all_faults_are_told_at_once() {
         ..TransportPolicy::default()
     };
     assert_eq!(faults(&policy).len(), 3);
+}
+
+#[test]
+fn pem_is_taken_as_people_paste_it() {
+    let (pem, key) = (Authority::new().pem, Authority::new().sign("us"));
+    for form in
+        [pem.replace('\n', "\\n"), pem.replace('\n', ""), pem.replace('\n', "\r\n"), format!("Bag Attributes\n{pem}")]
+    {
+        assert_eq!(faults(&trusting(form)), [""; 0]);
+    }
+    let one_line = Pem { certificate: key.certificate.replace('\n', "\\n"), key: key.key.replace('\n', " ") };
+    assert_eq!(faults(&showing(&one_line)), [""; 0]);
+}
+
+/// A library's text would quote the key, in decimal bytes.
+#[test]
+fn a_key_among_certificates_is_refused_and_not_repeated() {
+    let identity = Authority::new().sign("us");
+    let body: String = identity.key.lines().filter(|line| !line.starts_with('-')).collect();
+    for key in [
+        identity.key.clone(),
+        identity.key.replace('\n', ""),
+        identity.key.replace('\n', "\\n"),
+        identity.key.replace("-----END", ""),
+    ] {
+        let pasted = format!("{}{key}", identity.certificate);
+        let policies = [trusting(pasted.clone()), showing(&Pem { certificate: pasted, key: identity.key.clone() })];
+        for policy in policies {
+            let faults = faults(&policy);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].len() <= 300 && !faults[0].contains(&body[20..40]), "{faults:?}");
+            let decimal = body.as_bytes()[20..24].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+            assert!(!faults[0].contains(&decimal), "{faults:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stale_certificate_of_a_bundle_is_a_warning() {
+    let stale = params("old", (2000, 2020)).self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
+    let policy = trusting(format!("{}{stale}", Authority::new().pem));
+    assert_eq!(faults(&policy), [""; 0]);
+    let warnings = CertificateCheck::new(Arc::new(Then), false).warnings(&policy);
+    let texts: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["ca_certificates_pem: certificate 2 expired 256 days ago (2020-01-01)"]);
+    assert!(CertificateCheck::new(Arc::new(Then), false).warnings(&TransportPolicy::default()).is_empty());
+}
+
+#[test]
+fn an_encrypted_key_says_what_to_do() {
+    let identity = Authority::new().sign("us");
+    let key = identity.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    assert_fault(&showing(&Pem { key, ..identity }), "client_private_key_pem", "is encrypted");
 }

@@ -178,11 +178,15 @@ async fn a_request_that_met_a_closing_connection_is_sent_once_more_on_a_new_one(
 
 #[tokio::test]
 async fn a_request_that_got_part_of_an_answer_is_not_sent_again() {
-    for part in [&b"HTTP/1.1 200"[..], b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart"] {
+    let cases = [
+        (&b"HTTP/1.1 200"[..], Outcome::Connection),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\npart", Outcome::Success),
+    ];
+    for (part, outcome) in cases {
         let receiver = turns(part, true).await;
         let deliverer = deliverer();
         assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Success);
-        assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, Outcome::Connection);
+        assert_eq!(deliverer.attempt(post(&receiver.url("/"))).await.outcome, outcome);
         assert_eq!(receiver.connections(), 1);
     }
 }

@@ -145,16 +145,29 @@ async fn a_long_answer_is_cut_and_an_endless_one_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_endless_head_is_refused() {
+async fn an_endless_head_is_given_up_and_its_status_counts() {
+    for (start, rest) in [(&b"HTTP/1.1 200 OK\r\nx: "[..], &b"x"[..]), (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n")] {
+        let receiver = Receiver::script(move |mut stream| async move {
+            answer_raw(&mut stream, start).await;
+            while stream.write_all(&rest.repeat(1_024)).await.is_ok() {}
+        })
+        .await;
+        let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
+        assert_eq!(exchange.outcome, Outcome::Success, "{}", exchange.error);
+        assert!(exchange.response.unwrap().note.contains("its head has no end"));
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_with_an_endless_head_decide_nothing() {
     let receiver = Receiver::script(|mut stream| async move {
-        answer_raw(&mut stream, b"HTTP/1.1 200 OK\r\nx: ").await;
-        while stream.write_all(&[b'x'; 4_096]).await.is_ok() {}
+        answer_raw(&mut stream, b"HTTP/1.1 103 Early Hints\r\n").await;
+        while stream.write_all(&b"x: y\r\n".repeat(1_024)).await.is_ok() {}
     })
     .await;
     let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
-    assert_eq!(exchange.outcome, Outcome::Connection);
+    assert_eq!((exchange.outcome, exchange.response), (Outcome::Connection, None));
     assert!(exchange.error.contains("too large"), "{}", exchange.error);
-    assert_eq!(exchange.response, None);
 }
 
 #[tokio::test]
@@ -184,8 +197,9 @@ async fn an_answer_that_breaks_off_keeps_what_came() {
     })
     .await;
     let exchange = deliverer().attempt(post(&receiver.url("/"))).await;
-    assert_eq!(exchange.outcome, Outcome::Connection);
+    assert_eq!((exchange.outcome, exchange.error.as_str()), (Outcome::Success, ""), "its status says so");
     assert_eq!((exchange.response.as_ref().unwrap().status, body(&exchange)), (200, "half"));
+    assert_eq!(exchange.response.unwrap().note, "the connection ended before the body was whole");
 }
 
 #[tokio::test]

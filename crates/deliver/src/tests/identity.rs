@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use base64::Engine as _;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData as _, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,6 +27,7 @@ pub(crate) struct Authority {
 /// A certificate valid from the beginning of one year to that of another.
 pub(crate) fn params(name: &str, years: (i32, i32)) -> CertificateParams {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
     (params.not_before, params.not_after) = (date_time_ymd(years.0, 1, 1), date_time_ymd(years.1, 1, 1));
     params
 }
@@ -34,8 +37,22 @@ pub(crate) const ALWAYS: (i32, i32) = (2000, 4000);
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
+        Self::of(params("authority", ALWAYS))
+    }
+
+    pub(crate) fn of_years(years: (i32, i32)) -> Self {
+        Self::of(params("authority", years))
+    }
+
+    /// One that is called otherwise than the others.
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = params("authority", ALWAYS);
+        params.distinguished_name.push(DnType::CommonName, name);
+        Self::of(params)
+    }
+
+    fn of(mut params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
@@ -47,10 +64,39 @@ impl Authority {
     }
 
     pub(crate) fn sign_for(&self, name: &str, years: (i32, i32)) -> Pem {
+        self.sign_as(params(name, years))
+    }
+
+    pub(crate) fn sign_as(&self, params: CertificateParams) -> Pem {
         let key = KeyPair::generate().unwrap();
-        let certificate = params(name, years).signed_by(&key, &self.issuer).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Pem { certificate: certificate.pem(), key: key.serialize_pem() }
     }
+}
+
+/// A certificate that signs itself.
+pub(crate) fn self_signed(params: CertificateParams) -> Pem {
+    let key = KeyPair::generate().unwrap();
+    Pem { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+}
+
+/// A certificate of X.509 version 1 for `key`, which has no extensions and so no names. Its
+/// signature is none: nobody checks that of a certificate which is trusted as it is.
+pub(crate) fn version_1() -> Pem {
+    let value = |tag: u8, content: &[u8]| {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82][..], &length, content].concat()
+    };
+    let key = KeyPair::generate().unwrap();
+    let ecdsa_with_sha256 = value(0x30, &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]);
+    let validity = [value(0x17, b"000101000000Z"), value(0x18, b"40000101000000Z")].concat();
+    let (name, validity) = (value(0x30, &[]), value(0x30, &validity));
+    let public_key = key.subject_public_key_info();
+    let body = [&value(0x02, &[1])[..], &ecdsa_with_sha256, &name, &validity, &name, &public_key].concat();
+    let whole = [value(0x30, &body), ecdsa_with_sha256, value(0x03, &[0, 1])].concat();
+    let base64 = base64::engine::general_purpose::STANDARD.encode(value(0x30, &whole));
+    let certificate = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
+    Pem { certificate, key: key.serialize_pem() }
 }
 
 /// A receiver's TLS with these protocols.
@@ -78,7 +124,10 @@ fn configure(identity: &Pem, protocols: &[&str], clients: Option<&Authority>) ->
     };
     let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
-    let mut config = builder.with_single_cert(vec![certificate], key).unwrap();
+    // Of any shape: rustls itself would look at the certificate first.
+    let key = ring::sign::any_supported_type(&key).unwrap();
+    let identity = SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key));
+    let mut config = builder.with_cert_resolver(Arc::new(identity));
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     config
 }

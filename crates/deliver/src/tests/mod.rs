@@ -1,10 +1,14 @@
 //! Attempts over real loopback sockets, and over recorded ones where real ones cannot go.
 
+mod answers;
 mod certificates;
 mod closing;
 mod exchange;
 mod guarded;
 mod http2;
 mod identity;
+mod requests;
+mod resend;
 mod support;
 mod tls;
+mod trust;

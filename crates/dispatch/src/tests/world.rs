@@ -129,7 +129,14 @@ fn answered(status: u16, headers: &[(&str, &str)]) -> Exchange {
     Exchange {
         outcome: if (200..300).contains(&status) { Outcome::Success } else { Outcome::HttpStatus },
         error: String::new(),
-        response: Some(CapturedResponse { status, headers, body: Bytes::new(), body_truncated: false }),
+        response: Some(CapturedResponse {
+            status,
+            headers,
+            body: Bytes::new(),
+            body_truncated: false,
+            note: String::new(),
+        }),
+        http2: false,
         timings: Timings::default(),
         remote_address: None,
     }

@@ -113,7 +113,8 @@ pub struct HttpRequest {
     /// The URL.
     #[prost(string, tag = "2")]
     pub url: ::prost::alloc::string::String,
-    /// The headers in order, sensitive values as `***`.
+    /// The headers in order, all but Host and Content-Length, sensitive values as `***`. Names are as
+    /// they were sent: in lower case over HTTP/2.
     #[prost(message, repeated, tag = "3")]
     pub headers: ::prost::alloc::vec::Vec<HttpHeader>,
     /// The body; cut at the server's limit for stored bodies.
@@ -138,6 +139,9 @@ pub struct HttpResponse {
     /// Whether the body was cut.
     #[prost(bool, tag = "4")]
     pub body_truncated: bool,
+    /// What was odd about the answer, in words; empty when nothing was. It decides nothing.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
 }
 /// One header.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2672,6 +2676,10 @@ pub struct Webhook {
     /// Output only. When its configuration last changed.
     #[prost(message, optional, tag = "20")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Output only. What needs attention though the webhook is in force, such as
+    /// `transport.ca_certificates_pem: certificate 1 expired 3 days ago (2026-11-24)`.
+    #[prost(string, repeated, tag = "21")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// One way for an event to match; every field that is set must match.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2863,7 +2871,8 @@ pub struct TransportPolicy {
     /// 60 seconds; unset means 15.
     #[prost(message, optional, tag = "1")]
     pub attempt_timeout: ::core::option::Option<::prost_types::Duration>,
-    /// PEM certificates to trust instead of the system's.
+    /// PEM certificates to trust instead of the system's: authorities, or the receiver's own
+    /// certificate, which is trusted whatever its shape.
     #[prost(string, tag = "2")]
     pub ca_certificates_pem: ::prost::alloc::string::String,
     /// Accepts any certificate; the server must allow it.
@@ -2876,6 +2885,10 @@ pub struct TransportPolicy {
     /// keeps the stored one.
     #[prost(string, tag = "5")]
     pub client_private_key_pem: ::prost::alloc::string::String,
+    /// Trusts the system's roots along with `ca_certificates_pem`, for a webhook whose URL leads
+    /// to receivers of both kinds. Without `ca_certificates_pem` the system's are trusted anyway.
+    #[prost(bool, tag = "6")]
+    pub trust_system_roots: bool,
 }
 /// How a receiver has been doing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

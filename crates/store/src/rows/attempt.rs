@@ -59,6 +59,8 @@ struct ResponseRow {
     body: Bytes,
     #[prost(bool, tag = "4")]
     body_truncated: bool,
+    #[prost(string, tag = "5")]
+    note: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -147,6 +149,7 @@ fn write_response(wire: &mut Wire, response: &CapturedResponse, part: Part) {
         write_headers(wire, 2, &response.headers);
         wire.bytes(3, &response.body);
         wire.flag(4, response.body_truncated);
+        wire.bytes(5, response.note.as_bytes());
     }
 }
 
@@ -218,6 +221,7 @@ impl ResponseRow {
             headers: headers(self.headers),
             body: self.body,
             body_truncated: self.body_truncated,
+            note: self.note,
         }
     }
 }

@@ -220,6 +220,7 @@ fn attempt(event: &Event) -> Attempt {
             headers: vec![header("date", "Tue, 24 Nov 2026 07:00:00 GMT"), header("content-length", "0")],
             body: bytes::Bytes::new(),
             body_truncated: false,
+            note: String::new(),
         }),
         timings: Timings { queued: ms(900), render: ms(20), dns: None, connect: None, tls: None, first_byte: ms(300) },
         remote_address: Some("127.0.0.1:9000".parse().unwrap()),

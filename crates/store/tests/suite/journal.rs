@@ -66,7 +66,7 @@ on_every_engine! {
                 status: 500 + number as u16,
                 headers: vec![Header::new("server", "test")],
                 body: format!("answer {number}").into(),
-                body_truncated: false,
+                body_truncated: false, note: String::new(),
             };
             Arc::make_mut(settlement.attempt.as_mut().unwrap()).response = Some(response);
             bench.store.settle(vec![settlement]).await.unwrap();

@@ -130,6 +130,7 @@ async fn publish_marked(bench: &Bench, hook: tenterhook_model::WebhookId) {
                 headers: vec![tenterhook_model::Header::new("x-marker", MARKER)],
                 body: MARKER.into(),
                 body_truncated: false,
+                note: String::new(),
             });
             assert_eq!(bench.store.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
         }

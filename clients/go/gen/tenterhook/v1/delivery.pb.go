@@ -615,7 +615,8 @@ type HttpRequest struct {
 	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
 	// The URL.
 	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	// The headers in order, sensitive values as `***`.
+	// The headers in order, all but Host and Content-Length, sensitive values as `***`. Names are as
+	// they were sent: in lower case over HTTP/2.
 	Headers []*HttpHeader `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
 	// The body; cut at the server's limit for stored bodies.
 	Body []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
@@ -701,6 +702,8 @@ type HttpResponse struct {
 	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// Whether the body was cut.
 	BodyTruncated bool `protobuf:"varint,4,opt,name=body_truncated,json=bodyTruncated,proto3" json:"body_truncated,omitempty"`
+	// What was odd about the answer, in words; empty when nothing was. It decides nothing.
+	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -761,6 +764,13 @@ func (x *HttpResponse) GetBodyTruncated() bool {
 		return x.BodyTruncated
 	}
 	return false
+}
+
+func (x *HttpResponse) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
 }
 
 // One header.
@@ -970,12 +980,13 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x123\n" +
 	"\aheaders\x18\x03 \x03(\v2\x19.tenterhook.v1.HttpHeaderR\aheaders\x12\x12\n" +
 	"\x04body\x18\x04 \x01(\fR\x04body\x12%\n" +
-	"\x0ebody_truncated\x18\x05 \x01(\bR\rbodyTruncated\"\x96\x01\n" +
+	"\x0ebody_truncated\x18\x05 \x01(\bR\rbodyTruncated\"\xaa\x01\n" +
 	"\fHttpResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x123\n" +
 	"\aheaders\x18\x02 \x03(\v2\x19.tenterhook.v1.HttpHeaderR\aheaders\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12%\n" +
-	"\x0ebody_truncated\x18\x04 \x01(\bR\rbodyTruncated\"6\n" +
+	"\x0ebody_truncated\x18\x04 \x01(\bR\rbodyTruncated\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\"6\n" +
 	"\n" +
 	"HttpHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +

@@ -309,7 +309,10 @@ type Webhook struct {
 	// Output only. When the webhook was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Output only. When its configuration last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Output only. What needs attention though the webhook is in force, such as
+	// `transport.ca_certificates_pem: certificate 1 expired 3 days ago (2026-11-24)`.
+	Warnings      []string `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +483,13 @@ func (x *Webhook) GetCreateTime() *timestamppb.Timestamp {
 func (x *Webhook) GetUpdateTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.UpdateTime
+	}
+	return nil
+}
+
+func (x *Webhook) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -1254,7 +1264,8 @@ type TransportPolicy struct {
 	// Time for one attempt, from the name look-up to the last byte of the answer: 1 to
 	// 60 seconds; unset means 15.
 	AttemptTimeout *durationpb.Duration `protobuf:"bytes,1,opt,name=attempt_timeout,json=attemptTimeout,proto3" json:"attempt_timeout,omitempty"`
-	// PEM certificates to trust instead of the system's.
+	// PEM certificates to trust instead of the system's: authorities, or the receiver's own
+	// certificate, which is trusted whatever its shape.
 	CaCertificatesPem string `protobuf:"bytes,2,opt,name=ca_certificates_pem,json=caCertificatesPem,proto3" json:"ca_certificates_pem,omitempty"`
 	// Accepts any certificate; the server must allow it.
 	InsecureSkipVerify bool `protobuf:"varint,3,opt,name=insecure_skip_verify,json=insecureSkipVerify,proto3" json:"insecure_skip_verify,omitempty"`
@@ -1263,8 +1274,11 @@ type TransportPolicy struct {
 	// Input only. PEM private key of that certificate; an update that leaves it empty
 	// keeps the stored one.
 	ClientPrivateKeyPem string `protobuf:"bytes,5,opt,name=client_private_key_pem,json=clientPrivateKeyPem,proto3" json:"client_private_key_pem,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Trusts the system's roots along with `ca_certificates_pem`, for a webhook whose URL leads
+	// to receivers of both kinds. Without `ca_certificates_pem` the system's are trusted anyway.
+	TrustSystemRoots bool `protobuf:"varint,6,opt,name=trust_system_roots,json=trustSystemRoots,proto3" json:"trust_system_roots,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *TransportPolicy) Reset() {
@@ -1330,6 +1344,13 @@ func (x *TransportPolicy) GetClientPrivateKeyPem() string {
 		return x.ClientPrivateKeyPem
 	}
 	return ""
+}
+
+func (x *TransportPolicy) GetTrustSystemRoots() bool {
+	if x != nil {
+		return x.TrustSystemRoots
+	}
+	return false
 }
 
 // How a receiver has been doing.
@@ -1418,7 +1439,7 @@ var File_tenterhook_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x1btenterhook/v1/webhook.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tenterhook/v1/event.proto\"\xfa\a\n" +
+	"\x1btenterhook/v1/webhook.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tenterhook/v1/event.proto\"\x96\b\n" +
 	"\aWebhook\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12!\n" +
@@ -1443,7 +1464,8 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\vcreate_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\x1a9\n" +
+	"updateTime\x12\x1a\n" +
+	"\bwarnings\x18\x15 \x03(\tR\bwarnings\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x02\n" +
@@ -1512,13 +1534,14 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\tRateLimit\x12.\n" +
 	"\x13requests_per_second\x18\x01 \x01(\x01R\x11requestsPerSecond\x12\x14\n" +
 	"\x05burst\x18\x02 \x01(\x05R\x05burst\x12\"\n" +
-	"\rmax_in_flight\x18\x03 \x01(\x05R\vmaxInFlight\"\xa2\x02\n" +
+	"\rmax_in_flight\x18\x03 \x01(\x05R\vmaxInFlight\"\xd0\x02\n" +
 	"\x0fTransportPolicy\x12B\n" +
 	"\x0fattempt_timeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0eattemptTimeout\x12.\n" +
 	"\x13ca_certificates_pem\x18\x02 \x01(\tR\x11caCertificatesPem\x120\n" +
 	"\x14insecure_skip_verify\x18\x03 \x01(\bR\x12insecureSkipVerify\x124\n" +
 	"\x16client_certificate_pem\x18\x04 \x01(\tR\x14clientCertificatePem\x123\n" +
-	"\x16client_private_key_pem\x18\x05 \x01(\tR\x13clientPrivateKeyPem\"\xb9\x02\n" +
+	"\x16client_private_key_pem\x18\x05 \x01(\tR\x13clientPrivateKeyPem\x12,\n" +
+	"\x12trust_system_roots\x18\x06 \x01(\bR\x10trustSystemRoots\"\xb9\x02\n" +
 	"\rWebhookHealth\x121\n" +
 	"\x14consecutive_failures\x18\x01 \x01(\x05R\x13consecutiveFailures\x12!\n" +
 	"\fcircuit_open\x18\x02 \x01(\bR\vcircuitOpen\x12B\n" +

@@ -309,6 +309,7 @@ class WebhookFields(TypedDict, total=False):
     etag: str | None
     create_time: datetime | timestamp_pb2.Timestamp | None
     update_time: datetime | timestamp_pb2.Timestamp | None
+    warnings: Iterable[str] | None
 
 
 class SnapshotsFields(TypedDict, total=False):
@@ -369,6 +370,7 @@ class TransportPolicyFields(TypedDict, total=False):
     insecure_skip_verify: bool | None
     client_certificate_pem: str | None
     client_private_key_pem: str | None
+    trust_system_roots: bool | None
 
 
 class SigningKeyFields(TypedDict, total=False):

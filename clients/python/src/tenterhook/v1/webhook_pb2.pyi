@@ -58,7 +58,7 @@ SIGNATURE_SCHEME_STANDARD_WEBHOOKS: SignatureScheme
 SIGNATURE_SCHEME_GITHUB: SignatureScheme
 
 class Webhook(_message.Message):
-    __slots__ = ("id", "namespace", "display_name", "description", "disabled", "state", "state_reason", "rules", "request", "signing", "retry", "circuit_breaker", "rate_limit", "transport", "labels", "signing_keys", "health", "etag", "create_time", "update_time")
+    __slots__ = ("id", "namespace", "display_name", "description", "disabled", "state", "state_reason", "rules", "request", "signing", "retry", "circuit_breaker", "rate_limit", "transport", "labels", "signing_keys", "health", "etag", "create_time", "update_time", "warnings")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +86,7 @@ class Webhook(_message.Message):
     ETAG_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     display_name: str
@@ -106,7 +107,8 @@ class Webhook(_message.Message):
     etag: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., disabled: bool = ..., state: _Optional[_Union[WebhookState, str]] = ..., state_reason: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[EventRule, _Mapping]]] = ..., request: _Optional[_Union[RequestTemplate, _Mapping]] = ..., signing: _Optional[_Union[SigningPolicy, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., circuit_breaker: _Optional[_Union[CircuitBreaker, _Mapping]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ..., transport: _Optional[_Union[TransportPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., signing_keys: _Optional[_Iterable[_Union[SigningKey, _Mapping]]] = ..., health: _Optional[_Union[WebhookHealth, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., disabled: bool = ..., state: _Optional[_Union[WebhookState, str]] = ..., state_reason: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[EventRule, _Mapping]]] = ..., request: _Optional[_Union[RequestTemplate, _Mapping]] = ..., signing: _Optional[_Union[SigningPolicy, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., circuit_breaker: _Optional[_Union[CircuitBreaker, _Mapping]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ..., transport: _Optional[_Union[TransportPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., signing_keys: _Optional[_Iterable[_Union[SigningKey, _Mapping]]] = ..., health: _Optional[_Union[WebhookHealth, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EventRule(_message.Message):
     __slots__ = ("display_name", "event_types", "object_types", "attributes", "conditions", "expression", "disabled")
@@ -234,18 +236,20 @@ class RateLimit(_message.Message):
     def __init__(self, requests_per_second: _Optional[float] = ..., burst: _Optional[int] = ..., max_in_flight: _Optional[int] = ...) -> None: ...
 
 class TransportPolicy(_message.Message):
-    __slots__ = ("attempt_timeout", "ca_certificates_pem", "insecure_skip_verify", "client_certificate_pem", "client_private_key_pem")
+    __slots__ = ("attempt_timeout", "ca_certificates_pem", "insecure_skip_verify", "client_certificate_pem", "client_private_key_pem", "trust_system_roots")
     ATTEMPT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     CA_CERTIFICATES_PEM_FIELD_NUMBER: _ClassVar[int]
     INSECURE_SKIP_VERIFY_FIELD_NUMBER: _ClassVar[int]
     CLIENT_CERTIFICATE_PEM_FIELD_NUMBER: _ClassVar[int]
     CLIENT_PRIVATE_KEY_PEM_FIELD_NUMBER: _ClassVar[int]
+    TRUST_SYSTEM_ROOTS_FIELD_NUMBER: _ClassVar[int]
     attempt_timeout: _duration_pb2.Duration
     ca_certificates_pem: str
     insecure_skip_verify: bool
     client_certificate_pem: str
     client_private_key_pem: str
-    def __init__(self, attempt_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., ca_certificates_pem: _Optional[str] = ..., insecure_skip_verify: bool = ..., client_certificate_pem: _Optional[str] = ..., client_private_key_pem: _Optional[str] = ...) -> None: ...
+    trust_system_roots: bool
+    def __init__(self, attempt_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., ca_certificates_pem: _Optional[str] = ..., insecure_skip_verify: bool = ..., client_certificate_pem: _Optional[str] = ..., client_private_key_pem: _Optional[str] = ..., trust_system_roots: bool = ...) -> None: ...
 
 class WebhookHealth(_message.Message):
     __slots__ = ("consecutive_failures", "circuit_open", "next_probe_time", "last_success_time", "last_failure_time")
