@@ -4,10 +4,12 @@
 use std::collections::HashSet;
 
 use super::environment::breaks_header;
+use super::options::Mode;
 use super::syntax::Fault;
 use super::syntax::ast::{BinaryOp, Const, Expr, ExprKind, Stmt, StmtKind};
 use super::syntax::walk::{Node, walk, walk_expr};
-use super::{Mode, filters, globals, methods, predicates};
+use super::value::is_changing;
+use super::{filters, globals, predicates};
 use crate::python::text::is_line_end;
 
 /// Names that the language itself binds.
@@ -196,9 +198,9 @@ pub(super) fn facts(source: &str, statements: &[Stmt]) -> Facts {
 
 fn may_change(expr: &Expr) -> bool {
     match &expr.kind {
-        ExprKind::Attr(_, name) => methods::is_changing(name),
+        ExprKind::Attr(_, name) => is_changing(name),
         ExprKind::Item(_, key) => match &key.kind {
-            ExprKind::Const(Const::Str(name)) => methods::is_changing(name),
+            ExprKind::Const(Const::Str(name)) => is_changing(name),
             _ => false,
         },
         ExprKind::Call(callee, _) => !matches!(callee.kind, ExprKind::Name(_) | ExprKind::Attr(..)),

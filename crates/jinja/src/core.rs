@@ -7,8 +7,10 @@ use minijinja::value::{Kwargs, Object, ObjectRepr};
 use minijinja::{Environment, Error, State};
 use num_bigint::BigInt;
 
-use super::ops::{self, error};
-use super::value::{Dict, Entries, Key, List, Tuple, Val, View, from_big, view};
+use super::methods::with_keywords;
+use super::raise::{blame, error, undefined};
+use super::value::{Dict, Entries, Key, List, Tuple, Val, View, from_big, text, type_name, view};
+use super::{format, ops};
 
 /// Text of the template itself, printed as it is in every mode.
 #[derive(Debug)]
@@ -35,52 +37,103 @@ pub(super) fn register(env: &mut Environment<'static>) {
     calls(env);
 }
 
-fn operators(env: &mut Environment<'static>) {
-    env.add_filter("__add", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::add(s, a, b));
-    env.add_filter("__sub", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "-", a, b));
-    env.add_filter("__mul", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::multiply(s, a, b));
-    env.add_filter("__div", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "/", a, b));
-    env.add_filter("__floordiv", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "//", a, b));
-    env.add_filter("__mod", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::remainder(s, a, b));
-    env.add_filter("__pow", |s: &mut State<'_, '_>, a: &Val, b: &Val| ops::arithmetic(s, "**", a, b));
-    env.add_filter("__neg", |a: &Val| ops::negate(a));
-    env.add_filter("__pos", |a: &Val| ops::plus(a));
-    env.add_filter("__concat", |s: &mut State<'_, '_>, args: &[Val]| -> Outcome {
-        match args {
-            [first, rest @ ..] => ops::concat(s, first, rest),
-            [] => Ok(super::value::text("")),
-        }
+/// Adds an operation on one value.
+fn unary(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    op: impl Fn(&mut State<'_, '_>, &Val) -> Outcome + Send + Sync + 'static,
+) {
+    env.add_filter(name, move |state: &mut State<'_, '_>, a: &Val| op(state, a).map_err(|err| blame(err, [a])));
+}
+
+/// Adds an operation on two values.
+fn binary(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    op: impl Fn(&mut State<'_, '_>, &Val, &Val) -> Outcome + Send + Sync + 'static,
+) {
+    env.add_filter(name, move |state: &mut State<'_, '_>, a: &Val, b: &Val| {
+        op(state, a, b).map_err(|err| blame(err, [a, b]))
     });
 }
 
+/// Adds an operation on one value and others.
+fn variadic(
+    env: &mut Environment<'static>,
+    name: &'static str,
+    op: impl Fn(&mut State<'_, '_>, &Val, &[Val]) -> Outcome + Send + Sync + 'static,
+) {
+    env.add_filter(name, move |state: &mut State<'_, '_>, args: &[Val]| match args {
+        [first, rest @ ..] => op(state, first, rest).map_err(|err| blame(err, args)),
+        [] => Err(error("an operator lacks its operands")),
+    });
+}
+
+fn operators(env: &mut Environment<'static>) {
+    binary(env, "__add", |s, a, b| ops::add(s, a, b));
+    binary(env, "__sub", |s, a, b| ops::arithmetic(s, "-", a, b));
+    binary(env, "__mul", |s, a, b| ops::multiply(s, a, b));
+    binary(env, "__div", |s, a, b| ops::arithmetic(s, "/", a, b));
+    binary(env, "__floordiv", |s, a, b| ops::arithmetic(s, "//", a, b));
+    binary(env, "__mod", remainder);
+    binary(env, "__pow", |s, a, b| ops::arithmetic(s, "**", a, b));
+    unary(env, "__neg", |_, a| ops::negate(a));
+    unary(env, "__pos", |_, a| ops::plus(a));
+    variadic(env, "__concat", |s, first, rest| ops::concat(s, first, rest));
+    unary(env, "__used", |s, a| ops::needs_defined(s, a).map(|()| a.clone()));
+}
+
 fn comparisons(env: &mut Environment<'static>) {
-    env.add_filter("__eq", |s: &mut State<'_, '_>, a: &Val, b: &Val| -> Outcome {
+    binary(env, "__eq", |s, a, b| {
         both_defined(s, a, b)?;
         ops::equal(s, a, b).map(Val::from)
     });
-    env.add_filter("__ne", |s: &mut State<'_, '_>, a: &Val, b: &Val| -> Outcome {
+    binary(env, "__ne", |s, a, b| {
         both_defined(s, a, b)?;
         ops::equal(s, a, b).map(|same| Val::from(!same))
     });
     for (name, op) in [("__lt", "<"), ("__le", "<="), ("__gt", ">"), ("__ge", ">=")] {
-        env.add_filter(name, move |s: &mut State<'_, '_>, a: &Val, b: &Val| -> Outcome {
-            ops::less(s, op, a, b).map(Val::from)
-        });
+        binary(env, name, move |s, a, b| ops::less(s, op, a, b).map(Val::from));
     }
-    env.add_filter("__in", |s: &mut State<'_, '_>, a: &Val, b: &Val| -> Outcome {
+    binary(env, "__in", |s, a, b| {
         both_defined(s, a, b)?;
         ops::contains(s, b, a).map(Val::from)
     });
-    env.add_filter("__notin", |s: &mut State<'_, '_>, a: &Val, b: &Val| -> Outcome {
+    binary(env, "__notin", |s, a, b| {
         both_defined(s, a, b)?;
         ops::contains(s, b, a).map(|found| Val::from(!found))
     });
-    env.add_filter("__chain", |s: &mut State<'_, '_>, args: &[Val]| -> Outcome {
-        match args {
-            [first, rest @ ..] => ops::chain(s, first, rest),
-            [] => Ok(Val::from(true)),
+    variadic(env, "__chain", |s, first, rest| chain(s, first, rest));
+}
+
+/// `a % b`, also `"…" % values`.
+fn remainder(state: &mut State<'_, '_>, a: &Val, b: &Val) -> Outcome {
+    match view(a) {
+        View::Str(pattern) => format::percent(state, pattern, b, a.is_safe()),
+        _ => ops::arithmetic(state, "%", a, b),
+    }
+}
+
+/// `a < b <= c …`: operators and operands in turn.
+fn chain(state: &State<'_, '_>, first: &Val, rest: &[Val]) -> Outcome {
+    let mut left = first.clone();
+    for link in rest.chunks(2) {
+        let [op, right] = link else {
+            return Err(error("a comparison lacks an operand"));
+        };
+        let holds = match op.as_str().unwrap_or_default() {
+            "==" => ops::equal(state, &left, right)?,
+            "!=" => !ops::equal(state, &left, right)?,
+            "in" => ops::contains(state, right, &left)?,
+            "not in" => !ops::contains(state, right, &left)?,
+            op => ops::less(state, op, &left, right)?,
+        };
+        if !holds {
+            return Ok(Val::from(false));
         }
-    });
+        left = right.clone();
+    }
+    Ok(Val::from(true))
 }
 
 fn both_defined(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<(), Error> {
@@ -89,13 +142,9 @@ fn both_defined(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<(), Error> {
 }
 
 fn literals(env: &mut Environment<'static>) {
-    env.add_filter("__list", |s: &mut State<'_, '_>, items: &Val| -> Outcome {
-        Ok(List::value(ops::iterate(s, items)?))
-    });
-    env.add_filter("__tuple", |s: &mut State<'_, '_>, items: &Val| -> Outcome {
-        Ok(Tuple::value(ops::iterate(s, items)?))
-    });
-    env.add_filter("__dict", |s: &mut State<'_, '_>, items: &Val| -> Outcome {
+    unary(env, "__list", |s, items| Ok(List::value(ops::iterate(s, items)?)));
+    unary(env, "__tuple", |s, items| Ok(Tuple::value(ops::iterate(s, items)?)));
+    unary(env, "__dict", |s, items| {
         let flat = ops::iterate(s, items)?;
         let mut entries = Entries::with_capacity_and_hasher(flat.len() / 2, Default::default());
         for pair in flat.chunks_exact(2) {
@@ -114,25 +163,25 @@ fn literals(env: &mut Environment<'static>) {
     env.add_filter("__text_only", |value: &Val| -> Outcome {
         match view(value) {
             View::Str(_) => Ok(value.clone()),
-            _ => Err(error(format!("a filter block gives {}, not str", super::value::type_name(value)))),
+            _ => Err(error(format!("a filter block gives {}, not str", type_name(value)))),
         }
     });
     env.add_filter("__bool", |value: &Val| value.is_true());
 }
 
 fn access(env: &mut Environment<'static>) {
-    env.add_filter("__attr", |value: &Val, name: &Val| ops::attribute(value, name.as_str().unwrap_or_default()));
-    env.add_filter("__item", |s: &mut State<'_, '_>, value: &Val, key: &Val| ops::item(s, value, key));
-    env.add_filter("__slice", |s: &mut State<'_, '_>, value: &Val, a: &Val, b: &Val, c: &Val| {
-        ops::slice(s, value, [a, b, c])
+    binary(env, "__attr", |_, value, name| ops::attribute(value, name.as_str().unwrap_or_default()));
+    binary(env, "__item", |s, value, key| ops::item(s, value, key));
+    variadic(env, "__slice", |s, value, bounds| match bounds {
+        [a, b, c] => ops::slice(s, value, [a, b, c]),
+        _ => Err(error("a slice lacks its bounds")),
     });
-    env.add_filter("__iter", |s: &mut State<'_, '_>, value: &Val| -> Outcome {
-        match view(value) {
-            View::List(_) | View::Tuple(_) | View::Range(_) => Ok(value.clone()),
-            _ => Ok(List::value(ops::iterate(s, value)?)),
-        }
+    unary(env, "__iter", |s, value| match view(value) {
+        View::List(_) | View::Tuple(_) | View::Range(_) => Ok(value.clone()),
+        _ => Ok(List::value(ops::iterate(s, value)?)),
     });
-    env.add_filter("__rows", |s: &mut State<'_, '_>, value: &Val, count: usize| -> Outcome {
+    binary(env, "__rows", |s, value, count| {
+        let count = count.as_usize().unwrap_or_default();
         let mut rows = ops::iterate(s, value)?;
         for row in &mut rows {
             let items = ops::unpack(s, row, count)?;
@@ -142,8 +191,8 @@ fn access(env: &mut Environment<'static>) {
         }
         Ok(List::value(rows))
     });
-    env.add_filter("__unpack", |s: &mut State<'_, '_>, value: &Val, count: usize| -> Outcome {
-        Ok(List::value(ops::unpack(s, value, count)?))
+    binary(env, "__unpack", |s, value, count| {
+        Ok(List::value(ops::unpack(s, value, count.as_usize().unwrap_or_default())?))
     });
 }
 
@@ -162,36 +211,28 @@ fn calls(env: &mut Environment<'static>) {
         let [callee, _, rest @ ..] = args else {
             return Err(error("a call lacks what is called"));
         };
+        if callee.is_undefined() {
+            return Err(blame(undefined("cannot be called"), [callee]));
+        }
         callee.call(s, &with_keywords(rest, kwargs))
     });
     env.add_test("__missing", |value: &Val| value.downcast_object_ref::<Missing>().is_some());
-    env.add_filter("__keywords", |value: &Val| -> Outcome {
-        match view(value) {
-            View::Dict(dict) => {
-                let dict = dict.read();
-                if dict.keys().any(|key| key.0.as_str().is_none()) {
-                    return Err(error("keywords must be strings"));
-                }
-                let pairs =
-                    dict.iter().map(|(key, value)| (key.0.as_str().unwrap_or_default().to_owned(), value.clone()));
-                Ok(pairs.collect::<Kwargs>().into())
+    unary(env, "__keywords", |_, value| match view(value) {
+        View::Dict(dict) => {
+            let dict = dict.read();
+            if dict.keys().any(|key| key.0.as_str().is_none()) {
+                return Err(error("keywords must be strings"));
             }
-            _ if value.is_kwargs() => Ok(value.clone()),
-            _ => Err(error("argument after ** must be a mapping")),
+            let pairs = dict.iter().map(|(key, value)| (key.0.as_str().unwrap_or_default().to_owned(), value.clone()));
+            Ok(pairs.collect::<Kwargs>().into())
         }
+        _ if value.is_kwargs() => Ok(value.clone()),
+        View::Undefined => Err(undefined("is no mapping of arguments")),
+        _ => Err(error("argument after ** must be a mapping")),
     });
     env.add_filter("__macro", |callee: &Val, parameters: usize, defaults: usize, varargs: bool, kwargs: bool| {
         Val::from_object(FullMacro { callee: callee.clone(), parameters, defaults, varargs, kwargs })
     });
-}
-
-/// Positional arguments and, if there are any, the keyword arguments.
-pub(super) fn with_keywords(positional: &[Val], kwargs: Kwargs) -> Vec<Val> {
-    let mut args = positional.to_vec();
-    if kwargs.args().next().is_some() {
-        args.push(kwargs.into());
-    }
-    args
 }
 
 /// In place of an argument that was not given. Undefined ones count as given.
@@ -254,7 +295,7 @@ impl Object for FullMacro {
             if known || name == "caller" {
                 passed.push((name.to_owned(), value));
             } else if self.kwargs {
-                rest.insert(Key(super::value::text(name)), value);
+                rest.insert(Key(text(name)), value);
             } else {
                 return Err(error(format!("a macro takes no keyword argument '{name}'")));
             }

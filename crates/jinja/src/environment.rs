@@ -7,16 +7,16 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior};
 
-use super::filters::{self, escape};
 use super::limits::{FUEL, RECURSION_MAX};
+use super::lower::test_name;
+use super::markup::escape;
+use super::options::{Mode, Undefined};
+use super::raise::{blame, blame_printed};
 use super::value::Val;
-use super::{Mode, Undefined, core, globals, methods, ops, predicates};
+use super::{core, filters, globals, methods, ops, predicates};
 
 /// Name of the one template in an environment.
 pub(super) const NAME: &str = "template";
-
-/// A test: the value and its arguments.
-pub(super) type Predicate = fn(&mut State<'_, '_>, &[Val]) -> Result<bool, Error>;
 
 static ENVIRONMENTS: LazyLock<[Environment<'static>; 4]> = LazyLock::new(|| {
     [
@@ -57,7 +57,10 @@ fn build(mode: Mode, undefined: Undefined) -> Environment<'static> {
     core::register(&mut env);
     filters::register(&mut env);
     for (name, predicate) in predicates::TABLE {
-        env.add_test(format!("__{name}"), *predicate);
+        let predicate = *predicate;
+        env.add_test(test_name(name), move |state: &mut State<'_, '_>, args: &[Val]| {
+            predicate(state, args).map_err(|err| blame(err, args))
+        });
     }
     globals::register(&mut env);
     env
@@ -71,7 +74,7 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val) -> Result
     match value.as_str() {
         Some(text) if plain && value.kind() == ValueKind::String => Ok(out.write_str(text)?),
         _ => {
-            let text = ops::text_of(state, value)?;
+            let text = ops::text_of(state, value).map_err(|err| blame_printed(err, value))?;
             Ok(if plain { out.write_str(&text) } else { out.write_str(&escape(&text)) }?)
         }
     }
@@ -82,7 +85,7 @@ fn print_for_header(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val
     if let Some(verbatim) = value.downcast_object_ref::<core::Verbatim>() {
         return Ok(out.write_str(&verbatim.0)?);
     }
-    let mut text = ops::text_of(state, value)?;
+    let mut text = ops::text_of(state, value).map_err(|err| blame_printed(err, value))?;
     let escaped = matches!(state.auto_escape(), AutoEscape::None) || value.is_safe();
     if !escaped {
         text = escape(&text);

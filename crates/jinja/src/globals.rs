@@ -1,15 +1,17 @@
 //! Jinja2's global functions: `range`, `dict`, `namespace`, `cycler`,
 //! `joiner`.
 
-use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Object, ObjectRepr};
+use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, State};
 
-use super::methods::Given;
-use super::ops::{self, error, limit};
-use super::value::{Cycler, Dict, Entries, Joiner, Key, Namespace, Range, Val, View, text, type_name, view};
+use super::ops::entries_from;
+use super::raise::{error, limit};
+use super::value::{
+    Call, Cycler, Dict, Entries, Global, Joiner, Key, Namespace, Range, TemplateReference, Val, View, text, type_name,
+    view,
+};
 
 /// Names of all global functions.
 pub(super) const NAMES: [&str; 6] = ["range", "dict", "namespace", "cycler", "joiner", "lipsum"];
@@ -19,70 +21,19 @@ const RANGE_MAX: u64 = 100_000;
 
 /// Puts the functions into `env`.
 pub(super) fn register(env: &mut Environment<'static>) {
-    let functions: [(&str, Call); 6] = [
-        ("range", range),
-        ("dict", dict),
-        ("namespace", namespace),
-        ("cycler", cycler),
-        ("joiner", joiner),
-        ("lipsum", lipsum),
+    let functions: [(&str, &str, Call); 6] = [
+        ("range", "<class 'range'>", range),
+        ("dict", "<class 'dict'>", dict),
+        ("namespace", "<class 'jinja2.utils.Namespace'>", namespace),
+        ("cycler", "<class 'jinja2.utils.Cycler'>", cycler),
+        ("joiner", "<class 'jinja2.utils.Joiner'>", joiner),
+        ("lipsum", "<function generate_lorem_ipsum>", lipsum),
     ];
-    for (name, call) in functions {
-        env.add_global(name, Val::from_object(Global { name, call }));
+    debug_assert!(functions.iter().all(|(name, ..)| NAMES.contains(name)), "every global is checked by its name");
+    for (name, shown, call) in functions {
+        env.add_global(name, Val::from_object(Global { name, shown, call }));
     }
     env.add_global("__th_self", Val::from_object(TemplateReference));
-}
-
-type Call = fn(&mut State<'_, '_>, &[Val], Kwargs) -> Result<Val, Error>;
-
-/// A global function or class.
-#[derive(Debug)]
-pub(crate) struct Global {
-    name: &'static str,
-    call: Call,
-}
-
-impl Global {
-    /// How Python prints it.
-    pub(crate) fn shown(&self) -> String {
-        match self.name {
-            "namespace" | "cycler" | "joiner" => {
-                let class = super::methods::capitalize(self.name);
-                format!("<class 'jinja2.utils.{class}'>")
-            }
-            "lipsum" => "<function generate_lorem_ipsum>".into(),
-            name => format!("<class '{name}'>"),
-        }
-    }
-}
-
-impl Object for Global {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Val]) -> Result<Val, Error> {
-        let given = Given::new(self.name, args);
-        (self.call)(state, given.positional, given.keywords)
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-/// What `self` is where no block of it is called.
-#[derive(Debug)]
-pub(crate) struct TemplateReference;
-
-impl Object for TemplateReference {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<TemplateReference None>")
-    }
 }
 
 /// Jinja2's makes random text, which no two attempts would send alike.
@@ -117,25 +68,6 @@ fn whole(value: &Val) -> Result<i64, Error> {
         View::Big(_) => Err(limit("a range is too big")),
         _ => Err(error(format!("'{}' object cannot be interpreted as an integer", type_name(value)))),
     }
-}
-
-/// Entries of a mapping or of a sequence of pairs, as `dict()` takes them.
-pub(super) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<Entries, Error> {
-    if let View::Dict(dict) = view(value) {
-        let entries = dict.read().clone();
-        ops::charge_items(state, 2 * entries.len())?;
-        return Ok(entries);
-    }
-    if value.is_undefined() {
-        return Err(error("an undefined value is no mapping"));
-    }
-    let mut entries = Entries::default();
-    for pair in ops::iterate(state, value)? {
-        let pair = ops::unpack(state, &pair, 2)?;
-        ops::hashable(state, &pair[0])?;
-        entries.insert(Key(pair[0].clone()), pair[1].clone());
-    }
-    Ok(entries)
 }
 
 fn dict(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Error> {

@@ -7,6 +7,11 @@ pub(crate) const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Work of one render: a unit is an instruction, 64 bytes of text or an item.
 /// Measured to end within 200 ms and 64 MiB whatever it is spent on.
 pub(crate) const FUEL: u64 = 200_000;
+/// Bytes of text that a unit of work pays for.
+pub(crate) const BYTES_PER_FUEL: u64 = 64;
+/// Containers inside each other at most, wherever a value is walked; an event nests at most
+/// `tenterhook_model::limits::JSON_DEPTH` (128) deep.
+pub(crate) const DEPTH_MAX: u32 = 200;
 /// Scopes inside each other at most; a call of a macro counts several.
 pub(crate) const RECURSION_MAX: usize = 400;
 /// Stack of a thread that compiles or renders what is not plain, bytes.

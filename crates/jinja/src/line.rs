@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Context, Template, TemplateOptions};
+use super::context::Context;
+use super::options::TemplateOptions;
+use super::template::Template;
 
 /// Renders a line `{"template", "context"}` and answers `{"output"}` or
 /// `{"error", "line", "column"}`, as one line of JSON.

@@ -2,11 +2,12 @@
 
 use minijinja::{Error, State};
 
-use super::environment::Predicate;
-use super::filters;
-use super::globals::Global;
-use super::ops::{self, Num, error, number_of};
-use super::value::{BoundMethod, Joiner, Val, View, is_same, view};
+use super::raise::error;
+use super::value::{BoundMethod, Global, Joiner, Num, Val, View, is_same, number_of, view};
+use super::{filters, ops};
+
+/// A test: the value and its arguments.
+pub(super) type Predicate = fn(&mut State<'_, '_>, &[Val]) -> Result<bool, Error>;
 
 /// All tests with their names.
 pub(super) const TABLE: &[(&str, Predicate)] = &[
@@ -67,17 +68,6 @@ pub(super) const TABLE: &[(&str, Predicate)] = &[
 /// Whether a test of that name exists.
 pub(super) fn is_known(name: &str) -> bool {
     TABLE.iter().any(|(known, _)| *known == name)
-}
-
-/// Calls the test `name`, as `select("name")` does.
-pub(super) fn apply(state: &mut State<'_, '_>, name: &str, value: &Val, args: &[Val]) -> Result<bool, Error> {
-    let Some((_, predicate)) = TABLE.iter().find(|(known, _)| *known == name) else {
-        return Err(error(format!("no test named '{name}'")));
-    };
-    let mut all = Vec::with_capacity(args.len() + 1);
-    all.push(value.clone());
-    all.extend_from_slice(args);
-    predicate(state, &all)
 }
 
 fn first(args: &[Val]) -> Result<&Val, Error> {

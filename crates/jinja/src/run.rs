@@ -1,18 +1,19 @@
 //! Running a compiled template under its limits.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error};
 
-use super::TemplateOptions;
 use super::check::Facts;
 use super::context::Context;
 use super::environment::{NAME, environment};
+use super::explain::{self, Source};
 use super::fault::{RenderError, RenderErrorKind, TemplateFault};
-use super::limits::{OUTPUT_BYTES_MAX, STACK_BYTES};
-use super::lower::Lowered;
+use super::limits::OUTPUT_BYTES_MAX;
+use super::lower::{Lowered, Place};
+use super::options::Mode;
+use super::stack::on_large_stack;
 use super::syntax::Fault;
 use super::syntax::ast::{Stmt, StmtKind};
 use super::syntax::walk::{Node, walk};
@@ -33,8 +34,8 @@ pub(super) enum Program {
 #[derive(Debug)]
 pub(super) struct Compiled {
     environment: Environment<'static>,
-    source: String,
-    places: Vec<u32>,
+    source: Source,
+    places: Vec<Place>,
     facts: Facts,
 }
 
@@ -45,22 +46,21 @@ impl Program {
 
     /// Hands what was lowered to the engine.
     pub(super) fn compile(
-        source: String,
+        source: Source,
         lowered: Lowered,
         facts: Facts,
-        options: &TemplateOptions<'_>,
+        mode: Mode,
     ) -> Result<Self, Vec<TemplateFault>> {
-        let mut environment = environment(options.mode, options.undefined);
-        debug_assert_eq!(
-            lowered.places.len(),
-            1 + lowered.source.matches('\n').count(),
-            "each line of what was lowered has its place in the source"
+        let mut environment = environment(mode, source.undefined);
+        debug_assert!(
+            lowered.places.iter().all(|place| place.at as usize <= source.text.len()),
+            "each place lies within the source"
         );
-        debug_assert!(lowered.places.iter().all(|at| *at as usize <= source.len()), "and it lies within it");
+        debug_assert!(lowered.places.is_sorted_by_key(|place| place.written), "places are noted as they are written");
         if let Err(err) = environment.add_template_owned(NAME, lowered.source) {
-            let at = place(&lowered.places, &err);
+            let at = explain::find(&lowered.places, &err).map_or(0, |index| lowered.places[index].at);
             let message = err.detail().unwrap_or("cannot be compiled").to_owned();
-            return Err(vec![TemplateFault::new(&source, &Fault::new(at, message))]);
+            return Err(vec![TemplateFault::new(&source.text, &Fault::new(at, message))]);
         }
         Ok(Self::Engine(Arc::new(Compiled { environment, source, places: lowered.places, facts })))
     }
@@ -93,16 +93,16 @@ impl Compiled {
         let rendered = catch_unwind(AssertUnwindSafe(|| self.render(context)));
         let output = match rendered {
             Ok(Ok(output)) => output,
-            Ok(Err(err)) => return Err(self.explain(&err)),
+            Ok(Err(err)) => return Err(explain::explain(&self.source, &self.places, &err)),
             Err(_) => {
                 let message = "the engine failed on this template".to_owned();
-                return Err(RenderError::at(&self.source, 0, RenderErrorKind::Template, message));
+                return Err(RenderError::at(&self.source.text, 0, RenderErrorKind::Template, message));
             }
         };
         if output.len() > OUTPUT_BYTES_MAX {
             let message = format!("the output is larger than {OUTPUT_BYTES_MAX} bytes");
             let kind = RenderErrorKind::Limit;
-            return Err(RenderError::at(&self.source, 0, kind, message));
+            return Err(RenderError::at(&self.source.text, 0, kind, message));
         }
         Ok(output)
     }
@@ -115,60 +115,6 @@ impl Compiled {
         drop(arena);
         rendered
     }
-
-    fn explain(&self, err: &Error) -> RenderError {
-        let innermost = innermost(err);
-        let at = place(&self.places, innermost);
-        let kind = innermost.kind();
-        let message = match (kind, innermost.detail()) {
-            (ErrorKind::OutOfFuel, None) => "the template does too much work".to_owned(),
-            (_, Some(detail)) => detail.to_owned(),
-            (kind, None) => kind.to_string(),
-        };
-        let limit = kind == ErrorKind::OutOfFuel || message.contains("recursion limit");
-        let kind = if limit { RenderErrorKind::Limit } else { RenderErrorKind::Template };
-        RenderError::at(&self.source, at, kind, message)
-    }
-}
-
-/// The error that caused `err`, as far as it has a place.
-fn innermost(err: &Error) -> &Error {
-    let mut found = err;
-    while let Some(cause) = std::error::Error::source(found).and_then(|e| e.downcast_ref::<Error>()) {
-        found = cause;
-    }
-    found
-}
-
-fn place(places: &[u32], err: &Error) -> u32 {
-    let line = err.line().unwrap_or(1).saturating_sub(1);
-    places.get(line).copied().unwrap_or(0)
-}
-
-thread_local! {
-    static HAS_LARGE_STACK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `work` on a thread whose stack is large enough for any template; on this thread if it is
-/// such a one.
-///
-/// # Panics
-/// `work` panics, or the system cannot start a thread.
-pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    if HAS_LARGE_STACK.get() {
-        return work();
-    }
-    std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().name("template".into()).stack_size(STACK_BYTES);
-        let thread = builder.spawn_scoped(scope, || {
-            HAS_LARGE_STACK.set(true);
-            work()
-        });
-        match thread.expect("the system can start a thread").join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
 }
 
 /// The text of statements that are nothing but text.

@@ -1,5 +1,6 @@
 //! What is wrong with a request: one fault a field, told all at once.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// One thing that is wrong with what somebody sent.
@@ -52,9 +53,22 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// What is wrong and, in a template, where: `line 2, column 4: unexpected end`.
+    pub fn placed_message(&self) -> Cow<'_, str> {
+        match self.kind {
+            FaultKind::TemplateSyntax { line, column: 0 } => format!("line {line}: {}", self.message).into(),
+            FaultKind::TemplateSyntax { line, column } => {
+                format!("line {line}, column {column}: {}", self.message).into()
+            }
+            FaultKind::InvalidField | FaultKind::UrlForbidden { .. } => (&*self.message).into(),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
+        write!(f, "{}: {}", self.field, self.placed_message())
     }
 }
 
@@ -66,5 +80,16 @@ mod tests {
     fn a_fault_keeps_its_path_as_it_is_handed_outwards() {
         let fault = Fault::invalid("value", "must not be empty").under("[1]").under("headers").under("webhook.request");
         assert_eq!(fault.to_string(), "webhook.request.headers[1].value: must not be empty");
+    }
+
+    #[test]
+    fn a_fault_of_a_template_says_where_it_is() {
+        let at = |line, column| Fault {
+            kind: FaultKind::TemplateSyntax { line, column },
+            ..Fault::invalid("request.body", "unexpected end")
+        };
+        assert_eq!(at(2, 4).to_string(), "request.body: line 2, column 4: unexpected end");
+        assert_eq!(at(2, 0).placed_message(), "line 2: unexpected end");
+        assert_eq!(Fault::invalid("a", "must not be empty").placed_message(), "must not be empty");
     }
 }

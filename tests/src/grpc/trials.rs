@@ -106,6 +106,7 @@ async fn a_test_whose_template_fails_tells_so_as_its_outcome() {
     let request = v1::TestWebhookRequest { webhook_id: made.webhook.unwrap().id, event: Some(event("created")) };
     let attempt = bench.webhooks().test_webhook(request).await.unwrap().into_inner().attempt.unwrap();
     assert_eq!(attempt.outcome(), v1::AttemptOutcome::Render);
-    assert!(attempt.error.contains("request.body") && attempt.request.is_none(), "{}", attempt.error);
+    assert!(attempt.error.starts_with("request.body, line 1, column 4: ") && attempt.request.is_none());
+    assert!(attempt.error.ends_with("\n{{ 1 // 0 }}\n   ^"), "{}", attempt.error);
     assert!(bench.sent.lock().unwrap().is_empty());
 }

@@ -53,7 +53,7 @@ async fn attempt(api: &Shared, webhook: &Arc<Webhook>, event: &Arc<EventContext>
     let prepared = match api.compilations.find_or_compile(webhook, &*api.render).await {
         Ok(compiled) => {
             let facts = sample_facts(start_time);
-            api.render.prepare(&compiled, event, &facts).await.map_err(|fault| fault.to_string())
+            api.render.prepare(&compiled, event, &facts).await.map_err(|fault| fault.explained())
         }
         Err(faults) => Err(faults.first().map(ToString::to_string).unwrap_or_default()),
     };

@@ -12,7 +12,7 @@ const SECRET_MESSAGE: &str = "fails as a template; its value is secret, so no mo
 
 /// Why a request could not be made of a webhook and an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {message}")]
+#[error("{field}{}: {message}", self.place())]
 pub struct RenderFault {
     /// Path of the field within the webhook, such as `request.headers[1].value`.
     pub field: String,
@@ -27,6 +27,20 @@ pub struct RenderFault {
 }
 
 impl RenderFault {
+    /// The fault with all that is known of it: field, place, message, and the line of the template
+    /// with a caret, for the person who mends the template.
+    pub fn explained(&self) -> String {
+        if self.excerpt.is_empty() { self.to_string() } else { format!("{self}\n{}", self.excerpt) }
+    }
+
+    fn place(&self) -> String {
+        match (self.line, self.column) {
+            (0, _) => String::new(),
+            (line, 0) => format!(", line {line}"),
+            (line, column) => format!(", line {line}, column {column}"),
+        }
+    }
+
     /// A fault of what a field became, and not of a place in its template.
     pub(crate) fn of(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), line: 0, column: 0, message: message.into(), excerpt: String::new() }

@@ -101,6 +101,28 @@ fn what_cannot_be_sent_names_its_field() {
 }
 
 #[test]
+fn a_render_fault_says_where_it_is_and_what_is_undefined() {
+    let mut webhook = webhook();
+    webhook.spec.request.body = "{\n  \"slug\": {{ data.site.slug.lower() }}\n}".to_owned();
+    let fault = prepare(&webhook, &context(r#"{"site": {}}"#, None)).unwrap_err();
+    assert_eq!(
+        fault.explained(),
+        "request.body, line 2, column 14: `data.site.slug` is undefined and has no method 'lower'\n  \"slug\": {{ data.site.slug.lower() }}\n             ^"
+    );
+    let fault = RenderFault { line: 0, column: 0, excerpt: String::new(), ..fault };
+    assert!(fault.explained().starts_with("request.body: "), "{fault}");
+}
+
+#[test]
+fn a_render_fault_of_a_sensitive_header_shows_nothing_of_its_template() {
+    let mut webhook = webhook();
+    let value = HeaderValue::Sensitive(Secret::new("hunter2 {{ data.hunter3.x }}"));
+    webhook.spec.request.headers = vec![HeaderTemplate { name: "X-A".to_owned(), value }];
+    let explained = prepare(&webhook, &context("{}", None)).unwrap_err().explained();
+    assert!(explained.starts_with("request.headers[0].value") && !explained.contains("hunter"), "{explained}");
+}
+
+#[test]
 fn headers_have_a_limit_together() {
     let mut webhook = webhook();
     webhook.spec.request.headers = (0..5).map(|index| plain(&format!("X-{index}"), "{{ 'a' * 8000 }}")).collect();

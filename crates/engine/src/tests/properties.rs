@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tenterhook_jinja::python::json::dumps;
+use tenterhook_jinja::{Expression, Template, TemplateOptions};
 use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, SignatureScheme};
 use tenterhook_model::{JsonText, Webhook};
 
@@ -152,6 +154,30 @@ proptest! {
             let turned = compile(&with_conditions(&turned)).unwrap().accepts(&event);
             prop_assert_eq!(turned.matched, !quick.matched);
         }
+    }
+
+    #[test]
+    fn conditions_and_templates_compare_alike(a in json_value(), b in json_value()) {
+        let event = context(&json!({"a": a, "b": b}).to_string(), None);
+        for (op, expression) in [("eq", "data.a == data.b"), ("gt", "data.a > data.b"), ("lte", "data.a <= data.b")] {
+            let Ok(compiled) = compile(&with_conditions(&json!({"attr": "a", "op": op, "value": b}))) else { continue };
+            let by_condition = compiled.accepts(&event);
+            if by_condition.errors.is_empty() {
+                let by_template = Expression::compile(expression, None).unwrap().holds(event.template());
+                prop_assert_eq!(by_template, Ok(by_condition.matched), "{} {} {}", &a, op, &b);
+            }
+        }
+    }
+
+    #[test]
+    fn tojson_and_the_default_body_write_alike(data in json_value()) {
+        let mut expected = dumps(&data);
+        for (c, escaped) in [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\'', "\\u0027")] {
+            expected = expected.replace(c, escaped);
+        }
+        let template = Template::compile("{{ data | tojson }}", &TemplateOptions::default()).unwrap();
+        let written = template.render(context(&data.to_string(), None).template());
+        prop_assert_eq!(written, Ok(expected));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! `map`, `select`, `reject` and their attribute forms.
 
-use minijinja::{Error, State};
+use minijinja::{Error, ErrorKind, State};
 
-use super::{Table, apply};
-use crate::methods::Given;
-use crate::ops::{self, error, iterate};
-use crate::predicates;
-use crate::value::{Generator, Val, text};
+use super::table::Table;
+use crate::lower::test_name;
+use crate::methods::{Given, with_keywords};
+use crate::ops::{self, Getter, iterate};
+use crate::raise::error;
+use crate::value::{Generator, Val};
 
 pub(super) const TABLE: Table = &[
     ("map", map),
@@ -15,58 +16,6 @@ pub(super) const TABLE: Table = &[
     ("select", |s, v, g| choose(s, v, g, Choice { keep: true, attribute: false })),
     ("selectattr", |s, v, g| choose(s, v, g, Choice { keep: true, attribute: true })),
 ];
-
-/// Looks up an attribute path, as Jinja2's `make_attrgetter`.
-pub(super) struct Getter {
-    parts: Vec<Val>,
-    default: Option<Val>,
-}
-
-impl Getter {
-    /// A path such as `a.b.0`, or a whole number.
-    pub(super) fn new(attribute: &Val, default: Option<Val>) -> Self {
-        let parts = match attribute.as_str() {
-            Some(path) => path.split('.').map(part).collect(),
-            None => vec![attribute.clone()],
-        };
-        let default = default.filter(|default| !default.is_none());
-        Self { parts, default }
-    }
-
-    /// Paths separated by commas, as `sort(attribute="a,b")` takes them.
-    pub(super) fn several(attribute: Option<&Val>) -> Vec<Self> {
-        match attribute {
-            None => Vec::new(),
-            Some(attribute) if attribute.is_none() => Vec::new(),
-            Some(attribute) => match attribute.as_str() {
-                Some(paths) => paths.split(',').map(|path| Self::new(&text(path), None)).collect(),
-                None => vec![Self::new(attribute, None)],
-            },
-        }
-    }
-
-    /// The value at the path in `item`.
-    pub(super) fn get(&self, state: &State<'_, '_>, item: &Val) -> Result<Val, Error> {
-        let mut found = item.clone();
-        for part in &self.parts {
-            found = ops::item(state, &found, part)?;
-            if found.is_undefined()
-                && let Some(default) = &self.default
-            {
-                found = default.clone();
-            }
-        }
-        Ok(found)
-    }
-}
-
-fn part(name: &str) -> Val {
-    let digits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
-    match name.parse::<i64>() {
-        Ok(index) if digits => Val::from(index),
-        _ => text(name),
-    }
-}
 
 fn map(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     if !value.is_true() {
@@ -87,15 +36,34 @@ fn map(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val,
         }
         ([name, rest @ ..], _) => {
             let name = name.as_str().ok_or_else(|| error("the name of a filter is a string"))?;
+            let mut args = vec![Val::UNDEFINED];
+            args.extend(with_keywords(rest, given.keywords.clone()));
             for item in iterate(state, value)? {
                 state.consume_fuel(2)?;
-                let inner = Given::split(name, rest, given.keywords.clone());
-                mapped.push(apply(state, name, &item, &inner)?);
+                args[0] = item;
+                mapped.push(apply(state, name, &args)?);
             }
         }
         ([], None) => return Err(error("map requires a filter argument")),
     }
     Ok(Generator::value(mapped))
+}
+
+/// Calls the filter `name`. The operators of templates are filters too, which only `lower` names.
+fn apply(state: &mut State<'_, '_>, name: &str, args: &[Val]) -> Result<Val, Error> {
+    let unknown = || error(format!("no filter named '{name}'"));
+    if name.starts_with("__") {
+        return Err(unknown());
+    }
+    state.apply_filter(name, args).map_err(|err| if err.kind() == ErrorKind::UnknownFilter { unknown() } else { err })
+}
+
+/// Calls the test `name`, which minijinja knows as `engine_name`.
+fn test(state: &mut State<'_, '_>, (name, engine_name): (&str, &str), args: &[Val]) -> Result<bool, Error> {
+    state.perform_test(engine_name, args).map_err(|err| match err.kind() {
+        ErrorKind::UnknownTest => error(format!("no test named '{name}'")),
+        _ => err,
+    })
 }
 
 /// The items; none of what is false, whether it could be walked or not.
@@ -120,23 +88,25 @@ fn choose(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>, choice: Cho
     } else {
         None
     };
-    let (test, args) = match args {
+    let (named, args) = match args {
         [] => (None, args),
         [name, rest @ ..] => {
             let name = name.as_str().ok_or_else(|| error("the name of a test is a string"))?;
-            (Some(name), rest)
+            (Some((name, test_name(name))), rest)
         }
     };
+    let mut tested = vec![Val::UNDEFINED];
+    tested.extend_from_slice(args);
     let mut kept = Vec::new();
     for item in if_true(state, value)? {
         state.consume_fuel(2)?;
-        let tested = match &getter {
+        tested[0] = match &getter {
             Some(getter) => getter.get(state, &item)?,
             None => item.clone(),
         };
-        let holds = match test {
-            Some(name) => predicates::apply(state, name, &tested, args)?,
-            None => tested.is_true(),
+        let holds = match &named {
+            Some((name, engine_name)) => test(state, (name, engine_name), &tested)?,
+            None => tested[0].is_true(),
         };
         if holds == choice.keep {
             kept.push(item);

@@ -2,11 +2,9 @@
 
 use minijinja::{Error, State};
 
-use super::Table;
-use super::choose::Getter;
-use super::sort::{SortKey, sort_values};
+use super::table::Table;
 use crate::methods::Given;
-use crate::ops::{equal, iterate};
+use crate::ops::{Getter, SortKey, equal, iterate, sort_values};
 use crate::value::{List, Tuple, Val};
 
 pub(super) const TABLE: Table = &[("groupby", group_by)];

@@ -2,11 +2,13 @@
 
 use minijinja::{Error, State};
 
-use super::Table;
 use super::pretty::pretty;
+use super::table::Table;
+use crate::limits::DEPTH_MAX;
 use crate::methods::{Given, size};
-use crate::ops::{DEPTH_MAX, charge_bytes, error, limit, order, text_of, write_int};
+use crate::ops::{charge_bytes, order, text_of, write_int};
 use crate::python::json as python_json;
+use crate::raise::{error, limit};
 use crate::value::{Entries, Val, View, text, type_name, view};
 
 pub(super) const TABLE: Table = &[("pprint", pprint), ("tojson", to_json)];

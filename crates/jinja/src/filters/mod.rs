@@ -7,24 +7,19 @@ mod json;
 mod number;
 mod pretty;
 mod sequence;
-mod sort;
+mod table;
 mod text;
 mod urlize;
 mod wrap;
 
 use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, State};
+use minijinja::{Environment, State};
 
 use super::methods::Given;
-use super::ops::error;
+use super::raise::{blame_with, error};
 use super::value::Val;
 
-pub(crate) use html::{escape, strip_tags, unescape};
-pub(crate) use sort::{SortKey, sort_values};
-
-/// A filter: the value, and what it was given.
-type Own = fn(&mut State<'_, '_>, &Val, &Given<'_>) -> Result<Val, Error>;
-type Table = &'static [(&'static str, Own)];
+use table::Table;
 
 const TABLES: [Table; 9] = [
     text::TABLE,
@@ -38,16 +33,14 @@ const TABLES: [Table; 9] = [
     wrap::TABLE,
 ];
 
-fn find(name: &str) -> Option<Own> {
-    let mut all = TABLES.iter().flat_map(|table| table.iter());
-    all.find(|(known, _)| *known == name).map(|(_, own)| *own)
-}
-
 /// Puts all filters into `env`.
 pub(super) fn register(env: &mut Environment<'static>) {
     for (name, own) in TABLES.iter().flat_map(|table| table.iter().copied()) {
         env.add_filter(name, move |state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs| match args {
-            [value, rest @ ..] => own(state, value, &Given::split(name, rest, kwargs)),
+            [value, rest @ ..] => {
+                let given = Given::split(name, rest, kwargs);
+                own(state, value, &given).map_err(|err| blame_with(err, args, given.named()))
+            }
             [] => Err(error(format!("'{name}' needs a value"))),
         });
     }
@@ -61,13 +54,5 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Whether a filter of that name exists.
 pub(super) fn is_known(name: &str) -> bool {
-    find(name).is_some()
-}
-
-/// Calls the filter `name`, as `map("name")` does.
-pub(super) fn apply(state: &mut State<'_, '_>, name: &str, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
-    match find(name) {
-        Some(own) => own(state, value, given),
-        None => Err(error(format!("no filter named '{name}'"))),
-    }
+    TABLES.iter().flat_map(|table| table.iter()).any(|(known, _)| *known == name)
 }

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use minijinja::{Error, State};
 use num_bigint::BigInt;
 
-use super::Table;
+use super::table::Table;
 use crate::format::fixed;
 use crate::methods::{Given, digit_value, whole};
-use crate::ops::{self, Num, arithmetic, bounded_int, error, negate, number_of, parse_int};
+use crate::ops::{self, arithmetic, bounded_int, negate, parse_int};
 use crate::python::float;
-use crate::value::{Val, View, from_i128, text, type_name, view};
+use crate::raise::{error, undefined};
+use crate::value::{Num, Val, View, float_of_big, from_i128, number_of, text, type_name, view};
 
 pub(super) const TABLE: Table =
     &[("abs", abs), ("filesizeformat", file_size), ("float", to_float), ("int", to_int), ("round", round)];
@@ -45,7 +46,7 @@ fn to_int(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, 
         View::Float(x) if x.is_nan() => Ok(default),
         View::Float(x) if x.is_infinite() => Err(error("cannot convert float infinity to integer")),
         View::Float(x) => truncated(x),
-        View::Undefined => Err(error("an undefined value has no int")),
+        View::Undefined => Err(undefined("cannot be converted to an integer")),
         _ => Ok(default),
     }
 }
@@ -70,7 +71,7 @@ fn to_float(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val
     let default = default.unwrap_or_else(|| Val::from(0.0));
     match view(value) {
         View::Str(digits) => Ok(float::parse(&in_ascii(digits)).map_or(default, Val::from)),
-        View::Undefined => Err(error("an undefined value has no float")),
+        View::Undefined => Err(undefined("cannot be converted to a float")),
         _ => match number_of(value) {
             Some(number) => number.to_float().map(Val::from),
             None => Ok(default),
@@ -103,7 +104,7 @@ fn round_common(value: &Val, precision: i64) -> Result<Val, Error> {
         },
         Some(Num::Int(n)) => round_int(&BigInt::from(n), precision),
         Some(Num::Big(n)) => round_int(&n, precision),
-        None if value.is_undefined() => Err(error("an undefined value cannot be rounded")),
+        None if value.is_undefined() => Err(undefined("cannot be rounded")),
         None => Err(error(format!("type {} doesn't define __round__ method", type_name(value)))),
     }
 }
@@ -146,7 +147,7 @@ fn round_to_tens(x: f64, digits: u64) -> f64 {
     let is_odd = (&down / &unit).bit(0);
     let above = double > unit || (double == unit && (x.fract() != 0.0 || is_odd));
     let rounded = if above { down + unit } else { down };
-    ops::float_of_big(&rounded).copysign(x)
+    float_of_big(&rounded).copysign(x)
 }
 
 fn round_towards(state: &State<'_, '_>, value: &Val, precision: i64, method: &str) -> Result<Val, Error> {

@@ -2,8 +2,10 @@
 
 use minijinja::{Error, State};
 
-use crate::ops::{DEPTH_MAX, charge_bytes, limit, order, repr_text};
+use crate::limits::DEPTH_MAX;
+use crate::ops::{charge_bytes, order, repr_text};
 use crate::python::text::write_repr;
+use crate::raise::limit;
 use crate::value::{Val, View, type_name, view};
 
 const WIDTH: usize = 80;

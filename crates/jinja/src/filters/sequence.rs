@@ -2,11 +2,10 @@
 
 use minijinja::{Error, State};
 
-use super::Table;
-use super::choose::Getter;
-use super::sort::{SortKey, sort_values};
+use super::table::Table;
 use crate::methods::{Given, whole};
-use crate::ops::{self, charge_bytes, charge_items, error, hashable, iterate};
+use crate::ops::{self, Getter, SortKey, charge_bytes, charge_items, hashable, iterate, sort_values};
+use crate::raise::error;
 use crate::value::{Generator, Key, List, Tuple, Val, View, type_name, view};
 
 pub(super) const TABLE: Table = &[

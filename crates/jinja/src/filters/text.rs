@@ -2,10 +2,12 @@
 
 use minijinja::{Error, State};
 
-use super::{Table, escape};
+use super::table::Table;
 use crate::format::percent;
+use crate::markup::escape;
 use crate::methods::{self, Given, capitalize, size, title_words, whole};
-use crate::ops::{self, charge_bytes, error, limit, text_of};
+use crate::ops::{self, charge_bytes, text_of};
+use crate::raise::{error, limit, undefined};
 use crate::value::{Dict, Entries, Key, Tuple, Val, text, type_name};
 
 pub(super) const TABLE: Table = &[
@@ -102,7 +104,7 @@ fn join(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val
     let [separator, attribute] = given.bind(["d", "attribute"], 0)?;
     let mut items = ops::iterate(state, value)?;
     if let Some(attribute) = attribute.filter(|attribute| !attribute.is_none()) {
-        let getter = super::choose::Getter::new(&attribute, None);
+        let getter = ops::Getter::new(&attribute, None);
         for item in &mut items {
             *item = getter.get(state, item)?;
         }
@@ -207,7 +209,7 @@ fn attr(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Er
     let name = given.one("name")?;
     let name = name.as_str().ok_or_else(|| error("attribute name must be string"))?;
     if value.is_undefined() {
-        return Err(error("an attribute of an undefined value"));
+        return Err(undefined(format!("has no attribute '{name}'")));
     }
     Ok(ops::own_attribute(value, name).unwrap_or_default())
 }

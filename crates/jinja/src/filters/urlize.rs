@@ -2,8 +2,9 @@
 
 use minijinja::{Error, State};
 
+use super::table::Table;
 use super::text::{hard, soft};
-use super::{Table, escape};
+use crate::markup::escape;
 use crate::methods::{Given, whole};
 use crate::ops::{self, charge_bytes, text_of};
 use crate::value::Val;

@@ -2,11 +2,12 @@
 
 use minijinja::{Error, State};
 
-use super::Table;
+use super::table::Table;
 use super::text::{hard, soft};
 use crate::methods::{Given, whole};
-use crate::ops::{charge_bytes, error, text_of};
+use crate::ops::{charge_bytes, text_of};
 use crate::python::text::split_lines;
+use crate::raise::error;
 use crate::value::{Val, type_name};
 
 pub(super) const TABLE: Table = &[("wordcount", word_count), ("wordwrap", word_wrap)];

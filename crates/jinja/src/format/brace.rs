@@ -4,9 +4,10 @@ use minijinja::value::Kwargs;
 use minijinja::{Error, State};
 
 use super::spec::format_value;
-use crate::filters::escape;
-use crate::ops::{self, charge_bytes, error, repr_text, text_of};
+use crate::markup::escape;
+use crate::ops::{self, charge_bytes, repr_text, text_of};
 use crate::python::text::in_ascii;
+use crate::raise::error;
 use crate::value::{Val, View, text, view};
 
 /// Fields inside fields, as in `{:>{width}}`, at most (Python's limit).

@@ -5,10 +5,11 @@ use num_bigint::{BigInt, Sign};
 
 use super::number::{General, fixed, general, in_base, scientific};
 use super::spec::pad;
-use crate::filters::escape;
-use crate::ops::{self, Num, charge_bytes, error, number_of, repr_text, text_of};
+use crate::markup::escape;
+use crate::ops::{charge_bytes, repr_text, text_of};
 use crate::python::text::in_ascii;
-use crate::value::{Val, View, text, type_name, view};
+use crate::raise::{error, limit};
+use crate::value::{Num, Val, View, number_of, text, type_name, view};
 
 /// `pattern % values`; a safe pattern escapes what it takes in.
 pub(crate) fn percent(state: &mut State<'_, '_>, pattern: &str, values: &Val, safe: bool) -> Result<Val, Error> {
@@ -122,7 +123,7 @@ impl Formatter<'_, '_, '_> {
         if let Some(after) = rest.strip_prefix('*') {
             *chars = after.chars();
             return match view(&self.take()?) {
-                View::Int(n) => i64::try_from(n).map(Some).map_err(|_| ops::limit("a width is too large")),
+                View::Int(n) => i64::try_from(n).map(Some).map_err(|_| limit("a width is too large")),
                 View::Bool(b) => Ok(Some(i64::from(b))),
                 _ => Err(error("* wants int")),
             };

@@ -5,9 +5,10 @@ use minijinja::{Error, State};
 use num_bigint::{BigInt, Sign};
 
 use super::number::{General, fixed, general, grouped, in_base, scientific, whole_digits};
-use crate::ops::{self, Num, charge_bytes, error, limit, number_of, text_of};
+use crate::ops::{charge_bytes, text_of};
 use crate::python::float;
-use crate::value::{Val, View, type_name, view};
+use crate::raise::{error, limit};
+use crate::value::{Num, Val, View, float_of_big, number_of, type_name, view};
 
 #[derive(Debug, Default)]
 struct Spec {
@@ -123,7 +124,7 @@ fn format_int(n: &BigInt, spec: &Spec) -> Result<String, Error> {
             return Ok(pad(&c.to_string(), spec.align.unwrap_or('<'), fill, spec.width));
         }
         Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%') => {
-            let x = ops::float_of_big(n);
+            let x = float_of_big(n);
             if x.is_infinite() {
                 return Err(error("int too large to convert to float"));
             }

@@ -1,9 +1,10 @@
 //! Expressions. Chains stay flat (`a|__add(b)|__add(c)`), so that what is long
 //! in the original is not deep for the engine.
 
-use super::Writer;
-use crate::methods;
+use super::{Operands, Writer, test_name};
+use crate::options::Undefined;
 use crate::syntax::ast::{Args, BinaryOp, CompareOp, Const, Expr, ExprKind, UnaryOp};
+use crate::value::is_member;
 
 impl Writer {
     /// Writes `expr` where any expression may stand.
@@ -13,12 +14,12 @@ impl Writer {
             ExprKind::Or(items) => self.logical(" or ", items),
             ExprKind::Unary(UnaryOp::Not, inner) => {
                 self.out.push_str("not ");
-                self.operand(inner);
+                self.tested(inner);
             }
             ExprKind::Cond(cond) => {
                 self.operand(&cond.then);
                 self.out.push_str(" if ");
-                self.operand(&cond.test);
+                self.tested(&cond.test);
                 self.out.push_str(" else ");
                 match &cond.otherwise {
                     Some(otherwise) => self.operand(otherwise),
@@ -30,10 +31,10 @@ impl Writer {
                     self.out.push_str("not ");
                 }
                 self.operand(&test.operand);
-                self.mark(expr.at);
-                self.out.push_str(" is __");
-                self.out.push_str(&test.name);
+                self.out.push_str(" is ");
+                self.out.push_str(&test_name(&test.name));
                 self.args(&test.args);
+                self.done(expr.at, [Some(&test.operand)], Some(&test.args));
             }
             _ => self.operand(expr),
         }
@@ -44,7 +45,20 @@ impl Writer {
             if i > 0 {
                 self.out.push_str(word);
             }
-            self.operand(item);
+            match i + 1 < items.len() {
+                true => self.tested(item),
+                false => self.operand(item),
+            }
+        }
+    }
+
+    /// Writes `expr` where it counts whether it is true. The engine's own error for a strict
+    /// undefined value there would not say what is undefined.
+    pub(super) fn tested(&mut self, expr: &Expr) {
+        self.operand(expr);
+        if self.options.undefined == Undefined::Strict {
+            self.out.push_str("|__used");
+            self.done(expr.at, [Some(expr)], None);
         }
     }
 
@@ -72,7 +86,7 @@ impl Writer {
             ExprKind::Attr(inner, name) => self.attribute(expr.at, inner, name),
             ExprKind::Item(inner, key) => {
                 self.operand(inner);
-                self.filter_call(expr.at, "__item", [&**key]);
+                self.filter_call(expr.at, "__item", inner, [&**key]);
             }
             ExprKind::Slice(inner, bounds) => self.slice(expr.at, inner, bounds),
             ExprKind::Call(callee, args) => self.call(expr.at, callee, args),
@@ -81,25 +95,23 @@ impl Writer {
                     self.operand(inner);
                     self.out.push('|');
                 }
-                self.mark(expr.at);
                 self.out.push_str(name);
                 self.args(args);
+                self.done(expr.at, [inner.as_deref()], Some(args));
             }
             ExprKind::Unary(op, inner) => {
                 self.operand(inner);
                 let name = if *op == UnaryOp::Neg { "__neg" } else { "__pos" };
-                self.filter_call(expr.at, name, []);
+                self.filter_call(expr.at, name, inner, []);
             }
             ExprKind::Binary(op, left, right) => {
                 self.operand(left);
-                self.filter_call(expr.at, binary_name(*op), [&**right]);
+                self.filter_call(expr.at, binary_name(*op), left, [&**right]);
             }
             ExprKind::Concat(parts) => {
-                let mut parts = parts.iter();
-                if let Some(first) = parts.next() {
-                    self.operand(first);
-                }
-                self.filter_call(expr.at, "__concat", parts);
+                let [first, rest @ ..] = parts.as_slice() else { return };
+                self.operand(first);
+                self.filter_call(expr.at, "__concat", first, rest);
             }
             ExprKind::Compare(left, links) => self.compare(expr.at, left, links),
         }
@@ -111,13 +123,13 @@ impl Writer {
         match &expr.kind {
             ExprKind::Name(name) if name == "self" => self.out.push_str("__th_self"),
             ExprKind::Name(name) => self.out.push_str(name),
-            ExprKind::Attr(inner, name) if !methods::is_name(name) => {
+            ExprKind::Attr(inner, name) if !is_member(name) => {
                 if !self.primary(inner) {
                     return false;
                 }
-                self.mark(expr.at);
                 self.out.push('.');
                 self.out.push_str(name);
+                self.place(expr.at, false, || Operands::of_attribute(inner, name));
             }
             _ => return false,
         }
@@ -125,32 +137,38 @@ impl Writer {
     }
 
     fn attribute(&mut self, at: u32, inner: &Expr, name: &str) {
-        if !methods::is_name(name) && self.primary(inner) {
-            self.mark(at);
+        if !is_member(name) && self.primary(inner) {
             self.out.push('.');
             self.out.push_str(name);
-            return;
+        } else {
+            self.operand(inner);
+            self.out.push_str("|__attr(");
+            self.text(name);
+            self.out.push(')');
         }
-        self.operand(inner);
-        self.mark(at);
-        self.out.push_str("|__attr(");
-        self.text(name);
-        self.out.push(')');
+        self.place(at, false, || Operands::of_attribute(inner, name));
     }
 
-    /// `|name(args)`
-    fn filter_call<'e>(&mut self, at: u32, name: &str, args: impl IntoIterator<Item = &'e Expr>) {
-        self.mark(at);
+    /// `|name(args)`, of `left` that was written already.
+    fn filter_call<'e>(
+        &mut self,
+        at: u32,
+        name: &str,
+        left: &'e Expr,
+        args: impl IntoIterator<Item = &'e Expr, IntoIter: Clone>,
+    ) {
+        let args = args.into_iter();
         self.out.push('|');
         self.out.push_str(name);
         self.out.push('(');
-        for (i, arg) in args.into_iter().enumerate() {
+        for (i, arg) in args.clone().enumerate() {
             if i > 0 {
                 self.out.push_str(", ");
             }
             self.expr(arg);
         }
         self.out.push(')');
+        self.done(at, std::iter::once(left).chain(args).map(Some), None);
     }
 
     fn literal<'e>(&mut self, at: u32, items: impl Iterator<Item = &'e Expr>, name: &str) {
@@ -161,13 +179,13 @@ impl Writer {
             }
             self.expr(item);
         }
-        self.out.push(']');
-        self.filter_call(at, name, []);
+        self.out.push_str("]|");
+        self.out.push_str(name);
+        self.done(at, [], None);
     }
 
     fn slice(&mut self, at: u32, inner: &Expr, bounds: &[Option<Expr>; 3]) {
         self.operand(inner);
-        self.mark(at);
         self.out.push_str("|__slice(");
         for (i, bound) in bounds.iter().enumerate() {
             if i > 0 {
@@ -179,15 +197,15 @@ impl Writer {
             }
         }
         self.out.push(')');
+        self.done(at, std::iter::once(Some(inner)).chain(bounds.iter().map(Option::as_ref)), None);
     }
 
     fn compare(&mut self, at: u32, left: &Expr, links: &[(CompareOp, Expr)]) {
         self.operand(left);
         if let [(op, right)] = links {
-            self.filter_call(at, compare_name(*op), [right]);
+            self.filter_call(at, compare_name(*op), left, [right]);
             return;
         }
-        self.mark(at);
         self.out.push_str("|__chain(");
         for (i, (op, right)) in links.iter().enumerate() {
             if i > 0 {
@@ -198,6 +216,8 @@ impl Writer {
             self.expr(right);
         }
         self.out.push(')');
+        let operands = links.iter().flat_map(|(_, right)| [None, Some(right)]);
+        self.done(at, std::iter::once(Some(left)).chain(operands), None);
     }
 
     /// A call. `cycle` is not left to the engine's loops, which fail without
@@ -205,21 +225,20 @@ impl Writer {
     fn call(&mut self, at: u32, callee: &Expr, args: &Args) {
         match &callee.kind {
             ExprKind::Name(name) if name == "loop" => {
-                self.mark(at);
                 self.out.push_str("loop(");
                 for (i, arg) in args.positional.iter().enumerate() {
                     if i > 0 {
                         self.out.push_str(", ");
                     }
-                    self.operand(arg);
-                    self.out.push_str("|__iter");
+                    self.walked(arg);
                 }
                 self.out.push(')');
+                self.done(at, [None], Some(args));
             }
             ExprKind::Name(name) => {
-                self.mark(at);
                 self.out.push_str(name);
                 self.call_args(args);
+                self.done(at, [Some(callee)], Some(args));
             }
             ExprKind::Attr(inner, name) => {
                 let of_self = matches!(&inner.kind, ExprKind::Name(name) if name == "self");
@@ -227,23 +246,22 @@ impl Writer {
                     self.out.push_str("self");
                 }
                 if of_self || (name != "cycle" && self.primary(inner)) {
-                    self.mark(at);
                     self.out.push('.');
                     self.out.push_str(name);
                     self.call_args(args);
-                    return;
+                } else {
+                    self.operand(inner);
+                    self.out.push_str("|__call(");
+                    self.text(name);
+                    self.more_args(args);
                 }
-                self.operand(inner);
-                self.mark(at);
-                self.out.push_str("|__call(");
-                self.text(name);
-                self.more_args(args);
+                self.done(at, [Some(&**inner)], Some(args));
             }
             _ => {
                 self.operand(callee);
-                self.mark(at);
                 self.out.push_str("|__invoke(none");
                 self.more_args(args);
+                self.done(at, [Some(callee)], Some(args));
             }
         }
     }
@@ -279,8 +297,7 @@ impl Writer {
         if let Some(star) = &args.star {
             comma(&mut self.out);
             self.out.push('*');
-            self.operand(star);
-            self.out.push_str("|__iter");
+            self.walked(star);
         }
         for (name, value) in &args.keyword {
             comma(&mut self.out);
@@ -293,7 +310,15 @@ impl Writer {
             self.out.push_str("**");
             self.operand(double_star);
             self.out.push_str("|__keywords");
+            self.done(double_star.at, [Some(&**double_star)], None);
         }
+    }
+
+    /// Writes `expr` where its items are walked.
+    pub(super) fn walked(&mut self, expr: &Expr) {
+        self.operand(expr);
+        self.out.push_str("|__iter");
+        self.done(expr.at, [Some(expr)], None);
     }
 
     fn constant(&mut self, constant: &Const) {

@@ -17,7 +17,8 @@ impl Writer {
             StmtKind::Text(text) => self.raw(at, text),
             StmtKind::Print(printed) => {
                 for expr in printed {
-                    self.open("{{ ", expr.at);
+                    self.begin(expr.at, Some(expr));
+                    self.out.push_str("{{ ");
                     self.expr(expr);
                     self.out.push_str(" }}");
                 }
@@ -54,8 +55,8 @@ impl Writer {
     }
 
     fn open(&mut self, tag: &str, at: u32) {
+        self.begin(at, None);
         self.out.push_str(tag);
-        self.mark(at);
     }
 
     fn close(&mut self) {
@@ -91,12 +92,6 @@ impl Writer {
             self.out.push_str("|__text }}");
             return;
         }
-        for (offset, c) in text.char_indices() {
-            if c == '\n' {
-                let at = at + u32::try_from(offset).unwrap_or(0);
-                self.places.push(at);
-            }
-        }
         self.out.push_str(text);
     }
 
@@ -104,18 +99,18 @@ impl Writer {
         self.open("{% for ", at);
         self.target(&each.target);
         self.out.push_str(" in ");
-        self.operand(&each.iter);
-        self.mark(each.iter.at);
         match &each.target {
             Target::Tuple(targets) => {
+                self.operand(&each.iter);
                 let rows = format!("|__rows({})", targets.len());
                 self.out.push_str(&rows);
+                self.done(each.iter.at, [Some(&each.iter)], None);
             }
-            _ => self.out.push_str("|__iter"),
+            _ => self.walked(&each.iter),
         }
         if let Some(filter) = &each.filter {
             self.out.push_str(" if ");
-            self.operand(filter);
+            self.tested(filter);
         }
         if each.recursive {
             self.out.push_str(" recursive");
@@ -161,7 +156,7 @@ impl Writer {
     fn condition(&mut self, at: u32, branches: &[(Expr, Vec<Stmt>)], otherwise: &[Stmt]) {
         for (i, (test, body)) in branches.iter().enumerate() {
             self.open(if i == 0 { "{% if " } else { "{% elif " }, test.at.max(at));
-            self.operand(test);
+            self.tested(test);
             self.close();
             self.statements(body);
         }
@@ -216,6 +211,7 @@ impl Writer {
         }
         let unpack = format!(" = {row}|__unpack({})", names.len());
         self.out.push_str(&unpack);
+        self.done(at, [], None);
         self.close();
         for (target, name) in targets.iter().zip(names) {
             let assign = match target {

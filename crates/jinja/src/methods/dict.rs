@@ -3,8 +3,8 @@
 use minijinja::{Error, State};
 
 use super::given::Given;
-use crate::globals::entries_from;
-use crate::ops::{charge_items, error, hashable, iterate, limit};
+use crate::ops::{charge_items, entries_from, hashable, iterate};
+use crate::raise::{error, limit};
 use crate::value::{Dict, DictView, Entries, Key, Tuple, Val, View, ViewKind, note_change, text, view};
 
 /// Entries of a dict that a template made, at most.

@@ -3,7 +3,7 @@
 use minijinja::Error;
 use minijinja::value::Kwargs;
 
-use crate::ops::error;
+use crate::raise::error;
 use crate::value::{Val, View, type_name, view};
 
 /// What a function was given.
@@ -34,6 +34,12 @@ impl<'g> Given<'g> {
     /// Arguments that came apart already.
     pub(crate) fn split(name: &'g str, positional: &'g [Val], keywords: Kwargs) -> Self {
         Self { name, positional, keywords }
+    }
+
+    /// The keyword arguments.
+    pub(crate) fn named(&self) -> Vec<(String, Val)> {
+        let value = |name: &str| self.keywords.peek::<Val>(name).unwrap_or_default();
+        self.keywords.args().map(|name| (name.to_owned(), value(name))).collect()
     }
 
     /// The values of the parameters `names`; the first `required` must be there.
@@ -70,6 +76,15 @@ impl<'g> Given<'g> {
     pub(crate) fn none(&self) -> Result<(), Error> {
         self.bind([], 0).map(|_: [Option<Val>; 0]| ())
     }
+}
+
+/// Positional arguments and, if there are any, the keyword arguments.
+pub(crate) fn with_keywords(positional: &[Val], kwargs: Kwargs) -> Vec<Val> {
+    let mut args = positional.to_vec();
+    if kwargs.args().next().is_some() {
+        args.push(kwargs.into());
+    }
+    args
 }
 
 /// A whole number within `i64`, clamped.

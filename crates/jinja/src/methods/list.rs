@@ -3,8 +3,8 @@
 use minijinja::{Error, State};
 
 use super::given::{Given, int};
-use crate::filters::{SortKey, sort_values};
-use crate::ops::{charge_items, charge_moves, equal, error, iterate, limit, slice_bounds};
+use crate::ops::{SortKey, charge_items, charge_moves, equal, iterate, slice_bounds, sort_values};
+use crate::raise::{error, limit};
 use crate::value::{List, Val, View, is_same, note_change, view};
 
 /// Items of a list that a template made, at most.

@@ -11,122 +11,30 @@ mod text_split;
 
 use minijinja::{Error, ErrorKind, State};
 
-use super::ops::error;
-use super::value::{Val, View, ViewKind, type_name, view};
+use super::raise::{blame_with, undefined};
+use super::value::{Val, View, has_method, type_name, view};
 
-pub(crate) use given::{Given, int as whole, size};
+pub(crate) use given::{Given, int as whole, size, with_keywords};
 pub(crate) use text::{capitalize, title_words};
 pub(crate) use text_is::digit_value;
 pub(crate) use text_split::replace;
-
-const TEXT: [&str; 46] = [
-    "capitalize",
-    "casefold",
-    "center",
-    "count",
-    "encode",
-    "endswith",
-    "expandtabs",
-    "find",
-    "format",
-    "format_map",
-    "index",
-    "isalnum",
-    "isalpha",
-    "isascii",
-    "isdecimal",
-    "isdigit",
-    "isidentifier",
-    "islower",
-    "isnumeric",
-    "isprintable",
-    "isspace",
-    "istitle",
-    "isupper",
-    "join",
-    "ljust",
-    "lower",
-    "lstrip",
-    "partition",
-    "removeprefix",
-    "removesuffix",
-    "replace",
-    "rfind",
-    "rindex",
-    "rjust",
-    "rpartition",
-    "rsplit",
-    "rstrip",
-    "split",
-    "splitlines",
-    "startswith",
-    "strip",
-    "swapcase",
-    "title",
-    "translate",
-    "upper",
-    "zfill",
-];
-const MARKUP: [&str; 2] = ["striptags", "unescape"];
-const LIST: [&str; 11] =
-    ["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
-const DICT: [&str; 10] = ["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
-const SEQUENCE: [&str; 2] = ["count", "index"];
-const INT: [&str; 5] = ["bit_length", "bit_count", "conjugate", "is_integer", "as_integer_ratio"];
-const FLOAT: [&str; 3] = ["conjugate", "is_integer", "as_integer_ratio"];
-const KEYS: [&str; 1] = ["isdisjoint"];
-const BYTES: [&str; 1] = ["decode"];
-/// Methods that change their list or dict.
-const CHANGING: [&str; 11] =
-    ["append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"];
-
-/// The methods of each type.
-const GROUPS: [&[&str]; 9] = [&TEXT, &MARKUP, &LIST, &DICT, &SEQUENCE, &INT, &FLOAT, &KEYS, &BYTES];
-
-/// The names of all methods.
-#[cfg(test)]
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    let all: std::collections::BTreeSet<&str> = GROUPS.iter().flat_map(|names| names.iter().copied()).collect();
-    all.into_iter()
-}
-
-/// Whether any value has a method `name`.
-pub(crate) fn is_name(name: &str) -> bool {
-    let attribute = matches!(name, "real" | "imag" | "numerator" | "denominator" | "start" | "stop" | "step");
-    attribute || GROUPS.iter().any(|names| names.contains(&name))
-}
-
-/// Whether a method `name` changes its list or dict.
-pub(crate) fn is_changing(name: &str) -> bool {
-    CHANGING.contains(&name)
-}
-
-/// Whether `value` has a method `name`.
-pub(crate) fn exists(value: &Val, name: &str) -> bool {
-    let names: &[&str] = match view(value) {
-        View::Str(_) if value.is_safe() && MARKUP.contains(&name) => return true,
-        View::Str(_) => &TEXT,
-        View::Bytes(_) => &BYTES,
-        View::List(_) => &LIST,
-        View::Dict(_) => &DICT,
-        View::Tuple(_) | View::Range(_) => &SEQUENCE,
-        View::Bool(_) | View::Int(_) | View::Big(_) => &INT,
-        View::Float(_) => &FLOAT,
-        View::Entries(view) if view.kind != ViewKind::Values => &KEYS,
-        _ => &[],
-    };
-    names.contains(&name)
-}
 
 /// `value.name(args)`
 ///
 /// # Errors
 /// There is no such method, or it fails.
 pub(crate) fn call(state: &mut State<'_, '_>, value: &Val, name: &str, args: &[Val]) -> Result<Val, Error> {
+    call_checked(state, value, name, args).map_err(|err| {
+        let given = Given::new(name, args);
+        blame_with(err, std::iter::once(value).chain(given.positional), given.named())
+    })
+}
+
+fn call_checked(state: &mut State<'_, '_>, value: &Val, name: &str, args: &[Val]) -> Result<Val, Error> {
     if value.is_undefined() {
-        return Err(error(format!("'{name}' of an undefined value is called")));
+        return Err(undefined(format!("has no method '{name}'")));
     }
-    if !exists(value, name) {
+    if !has_method(value, name) {
         return Err(Error::new(
             ErrorKind::UnknownMethod,
             format!("'{}' object has no method '{name}'", type_name(value)),

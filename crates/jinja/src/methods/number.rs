@@ -3,8 +3,9 @@
 use minijinja::{Error, State};
 
 use super::given::Given;
-use crate::ops::{Num, charge_value, error, number_of};
-use crate::value::{Tuple, Val, from_big, from_i128, type_name};
+use crate::ops::charge_value;
+use crate::raise::error;
+use crate::value::{Num, Tuple, Val, from_big, from_i128, number_of, type_name};
 
 /// `value.name()` for a number.
 pub(super) fn call(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {

@@ -4,10 +4,11 @@ use minijinja::{Error, State};
 
 use super::given::{Given, size};
 use super::{text_code, text_is, text_split};
-use crate::filters::{escape, strip_tags, unescape};
 use crate::format::{Source, brace};
-use crate::ops::{charge_bytes, error, iterate, limit};
-use crate::value::{Val, View, text, type_name, view};
+use crate::markup::{escape, strip_tags, unescape};
+use crate::ops::{charge_bytes, iterate};
+use crate::raise::{error, limit};
+use crate::value::{Val, View, text, text_like, type_name, view};
 
 /// `value.name(args)` for a string.
 pub(super) fn call(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
@@ -35,12 +36,7 @@ pub(super) fn call(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) ->
         "expandtabs" => expand_tabs(state, string, given)?,
         _ => recased(string, given)?,
     };
-    Ok(like(value, changed))
-}
-
-/// `text` as safe as `value`.
-pub(super) fn like(value: &Val, changed: String) -> Val {
-    if value.is_safe() { Val::from_safe_string(changed) } else { text(changed) }
+    Ok(text_like(value, changed))
 }
 
 fn recased(string: &str, given: &Given<'_>) -> Result<String, Error> {
@@ -211,5 +207,5 @@ fn join(state: &State<'_, '_>, separator: &Val, items: &Val) -> Result<Val, Erro
             out.push_str(part);
         }
     }
-    Ok(like(separator, out))
+    Ok(text_like(separator, out))
 }

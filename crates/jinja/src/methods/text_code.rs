@@ -3,7 +3,8 @@
 use minijinja::{Error, State};
 
 use super::given::Given;
-use crate::ops::{charge_bytes, error, item};
+use crate::ops::{charge_bytes, item};
+use crate::raise::error;
 use crate::value::{Val, View, text, type_name, view};
 
 /// `str.encode`; only UTF-8 and ASCII.

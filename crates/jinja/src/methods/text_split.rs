@@ -5,24 +5,24 @@ use std::collections::HashSet;
 use minijinja::{Error, State};
 
 use super::given::{Given, int, string};
-use super::text::like;
-use crate::filters::escape;
-use crate::ops::{charge_bytes, charge_items, error, limit, slice_bounds};
+use crate::markup::escape;
+use crate::ops::{charge_bytes, charge_items, slice_bounds};
 use crate::python::text::{is_space, split_lines};
-use crate::value::{List, Tuple, Val, View, view};
+use crate::raise::{error, limit};
+use crate::value::{List, Tuple, Val, View, text_like, view};
 
 /// The answer of the method, if it is one of these.
 pub(super) fn call(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Option<Val>, Error> {
     let whole = value.as_str().unwrap_or_default();
     Ok(Some(match given.name {
-        "strip" | "lstrip" | "rstrip" => like(value, strip(state, whole, given)?),
+        "strip" | "lstrip" | "rstrip" => text_like(value, strip(state, whole, given)?),
         "split" | "rsplit" => split(state, value, given)?,
         "splitlines" => {
             let [keep_ends] = given.bind(["keepends"], 0)?;
             let keep_ends = keep_ends.is_some_and(|keep| keep.is_true());
             let lines = split_lines(whole, keep_ends);
             charge_items(state, lines.len())?;
-            List::value(lines.into_iter().map(|line| like(value, line.to_owned())).collect())
+            List::value(lines.into_iter().map(|line| text_like(value, line.to_owned())).collect())
         }
         "partition" | "rpartition" => partition(value, given)?,
         "find" | "rfind" | "index" | "rindex" => find(whole, given)?,
@@ -31,20 +31,20 @@ pub(super) fn call(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Res
         "removeprefix" => {
             let prefix = given.one("prefix")?;
             let prefix = string(given.name, &prefix)?;
-            like(value, whole.strip_prefix(prefix).unwrap_or(whole).to_owned())
+            text_like(value, whole.strip_prefix(prefix).unwrap_or(whole).to_owned())
         }
         "removesuffix" => {
             let suffix = given.one("suffix")?;
             let suffix = string(given.name, &suffix)?;
             let rest = whole.strip_suffix(suffix).filter(|_| !suffix.is_empty());
-            like(value, rest.unwrap_or(whole).to_owned())
+            text_like(value, rest.unwrap_or(whole).to_owned())
         }
         "replace" => {
             let [old, new, count] = given.bind(["old", "new", "count"], 2)?;
             let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
             let (old, new) = (string(given.name, &old)?, escaped_for(value, &new, given.name)?);
             let count = count.map_or(Ok(-1), |count| int(&count))?;
-            like(value, replace(state, whole, (old, &new), count)?)
+            text_like(value, replace(state, whole, (old, &new), count)?)
         }
         _ => return Ok(None),
     }))
@@ -121,7 +121,7 @@ fn split(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, E
         None => split_blanks(whole, most),
     };
     charge_items(state, parts.len())?;
-    let parts = parts.into_iter().map(|part| like(value, part.to_owned()));
+    let parts = parts.into_iter().map(|part| text_like(value, part.to_owned()));
     Ok(List::value(parts.collect()))
 }
 
@@ -171,7 +171,7 @@ fn partition(value: &Val, given: &Given<'_>) -> Result<Val, Error> {
         None if from_right => ["", "", whole],
         None => [whole, "", ""],
     };
-    Ok(Tuple::value(parts.map(|part| like(value, part.to_owned())).to_vec()))
+    Ok(Tuple::value(parts.map(|part| text_like(value, part.to_owned())).to_vec()))
 }
 
 /// The part of `whole` between the optional arguments start and end, and where

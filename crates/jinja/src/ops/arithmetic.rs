@@ -3,56 +3,11 @@
 use minijinja::{Error, State};
 use num_bigint::BigInt;
 
-use super::bits::{bounded_int, check_bits, exact_int, float_of_big};
+use super::bits::{bounded_int, check_bits};
 use super::charge::charge_digits;
-use super::{divide, error, sequence};
-use crate::format;
-use crate::value::{Val, View, from_i128, type_name, view};
-
-/// A number as Python's operators see it.
-#[derive(Debug, Clone)]
-pub(crate) enum Num {
-    Int(i128),
-    Big(BigInt),
-    Float(f64),
-}
-
-impl Num {
-    pub(super) fn to_big(&self) -> BigInt {
-        match self {
-            Self::Int(n) => BigInt::from(*n),
-            Self::Big(n) => n.clone(),
-            Self::Float(x) => exact_int(*x).map_or_else(BigInt::default, BigInt::from),
-        }
-    }
-
-    /// As a float.
-    ///
-    /// # Errors
-    /// The integer is beyond a float.
-    pub(crate) fn to_float(&self) -> Result<f64, Error> {
-        let float = match self {
-            Self::Int(n) => *n as f64,
-            Self::Big(n) => float_of_big(n),
-            Self::Float(x) => return Ok(*x),
-        };
-        if float.is_infinite() {
-            return Err(error("int too large to convert to float"));
-        }
-        Ok(float)
-    }
-}
-
-/// `value` as a number, if it is one (booleans are).
-pub(crate) fn number_of(value: &Val) -> Option<Num> {
-    match view(value) {
-        View::Bool(b) => Some(Num::Int(i128::from(b))),
-        View::Int(n) => Some(Num::Int(n)),
-        View::Big(n) => Some(Num::Big(n.clone())),
-        View::Float(x) => Some(Num::Float(x)),
-        _ => None,
-    }
-}
+use super::{divide, sequence};
+use crate::raise::{error, limit, undefined};
+use crate::value::{Num, Val, View, from_i128, number_of, type_name, view};
 
 /// Bits of a whole number that is beyond the engine's own; of other values 0.
 fn bits_of(value: &Val) -> u64 {
@@ -65,7 +20,7 @@ fn bits_of(value: &Val) -> u64 {
 /// The error for operands that an operator does not take.
 pub(super) fn unsupported(op: &str, a: &Val, b: &Val) -> Error {
     if a.is_undefined() || b.is_undefined() {
-        return error(format!("an operand of '{op}' is undefined"));
+        return undefined(format!("cannot be an operand of '{op}'"));
     }
     error(format!("unsupported operand type(s) for {op}: '{}' and '{}'", type_name(a), type_name(b)))
 }
@@ -83,14 +38,6 @@ pub(crate) fn multiply(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<Val, E
     match sequence::repeat(state, a, b)? {
         Some(product) => Ok(product),
         None => arithmetic(state, "*", a, b),
-    }
-}
-
-/// `a % b`, also `"…" % values`.
-pub(crate) fn remainder(state: &mut State<'_, '_>, a: &Val, b: &Val) -> Result<Val, Error> {
-    match view(a) {
-        View::Str(pattern) => format::percent(state, pattern, b, a.is_safe()),
-        _ => arithmetic(state, "%", a, b),
     }
 }
 
@@ -160,7 +107,7 @@ fn power(state: &State<'_, '_>, base: &Num, exponent: &Num) -> Result<Val, Error
             _ => 1,
         }));
     }
-    let exponent = u32::try_from(&exponent).map_err(|_| super::limit("an integer is too large"))?;
+    let exponent = u32::try_from(&exponent).map_err(|_| limit("an integer is too large"))?;
     let bits = (base.bits() - 1).saturating_mul(u64::from(exponent));
     check_bits(bits)?;
     // The last of its multiplications costs as much as all before it together.
@@ -207,7 +154,7 @@ pub(crate) fn plus(a: &Val) -> Result<Val, Error> {
 
 fn bad_unary(op: &str, a: &Val) -> Error {
     if a.is_undefined() {
-        return error(format!("the operand of '{op}' is undefined"));
+        return undefined(format!("cannot be the operand of '{op}'"));
     }
     error(format!("bad operand type for unary {op}: '{}'", type_name(a)))
 }

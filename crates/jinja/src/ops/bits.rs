@@ -3,25 +3,13 @@
 use minijinja::Error;
 use num_bigint::{BigInt, Sign};
 
-use super::limit;
+use crate::raise::{error, limit};
 use crate::value::{Val, from_big};
 
 /// Bits of an integer at most; Python prints 4,300 digits, about 14,300 bits.
 const INT_BITS_MAX: u64 = 65_536;
-/// Bits of the largest whole number that is a float.
-const FLOAT_BITS_MAX: u64 = f64::MAX_EXP as u64;
 /// Digits that Python reads and prints at most.
 const INT_DIGITS_MAX: usize = 4_300;
-
-/// The whole number that `x` is exactly, if it is one within `i128`.
-pub(crate) fn exact_int(x: f64) -> Option<i128> {
-    const LIMIT: f64 = 1.6e38;
-    if x.is_finite() && x.fract() == 0.0 && x.abs() < LIMIT {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within range")]
-        return Some(x as i128);
-    }
-    None
-}
 
 /// An integer value, unless it is too large.
 pub(crate) fn bounded_int(n: BigInt) -> Result<Val, Error> {
@@ -37,15 +25,6 @@ pub(super) fn check_bits(bits: u64) -> Result<(), Error> {
         return Err(limit("an integer is too large"));
     }
     Ok(())
-}
-
-/// The nearest float; infinite when `n` is beyond.
-pub(crate) fn float_of_big(n: &BigInt) -> f64 {
-    if n.bits() > FLOAT_BITS_MAX {
-        return if n.sign() == Sign::Minus { f64::NEG_INFINITY } else { f64::INFINITY };
-    }
-    // the decimal text is read with correct rounding
-    n.to_string().parse().unwrap_or(f64::NAN)
 }
 
 /// `a / b` correctly rounded, for `b` that is not 0.
@@ -120,7 +99,7 @@ fn strip_base(base: u32, digits: &str) -> Option<(u32, &str)> {
 pub(super) fn digits_of(n: &BigInt) -> Result<String, Error> {
     // a digit is at least 3.3 bits, so this cannot be short
     if n.bits() > 14_290 {
-        return Err(super::error("an integer has more digits than Python prints (4300)"));
+        return Err(error("an integer has more digits than Python prints (4300)"));
     }
     Ok(n.to_string())
 }

@@ -3,11 +3,10 @@
 
 use minijinja::{Error, State, UndefinedBehavior};
 
-use super::{error, limit};
-use crate::value::{Val, View, view};
+use crate::limits::BYTES_PER_FUEL;
+use crate::raise::{limit, undefined};
+use crate::value::{Val, weight};
 
-/// Bytes that one unit of fuel pays for.
-const BYTES_PER_FUEL: u64 = 64;
 /// List slots that one unit pays for.
 const ITEMS_PER_FUEL: u64 = 2;
 /// List slots that are only moved that one unit pays for.
@@ -23,16 +22,6 @@ pub(crate) fn charge_bytes(state: &State<'_, '_>, bytes: usize) -> Result<(), Er
 /// Pays for `items` that are only moved in memory.
 pub(crate) fn charge_moves(state: &State<'_, '_>, items: usize) -> Result<(), Error> {
     pay(state, items as u64 / MOVES_PER_FUEL)
-}
-
-/// What looking at all of a value costs beside itself: its text, its digits.
-pub(crate) fn weight(value: &Val) -> u64 {
-    match view(value) {
-        View::Str(text) => text.len() as u64 / BYTES_PER_FUEL,
-        View::Bytes(bytes) => bytes.len() as u64 / BYTES_PER_FUEL,
-        View::Big(n) => n.bits() / (8 * BYTES_PER_FUEL),
-        _ => 0,
-    }
 }
 
 /// Pays for looking at all of a value.
@@ -106,7 +95,7 @@ pub(crate) fn is_strict(state: &State<'_, '_>) -> bool {
 /// Fails in strict mode when `value` is undefined.
 pub(crate) fn needs_defined(state: &State<'_, '_>, value: &Val) -> Result<(), Error> {
     if value.is_undefined() && is_strict(state) {
-        return Err(error("a value is undefined"));
+        return Err(undefined(""));
     }
     Ok(())
 }

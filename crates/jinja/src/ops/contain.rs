@@ -2,7 +2,8 @@
 
 use minijinja::{Error, State};
 
-use super::{charge_bytes, equal, error, hashable, iterate};
+use super::{charge_bytes, equal, hashable, iterate};
+use crate::raise::error;
 use crate::value::{Key, Val, View, ViewKind, is_same, type_name, view};
 
 /// `needle in haystack`

@@ -3,10 +3,9 @@
 use minijinja::Error;
 use num_bigint::{BigInt, Sign};
 
-use super::arithmetic::Num;
 use super::bits::{bounded_int, divide_exactly};
-use super::error;
-use crate::value::{Val, from_i128};
+use crate::raise::error;
+use crate::value::{Num, Val, from_i128};
 
 /// Integers up to here are floats exactly.
 const EXACT_FLOAT_MAX: i128 = 1 << 53;

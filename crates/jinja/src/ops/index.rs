@@ -3,14 +3,14 @@
 
 use minijinja::{Error, State};
 
-use super::{charge_bytes, charge_items, error};
-use crate::methods;
-use crate::value::{BoundMethod, Key, List, Range, Tuple, Val, View, from_i128, text, type_name, view};
+use super::{charge_bytes, charge_items};
+use crate::raise::{error, undefined};
+use crate::value::{BoundMethod, Key, List, Range, Tuple, Val, View, from_i128, has_method, text, type_name, view};
 
 /// `value.name`
 pub(crate) fn attribute(value: &Val, name: &str) -> Result<Val, Error> {
     if value.is_undefined() {
-        return Err(error(format!("'{name}' is looked up in an undefined value")));
+        return Err(undefined(format!("has no attribute '{name}'")));
     }
     if let Some(found) = own_attribute(value, name) {
         return Ok(found);
@@ -20,7 +20,7 @@ pub(crate) fn attribute(value: &Val, name: &str) -> Result<Val, Error> {
 
 /// What Python's `getattr` finds, apart from what the sandbox hides.
 pub(crate) fn own_attribute(value: &Val, name: &str) -> Option<Val> {
-    if methods::exists(value, name) {
+    if has_method(value, name) {
         return Some(BoundMethod::value(value, name));
     }
     match (view(value), name) {
@@ -42,7 +42,7 @@ pub(crate) fn own_attribute(value: &Val, name: &str) -> Option<Val> {
 /// `value[key]`
 pub(crate) fn item(state: &State<'_, '_>, value: &Val, key: &Val) -> Result<Val, Error> {
     let found = match view(value) {
-        View::Undefined => return Err(error("a subscript of an undefined value")),
+        View::Undefined => return Err(undefined("has no items")),
         View::Dict(dict) => {
             if let Some(name) = key.as_str() {
                 charge_bytes(state, name.len())?;
@@ -115,7 +115,7 @@ pub(crate) fn slice(state: &State<'_, '_>, value: &Val, bounds: [&Val; 3]) -> Re
         View::List(list) => Ok(List::value(pick(state, &list.read(), bounds)?)),
         View::Tuple(tuple) => Ok(Tuple::value(pick(state, &tuple.read(), bounds)?)),
         View::Range(range) => slice_range(*range, bounds),
-        View::Undefined => Err(error("a slice of an undefined value")),
+        View::Undefined => Err(undefined("cannot be sliced")),
         View::Dict(_) => Err(error("unhashable type: 'slice'")),
         _ => Err(error(format!("'{}' object is not subscriptable", type_name(value)))),
     }

@@ -3,9 +3,10 @@
 use minijinja::value::ObjectRepr;
 use minijinja::{Error, State};
 
-use super::charge::{Meter, charge_bytes, charge_items, charge_value, is_strict, weight};
-use super::{DEPTH_MAX, error, limit};
-use crate::value::{Val, View, text, type_name, view};
+use super::charge::{Meter, charge_bytes, charge_items, charge_value, is_strict};
+use crate::limits::DEPTH_MAX;
+use crate::raise::{error, limit, undefined};
+use crate::value::{Entries, Key, Val, View, text, type_name, view, weight};
 
 /// The items of `value`, as Python's `iter` gives them.
 ///
@@ -50,7 +51,7 @@ pub(crate) fn try_iterate(state: &State<'_, '_>, value: &Val) -> Result<Option<V
             range.items().collect()
         }
         View::Generator(generator) => generator.take(),
-        View::Undefined if is_strict(state) => return Err(error("a value is undefined")),
+        View::Undefined if is_strict(state) => return Err(undefined("")),
         View::Undefined => Vec::new(),
         View::Other => match foreign(value) {
             Some(items) => items,
@@ -92,7 +93,7 @@ pub(crate) fn length(state: &State<'_, '_>, value: &Val) -> Result<usize, Error>
         View::Dict(dict) => dict.read().len(),
         View::Entries(view) => view.len(),
         View::Range(range) => usize::try_from(range.len()).unwrap_or(usize::MAX),
-        View::Undefined if is_strict(state) => return Err(error("a value is undefined")),
+        View::Undefined if is_strict(state) => return Err(undefined("")),
         View::Undefined => 0,
         _ => {
             return Err(error(format!("object of type '{}' has no len()", type_name(value))));
@@ -109,6 +110,25 @@ pub(crate) fn unpack(state: &State<'_, '_>, value: &Val, count: usize) -> Result
         return Ok(items);
     }
     Err(error(format!("wrong number of values to unpack (expected {count}, got {})", items.len())))
+}
+
+/// Entries of a mapping or of a sequence of pairs, as `dict()` takes them.
+pub(crate) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<Entries, Error> {
+    if let View::Dict(dict) = view(value) {
+        let entries = dict.read().clone();
+        charge_items(state, 2 * entries.len())?;
+        return Ok(entries);
+    }
+    if value.is_undefined() {
+        return Err(undefined("is no mapping"));
+    }
+    let mut entries = Entries::default();
+    for pair in iterate(state, value)? {
+        let pair = unpack(state, &pair, 2)?;
+        hashable(state, &pair[0])?;
+        entries.insert(Key(pair[0].clone()), pair[1].clone());
+    }
+    Ok(entries)
 }
 
 /// Fails when Python could not hash `value`, or when that is too much work.

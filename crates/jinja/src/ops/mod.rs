@@ -10,32 +10,20 @@ mod charge;
 mod compare;
 mod contain;
 mod divide;
+mod getter;
 mod index;
 mod iterate;
 mod print;
 mod sequence;
+mod sort;
 
-use minijinja::{Error, ErrorKind};
-
-pub(crate) use arithmetic::{Num, add, arithmetic, multiply, negate, number_of, plus, remainder};
-pub(crate) use bits::{bounded_int, exact_int, float_of_big, parse_int};
+pub(crate) use arithmetic::{add, arithmetic, multiply, negate, plus};
+pub(crate) use bits::{bounded_int, parse_int};
 pub(crate) use charge::{charge_bytes, charge_items, charge_moves, charge_value, needs_defined};
-pub(crate) use compare::{chain, equal, equal_as_ordering, less, order};
+pub(crate) use compare::{equal, less, order};
 pub(crate) use contain::contains;
+pub(crate) use getter::Getter;
 pub(crate) use index::{attribute, item, own_attribute, slice, slice_bounds};
-pub(crate) use iterate::{hashable, iterate, length, try_iterate, unpack};
+pub(crate) use iterate::{entries_from, hashable, iterate, length, try_iterate, unpack};
 pub(crate) use print::{concat, repr_text, text_of, write_int};
-
-/// Levels of containers inside each other at most, for any walk. An event has
-/// at most 128.
-pub(crate) const DEPTH_MAX: u32 = 200;
-
-/// A fault of the template, found while rendering.
-pub(crate) fn error(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, message)
-}
-
-/// A limit was reached.
-pub(crate) fn limit(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::OutOfFuel, message)
-}
+pub(crate) use sort::{SortKey, sort_values};

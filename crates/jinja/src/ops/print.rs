@@ -4,11 +4,11 @@ use minijinja::{Error, State};
 
 use super::bits::digits_of;
 use super::charge::{charge_bytes, is_strict};
-use super::{DEPTH_MAX, error, limit};
-use crate::filters::escape;
-use crate::globals::{Global, TemplateReference};
+use crate::limits::DEPTH_MAX;
+use crate::markup::escape;
 use crate::python::{float, text as python_text};
-use crate::value::{BoundMethod, Val, View, text, type_name, view};
+use crate::raise::{limit, undefined};
+use crate::value::{BoundMethod, Global, TemplateReference, Val, View, text, type_name, view};
 
 /// `str(value)`
 pub(crate) fn text_of(state: &State<'_, '_>, value: &Val) -> Result<String, Error> {
@@ -34,7 +34,7 @@ pub(crate) fn write_text(state: &State<'_, '_>, out: &mut String, value: &Val) -
             out.push_str(string);
             Ok(())
         }
-        View::Undefined if is_strict(state) => Err(error("a value is undefined")),
+        View::Undefined if is_strict(state) => Err(undefined("")),
         View::Undefined => Ok(()),
         _ => {
             let mut printer = Printer::new(state, out);
@@ -198,7 +198,7 @@ impl<'p, 't, 'e> Printer<'p, 't, 'e> {
     /// Things that only have identity: functions, macros, loops.
     fn foreign(&mut self, value: &Val) {
         let shown = if let Some(global) = value.downcast_object_ref::<Global>() {
-            global.shown()
+            global.shown.to_owned()
         } else if value.downcast_object_ref::<TemplateReference>().is_some() {
             "<TemplateReference None>".into()
         } else if let Some(method) = value.downcast_object_ref::<BoundMethod>() {

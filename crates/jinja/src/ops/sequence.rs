@@ -3,8 +3,8 @@
 use minijinja::{Error, State};
 
 use super::charge::{charge_bytes, charge_items};
-use super::limit;
-use crate::filters::escape;
+use crate::markup::escape;
+use crate::raise::limit;
 use crate::value::{List, Tuple, Val, View, text, view};
 
 /// `a + b` when both are sequences of one kind.

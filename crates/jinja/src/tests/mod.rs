@@ -12,6 +12,7 @@ mod shared;
 mod statements;
 mod sweep;
 mod text_methods;
+mod undefined;
 
 use super::{Context, Template, TemplateOptions};
 

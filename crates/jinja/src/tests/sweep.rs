@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::super::{filters, methods, on_large_stack, predicates};
+use super::super::{filters, on_large_stack, predicates, value};
 use super::*;
 
 /// What one render may take of a processor. The limit of 200 ms is for an optimised build.
@@ -27,7 +27,7 @@ fn sweep(set_up: &str) {
     let filtered = filters::names().map(|name| format!("v|{name}"));
     let tests = predicates::TABLE.iter().filter(|(name, _)| name.chars().all(char::is_alphabetic));
     let tests = tests.map(|(name, _)| format!("v is {name}"));
-    let called = methods::names().map(|name| format!("v.{name}"));
+    let called = value::method_names().map(|name| format!("v.{name}"));
     let calls: Vec<String> = filtered.chain(tests).chain(called).collect();
     on_large_stack(|| {
         let mut slow = Vec::new();

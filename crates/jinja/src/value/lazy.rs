@@ -73,7 +73,10 @@ impl Generator {
         let nested = items.iter().any(|item| item.as_object().is_some());
         let generator = Val::from_object(Self { items: Mutex::new(Some(items.into_iter())) });
         if nested {
-            Arena::note(&generator);
+            Arena::note(&generator, |value, contents| {
+                let generator = value.downcast_object_ref::<Self>();
+                contents.extend(generator.into_iter().flat_map(Self::take));
+            });
         }
         generator
     }

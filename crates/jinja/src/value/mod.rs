@@ -8,9 +8,14 @@ mod arena;
 mod big;
 mod convert;
 mod dict;
+mod equal;
+mod function;
+mod key;
 mod lazy;
 mod list;
+mod names;
 mod namespace;
+mod number;
 
 pub(crate) use minijinja::value::Value as Val;
 use minijinja::value::ValueKind;
@@ -20,9 +25,15 @@ pub(crate) use arena::Arena;
 pub(crate) use big::{Big, from_big, from_i128};
 pub(crate) use convert::{from_json, from_parsed};
 pub(crate) use dict::{Dict, DictView, Entries, Key, ViewKind};
+pub(crate) use equal::{Equality, equal_uncharged, weight};
+pub(crate) use function::{Call, Global, TemplateReference};
 pub(crate) use lazy::{Generator, Range};
-pub(crate) use list::{List, Tuple, note_change};
+pub(crate) use list::{List, Tuple};
+#[cfg(test)]
+pub(crate) use names::method_names;
+pub(crate) use names::{has_method, is_changing, is_member};
 pub(crate) use namespace::{BoundMethod, Cycler, Joiner, Namespace};
+pub(crate) use number::{Num, compare_numbers, float_of_big, number_of};
 
 /// A value as Python sees it.
 #[derive(Debug, Clone, Copy)]
@@ -139,4 +150,18 @@ pub(crate) fn is_same(a: &Val, b: &Val) -> bool {
 /// A string value.
 pub(crate) fn text(text: impl AsRef<str>) -> Val {
     Val::from(text.as_ref())
+}
+
+/// A string that is markup if `model` is.
+pub(crate) fn text_like(model: &Val, string: String) -> Val {
+    if model.is_safe() { Val::from_safe_string(string) } else { text(string) }
+}
+
+/// Notes that an object may have been put into a list or a dict.
+pub(crate) fn note_change(container: &Val) {
+    match view(container) {
+        View::List(_) => List::note_change(container),
+        View::Dict(_) => Dict::note_change(container),
+        _ => {}
+    }
 }

@@ -5,11 +5,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::value::{Enumerator, Object, ObjectRepr};
+use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, State};
 
 use super::{Arena, Val, text};
-use crate::{methods, ops};
+use crate::raise::error;
+
+/// Members of one namespace at most.
+const MEMBERS_MAX: usize = 1_000;
 
 /// `namespace(...)`: members that `{% set ns.x = … %}` changes across scopes.
 #[derive(Debug, Default)]
@@ -21,7 +24,10 @@ impl Namespace {
     /// A namespace value.
     pub(crate) fn value(members: Vec<(Arc<str>, Val)>) -> Val {
         let namespace = Val::from_object(Self { members: Mutex::new(members) });
-        Arena::note(&namespace);
+        Arena::note(&namespace, |value, contents| {
+            let namespace = value.downcast_object_ref::<Self>();
+            contents.extend(namespace.into_iter().flat_map(Self::take));
+        });
         namespace
     }
 
@@ -29,15 +35,24 @@ impl Namespace {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, name: &str, value: Val) {
+    /// Sets a member.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(crate) fn set(&self, name: &str, value: Val) -> Result<(), Error> {
         let mut members = self.lock();
+        if members.len() >= MEMBERS_MAX {
+            return Err(error("a namespace has too many members"));
+        }
         match members.iter_mut().find(|(known, _)| &**known == name) {
             Some((_, slot)) => *slot = value,
             None => members.push((name.into(), value)),
         }
+        Ok(())
     }
 
-    fn member(&self, name: &str) -> Option<Val> {
+    /// The member `name`.
+    pub(crate) fn member(&self, name: &str) -> Option<Val> {
         let members = self.lock();
         let found = members.iter().find(|(known, _)| &**known == name);
         found.map(|(_, value)| value.clone())
@@ -48,47 +63,9 @@ impl Namespace {
         self.lock().clone()
     }
 
-    pub(super) fn take(&self) -> Vec<Val> {
+    fn take(&self) -> Vec<Val> {
         let members = std::mem::take(&mut *self.lock());
         members.into_iter().map(|(_, value)| value).collect()
-    }
-}
-
-impl Object for Namespace {
-    fn get_value(self: &Arc<Self>, key: &Val) -> Option<Val> {
-        self.member(key.as_str()?)
-    }
-
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Val> {
-        self.member(key)
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::NonEnumerable
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        true
-    }
-
-    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Val]) -> Result<Val, Error> {
-        if let ("__th_assign", [name, value]) = (method, args) {
-            /// Members of one namespace at most.
-            const MEMBERS_MAX: usize = 1_000;
-            if self.lock().len() >= MEMBERS_MAX {
-                return Err(ops::error("a namespace has too many members"));
-            }
-            self.set(name.as_str().unwrap_or_default(), value.clone());
-            return Ok(Val::from(()));
-        }
-        match self.member(method) {
-            Some(member) => member.call(state, args),
-            None => Err(Error::from(minijinja::ErrorKind::UnknownMethod)),
-        }
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("namespace")
     }
 }
 
@@ -103,7 +80,10 @@ impl Cycler {
     /// A cycler of at least one item.
     pub(crate) fn value(items: Vec<Val>) -> Val {
         let cycler = Val::from_object(Self { items: Mutex::new(items), at: AtomicUsize::new(0) });
-        Arena::note(&cycler);
+        Arena::note(&cycler, |value, contents| {
+            let cycler = value.downcast_object_ref::<Self>();
+            contents.extend(cycler.into_iter().flat_map(Self::take));
+        });
         cycler
     }
 
@@ -113,7 +93,7 @@ impl Cycler {
         items.get(at).cloned().unwrap_or_default()
     }
 
-    pub(super) fn take(&self) -> Vec<Val> {
+    fn take(&self) -> Vec<Val> {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *items)
     }
@@ -197,30 +177,20 @@ impl BoundMethod {
     /// The method `name` of `receiver`.
     pub(crate) fn value(receiver: &Val, name: &str) -> Val {
         let method = Val::from_object(Self { receiver: Mutex::new(Some(receiver.clone())), name: name.to_owned() });
-        Arena::note(&method);
+        Arena::note(&method, |value, contents| {
+            let method = value.downcast_object_ref::<Self>();
+            contents.extend(method.and_then(Self::take));
+        });
         method
     }
 
-    pub(super) fn take(&self) -> Option<Val> {
+    /// The value whose method it is, while the render lasts.
+    pub(crate) fn receiver(&self) -> Option<Val> {
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn take(&self) -> Option<Val> {
         let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         receiver.take()
-    }
-}
-
-impl Object for BoundMethod {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Val]) -> Result<Val, Error> {
-        let receiver = {
-            let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
-            receiver.clone().unwrap_or_default()
-        };
-        methods::call(state, &receiver, &self.name, args)
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("method")
     }
 }

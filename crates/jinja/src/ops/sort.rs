@@ -3,16 +3,17 @@
 
 use minijinja::{Error, State};
 
-use super::choose::Getter;
-use crate::ops::{charge_items, less};
+use super::charge::charge_items;
+use super::compare::less;
+use super::getter::Getter;
 use crate::value::{List, Val, text};
 
 /// What is compared of each item.
 pub(crate) struct SortKey {
     /// The attributes; none is the item itself.
-    pub(super) getters: Vec<Getter>,
+    pub(crate) getters: Vec<Getter>,
     /// Strings are compared in lower case.
-    pub(super) ignore_case: bool,
+    pub(crate) ignore_case: bool,
 }
 
 impl SortKey {
@@ -22,7 +23,7 @@ impl SortKey {
     }
 
     /// The key of `item`.
-    pub(super) fn of(&self, state: &State<'_, '_>, item: &Val) -> Result<Val, Error> {
+    pub(crate) fn of(&self, state: &State<'_, '_>, item: &Val) -> Result<Val, Error> {
         match self.getters.as_slice() {
             [] => Ok(self.folded(item.clone())),
             [getter] => Ok(self.folded(getter.get(state, item)?)),

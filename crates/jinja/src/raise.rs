@@ -1,0 +1,72 @@
+//! How a render fails: because the template is wrong, because it uses an undefined value, or
+//! because it reached a limit.
+
+use std::borrow::Cow;
+
+use minijinja::{Error, ErrorKind, Value as Val};
+
+/// The template does what Python or Jinja2 refuses.
+pub(crate) fn error(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+/// The template reached a limit.
+pub(crate) fn limit(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::OutOfFuel, message)
+}
+
+/// The template uses an undefined value for what none can do. `what` goes on after "is undefined
+/// and", such as `has no method 'split'`; it is empty where to be undefined is the whole error.
+pub(crate) fn undefined(what: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::UndefinedError, what)
+}
+
+/// What was undefined when an operation failed; the source of its error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an undefined value was used")]
+pub(crate) enum Culprit {
+    /// An operand: 0 is the value that is filtered, tested, called or looked into, or the left one.
+    Operand(usize),
+    /// The argument of this name.
+    Keyword(String),
+    /// An attribute of an item, as a filter's `attribute` names it.
+    Attribute(String),
+    /// Something inside of an operand.
+    Item,
+    /// What a tag prints.
+    Printed,
+}
+
+/// Adds to an error about an undefined value which of the operation's operands it was.
+pub(crate) fn blame<'v>(err: Error, operands: impl IntoIterator<Item = &'v Val>) -> Error {
+    blame_with(err, operands, std::iter::empty())
+}
+
+/// As [`blame`], with arguments that have names.
+pub(crate) fn blame_with<'v>(
+    err: Error,
+    operands: impl IntoIterator<Item = &'v Val>,
+    keywords: impl IntoIterator<Item = (String, Val)>,
+) -> Error {
+    let is_named = matches!(culprit(&err), Some(Culprit::Attribute(_)));
+    let is_about =
+        err.kind() == ErrorKind::UndefinedError || err.detail().is_some_and(|detail| detail.contains("ndefined"));
+    if is_named || !is_about || err.line().is_some() {
+        return err;
+    }
+    if let Some(index) = operands.into_iter().position(Val::is_undefined) {
+        return err.with_source(Culprit::Operand(index));
+    }
+    let keyword = keywords.into_iter().find(|(_, value)| value.is_undefined());
+    err.with_source(keyword.map_or(Culprit::Item, |(name, _)| Culprit::Keyword(name)))
+}
+
+/// Adds to an error about printing `value` that it is undefined, if it is.
+pub(crate) fn blame_printed(err: Error, value: &Val) -> Error {
+    if value.is_undefined() { err.with_source(Culprit::Printed) } else { err }
+}
+
+/// What was blamed for an error.
+pub(crate) fn culprit(err: &Error) -> Option<&Culprit> {
+    std::error::Error::source(err)?.downcast_ref()
+}
