@@ -15,7 +15,6 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::access::Role;
-use crate::wire::time::rfc3339;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "tenterhook";
@@ -154,7 +153,7 @@ impl Refusal {
         let one = |key: &str, value: &str| HashMap::from([(key.to_owned(), value.to_owned())]);
         match self {
             Self::Faults(faults) => metadata_of(faults),
-            Self::Expired { oldest: Some(oldest) } => one("oldest_time", &rfc3339(*oldest)),
+            Self::Expired { oldest: Some(oldest) } => one("oldest_time", &oldest.rfc3339()),
             Self::NoWebhook(id) | Self::NameTaken(id) => one("webhook_id", id),
             Self::NoEvent(id) | Self::EventConflict(id) => one("event_id", id),
             Self::NoDelivery(id) => one("delivery_id", id),
@@ -241,7 +240,7 @@ fn metadata_of(faults: &[Fault]) -> HashMap<String, String> {
 fn add_violations(details: &mut ErrorDetails, faults: &[Fault]) -> usize {
     let mut bytes = 0;
     for (named, fault) in faults.iter().enumerate() {
-        let (mut field, mut description) = (fault.field.clone(), fault.message.clone());
+        let (mut field, mut description) = (fault.field.clone(), fault.placed_message().into_owned());
         cut(&mut field, FIELD_BYTES, char::len_utf8);
         cut(&mut description, DESCRIPTION_BYTES, char::len_utf8);
         bytes += field.len() + description.len() + VIOLATION_OVERHEAD;
@@ -397,6 +396,13 @@ mod tests {
             status.get_details_bad_request().unwrap().field_violations.into_iter().map(|v| v.field).collect();
         assert_eq!(fields, ["f[0]", "f[1]", "f[2]", "f[3]", "f[4]"]);
         assert!(status.message().ends_with("; and 2 more"), "{}", status.message());
+    }
+
+    #[test]
+    fn a_template_fault_keeps_its_place_among_other_faults() {
+        let faults = vec![Fault::invalid("url", "must not be empty"), template_fault("request.body")];
+        let violations = Status::from(Refusal::Faults(faults)).get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations[1].description, "line 2, column 4: unexpected end");
     }
 
     #[test]

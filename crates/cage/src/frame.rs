@@ -32,6 +32,16 @@ pub(crate) enum Task {
     },
 }
 
+impl Task {
+    /// Its name in the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Compile => "compile",
+            Self::Render { .. } => "render",
+        }
+    }
+}
+
 impl Request {
     pub(crate) fn compiling(source: &str, mode: Mode, undefined: Undefined) -> Self {
         let mode = match mode {

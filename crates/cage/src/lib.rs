@@ -24,7 +24,7 @@ use tenterhook_jinja::{Mode, RenderError, RenderErrorKind, Undefined};
 use tenterhook_model::{Fault, PreparedRequest, Webhook};
 use tokio::sync::Semaphore;
 
-use frame::{Answer, Request, Task};
+use frame::{Answer, Request};
 use pool::Pool;
 
 pub use pool::CageError;
@@ -218,13 +218,5 @@ impl Render for Cage {
             None => preview(&webhook, &event, &facts),
         })
         .await
-    }
-}
-
-/// Whether `request` only compiles; the pool's log says which kind of task failed.
-fn task_name(request: &Request) -> &'static str {
-    match request.task {
-        Task::Compile => "compile",
-        Task::Render { .. } => "render",
     }
 }

@@ -9,7 +9,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::frame::{Answer, Request};
-use crate::task_name;
 use crate::worker::{Worker, WorkerCommand, encoded};
 
 /// How long a request may take. The engine ends any template within 200 ms of CPU; the rest is
@@ -106,7 +105,7 @@ impl Pool {
     fn told(&self, request: &Request, answered: Result<Answer, CageError>) -> Result<Answer, CageError> {
         if let Err(error) = &answered {
             let bytes = request.source().len();
-            tracing::warn!(%error, task = task_name(request), source_bytes = bytes, "a template ended its render worker");
+            tracing::warn!(%error, task = request.task.name(), source_bytes = bytes, "a template ended its render worker");
         }
         answered
     }

@@ -1,7 +1,6 @@
 //! How far an attempt has come: kept outside its future, so that it can be told when the
 //! deadline drops the future half-way.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use http::StatusCode;
@@ -11,36 +10,7 @@ use tokio::time::Instant;
 use crate::capture::Capture;
 use crate::error::AttemptError;
 use crate::notes::Notes;
-
-/// What an attempt is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Looking up the host.
-    LookUp,
-    /// Opening the connection.
-    Connect,
-    /// The TLS handshake.
-    Handshake,
-    /// Sending the request and waiting for the head of the answer.
-    Wait,
-    /// Reading the body of the answer.
-    Read,
-    /// The answer is whole, or enough of it.
-    Done,
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::LookUp => "while looking up the host",
-            Self::Connect => "while connecting",
-            Self::Handshake => "during the TLS handshake",
-            Self::Wait => "while waiting for the answer",
-            Self::Read => "while reading the answer",
-            Self::Done => "after the answer",
-        })
-    }
-}
+pub(crate) use crate::phase::Phase;
 
 /// How far an attempt has come.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tenterhook_model::{Outcome, ResolveError};
 use thiserror::Error;
 
-use crate::attempt::Phase;
+use crate::phase::Phase;
 use crate::words;
 
 /// Why an attempt ended without a whole answer.

@@ -21,6 +21,7 @@ mod http1;
 mod http2;
 mod notes;
 mod pem;
+mod phase;
 mod pool;
 mod request;
 mod resend;

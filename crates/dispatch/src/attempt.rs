@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::Instrument;
 
+use crate::parts::{Deliver, Parts};
 use crate::trace::{AttemptLabel, AttemptSpan, trace_id};
-use crate::{Deliver, Parts};
 
 /// What an attempt works with.
 pub(crate) struct Job {
@@ -84,7 +84,7 @@ async fn prepare(job: &Job, parts: &Parts, draft: &Draft) -> Result<PreparedRequ
         now: draft.start_time,
         trace_parent: draft.traceparent.clone(),
     };
-    parts.render.prepare(&compiled, &job.context, &facts).await.map_err(|fault| fault.to_string())
+    parts.render.prepare(&compiled, &job.context, &facts).await.map_err(|fault| fault.explained())
 }
 
 /// Renders, signs and sends.

@@ -7,27 +7,15 @@ use tenterhook_model::{DeliveryId, Next, Timestamp, WebhookId};
 use tenterhook_policy::give_up_time;
 use tenterhook_store::{Claim, Settlement, StoreError};
 
-use crate::Deliver;
 use crate::attempt::{self, Job};
 use crate::lane::Start;
 use crate::lanes::Order;
+use crate::parts::Deliver;
+use crate::question::Answer;
 use crate::run::Run;
 
 /// When a lane is looked at again whose claim failed.
 const CLAIM_AGAIN: Duration = Duration::from_secs(1);
-
-/// An answer of the store to one of the loop's questions.
-pub(crate) enum Answer {
-    /// To a claim.
-    Claimed {
-        /// What was asked for.
-        order: Order,
-        /// What came.
-        result: Result<Vec<Claim>, StoreError>,
-    },
-    /// To the wish to put deliveries back.
-    Released(Result<(), StoreError>),
-}
 
 /// What became of a claimed delivery.
 enum Fate {

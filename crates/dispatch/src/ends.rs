@@ -4,10 +4,10 @@ use tenterhook_model::{Outcome, Timestamp};
 use tenterhook_policy::{Decision, Trial};
 use tenterhook_store::Settlement;
 
-use crate::Deliver;
 use crate::attempt::Ended;
 use crate::decide::Facts;
 use crate::lane::Lane;
+use crate::parts::Deliver;
 use crate::record::Recorded;
 use crate::run::{Run, try_next_ended};
 

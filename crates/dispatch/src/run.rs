@@ -18,10 +18,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::Ended;
-use crate::claims::Answer;
+use crate::drained::Drained;
 use crate::lanes::Lanes;
+use crate::parts::{Deliver, Parts};
+use crate::question::Answer;
 use crate::record::Recorder;
-use crate::{Deliver, Drained, Parts};
 
 /// The longest sleep: by then a wall clock that somebody set forward is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tenterhook_engine::{EventContext, Rules};
 use tenterhook_model::{Event, Webhook, WebhookId};
 
-use crate::matcher::Means;
+use crate::means::Means;
 
 /// The webhooks of a namespace that are not disabled.
 #[derive(Debug, Default)]

@@ -12,7 +12,8 @@ use tenterhook_store::{NewEvent, Published, Store, StoreError};
 
 use crate::digest::content_digest;
 use crate::failures::FailureLog;
-use crate::matcher::{Matcher, Means};
+use crate::matcher::Matcher;
+use crate::means::Means;
 use crate::meter::Meter;
 
 /// Webhooks that are compiled at the same time at the start; the renderer has its own limits on top.

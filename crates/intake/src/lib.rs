@@ -16,6 +16,7 @@ mod failures;
 mod index;
 mod intake;
 mod matcher;
+mod means;
 mod meter;
 #[cfg(test)]
 mod tests;

@@ -11,37 +11,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
-use tenterhook_engine::{Compilations, EventContext, Render, Rules};
-use tenterhook_model::{Event, Namespace, Webhook, WebhookId, WebhookState, limits};
+use tenterhook_engine::{EventContext, Rules};
+use tenterhook_model::{Namespace, Webhook, WebhookId, WebhookState};
 use tenterhook_store::WebhookSet;
 use tokio::sync::Mutex;
 
-use crate::failures::FailureLog;
 use crate::index::{Candidate, Index};
-use crate::meter::Meter;
+use crate::means::Means;
 
 /// Webhooks whose rules compile at the same time; the renderer has its own limits on top.
 const COMPILING: usize = 16;
-
-/// What matching works with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Means<'a> {
-    pub(crate) render: &'a dyn Render,
-    pub(crate) compilations: &'a Compilations,
-    pub(crate) failures: &'a FailureLog,
-    pub(crate) meter: &'a dyn Meter,
-}
-
-impl Means<'_> {
-    /// Counts a rule that could not be evaluated for an event, and logs it now and then.
-    pub(crate) fn report(&self, webhook: WebhookId, rule: usize, event: &Event, error: &str) {
-        self.meter.rule_failed();
-        if let Some(failures) = self.failures.note((webhook, rule), event.publish_time) {
-            let error = &error[..error.floor_char_boundary(limits::ERROR_TEXT_BYTES)];
-            tracing::warn!(%webhook, rule, failures, event = %event.id, error, "a rule could not be evaluated");
-        }
-    }
-}
 
 /// Keeps the newest snapshot.
 #[derive(Debug, Default)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::limits;
-use crate::request::{CapturedResponse, Header, HttpMethod, PreparedRequest};
+use crate::method::HttpMethod;
+use crate::request::{CapturedResponse, Header, PreparedRequest};
 use crate::time::Timestamp;
 
 /// How an attempt ended. A failed attempt is data, never an error.

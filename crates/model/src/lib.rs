@@ -24,6 +24,8 @@ pub mod id;
 pub mod json;
 /// Every limit of the server.
 pub mod limits;
+/// [`HttpMethod`]: how a request is made.
+pub mod method;
 /// [`Namespace`]: the tenant that events and webhooks belong to.
 pub mod namespace;
 /// [`PreparedRequest`], and the answer to it.
@@ -54,8 +56,9 @@ pub use fault::{Fault, FaultKind};
 pub use health::WebhookHealth;
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, WebhookId};
 pub use json::{JsonText, NUMBER_KEY};
+pub use method::HttpMethod;
 pub use namespace::Namespace;
-pub use request::{CapturedResponse, Header, HttpMethod, PreparedRequest};
+pub use request::{CapturedResponse, Header, PreparedRequest};
 pub use resolve::{Resolve, ResolveError};
 pub use secret::Secret;
 pub use standard_secret::StandardSecret;

@@ -65,6 +65,21 @@ impl Timestamp {
         self.millis().clamp(0, (1 << 48) - 1) as u64
     }
 
+    /// The time as RFC 3339 writes it, in UTC: with no fraction or one of 3, 6 or 9 digits, as
+    /// protobuf's JSON has it.
+    pub fn rfc3339(self) -> String {
+        let (year, month, day) = civil(self.seconds.div_euclid(86_400));
+        let second = self.seconds.rem_euclid(86_400);
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        let fraction = match self.nanos {
+            0 => String::new(),
+            nanos if nanos % 1_000_000 == 0 => format!(".{:03}", nanos / 1_000_000),
+            nanos if nanos % 1_000 == 0 => format!(".{:06}", nanos / 1_000),
+            nanos => format!(".{nanos:09}"),
+        };
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Self) -> Duration {
         let nanos = (self.nanos() - earlier.nanos()).max(0);
@@ -80,6 +95,22 @@ impl Timestamp {
     pub fn before(self, wait: Duration) -> Self {
         Self::from_nanos(self.nanos().saturating_sub(wait.as_nanos().min(i128::MAX as u128) as i128))
     }
+}
+
+/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01.
+///
+/// Counts in years that begin in March, so that a leap day ends its year, and in eras of 400
+/// years, which all have 146,097 days.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    debug_assert!((1..=12).contains(&month) && (1..=31).contains(&day), "{days} days are {month}-{day}");
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 /// Where the program reads the time of day.
@@ -107,6 +138,23 @@ impl Clock for SystemClock {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn rfc_3339_is_in_utc_with_the_digits_that_are_needed() {
+        let cases = [
+            (0, 0, "1970-01-01T00:00:00Z"),
+            (1, 500_000_000, "1970-01-01T00:00:01.500Z"),
+            (951_782_400, 1_000, "2000-02-29T00:00:00.000001Z"),
+            (951_868_799, 1, "2000-02-29T23:59:59.000000001Z"),
+            (-1, 0, "1969-12-31T23:59:59Z"),
+            (4_107_542_400, 0, "2100-03-01T00:00:00Z"),
+            (Timestamp::MIN.seconds, 0, "0001-01-01T00:00:00Z"),
+            (Timestamp::MAX.seconds, 999_999_999, "9999-12-31T23:59:59.999999999Z"),
+        ];
+        for (seconds, nanos, text) in cases {
+            assert_eq!(Timestamp::new(seconds, nanos).unwrap().rfc3339(), text);
+        }
+    }
 
     proptest! {
         #[test]

@@ -107,3 +107,43 @@ fn every_workspace_dependency_is_used_and_their_number_is_bounded() {
     let direct = declared.keys().filter(|name| !name.starts_with("tenterhook-")).count();
     assert!(direct <= DIRECT_DEPENDENCIES_MAX, "{direct} direct dependencies; at most {DIRECT_DEPENDENCIES_MAX}");
 }
+
+/// Whether `source` names the crate: as a word, in code or a derive.
+fn names(source: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    source.match_indices(name).any(|(at, _)| {
+        let before = source[..at].chars().next_back();
+        let after = source[at + name.len()..].chars().next();
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}
+
+/// The dependencies in `sections` of a package that no source in its `folders` names.
+fn unused(package: &str, sections: &[&str], folders: &[&str], production: bool) -> Vec<String> {
+    let manifest = manifest(&format!("{package}/Cargo.toml"));
+    let mut text = String::new();
+    for source in folders.iter().flat_map(|folder| tree::every_source(&format!("{package}/{folder}"))) {
+        text.push_str(if production { source.production() } else { &source.text });
+    }
+    let declared = sections.iter().flat_map(|section| keys(&manifest, section));
+    declared.filter(|dependency| !names(&text, &dependency.replace('-', "_"))).collect()
+}
+
+#[test]
+fn every_dependency_of_a_crate_is_named_in_its_sources() {
+    let mut found = Vec::new();
+    for (name, _) in ARROWS {
+        let package = format!("crates/{name}");
+        let production = unused(&package, &["dependencies"], &["src", "build.rs"], true);
+        let tests = unused(&package, &["dev-dependencies"], &["src", "tests", "benches", "examples"], false);
+        found.extend(production.iter().chain(&tests).map(|dependency| format!("{package}: {dependency}")));
+    }
+    found.extend(unused("tests", &["dependencies", "dev-dependencies"], &["src"], false));
+    assert!(found.is_empty(), "dependencies that no source names:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_dependency_is_named_only_as_a_whole_word() {
+    assert!(names("use serde::Serialize;", "serde") && names("#[serde(default)]", "serde"));
+    assert!(!names("use serde_json::Value;", "serde") && !names("let my_serde = 1;", "serde"));
+}

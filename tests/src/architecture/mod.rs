@@ -2,6 +2,8 @@
 
 mod lock;
 mod manifests;
+mod modules;
 mod page;
+mod paths;
 mod sources;
 mod tree;

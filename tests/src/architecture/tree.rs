@@ -59,8 +59,20 @@ pub(super) fn sources(folder: &str) -> Vec<Source> {
 
 /// The same, with the tests.
 pub(super) fn all_sources(folder: &str) -> Vec<Source> {
+    let mut found = every_source(folder);
+    found.retain(|source| !source.text.lines().take(5).any(|line| line.contains(GENERATED)));
+    found
+}
+
+/// The same, with generated code; none where there is no such folder. `folder` may be a file.
+pub(super) fn every_source(folder: &str) -> Vec<Source> {
     let mut found = Vec::new();
-    collect(&root().join(folder), &mut found);
+    let path = root().join(folder);
+    if path.is_dir() {
+        collect(&path, &mut found);
+    } else if path.is_file() {
+        found.push(Source { path: folder.to_owned(), text: read(folder) });
+    }
     found
 }
 
@@ -74,10 +86,8 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("sources are UTF-8");
-            if !text.lines().take(5).any(|line| line.contains(GENERATED)) {
-                let path = path.strip_prefix(root()).expect("it was found under the top");
-                found.push(Source { path: path.to_string_lossy().replace('\\', "/"), text });
-            }
+            let path = path.strip_prefix(root()).expect("it was found under the top");
+            found.push(Source { path: path.to_string_lossy().replace('\\', "/"), text });
         }
     }
 }

@@ -15,7 +15,8 @@ use tenterhook_model::{Event, Fault, Lane, Namespace, PreparedRequest, Timestamp
 use tenterhook_store::WebhookSet;
 
 use crate::failures::FailureLog;
-use crate::matcher::{Matcher, Means, Snapshot};
+use crate::matcher::{Matcher, Snapshot};
+use crate::means::Means;
 use crate::meter::Meter;
 
 pub(crate) fn event(event_type: &str, object_type: &str) -> Event {

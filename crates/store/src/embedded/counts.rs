@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryId, DeliveryState, Lane, Timestamp};
+use tenterhook_model::{DeliveryState, Lane, Timestamp};
 
 use super::journal::{Recorded, Recorder};
 use super::shared::Shared;
@@ -17,6 +17,7 @@ use crate::kv::{Batch, Kv};
 use crate::query::Sequence;
 use crate::rows;
 use crate::rows::count::{CountRow, OpenRow};
+use crate::rows::journal::Counted;
 use crate::rows::meta::SequenceRow;
 use crate::stats::{DeliveryStats, Latencies};
 
@@ -64,18 +65,6 @@ pub(crate) struct Counts {
     counted: Sequence,
     written: Sequence,
     last_write: Timestamp,
-}
-
-/// What counts of a change.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    pub(crate) sequence: Sequence,
-    pub(crate) time: Timestamp,
-    pub(crate) id: DeliveryId,
-    pub(crate) previous: Option<DeliveryState>,
-    pub(crate) state: DeliveryState,
-    /// How long the attempt took that ended with it.
-    pub(crate) attempt: Option<Duration>,
 }
 
 impl From<&Recorded> for Counted {
@@ -308,6 +297,7 @@ pub(crate) fn add_to(stats: &mut DeliveryStats, row: &CountRow) {
 mod tests {
     use super::*;
     use crate::kv::MemoryKv;
+    use tenterhook_model::DeliveryId;
 
     fn change(sequence: u64, previous: Option<DeliveryState>, state: DeliveryState) -> Counted {
         let time = Timestamp::from_millis(3_600_000 + sequence as i64 * 1_000);

@@ -29,15 +29,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::{Clock, Entropy, Namespace, Timestamp, WebhookId};
+use tenterhook_model::{Clock, Entropy};
 
-pub(crate) use counts::Counted;
 pub(crate) use start::{FORMAT, lane_info};
 pub use store::EmbeddedStore;
 
 use crate::error::OpenError;
 use crate::kv::Kv;
-use crate::query::Sequence;
+pub(crate) use crate::rows::lane::LaneInfo;
 use crate::seal::SealingKey;
 
 /// What a store needs from the one who opens it.
@@ -68,19 +67,6 @@ pub enum Reads {
 pub trait CommitObserver: fmt::Debug + Send + Sync + 'static {
     /// A commit of `items` events, settlements and other changes took this long.
     fn committed(&self, items: usize, took: Duration);
-}
-
-/// Whose lane it is, or was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LaneInfo {
-    /// The webhook.
-    pub(crate) webhook: WebhookId,
-    /// Its tenant.
-    pub(crate) namespace: Namespace,
-    /// When the webhook was removed.
-    pub(crate) removed: Option<Timestamp>,
-    /// The last change of the journal when its last delivery was gone.
-    pub(crate) emptied: Option<Sequence>,
 }
 
 /// The one that commits. It must run for writes to be answered, and ends after

@@ -13,12 +13,11 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 
-pub(crate) use self::redb::FILE as REDB_FILE;
 pub use self::redb::RedbKv;
-pub(crate) use self::sled::FILE as SLED_FILE;
 pub use self::sled::SledKv;
 pub use batch::Batch;
 pub use memory::MemoryKv;
+pub(crate) use place::{REDB_FILE, SLED_FILE};
 
 use crate::error::StoreError;
 

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{OpenError, StoreError};
 
+/// The redb file of a store.
+pub(crate) const REDB_FILE: &str = "tenterhook.redb";
+/// The file that every sled database has.
+pub(crate) const SLED_FILE: &str = "conf";
 /// The file that a process locks while it has the store open.
 const LOCK: &str = "tenterhook.lock";
 /// Bytes of the file system below which new events are refused, so that deliveries under way
@@ -33,8 +37,8 @@ impl Holds {
     /// The file that tells the engine.
     pub(crate) const fn file(self) -> &'static str {
         match self {
-            Self::Redb => super::redb::FILE,
-            Self::Sled => super::sled::FILE,
+            Self::Redb => REDB_FILE,
+            Self::Sled => SLED_FILE,
         }
     }
 }

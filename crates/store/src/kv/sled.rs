@@ -24,9 +24,6 @@ const LOCK_WAIT: Duration = Duration::from_millis(20);
 /// The file of sled's log within its directory.
 const LOG: &str = "db";
 
-/// The file that tells that a directory is one of sled's.
-pub(crate) const FILE: &str = "conf";
-
 /// A store in a sled directory.
 pub struct SledKv {
     place: Place,

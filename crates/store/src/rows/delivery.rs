@@ -7,8 +7,8 @@ use prost::Message;
 use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Timestamp};
 
 use super::attempt::{self, AttemptRow, Part, number_of};
+use super::lane::LaneInfo;
 use super::{Time, Wire, required};
-use crate::embedded::LaneInfo;
 use crate::error::StoreError;
 
 /// Where an open delivery waits.

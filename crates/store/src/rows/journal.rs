@@ -1,13 +1,15 @@
 //! The rows of the journal: blocks of changes.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use prost::Message;
 use tenterhook_model::{DeliveryId, DeliveryState, Lane, Timestamp};
 
 use super::attempt::{Part, number_of};
 use super::delivery::{self, DeliveryRow};
+use super::lane::LaneInfo;
 use super::{Time, Wire, required};
-use crate::embedded::{Counted, LaneInfo};
 use crate::error::StoreError;
 use crate::query::{Change, Sequence};
 
@@ -53,6 +55,18 @@ impl JournalHead {
     pub(crate) fn last(&self) -> Option<(u64, Timestamp)> {
         self.changes.last().map(|change| (self.changes.len() as u64, required(change.time)))
     }
+}
+
+/// What counts of a change.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) sequence: Sequence,
+    pub(crate) time: Timestamp,
+    pub(crate) id: DeliveryId,
+    pub(crate) previous: Option<DeliveryState>,
+    pub(crate) state: DeliveryState,
+    /// How long the attempt took that ended with it.
+    pub(crate) attempt: Option<Duration>,
 }
 
 /// Appends a change to a block, as [`JournalRow`] reads it.

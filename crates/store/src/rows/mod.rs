@@ -8,6 +8,7 @@ pub(crate) mod count;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod journal;
+pub(crate) mod lane;
 pub(crate) mod meta;
 pub(crate) mod webhook;
 mod wire;

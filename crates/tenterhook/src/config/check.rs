@@ -1,9 +1,11 @@
 //! Settings that are fine by themselves and not together.
 
+use std::net::SocketAddr;
+
 use ipnet::IpNet;
 
 use super::source::Settings;
-use super::{Config, ConfigFault, Source, value};
+use super::{ConfigFault, Source, value};
 
 /// What `--dev` lets webhooks send to: loopback, private and unique local networks (RFC 1122,
 /// 1918, 4193). Link-local addresses stay closed: cloud metadata services live there.
@@ -13,8 +15,18 @@ pub(super) fn private_networks() -> Vec<IpNet> {
         .to_vec()
 }
 
+/// Where the server listens, and whether it asks for keys.
+pub(super) struct Listeners {
+    /// The gRPC API.
+    pub(super) api: SocketAddr,
+    /// Metrics and health checks.
+    pub(super) ops: Option<SocketAddr>,
+    /// Whether anybody who reaches the API may call it.
+    pub(super) dev: bool,
+}
+
 /// Adds a fault for each combination of settings that would not do what its author means.
-pub(super) fn check(config: &Config, given: &Settings, faults: &mut Vec<ConfigFault>) {
+pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<ConfigFault>) {
     let is_given = |key| given.contains_key(key);
     let mut fault = |key: &str, message: String| {
         let source = given.get(key).map_or(Source::Default, |given| given.source.clone());
@@ -25,14 +37,14 @@ pub(super) fn check(config: &Config, given: &Settings, faults: &mut Vec<ConfigFa
             fault(one, format!("needs --{other} too"));
         }
     }
-    let is_open = !config.listen.ip().is_loopback();
+    let is_open = !listeners.api.ip().is_loopback();
     let has_access = is_given("api-keys") || is_given("client-ca");
-    if config.dev && is_open {
+    if listeners.dev && is_open {
         fault(
             "dev",
             format!(
                 "needs no key, so it listens on this machine only, not on {}; leave --dev out and give --api-keys FILE",
-                config.listen
+                listeners.api
             ),
         );
     } else if is_open && !has_access {
@@ -40,21 +52,21 @@ pub(super) fn check(config: &Config, given: &Settings, faults: &mut Vec<ConfigFa
             "listen",
             format!(
                 "{} can be reached by others, and anybody could call: give --api-keys FILE (`tenterhook key new` makes a key) or --client-ca FILE, or listen on 127.0.0.1",
-                config.listen
+                listeners.api
             ),
         );
     }
-    if is_open && !config.dev && !is_given("tls-cert") && !insecure(given) {
+    if is_open && !listeners.dev && !is_given("tls-cert") && !insecure(given) {
         fault(
             "listen",
             format!(
                 "{} can be reached by others, and keys and events would cross the network in the clear: give --tls-cert FILE and --tls-key FILE, or --insecure if something in front ends TLS",
-                config.listen
+                listeners.api
             ),
         );
     }
-    if config.ops_listen.is_some_and(|ops| ops == config.listen && ops.port() != 0) {
-        fault("ops-listen", format!("is {}, where the API listens; take another port, or `off`", config.listen));
+    if listeners.ops.is_some_and(|ops| ops == listeners.api && ops.port() != 0) {
+        fault("ops-listen", format!("is {}, where the API listens; take another port, or `off`", listeners.api));
     }
 }
 

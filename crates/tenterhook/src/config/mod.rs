@@ -98,7 +98,8 @@ impl Config {
             }
         }
         let config = Reader { given: &given, faults: &mut faults }.config();
-        check::check(&config, &given, &mut faults);
+        let listeners = check::Listeners { api: config.listen, ops: config.ops_listen, dev: config.dev };
+        check::check(&listeners, &given, &mut faults);
         if faults.is_empty() { Ok(config) } else { Err(ConfigError(faults)) }
     }
 

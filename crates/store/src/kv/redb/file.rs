@@ -14,7 +14,7 @@ use redb::{
 };
 
 use super::super::{Batch, Pair, Span, place};
-use super::rewrite::{self, Missed};
+use super::unfinished::{Missed, forget_unfinished};
 use crate::error::{OpenError, StoreError};
 
 /// The table of all records.
@@ -23,8 +23,6 @@ pub(super) const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new
 const COMMITS: TableDefinition<'_, (), u64> = TableDefinition::new("commits");
 /// The table of one row with the bytes of all keys and values.
 const LIVE: TableDefinition<'_, (), u64> = TableDefinition::new("live");
-/// The file within the directory.
-pub(crate) const NAME: &str = "tenterhook.redb";
 /// Bytes of the engine's page cache; the operating system caches the file too.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
@@ -55,11 +53,11 @@ impl fmt::Debug for RedbFile {
 impl RedbFile {
     /// Opens the file in the directory, or makes one.
     pub(super) fn open(directory: &Path) -> Result<Self, OpenError> {
-        let path = directory.join(NAME);
+        let path = directory.join(place::REDB_FILE);
         let database = open_database(&path)?;
         let snapshot = snapshot(&database)?;
         let live = live(&database)?;
-        rewrite::forget_unfinished(&path)?;
+        forget_unfinished(&path)?;
         Ok(Self {
             path,
             missed: Mutex::default(),

@@ -12,6 +12,7 @@ mod recent;
 mod rewrite;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 use std::fmt;
 use std::path::Path;
@@ -20,7 +21,6 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 
-pub(crate) use self::file::NAME as FILE;
 use self::file::RedbFile;
 use self::log::Log;
 use self::recent::Recent;

@@ -6,56 +6,17 @@
 //! written to the new file too, before the two are swapped.
 
 use std::fs::File;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use redb::{Database, ReadableTable};
 
 use super::super::{Batch, place};
 use super::file::{self, RedbFile};
+use super::unfinished::{Missed, forget_unfinished, unfinished};
 use crate::error::StoreError;
 
-/// Added to the name of the file that is being written.
-const UNFINISHED: &str = "new";
 /// Bytes that one transaction of the copy writes.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
-/// Bytes of later writes that are kept aside; more mean that the store is too busy, and the
-/// pages of what was removed will soon be used again anyway.
-const MISSED_BYTES: usize = 64 * 1024 * 1024;
-
-/// Batches that were written after the copy began.
-#[derive(Debug, Default)]
-pub(super) struct Missed {
-    batches: Vec<(Arc<Batch>, u64)>,
-    bytes: usize,
-}
-
-impl Missed {
-    /// Keeps a batch that the old file has just taken.
-    pub(super) fn add(&mut self, batch: &Arc<Batch>, last: u64) {
-        self.bytes += batch.bytes();
-        if !self.is_too_much() {
-            self.batches.push((Arc::clone(batch), last));
-        }
-    }
-
-    fn is_too_much(&self) -> bool {
-        self.bytes > MISSED_BYTES
-    }
-}
-
-/// Removes what a rewrite left that was cut short.
-pub(super) fn forget_unfinished(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(unfinished(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(place::failed(error)),
-        _ => Ok(()),
-    }
-}
-
-fn unfinished(path: &Path) -> PathBuf {
-    path.with_added_extension(UNFINISHED)
-}
 
 impl RedbFile {
     /// Rewrites the file. Returns `false`, with the old file in place, when there is no room

@@ -6,9 +6,11 @@
 //! Each step has a deadline, each connection a share of what may be held, and each that is refused
 //! or cut is counted by its reason. Decision 18 says why the loop is our own.
 
+mod cut;
 mod frames;
 mod places;
 mod session;
+mod times;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,6 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tenterhook_api::Budgets;
-use tenterhook_api::server::CONNECTION_AGE;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -30,8 +31,10 @@ use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
 use crate::telemetry::metrics::Metrics;
+pub(crate) use cut::Cut;
 use places::{Bounds, Places};
 use session::{Session, Shared};
+use times::Times;
 
 /// Connections at once, in all and from one IPv4 address or IPv6 /64.
 const BOUNDS: Bounds = Bounds { connections: 10_000, a_network: 256 };
@@ -39,79 +42,6 @@ const BOUNDS: Bounds = Bounds { connections: 10_000, a_network: 256 };
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Time between two lines of the log about connections that were refused or cut.
 const NOTICE: Duration = Duration::from_secs(60);
-
-/// How long a connection has for each thing.
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    /// From the accept to the first frame: TLS, the preface of HTTP/2 and its settings.
-    opening: Duration,
-    /// Longest standstill of its writes.
-    stuck: Duration,
-    /// An answer is taken within two of these.
-    round: Duration,
-    /// Age at which it is asked to go, and how long it then has.
-    age: (Duration, Duration),
-    /// From its last answer to its end when the server stops, or when it is refused too often.
-    linger: Duration,
-    /// Longest time for calls in flight when the server stops.
-    grace: Duration,
-}
-
-impl Times {
-    fn new(grace: Duration) -> Self {
-        Self {
-            opening: Duration::from_secs(10),
-            stuck: Duration::from_secs(10),
-            round: Duration::from_secs(30),
-            age: CONNECTION_AGE,
-            linger: Duration::from_secs(5),
-            grace,
-        }
-    }
-}
-
-/// Why a connection was refused or cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Cut {
-    /// All places are taken, and no connection can make room.
-    Full,
-    /// All places of its network are, and none of its connections can.
-    NetworkFull,
-    /// It made room.
-    Evicted,
-    /// Its TLS handshake failed.
-    Handshake,
-    /// It was not open in time.
-    Late,
-    /// Its writes stood still.
-    Stuck,
-    /// It did not take its answers.
-    Untaken,
-    /// It sent more frames than a client needs.
-    Flood,
-    /// It called too often only to be refused.
-    Refused,
-    /// It was asked to go and did not.
-    Lingered,
-}
-
-impl Cut {
-    /// Its name as a label.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::NetworkFull => "network_full",
-            Self::Evicted => "evicted",
-            Self::Handshake => "handshake",
-            Self::Late => "late",
-            Self::Stuck => "stuck",
-            Self::Untaken => "untaken",
-            Self::Flood => "flood",
-            Self::Refused => "refused",
-            Self::Lingered => "lingered",
-        }
-    }
-}
 
 /// What a door is made of.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use tenterhook_api::Connection;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Cut;
+use super::cut::Cut;
 
 /// Connections that make room at once, so that they are not looked for at each accept.
 const MAKE_ROOM: usize = 64;

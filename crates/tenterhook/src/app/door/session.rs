@@ -23,9 +23,10 @@ use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tower::Service as _;
 
+use super::cut::Cut;
 use super::places::Place;
+use super::times::Times;
 use super::wire::{Signs, Wire};
-use super::{Cut, Times};
 
 /// Bytes of one answer that wait in HTTP/2 for the client's flow control.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;

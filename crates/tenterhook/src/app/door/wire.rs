@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
-use super::Cut;
+use super::cut::Cut;
 use super::frames::Frames;
 
 /// Bytes that are read while writes stand still: the requests of at most a few hundred calls.

@@ -1,0 +1,33 @@
+//! What an attempt is doing, for the errors that say when it failed.
+
+use std::fmt;
+
+/// What an attempt is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Looking up the host.
+    LookUp,
+    /// Opening the connection.
+    Connect,
+    /// The TLS handshake.
+    Handshake,
+    /// Sending the request and waiting for the head of the answer.
+    Wait,
+    /// Reading the body of the answer.
+    Read,
+    /// The answer is whole, or enough of it.
+    Done,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LookUp => "while looking up the host",
+            Self::Connect => "while connecting",
+            Self::Handshake => "during the TLS handshake",
+            Self::Wait => "while waiting for the answer",
+            Self::Read => "while reading the answer",
+            Self::Done => "after the answer",
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! How long a connection may take for each of its steps.
+
+use std::time::Duration;
+
+use tenterhook_api::server::CONNECTION_AGE;
+
+/// How long a connection has for each thing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// From the accept to the first frame: TLS, the preface of HTTP/2 and its settings.
+    pub(super) opening: Duration,
+    /// Longest standstill of its writes.
+    pub(super) stuck: Duration,
+    /// An answer is taken within two of these.
+    pub(super) round: Duration,
+    /// Age at which it is asked to go, and how long it then has.
+    pub(super) age: (Duration, Duration),
+    /// From its last answer to its end when the server stops, or when it is refused too often.
+    pub(super) linger: Duration,
+    /// Longest time for calls in flight when the server stops.
+    pub(super) grace: Duration,
+}
+
+impl Times {
+    pub(super) fn new(grace: Duration) -> Self {
+        Self {
+            opening: Duration::from_secs(10),
+            stuck: Duration::from_secs(10),
+            round: Duration::from_secs(30),
+            age: CONNECTION_AGE,
+            linger: Duration::from_secs(5),
+            grace,
+        }
+    }
+}
