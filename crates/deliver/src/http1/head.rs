@@ -10,8 +10,6 @@ use tenterhook_model::{Header, limits};
 use super::body::Framing;
 use crate::notes::Notes;
 
-/// Bytes of one line that are looked at; the rest of a longer one is skipped.
-pub(super) const LINE_BYTES: usize = 16 * 1_024;
 /// Bytes of a head, interim answers and all, after which no end is expected of it.
 pub(super) const HEAD_BYTES: usize = 1_024 * 1_024;
 

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::head::LINE_BYTES;
+/// Bytes of one line that are looked at; the rest of a longer one is skipped.
+pub(super) const LINE_BYTES: usize = 16 * 1_024;
 
 /// The first line of some bytes.
 #[derive(Debug, PartialEq, Eq)]
