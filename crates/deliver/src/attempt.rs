@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use http::StatusCode;
-use tenterhook_model::{Exchange, Header, Outcome, Timings};
+use tenterhook_model::{Exchange, Header, Outcome, Timings, TriedAddress, TriedResult};
 use tokio::time::Instant;
 
 use crate::capture::Capture;
@@ -18,6 +18,8 @@ pub(crate) struct Progress {
     pub(crate) phase: Phase,
     pub(crate) timings: Timings,
     pub(crate) remote_address: Option<SocketAddr>,
+    /// Every address that was dialled, in order.
+    pub(crate) tried: Vec<TriedAddress>,
     pub(crate) capture: Capture,
     pub(crate) notes: Notes,
     /// Whether the request goes over HTTP/2.
@@ -32,10 +34,35 @@ impl Progress {
             phase: Phase::LookUp,
             timings: Timings::default(),
             remote_address: None,
+            tried: Vec::new(),
             capture: Capture::default(),
             notes: Notes::default(),
             http2: false,
             sent: None,
+        }
+    }
+
+    /// A connection to `address` is begun. Unless something else becomes of it, it gets no answer
+    /// in time.
+    pub(crate) fn dialling(&mut self, address: SocketAddr) {
+        self.remote_address = Some(address);
+        self.tried.push(TriedAddress { address, result: TriedResult::TimedOut, error: String::new() });
+    }
+
+    /// The connection to `address` that was begun last failed.
+    pub(crate) fn not_connected(&mut self, address: SocketAddr, error: String) {
+        let tried = self.tried.iter_mut().rev().find(|tried| tried.address == address);
+        let tried = tried.expect("a connection is begun before it fails");
+        (tried.result, tried.error) = (TriedResult::Failed, error);
+    }
+
+    /// The connection to `address`, one of the last `count` that were begun, is there; the
+    /// others that still go on are dropped.
+    pub(crate) fn connected(&mut self, address: SocketAddr, count: usize) {
+        self.remote_address = Some(address);
+        let begun = self.tried.len() - count;
+        for tried in self.tried[begun..].iter_mut().filter(|tried| tried.result == TriedResult::TimedOut) {
+            tried.result = if tried.address == address { TriedResult::Connected } else { TriedResult::Dropped };
         }
     }
 
@@ -71,6 +98,7 @@ impl Progress {
             http2: self.http2,
             timings: self.timings,
             remote_address: self.remote_address,
+            tried_addresses: self.tried,
         }
     }
 }

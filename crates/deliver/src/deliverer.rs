@@ -9,20 +9,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
-use tenterhook_model::{AddressPolicy, Exchange, PreparedRequest, Resolve, SystemClock, TargetUrl, limits};
+use rustls_pki_types::{DnsName, ServerName};
+use tenterhook_model::{AddressPolicy, Exchange, Host, PreparedRequest, Resolve, SystemClock, TargetUrl, limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service;
 
 use crate::attempt::{Phase, Progress};
-use crate::dial::{Dial, Dialled, TcpDialer};
+use crate::dial::{Dial, TcpDialer};
 use crate::error::AttemptError;
 use crate::guard::Guard;
 use crate::hidden::Hidden;
 use crate::http1::Http1;
 use crate::http2::{Http2, Tasks};
 use crate::pool::{Connection, Pool, Route};
+use crate::race;
 use crate::request;
 use crate::resend::{Broken, RESENDS, Source};
 use crate::tls;
@@ -261,9 +262,7 @@ impl<D: Dial> Shared<D> {
         progress: &mut Progress,
     ) -> Result<Connection<D::Stream>, AttemptError> {
         progress.phase = Phase::Handshake;
-        let name = ServerName::try_from(url.host()).map_err(|_| {
-            AttemptError::TlsSettings(format!("the host {} is no name that a certificate can have", url.host()))
-        })?;
+        let name = certified_name(url.host());
         let start = Instant::now();
         let handshake = timeout(limits::TLS_TIMEOUT, tls::shake_hands(config, name, stream)).await;
         progress.timings.tls = Some(start.elapsed());
@@ -276,31 +275,27 @@ impl<D: Dial> Shared<D> {
         Ok(Connection::Http1(Box::new(Http1::open(Wire::new(stream)))))
     }
 
-    /// Tries the targets in turn; each has its share of what is left of the time.
+    /// A stream to the first of the targets that accepts one, and `route` set to it.
     async fn dial(
         &self,
         targets: &[SocketAddr],
         route: &mut Route,
         progress: &mut Progress,
     ) -> Result<D::Stream, AttemptError> {
-        let start = Instant::now();
-        let mut failure = None;
-        for (tried, target) in targets.iter().enumerate() {
-            (route.address, progress.remote_address) = (*target, Some(*target));
-            let left = limits::CONNECT_TIMEOUT.saturating_sub(start.elapsed());
-            let limit = left / (targets.len() - tried) as u32;
-            let dialled = timeout(limit, self.dialer.dial(*target)).await;
-            progress.timings.connect = Some(start.elapsed());
-            match dialled {
-                Ok(Ok(Dialled { stream, peer })) => {
-                    self.guard.check_peer(*target, peer)?;
-                    return Ok(stream);
-                }
-                Ok(Err(source)) => failure = Some(AttemptError::Connect { address: *target, source }),
-                Err(_) => failure = Some(AttemptError::ConnectTimeout { address: *target, limit }),
-            }
+        let (address, stream) = race::connect(&self.dialer, &self.guard, targets, progress).await?;
+        route.address = address;
+        Ok(stream)
+    }
+}
+
+/// What the receiver's certificate must name.
+fn certified_name(host: &Host) -> ServerName<'static> {
+    match host {
+        Host::Address(address) => ServerName::IpAddress((*address).into()),
+        Host::Name(name) => {
+            let name = DnsName::try_from(name.without_dot().to_owned());
+            ServerName::DnsName(name.expect("a host name is made of what certificates can hold"))
         }
-        Err(failure.expect("the guard gives at least one target"))
     }
 }
 

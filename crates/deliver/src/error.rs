@@ -43,19 +43,23 @@ pub(crate) enum AttemptError {
         limit: Duration,
     },
     /// Nobody accepted the connection.
-    #[error("no connection to {address}: {}", io_in_words(source))]
+    #[error("no connection to {}: {}", tried_in_words(*.count, *.address), io_in_words(source))]
     Connect {
-        /// The last address that was tried.
+        /// How many addresses were tried.
+        count: usize,
+        /// The one that failed last.
         address: SocketAddr,
-        /// What the system says.
+        /// What the system says of it.
         source: io::Error,
     },
     /// Nobody answered the connection.
-    #[error("no connection to {address} within {}", in_words(*.limit))]
+    #[error("no connection to {} within {}", tried_in_words(*.count, *.address), in_words(*.limit))]
     ConnectTimeout {
-        /// The last address that was tried.
+        /// How many addresses were tried.
+        count: usize,
+        /// The one that was tried last.
         address: SocketAddr,
-        /// The time that it had.
+        /// The time that they had together.
         limit: Duration,
     },
     /// The TLS settings of the webhook cannot be used, or the server does not allow them.
@@ -117,6 +121,15 @@ impl AttemptError {
 }
 
 impl AttemptError {
+    /// Why one of several addresses failed, without the address.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::Connect { source, .. } => io_in_words(source),
+            Self::Peer { peer, .. } => format!("the connection led to {peer}"),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether the receiver says that it has not looked at the request (RFC 9113 section 8.7): it
     /// refused the stream, or closed the connection with GOAWAY before it came to it.
     pub(crate) fn is_refusal(&self) -> bool {
@@ -144,6 +157,11 @@ fn causes(error: &hyper::Error) -> impl Iterator<Item = &Cause> {
 
 /// An error that another one stems from.
 type Cause = dyn std::error::Error + 'static;
+
+/// The addresses that were tried: the last by name.
+fn tried_in_words(count: usize, last: SocketAddr) -> String {
+    if count == 1 { last.to_string() } else { format!("any of {count} addresses, the last of them {last}") }
+}
 
 /// Whole seconds where they are whole.
 fn in_words(time: Duration) -> String {

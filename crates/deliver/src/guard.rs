@@ -2,14 +2,15 @@
 //!
 //! Nothing is dialled that has not come out of here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tenterhook_model::{AddressPolicy, Resolve, ResolveError, TargetUrl, limits};
+use tenterhook_model::{AddressPolicy, Host, HostName, Resolve, ResolveError, TargetUrl, limits};
 use tokio::time::{Instant, timeout};
 
 use crate::attempt::{Phase, Progress};
 use crate::error::AttemptError;
+use crate::race;
 
 /// The address policy, and the resolver that its names are looked up with.
 #[derive(Debug)]
@@ -23,8 +24,8 @@ impl Guard {
         Self { policy, resolver }
     }
 
-    /// Every address that `url` stands for and the policy permits, in the resolver's order;
-    /// never empty. A literal address is not looked up; a name is, once.
+    /// The addresses of `url` that the policy permits, in the order in which to dial them and at
+    /// most [`limits::DNS_RECORDS`]; never empty. A literal address is not looked up; a name is, once.
     ///
     /// # Errors
     /// When there is no address, or none that is permitted.
@@ -36,32 +37,33 @@ impl Guard {
         if !url.is_https() && !self.policy.allow_http {
             return Err(AttemptError::PlainHttp);
         }
-        let port = url.port();
-        if let Some(address) = url.literal_address() {
-            if !self.policy.permits(address) {
-                return Err(AttemptError::Address(self.policy.advice(address)));
+        let permitted = match url.host() {
+            Host::Address(address) => {
+                self.policy.judge(*address).map_err(|reason| AttemptError::Address(reason.to_string()))?;
+                vec![*address]
             }
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        let host = url.host();
-        let addresses = self.look_up(&host, progress).await?;
-        let Some(first) = addresses.first().copied() else { return Err(ResolveError::NotFound(host).into()) };
-        let permitted = addresses.into_iter().take(limits::DNS_RECORDS).filter(|address| self.policy.permits(*address));
-        let targets: Vec<_> = permitted.map(|address| SocketAddr::new(address, port)).collect();
-        if targets.is_empty() {
-            return Err(AttemptError::Address(format!("{host} resolves to {}", self.policy.advice(first))));
-        }
-        Ok(targets)
+            Host::Name(name) => {
+                let addresses = self.look_up(name, progress).await?;
+                let permitted = self.policy.choose(name, &addresses);
+                permitted.map_err(|reason| AttemptError::Address(reason.to_string()))?
+            }
+        };
+        let mut targets = race::in_turn(permitted);
+        targets.truncate(limits::DNS_RECORDS);
+        assert!(!targets.is_empty(), "a look-up without an address is an error");
+        Ok(targets.into_iter().map(|address| SocketAddr::new(address, url.port())).collect())
     }
 
-    async fn look_up(&self, host: &str, progress: &mut Progress) -> Result<Vec<std::net::IpAddr>, AttemptError> {
+    /// The addresses of `host`; never empty.
+    async fn look_up(&self, host: &HostName, progress: &mut Progress) -> Result<Vec<IpAddr>, AttemptError> {
         progress.phase = Phase::LookUp;
         let start = Instant::now();
         let answer = timeout(limits::DNS_TIMEOUT, self.resolver.resolve(host)).await;
         progress.timings.dns = Some(start.elapsed());
         match answer {
+            Ok(Ok(addresses)) if addresses.is_empty() => Err(ResolveError::not_found(host).into()),
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(AttemptError::ResolveTimeout { host: host.to_owned(), limit: limits::DNS_TIMEOUT }),
+            Err(_) => Err(AttemptError::ResolveTimeout { host: host.brief(), limit: limits::DNS_TIMEOUT }),
         }
     }
 

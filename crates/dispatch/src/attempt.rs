@@ -131,6 +131,7 @@ impl Draft {
             response: exchange.response,
             timings,
             remote_address: exchange.remote_address,
+            tried_addresses: exchange.tried_addresses,
             trace_id: trace_id(self.traceparent.as_deref()),
         }
     }

@@ -97,6 +97,7 @@ mod tests {
             }),
             timings: Timings::default(),
             remote_address: None,
+            tried_addresses: Vec::new(),
             trace_id: String::new(),
         }
     }

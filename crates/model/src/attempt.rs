@@ -96,6 +96,37 @@ pub struct Exchange {
     pub timings: Timings,
     /// The address that was dialled, if one was.
     pub remote_address: Option<SocketAddr>,
+    /// Every address that was dialled, in order; empty on a kept connection.
+    pub tried_addresses: Vec<TriedAddress>,
+}
+
+/// An address to which a connection was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriedAddress {
+    /// The address.
+    pub address: SocketAddr,
+    /// What became of it.
+    pub result: TriedResult,
+    /// Why it failed, in words; empty unless it did.
+    pub error: String,
+}
+
+/// What became of a connection that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TriedResult {
+    /// It was used.
+    Connected,
+    /// It was refused, or led elsewhere.
+    Failed,
+    /// Nothing came back in time.
+    TimedOut,
+    /// Another was there first.
+    Dropped,
+}
+
+impl TriedResult {
+    /// Every result.
+    pub const ALL: [Self; 4] = [Self::Connected, Self::Failed, Self::TimedOut, Self::Dropped];
 }
 
 impl Exchange {
@@ -108,6 +139,7 @@ impl Exchange {
             http2: false,
             timings: Timings::default(),
             remote_address: None,
+            tried_addresses: Vec::new(),
         }
     }
 }
@@ -175,6 +207,8 @@ pub struct Attempt {
     pub timings: Timings,
     /// The address that was dialled, if one was.
     pub remote_address: Option<SocketAddr>,
+    /// Every address that was dialled, in order; empty on a kept connection.
+    pub tried_addresses: Vec<TriedAddress>,
     /// Trace id of the attempt's span, 32 hex digits; empty when it was not traced.
     pub trace_id: String,
 }

@@ -244,6 +244,7 @@ mod tests {
             response: None,
             timings: Timings::default(),
             remote_address: None,
+            tried_addresses: Vec::new(),
             trace_id: String::new(),
         };
         Transition::Attempted { attempt: Arc::new(attempt), next, counts: true }

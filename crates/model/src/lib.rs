@@ -18,6 +18,8 @@ pub mod event;
 pub mod fault;
 /// [`WebhookHealth`]: how a receiver has been doing.
 pub mod health;
+/// [`Host`]: an address, or a name that can be looked up and certified.
+pub mod host;
 /// Identifiers, their text and their order.
 pub mod id;
 /// [`JsonText`]: JSON that is kept byte for byte.
@@ -47,13 +49,14 @@ pub mod transport;
 /// [`Webhook`]: a receiver, which events it gets, and what it is sent.
 pub mod webhook;
 
-pub use address::AddressPolicy;
-pub use attempt::{Attempt, Exchange, Outcome, SentRequest, Timings};
+pub use address::{AddressPolicy, NonePermitted, NotPermitted};
+pub use attempt::{Attempt, Exchange, Outcome, SentRequest, Timings, TriedAddress, TriedResult};
 pub use chance::{Entropy, OsEntropy};
 pub use delivery::{Delivery, DeliveryState, IllegalTransition, Next, Transition};
 pub use event::{Event, Snapshots};
 pub use fault::{Fault, FaultKind};
 pub use health::WebhookHealth;
+pub use host::{Host, HostName, HostNameError};
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, WebhookId};
 pub use json::{JsonText, NUMBER_KEY};
 pub use method::HttpMethod;

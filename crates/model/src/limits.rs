@@ -86,9 +86,9 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 pub const ATTEMPT_TIMEOUT_SECONDS: std::ops::RangeInclusive<u64> = 1..=60;
 /// Time for the name look-up of one attempt.
 pub const DNS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Addresses that are looked at for one name.
+/// Addresses that are dialled for one name, of those that are permitted.
 pub const DNS_RECORDS: usize = 16;
-/// Time for the TCP connection of one attempt.
+/// Time for the TCP connection of one attempt, to whichever address accepts it.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for the TLS handshake of one attempt.
 pub const TLS_TIMEOUT: Duration = Duration::from_secs(5);

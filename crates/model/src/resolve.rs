@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use thiserror::Error;
 
+use crate::host::HostName;
+
 /// Why a name has no addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ResolveError {
@@ -17,17 +19,29 @@ pub enum ResolveError {
     Failed {
         /// The host that was looked up.
         host: String,
-        /// What the resolver says.
+        /// What went wrong, in our words.
         reason: String,
     },
+}
+
+impl ResolveError {
+    /// The host has no address.
+    pub fn not_found(host: &HostName) -> Self {
+        Self::NotFound(host.brief())
+    }
+
+    /// The look-up of `host` failed.
+    pub fn failed(host: &HostName, reason: impl Into<String>) -> Self {
+        Self::Failed { host: host.brief(), reason: reason.into() }
+    }
 }
 
 /// A name resolver. Tests and the simulation pass a table.
 #[async_trait]
 pub trait Resolve: Debug + Send + Sync + 'static {
-    /// The addresses of `host`, at most [`crate::limits::DNS_RECORDS`]; the caller sets the deadline.
+    /// Every address of `host`, permitted or not; the caller judges them and sets the deadline.
     ///
     /// # Errors
     /// When the name has no address or the look-up fails.
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError>;
+    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, ResolveError>;
 }

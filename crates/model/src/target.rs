@@ -9,13 +9,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
+use crate::host::{Brief, Host, HostName, HostNameError};
 use crate::limits;
 
 /// An absolute http or https URL with a host, without user information.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TargetUrl(Arc<Url>);
+pub struct TargetUrl(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Parts {
+    url: Url,
+    host: Host,
+}
 
 /// Why a text is no URL that requests may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,6 +51,14 @@ pub enum TargetUrlError {
     /// It has no host.
     #[error("has no host")]
     NoHost,
+    /// Its host is neither an address nor a name that can be looked up and certified.
+    #[error("has the host `{}`, which {reason}", Brief(host))]
+    Host {
+        /// The host.
+        host: String,
+        /// What is wrong with it.
+        reason: HostNameError,
+    },
     /// Its port is 0.
     #[error("has the port 0, which nobody can listen on")]
     Port,
@@ -69,64 +84,54 @@ impl TargetUrl {
         if !url.username().is_empty() || url.password().is_some() || has_at_in_authority(text) {
             return Err(TargetUrlError::UserInfo);
         }
-        match url.host() {
-            None | Some(Host::Domain("")) => return Err(TargetUrlError::NoHost),
-            Some(Host::Domain(name)) if is_local_name(name) => {
-                return Err(TargetUrlError::LocalName(name.to_owned()));
-            }
-            Some(_) => {}
-        }
+        let host = host(&url)?;
         if url.port() == Some(0) {
             return Err(TargetUrlError::Port);
         }
         if url.as_str().len() > limits::URL_BYTES {
             return Err(TargetUrlError::TooLong { bytes: url.as_str().len() });
         }
-        Ok(Self(url.into()))
+        Ok(Self(Arc::new(Parts { url, host })))
     }
 
     /// The URL as it is sent.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.0.url.as_str()
     }
 
     /// Whether the connection uses TLS.
     pub fn is_https(&self) -> bool {
-        self.0.scheme() == "https"
+        self.0.url.scheme() == "https"
     }
 
-    /// The host as a name, or an address in text form (IPv6 without brackets).
-    pub fn host(&self) -> String {
-        match self.0.host() {
-            Some(Host::Domain(name)) => name.to_owned(),
-            Some(Host::Ipv4(address)) => address.to_string(),
-            Some(Host::Ipv6(address)) => address.to_string(),
-            None => unreachable!("the constructor refuses a URL without host"),
-        }
+    /// The host, as it is looked up and as the receiver's certificate must name it.
+    pub fn host(&self) -> &Host {
+        &self.0.host
     }
 
     /// The address, when the host is written as one.
     pub fn literal_address(&self) -> Option<IpAddr> {
-        match self.0.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(Host::Domain(_)) | None => None,
-        }
+        self.0.host.address()
     }
 
     /// The port: the one that is written, else 80 or 443.
     pub fn port(&self) -> u16 {
-        self.0.port_or_known_default().expect("http and https have known default ports")
+        self.0.url.port_or_known_default().expect("http and https have known default ports")
+    }
+
+    /// The port, when it is not the scheme's own.
+    pub fn other_port(&self) -> Option<u16> {
+        self.0.url.port()
     }
 
     /// Path and query, as they stand in the request line.
     pub fn path_and_query(&self) -> &str {
-        &self.0[url::Position::BeforePath..url::Position::AfterQuery]
+        &self.0.url[url::Position::BeforePath..url::Position::AfterQuery]
     }
 
     /// Host and, if it is not the default, port: the value of the Host header.
     pub fn authority(&self) -> &str {
-        &self.0[url::Position::BeforeHost..url::Position::AfterPort]
+        &self.0.url[url::Position::BeforeHost..url::Position::AfterPort]
     }
 }
 
@@ -166,15 +171,23 @@ fn has_at_in_authority(text: &str) -> bool {
     rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
-/// `localhost` and what RFC 6761 section 6.3 puts under it.
-fn is_local_name(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    name == "localhost" || name.ends_with(".localhost")
+/// The host of a parsed URL.
+fn host(url: &Url) -> Result<Host, TargetUrlError> {
+    match url.host() {
+        None | Some(url::Host::Domain("")) => Err(TargetUrlError::NoHost),
+        Some(url::Host::Ipv4(address)) => Ok(Host::Address(address.into())),
+        Some(url::Host::Ipv6(address)) => Ok(Host::Address(address.into())),
+        Some(url::Host::Domain(text)) => match HostName::parse(text) {
+            Ok(name) if name.is_local() => Err(TargetUrlError::LocalName(text.to_owned())),
+            Ok(name) => Ok(Host::Name(name)),
+            Err(reason) => Err(TargetUrlError::Host { host: text.to_owned(), reason }),
+        },
+    }
 }
 
 impl fmt::Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str())
+        f.write_str(self.as_str())
     }
 }
 
@@ -206,6 +219,22 @@ mod tests {
         assert_eq!(refused("http://example.com:0/"), E::Port);
         assert_eq!(refused("http://localhost./"), E::LocalName("localhost.".into()));
         assert_eq!(refused("http://a.localhost/"), E::LocalName("a.localhost".into()));
+        for (host, reason) in [
+            ("hooks..example.test", HostNameError::EmptyLabel),
+            (".example.test", HostNameError::EmptyLabel),
+            ("hooks.example.test..", HostNameError::EmptyLabel),
+            ("dash-.example.test", HostNameError::Dash),
+            ("a!b.example.test", HostNameError::Character('!')),
+        ] {
+            for scheme in ["http", "https"] {
+                assert_eq!(
+                    refused(&format!("{scheme}://{host}/")),
+                    E::Host { host: host.into(), reason: reason.clone() }
+                );
+            }
+        }
+        let message = refused(&format!("http://{}/", "a".repeat(64))).to_string();
+        assert!(message.ends_with("…`, which has a label of 64 bytes; at most 63 are allowed"), "{message}");
         assert!(matches!(refused("http://exa mple.com/"), E::Character(_)));
         assert!(matches!(refused("http://example.com\\@evil/"), E::Character(_)));
         assert!(matches!(refused("http://example.com/\r\nX: y"), E::Character(_)));
@@ -216,9 +245,14 @@ mod tests {
     #[test]
     fn parts_are_as_they_are_sent() {
         let url = TargetUrl::parse("https://Example.COM:8443/a b?q=ü#part").unwrap();
-        assert_eq!((url.host().as_str(), url.port()), ("example.com", 8443));
+        assert_eq!((url.host().to_string().as_str(), url.port()), ("example.com", 8443));
         assert_eq!(url.path_and_query(), "/a%20b?q=%C3%BC");
         assert_eq!(url.authority(), "example.com:8443");
-        assert_eq!(TargetUrl::parse("http://my_host.example.com/x").unwrap().port(), 80);
+        assert_eq!(url.other_port(), Some(8443));
+        let url = TargetUrl::parse("http://My_Host.example.com:80/x").unwrap();
+        assert_eq!((url.port(), url.other_port()), (80, None));
+        assert_eq!(*url.host(), Host::Name(HostName::parse("my_host.example.com").unwrap()));
+        let url = TargetUrl::parse("http://Bücher.example/").unwrap();
+        assert_eq!(url.host().to_string(), "xn--bcher-kva.example");
     }
 }

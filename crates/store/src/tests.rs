@@ -6,8 +6,8 @@ use std::time::Duration;
 use tenterhook_model::webhook::{HeaderTemplate, HeaderValue, SigningKey};
 use tenterhook_model::{
     Attempt, CapturedResponse, Delivery, DeliveryId, DeliveryState, Event, Header, HttpMethod, JsonText, Lane,
-    Namespace, Outcome, Secret, SentRequest, SigningKeyId, Snapshots, Timestamp, Timings, Webhook, WebhookId,
-    WebhookSpec,
+    Namespace, Outcome, Secret, SentRequest, SigningKeyId, Snapshots, Timestamp, Timings, TriedAddress, TriedResult,
+    Webhook, WebhookId, WebhookSpec,
 };
 
 use crate::embedded::LaneInfo;
@@ -78,6 +78,11 @@ pub(crate) fn attempt(number: u32) -> Attempt {
         }),
         timings: Timings { queued: ms(1), render: ms(0), dns: None, connect: ms(3), tls: None, first_byte: ms(4) },
         remote_address: Some("192.0.2.7:443".parse().expect("it is an address")),
+        tried_addresses: vec![TriedAddress {
+            address: "[2001:db8::7]:443".parse().expect("it is an address"),
+            result: TriedResult::Failed,
+            error: "connection refused".into(),
+        }],
         trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
     }
 }

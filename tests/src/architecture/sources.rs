@@ -12,7 +12,11 @@ const RESERVED: [(&str, &[&str], &str); 13] = [
     ("SystemTime::now", &["crates/model/src/time.rs"], "one type reads the wall clock"),
     ("TcpStream::connect", &["crates/deliver/", "crates/tenterhook/"], "only deliver opens outbound sockets"),
     ("TcpSocket::", &["crates/deliver/", "crates/tenterhook/"], "only deliver opens outbound sockets"),
-    ("std::fs", &["crates/store/", "crates/tenterhook/"], "only the store and the command touch the disk"),
+    (
+        "std::fs",
+        &["crates/store/", "crates/tenterhook/", "crates/deliver/src/resolver/"],
+        "only the store, the command and the look-up of names touch the disk",
+    ),
     ("tokio::fs", &["crates/store/", "crates/tenterhook/"], "only the store and the command touch the disk"),
     ("std::env", &["crates/tenterhook/"], "only the command reads environment and arguments"),
     ("tokio::spawn(", &[], "every task belongs to a JoinSet or TaskTracker"),

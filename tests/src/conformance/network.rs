@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tenterhook_deliver::{Dial, Dialled};
-use tenterhook_model::{Resolve, ResolveError};
+use tenterhook_model::{HostName, Resolve, ResolveError};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -40,9 +40,9 @@ impl Names {
 
 #[async_trait]
 impl Resolve for Names {
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, ResolveError> {
         let mut answers = self.answers.lock().expect("no test panics while it holds the names");
-        match answers.get_mut(host.trim_end_matches('.')) {
+        match answers.get_mut(host.without_dot()) {
             None => Ok(vec![ELSEWHERE]),
             Some(answers) if answers.len() > 1 => Ok(answers.remove(0)),
             Some(answers) => Ok(answers[0].clone()),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
 use tenterhook_engine::{Compiled, EventContext, compile};
-use tenterhook_model::{AddressPolicy, Outcome, Resolve, TargetUrl, Webhook};
+use tenterhook_model::{AddressPolicy, Host, Outcome, Resolve, TargetUrl, Webhook};
 
 use super::network::{Answer, Names, Wires};
 use super::wire::{context_of, facts, repeated, webhook_to};
@@ -200,14 +200,13 @@ async fn check_target(target: &TargetUrl, policy: &AddressPolicy, names: &Names)
     if !target.is_https() && !policy.allow_http {
         return Err("plain HTTP is turned off".to_owned());
     }
-    let addresses = match target.literal_address() {
-        Some(address) => vec![address],
-        // A name that does not resolve yet can be saved.
-        None => names.resolve(&target.host()).await.unwrap_or_default(),
-    };
-    match addresses.first() {
-        Some(first) if !addresses.iter().any(|address| policy.permits(*address)) => Err(policy.advice(*first)),
-        _ => Ok(()),
+    match target.host() {
+        Host::Address(address) => policy.judge(*address).map_err(|reason| reason.to_string()),
+        Host::Name(name) => {
+            // A name that does not resolve yet can be saved.
+            let addresses = names.resolve(name).await.unwrap_or_default();
+            policy.choose(name, &addresses).map(drop).map_err(|reason| reason.to_string())
+        }
     }
 }
 

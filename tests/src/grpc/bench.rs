@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tenterhook_deliver::CertificateCheck;
 use tenterhook_engine::{Compilations, InProcess};
 use tenterhook_intake::Intake;
 use tenterhook_model::{
-    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, Header, Next, OsEntropy, Outcome,
+    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, Header, HostName, Next, OsEntropy, Outcome,
     PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, Timings,
 };
 use tenterhook_proto::tenterhook::v1;
@@ -54,18 +54,24 @@ impl Clock for TestClock {
     }
 }
 
-/// Names that lead inside, names without an address, and every other name outside.
-#[derive(Debug)]
-struct Names;
+/// Names that lead inside, partly or wholly, names without an address, one that moves inside
+/// after its first look-up, and every other name outside.
+#[derive(Debug, Default)]
+struct Names {
+    has_moved: AtomicBool,
+}
 
 #[async_trait]
 impl Resolve for Names {
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        match host {
-            "inside.example.com" => Ok(vec!["93.184.216.34".parse().unwrap(), "10.0.0.7".parse().unwrap()]),
-            "nowhere.example.com" => Err(ResolveError::NotFound(host.to_owned())),
+    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, ResolveError> {
+        let (outside, inside) = (IpAddr::from([93, 184, 216, 34]), IpAddr::from([10, 0, 0, 7]));
+        match host.as_str() {
+            "inside.example.com" => Ok(vec![inside, IpAddr::from([10, 0, 0, 8])]),
+            "mixed.example.com" => Ok(vec![inside, outside]),
+            "moves.example.com" if self.has_moved.swap(true, Ordering::SeqCst) => Ok(vec![inside]),
+            "nowhere.example.com" => Err(ResolveError::not_found(host)),
             "slow.example.com" => std::future::pending().await,
-            _ => Ok(vec!["93.184.216.34".parse().unwrap()]),
+            _ => Ok(vec![outside]),
         }
     }
 }
@@ -171,7 +177,7 @@ impl Bench {
             intake: Arc::new(intake),
             render: Arc::new(InProcess),
             compilations,
-            resolver: Arc::new(Names),
+            resolver: Arc::new(Names::default()),
             addresses: Arc::new(AddressPolicy::public()),
             transport_check: Arc::new(CertificateCheck::new(self.clock.clone(), false)),
             sender: sender(Arc::clone(&self.sent)),
@@ -294,6 +300,7 @@ fn attempt(number: u32, outcome: Outcome, now: Timestamp) -> Attempt {
         response: Some(response),
         timings: Timings::default(),
         remote_address: None,
+        tried_addresses: Vec::new(),
         trace_id: String::new(),
     }
 }

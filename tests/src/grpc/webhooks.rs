@@ -205,7 +205,47 @@ async fn where_a_url_leads_is_checked_at_save() {
         assert!(refused.message().contains("--allow-network"), "{}", refused.message());
         assert_eq!(metadata(&refused, "host"), host);
     }
-    assert!(bench.webhooks().create_webhook(of("https://nowhere.example.com/")).await.is_ok());
+    for url in ["https://nowhere.example.com/", "https://mixed.example.com/"] {
+        assert!(bench.webhooks().create_webhook(of(url)).await.is_ok(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn hosts_that_nobody_can_look_up_or_certify_are_refused_at_save() {
+    let bench = Bench::new().await;
+    let long = ["a".repeat(60).as_str(); 4].join(".") + ".example.test";
+    for (host, why) in [
+        ("hooks..example.test", "empty label"),
+        (".example.test", "empty label"),
+        ("hooks.example.test..", "empty label"),
+        ("dash-.example.test", "begins or ends with `-`"),
+        ("-dash.example.test", "begins or ends with `-`"),
+        (&*"a".repeat(64), "a label of 64 bytes"),
+        (&*long, "is 256 bytes long"),
+    ] {
+        for scheme in ["http", "https"] {
+            let request = v1::RequestTemplate { url: format!("{scheme}://{host}/in"), ..Default::default() };
+            let draft = create(v1::Webhook { request: Some(request), ..webhook("w") });
+            let refused = bench.webhooks().create_webhook(draft).await.unwrap_err();
+            assert_eq!(fields(&refused), ["webhook.request.url"], "{host}");
+            assert!(refused.message().contains(why) && refused.message().len() < 300, "{}", refused.message());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_leaves_the_url_alone_does_not_ask_where_it_leads() {
+    let bench = Bench::new().await;
+    let request = v1::RequestTemplate { url: "https://moves.example.com/".into(), ..Default::default() };
+    let saved = bench.create(create(v1::Webhook { request: Some(request.clone()), ..webhook("w") })).await;
+    let id = saved.webhook.unwrap().id;
+    let described = v1::Webhook { id: id.clone(), description: "moved inside".into(), ..Default::default() };
+    let updated = bench.webhooks().update_webhook(update(described, &["description"])).await.unwrap().into_inner();
+    assert_eq!(updated.webhook.unwrap().description, "moved inside");
+    let moved = v1::RequestTemplate { url: "https://moves.example.com/new".into(), ..request };
+    let moved = v1::Webhook { id, request: Some(moved), ..Default::default() };
+    let refused = bench.webhooks().update_webhook(update(moved, &["request.url"])).await.unwrap_err();
+    assert_eq!((reason(&refused).as_str(), fields(&refused)), ("URL_FORBIDDEN", vec!["webhook.request.url".into()]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tenterhook_deliver::{Dial, Dialled};
-use tenterhook_model::{Clock, Resolve, ResolveError};
+use tenterhook_model::{Clock, HostName, Resolve, ResolveError};
 use tenterhook_store::{Sequence, Store};
 use tokio::io::DuplexStream;
 use tokio::task::JoinSet;
@@ -219,13 +219,13 @@ impl Dial for Net {
 
 #[async_trait]
 impl Resolve for Net {
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        let number = host.strip_prefix("receiver-").and_then(|rest| rest.strip_suffix(".example"));
+    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, ResolveError> {
+        let number = host.as_str().strip_prefix("receiver-").and_then(|rest| rest.strip_suffix(".example"));
         let number = number.and_then(|number| number.parse::<u8>().ok());
         // Any public network does; nothing leaves this process.
         number
             .map(|number| vec![IpAddr::V4(Ipv4Addr::new(93, 184, 216, number))])
-            .ok_or_else(|| ResolveError::NotFound(host.to_owned()))
+            .ok_or_else(|| ResolveError::not_found(host))
     }
 }
 

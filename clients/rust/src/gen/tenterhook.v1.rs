@@ -80,6 +80,23 @@ pub struct DeliveryAttempt {
     /// Trace id of the attempt's span, 32 hex digits; empty when it was not traced.
     #[prost(string, tag = "10")]
     pub trace_id: ::prost::alloc::string::String,
+    /// Every address to which a connection was begun, in order; empty when a kept connection
+    /// was used. At most 32: a request may be sent a second time, on a new connection.
+    #[prost(message, repeated, tag = "11")]
+    pub tried_addresses: ::prost::alloc::vec::Vec<TriedAddress>,
+}
+/// An address to which a connection was begun.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TriedAddress {
+    /// The address, such as `192.0.2.7:443`.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// What became of the connection.
+    #[prost(enumeration = "TriedAddressResult", tag = "2")]
+    pub result: i32,
+    /// Why it failed, in words; empty unless it did.
+    #[prost(string, tag = "3")]
+    pub error: ::prost::alloc::string::String,
 }
 /// Where the time of an attempt went; a phase that was not reached, or not needed on
 /// a kept connection, is unset.
@@ -223,6 +240,47 @@ impl DeliveryState {
             "DELIVERY_STATE_SUCCEEDED" => Some(Self::Succeeded),
             "DELIVERY_STATE_FAILED" => Some(Self::Failed),
             "DELIVERY_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// What became of a connection that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TriedAddressResult {
+    /// Not set.
+    Unspecified = 0,
+    /// It was used.
+    Connected = 1,
+    /// It was refused, or it led to another address.
+    Failed = 2,
+    /// Nothing came back in time.
+    TimedOut = 3,
+    /// A connection to another address was there first.
+    Dropped = 4,
+}
+impl TriedAddressResult {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TRIED_ADDRESS_RESULT_UNSPECIFIED",
+            Self::Connected => "TRIED_ADDRESS_RESULT_CONNECTED",
+            Self::Failed => "TRIED_ADDRESS_RESULT_FAILED",
+            Self::TimedOut => "TRIED_ADDRESS_RESULT_TIMED_OUT",
+            Self::Dropped => "TRIED_ADDRESS_RESULT_DROPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TRIED_ADDRESS_RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+            "TRIED_ADDRESS_RESULT_CONNECTED" => Some(Self::Connected),
+            "TRIED_ADDRESS_RESULT_FAILED" => Some(Self::Failed),
+            "TRIED_ADDRESS_RESULT_TIMED_OUT" => Some(Self::TimedOut),
+            "TRIED_ADDRESS_RESULT_DROPPED" => Some(Self::Dropped),
             _ => None,
         }
     }
@@ -1678,7 +1736,9 @@ pub struct RequestTemplate {
     /// host must stand in the template as it is, unless `allowed_hosts` is set.
     #[prost(string, tag = "1")]
     pub url: ::prost::alloc::string::String,
-    /// Patterns for hosts that the URL template may render to, such as `*.example.com`.
+    /// Patterns for hosts that the URL template may render to, such as `*.example.com`. The port
+    /// is that of the scheme or the one in the text of the URL, unless a pattern has one:
+    /// `*.example.com:8443`, or `*.example.com:*` for any port.
     #[prost(string, repeated, tag = "2")]
     pub allowed_hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The HTTP method; unset means POST.

@@ -5,36 +5,36 @@
 
 use std::net::IpAddr;
 
-use tenterhook_model::{Fault, FaultKind, TargetUrl, limits};
+use tenterhook_model::{Fault, FaultKind, Host, HostName, TargetUrl, limits};
 
 use crate::state::Shared;
 
 /// The field that is at fault, from the webhook.
 const FIELD: &str = "request.url";
 
-/// What is wrong with sending to `url`, if anything is. A name that does not resolve is
-/// accepted: it may exist later.
+/// What is wrong with sending to `url`, if anything is. Of a name one permitted address is
+/// enough, as it is for an attempt; a name that does not resolve is accepted: it may exist later.
 pub(super) async fn check(api: &Shared, url: &TargetUrl) -> Option<Fault> {
     let host = url.host();
     if !url.is_https() && !api.addresses.allow_http {
-        return Some(forbidden(&host, "uses plain HTTP, which this server does not send (--allow-http)"));
+        return Some(forbidden(host, "uses plain HTTP, which this server does not send (--allow-http)"));
     }
-    let addresses = match url.literal_address() {
-        Some(address) => vec![address],
-        None => resolve(api, &host).await,
+    let judged = match host {
+        Host::Address(address) => api.addresses.judge(*address).map_err(|reason| reason.to_string()),
+        Host::Name(name) => {
+            let addresses = resolve(api, name).await;
+            api.addresses.choose(name, &addresses).map(drop).map_err(|reason| reason.to_string())
+        }
     };
-    let refused = addresses.into_iter().find(|address| !api.addresses.permits(*address))?;
-    let advice = api.addresses.advice(refused);
-    let is_name = url.literal_address().is_none();
-    let message = if is_name { format!("`{host}` resolves to {refused}: {advice}") } else { advice };
-    Some(forbidden(&host, message))
+    judged.err().map(|reason| forbidden(host, reason))
 }
 
-async fn resolve(api: &Shared, host: &str) -> Vec<IpAddr> {
+async fn resolve(api: &Shared, host: &HostName) -> Vec<IpAddr> {
     let answer = tokio::time::timeout(limits::DNS_TIMEOUT, api.resolver.resolve(host)).await;
     answer.ok().and_then(Result::ok).unwrap_or_default()
 }
 
-fn forbidden(host: &str, message: impl Into<String>) -> Fault {
-    Fault { field: FIELD.to_owned(), message: message.into(), kind: FaultKind::UrlForbidden { host: host.to_owned() } }
+fn forbidden(host: &Host, message: impl Into<String>) -> Fault {
+    let kind = FaultKind::UrlForbidden { host: host.to_string() };
+    Fault { field: FIELD.to_owned(), message: message.into(), kind }
 }

@@ -78,6 +78,7 @@ async fn attempt(api: &Shared, webhook: &Arc<Webhook>, event: &Arc<EventContext>
         response: exchange.response,
         timings: exchange.timings,
         remote_address: exchange.remote_address,
+        tried_addresses: exchange.tried_addresses,
         trace_id: String::new(),
     }
 }

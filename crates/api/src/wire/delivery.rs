@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tenterhook_model::{Attempt, CapturedResponse, Delivery, DeliveryState, Header, Outcome, SentRequest, Timings};
+use tenterhook_model::{
+    Attempt, CapturedResponse, Delivery, DeliveryState, Header, Outcome, SentRequest, Timings, TriedAddress,
+    TriedResult,
+};
 use tenterhook_proto::tenterhook::v1;
 
 use super::time::{duration, timestamp};
@@ -54,6 +57,7 @@ pub(crate) fn write_attempt(attempt: &Attempt, view: View) -> v1::DeliveryAttemp
         response: attempt.response.as_ref().map(|response| write_response(response, view)),
         timings: Some(write_timings(&attempt.timings)),
         remote_address: attempt.remote_address.map(|address| address.to_string()).unwrap_or_default(),
+        tried_addresses: attempt.tried_addresses.iter().map(write_tried).collect(),
         trace_id: attempt.trace_id.clone(),
     }
 }
@@ -99,6 +103,16 @@ fn write_headers(headers: &[Header]) -> Vec<v1::HttpHeader> {
         value: header.shown_value().to_owned(),
     };
     headers.iter().map(header).collect()
+}
+
+fn write_tried(tried: &TriedAddress) -> v1::TriedAddress {
+    let result = match tried.result {
+        TriedResult::Connected => v1::TriedAddressResult::Connected,
+        TriedResult::Failed => v1::TriedAddressResult::Failed,
+        TriedResult::TimedOut => v1::TriedAddressResult::TimedOut,
+        TriedResult::Dropped => v1::TriedAddressResult::Dropped,
+    };
+    v1::TriedAddress { address: tried.address.to_string(), result: result.into(), error: tried.error.clone() }
 }
 
 fn write_timings(timings: &Timings) -> v1::AttemptTimings {
@@ -178,6 +192,11 @@ mod tests {
             }),
             timings: Timings { dns: Some(Duration::from_micros(7)), ..Timings::default() },
             remote_address: Some("192.0.2.7:443".parse().unwrap()),
+            tried_addresses: vec![TriedAddress {
+                address: "[2001:db8::7]:443".parse().unwrap(),
+                result: TriedResult::TimedOut,
+                error: String::new(),
+            }],
             trace_id: "t".into(),
         }
     }
@@ -222,6 +241,8 @@ mod tests {
         assert_eq!(&last.request.unwrap().body[..], b"sent");
         assert!(last.response.unwrap().body_truncated);
         assert_eq!(last.remote_address, "192.0.2.7:443");
+        let tried = &last.tried_addresses[0];
+        assert_eq!((tried.address.as_str(), tried.result()), ("[2001:db8::7]:443", v1::TriedAddressResult::TimedOut));
         assert_eq!(last.timings.unwrap().dns.unwrap().nanos, 7_000);
         assert_eq!((written.namespace.as_str(), written.ordering_key.as_str()), ("team", "k"));
         assert!(written.next_attempt_time.is_some() && written.finish_time.is_none());

@@ -1,17 +1,19 @@
 //! Nothing is dialled that the policy does not permit.
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tenterhook_model::{AddressPolicy, Outcome, Resolve, ResolveError, limits};
-use tokio::net::TcpStream;
+use tenterhook_model::{AddressPolicy, Exchange, HostName, Outcome, Resolve, ResolveError, TriedResult, limits};
+use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
-use super::support::{Receiver, Recorder, Table, answer, deliverer_with, post};
+use super::support::{Receiver, Recorder, Table, answer, deliverer_with, post, post_over, seconds};
 use crate::{Dial, Dialled};
 
 async fn receiver() -> Receiver {
@@ -99,7 +101,7 @@ struct Silent;
 
 #[async_trait]
 impl Resolve for Silent {
-    async fn resolve(&self, _host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+    async fn resolve(&self, _host: &HostName) -> Result<Vec<IpAddr>, ResolveError> {
         pending().await
     }
 }
@@ -124,7 +126,10 @@ async fn the_next_address_is_tried_when_one_refuses() {
     let exchange =
         deliverer_with(AddressPolicy::public(), table, recorder.clone()).attempt(post("http://a.example/")).await;
     assert_eq!((exchange.outcome, exchange.remote_address), (Outcome::Success, Some("8.8.8.8:80".parse().unwrap())));
-    assert_eq!(recorder.dialled(), ["93.184.216.34:80", "[2606:2800::1]:80", "8.8.8.8:80"]);
+    assert_eq!(recorder.dialled(), ["[2606:2800::1]:80", "93.184.216.34:80", "8.8.8.8:80"]);
+    let failed = |ip: &str| (ip.to_owned(), TriedResult::Failed, "connection refused");
+    let expected = [failed("2606:2800::1"), failed("93.184.216.34"), ("8.8.8.8".into(), TriedResult::Connected, "")];
+    assert_eq!(tried(&exchange), expected);
 }
 
 #[tokio::test]
@@ -134,29 +139,105 @@ async fn when_all_addresses_refuse_the_last_is_told() {
     let table = Table::with("a.example", &[&["93.184.216.34", "8.8.8.8"]]);
     let exchange = deliverer_with(AddressPolicy::public(), table, recorder).attempt(post("http://a.example/")).await;
     assert_eq!(exchange.outcome, Outcome::Connection);
-    assert_eq!(exchange.error, "no connection to 8.8.8.8:80: connection refused");
+    assert_eq!(exchange.error, "no connection to any of 2 addresses, the last of them 8.8.8.8:80: connection refused");
 }
 
-/// Never gets a connection.
-#[derive(Debug)]
-struct BlackHole;
+/// Connections to some addresses, in so long a time; to others there are none.
+#[derive(Debug, Default)]
+struct Distant {
+    reachable: HashMap<IpAddr, Duration>,
+    receivers: Mutex<Vec<DuplexStream>>,
+}
 
-impl Dial for BlackHole {
-    type Stream = TcpStream;
-
-    async fn dial(&self, _address: SocketAddr) -> io::Result<Dialled<TcpStream>> {
-        pending().await
+impl Distant {
+    fn at(reachable: &[(&str, u64)]) -> Self {
+        let reachable = reachable.iter().map(|(ip, millis)| (ip.parse().unwrap(), Duration::from_millis(*millis)));
+        Self { reachable: reachable.collect(), ..Self::default() }
     }
+}
+
+impl Dial for Distant {
+    type Stream = DuplexStream;
+
+    async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<DuplexStream>> {
+        let Some(distance) = self.reachable.get(&address.ip()) else { return pending().await };
+        tokio::time::sleep(*distance).await;
+        let (stream, receiver) = tokio::io::duplex(1_024);
+        self.receivers.lock().unwrap().push(receiver);
+        Ok(Dialled { stream, peer: address })
+    }
+}
+
+/// An attempt to reach the first of these addresses that can be reached.
+async fn exchange(addresses: &[&str], reachable: &[(&str, u64)]) -> Exchange {
+    let table = Table::with("a.example", &[addresses]);
+    let deliverer = deliverer_with(AddressPolicy::public(), table, Distant::at(reachable));
+    deliverer.attempt(post_over("http://a.example/", seconds(6))).await
+}
+
+/// How long it takes to connect to the first of these addresses that can be reached, and which it is.
+async fn connect(addresses: &[&str], reachable: &[(&str, u64)]) -> (Duration, String) {
+    let exchange = exchange(addresses, reachable).await;
+    (exchange.timings.connect.unwrap(), exchange.remote_address.unwrap().ip().to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_swallows_packets_costs_a_quarter_of_a_second() {
+    let (four, six) = ("93.184.216.34", "2606:2800::1");
+    let took = |millis| Duration::from_millis(millis);
+    assert_eq!(connect(&[four, six], &[(four, 30)]).await, (took(280), four.into()));
+    assert_eq!(connect(&[four, six], &[(six, 30)]).await, (took(30), six.into()));
+    assert_eq!(connect(&[four, "8.8.8.8"], &[("8.8.8.8", 30)]).await, (took(280), "8.8.8.8".into()));
+    // The first goes on while the next is tried, and wins when it is there first.
+    assert_eq!(connect(&[four, "8.8.8.8"], &[(four, 300), ("8.8.8.8", 100)]).await, (took(300), four.into()));
+}
+
+fn tried(exchange: &Exchange) -> Vec<(String, TriedResult, &str)> {
+    let tried = exchange.tried_addresses.iter();
+    tried.map(|tried| (tried.address.ip().to_string(), tried.result, tried.error.as_str())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_shows_every_address_that_it_tried() {
+    let (four, six) = ("93.184.216.34", "2606:2800::1");
+    let reached = exchange(&[four, six, "8.8.8.8"], &[(four, 30)]).await;
+    assert_eq!(tried(&reached), [(six.into(), TriedResult::Dropped, ""), (four.into(), TriedResult::Connected, "")]);
+    let nowhere = exchange(&[four, six], &[]).await;
+    assert_eq!(tried(&nowhere), [(six.into(), TriedResult::TimedOut, ""), (four.into(), TriedResult::TimedOut, "")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_of_sixteen_addresses_is_reached_as_soon_as_a_near_one() {
+    let addresses: Vec<String> = (1..=16).map(|last| format!("93.184.216.{last}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let (took, reached) = connect(&addresses, &[("93.184.216.16", 150)]).await;
+    assert_eq!(reached, "93.184.216.16");
+    // The clock of tokio has whole milliseconds, which each of the 15 delays is rounded up to.
+    assert!(took <= Duration::from_millis(550 + 15), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn all_addresses_together_have_the_time_of_one_connection() {
     let table = Table::with("a.example", &[&["93.184.216.34", "8.8.8.8", "1.1.1.1", "9.9.9.9"]]);
     let start = Instant::now();
-    let exchange = deliverer_with(AddressPolicy::public(), table, BlackHole).attempt(post("http://a.example/")).await;
+    let exchange =
+        deliverer_with(AddressPolicy::public(), table, Distant::default()).attempt(post("http://a.example/")).await;
     assert_eq!((exchange.outcome, start.elapsed()), (Outcome::Timeout, limits::CONNECT_TIMEOUT));
     assert_eq!(exchange.timings.connect, Some(limits::CONNECT_TIMEOUT));
-    assert!(exchange.error.starts_with("no connection to 9.9.9.9:80 within"), "{}", exchange.error);
+    assert_eq!(exchange.error, "no connection to any of 4 addresses, the last of them 9.9.9.9:80 within 5 s");
+}
+
+#[tokio::test]
+async fn of_two_hundred_addresses_the_one_that_is_permitted_is_dialled() {
+    let mut addresses: Vec<String> = (1..=200).map(|last| format!("10.0.0.{last}")).collect();
+    addresses.push("93.184.216.34".to_owned());
+    let table =
+        |addresses: &[String]| Table::with("a.example", &[&addresses.iter().map(String::as_str).collect::<Vec<_>>()]);
+    let (outcome, _, dialled) = attempt("http://a.example/", table(&addresses)).await;
+    assert_eq!((outcome, dialled), (Outcome::Success, vec!["93.184.216.34:80".to_owned()]));
+    let (outcome, error, dialled) = attempt("http://a.example/", table(&addresses[..200])).await;
+    assert_eq!((outcome, dialled.len()), (Outcome::Blocked, 0));
+    assert!(error.contains("10.0.0.1, 10.0.0.2 and 198 more") && error.contains("--allow-network"), "{error}");
 }
 
 #[tokio::test]

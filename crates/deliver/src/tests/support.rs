@@ -19,7 +19,7 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{
-    AddressPolicy, Exchange, Header, HttpMethod, PreparedRequest, Resolve, ResolveError, TargetUrl,
+    AddressPolicy, Exchange, Header, HostName, HttpMethod, PreparedRequest, Resolve, ResolveError, TargetUrl,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -165,10 +165,10 @@ impl Table {
 
 #[async_trait]
 impl Resolve for Table {
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+    async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, ResolveError> {
         self.look_ups.fetch_add(1, Ordering::SeqCst);
         let mut names = self.names.lock().unwrap();
-        let answers = names.get_mut(host).ok_or_else(|| ResolveError::NotFound(host.to_owned()))?;
+        let answers = names.get_mut(host.as_str()).ok_or_else(|| ResolveError::not_found(host))?;
         Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })
     }
 }

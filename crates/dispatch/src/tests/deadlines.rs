@@ -161,6 +161,7 @@ async fn one_that_was_retried_by_hand_stays_and_hides_none_behind_it() {
         response: None,
         timings: Default::default(),
         remote_address: None,
+        tried_addresses: Vec::new(),
         trace_id: String::new(),
     };
     let attempt = Some(Arc::new(attempt));

@@ -139,6 +139,7 @@ fn answered(status: u16, headers: &[(&str, &str)]) -> Exchange {
         http2: false,
         timings: Timings::default(),
         remote_address: None,
+        tried_addresses: Vec::new(),
     }
 }
 

@@ -5,6 +5,5 @@ mod rule;
 mod rules;
 
 pub use pattern::Pattern;
-pub(crate) use rule::patterns;
 use rule::{Rule, Verdict};
 pub use rules::{Acceptance, Matching, RuleResult, Rules};

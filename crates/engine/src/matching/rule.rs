@@ -109,7 +109,7 @@ impl Rule {
 }
 
 /// Compiles a list of patterns.
-pub(crate) fn patterns(field: &str, texts: &[String], faults: &mut Vec<Fault>) -> Vec<Pattern> {
+fn patterns(field: &str, texts: &[String], faults: &mut Vec<Fault>) -> Vec<Pattern> {
     if texts.len() > limits::PATTERNS {
         let message = format!("has {} patterns; at most {} are allowed", texts.len(), limits::PATTERNS);
         faults.push(Fault::invalid(field, message));

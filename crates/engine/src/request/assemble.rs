@@ -102,9 +102,10 @@ impl RequestPlan {
         let read = match &self.url {
             UrlPlan::Fixed(url) => return Ok(url.clone()),
             UrlPlan::FixedHost { template, literal } => url::read_fixed_host(&texts[*template], literal),
-            UrlPlan::Rendered { template, guard } => {
+            UrlPlan::Rendered { template, guard, port } => {
                 let guard = guard.map(|guard| texts[guard].as_str());
-                url::read_rendered(&texts[*template], guard, &self.allowed_hosts)
+                let allowed = url::Allowed { guard, port: *port, hosts: &self.allowed_hosts };
+                url::read_rendered(&texts[*template], allowed)
             }
         };
         read.map_err(|message| RenderFault::of("request.url", message))

@@ -7,10 +7,10 @@ use tenterhook_model::webhook::{HeaderTemplate, RequestTemplate, SignatureScheme
 use tenterhook_model::{Fault, Header, limits};
 
 use super::field::FieldOptions;
+use super::hosts::HostPattern;
 use super::name::{check_length, check_name, check_value};
 use super::url::{self, UrlShape};
 use super::{BodyPlan, FieldTemplate, HeaderPlan, Part, RequestPlan, UrlPlan, block};
-use crate::matching::{Pattern, patterns};
 
 /// What Content-Type is when the webhook does not say, as in NetBox.
 const DEFAULT_CONTENT_TYPE: &str = "application/json";
@@ -69,20 +69,23 @@ impl Compiler<'_> {
         self.faults.push(Fault::invalid(field, message));
     }
 
-    fn allowed_hosts(&mut self, hosts: &[String]) -> Vec<Pattern> {
-        let is_host = |c: char| c.is_ascii_alphanumeric() || "-._*:".contains(c);
-        for (index, host) in hosts.iter().enumerate().filter(|(_, host)| !host.chars().all(is_host)) {
-            let shown: String = host.chars().take(60).collect();
-            let message = format!(
-                "{shown:?} is not a pattern for hosts: a name such as `*.example.com`, without scheme, port and path; other scripts as `xn--`"
-            );
-            self.fault(format!("allowed_hosts[{index}]"), message);
+    fn allowed_hosts(&mut self, texts: &[String]) -> Vec<HostPattern> {
+        if texts.len() > limits::PATTERNS {
+            let message = format!("has {} patterns; at most {} are allowed", texts.len(), limits::PATTERNS);
+            self.fault("allowed_hosts", message);
+            return Vec::new();
         }
-        let lower: Vec<String> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        patterns("allowed_hosts", &lower, &mut self.faults)
+        let mut hosts = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            match HostPattern::parse(text) {
+                Ok(host) => hosts.push(host),
+                Err(message) => self.fault(format!("allowed_hosts[{index}]"), message),
+            }
+        }
+        hosts
     }
 
-    fn url(&mut self, source: &str, hosts: &[Pattern]) -> Option<UrlPlan> {
+    fn url(&mut self, source: &str, hosts: &[HostPattern]) -> Option<UrlPlan> {
         let options = self.options(Mode::Text, false);
         let shape = url::shape(source, hosts);
         if let Ok(UrlShape::Fixed(url)) = shape {
@@ -101,10 +104,10 @@ impl Compiler<'_> {
         Some(match shape {
             UrlShape::Fixed(url) => UrlPlan::Fixed(url),
             UrlShape::FixedHost(literal) => UrlPlan::FixedHost { template, literal },
-            UrlShape::Rendered { guard: None } => UrlPlan::Rendered { template, guard: None },
-            UrlShape::Rendered { guard: Some(guard) } => {
+            UrlShape::Rendered { guard: None, port } => UrlPlan::Rendered { template, guard: None, port },
+            UrlShape::Rendered { guard: Some(guard), port } => {
                 let guard = self.template("url", &guard, options)?;
-                UrlPlan::Rendered { template, guard: Some(self.keep(guard)) }
+                UrlPlan::Rendered { template, guard: Some(self.keep(guard)), port }
             }
         })
     }

@@ -4,6 +4,7 @@ mod assemble;
 mod block;
 mod compile;
 mod field;
+mod hosts;
 mod name;
 mod scan;
 mod url;
@@ -21,13 +22,13 @@ use bytes::Bytes;
 use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_model::{Header, HttpMethod, TargetUrl};
 
-use crate::matching::Pattern;
+use self::hosts::HostPattern;
 
 /// The request of a webhook.
 pub(crate) struct RequestPlan {
     method: HttpMethod,
     url: UrlPlan,
-    allowed_hosts: Vec<Pattern>,
+    allowed_hosts: Vec<HostPattern>,
     /// `User-Agent` and `Content-Type`, unless the webhook's own headers say otherwise.
     first_headers: [Header; 2],
     block: Part,
@@ -37,11 +38,11 @@ pub(crate) struct RequestPlan {
     templates: Vec<FieldTemplate>,
 }
 
-/// Where the request goes; numbers are places among the templates.
+/// Where the request goes; `template` and `guard` are places among the templates.
 enum UrlPlan {
     Fixed(TargetUrl),
     FixedHost { template: usize, literal: TargetUrl },
-    Rendered { template: usize, guard: Option<usize> },
+    Rendered { template: usize, guard: Option<usize>, port: Option<u16> },
 }
 
 /// A text of the request.

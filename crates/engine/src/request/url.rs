@@ -3,12 +3,13 @@
 //!
 //! Scheme and host must be literal, so that no value chooses where requests go. With
 //! `allowed_hosts` the host may be rendered; then a value must not end the host early, which
-//! is seen by rendering the template up to the first literal `/`, `?` or `#` by itself.
+//! is seen by rendering the template up to the first literal `/`, `?` or `#` by itself, and it
+//! must not choose the port.
 
 use tenterhook_model::{Fault, FaultKind, TargetUrl, TargetUrlError, limits};
 
+use super::hosts::HostPattern;
 use super::scan::{Piece, first_tag, pieces};
-use crate::matching::Pattern;
 
 /// What ends the host in a URL.
 const HOST_ENDS: [char; 3] = ['/', '?', '#'];
@@ -24,6 +25,8 @@ pub(super) enum UrlShape {
     Rendered {
         /// The source up to the literal end of the host; `None` when values go to the end.
         guard: Option<String>,
+        /// The port in the text at the end of the host, if there is one.
+        port: Option<u16>,
     },
 }
 
@@ -31,11 +34,11 @@ pub(super) enum UrlShape {
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub(super) fn shape(source: &str, hosts: &[Pattern]) -> Result<UrlShape, Fault> {
+pub(super) fn shape(source: &str, hosts: &[HostPattern]) -> Result<UrlShape, Fault> {
     let text = source.trim();
     let Some(tag) = first_tag(text) else {
         let url = TargetUrl::parse(text).map_err(fault)?;
-        check_host(&url, hosts).map_err(|message| Fault::invalid("url", message))?;
+        check_host(&url, url.other_port(), hosts).map_err(|message| Fault::invalid("url", message))?;
         return Ok(UrlShape::Fixed(url));
     };
     if source.len() > limits::URL_BYTES {
@@ -45,14 +48,16 @@ pub(super) fn shape(source: &str, hosts: &[Pattern]) -> Result<UrlShape, Fault> 
     let host = literal_scheme(literal)?;
     if host.contains(HOST_ENDS) {
         let url = TargetUrl::parse(literal).map_err(fault)?;
-        check_host(&url, hosts).map_err(|message| Fault::invalid("url", message))?;
+        check_host(&url, url.other_port(), hosts).map_err(|message| Fault::invalid("url", message))?;
         return Ok(UrlShape::FixedHost(url));
     }
     if hosts.is_empty() {
         let message = "must have its host, and the `/` behind it, in the text and not in a tag; to render the host, list the hosts that it may become in allowed_hosts";
         return Err(Fault::invalid("url", message));
     }
-    guard(text).map(|guard| UrlShape::Rendered { guard }).map_err(|message| Fault::invalid("url", message))
+    guard(text)
+        .map(|(guard, port)| UrlShape::Rendered { guard, port })
+        .map_err(|message| Fault::invalid("url", message))
 }
 
 /// Checks the scheme at the start of the literal text; gives what follows it.
@@ -66,8 +71,8 @@ fn literal_scheme(literal: &str) -> Result<&str, Fault> {
     Err(fault(TargetUrlError::Scheme(scheme.to_owned())))
 }
 
-/// The source up to the first literal end of the host.
-fn guard(text: &str) -> Result<Option<String>, &'static str> {
+/// The source up to the first literal end of the host, and the port that stands before it.
+fn guard(text: &str) -> Result<(Option<String>, Option<u16>), &'static str> {
     let authority = text.find("://").expect("the scheme was checked") + 3;
     for piece in pieces(text) {
         let Piece::Text { start, text: literal, depth } = piece else { continue };
@@ -79,11 +84,19 @@ fn guard(text: &str) -> Result<Option<String>, &'static str> {
         }
         match end {
             Some(_) if depth > 0 => return Err("must have the end of its host, a `/`, outside of blocks"),
-            Some(end) => return Ok(Some(text[..start + skipped + end].to_owned())),
+            Some(end) => {
+                let guard = text[..start + skipped + end].to_owned();
+                return Ok((Some(guard), literal_port(&literal[..end])));
+            }
             None => {}
         }
     }
-    Ok(None)
+    Ok((None, None))
+}
+
+/// The port at the end of the text that ends the host.
+fn literal_port(text: &str) -> Option<u16> {
+    text.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
 }
 
 /// Reads a rendered URL whose host was literal: it must still be that host.
@@ -93,29 +106,44 @@ pub(super) fn read_fixed_host(text: &str, literal: &TargetUrl) -> Result<TargetU
     if same { Ok(url) } else { Err("renders to another host than the template has".to_owned()) }
 }
 
-/// Reads a rendered URL with the text that its guard rendered to.
-pub(super) fn read_rendered(text: &str, guard: Option<&str>, hosts: &[Pattern]) -> Result<TargetUrl, String> {
+/// What a rendered URL is held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowed<'a> {
+    /// What the source up to the literal end of the host rendered to, where it has one.
+    pub(super) guard: Option<&'a str>,
+    /// The port in the text of the template.
+    pub(super) port: Option<u16>,
+    /// `allowed_hosts`.
+    pub(super) hosts: &'a [HostPattern],
+}
+
+/// Reads a rendered URL.
+pub(super) fn read_rendered(text: &str, allowed: Allowed<'_>) -> Result<TargetUrl, String> {
     let text = text.trim_start();
-    if let Some(guard) = guard.map(str::trim_start) {
+    if let Some(guard) = allowed.guard.map(str::trim_start) {
         let host = guard.split_once("://").map_or(guard, |(_, host)| host);
         if host.contains(HOST_ENDS) || host.contains(['@', '\\']) || !text.starts_with(guard) {
             return Err("has a value that ends the host early".to_owned());
         }
     }
     let url = TargetUrl::parse(text).map_err(|error| error.to_string())?;
-    check_host(&url, hosts)?;
+    check_host(&url, allowed.port, allowed.hosts)?;
     Ok(url)
 }
 
-/// Whether the host fits `allowed_hosts`; an address only where it is written out.
-fn check_host(url: &TargetUrl, hosts: &[Pattern]) -> Result<(), String> {
-    let host = url.host();
-    let is_address = url.literal_address().is_some();
-    let fits = |pattern: &Pattern| (pattern.is_literal() || !is_address) && pattern.matches(&host);
-    if hosts.is_empty() || hosts.iter().any(fits) {
+/// Whether host and port fit `allowed_hosts`; `written` is the port in the text.
+fn check_host(url: &TargetUrl, written: Option<u16>, hosts: &[HostPattern]) -> Result<(), String> {
+    if hosts.is_empty() || hosts.iter().any(|pattern| pattern.fits(url, written)) {
         return Ok(());
     }
-    Err(format!("has the host `{host}`, which fits no pattern of allowed_hosts"))
+    let shown = url.host().brief();
+    if hosts.iter().any(|pattern| pattern.fits_host(url)) {
+        let port = url.port();
+        return Err(format!(
+            "has the port {port}, which no pattern of allowed_hosts has; write it there (`{shown}:{port}`) or in the text of the URL"
+        ));
+    }
+    Err(format!("has the host `{shown}`, which fits no pattern of allowed_hosts"))
 }
 
 fn fault(error: TargetUrlError) -> Fault {
@@ -132,8 +160,8 @@ fn fault(error: TargetUrlError) -> Fault {
 mod tests {
     use super::*;
 
-    fn hosts(patterns: &[&str]) -> Vec<Pattern> {
-        patterns.iter().map(|pattern| Pattern::parse(pattern).unwrap()).collect()
+    fn hosts(patterns: &[&str]) -> Vec<HostPattern> {
+        patterns.iter().map(|pattern| HostPattern::parse(pattern).unwrap()).collect()
     }
 
     #[test]
@@ -163,7 +191,7 @@ mod tests {
     fn a_rendered_host_needs_a_literal_end_outside_of_blocks() {
         let allowed = hosts(&["*.example.com"]);
         let guard = |source: &str| match shape(source, &allowed) {
-            Ok(UrlShape::Rendered { guard }) => Ok(guard),
+            Ok(UrlShape::Rendered { guard, .. }) => Ok(guard),
             other => Err(other),
         };
         assert_eq!(guard("https://{{ a }}/in"), Ok(Some("https://{{ a }}".to_owned())));
@@ -184,8 +212,11 @@ mod tests {
         assert!(read_fixed_host("http://h.example.com/", &literal).is_err());
 
         let allowed = hosts(&["h.example.com", "*.t.example.com"]);
-        let read =
-            |host: &str| read_rendered(&format!("https://{host}/in"), Some(&format!("https://{host}")), &allowed);
+        let read = |host: &str| {
+            let guard = format!("https://{host}");
+            let allowed = Allowed { guard: Some(&guard), port: None, hosts: &allowed };
+            read_rendered(&format!("{guard}/in"), allowed)
+        };
         assert_eq!(read("h.example.com").unwrap().as_str(), "https://h.example.com/in");
         assert!(read("a.t.example.com").is_ok());
         assert!(read("H.EXAMPLE.COM").is_ok());
@@ -206,11 +237,34 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_allowed_only_where_it_is_written_out() {
-        let url = TargetUrl::parse("http://10.0.0.1/").unwrap();
-        assert!(check_host(&url, &hosts(&["**"])).is_err());
-        assert!(check_host(&url, &hosts(&["10.0.0.*"])).is_err());
-        assert!(check_host(&url, &hosts(&["10.0.0.1"])).is_ok());
+    fn data_does_not_choose_the_port() {
+        let read = |source: &str, rendered: &str, patterns: &[&str]| {
+            let hosts = hosts(patterns);
+            let Ok(UrlShape::Rendered { port, .. }) = shape(source, &hosts) else { panic!("{source}") };
+            let guard = rendered.strip_suffix("/in");
+            read_rendered(rendered, Allowed { guard, port, hosts: &hosts })
+        };
+        let (data, text) = ("https://{{ a }}/in", "https://{{ a }}:8443/in");
+        let (plain, with_port) = ("https://h.example.com/in", "https://h.example.com:8443/in");
+        for (source, rendered, pattern) in [
+            (data, plain, "*.example.com"),
+            (data, "https://h.example.com:443/in", "*.example.com"),
+            (text, with_port, "*.example.com"),
+            (data, with_port, "*.example.com:8443"),
+            (data, with_port, "*.example.com:*"),
+        ] {
+            assert!(read(source, rendered, &[pattern]).is_ok(), "{source} {rendered} {pattern}");
+        }
+        for (source, rendered, pattern) in [
+            (data, with_port, "*.example.com"),
+            (data, "https://h.example.com:25/in", "*.example.com:8443"),
+            ("https://{{ a }}43/in", with_port, "*.example.com"),
+            ("https://h.example.com:{{ a }}/in", with_port, "*.example.com"),
+            ("https://{{ a }}", with_port, "*.example.com"),
+        ] {
+            let error = read(source, rendered, &[pattern]).unwrap_err();
+            assert!(error.contains("has the port"), "{source} {rendered} {pattern}: {error}");
+        }
     }
 
     #[test]

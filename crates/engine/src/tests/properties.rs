@@ -95,7 +95,8 @@ proptest! {
         webhook.spec.request.allowed_hosts = vec!["*.hooks.example.com".to_owned()];
         let event = context(&json!({"v": value}).to_string(), None);
         if let Ok(request) = compile(&webhook).unwrap().prepare(&event, &facts()) {
-            let host = request.url.host();
+            let host = request.url.host().to_string();
+            prop_assert_eq!(request.url.port(), 443);
             let tenant = host.strip_suffix(".hooks.example.com");
             prop_assert!(tenant.is_some_and(|tenant| !tenant.contains('.')), "{}", host);
             prop_assert_eq!(request.url.path_and_query(), "/in");

@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use prost::Message;
 use tenterhook_model::sensitive::is_sensitive_header;
-use tenterhook_model::{Attempt, CapturedResponse, Header, HttpMethod, Outcome, SentRequest, Timings};
+use tenterhook_model::{
+    Attempt, CapturedResponse, Header, HttpMethod, Outcome, SentRequest, Timings, TriedAddress, TriedResult,
+};
 
 use super::{Time, Wire, required};
 
@@ -33,6 +35,18 @@ pub(crate) struct AttemptRow {
     remote_address: String,
     #[prost(string, tag = "10")]
     trace_id: String,
+    #[prost(message, repeated, tag = "11")]
+    tried_addresses: Vec<TriedRow>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TriedRow {
+    #[prost(string, tag = "1")]
+    address: String,
+    #[prost(uint32, tag = "2")]
+    result: u32,
+    #[prost(string, tag = "3")]
+    error: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -118,6 +132,15 @@ pub(crate) fn write(wire: &mut Wire, attempt: &Attempt, part: Part) {
         wire.bytes(9, address.to_string().as_bytes());
     }
     wire.bytes(10, attempt.trace_id.as_bytes());
+    if part == Part::Whole {
+        attempt.tried_addresses.iter().for_each(|tried| wire.message(11, |wire| write_tried(wire, tried)));
+    }
+}
+
+fn write_tried(wire: &mut Wire, tried: &TriedAddress) {
+    wire.bytes(1, tried.address.to_string().as_bytes());
+    wire.number(2, number_of(TriedResult::ALL, &tried.result).into());
+    wire.bytes(3, tried.error.as_bytes());
 }
 
 /// The row of an attempt.
@@ -132,7 +155,7 @@ pub(crate) fn encode(attempt: &Attempt) -> Vec<u8> {
 pub(crate) fn size_of(attempt: &Attempt) -> usize {
     let request = attempt.request.as_ref().map_or(0, |request| request.body.len() + 64 * request.headers.len());
     let response = attempt.response.as_ref().map_or(0, |response| response.body.len() + 64 * response.headers.len());
-    256 + request + response
+    256 + request + response + 64 * attempt.tried_addresses.len()
 }
 
 fn write_request(wire: &mut Wire, request: &SentRequest) {
@@ -198,7 +221,15 @@ impl AttemptRow {
             response: self.response.map(ResponseRow::into_response),
             remote_address: self.remote_address.parse().ok(),
             trace_id: self.trace_id,
+            tried_addresses: self.tried_addresses.into_iter().filter_map(TriedRow::into_tried).collect(),
         }
+    }
+}
+
+impl TriedRow {
+    fn into_tried(self) -> Option<TriedAddress> {
+        let (address, result) = (self.address.parse().ok()?, *TriedResult::ALL.get(self.result as usize)?);
+        Some(TriedAddress { address, result, error: self.error })
     }
 }
 
@@ -244,10 +275,18 @@ mod tests {
     }
 
     #[test]
+    fn tried_addresses_round_trip_with_every_result() {
+        let address = "192.0.2.7:443".parse().unwrap();
+        let tried = TriedResult::ALL.map(|result| TriedAddress { address, result, error: "why".into() });
+        let attempt = Attempt { tried_addresses: tried.to_vec(), ..fixtures::attempt(1) };
+        assert_eq!(read(encode(&attempt)), attempt);
+    }
+
+    #[test]
     fn an_attempt_without_exchange_round_trips() {
-        let (request, response, remote_address) = (None, None, None);
-        let attempt =
-            Attempt { request, response, remote_address, timings: Timings::default(), ..fixtures::attempt(1) };
+        let (request, response, remote_address, tried_addresses) = (None, None, None, Vec::new());
+        let without = Attempt { request, response, remote_address, tried_addresses, ..fixtures::attempt(1) };
+        let attempt = Attempt { timings: Timings::default(), ..without };
         assert_eq!(read(encode(&attempt)), attempt);
     }
 

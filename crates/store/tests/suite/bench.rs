@@ -345,6 +345,7 @@ pub(crate) fn attempt(number: u32, outcome: Outcome) -> Attempt {
         response: None,
         timings: Timings::default(),
         remote_address: None,
+        tried_addresses: Vec::new(),
         trace_id: String::new(),
     }
 }

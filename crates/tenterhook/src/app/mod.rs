@@ -23,7 +23,7 @@ use rustls::ServerConfig;
 use tenterhook_api::access::Access;
 use tenterhook_api::{Api, ApiState, router};
 use tenterhook_cage::{Cage, WorkerCommand};
-use tenterhook_deliver::{CertificateCheck, Deliverer, HickoryResolver, Outbound, Roots, TcpDialer};
+use tenterhook_deliver::{CertificateCheck, Deliverer, Outbound, Roots, SystemResolver, TcpDialer};
 use tenterhook_dispatch::{AttemptTrace, Dispatcher, Parts, PassThrough, Settings};
 use tenterhook_engine::{Compilations, Contexts, Render};
 use tenterhook_intake::Intake;
@@ -105,7 +105,7 @@ impl App {
         };
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
-        let resolver = Arc::new(HickoryResolver::from_system()?);
+        let resolver = Arc::new(SystemResolver::new());
         let deliverer = deliverer(config, resolver.clone());
         let render: Arc<dyn Render> = Arc::new(cage()?);
         let compilations = Arc::new(Compilations::new());
@@ -195,7 +195,7 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
 }
 
 /// What sends requests.
-fn deliverer(config: &Config, resolver: Arc<HickoryResolver>) -> Deliverer {
+fn deliverer(config: &Config, resolver: Arc<SystemResolver>) -> Deliverer {
     Deliverer::new(Outbound {
         addresses: config.addresses.clone(),
         resolver,

@@ -92,6 +92,67 @@ func (DeliveryState) EnumDescriptor() ([]byte, []int) {
 	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{0}
 }
 
+// What became of a connection that was begun.
+type TriedAddressResult int32
+
+const (
+	// Not set.
+	TriedAddressResult_TRIED_ADDRESS_RESULT_UNSPECIFIED TriedAddressResult = 0
+	// It was used.
+	TriedAddressResult_TRIED_ADDRESS_RESULT_CONNECTED TriedAddressResult = 1
+	// It was refused, or it led to another address.
+	TriedAddressResult_TRIED_ADDRESS_RESULT_FAILED TriedAddressResult = 2
+	// Nothing came back in time.
+	TriedAddressResult_TRIED_ADDRESS_RESULT_TIMED_OUT TriedAddressResult = 3
+	// A connection to another address was there first.
+	TriedAddressResult_TRIED_ADDRESS_RESULT_DROPPED TriedAddressResult = 4
+)
+
+// Enum value maps for TriedAddressResult.
+var (
+	TriedAddressResult_name = map[int32]string{
+		0: "TRIED_ADDRESS_RESULT_UNSPECIFIED",
+		1: "TRIED_ADDRESS_RESULT_CONNECTED",
+		2: "TRIED_ADDRESS_RESULT_FAILED",
+		3: "TRIED_ADDRESS_RESULT_TIMED_OUT",
+		4: "TRIED_ADDRESS_RESULT_DROPPED",
+	}
+	TriedAddressResult_value = map[string]int32{
+		"TRIED_ADDRESS_RESULT_UNSPECIFIED": 0,
+		"TRIED_ADDRESS_RESULT_CONNECTED":   1,
+		"TRIED_ADDRESS_RESULT_FAILED":      2,
+		"TRIED_ADDRESS_RESULT_TIMED_OUT":   3,
+		"TRIED_ADDRESS_RESULT_DROPPED":     4,
+	}
+)
+
+func (x TriedAddressResult) Enum() *TriedAddressResult {
+	p := new(TriedAddressResult)
+	*p = x
+	return p
+}
+
+func (x TriedAddressResult) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TriedAddressResult) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_delivery_proto_enumTypes[1].Descriptor()
+}
+
+func (TriedAddressResult) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_delivery_proto_enumTypes[1]
+}
+
+func (x TriedAddressResult) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TriedAddressResult.Descriptor instead.
+func (TriedAddressResult) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{1}
+}
+
 // How an attempt ended.
 type AttemptOutcome int32
 
@@ -157,11 +218,11 @@ func (x AttemptOutcome) String() string {
 }
 
 func (AttemptOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_delivery_proto_enumTypes[1].Descriptor()
+	return file_tenterhook_v1_delivery_proto_enumTypes[2].Descriptor()
 }
 
 func (AttemptOutcome) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_delivery_proto_enumTypes[1]
+	return &file_tenterhook_v1_delivery_proto_enumTypes[2]
 }
 
 func (x AttemptOutcome) Number() protoreflect.EnumNumber {
@@ -170,7 +231,7 @@ func (x AttemptOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttemptOutcome.Descriptor instead.
 func (AttemptOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{1}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
 }
 
 // How much of each delivery to tell.
@@ -210,11 +271,11 @@ func (x DeliveryView) String() string {
 }
 
 func (DeliveryView) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_delivery_proto_enumTypes[2].Descriptor()
+	return file_tenterhook_v1_delivery_proto_enumTypes[3].Descriptor()
 }
 
 func (DeliveryView) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_delivery_proto_enumTypes[2]
+	return &file_tenterhook_v1_delivery_proto_enumTypes[3]
 }
 
 func (x DeliveryView) Number() protoreflect.EnumNumber {
@@ -223,7 +284,7 @@ func (x DeliveryView) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeliveryView.Descriptor instead.
 func (DeliveryView) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
 }
 
 // One event on its way to one webhook.
@@ -411,9 +472,12 @@ type DeliveryAttempt struct {
 	// The address that was dialled, such as `192.0.2.7:443`; empty when none was.
 	RemoteAddress string `protobuf:"bytes,9,opt,name=remote_address,json=remoteAddress,proto3" json:"remote_address,omitempty"`
 	// Trace id of the attempt's span, 32 hex digits; empty when it was not traced.
-	TraceId       string `protobuf:"bytes,10,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TraceId string `protobuf:"bytes,10,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Every address to which a connection was begun, in order; empty when a kept connection
+	// was used. At most 32: a request may be sent a second time, on a new connection.
+	TriedAddresses []*TriedAddress `protobuf:"bytes,11,rep,name=tried_addresses,json=triedAddresses,proto3" json:"tried_addresses,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeliveryAttempt) Reset() {
@@ -516,6 +580,77 @@ func (x *DeliveryAttempt) GetTraceId() string {
 	return ""
 }
 
+func (x *DeliveryAttempt) GetTriedAddresses() []*TriedAddress {
+	if x != nil {
+		return x.TriedAddresses
+	}
+	return nil
+}
+
+// An address to which a connection was begun.
+type TriedAddress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address, such as `192.0.2.7:443`.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// What became of the connection.
+	Result TriedAddressResult `protobuf:"varint,2,opt,name=result,proto3,enum=tenterhook.v1.TriedAddressResult" json:"result,omitempty"`
+	// Why it failed, in words; empty unless it did.
+	Error         string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TriedAddress) Reset() {
+	*x = TriedAddress{}
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TriedAddress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TriedAddress) ProtoMessage() {}
+
+func (x *TriedAddress) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TriedAddress.ProtoReflect.Descriptor instead.
+func (*TriedAddress) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *TriedAddress) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *TriedAddress) GetResult() TriedAddressResult {
+	if x != nil {
+		return x.Result
+	}
+	return TriedAddressResult_TRIED_ADDRESS_RESULT_UNSPECIFIED
+}
+
+func (x *TriedAddress) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
 // Where the time of an attempt went; a phase that was not reached, or not needed on
 // a kept connection, is unset.
 type AttemptTimings struct {
@@ -538,7 +673,7 @@ type AttemptTimings struct {
 
 func (x *AttemptTimings) Reset() {
 	*x = AttemptTimings{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +685,7 @@ func (x *AttemptTimings) String() string {
 func (*AttemptTimings) ProtoMessage() {}
 
 func (x *AttemptTimings) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +698,7 @@ func (x *AttemptTimings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptTimings.ProtoReflect.Descriptor instead.
 func (*AttemptTimings) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AttemptTimings) GetQueued() *durationpb.Duration {
@@ -628,7 +763,7 @@ type HttpRequest struct {
 
 func (x *HttpRequest) Reset() {
 	*x = HttpRequest{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +775,7 @@ func (x *HttpRequest) String() string {
 func (*HttpRequest) ProtoMessage() {}
 
 func (x *HttpRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +788,7 @@ func (x *HttpRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpRequest.ProtoReflect.Descriptor instead.
 func (*HttpRequest) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HttpRequest) GetMethod() string {
@@ -710,7 +845,7 @@ type HttpResponse struct {
 
 func (x *HttpResponse) Reset() {
 	*x = HttpResponse{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +857,7 @@ func (x *HttpResponse) String() string {
 func (*HttpResponse) ProtoMessage() {}
 
 func (x *HttpResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +870,7 @@ func (x *HttpResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpResponse.ProtoReflect.Descriptor instead.
 func (*HttpResponse) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{4}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HttpResponse) GetStatus() int32 {
@@ -786,7 +921,7 @@ type HttpHeader struct {
 
 func (x *HttpHeader) Reset() {
 	*x = HttpHeader{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +933,7 @@ func (x *HttpHeader) String() string {
 func (*HttpHeader) ProtoMessage() {}
 
 func (x *HttpHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +946,7 @@ func (x *HttpHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpHeader.ProtoReflect.Descriptor instead.
 func (*HttpHeader) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{5}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HttpHeader) GetName() string {
@@ -851,7 +986,7 @@ type DeliveryFilter struct {
 
 func (x *DeliveryFilter) Reset() {
 	*x = DeliveryFilter{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +998,7 @@ func (x *DeliveryFilter) String() string {
 func (*DeliveryFilter) ProtoMessage() {}
 
 func (x *DeliveryFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1011,7 @@ func (x *DeliveryFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryFilter.ProtoReflect.Descriptor instead.
 func (*DeliveryFilter) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{6}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeliveryFilter) GetWebhookIds() []string {
@@ -953,7 +1088,7 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"updateTime\x12;\n" +
 	"\vfinish_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishTime\x12:\n" +
-	"\battempts\x18\x0e \x03(\v2\x1e.tenterhook.v1.DeliveryAttemptR\battempts\"\xd4\x03\n" +
+	"\battempts\x18\x0e \x03(\v2\x1e.tenterhook.v1.DeliveryAttemptR\battempts\"\x9a\x04\n" +
 	"\x0fDeliveryAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x129\n" +
 	"\n" +
@@ -966,7 +1101,12 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\atimings\x18\b \x01(\v2\x1d.tenterhook.v1.AttemptTimingsR\atimings\x12%\n" +
 	"\x0eremote_address\x18\t \x01(\tR\rremoteAddress\x12\x19\n" +
 	"\btrace_id\x18\n" +
-	" \x01(\tR\atraceId\"\xbf\x02\n" +
+	" \x01(\tR\atraceId\x12D\n" +
+	"\x0ftried_addresses\x18\v \x03(\v2\x1b.tenterhook.v1.TriedAddressR\x0etriedAddresses\"y\n" +
+	"\fTriedAddress\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x129\n" +
+	"\x06result\x18\x02 \x01(\x0e2!.tenterhook.v1.TriedAddressResultR\x06result\x12\x14\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"\xbf\x02\n" +
 	"\x0eAttemptTimings\x121\n" +
 	"\x06queued\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06queued\x121\n" +
 	"\x06render\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06render\x12+\n" +
@@ -1009,7 +1149,13 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\x17DELIVERY_STATE_RETRYING\x10\x03\x12\x1c\n" +
 	"\x18DELIVERY_STATE_SUCCEEDED\x10\x04\x12\x19\n" +
 	"\x15DELIVERY_STATE_FAILED\x10\x05\x12\x1c\n" +
-	"\x18DELIVERY_STATE_CANCELLED\x10\x06*\xb8\x02\n" +
+	"\x18DELIVERY_STATE_CANCELLED\x10\x06*\xc5\x01\n" +
+	"\x12TriedAddressResult\x12$\n" +
+	" TRIED_ADDRESS_RESULT_UNSPECIFIED\x10\x00\x12\"\n" +
+	"\x1eTRIED_ADDRESS_RESULT_CONNECTED\x10\x01\x12\x1f\n" +
+	"\x1bTRIED_ADDRESS_RESULT_FAILED\x10\x02\x12\"\n" +
+	"\x1eTRIED_ADDRESS_RESULT_TIMED_OUT\x10\x03\x12 \n" +
+	"\x1cTRIED_ADDRESS_RESULT_DROPPED\x10\x04*\xb8\x02\n" +
 	"\x0eAttemptOutcome\x12\x1f\n" +
 	"\x1bATTEMPT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ATTEMPT_OUTCOME_SUCCESS\x10\x01\x12\x1f\n" +
@@ -1039,53 +1185,57 @@ func file_tenterhook_v1_delivery_proto_rawDescGZIP() []byte {
 	return file_tenterhook_v1_delivery_proto_rawDescData
 }
 
-var file_tenterhook_v1_delivery_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_tenterhook_v1_delivery_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_tenterhook_v1_delivery_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_tenterhook_v1_delivery_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_tenterhook_v1_delivery_proto_goTypes = []any{
 	(DeliveryState)(0),            // 0: tenterhook.v1.DeliveryState
-	(AttemptOutcome)(0),           // 1: tenterhook.v1.AttemptOutcome
-	(DeliveryView)(0),             // 2: tenterhook.v1.DeliveryView
-	(*Delivery)(nil),              // 3: tenterhook.v1.Delivery
-	(*DeliveryAttempt)(nil),       // 4: tenterhook.v1.DeliveryAttempt
-	(*AttemptTimings)(nil),        // 5: tenterhook.v1.AttemptTimings
-	(*HttpRequest)(nil),           // 6: tenterhook.v1.HttpRequest
-	(*HttpResponse)(nil),          // 7: tenterhook.v1.HttpResponse
-	(*HttpHeader)(nil),            // 8: tenterhook.v1.HttpHeader
-	(*DeliveryFilter)(nil),        // 9: tenterhook.v1.DeliveryFilter
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
+	(TriedAddressResult)(0),       // 1: tenterhook.v1.TriedAddressResult
+	(AttemptOutcome)(0),           // 2: tenterhook.v1.AttemptOutcome
+	(DeliveryView)(0),             // 3: tenterhook.v1.DeliveryView
+	(*Delivery)(nil),              // 4: tenterhook.v1.Delivery
+	(*DeliveryAttempt)(nil),       // 5: tenterhook.v1.DeliveryAttempt
+	(*TriedAddress)(nil),          // 6: tenterhook.v1.TriedAddress
+	(*AttemptTimings)(nil),        // 7: tenterhook.v1.AttemptTimings
+	(*HttpRequest)(nil),           // 8: tenterhook.v1.HttpRequest
+	(*HttpResponse)(nil),          // 9: tenterhook.v1.HttpResponse
+	(*HttpHeader)(nil),            // 10: tenterhook.v1.HttpHeader
+	(*DeliveryFilter)(nil),        // 11: tenterhook.v1.DeliveryFilter
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
 }
 var file_tenterhook_v1_delivery_proto_depIdxs = []int32{
 	0,  // 0: tenterhook.v1.Delivery.state:type_name -> tenterhook.v1.DeliveryState
-	10, // 1: tenterhook.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
-	4,  // 2: tenterhook.v1.Delivery.last_attempt:type_name -> tenterhook.v1.DeliveryAttempt
-	10, // 3: tenterhook.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
-	10, // 4: tenterhook.v1.Delivery.update_time:type_name -> google.protobuf.Timestamp
-	10, // 5: tenterhook.v1.Delivery.finish_time:type_name -> google.protobuf.Timestamp
-	4,  // 6: tenterhook.v1.Delivery.attempts:type_name -> tenterhook.v1.DeliveryAttempt
-	10, // 7: tenterhook.v1.DeliveryAttempt.start_time:type_name -> google.protobuf.Timestamp
-	11, // 8: tenterhook.v1.DeliveryAttempt.duration:type_name -> google.protobuf.Duration
-	1,  // 9: tenterhook.v1.DeliveryAttempt.outcome:type_name -> tenterhook.v1.AttemptOutcome
-	6,  // 10: tenterhook.v1.DeliveryAttempt.request:type_name -> tenterhook.v1.HttpRequest
-	7,  // 11: tenterhook.v1.DeliveryAttempt.response:type_name -> tenterhook.v1.HttpResponse
-	5,  // 12: tenterhook.v1.DeliveryAttempt.timings:type_name -> tenterhook.v1.AttemptTimings
-	11, // 13: tenterhook.v1.AttemptTimings.queued:type_name -> google.protobuf.Duration
-	11, // 14: tenterhook.v1.AttemptTimings.render:type_name -> google.protobuf.Duration
-	11, // 15: tenterhook.v1.AttemptTimings.dns:type_name -> google.protobuf.Duration
-	11, // 16: tenterhook.v1.AttemptTimings.connect:type_name -> google.protobuf.Duration
-	11, // 17: tenterhook.v1.AttemptTimings.tls:type_name -> google.protobuf.Duration
-	11, // 18: tenterhook.v1.AttemptTimings.first_byte:type_name -> google.protobuf.Duration
-	8,  // 19: tenterhook.v1.HttpRequest.headers:type_name -> tenterhook.v1.HttpHeader
-	8,  // 20: tenterhook.v1.HttpResponse.headers:type_name -> tenterhook.v1.HttpHeader
-	0,  // 21: tenterhook.v1.DeliveryFilter.states:type_name -> tenterhook.v1.DeliveryState
-	1,  // 22: tenterhook.v1.DeliveryFilter.last_outcomes:type_name -> tenterhook.v1.AttemptOutcome
-	10, // 23: tenterhook.v1.DeliveryFilter.start_time:type_name -> google.protobuf.Timestamp
-	10, // 24: tenterhook.v1.DeliveryFilter.end_time:type_name -> google.protobuf.Timestamp
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	12, // 1: tenterhook.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	5,  // 2: tenterhook.v1.Delivery.last_attempt:type_name -> tenterhook.v1.DeliveryAttempt
+	12, // 3: tenterhook.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	12, // 4: tenterhook.v1.Delivery.update_time:type_name -> google.protobuf.Timestamp
+	12, // 5: tenterhook.v1.Delivery.finish_time:type_name -> google.protobuf.Timestamp
+	5,  // 6: tenterhook.v1.Delivery.attempts:type_name -> tenterhook.v1.DeliveryAttempt
+	12, // 7: tenterhook.v1.DeliveryAttempt.start_time:type_name -> google.protobuf.Timestamp
+	13, // 8: tenterhook.v1.DeliveryAttempt.duration:type_name -> google.protobuf.Duration
+	2,  // 9: tenterhook.v1.DeliveryAttempt.outcome:type_name -> tenterhook.v1.AttemptOutcome
+	8,  // 10: tenterhook.v1.DeliveryAttempt.request:type_name -> tenterhook.v1.HttpRequest
+	9,  // 11: tenterhook.v1.DeliveryAttempt.response:type_name -> tenterhook.v1.HttpResponse
+	7,  // 12: tenterhook.v1.DeliveryAttempt.timings:type_name -> tenterhook.v1.AttemptTimings
+	6,  // 13: tenterhook.v1.DeliveryAttempt.tried_addresses:type_name -> tenterhook.v1.TriedAddress
+	1,  // 14: tenterhook.v1.TriedAddress.result:type_name -> tenterhook.v1.TriedAddressResult
+	13, // 15: tenterhook.v1.AttemptTimings.queued:type_name -> google.protobuf.Duration
+	13, // 16: tenterhook.v1.AttemptTimings.render:type_name -> google.protobuf.Duration
+	13, // 17: tenterhook.v1.AttemptTimings.dns:type_name -> google.protobuf.Duration
+	13, // 18: tenterhook.v1.AttemptTimings.connect:type_name -> google.protobuf.Duration
+	13, // 19: tenterhook.v1.AttemptTimings.tls:type_name -> google.protobuf.Duration
+	13, // 20: tenterhook.v1.AttemptTimings.first_byte:type_name -> google.protobuf.Duration
+	10, // 21: tenterhook.v1.HttpRequest.headers:type_name -> tenterhook.v1.HttpHeader
+	10, // 22: tenterhook.v1.HttpResponse.headers:type_name -> tenterhook.v1.HttpHeader
+	0,  // 23: tenterhook.v1.DeliveryFilter.states:type_name -> tenterhook.v1.DeliveryState
+	2,  // 24: tenterhook.v1.DeliveryFilter.last_outcomes:type_name -> tenterhook.v1.AttemptOutcome
+	12, // 25: tenterhook.v1.DeliveryFilter.start_time:type_name -> google.protobuf.Timestamp
+	12, // 26: tenterhook.v1.DeliveryFilter.end_time:type_name -> google.protobuf.Timestamp
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_delivery_proto_init() }
@@ -1098,8 +1248,8 @@ func file_tenterhook_v1_delivery_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_delivery_proto_rawDesc), len(file_tenterhook_v1_delivery_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   7,
+			NumEnums:      4,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

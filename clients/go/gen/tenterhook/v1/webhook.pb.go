@@ -604,7 +604,9 @@ type RequestTemplate struct {
 	// Template of the URL; it must render to an absolute http or https URL. The
 	// host must stand in the template as it is, unless `allowed_hosts` is set.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	// Patterns for hosts that the URL template may render to, such as `*.example.com`.
+	// Patterns for hosts that the URL template may render to, such as `*.example.com`. The port
+	// is that of the scheme or the one in the text of the URL, unless a pattern has one:
+	// `*.example.com:8443`, or `*.example.com:*` for any port.
 	AllowedHosts []string `protobuf:"bytes,2,rep,name=allowed_hosts,json=allowedHosts,proto3" json:"allowed_hosts,omitempty"`
 	// The HTTP method; unset means POST.
 	Method HttpMethod `protobuf:"varint,3,opt,name=method,proto3,enum=tenterhook.v1.HttpMethod" json:"method,omitempty"`

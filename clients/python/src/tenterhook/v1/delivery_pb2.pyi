@@ -18,6 +18,14 @@ class DeliveryState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DELIVERY_STATE_FAILED: _ClassVar[DeliveryState]
     DELIVERY_STATE_CANCELLED: _ClassVar[DeliveryState]
 
+class TriedAddressResult(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRIED_ADDRESS_RESULT_UNSPECIFIED: _ClassVar[TriedAddressResult]
+    TRIED_ADDRESS_RESULT_CONNECTED: _ClassVar[TriedAddressResult]
+    TRIED_ADDRESS_RESULT_FAILED: _ClassVar[TriedAddressResult]
+    TRIED_ADDRESS_RESULT_TIMED_OUT: _ClassVar[TriedAddressResult]
+    TRIED_ADDRESS_RESULT_DROPPED: _ClassVar[TriedAddressResult]
+
 class AttemptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ATTEMPT_OUTCOME_UNSPECIFIED: _ClassVar[AttemptOutcome]
@@ -43,6 +51,11 @@ DELIVERY_STATE_RETRYING: DeliveryState
 DELIVERY_STATE_SUCCEEDED: DeliveryState
 DELIVERY_STATE_FAILED: DeliveryState
 DELIVERY_STATE_CANCELLED: DeliveryState
+TRIED_ADDRESS_RESULT_UNSPECIFIED: TriedAddressResult
+TRIED_ADDRESS_RESULT_CONNECTED: TriedAddressResult
+TRIED_ADDRESS_RESULT_FAILED: TriedAddressResult
+TRIED_ADDRESS_RESULT_TIMED_OUT: TriedAddressResult
+TRIED_ADDRESS_RESULT_DROPPED: TriedAddressResult
 ATTEMPT_OUTCOME_UNSPECIFIED: AttemptOutcome
 ATTEMPT_OUTCOME_SUCCESS: AttemptOutcome
 ATTEMPT_OUTCOME_HTTP_STATUS: AttemptOutcome
@@ -90,7 +103,7 @@ class Delivery(_message.Message):
     def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., webhook_id: _Optional[str] = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., ordering_key: _Optional[str] = ..., state: _Optional[_Union[DeliveryState, str]] = ..., attempt_count: _Optional[int] = ..., next_attempt_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_attempt: _Optional[_Union[DeliveryAttempt, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[DeliveryAttempt, _Mapping]]] = ...) -> None: ...
 
 class DeliveryAttempt(_message.Message):
-    __slots__ = ("number", "start_time", "duration", "outcome", "error", "request", "response", "timings", "remote_address", "trace_id")
+    __slots__ = ("number", "start_time", "duration", "outcome", "error", "request", "response", "timings", "remote_address", "trace_id", "tried_addresses")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +114,7 @@ class DeliveryAttempt(_message.Message):
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     REMOTE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    TRIED_ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     number: int
     start_time: _timestamp_pb2.Timestamp
     duration: _duration_pb2.Duration
@@ -111,7 +125,18 @@ class DeliveryAttempt(_message.Message):
     timings: AttemptTimings
     remote_address: str
     trace_id: str
-    def __init__(self, number: _Optional[int] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[AttemptOutcome, str]] = ..., error: _Optional[str] = ..., request: _Optional[_Union[HttpRequest, _Mapping]] = ..., response: _Optional[_Union[HttpResponse, _Mapping]] = ..., timings: _Optional[_Union[AttemptTimings, _Mapping]] = ..., remote_address: _Optional[str] = ..., trace_id: _Optional[str] = ...) -> None: ...
+    tried_addresses: _containers.RepeatedCompositeFieldContainer[TriedAddress]
+    def __init__(self, number: _Optional[int] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[AttemptOutcome, str]] = ..., error: _Optional[str] = ..., request: _Optional[_Union[HttpRequest, _Mapping]] = ..., response: _Optional[_Union[HttpResponse, _Mapping]] = ..., timings: _Optional[_Union[AttemptTimings, _Mapping]] = ..., remote_address: _Optional[str] = ..., trace_id: _Optional[str] = ..., tried_addresses: _Optional[_Iterable[_Union[TriedAddress, _Mapping]]] = ...) -> None: ...
+
+class TriedAddress(_message.Message):
+    __slots__ = ("address", "result", "error")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    result: TriedAddressResult
+    error: str
+    def __init__(self, address: _Optional[str] = ..., result: _Optional[_Union[TriedAddressResult, str]] = ..., error: _Optional[str] = ...) -> None: ...
 
 class AttemptTimings(_message.Message):
     __slots__ = ("queued", "render", "dns", "connect", "tls", "first_byte")

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tenterhook/v1/delivery.proto.
  */
 export const file_tenterhook_v1_delivery: GenFile = /*@__PURE__*/
-  fileDesc("Chx0ZW50ZXJob29rL3YxL2RlbGl2ZXJ5LnByb3RvEg10ZW50ZXJob29rLnYxIu8DCghEZWxpdmVyeRIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEgoKd2ViaG9va19pZBgDIAEoCRIQCghldmVudF9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEhQKDG9yZGVyaW5nX2tleRgGIAEoCRIrCgVzdGF0ZRgHIAEoDjIcLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAggASgFEjUKEW5leHRfYXR0ZW1wdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgxsYXN0X2F0dGVtcHQYCiABKAsyHi50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5QXR0ZW1wdBIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghhdHRlbXB0cxgOIAMoCzIeLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlBdHRlbXB0IvMCCg9EZWxpdmVyeUF0dGVtcHQSDgoGbnVtYmVyGAEgASgFEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGR1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KB291dGNvbWUYBCABKA4yHS50ZW50ZXJob29rLnYxLkF0dGVtcHRPdXRjb21lEg0KBWVycm9yGAUgASgJEisKB3JlcXVlc3QYBiABKAsyGi50ZW50ZXJob29rLnYxLkh0dHBSZXF1ZXN0Ei0KCHJlc3BvbnNlGAcgASgLMhsudGVudGVyaG9vay52MS5IdHRwUmVzcG9uc2USLgoHdGltaW5ncxgIIAEoCzIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdFRpbWluZ3MSFgoOcmVtb3RlX2FkZHJlc3MYCSABKAkSEAoIdHJhY2VfaWQYCiABKAkikQIKDkF0dGVtcHRUaW1pbmdzEikKBnF1ZXVlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIpCgZyZW5kZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDZG5zGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB2Nvbm5lY3QYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDdGxzGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmZpcnN0X2J5dGUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ifAoLSHR0cFJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgsKA3VybBgCIAEoCRIqCgdoZWFkZXJzGAMgAygLMhkudGVudGVyaG9vay52MS5IdHRwSGVhZGVyEgwKBGJvZHkYBCABKAwSFgoOYm9keV90cnVuY2F0ZWQYBSABKAgifgoMSHR0cFJlc3BvbnNlEg4KBnN0YXR1cxgBIAEoBRIqCgdoZWFkZXJzGAIgAygLMhkudGVudGVyaG9vay52MS5IdHRwSGVhZGVyEgwKBGJvZHkYAyABKAwSFgoOYm9keV90cnVuY2F0ZWQYBCABKAgSDAoEbm90ZRgFIAEoCSIpCgpIdHRwSGVhZGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkijwIKDkRlbGl2ZXJ5RmlsdGVyEhMKC3dlYmhvb2tfaWRzGAEgAygJEhEKCWV2ZW50X2lkcxgCIAMoCRITCgtldmVudF90eXBlcxgDIAMoCRIsCgZzdGF0ZXMYBCADKA4yHC50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5U3RhdGUSNAoNbGFzdF9vdXRjb21lcxgFIAMoDjIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdE91dGNvbWUSLgoKc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKt0BCg1EZWxpdmVyeVN0YXRlEh4KGkRFTElWRVJZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWREVMSVZFUllfU1RBVEVfUEVORElORxABEhwKGERFTElWRVJZX1NUQVRFX0lOX0ZMSUdIVBACEhsKF0RFTElWRVJZX1NUQVRFX1JFVFJZSU5HEAMSHAoYREVMSVZFUllfU1RBVEVfU1VDQ0VFREVEEAQSGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEAUSHAoYREVMSVZFUllfU1RBVEVfQ0FOQ0VMTEVEEAYquAIKDkF0dGVtcHRPdXRjb21lEh8KG0FUVEVNUFRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhsKF0FUVEVNUFRfT1VUQ09NRV9TVUNDRVNTEAESHwobQVRURU1QVF9PVVRDT01FX0hUVFBfU1RBVFVTEAISGwoXQVRURU1QVF9PVVRDT01FX1RJTUVPVVQQAxIXChNBVFRFTVBUX09VVENPTUVfRE5TEAQSHgoaQVRURU1QVF9PVVRDT01FX0NPTk5FQ1RJT04QBRIXChNBVFRFTVBUX09VVENPTUVfVExTEAYSGwoXQVRURU1QVF9PVVRDT01FX0JMT0NLRUQQBxIaChZBVFRFTVBUX09VVENPTUVfUkVOREVSEAgSHwobQVRURU1QVF9PVVRDT01FX0lOVEVSUlVQVEVEEAkqXgoMRGVsaXZlcnlWaWV3Eh0KGURFTElWRVJZX1ZJRVdfVU5TUEVDSUZJRUQQABIXChNERUxJVkVSWV9WSUVXX0JBU0lDEAESFgoSREVMSVZFUllfVklFV19GVUxMEAJCYAoQaW8udGVudGVyaG9vay52MVABWkpnaXRodWIuY29tL3RlbnRlcmhvb2svdGVudGVyaG9vay9jbGllbnRzL2dvL2dlbi90ZW50ZXJob29rL3YxO3RlbnRlcmhvb2t2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chx0ZW50ZXJob29rL3YxL2RlbGl2ZXJ5LnByb3RvEg10ZW50ZXJob29rLnYxIu8DCghEZWxpdmVyeRIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEgoKd2ViaG9va19pZBgDIAEoCRIQCghldmVudF9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEhQKDG9yZGVyaW5nX2tleRgGIAEoCRIrCgVzdGF0ZRgHIAEoDjIcLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAggASgFEjUKEW5leHRfYXR0ZW1wdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgxsYXN0X2F0dGVtcHQYCiABKAsyHi50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5QXR0ZW1wdBIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghhdHRlbXB0cxgOIAMoCzIeLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlBdHRlbXB0IqkDCg9EZWxpdmVyeUF0dGVtcHQSDgoGbnVtYmVyGAEgASgFEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGR1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KB291dGNvbWUYBCABKA4yHS50ZW50ZXJob29rLnYxLkF0dGVtcHRPdXRjb21lEg0KBWVycm9yGAUgASgJEisKB3JlcXVlc3QYBiABKAsyGi50ZW50ZXJob29rLnYxLkh0dHBSZXF1ZXN0Ei0KCHJlc3BvbnNlGAcgASgLMhsudGVudGVyaG9vay52MS5IdHRwUmVzcG9uc2USLgoHdGltaW5ncxgIIAEoCzIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdFRpbWluZ3MSFgoOcmVtb3RlX2FkZHJlc3MYCSABKAkSEAoIdHJhY2VfaWQYCiABKAkSNAoPdHJpZWRfYWRkcmVzc2VzGAsgAygLMhsudGVudGVyaG9vay52MS5UcmllZEFkZHJlc3MiYQoMVHJpZWRBZGRyZXNzEg8KB2FkZHJlc3MYASABKAkSMQoGcmVzdWx0GAIgASgOMiEudGVudGVyaG9vay52MS5UcmllZEFkZHJlc3NSZXN1bHQSDQoFZXJyb3IYAyABKAkikQIKDkF0dGVtcHRUaW1pbmdzEikKBnF1ZXVlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIpCgZyZW5kZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDZG5zGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB2Nvbm5lY3QYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDdGxzGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmZpcnN0X2J5dGUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ifAoLSHR0cFJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgsKA3VybBgCIAEoCRIqCgdoZWFkZXJzGAMgAygLMhkudGVudGVyaG9vay52MS5IdHRwSGVhZGVyEgwKBGJvZHkYBCABKAwSFgoOYm9keV90cnVuY2F0ZWQYBSABKAgifgoMSHR0cFJlc3BvbnNlEg4KBnN0YXR1cxgBIAEoBRIqCgdoZWFkZXJzGAIgAygLMhkudGVudGVyaG9vay52MS5IdHRwSGVhZGVyEgwKBGJvZHkYAyABKAwSFgoOYm9keV90cnVuY2F0ZWQYBCABKAgSDAoEbm90ZRgFIAEoCSIpCgpIdHRwSGVhZGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkijwIKDkRlbGl2ZXJ5RmlsdGVyEhMKC3dlYmhvb2tfaWRzGAEgAygJEhEKCWV2ZW50X2lkcxgCIAMoCRITCgtldmVudF90eXBlcxgDIAMoCRIsCgZzdGF0ZXMYBCADKA4yHC50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5U3RhdGUSNAoNbGFzdF9vdXRjb21lcxgFIAMoDjIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdE91dGNvbWUSLgoKc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKt0BCg1EZWxpdmVyeVN0YXRlEh4KGkRFTElWRVJZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWREVMSVZFUllfU1RBVEVfUEVORElORxABEhwKGERFTElWRVJZX1NUQVRFX0lOX0ZMSUdIVBACEhsKF0RFTElWRVJZX1NUQVRFX1JFVFJZSU5HEAMSHAoYREVMSVZFUllfU1RBVEVfU1VDQ0VFREVEEAQSGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEAUSHAoYREVMSVZFUllfU1RBVEVfQ0FOQ0VMTEVEEAYqxQEKElRyaWVkQWRkcmVzc1Jlc3VsdBIkCiBUUklFRF9BRERSRVNTX1JFU1VMVF9VTlNQRUNJRklFRBAAEiIKHlRSSUVEX0FERFJFU1NfUkVTVUxUX0NPTk5FQ1RFRBABEh8KG1RSSUVEX0FERFJFU1NfUkVTVUxUX0ZBSUxFRBACEiIKHlRSSUVEX0FERFJFU1NfUkVTVUxUX1RJTUVEX09VVBADEiAKHFRSSUVEX0FERFJFU1NfUkVTVUxUX0RST1BQRUQQBCq4AgoOQXR0ZW1wdE91dGNvbWUSHwobQVRURU1QVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9PVVRDT01FX1NVQ0NFU1MQARIfChtBVFRFTVBUX09VVENPTUVfSFRUUF9TVEFUVVMQAhIbChdBVFRFTVBUX09VVENPTUVfVElNRU9VVBADEhcKE0FUVEVNUFRfT1VUQ09NRV9ETlMQBBIeChpBVFRFTVBUX09VVENPTUVfQ09OTkVDVElPThAFEhcKE0FUVEVNUFRfT1VUQ09NRV9UTFMQBhIbChdBVFRFTVBUX09VVENPTUVfQkxPQ0tFRBAHEhoKFkFUVEVNUFRfT1VUQ09NRV9SRU5ERVIQCBIfChtBVFRFTVBUX09VVENPTUVfSU5URVJSVVBURUQQCSpeCgxEZWxpdmVyeVZpZXcSHQoZREVMSVZFUllfVklFV19VTlNQRUNJRklFRBAAEhcKE0RFTElWRVJZX1ZJRVdfQkFTSUMQARIWChJERUxJVkVSWV9WSUVXX0ZVTEwQAkJgChBpby50ZW50ZXJob29rLnYxUAFaSmdpdGh1Yi5jb20vdGVudGVyaG9vay90ZW50ZXJob29rL2NsaWVudHMvZ28vZ2VuL3RlbnRlcmhvb2svdjE7dGVudGVyaG9va3YxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One event on its way to one webhook.
@@ -201,6 +201,14 @@ export type DeliveryAttempt = Message<"tenterhook.v1.DeliveryAttempt"> & {
    * @generated from field: string trace_id = 10;
    */
   traceId: string;
+
+  /**
+   * Every address to which a connection was begun, in order; empty when a kept connection
+   * was used. At most 32: a request may be sent a second time, on a new connection.
+   *
+   * @generated from field: repeated tenterhook.v1.TriedAddress tried_addresses = 11;
+   */
+  triedAddresses: TriedAddress[];
 };
 
 /**
@@ -209,6 +217,41 @@ export type DeliveryAttempt = Message<"tenterhook.v1.DeliveryAttempt"> & {
  */
 export const DeliveryAttemptSchema: GenMessage<DeliveryAttempt> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_delivery, 1);
+
+/**
+ * An address to which a connection was begun.
+ *
+ * @generated from message tenterhook.v1.TriedAddress
+ */
+export type TriedAddress = Message<"tenterhook.v1.TriedAddress"> & {
+  /**
+   * The address, such as `192.0.2.7:443`.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * What became of the connection.
+   *
+   * @generated from field: tenterhook.v1.TriedAddressResult result = 2;
+   */
+  result: TriedAddressResult;
+
+  /**
+   * Why it failed, in words; empty unless it did.
+   *
+   * @generated from field: string error = 3;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message tenterhook.v1.TriedAddress.
+ * Use `create(TriedAddressSchema)` to create a new message.
+ */
+export const TriedAddressSchema: GenMessage<TriedAddress> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_delivery, 2);
 
 /**
  * Where the time of an attempt went; a phase that was not reached, or not needed on
@@ -265,7 +308,7 @@ export type AttemptTimings = Message<"tenterhook.v1.AttemptTimings"> & {
  * Use `create(AttemptTimingsSchema)` to create a new message.
  */
 export const AttemptTimingsSchema: GenMessage<AttemptTimings> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 2);
+  messageDesc(file_tenterhook_v1_delivery, 3);
 
 /**
  * A request as it was, or would be, sent.
@@ -315,7 +358,7 @@ export type HttpRequest = Message<"tenterhook.v1.HttpRequest"> & {
  * Use `create(HttpRequestSchema)` to create a new message.
  */
 export const HttpRequestSchema: GenMessage<HttpRequest> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 3);
+  messageDesc(file_tenterhook_v1_delivery, 4);
 
 /**
  * An answer.
@@ -364,7 +407,7 @@ export type HttpResponse = Message<"tenterhook.v1.HttpResponse"> & {
  * Use `create(HttpResponseSchema)` to create a new message.
  */
 export const HttpResponseSchema: GenMessage<HttpResponse> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 4);
+  messageDesc(file_tenterhook_v1_delivery, 5);
 
 /**
  * One header.
@@ -392,7 +435,7 @@ export type HttpHeader = Message<"tenterhook.v1.HttpHeader"> & {
  * Use `create(HttpHeaderSchema)` to create a new message.
  */
 export const HttpHeaderSchema: GenMessage<HttpHeader> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 5);
+  messageDesc(file_tenterhook_v1_delivery, 6);
 
 /**
  * Which deliveries; every field that is set must match.
@@ -455,7 +498,7 @@ export type DeliveryFilter = Message<"tenterhook.v1.DeliveryFilter"> & {
  * Use `create(DeliveryFilterSchema)` to create a new message.
  */
 export const DeliveryFilterSchema: GenMessage<DeliveryFilter> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 6);
+  messageDesc(file_tenterhook_v1_delivery, 7);
 
 /**
  * The states of a delivery.
@@ -518,6 +561,54 @@ export enum DeliveryState {
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
   enumDesc(file_tenterhook_v1_delivery, 0);
+
+/**
+ * What became of a connection that was begun.
+ *
+ * @generated from enum tenterhook.v1.TriedAddressResult
+ */
+export enum TriedAddressResult {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: TRIED_ADDRESS_RESULT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It was used.
+   *
+   * @generated from enum value: TRIED_ADDRESS_RESULT_CONNECTED = 1;
+   */
+  CONNECTED = 1,
+
+  /**
+   * It was refused, or it led to another address.
+   *
+   * @generated from enum value: TRIED_ADDRESS_RESULT_FAILED = 2;
+   */
+  FAILED = 2,
+
+  /**
+   * Nothing came back in time.
+   *
+   * @generated from enum value: TRIED_ADDRESS_RESULT_TIMED_OUT = 3;
+   */
+  TIMED_OUT = 3,
+
+  /**
+   * A connection to another address was there first.
+   *
+   * @generated from enum value: TRIED_ADDRESS_RESULT_DROPPED = 4;
+   */
+  DROPPED = 4,
+}
+
+/**
+ * Describes the enum tenterhook.v1.TriedAddressResult.
+ */
+export const TriedAddressResultSchema: GenEnum<TriedAddressResult> = /*@__PURE__*/
+  enumDesc(file_tenterhook_v1_delivery, 1);
 
 /**
  * How an attempt ended.
@@ -600,7 +691,7 @@ export enum AttemptOutcome {
  * Describes the enum tenterhook.v1.AttemptOutcome.
  */
 export const AttemptOutcomeSchema: GenEnum<AttemptOutcome> = /*@__PURE__*/
-  enumDesc(file_tenterhook_v1_delivery, 1);
+  enumDesc(file_tenterhook_v1_delivery, 2);
 
 /**
  * How much of each delivery to tell.
@@ -634,5 +725,5 @@ export enum DeliveryView {
  * Describes the enum tenterhook.v1.DeliveryView.
  */
 export const DeliveryViewSchema: GenEnum<DeliveryView> = /*@__PURE__*/
-  enumDesc(file_tenterhook_v1_delivery, 2);
+  enumDesc(file_tenterhook_v1_delivery, 3);
 

@@ -264,7 +264,9 @@ export type RequestTemplate = Message<"tenterhook.v1.RequestTemplate"> & {
   url: string;
 
   /**
-   * Patterns for hosts that the URL template may render to, such as `*.example.com`.
+   * Patterns for hosts that the URL template may render to, such as `*.example.com`. The port
+   * is that of the scheme or the one in the text of the URL, unless a pattern has one:
+   * `*.example.com:8443`, or `*.example.com:*` for any port.
    *
    * @generated from field: repeated string allowed_hosts = 2;
    */

@@ -1,0 +1,162 @@
+//! The resolver's configuration (resolv.conf(5)): name servers, search domains, `ndots`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use hickory_resolver::proto::rr::Name;
+use tenterhook_model::HostName;
+
+/// Name servers that are asked; as many as the system's own resolver takes (`MAXNS`).
+const SERVERS_MAX: usize = 3;
+/// Search domains that are tried.
+const SEARCH_MAX: usize = 32;
+/// The largest `ndots` that counts (`RES_MAXNDOTS`).
+const NDOTS_MAX: usize = 15;
+/// Where Linux keeps the name of the machine, whose domain is searched when the file names none.
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Conf {
+    /// Never empty: without a name server the one on this machine is asked.
+    pub(super) servers: Vec<IpAddr>,
+    /// Whether name servers are asked over TCP only.
+    pub(super) tcp_only: bool,
+    search: Vec<HostName>,
+    ndots: usize,
+}
+
+impl Conf {
+    /// Reads the text of the file; what makes no sense is passed over.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut conf = Self { servers: Vec::new(), tcp_only: false, search: Vec::new(), ndots: 1 };
+        let mut names_search = false;
+        for line in text.lines().filter(|line| !line.starts_with(['#', ';'])) {
+            let mut words = line.split_whitespace();
+            match words.next() {
+                Some("nameserver") => conf.servers.extend(words.next().and_then(server)),
+                Some("options") => words.for_each(|option| conf.set(option)),
+                // The last of them counts.
+                Some("search" | "domain") => {
+                    names_search = true;
+                    conf.search = words.filter_map(domain).take(SEARCH_MAX).collect();
+                }
+                _ => {}
+            }
+        }
+        conf.servers.truncate(SERVERS_MAX);
+        if conf.servers.is_empty() {
+            tracing::warn!("no name server is configured; asking the one on this machine");
+            conf.servers.push(Ipv4Addr::LOCALHOST.into());
+        }
+        if !names_search {
+            conf.search = std::fs::read_to_string(HOSTNAME).ok().as_deref().and_then(own_domain).into_iter().collect();
+        }
+        conf
+    }
+
+    fn set(&mut self, option: &str) {
+        match option.split_once(':') {
+            Some(("ndots", number)) => self.ndots = number.parse().unwrap_or(1).min(NDOTS_MAX),
+            None if option == "use-vc" => self.tcp_only = true,
+            _ => {}
+        }
+    }
+
+    /// The names to ask for in turn: with each search domain and by itself. A name with `ndots`
+    /// dots or more is first asked for by itself; one that ends in a dot is not searched for.
+    pub(super) fn candidates(&self, host: &HostName) -> Vec<Name> {
+        let name = host.without_dot();
+        let itself = absolute(name);
+        if host.is_absolute() {
+            return itself.into_iter().collect();
+        }
+        let searched = self.search.iter().filter_map(|domain| absolute(&format!("{name}.{}", domain.without_dot())));
+        if name.matches('.').count() >= self.ndots {
+            itself.into_iter().chain(searched).collect()
+        } else {
+            searched.chain(itself).collect()
+        }
+    }
+}
+
+/// The address of a name server. Its zone, if there is one, is left out.
+fn server(word: &str) -> Option<IpAddr> {
+    let address = word.split('%').next().unwrap_or(word).parse().ok();
+    if address.is_none() {
+        tracing::warn!(entry = word, "ignoring a name server that is no address");
+    }
+    address
+}
+
+/// A search domain. The root, which some write, adds nothing to a name.
+fn domain(word: &str) -> Option<HostName> {
+    if word == "." {
+        return None;
+    }
+    match HostName::parse(word) {
+        Ok(domain) => Some(domain),
+        Err(reason) => {
+            tracing::warn!(entry = word, "ignoring a search domain that {reason}");
+            None
+        }
+    }
+}
+
+/// The domain of a machine with this name.
+fn own_domain(hostname: &str) -> Option<HostName> {
+    hostname.trim().split_once('.').and_then(|(_, domain)| HostName::parse(domain).ok())
+}
+
+/// A name that is complete; `None` when it is longer than DNS allows.
+fn absolute(text: &str) -> Option<Name> {
+    Name::from_ascii(format!("{text}.")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(conf: &str, host: &str) -> Vec<String> {
+        let names = Conf::parse(conf).candidates(&HostName::parse(host).unwrap());
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    fn servers(conf: &str) -> Vec<String> {
+        Conf::parse(conf).servers.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn odd_files_leave_a_configuration_that_works() {
+        for empty in
+            ["", "\n\n", "# nameserver 10.0.0.1\n; x", "nameserver\n", "nameserver x.example\n", "\u{fffd}\u{fffd}"]
+        {
+            assert_eq!(servers(empty), ["127.0.0.1"], "{empty:?}");
+        }
+        assert_eq!(
+            servers("nameserver 10.0.0.1\r\n  nameserver\tfe80::1%eth0 # x\nnameserver ::1\nnameserver 10.0.0.4"),
+            ["10.0.0.1", "fe80::1", "::1"]
+        );
+        assert!(Conf::parse("options use-vc rotate ndots:99 timeout:x").tcp_only);
+        assert_eq!(Conf::parse("options ndots:99").ndots, NDOTS_MAX);
+    }
+
+    #[test]
+    fn a_search_domain_that_no_name_can_have_is_left_out() {
+        let conf = "search -bad.example.test good.example.test -- . Under_score. a..b";
+        assert_eq!(candidates(conf, "box"), ["box.good.example.test.", "box.under_score.", "box."]);
+    }
+
+    #[test]
+    fn names_are_searched_for_as_the_system_does() {
+        let conf = "domain first.test\nsearch a.test b.test\noptions ndots:2";
+        assert_eq!(candidates(conf, "box.x"), ["box.x.a.test.", "box.x.b.test.", "box.x."]);
+        assert_eq!(candidates(conf, "box.x.y"), ["box.x.y.", "box.x.y.a.test.", "box.x.y.b.test."]);
+        assert_eq!(candidates(conf, "box."), ["box."]);
+        assert_eq!(candidates("search a.test\ndomain last.test", "box"), ["box.last.test.", "box."]);
+        assert_eq!(candidates("search a.test", "my_box"), ["my_box.a.test.", "my_box."]);
+        let long = ["a".repeat(63).as_str(); 3].join(".") + &format!(".{}", "b".repeat(60));
+        assert_eq!(candidates("search example.test", &long).len(), 1, "with a domain it would be too long");
+        assert_eq!(own_domain("box.corp.example\n").unwrap().as_str(), "corp.example");
+        assert_eq!(own_domain("box\n"), None);
+    }
+}
