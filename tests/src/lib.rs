@@ -8,6 +8,7 @@ mod conformance;
 mod context;
 mod crash;
 mod docs;
+mod door;
 mod grpc;
 mod process;
 mod sim;

@@ -3,7 +3,7 @@
 mod arguments;
 mod care;
 mod end_to_end;
-mod footprint;
+pub(crate) mod footprint;
 mod hostile;
 mod listen;
 mod render;
