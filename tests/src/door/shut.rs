@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::frames::{DATA, END_STREAM, PREFACE, call, end_of, frame, open};
 use super::{CUT_MAX, good_calls, target};

@@ -125,7 +125,8 @@ impl System {
         let folder = tempfile::tempdir().unwrap();
         let (conf_path, hosts_path) = (folder.path().join("resolv.conf"), folder.path().join("hosts"));
         let write = |path: &PathBuf, text: Option<&str>| text.map(|text| fs::write(path, text).unwrap());
-        (write(&conf_path, conf), write(&hosts_path, hosts));
+        write(&conf_path, conf);
+        write(&hosts_path, hosts);
         Self { resolver: SystemResolver::of_files(hosts_path, conf_path, port), folder }
     }
 
