@@ -73,7 +73,8 @@ pub(super) fn nothing_but_failures_stop_the_webhook(history: &History) -> Verdic
             .filter(|(_, attempt)| attempt.outcome != Outcome::Interrupted)
             .map(|(_, attempt)| (end(attempt), attempt.outcome))
             .collect();
-        trials.sort_unstable_by_key(|(end, _)| *end);
+        // Of those that ended in the same instant any may have been recorded first, a success too.
+        trials.sort_unstable_by_key(|(end, outcome)| (*end, *outcome != Outcome::Success));
         let mut since: Option<Timestamp> = None;
         for (ended, outcome) in trials {
             // A webhook that is resumed begins with a clean health.
