@@ -34,7 +34,7 @@ const SPELT_OUT: usize = 3;
 const SPELT_OUT_BYTES: usize = 145;
 /// When to come back after an overload, where nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// When to come back to a server that stops, or whose disk is full.
+/// When to come back to a server that stops, or whose disk is full or fails.
 const RETRY_LATER: Duration = Duration::from_secs(5);
 
 /// Why a call is refused.
@@ -84,6 +84,8 @@ pub(crate) enum Refusal {
     #[error("the key may not do this{}: it has the role `{role}` in `{scope}`",
         .asked.as_ref().map(|asked| format!(" in the namespace `{asked}`")).unwrap_or_default())]
     KeyForbidden { role: Role, scope: String, asked: Option<String> },
+    #[error("the server's store cannot be read or written right now, and the log says why; try again later")]
+    StoreFailed,
     #[error("the server failed; its log says why")]
     Internal,
 }
@@ -104,7 +106,7 @@ impl Refusal {
             Self::EtagMismatch { .. } => Code::Aborted,
             Self::State { .. } => Code::FailedPrecondition,
             Self::RateLimited { .. } | Self::Limit { .. } | Self::StorageFull => Code::ResourceExhausted,
-            Self::ShuttingDown | Self::ConnectionAged => Code::Unavailable,
+            Self::ShuttingDown | Self::ConnectionAged | Self::StoreFailed => Code::Unavailable,
             Self::KeyInvalid { .. } => Code::Unauthenticated,
             Self::KeyForbidden { .. } => Code::PermissionDenied,
             Self::Internal => Code::Internal,
@@ -133,7 +135,7 @@ impl Refusal {
             Self::ShuttingDown | Self::ConnectionAged => ErrorReason::ShuttingDown,
             Self::KeyInvalid { .. } => ErrorReason::KeyInvalid,
             Self::KeyForbidden { .. } => ErrorReason::KeyForbidden,
-            Self::Internal => ErrorReason::Internal,
+            Self::StoreFailed | Self::Internal => ErrorReason::Internal,
         }
     }
 
@@ -172,7 +174,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
             Self::ConnectionAged => Some(RETRY_AFTER),
-            Self::StorageFull | Self::ShuttingDown => Some(RETRY_LATER),
+            Self::StorageFull | Self::ShuttingDown | Self::StoreFailed => Some(RETRY_LATER),
             _ => None,
         }
     }
@@ -307,9 +309,9 @@ impl From<StoreError> for Refusal {
             StoreError::EventConflict { id, .. } => Self::EventConflict(id.to_string()),
             StoreError::Expired { oldest } => Self::Expired { oldest },
             StoreError::Closed => Self::ShuttingDown,
-            StoreError::Damaged(_) | StoreError::Failed(_) => {
+            StoreError::Damaged(_) | StoreError::Stopped(_) | StoreError::Failed(_) => {
                 tracing::error!(%error, "the store failed a call");
-                Self::Internal
+                Self::StoreFailed
             }
         }
     }
@@ -478,9 +480,12 @@ mod tests {
 
     #[test]
     fn a_repeat_is_advised_where_it_helps() {
-        for refusal in
-            [Refusal::StorageFull, Refusal::ShuttingDown, StoreError::Overloaded { retry_after: Duration::ZERO }.into()]
-        {
+        for refusal in [
+            Refusal::StorageFull,
+            Refusal::ShuttingDown,
+            Refusal::StoreFailed,
+            StoreError::Overloaded { retry_after: Duration::ZERO }.into(),
+        ] {
             let status = Status::from(refusal);
             assert!(status.get_details_retry_info().unwrap().retry_delay.unwrap() > Duration::ZERO);
         }
@@ -489,8 +494,12 @@ mod tests {
 
     #[test]
     fn the_stores_own_words_stay_inside() {
-        let status = Status::from(Refusal::from(StoreError::Failed("/var/lib/secret-path".into())));
-        assert_eq!(status.code(), Code::Internal);
-        assert!(!status.message().contains("secret-path"));
+        let words = || "/var/lib/secret-path".to_owned();
+        for error in [StoreError::Failed(words()), StoreError::Damaged(words()), StoreError::Stopped(words())] {
+            let status = Status::from(Refusal::from(error));
+            assert_eq!(status.code(), Code::Unavailable);
+            assert!(!status.message().contains("secret-path"));
+            assert!(status.get_details_retry_info().is_some(), "it heals, or another server takes over");
+        }
     }
 }

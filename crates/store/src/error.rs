@@ -34,9 +34,14 @@ pub enum StoreError {
     /// The store was closed; nothing was done.
     #[error("the store is closed")]
     Closed,
-    /// A record cannot be read.
-    #[error("the store has a damaged record: {0}; run `tenterhook store check`")]
+    /// What is on the disk is not what was written.
+    #[error(
+        "the store is damaged: {0}; restore a backup, or see `tenterhook store check` and `store export --salvage`"
+    )]
     Damaged(String),
+    /// The engine works again only after a restart.
+    #[error("the store has stopped: {0}; restart the server")]
+    Stopped(String),
     /// The disk or the engine failed.
     #[error("the store failed: {0}")]
     Failed(String),

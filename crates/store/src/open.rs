@@ -27,7 +27,7 @@ impl<'a> Location<'a> {
             Some(("sled", directory)) if !directory.is_empty() => Ok(Self::Sled(Path::new(directory))),
             Some(("memory", "")) => Ok(Self::Memory),
             Some(("postgres" | "postgresql", _)) => Err(OpenError::Postgres),
-            _ => Err(OpenError::Unknown(url.to_owned())),
+            _ => Err(OpenError::Unknown(shown_url(url))),
         }
     }
 }
@@ -45,6 +45,20 @@ pub fn open(url: &str, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer)
     }
 }
 
+/// The URL of a store as it may be shown: the user and password of a database are left out.
+pub fn shown_url(url: &str) -> String {
+    match url.split_once(':') {
+        None | Some(("redb" | "sled" | "memory", _)) => url.to_owned(),
+        Some((scheme, rest)) => {
+            let rest = rest.split(['?', '#']).next().unwrap_or_default();
+            match rest.rsplit_once('@') {
+                Some((_, host)) => format!("{scheme}://***@{host}"),
+                None => format!("{scheme}:{rest}"),
+            }
+        }
+    }
+}
+
 fn open_engine<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer), OpenError> {
     let (store, writer) = EmbeddedStore::open(kv, options)?;
     Ok((store, writer))
@@ -59,6 +73,21 @@ mod tests {
         assert_eq!(Location::parse("redb:./data").unwrap(), Location::Redb(Path::new("./data")));
         assert_eq!(Location::parse("sled:/var/a:b").unwrap(), Location::Sled(Path::new("/var/a:b")));
         assert_eq!(Location::parse("memory:").unwrap(), Location::Memory);
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("postgres://th:s3cret@db/x?password=s3cret", "postgres://***@db/x"),
+            ("mysql:th:s3cret@p@db/x", "mysql://***@db/x"),
+            ("postgres://db/x?password=s3cret#s3cret", "postgres://db/x"),
+            ("redb:/var/a@b", "redb:/var/a@b"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+            let refused = Location::parse(url).map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(!refused.contains("s3cret"), "{refused}");
+        }
     }
 
     #[test]

@@ -2,15 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use tenterhook_model::OsEntropy;
-use tenterhook_store::care;
+use tenterhook_store::care::{self, Salvaged};
+use tenterhook_store::shown_url;
 
 use crate::app::sealing;
 use crate::terminal::{Style, Terminal};
+
+/// Mode of an export: it holds payloads.
+const OWNER_ONLY: u32 = 0o600;
 
 /// What `tenterhook store` is told.
 #[derive(Debug, Clone, Args)]
@@ -45,6 +50,9 @@ enum Action {
         /// File to write; `-` is standard output
         #[arg(value_name = "FILE", default_value = "-")]
         file: PathBuf,
+        /// Writes what can be read of a damaged store, and reports what could not
+        #[arg(long)]
+        salvage: bool,
     },
     /// Makes a new store of what an export has written
     Import {
@@ -60,15 +68,16 @@ enum Action {
 /// When there is no store, a server has it open, or it is damaged.
 pub fn run(args: &StoreArgs, terminal: Terminal) -> Result<()> {
     let url = args.store.as_str();
+    let context = || format!("cannot maintain the store {}", shown_url(url));
     match &args.action {
         Action::Check { search: Some(text) } => search(url, text, terminal),
         Action::Check { search: None } => check(url, terminal),
         Action::Compact => {
-            let (before, after) = care::compact(url)?;
+            let (before, after) = care::compact(url).with_context(context)?;
             terminal.line(format!("{url}: {} before, {} now", mebibytes(before), mebibytes(after)));
             Ok(())
         }
-        Action::Export { file } => export(url, file, terminal),
+        Action::Export { file, salvage } => export(url, file, *salvage, terminal),
         Action::Import { file } => import(url, file, terminal),
     }
 }
@@ -86,7 +95,7 @@ fn search(url: &str, text: &str, terminal: Terminal) -> Result<()> {
 }
 
 fn check(url: &str, terminal: Terminal) -> Result<()> {
-    let report = care::check(url)?;
+    let report = care::check(url).with_context(|| format!("cannot check the store {}", shown_url(url)))?;
     for (kind, count) in &report.records {
         terminal.line(format!("{count:>12}  {kind}"));
     }
@@ -98,25 +107,84 @@ fn check(url: &str, terminal: Terminal) -> Result<()> {
         terminal.line(format!("  {} {problem}", terminal.paint(Style::Red, "✗")));
     }
     bail!(
-        "{url} has {} problems; `tenterhook store export` saves what can be read, and a backup is the safer way back",
+        "{url} has {} problems; restore a backup, or save what can be read with `tenterhook store export --salvage FILE`",
         report.problem_count
     );
 }
 
-fn export(url: &str, file: &Path, terminal: Terminal) -> Result<()> {
+fn export(url: &str, file: &Path, salvage: bool, terminal: Terminal) -> Result<()> {
     if is_standard(file) {
-        care::export(url, &mut BufWriter::new(io::stdout().lock()))?;
+        let written = write_export(url, salvage, &mut BufWriter::new(io::stdout().lock()))?;
+        return conclude(written, url);
+    }
+    if file.try_exists().with_context(|| format!("cannot write {}", file.display()))? {
+        bail!("{} exists already; an export overwrites nothing", file.display());
+    }
+    // Under another name until it is whole, so that a failure leaves no half of an export.
+    let partial = Partial::new(file)?;
+    let mut output = BufWriter::new(&partial.file);
+    let written = write_export(url, salvage, &mut output)?;
+    output.flush().context("cannot write the last records")?;
+    drop(output);
+    partial.finish(file)?;
+    terminal.line(format!("{} records of {url} are in {}.", written.records, file.display()));
+    if let Some(key) = sealing::default_place(url) {
+        terminal.line(format!("Their secrets are sealed: the import needs {} too.", key.display()));
+    }
+    conclude(written, url)
+}
+
+fn write_export(url: &str, salvage: bool, output: &mut dyn Write) -> Result<Salvaged> {
+    let written = if salvage {
+        care::salvage(url, output)
+    } else {
+        care::export(url, output).map(|records| Salvaged { records, ..Salvaged::default() })
+    };
+    written.with_context(|| format!("cannot export the store {}", shown_url(url)))
+}
+
+/// An error that says what is not in the export, if anything is.
+fn conclude(written: Salvaged, url: &str) -> Result<()> {
+    if written.is_whole() {
         return Ok(());
     }
-    let target = File::create_new(file).with_context(|| format!("cannot write {}", file.display()))?;
-    let mut output = BufWriter::new(target);
-    let records = care::export(url, &mut output)?;
-    output.flush().and_then(|()| output.get_ref().sync_all()).context("cannot write the last records")?;
-    terminal.line(format!("{records} records of {url} are in {}.", file.display()));
-    if let Some(key) = sealing::default_place(url) {
-        terminal.line(format!("Their secrets are sealed: whoever imports them needs {} too.", key.display()));
+    let Salvaged { damaged, gaps, missing_commits, .. } = written;
+    bail!(
+        "not all of {url} could be saved: {damaged} damaged records, {gaps} ranges of records and {missing_commits} commits of the log are lost"
+    )
+}
+
+/// A file in the making, for its owner only; removed when dropped before it is finished.
+#[derive(Debug)]
+struct Partial {
+    path: PathBuf,
+    file: File,
+}
+
+impl Partial {
+    fn new(target: &Path) -> Result<Self> {
+        let mut path = target.as_os_str().to_owned();
+        path.push(format!(".{}.partial", std::process::id()));
+        let path = PathBuf::from(path);
+        let file = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path);
+        Ok(Self { file: file.with_context(|| format!("cannot write {}", path.display()))?, path })
     }
-    Ok(())
+
+    /// Gives it its name. Both are on stable storage when this returns.
+    fn finish(self, target: &Path) -> Result<()> {
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let named = self.file.sync_all().and_then(|()| std::fs::rename(&self.path, target));
+        named
+            .and_then(|()| File::open(folder)?.sync_all())
+            .with_context(|| format!("cannot write {}", target.display()))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // It is gone already when it got its name.
+        let _gone = std::fs::remove_file(&self.path);
+    }
 }
 
 fn import(url: &str, file: &Path, terminal: Terminal) -> Result<()> {
@@ -125,7 +193,8 @@ fn import(url: &str, file: &Path, terminal: Terminal) -> Result<()> {
     } else {
         Box::new(BufReader::new(File::open(file).with_context(|| format!("cannot read {}", file.display()))?))
     };
-    let records = care::import(url, &mut input, &OsEntropy)?;
+    let records = care::import(url, &mut input, &OsEntropy)
+        .with_context(|| format!("cannot import into the store {}", shown_url(url)))?;
     terminal.line(format!("{records} records are in {url}."));
     if let Some(key) = sealing::default_place(url) {
         terminal.line(format!(
@@ -151,6 +220,35 @@ mod tests {
     #[test]
     fn sizes_are_told_in_mebibytes() {
         assert_eq!(mebibytes(3 * 1024 * 1024 / 2), "1.5 MiB");
+    }
+
+    fn export_of(store: &Path, file: &Path) -> Result<()> {
+        let action = Action::Export { file: file.to_owned(), salvage: false };
+        run(&StoreArgs { action, store: format!("redb:{}", store.display()) }, Terminal::plain())
+    }
+
+    #[test]
+    fn an_export_that_fails_leaves_no_file_and_one_that_succeeds_is_its_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (store, file) = (folder.path().join("data"), folder.path().join("backup"));
+        let names = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(export_of(&store, &file).is_err());
+        assert_eq!(names().count(), 0, "{:?}", names().collect::<Vec<_>>());
+        let kv = tenterhook_store::RedbKv::open(&store).unwrap();
+        let options = tenterhook_store::StoreOptions {
+            clock: std::sync::Arc::new(tenterhook_model::SystemClock),
+            entropy: std::sync::Arc::new(OsEntropy),
+            sealing_key: tenterhook_store::SealingKey::new([7; 32]),
+            reads: tenterhook_store::Reads::Inline,
+            observer: None,
+        };
+        drop(tenterhook_store::EmbeddedStore::open(kv, options).unwrap());
+        export_of(&store, &file).unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        let error = export_of(&store, &file).unwrap_err().to_string();
+        assert!(error.contains("overwrites nothing"), "{error}");
+        assert_eq!(names().count(), 2, "{:?}", names().collect::<Vec<_>>());
     }
 
     #[test]

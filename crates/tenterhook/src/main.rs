@@ -17,6 +17,13 @@ const USAGE: u8 = 2;
 
 #[expect(clippy::print_stderr, reason = "the one place that tells a failure to whoever typed the command")]
 fn main() -> ExitCode {
+    let print = std::panic::take_hook();
+    // What panics inside a storage engine is caught there, and reported as damage of the store.
+    std::panic::set_hook(Box::new(move |panic| {
+        if !tenterhook_store::is_inside_engine() {
+            print(panic);
+        }
+    }));
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -127,10 +127,23 @@ fn the_sealing_key_is_made_beside_the_store_for_its_owner_only() {
 fn a_taken_port_is_told_with_the_flag() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = run(&["serve", "--dev", "--listen", &address, "--ops-listen", "off", "--store", "memory:"]);
+    let arguments = ["serve", "--dev", "--listen", &address, "--ops-listen", "off", "--store", "memory:"];
+    let output = super::command(&arguments).env("TENTERHOOK_LOG_LEVEL", "info").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
     assert!(text.contains(&address) && text.contains("--listen"), "{text}");
+    assert!(text.starts_with("error:"), "the error is the first line: {text}");
+}
+
+#[test]
+fn the_password_of_a_url_is_not_shown_and_the_url_makes_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = super::command(&["serve", "--dev", "--store", "postgres://th:s3cret@db/th"]);
+    let output = command.current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(text.contains("postgres://***@db/th") && !text.contains("s3cret"), "{text}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -237,6 +237,10 @@ impl Check<'_> {
         if key == keys::meta::trimmed() {
             return Ok(rows::decode::<TrimmedRow>(row, "the beginning of the journal").map(|_| ())?);
         }
+        if key == keys::meta::last_id() {
+            rows::decode::<SequenceRow>(row, "the last id")?;
+            return Ok(());
+        }
         ensure(key == keys::meta::counted(), || format!("the key {} is unknown", key.escape_ascii()))?;
         let counted: SequenceRow = rows::decode(row, "the end of the counts")?;
         // Of a journal that retention has emptied, its beginning says where it ended.

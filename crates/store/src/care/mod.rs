@@ -2,6 +2,7 @@
 //! engine. The command `tenterhook store` calls these.
 
 mod check;
+mod salvage;
 mod search;
 mod stream;
 
@@ -10,12 +11,13 @@ use std::io::{Read, Write};
 use tenterhook_model::Entropy;
 
 pub use check::{Family, Report};
+pub use salvage::Salvaged;
 
 use crate::error::OpenError;
 use crate::keys;
 use crate::kv::place::{self, Holds, Place};
 use crate::kv::{Kv, MemoryKv, RedbKv, SledKv};
-use crate::open::Location;
+use crate::open::{Location, shown_url};
 
 /// Looks at every record of the store at `url`, and at how they belong together.
 ///
@@ -42,10 +44,10 @@ pub fn search(url: &str, text: &str) -> Result<u64, OpenError> {
     let (directory, engine) = match Location::parse(url)? {
         Location::Redb(directory) => (directory, Holds::Redb),
         Location::Sled(directory) => (directory, Holds::Sled),
-        Location::Memory => return Err(OpenError::Missing(url.to_owned())),
+        Location::Memory => return Err(OpenError::Missing(shown_url(url))),
     };
     if !directory.join(engine.file()).exists() {
-        return Err(OpenError::Missing(url.to_owned()));
+        return Err(OpenError::Missing(shown_url(url)));
     }
     let _taken = Place::take(directory, engine)?;
     Ok(search::search(directory, text.as_bytes()).map_err(place::failed)?)
@@ -71,9 +73,18 @@ pub fn compact(url: &str) -> Result<(u64, u64), OpenError> {
 pub fn export(url: &str, output: &mut dyn Write) -> Result<u64, OpenError> {
     let kv = open_existing(url)?;
     if kv.get(&keys::meta::identity())?.is_none() {
-        return Err(OpenError::Missing(url.to_owned()));
+        return Err(OpenError::Missing(shown_url(url)));
     }
     Ok(stream::export(&*kv, output)?)
+}
+
+/// Writes what can be read of the damaged store at `url` to `output`, in the form of an export.
+/// Keep a copy of the files: the engines may repair, and so change, what they open.
+///
+/// # Errors
+/// When there is no store, nothing of it can be opened, or `output` fails.
+pub fn salvage(url: &str, output: &mut dyn Write) -> Result<Salvaged, OpenError> {
+    salvage::salvage(url, output)
 }
 
 /// Makes a store at `url` of what an export has written; it needs the sealing key of the old
@@ -87,7 +98,7 @@ pub fn import(url: &str, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<
     let kv = open_any(url)?;
     let (from, to): (&[u8], &[u8]) = (&[], &[u8::MAX]);
     if !kv.range(crate::kv::Span::new(from, to, 1))?.is_empty() {
-        return Err(OpenError::NotEmpty(url.to_owned()));
+        return Err(OpenError::NotEmpty(shown_url(url)));
     }
     Ok(stream::import(&*kv, input, entropy)?)
 }
@@ -96,10 +107,10 @@ fn open_existing(url: &str) -> Result<Box<dyn Kv>, OpenError> {
     let file = match Location::parse(url)? {
         Location::Redb(directory) => directory.join(crate::kv::REDB_FILE),
         Location::Sled(directory) => directory.join(crate::kv::SLED_FILE),
-        Location::Memory => return Err(OpenError::Missing(url.to_owned())),
+        Location::Memory => return Err(OpenError::Missing(shown_url(url))),
     };
     if !file.exists() {
-        return Err(OpenError::Missing(url.to_owned()));
+        return Err(OpenError::Missing(shown_url(url)));
     }
     open_any(url)
 }

@@ -25,35 +25,61 @@ const KEY_MAX: u32 = 4 * 1024;
 /// The longest value that there can be: a block of the journal or an event, with much to spare.
 const VALUE_MAX: u32 = 64 * 1024 * 1024;
 
-/// Writes all records of a store; answers how many.
+/// Writes all records of a store; returns how many.
 pub(super) fn export(kv: &dyn Kv, output: &mut dyn Write) -> Result<u64, StoreError> {
-    let mut output = Summed { inner: BufWriter::new(output), sum: crc32fast::Hasher::new() };
-    output.write(HEADER)?;
-    let (mut from, mut count) = (Vec::new(), 0);
+    let mut records = Records::begin(output)?;
+    let mut from = Vec::new();
     loop {
         let pairs = kv.range(Span::new(&from, &[u8::MAX], CHUNK))?;
         for (key, value) in &pairs {
-            debug_assert!(
-                key.len() <= KEY_MAX as usize && value.len() <= VALUE_MAX as usize,
-                "an import takes what an export writes"
-            );
-            output.write(&(key.len() as u32).to_be_bytes())?;
-            output.write(&(value.len() as u32).to_be_bytes())?;
-            output.write(key)?;
-            output.write(value)?;
+            records.record(key, value)?;
         }
-        count += pairs.len() as u64;
         match pairs.last() {
             Some((last, _)) if pairs.len() == CHUNK => from = keys::after(last),
-            _ => break,
+            _ => return records.end(),
         }
     }
-    output.write(&END.to_be_bytes())?;
-    output.write(&count.to_be_bytes())?;
-    let sum = output.sum.clone().finalize();
-    output.write(&sum.to_be_bytes())?;
-    output.inner.flush().map_err(failed)?;
-    Ok(count)
+}
+
+/// A stream that is written.
+pub(super) struct Records<'a> {
+    output: Summed<BufWriter<&'a mut dyn Write>>,
+    count: u64,
+}
+
+impl<'a> Records<'a> {
+    /// Begins a stream.
+    pub(super) fn begin(output: &'a mut dyn Write) -> Result<Self, StoreError> {
+        let mut output = Summed { inner: BufWriter::new(output), sum: crc32fast::Hasher::new() };
+        output.write(HEADER)?;
+        Ok(Self { output, count: 0 })
+    }
+
+    /// Writes a record.
+    pub(super) fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        assert!(
+            key.len() <= KEY_MAX as usize && value.len() <= VALUE_MAX as usize,
+            "an import takes what an export writes: a record of {} and {} bytes",
+            key.len(),
+            value.len()
+        );
+        self.output.write(&(key.len() as u32).to_be_bytes())?;
+        self.output.write(&(value.len() as u32).to_be_bytes())?;
+        self.output.write(key)?;
+        self.output.write(value)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Ends the stream; returns how many records it has.
+    pub(super) fn end(mut self) -> Result<u64, StoreError> {
+        self.output.write(&END.to_be_bytes())?;
+        self.output.write(&self.count.to_be_bytes())?;
+        let sum = self.output.sum.clone().finalize();
+        self.output.write(&sum.to_be_bytes())?;
+        self.output.inner.flush().map_err(failed)?;
+        Ok(self.count)
+    }
 }
 
 /// Writes the records of a stream into an empty store; answers how many. Who the store is
@@ -133,6 +159,9 @@ impl<S: Read> Summed<S> {
 fn failed(error: std::io::Error) -> StoreError {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => StoreError::Damaged("the export is cut short".into()),
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            StoreError::Failed("the disk of the export is full".into())
+        }
         _ => StoreError::Failed(error.to_string()),
     }
 }

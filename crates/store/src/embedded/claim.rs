@@ -57,11 +57,16 @@ impl<K: Kv> Shared<K> {
     }
 
     /// The delivery and event of an item that was taken out; `None` when it is no longer open,
-    /// has to wait for its turn, or is damaged (a check of the store tells which those are).
+    /// has to wait for its turn, or is damaged: then no new events are accepted until somebody
+    /// has looked, and the others are delivered meanwhile.
     fn load(&self, picked: Picked, millis: u64) -> Result<Option<Claim>, StoreError> {
         let id = picked.id;
         let claim = match self.load_claim(picked) {
-            Err(StoreError::Damaged(_)) => None,
+            Err(error @ StoreError::Damaged(_)) => {
+                tracing::error!(delivery = %id, %error, "a delivery cannot be read");
+                self.kv.note(&error);
+                None
+            }
             loaded => loaded?,
         };
         let Some(claim) = claim else {
@@ -136,10 +141,10 @@ impl<K: Kv> Shared<K> {
             let id = keys::delivery::decode(Family::Open, key)?;
             let place = (id.create_millis(), id);
             last = Some(place);
-            // One that cannot be read is met again by a check of the store, not here.
-            let fresh = Stored::decode(row, id, &info).is_ok_and(|stored| stored.wait == Wait::Fresh);
-            if fresh {
-                found.push((place, Item::default()));
+            match Stored::decode(row, id, &info) {
+                Ok(stored) if stored.wait != Wait::Fresh => {}
+                // One that cannot be decoded is met again, and reported, when it is claimed.
+                Ok(_) | Err(_) => found.push((place, Item::default())),
             }
         }
         Ok((found, last.filter(|_| rows.len() == CHUNK).map(after)))

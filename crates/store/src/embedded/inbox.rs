@@ -22,16 +22,55 @@ pub(crate) type Answer<T, E = StoreError> = oneshot::Sender<Result<T, E>>;
 /// One write.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Publish { events: Vec<NewEvent>, room: OwnedSemaphorePermit, answer: Answer<Vec<Published>> },
-    Settle { settlements: Vec<Settlement>, answer: Answer<Vec<Settled>> },
-    Redrive { deliveries: Vec<DeliveryId>, answer: Answer<Vec<Redrive>> },
-    Cancel { deliveries: Vec<DeliveryId>, answer: Answer<Vec<Redrive>> },
-    Replay { webhook: WebhookId, events: Vec<EventId>, answer: Answer<Vec<DeliveryId>> },
-    Save { change: WebhookChange, answer: Answer<SavedWebhook, SaveError> },
-    Remember { namespace: Namespace, request: (String, [u8; 32]), count: u64, answer: Answer<()> },
-    Expire { before: Timestamp, limit: usize, answer: Answer<Expired> },
-    GiveUp { deliveries: Vec<Delivery>, answer: Answer<usize> },
-    GiveUpExpired { limit: usize, answer: Answer<usize> },
+    Publish {
+        events: Vec<NewEvent>,
+        room: OwnedSemaphorePermit,
+        answer: Answer<Vec<Published>>,
+    },
+    Settle {
+        settlements: Vec<Settlement>,
+        answer: Answer<Vec<Settled>>,
+    },
+    Redrive {
+        deliveries: Vec<DeliveryId>,
+        answer: Answer<Vec<Redrive>>,
+    },
+    Cancel {
+        deliveries: Vec<DeliveryId>,
+        answer: Answer<Vec<Redrive>>,
+    },
+    Replay {
+        webhook: WebhookId,
+        events: Vec<EventId>,
+        answer: Answer<Vec<DeliveryId>>,
+    },
+    Save {
+        change: WebhookChange,
+        answer: Answer<SavedWebhook, SaveError>,
+    },
+    Remember {
+        namespace: Namespace,
+        request: (String, [u8; 32]),
+        count: u64,
+        answer: Answer<()>,
+    },
+    Expire {
+        before: Timestamp,
+        limit: usize,
+        answer: Answer<Expired>,
+    },
+    GiveUp {
+        deliveries: Vec<Delivery>,
+        answer: Answer<usize>,
+    },
+    GiveUpExpired {
+        limit: usize,
+        answer: Answer<usize>,
+    },
+    /// Writes what is there already, to find out whether the disk takes writes again.
+    Probe {
+        answer: Answer<()>,
+    },
 }
 
 impl Request {
@@ -44,7 +83,7 @@ impl Request {
             Self::Replay { events, .. } => events.len(),
             Self::GiveUp { deliveries, .. } => deliveries.len(),
             Self::GiveUpExpired { limit, .. } => *limit,
-            Self::Save { .. } | Self::Remember { .. } | Self::Expire { .. } => 1,
+            Self::Save { .. } | Self::Remember { .. } | Self::Expire { .. } | Self::Probe { .. } => 1,
         }
     }
 

@@ -13,14 +13,14 @@ use super::journal::Tail;
 use super::queue::Queues;
 use super::{CommitObserver, LaneInfo, Reads};
 use crate::error::StoreError;
-use crate::kv::Kv;
+use crate::kv::{Kv, Watched};
 use crate::record::WebhookSet;
 use crate::seal::Sealer;
 
 /// What the store's readers and its writer share.
 #[derive(Debug)]
 pub(crate) struct Shared<K> {
-    pub(crate) kv: K,
+    pub(crate) kv: Watched<K>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sealer: Sealer,
     pub(crate) reads: Reads,
@@ -102,8 +102,8 @@ impl<K: Kv> Shared<K> {
     }
 }
 
-/// Locks what is shared. No code that holds a lock can stop half way through a change but by
-/// a broken assertion, after which the store is better read than not.
+/// Locks what is shared. Only a failed assertion can leave a change half done; reading on is then
+/// safer than panicking again.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tenterhook_model::{Entropy, Lane, Timestamp, WebhookHealth, WebhookId};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::counts::{Counts, Open};
 use super::inbox::Inbox;
@@ -19,7 +20,7 @@ use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::keys::Family;
 use crate::keys::count::Span as CountSpan;
-use crate::kv::{Batch, Kv, Pair, Span};
+use crate::kv::{Batch, Kv, Pair, Span, Watched};
 use crate::query::{JournalSpan, Sequence};
 use crate::record::WebhookSet;
 use crate::rows;
@@ -31,6 +32,8 @@ use crate::seal::Sealer;
 
 /// The form of keys and rows that this code reads and writes.
 pub(crate) const FORMAT: u32 = 1;
+/// Milliseconds by which records may be ahead of the clock without a word: clocks are adjusted.
+const CLOCK_SLACK_MS: u64 = 1_000;
 /// Rows that are read at a time.
 const CHUNK: usize = 256;
 
@@ -46,10 +49,18 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
     let (span, last_time) = find_span(&kv, identity.epoch)?;
     let webhooks = read_webhooks(&kv, &sealer)?;
     let lanes = read_lanes(&kv)?;
-    let last_time = last_time.max(last_publication(&kv)?);
-    // Past everything of the lives before, even if the clock was set back since: an id that
-    // is made now is in a millisecond of this life's own.
-    let now = last_time.after(Duration::from_millis(1)).max(options.clock.now());
+    let saved_floor = last_id(&kv)?;
+    // Past everything of the lives before, even if the clock was set back since: an id that is
+    // made now is in a millisecond of this life only.
+    let last_millis = last_time.max(last_publication(&kv)?).millis_u48().max(saved_floor);
+    let now = options.clock.now();
+    if last_millis > now.millis_u48() + CLOCK_SLACK_MS {
+        let ahead = Duration::from_millis(last_millis - now.millis_u48());
+        tracing::warn!(
+            ?ahead,
+            "the store has records of a later time than the clock's: times follow the clock, ids go on rising"
+        );
+    }
     let counts = read_counts(&kv, &lanes, span, now)?;
     let removals: VecDeque<Lane> = removed_with_open(&kv, &lanes)?;
     let mut queues = Queues::default();
@@ -63,7 +74,9 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
     let state = State {
         next_sequence: span.last.0 + 1,
         last_time: now,
-        last_id: (last_time.millis_u48(), 0),
+        last_tick: Instant::now(),
+        last_id: (last_millis + 1, 0),
+        saved_floor,
         next_lane: identity.next_lane,
         epoch: identity.epoch,
         names: names.collect(),
@@ -74,7 +87,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
     let (inbox, receiver) = Inbox::new();
     let shared = Arc::new(Shared {
         health: RwLock::new(read_health(&kv)?),
-        kv,
+        kv: Watched::new(kv),
         clock: options.clock,
         sealer,
         reads: options.reads,
@@ -126,6 +139,12 @@ fn first_expiry<K: Kv>(kv: &K) -> Result<u64, StoreError> {
     let (from, to) = Family::Expiry.range();
     let first = kv.range(Span::new(&from, &to, 1))?;
     first.first().map_or(Ok(u64::MAX), |(key, _)| Ok(keys::expiry::decode(key)?.0))
+}
+
+/// The millisecond of ids that was reached while the clock was behind it; 0 when it never was.
+fn last_id<K: Kv>(kv: &K) -> Result<u64, StoreError> {
+    let Some(row) = kv.get(&keys::meta::last_id())? else { return Ok(0) };
+    Ok(rows::decode::<SequenceRow>(&row, "the last id")?.sequence)
 }
 
 /// When the newest event that is kept was published, in whole milliseconds.

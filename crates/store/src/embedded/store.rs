@@ -17,6 +17,7 @@ use super::inbox::Request;
 use super::shared::{Shared, lock};
 use crate::Store;
 use crate::error::{SaveError, StoreError};
+use crate::keys;
 use crate::kv::Kv;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
@@ -128,6 +129,8 @@ impl<K: Kv> Store for EmbeddedStore<K> {
     }
 
     async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
+        // What is accepted must be delivered, and what is damaged may be in the way of that.
+        self.shared.kv.is_sound()?;
         self.admit(&events).await;
         self.shared.inbox.publish(events).await
     }
@@ -274,11 +277,15 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         if !self.shared.inbox.is_open() {
             return Err(StoreError::Closed);
         }
-        match lock(&self.shared.failure).clone() {
-            Some(error) => Err(error),
-            None if self.shared.kv.is_nearly_full() => Err(StoreError::Full),
-            None => Ok(()),
+        self.shared.kv.is_sound()?;
+        // After a failure nobody may come who would find that the disk is well again.
+        let failed = lock(&self.shared.failure).is_some();
+        if failed {
+            self.shared.inbox.write(|answer| Request::Probe { answer }).await?;
+        } else if self.shared.kv.can_read().is_err() {
+            self.read(|shared| shared.kv.get(&keys::meta::identity())).await?;
         }
+        if self.shared.kv.is_nearly_full() { Err(StoreError::Full) } else { Ok(()) }
     }
 
     fn close(&self) {

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenterhook_model::{DeliveryId, Lane, Namespace, Timestamp, WebhookId, limits};
 use tokio::sync::mpsc::Receiver;
@@ -17,7 +18,13 @@ use super::group::Group;
 use super::inbox::{Answer, Request};
 use super::shared::{Shared, lock};
 use crate::error::StoreError;
+use crate::keys;
 use crate::kv::Kv;
+use crate::rows;
+use crate::rows::meta::SequenceRow;
+
+/// A step of the clock that is logged as a jump.
+const JUMP: Duration = Duration::from_secs(1);
 
 /// What only the writer knows.
 #[derive(Debug)]
@@ -26,8 +33,12 @@ pub(crate) struct State {
     pub(crate) next_sequence: u64,
     /// The time of the last group.
     pub(crate) last_time: Timestamp,
+    /// When that was, by a clock that nobody sets.
+    pub(crate) last_tick: Instant,
     /// The millisecond and the number of the last id that was made.
     pub(crate) last_id: (u64, u64),
+    /// The millisecond of ids that the disk says was reached.
+    pub(crate) saved_floor: u64,
     /// The lane of the next webhook.
     pub(crate) next_lane: u32,
     /// The epoch of the journal.
@@ -41,13 +52,22 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The time of a new group: that of the clock, but after all before it.
+    /// The time of a new group, which is that of the clock: what comes first is told by sequences
+    /// and ids, which rise whatever the clock does. A jump of the clock is logged.
     pub(crate) fn tick(&mut self, now: Timestamp) -> Timestamp {
-        self.last_time = self.last_time.max(now);
-        self.last_time
+        let (before, tick) = (self.last_time, Instant::now());
+        let passed = tick.duration_since(self.last_tick);
+        if before.since(now) > JUMP {
+            tracing::warn!(back = ?before.since(now), "the clock went back: new times follow it, ids and sequences go on rising");
+        } else if now.since(before) > passed + JUMP {
+            tracing::warn!(forward = ?now.since(before).saturating_sub(passed), "the clock jumped forward");
+        }
+        (self.last_time, self.last_tick) = (now, tick);
+        now
     }
 
-    /// A moment that no other has: a millisecond and a number within it.
+    /// A unique, rising moment for an id: a millisecond and a number within it. It is that of the
+    /// clock, unless the clock was ahead before; then it stays where it was until the clock is there.
     pub(crate) fn moment(&mut self, now: Timestamp) -> (u64, u64) {
         let millis = now.millis_u48();
         let before = self.last_id;
@@ -55,8 +75,15 @@ impl State {
             (last, number) if millis <= last => (last, number + 1),
             _ => (millis, 0),
         };
-        debug_assert!(self.last_id > before, "moments rise: {:?} after {before:?}", self.last_id);
+        assert!(self.last_id > before, "moments rise: {:?} after {before:?}", self.last_id);
         self.last_id
+    }
+
+    /// The millisecond of the last id, when the clock is behind it and the disk does not say so
+    /// yet: a restart could not know it from the times of records.
+    fn unsaved_floor(&self) -> Option<u64> {
+        let (millis, _) = self.last_id;
+        (self.last_time.millis_u48() < millis && self.saved_floor < millis).then_some(millis)
     }
 
     /// The id of a new delivery; ids sort in the order in which they are made.
@@ -160,8 +187,16 @@ impl<K: Kv> Worker<K> {
         let (start, items) = (Instant::now(), requests.iter().map(Request::items).sum());
         let mut group = Group::new(&self.shared, &mut self.state);
         let ready: Vec<Ready> = requests.into_iter().map(|request| apply(&mut group, request)).collect();
+        let floor = group.state.unsaved_floor();
+        if let Some(millis) = floor {
+            group.batch.put(keys::meta::last_id(), rows::encode(&SequenceRow { sequence: millis }));
+        }
         let committed = group.commit();
+        if let (Ok(()), Some(millis)) = (&committed, floor) {
+            self.state.saved_floor = millis;
+        }
         if let Err(error) = &committed {
+            self.shared.kv.note(error);
             *lock(&self.shared.failure) = Some(error.clone());
         }
         for ready in ready {
@@ -202,7 +237,9 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
             after_commit(answer, result)
         }
         Request::Settle { settlements, answer } => {
-            after_commit(answer, settlements.into_iter().map(|settlement| group.settle(settlement)).collect())
+            let settled: Result<_, StoreError> =
+                settlements.into_iter().map(|settlement| group.settle(settlement)).collect();
+            after_commit(answer, settled.inspect_err(|error| group.shared.kv.note(error)))
         }
         Request::Redrive { deliveries, answer } => {
             after_commit(answer, deliveries.into_iter().map(|id| group.redrive(id)).collect())
@@ -215,6 +252,11 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
         Request::Remember { namespace, request, count, answer } => {
             group.remember_count(&namespace, &request, count);
             after_commit(answer, Ok(()))
+        }
+        Request::Probe { answer } => {
+            let identity = super::start::identity(&group.shared.sealer, group.state);
+            group.batch.put(keys::meta::identity(), rows::encode(&identity));
+            after_commit(answer, group.shared.kv.probe())
         }
         Request::GiveUp { deliveries, answer } => after_commit(answer, group.give_up_seen(&deliveries)),
         Request::GiveUpExpired { limit, answer } => after_commit(answer, group.give_up_expired(limit)),

@@ -17,12 +17,17 @@ pub(crate) fn trimmed() -> Vec<u8> {
     Key::of(Family::Meta).bytes(&[3]).done()
 }
 
+/// The key of the millisecond that the newest id has, when the clock was behind it.
+pub(crate) fn last_id() -> Vec<u8> {
+    Key::of(Family::Meta).bytes(&[4]).done()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_rows_have_keys_of_their_own() {
-        assert!(identity() < counted() && counted() < trimmed());
+        assert!(identity() < counted() && counted() < trimmed() && trimmed() < last_id());
     }
 }

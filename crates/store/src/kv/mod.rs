@@ -2,22 +2,27 @@
 //! they return. Nothing but the files in this folder knows an engine.
 
 mod batch;
+mod caught;
 mod memory;
 pub(crate) mod place;
 mod redb;
 mod sled;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 use std::fmt::Debug;
 
 use bytes::Bytes;
 
 pub use self::redb::RedbKv;
+pub(crate) use self::redb::RedbSalvage;
 pub use self::sled::SledKv;
 pub use batch::Batch;
+pub use caught::is_inside_engine;
 pub use memory::MemoryKv;
 pub(crate) use place::{REDB_FILE, SLED_FILE};
+pub(crate) use watched::Watched;
 
 use crate::error::StoreError;
 
@@ -80,6 +85,11 @@ pub trait Kv: Debug + Send + Sync + 'static {
     /// Whether so little of the disk is left that new events must be refused.
     fn is_nearly_full(&self) -> bool {
         false
+    }
+
+    /// After a failed commit: tries what the engine still has to do on the disk.
+    fn probe(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Whether what the engine itself can check is whole.

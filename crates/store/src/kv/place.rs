@@ -1,8 +1,9 @@
 //! The directory of a store: taken by one process at a time, holding one engine, on a file
 //! system with some room left.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{OpenError, StoreError};
@@ -16,6 +17,15 @@ const LOCK: &str = "tenterhook.lock";
 /// Bytes of the file system below which new events are refused, so that deliveries under way
 /// can still be recorded. On a small file system a tenth of it.
 const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Mode of the files: payloads and headers of tenants are the owner's business only.
+pub(crate) const OWNER_ONLY: u32 = 0o600;
+/// Mode of the directory.
+const OWNER_ONLY_DIRECTORY: u32 = 0o700;
+/// What a mode lets others do.
+const OTHERS: u32 = 0o077;
+/// What the names of a store's files begin with.
+const OWN_NAMES: [&str; 6] = ["tenterhook.", "sealing.key", "conf", "db", "snap.", "blobs"];
 
 /// What a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +65,19 @@ impl Place {
     pub(crate) fn take(directory: &Path, engine: Holds) -> Result<Self, OpenError> {
         let path = || directory.display().to_string();
         let unusable = |error: io::Error| OpenError::Directory { path: path(), reason: error.to_string() };
-        std::fs::create_dir_all(directory).map_err(unusable)?;
+        DirBuilder::new().recursive(true).mode(OWNER_ONLY_DIRECTORY).create(directory).map_err(unusable)?;
         for other in [Holds::Redb, Holds::Sled] {
             if other != engine && directory.join(other.file()).exists() {
                 return Err(OpenError::OtherEngine { path: path(), found: other.name() });
             }
         }
-        let lock = File::options().create(true).append(true).open(directory.join(LOCK)).map_err(unusable)?;
+        let lock = File::options().create(true).append(true).mode(OWNER_ONLY).open(directory.join(LOCK));
+        let lock = lock.map_err(unusable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { directory: directory.to_owned(), _lock: lock }),
+            Ok(()) => {
+                tighten(directory).map_err(unusable)?;
+                Ok(Self { directory: directory.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path())),
             Err(TryLockError::Error(error)) => Err(unusable(error)),
         }
@@ -94,10 +108,46 @@ pub(super) fn room(directory: &Path) -> Option<Room> {
     Some(Room { free: bytes(system.f_bavail), total: bytes(system.f_blocks) })
 }
 
+/// Takes from others what they may do with the files of the store in a directory, and with the
+/// directory unless it holds files of somebody else too.
+fn tighten(directory: &Path) -> io::Result<()> {
+    let mut is_ours_alone = true;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if OWN_NAMES.iter().any(|own| name.to_string_lossy().starts_with(own)) {
+            close_to_others(&entry.path())?;
+        } else {
+            is_ours_alone = false;
+        }
+    }
+    if is_ours_alone { close_to_others(directory) } else { Ok(()) }
+}
+
+fn close_to_others(path: &Path) -> io::Result<()> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    let mode = metadata.permissions().mode();
+    if metadata.is_symlink() || mode & OTHERS == 0 {
+        return Ok(());
+    }
+    match std::fs::set_permissions(path, Permissions::from_mode(mode & !OTHERS)) {
+        Ok(()) => {
+            tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others could read the store: now only its owner can")
+        }
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "others may read the store: allow its owner only (chmod go=)")
+        }
+    }
+    Ok(())
+}
+
 /// The error for a failed read or write.
 pub(crate) fn failed(error: io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreError::Full,
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+            StoreError::Damaged("a file of the store is cut short or overwritten".into())
+        }
         _ => StoreError::Failed(error.to_string()),
     }
 }
@@ -133,6 +183,43 @@ mod tests {
         let error = Place::take(directory.path(), Holds::Redb).unwrap_err();
         assert!(matches!(error, OpenError::OtherEngine { found: "sled", .. }), "{error}");
         assert!(Place::take(directory.path(), Holds::Sled).is_ok());
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_directory_is_its_owners_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a").join("b");
+        let _place = Place::take(&path, Holds::Redb).unwrap();
+        assert_eq!((mode(&path), mode(&path.join(LOCK))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn files_that_others_could_read_are_closed_to_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(REDB_FILE);
+        std::fs::write(&file, b"").unwrap();
+        let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        open(&file, 0o644);
+        open(directory.path(), 0o755);
+        drop(Place::take(directory.path(), Holds::Redb).unwrap());
+        assert_eq!((mode(directory.path()), mode(&file)), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_directory_with_files_of_others_stays_open_and_so_do_they() {
+        let directory = tempfile::tempdir().unwrap();
+        let other = directory.path().join("notes.txt");
+        std::fs::write(&other, b"").unwrap();
+        let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        open(&other, 0o644);
+        open(directory.path(), 0o755);
+        drop(Place::take(directory.path(), Holds::Redb).unwrap());
+        assert_eq!((mode(directory.path()), mode(&other)), (0o755, 0o644));
+        assert_eq!(mode(&directory.path().join(LOCK)), 0o600);
     }
 
     #[test]

@@ -3,16 +3,22 @@
 //! `flush` of sled 0.34 writes its log without forcing it to stable storage, so each commit
 //! forces the file by itself. Of sled only one tree and atomic batches are used; its timer,
 //! watchers, merge operators, generated ids and transactions are not.
+//!
+//! sled shows a batch to readers before it is on the disk, and what a failed write leaves in
+//! memory is written later by some other one. So after any failed write nothing more is read or
+//! written: the server must be started again, which reads what the disk really has.
 
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::place::{self, Place};
-use super::{Batch, Kv, Pair, Span};
+use super::{Batch, Kv, Pair, Span, caught};
 use crate::error::{OpenError, StoreError};
 
 /// Bytes of the engine's cache; its pages take several times as much in memory.
@@ -29,7 +35,20 @@ pub struct SledKv {
     place: Place,
     directory: PathBuf,
     database: sled::Db,
-    log: File,
+    log: Box<dyn Forced>,
+    /// Why a write failed, after one has.
+    stopped: OnceLock<String>,
+}
+
+/// A file that can be forced to stable storage.
+trait Forced: Send + Sync {
+    fn force(&self) -> io::Result<()>;
+}
+
+impl Forced for File {
+    fn force(&self) -> io::Result<()> {
+        self.sync_data()
+    }
 }
 
 impl fmt::Debug for SledKv {
@@ -45,9 +64,32 @@ impl SledKv {
     /// When the directory cannot be used, is in use, or holds something else.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         let place = Place::take(directory, place::Holds::Sled)?;
-        let database = open_database(directory)?;
-        let log = File::open(directory.join(LOG)).map_err(place::failed)?;
-        Ok(Self { place, directory: directory.to_owned(), database, log })
+        let database = caught::call(directory, || open_database(directory))?;
+        let log = Box::new(File::open(directory.join(LOG)).map_err(place::failed)?);
+        Ok(Self { place, directory: directory.to_owned(), database, log, stopped: OnceLock::new() })
+    }
+
+    /// Calls the engine, unless a write has failed.
+    fn call<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match self.stopped.get() {
+            Some(reason) => Err(StoreError::Stopped(reason.clone())),
+            None => caught::call(&self.directory, work),
+        }
+    }
+
+    /// Calls the engine for a write, and stops for good when that fails.
+    fn write(&self, work: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.call(|| {
+            work()?;
+            self.database.flush()?;
+            self.log.force().map_err(place::failed)
+        })
+        .inspect_err(|error| {
+            if !matches!(error, StoreError::Stopped(_)) {
+                tracing::error!(%error, "sled stopped after a failed write: restart the server");
+                let _first = self.stopped.set(format!("a write of sled failed: {error}"));
+            }
+        })
     }
 }
 
@@ -71,22 +113,24 @@ fn open_database(directory: &Path) -> Result<sled::Db, OpenError> {
 
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.database.get(key)?.map(|value| Bytes::copy_from_slice(&value)))
+        self.call(|| Ok(self.database.get(key)?.map(|value| Bytes::copy_from_slice(&value))))
     }
 
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
         if span.from >= span.to {
             return Ok(Vec::new());
         }
-        let mut range = self.database.range(span.from..span.to);
-        let mut pairs = Vec::new();
-        while pairs.len() < span.limit {
-            let next = if span.reverse { range.next_back() } else { range.next() };
-            let Some(next) = next else { break };
-            let (key, value) = next?;
-            pairs.push((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)));
-        }
-        Ok(pairs)
+        self.call(|| {
+            let mut range = self.database.range(span.from..span.to);
+            let mut pairs = Vec::new();
+            while pairs.len() < span.limit {
+                let next = if span.reverse { range.next_back() } else { range.next() };
+                let Some(next) = next else { break };
+                let (key, value) = next?;
+                pairs.push((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)));
+            }
+            Ok(pairs)
+        })
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -97,19 +141,16 @@ impl Kv for SledKv {
                 None => writes.remove(&**key),
             }
         }
-        self.database.apply_batch(writes)?;
-        self.database.flush()?;
-        self.log.sync_data().map_err(place::failed)
+        self.write(|| Ok(self.database.apply_batch(writes)?))
     }
 
     fn compact(&mut self) -> Result<(), StoreError> {
         // sled gives segments back by itself; all there is to do is to write what is in memory.
-        self.database.flush()?;
-        self.log.sync_data().map_err(place::failed)
+        self.write(|| Ok(()))
     }
 
     fn size(&self) -> Result<u64, StoreError> {
-        Ok(self.database.size_on_disk()?)
+        self.call(|| Ok(self.database.size_on_disk()?))
     }
 
     fn is_nearly_full(&self) -> bool {
@@ -118,14 +159,17 @@ impl Kv for SledKv {
 
     fn verify(&mut self) -> Result<bool, StoreError> {
         // Every page carries a checksum that is checked as it is read; so read all.
-        for pair in self.database.iter() {
-            match pair {
-                Ok(_) => {}
-                Err(sled::Error::Corruption { .. }) => return Ok(false),
-                Err(error) => return Err(error.into()),
+        let read = self.call(|| {
+            for pair in self.database.iter() {
+                pair?;
             }
+            Ok(())
+        });
+        match read {
+            Ok(()) => Ok(true),
+            Err(StoreError::Damaged(_)) => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(true)
     }
 }
 
@@ -133,8 +177,59 @@ impl From<sled::Error> for StoreError {
     fn from(error: sled::Error) -> Self {
         match error {
             sled::Error::Io(error) => place::failed(error),
-            sled::Error::Corruption { .. } => Self::Damaged("the log of sled".into()),
+            sled::Error::Corruption { .. } => Self::Damaged("the log of sled has a page with a wrong checksum".into()),
             error => Self::Failed(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A file whose `fdatasync` fails while it is told to.
+    #[derive(Debug, Default, Clone)]
+    struct Failing(Arc<AtomicBool>);
+
+    impl Forced for Failing {
+        fn force(&self) -> io::Result<()> {
+            if self.0.load(Ordering::SeqCst) { Err(ErrorKind::Other.into()) } else { Ok(()) }
+        }
+    }
+
+    fn put(kv: &SledKv, key: &str) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put(key, key.as_bytes().to_vec());
+        kv.commit(batch)
+    }
+
+    #[test]
+    fn after_a_failed_fsync_nothing_is_acknowledged_or_shown_until_it_is_opened_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let failing = Failing::default();
+        let kv = SledKv { log: Box::new(failing.clone()), ..SledKv::open(directory.path()).unwrap() };
+        put(&kv, "a").unwrap();
+        failing.0.store(true, Ordering::SeqCst);
+        assert!(matches!(put(&kv, "b"), Err(StoreError::Failed(_))));
+        // The disk is well again, but nobody knows what it has.
+        failing.0.store(false, Ordering::SeqCst);
+        let errors = [
+            put(&kv, "c").unwrap_err(),
+            kv.get(b"b").unwrap_err(),
+            kv.get(b"a").unwrap_err(),
+            kv.range(Span::new(b"a", b"z", 9)).unwrap_err(),
+            kv.size().unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(&error, StoreError::Stopped(_)) && error.to_string().contains("restart"), "{error}");
+        }
+        drop(kv);
+        let kv = SledKv::open(directory.path()).unwrap();
+        assert!(kv.get(b"a").unwrap().is_some());
+        assert_eq!(kv.get(b"c").unwrap(), None);
+        put(&kv, "d").unwrap();
     }
 }

@@ -58,6 +58,16 @@ pub(crate) fn decode<M: Message + Default>(row: &Bytes, what: &str) -> Result<M,
     M::decode(row.slice(FRAME..)).map_err(|_| damaged("it does not decode"))
 }
 
+/// Whether a stored row is as it was written.
+pub(crate) fn is_intact(row: &[u8]) -> bool {
+    match row.split_first_chunk::<FRAME>() {
+        Some((&[version, a, b, c, d], message)) => {
+            version == VERSION && crc32fast::hash(message) == u32::from_be_bytes([a, b, c, d])
+        }
+        None => false,
+    }
+}
+
 /// A point in time.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(crate) struct Time {

@@ -177,6 +177,55 @@ fn what_cannot_be_read_for_a_moment_is_claimed_when_it_can() {
 }
 
 #[test]
+fn readiness_follows_commits_and_reads_and_finds_by_itself_that_the_disk_is_well() {
+    run(async {
+        let kv = Failing::default();
+        let opened = kv.clone();
+        let bench = Bench::new(Engine::Other(Arc::new(move |options| {
+            let (store, writer) = EmbeddedStore::open(opened.clone(), options).unwrap();
+            (store, writer)
+        })));
+        let hook = bench.webhook(1).await;
+        *kv.error.lock().unwrap() = Some(StoreError::Full);
+        bench.try_publish(vec![new_event(event("a"), &[hook.id])]).await.unwrap_err();
+        assert!(matches!(bench.store.readiness().await, Err(StoreError::Full)));
+        *kv.error.lock().unwrap() = None;
+        // Nobody publishes to a server that is not ready.
+        bench.store.readiness().await.unwrap();
+        *kv.reads.lock().unwrap() = Some(0);
+        bench.store.event(&Default::default(), &"a".parse().unwrap()).await.unwrap_err();
+        assert!(matches!(bench.store.readiness().await, Err(StoreError::Failed(_))));
+        *kv.reads.lock().unwrap() = None;
+        bench.store.readiness().await.unwrap();
+        bench.publish(event("a"), &[hook.id]).await;
+    });
+}
+
+#[test]
+fn a_store_with_damage_that_stops_a_delivery_accepts_no_events_and_delivers_the_others() {
+    run(async {
+        let kv = MemoryKv::default();
+        let mut bench = Bench::new(Engine::Memory(kv.clone()));
+        let hook = bench.webhook(1).await;
+        let damaged = bench.publish(event("damaged"), &[hook.id]).await[0];
+        let whole = bench.publish(event("whole"), &[hook.id]).await[0];
+        bench.store.readiness().await.unwrap();
+        let rows = kv.range(tenterhook_store::Span::new(b"d", b"e", 9)).unwrap();
+        let (key, row) = rows.into_iter().find(|(key, _)| key.ends_with(&damaged.as_bytes()[..12])).unwrap();
+        bench.reopen().await;
+        let mut batch = Batch::default();
+        batch.put(key, row[..row.len() - 1].to_vec());
+        kv.commit(batch).unwrap();
+        assert_eq!(bench.claim_ids(hook.id, 9).await, [whole]);
+        let refused = bench.try_publish(vec![new_event(event("later"), &[hook.id])]).await;
+        assert!(matches!(refused, Err(StoreError::Damaged(_))), "{refused:?}");
+        assert!(matches!(bench.store.readiness().await, Err(StoreError::Damaged(_))));
+        let settled = bench.settle(whole, 1, tenterhook_model::Next::Succeed).await;
+        assert_eq!(settled, tenterhook_store::Settled::Done);
+    });
+}
+
+#[test]
 fn a_disk_that_is_nearly_full_takes_no_events_and_lets_deliveries_go_on() {
     run(async {
         let kv = Failing::default();

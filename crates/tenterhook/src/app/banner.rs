@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tenterhook_store::shown_url;
+
 use crate::config::{Config, LogFormat, value};
 use crate::terminal::{Style, Terminal};
 
@@ -32,7 +34,7 @@ impl Banner<'_> {
             version = env!("CARGO_PKG_VERSION"),
             listen = %self.api,
             ops_listen = ops,
-            store = self.config.store,
+            store = shown_url(&self.config.store),
             webhooks = self.webhooks,
             open_deliveries = self.open,
             open_to = self.open_to(),
@@ -60,7 +62,7 @@ impl Banner<'_> {
             Some(ops) => line("metrics at", format!("http://{ops}/metrics"), "also /livez and /readyz".to_owned()),
             None => line("metrics at", "nowhere".to_owned(), "--ops-listen is off".to_owned()),
         }
-        line("stores in", self.config.store.clone(), self.contents());
+        line("stores in", shown_url(&self.config.store), self.contents());
         line("open to", self.open_to(), String::new());
         line("sends to", self.sends_to(), String::new());
         line("try next", self.next(), String::new());

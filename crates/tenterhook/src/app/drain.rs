@@ -11,7 +11,7 @@ use tenterhook_dispatch::{Deadlines, Drained};
 use tenterhook_intake::Intake;
 use tenterhook_model::SystemClock;
 use tenterhook_store::Store;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,7 @@ use super::door::{Door, Parts};
 use super::ops::Ops;
 use super::retention::Retention;
 use super::storage::SAMPLE;
+use super::tasks::Tasks;
 use crate::telemetry::metrics::Metrics;
 
 /// Time beyond the grace for the outcomes of what was cut to be recorded.
@@ -47,11 +48,12 @@ impl fmt::Display for Ending {
 }
 
 impl App {
-    /// Serves until `shutdown`, then drains: no new calls, requests under way go on for the
-    /// grace, everything that was answered is on disk. All tasks have ended when it returns.
+    /// Serves until `shutdown`, then drains: no new calls, requests in flight go on for the
+    /// grace, everything that was acknowledged is on disk. All tasks have ended when it returns.
     ///
     /// # Errors
-    /// When the API or the store ends by itself.
+    /// When the store, the API, the dispatcher or another task ends before `shutdown`. The server
+    /// is not ready from then on, drains as far as it can, and the error says what ended.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<Ending> {
         let background_end = CancellationToken::new();
         let mut background = self.background(&background_end);
@@ -66,54 +68,59 @@ impl App {
         let routes = api.routes.clone();
         serving.spawn(Door::new(Parts { listeners, tls, routes, metrics, draining: draining.clone(), grace }).run());
 
-        // A fault comes before the wish to end, so that it is told; both before what goes on.
-        let fault = loop {
+        // What has broken comes before the wish to stop, so that it is reported; both before what goes on.
+        let broken = loop {
             tokio::select! { biased;
-                () = storage.failed() => break Some("the store ended by itself"),
-                _ = serving.join_next() => break Some("the API ended by itself"),
+                () = storage.failed() => break Some("the store's writer ended by itself".to_owned()),
+                ended = dispatching.join_next() => break Some(how_ended("the dispatcher", ended)),
+                ended = serving.join_next() => break Some(how_ended("the API", ended)),
+                ended = background.ended() => break Some(ended.to_string()),
                 () = shutdown.cancelled() => break None,
                 () = &mut warming_up, if !is_ready => is_ready = true,
             }
         };
-        api.drain().await;
+        if let Some(broken) = &broken {
+            tracing::error!(broken, "a part of the server has ended; stopping");
+        }
         draining.cancel();
+        api.drain().await;
         let end = Instant::now() + grace + SETTLE;
-        let drained = match timeout_at(end, dispatching.join_next()).await {
-            Ok(Some(drained)) => drained.context("the dispatcher broke")?,
-            _ => bail!("the dispatcher did not end within its grace"),
-        };
+        let drained = drain_dispatcher(&mut dispatching, end).await;
         // The door ends within the grace by itself: this is for calls that nothing can end.
         if timeout_at(end, serving.join_next()).await.is_err() {
             serving.shutdown().await;
         }
         deliverer.close().await;
         background_end.cancel();
-        while background.join_next().await.is_some() {}
+        let panicked = background.join().await;
         storage.close().await?;
-        match fault {
-            Some(fault) => bail!("{fault}; the log says why"),
-            None => Ok(Ending { drained }),
+        match broken.or_else(|| panicked.first().map(ToString::to_string)) {
+            Some(broken) => {
+                bail!("{broken}; the log says why. What was acknowledged is delivered after the next start")
+            }
+            None => Ok(Ending { drained: drained? }),
         }
     }
 
-    /// Starts what goes on beside the main job until `end`: probes, keys, retention,
-    /// deadlines, figures.
-    fn background(&mut self, end: &CancellationToken) -> JoinSet<()> {
+    /// Starts what goes on besides the main job until `end`: probes, keys, retention,
+    /// deadlines, metrics.
+    fn background(&mut self, end: &CancellationToken) -> Tasks {
         let store = &self.storage.store;
-        let mut tasks = JoinSet::new();
+        let mut tasks = Tasks::default();
         if let Some(listener) = self.ops.take() {
             let (telemetry, draining) = (self.telemetry.clone(), self.draining.clone());
-            let intake = self.intake.clone();
-            tasks.spawn(Ops { telemetry, draining, intake, store: store.clone() }.run(listener, end.clone()));
+            let ops = Ops { telemetry, draining, intake: self.intake.clone(), store: store.clone() };
+            tasks.spawn("the operations listener", ops.run(listener, end.clone()));
         }
         if let Some(keys) = self.keys.take() {
-            tasks.spawn(keys.run(end.clone()));
+            tasks.spawn("the watch of the API keys", keys.run(end.clone()));
         }
         let (clock, metrics) = (Arc::new(SystemClock), self.metrics.clone());
         let retention = Retention { store: store.clone(), clock, keep: self.retention, metrics };
-        tasks.spawn(retention.run(end.clone()));
-        tasks.spawn(Deadlines::new(store.clone(), Arc::new(SystemClock)).run(end.clone()));
-        tasks.spawn(sample(store.clone(), self.metrics.clone(), end.clone()));
+        tasks.spawn("retention", retention.run(end.clone()));
+        let deadlines = Deadlines::new(store.clone(), Arc::new(SystemClock));
+        tasks.spawn("the watch of deadlines", deadlines.run(end.clone()));
+        tasks.spawn("the sampling of metrics", sample(store.clone(), self.metrics.clone(), end.clone()));
         tasks
     }
 }
@@ -126,7 +133,24 @@ async fn warm_up(intake: &Intake, api: &Api) {
     tracing::debug!(took = ?began.elapsed(), "the webhooks are compiled");
 }
 
-/// Reads what is open now for the figures, every few seconds until `end`.
+/// Waits for the dispatcher, unless it has ended already.
+async fn drain_dispatcher(dispatching: &mut JoinSet<Drained>, end: Instant) -> Result<Drained> {
+    match timeout_at(end, dispatching.join_next()).await {
+        Ok(None) => Ok(Drained::default()),
+        Ok(Some(drained)) => drained.context("the dispatcher panicked while it drained"),
+        Err(_) => bail!("the dispatcher did not drain within its grace"),
+    }
+}
+
+/// In words, how a task ended that should have run on.
+fn how_ended<T>(name: &str, ended: Option<Result<T, JoinError>>) -> String {
+    match ended {
+        Some(Err(error)) if error.is_panic() => format!("{name} panicked"),
+        _ => format!("{name} ended by itself"),
+    }
+}
+
+/// Reads what is open now for the metrics, every few seconds until `end`.
 async fn sample(store: Arc<dyn Store>, metrics: Arc<Metrics>, end: CancellationToken) {
     loop {
         if let Ok(gauges) = store.gauges().await {

@@ -11,6 +11,7 @@ mod retention;
 pub(crate) mod sealing;
 pub(crate) mod signals;
 mod storage;
+mod tasks;
 mod tls;
 
 use std::io::{self, ErrorKind};
@@ -190,8 +191,18 @@ async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("cannot listen on {address}; is another program there? {flag} takes another address"))
+    TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!(refused_bind(address, flag, error.kind())))
+}
+
+/// Why a port cannot be bound, and what to do about it.
+fn refused_bind(address: SocketAddr, flag: &str, kind: ErrorKind) -> String {
+    let why = match kind {
+        ErrorKind::AddrInUse => "another program listens there",
+        ErrorKind::PermissionDenied => "this user may not use the port (below 1024 it takes CAP_NET_BIND_SERVICE)",
+        ErrorKind::AddrNotAvailable => "this machine does not have the address",
+        _ => return format!("cannot listen on {address} ({kind}); {flag} takes another address"),
+    };
+    format!("cannot listen on {address}: {why}; {flag} takes another address")
 }
 
 /// What sends requests.
@@ -235,13 +246,42 @@ fn access(config: &Config) -> Result<(Access, Option<KeyWatch>)> {
 pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
     let signals = Signals::install().context("cannot watch for signals")?;
-    let app = App::build(&config, telemetry.clone()).await?;
+    let app = match App::build(&config, telemetry.clone()).await {
+        Ok(app) => app,
+        Err(error) => {
+            // Nothing was measured yet, and the error is the first thing that is printed.
+            telemetry.discard();
+            return Err(error);
+        }
+    };
     let open = app.storage.gauges().await;
     let Addresses { api, ops } = app.addresses;
     let webhooks = app.storage.store.webhooks().by_id.len();
     Banner { config: &config, api, ops, webhooks, open: open.pending + open.in_flight + open.retrying }.show(terminal);
-    let ending = app.run(signals.shutdown.clone()).await?;
-    tracing::info!(%ending, "ended");
+    let ended = app.run(signals.shutdown.clone()).await;
+    if let Ok(ending) = &ended {
+        tracing::info!(%ending, "ended");
+    }
     // It blocks, and the exporters need the runtime meanwhile.
-    tokio::task::spawn_blocking(move || telemetry.flush()).await.context("the telemetry was not flushed")
+    tokio::task::spawn_blocking(move || telemetry.flush()).await.context("the telemetry was not flushed")?;
+    ended.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_cannot_be_bound_is_explained_by_its_own_reason() {
+        let address: SocketAddr = "0.0.0.0:443".parse().unwrap();
+        for (kind, why) in [
+            (ErrorKind::AddrInUse, "another program"),
+            (ErrorKind::PermissionDenied, "CAP_NET_BIND_SERVICE"),
+            (ErrorKind::AddrNotAvailable, "does not have the address"),
+        ] {
+            let text = refused_bind(address, "--listen", kind);
+            assert!(text.contains(why) && text.contains("0.0.0.0:443") && text.contains("--listen"), "{text}");
+        }
+        assert!(!refused_bind(address, "--listen", ErrorKind::PermissionDenied).contains("another program"));
+    }
 }

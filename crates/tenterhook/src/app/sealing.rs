@@ -1,8 +1,8 @@
 //! The key that seals secrets in the store: read from its file, made on the first start.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +17,8 @@ const FILE_NAME: &str = "sealing.key";
 const KEY_BYTES: usize = 32;
 /// Mode of the file: its owner may read and write it.
 const OWNER_ONLY: u32 = 0o600;
+/// Mode of the store's folder, which is made for the key first.
+const OWNER_ONLY_FOLDER: u32 = 0o700;
 
 /// What keeps the key of tokens apart from the key that it is made of.
 const TOKENS: &[u8] = b"tenterhook tokens v1";
@@ -44,10 +46,13 @@ impl Keys {
     }
 }
 
-/// Where the key of the store `url` is when nobody says: beside it. `None` for `memory:`.
+/// Where the key of the store `url` is by default: in the store's folder. `None` for a store that
+/// has none.
 pub(crate) fn default_place(url: &str) -> Option<PathBuf> {
-    let (_, directory) = url.split_once(':')?;
-    (!directory.is_empty()).then(|| Path::new(directory).join(FILE_NAME))
+    match url.split_once(':') {
+        Some(("redb" | "sled", directory)) if !directory.is_empty() => Some(Path::new(directory).join(FILE_NAME)),
+        _ => None,
+    }
 }
 
 /// The keys that the file at `path` gives; it is made if there is no such file.
@@ -67,7 +72,8 @@ fn make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
     entropy.fill(&mut bytes);
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let made = DirBuilder::new().recursive(true).mode(OWNER_ONLY_FOLDER).create(folder);
+        made.with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     let file = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path);
     let written = file.and_then(|mut file| {
@@ -109,7 +115,8 @@ mod tests {
         let path = folder.path().join("store").join(FILE_NAME);
         load_or_make(&path, &OsEntropy).unwrap();
         let first = fs::read_to_string(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (OWNER_ONLY, OWNER_ONLY_FOLDER));
         load_or_make(&path, &OsEntropy).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), first);
     }
@@ -129,6 +136,10 @@ mod tests {
     #[test]
     fn the_default_place_is_beside_the_store() {
         assert_eq!(default_place("redb:/var/lib/t"), Some(PathBuf::from("/var/lib/t/sealing.key")));
-        assert_eq!(default_place("memory:"), None);
+        assert_eq!(default_place("sled:data"), Some(PathBuf::from("data/sealing.key")));
+        // A URL makes no folder of its own name.
+        for url in ["memory:", "redb:", "postgres://th:secret@db/th", "postgresql:x", "data", "file:data"] {
+            assert_eq!(default_place(url), None, "{url}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tenterhook_api::TokenKey;
 use tenterhook_model::{Clock, OsEntropy};
-use tenterhook_store::{Gauges, Reads, Store, StoreOptions};
+use tenterhook_store::{Gauges, Reads, Store, StoreOptions, shown_url};
 use tokio::sync::oneshot;
 
 use super::sealing::{self, Keys};
@@ -46,7 +46,9 @@ impl Storage {
             let entropy = Arc::new(OsEntropy);
             let options = StoreOptions { clock, entropy, sealing_key: keys.sealing, reads, observer: Some(metrics) };
             let opened = tenterhook_store::open(&url, options);
-            opened.map(|opened| (opened, keys.tokens)).with_context(|| format!("cannot open the store {url}"))
+            opened
+                .map(|opened| (opened, keys.tokens))
+                .with_context(|| format!("cannot open the store {}", shown_url(&url)))
         });
         let ((store, writer), tokens) = opening.await.context("the store was not opened")??;
         let (tell, ended) = oneshot::channel();

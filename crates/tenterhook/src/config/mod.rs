@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tenterhook_model::AddressPolicy;
+use tenterhook_store::shown_url;
 
 pub use fault::{ConfigError, ConfigFault, Source};
 pub use files::{KeyFile, TlsMaterial};
@@ -233,7 +234,7 @@ fn store_url(text: &str) -> Result<String, String> {
     match text.split_once(':') {
         Some(("redb" | "sled", directory)) if !directory.is_empty() => Ok(text.to_owned()),
         Some(("memory", "")) => Ok(text.to_owned()),
-        _ => Err(format!("`{text}` is not a store; write redb:DIR, sled:DIR or memory:")),
+        _ => Err(format!("`{}` is not a store; write redb:DIR, sled:DIR or memory:", shown_url(text))),
     }
 }
 

@@ -91,6 +91,16 @@ impl Telemetry {
         })
     }
 
+    /// Shuts down without a word: for a server that did not start.
+    pub(crate) fn discard(&self) {
+        // Dropped, the providers would log that they shut down; there is nothing to send.
+        let quiet = tracing::subscriber::NoSubscriber::default();
+        tracing::subscriber::with_default(quiet, || {
+            let _tracers = self.tracers.as_ref().map(SdkTracerProvider::shutdown);
+            let _meters = self.meters.shutdown();
+        });
+    }
+
     /// Sends what is left to the collector, for at most 3 seconds. It blocks: the runtime must
     /// run on meanwhile, or the exporter cannot.
     pub(crate) fn flush(&self) {

@@ -1,22 +1,24 @@
 //! The log: commits that the file does not have yet, in DIR/tenterhook.log.0 and .1.
 //!
 //! A commit is one record, and on stable storage when [`Log::append`] returns. Records go to
-//! one of the two files until it is full, and then to the other, from its start; by then the
-//! redb file has all that was there. So the files stay small, and most appends overwrite what
-//! is there already, which is what a file system does fastest.
+//! one of the two files until some megabytes have gathered, and then to the other, from its
+//! start; by then the redb file has all that was there. So the files stay small, and most appends
+//! overwrite what is there already, which is what a file system does fastest.
+//!
+//! A file has a known length from the start, and a header that names the commit before the newest
+//! one ([`super::segment`]). So a file that was cut is told from an append that a loss of power
+//! cut: that was in the midst of the file, and never acknowledged.
 //!
 //! A record is its length and the CRC-32 of the rest (both `u32`), the number of the commit
 //! (`u64`), and the writes: the length of key and value (`u32`, and [`REMOVED`] for a key
 //! that is removed), key and value. Integers are little-endian.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-
 use bytes::{Buf, BufMut, Bytes};
 
-use super::super::{Batch, place};
+use super::super::Batch;
+use super::disk::Disk;
+use super::file::Progress;
+use super::segment::{HEADER_BYTES, Header, Segment};
 use crate::error::{OpenError, StoreError};
 
 /// The names of the two files.
@@ -33,7 +35,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// A log that is open.
 #[derive(Debug)]
 pub(super) struct Log {
-    files: [File; 2],
+    files: [Segment; 2],
     /// The file that is written.
     current: usize,
     /// Where its next record begins.
@@ -43,24 +45,32 @@ pub(super) struct Log {
     buffer: Vec<u8>,
 }
 
+/// What a log has that the redb file lacks.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    /// The writes.
+    pub(super) writes: Batch,
+    /// Commits that are missing: only [`Log::salvage`] goes on without them.
+    pub(super) missing: u64,
+}
+
 impl Log {
-    /// Opens the log in the directory, or makes one. Answers the writes after commit `have`.
-    pub(super) fn open(directory: &Path, have: u64) -> Result<(Self, Batch), OpenError> {
-        let open =
-            |name| File::options().read(true).write(true).create(true).truncate(false).open(directory.join(name));
-        let files = [open(NAMES[0]).map_err(place::failed)?, open(NAMES[1]).map_err(place::failed)?];
-        // The names must be there after a loss of power, as the records will be.
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(place::failed)?;
-        let mut log = Self { files, current: 0, end: 0, last: have, buffer: Vec::new() };
-        let writes = log.replay()?;
+    /// Opens the log on `disk` of a redb file that is as far as `have`. Returns the writes of the
+    /// commits after that. Nothing is changed on the disk: see [`Log::prepare`].
+    pub(super) fn open(disk: &dyn Disk, have: Progress) -> Result<(Self, Batch), OpenError> {
+        let files = [Segment::open(disk, NAMES[0])?, Segment::open(disk, NAMES[1])?];
+        let mut log = Self { files, current: 0, end: HEADER_BYTES, last: have.last, buffer: Vec::new() };
+        let writes = log.replay(have)?;
         Ok((log, writes))
     }
 
-    /// Reads both files, and answers the writes of all commits that are not in the redb file.
-    fn replay(&mut self) -> Result<Batch, StoreError> {
-        let mut records = Vec::new();
-        for (file, name) in self.files.iter().zip(NAMES) {
-            records.extend(read_file(file, name, self.last)?);
+    /// Reads both files, and returns the writes of all commits that are not in the redb file.
+    fn replay(&mut self, have: Progress) -> Result<Batch, StoreError> {
+        let (mut records, mut named) = (Vec::new(), have.last);
+        for file in &mut self.files {
+            let Some(bytes) = file.read(have.log_needed)? else { continue };
+            records.extend(read_records(bytes, file.name(), have.last)?);
+            named = named.max(file.header().last);
         }
         records.sort_by_key(|record| record.number);
         let mut writes = Batch::default();
@@ -72,21 +82,59 @@ impl Log {
             self.last = record.number;
             writes.absorb(decode(record.writes)?);
         }
+        if self.last < named {
+            let (first, name) = (self.last + 1, NAMES.join(" or "));
+            return Err(StoreError::Damaged(format!("{name} lacks the commits from {first} to {named}")));
+        }
         Ok(writes)
     }
 
-    /// Appends a commit. Answers its number when it is on stable storage. After a failure the
+    /// All that can be read of the log on `disk`, whatever is missing.
+    pub(super) fn salvage(disk: &dyn Disk, have: u64) -> Replay {
+        let mut records = Vec::new();
+        for name in NAMES {
+            if let Ok(bytes) = disk.open_log(name).and_then(|file| file.read_all()) {
+                records.extend(find_records(&Bytes::from(bytes), have));
+            }
+        }
+        records.sort_by_key(|record| record.number);
+        records.dedup_by_key(|record| record.number);
+        let (mut replay, mut last) = (Replay::default(), have);
+        for record in records {
+            replay.missing += record.number - last - 1;
+            last = record.number;
+            match decode(record.writes) {
+                Ok(writes) => replay.writes.absorb(writes),
+                Err(_) => replay.missing += 1,
+            }
+        }
+        replay
+    }
+
+    /// Makes the files ready for records. The redb file must have all commits of the log, and
+    /// not need it.
+    pub(super) fn prepare(&mut self, disk: &dyn Disk) -> Result<(), StoreError> {
+        let last = self.last;
+        self.files.iter_mut().try_for_each(|file| file.prepare(disk, last))
+    }
+
+    /// Appends a commit. Returns its number when it is on stable storage. After a failure the
     /// next one takes its place.
     pub(super) fn append(&mut self, batch: &Batch) -> Result<u64, StoreError> {
         let number = self.last + 1;
         self.buffer.clear();
         encode(&mut self.buffer, number, batch);
-        let file = &self.files[self.current];
-        file.write_all_at(&self.buffer, self.end).and_then(|()| file.sync_data()).map_err(place::failed)?;
+        self.files[self.current].append(&self.buffer, self.end, self.last)?;
         self.end += self.buffer.len() as u64;
         self.last = number;
         self.buffer.shrink_to(BUFFER_BYTES);
         Ok(number)
+    }
+
+    /// Where the next record begins in its file.
+    #[cfg(test)]
+    pub(super) fn end(&self) -> u64 {
+        self.end
     }
 
     /// The number of the last commit.
@@ -94,43 +142,30 @@ impl Log {
         self.last
     }
 
-    /// Goes on in the other file, of which the redb file has everything.
+    /// Switches to the other file, whose records the redb file already holds.
     pub(super) fn switch(&mut self) {
         self.current = 1 - self.current;
-        self.end = 0;
+        self.end = HEADER_BYTES;
     }
 
-    /// Gives the room of both files back, of which the redb file has everything.
-    pub(super) fn clear(&mut self) -> Result<(), StoreError> {
-        self.end = 0;
-        self.files.iter().try_for_each(|file| file.set_len(0)).map_err(place::failed)
+    /// Gives room of both files back, whose records the redb file already holds.
+    pub(super) fn shrink(&mut self) -> Result<(), StoreError> {
+        self.end = HEADER_BYTES;
+        let last = self.last;
+        self.files.iter_mut().try_for_each(|file| file.shrink(last))
     }
 
-    /// Overwrites both files, of which the redb file has everything: what was removed from the
-    /// store is no longer found in them. They keep their length, so that appends stay fast.
+    /// Overwrites the records of both files, all of which the redb file already holds: what was
+    /// removed from the store is no longer found in them. They keep their length.
     pub(super) fn blank(&mut self) -> Result<(), StoreError> {
-        self.end = 0;
-        let zeros = vec![0; BUFFER_BYTES];
-        for file in &self.files {
-            let blank = || -> io::Result<()> {
-                let length = file.metadata()?.len();
-                let mut at = 0;
-                while at < length {
-                    let part = zeros.len().min((length - at) as usize);
-                    file.write_all_at(&zeros[..part], at)?;
-                    at += part as u64;
-                }
-                file.sync_data()
-            };
-            blank().map_err(place::failed)?;
-        }
-        Ok(())
+        self.end = HEADER_BYTES;
+        let last = self.last;
+        self.files.iter_mut().try_for_each(|file| file.blank(last))
     }
 
     /// Bytes of both files.
     pub(super) fn size(&self) -> Result<u64, StoreError> {
-        let sizes = self.files.iter().map(|file| file.metadata().map(|metadata| metadata.len()));
-        sizes.sum::<io::Result<u64>>().map_err(place::failed)
+        self.files.iter().map(Segment::size).sum()
     }
 }
 
@@ -156,12 +191,12 @@ fn record(bytes: &Bytes) -> Option<Record> {
 }
 
 /// The records of a file after commit `have`. The last append may have been cut short, and
-/// older records follow the newest; but newer ones behind a damaged one tell that commits
-/// are lost.
-fn read_file(mut file: &File, name: &str, have: u64) -> Result<Vec<Record>, StoreError> {
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut file, &mut bytes).map_err(place::failed)?;
+/// older records follow the newest; but newer ones behind a damaged one show that commits
+/// are lost. A file without a header is one of a version that wrote none: it begins with a record.
+fn read_records(bytes: Vec<u8>, name: &str, have: u64) -> Result<Vec<Record>, StoreError> {
+    let begin = if Header::read(&bytes).is_some() { HEADER_BYTES as usize } else { 0 };
     let mut rest = Bytes::from(bytes);
+    rest.advance(begin.min(rest.len()));
     let (mut records, mut last) = (Vec::<Record>::new(), None);
     while let Some(found) = record(&rest).filter(|found| last.is_none_or(|last| found.number == last + 1)) {
         rest.advance(found.length);
@@ -171,24 +206,33 @@ fn read_file(mut file: &File, name: &str, have: u64) -> Result<Vec<Record>, Stor
         }
     }
     let newest = last.unwrap_or(0).max(have);
-    match find_newer(&rest, newest) {
-        Some(number) => Err(StoreError::Damaged(format!("{name} is damaged before commit {number}"))),
+    match find_record(&rest, newest) {
+        Some((_, newer)) => Err(StoreError::Damaged(format!("{name} is damaged before commit {}", newer.number))),
         None => Ok(records),
     }
 }
 
-/// The number of a record anywhere in `bytes` that is newer than `newest`.
-fn find_newer(bytes: &Bytes, newest: u64) -> Option<u64> {
-    let headers = bytes.windows(FRAME + NUMBER).enumerate();
+/// Every record after commit `have`, wherever in `bytes` it is.
+fn find_records(bytes: &Bytes, have: u64) -> Vec<Record> {
+    let (mut records, mut rest) = (Vec::new(), bytes.clone());
+    while let Some((at, found)) = find_record(&rest, have) {
+        rest.advance(at + found.length);
+        records.push(found);
+    }
+    records
+}
+
+/// The first record anywhere in `bytes` that is newer than `newest`, and where it is.
+fn find_record(bytes: &Bytes, newest: u64) -> Option<(usize, Record)> {
+    // Most of a file is zeros that were never written.
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let headers = bytes[..bytes.len().min(used + FRAME + NUMBER)].windows(FRAME + NUMBER).enumerate();
     // The number is looked at first: it is nearly always wrong, and the checksum costs more.
-    let numbers = headers.map(|(at, mut header)| {
-        (at, {
-            header.advance(FRAME);
-            header.get_u64_le()
-        })
+    let mut near = headers.filter(|(_, header)| {
+        let number = (&header[FRAME..]).get_u64_le();
+        number > newest && number - newest <= u64::from(u32::MAX)
     });
-    let mut near = numbers.filter(|(_, number)| *number > newest && number - newest <= u64::from(u32::MAX));
-    near.find(|(at, _)| record(&bytes.slice(*at..)).is_some()).map(|(_, number)| number)
+    near.find_map(|(at, _)| record(&bytes.slice(at..)).map(|record| (at, record)))
 }
 
 fn encode(buffer: &mut Vec<u8>, number: u64, batch: &Batch) {

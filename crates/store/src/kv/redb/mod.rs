@@ -6,13 +6,17 @@
 //! key and two fsyncs, and what lives shortly never reaches the file. After a crash the file
 //! takes what the log has.
 
+mod disk;
 mod file;
 mod log;
+mod missed;
 mod recent;
 mod rewrite;
 #[cfg(test)]
+mod rig;
+mod segment;
+#[cfg(test)]
 mod tests;
-mod unfinished;
 
 use std::fmt;
 use std::path::Path;
@@ -21,8 +25,9 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 
+use self::disk::{Directory, Disk};
 use self::file::RedbFile;
-use self::log::Log;
+use self::log::{Log, Replay};
 use self::recent::Recent;
 use super::place::{self, Place};
 use super::{Batch, Kv, Pair, Span};
@@ -61,6 +66,8 @@ struct Moving {
     /// Why the file did not take them.
     failure: Option<StoreError>,
     closed: bool,
+    /// Whether the thread has ended.
+    ended: bool,
 }
 
 impl RedbKv {
@@ -70,11 +77,21 @@ impl RedbKv {
     /// When the directory cannot be used, is in use, or holds something else.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         let place = Place::take(directory, place::Holds::Redb)?;
-        let file = RedbFile::open(directory)?;
-        let stored = file.last_commit()?;
-        let (log, writes) = Log::open(directory, stored)?;
-        if log.last() > stored {
+        Self::open_on(place, directory, Arc::new(Directory(directory.to_owned())))
+    }
+
+    /// Opens the store whose files are on `disk`.
+    fn open_on(place: Place, directory: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let file = RedbFile::open(directory, Arc::clone(&disk))?;
+        let have = file.progress()?;
+        let (mut log, writes) = Log::open(&*disk, have)?;
+        if log.last() > have.last {
             file.write(&Arc::new(writes), log.last())?;
+        }
+        // The log is overwritten only now that the file has all of it.
+        log.prepare(&*disk)?;
+        if !have.log_needed {
+            file.need_log(true)?;
         }
         let shared =
             Arc::new(Shared { file, recent: RwLock::default(), move_state: Mutex::default(), changed: Condvar::new() });
@@ -127,6 +144,9 @@ impl Shared {
         moving.failure = None;
         self.changed.notify_all();
         while moving.last.is_some() {
+            if moving.ended {
+                return Err(StoreError::Stopped("the thread that writes its file has ended".into()));
+            }
             if let Some(failure) = &moving.failure {
                 return Err(failure.clone());
             }
@@ -137,6 +157,7 @@ impl Shared {
 
     /// Moves what is leaving into the file until the store is closed.
     fn run(&self) {
+        let _ended = Ended(self);
         let mut moving = self.moving();
         loop {
             match (moving.last, &moving.failure) {
@@ -165,6 +186,47 @@ impl Shared {
     }
 }
 
+/// What can be read of a damaged store, the log included. Nothing can be written.
+#[derive(Debug)]
+pub(crate) struct RedbSalvage {
+    file: RedbFile,
+    recent: Recent,
+    _place: Place,
+    missing: u64,
+}
+
+impl RedbSalvage {
+    /// Opens what can be read of the store in the directory.
+    pub(crate) fn open(directory: &Path) -> Result<Self, OpenError> {
+        let place = Place::take(directory, place::Holds::Redb)?;
+        let disk: Arc<dyn Disk> = Arc::new(Directory(directory.to_owned()));
+        let file = RedbFile::open(directory, Arc::clone(&disk))?;
+        let have = file.progress()?;
+        let Replay { writes, missing } = Log::salvage(&*disk, have.last);
+        Ok(Self { file, recent: Recent { gathering: writes, leaving: None }, _place: place, missing })
+    }
+
+    /// Commits that the log has lost.
+    pub(crate) fn missing_commits(&self) -> u64 {
+        self.missing
+    }
+
+    /// The pairs of a span.
+    pub(crate) fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
+        if span.from >= span.to { Ok(Vec::new()) } else { self.recent.range(&self.file, span) }
+    }
+}
+
+/// Says that the thread has ended, in whatever way, so that nobody waits for it.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.moving().ended = true;
+        self.0.changed.notify_all();
+    }
+}
+
 impl Kv for RedbKv {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.shared.recent().get(&self.shared.file, key)
@@ -190,7 +252,7 @@ impl Kv for RedbKv {
     fn compact(&mut self) -> Result<(), StoreError> {
         self.move_all()?;
         self.shared.file.compact()?;
-        self.log().clear()
+        self.log().shrink()
     }
 
     fn erase(&self, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
@@ -211,6 +273,12 @@ impl Kv for RedbKv {
         self.place.is_nearly_full(self.shared.file.free_bytes())
     }
 
+    /// Moves once more what the file refused.
+    fn probe(&self) -> Result<(), StoreError> {
+        let refused = self.shared.moving().failure.is_some();
+        if refused { self.shared.wait_until_moved() } else { Ok(()) }
+    }
+
     fn verify(&mut self) -> Result<bool, StoreError> {
         self.move_all()?;
         self.shared.file.verify()
@@ -220,11 +288,12 @@ impl Kv for RedbKv {
 impl Drop for RedbKv {
     fn drop(&mut self) {
         // What the file cannot take now the log has, until the store is opened again.
-        let _in_the_log = self.move_all();
+        let _in_the_log = self.move_all().and_then(|()| self.shared.file.need_log(false));
         self.shared.moving().closed = true;
         self.shared.changed.notify_all();
         if let Some(mover) = self.mover.take() {
             let _panicked = mover.join();
         }
+        self.shared.file.close();
     }
 }

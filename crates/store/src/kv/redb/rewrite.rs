@@ -5,14 +5,14 @@
 //! Reads and writes go on meanwhile. What is written after the copy began is kept aside and
 //! written to the new file too, before the two are swapped.
 
-use std::fs::File;
 use std::path::Path;
 
 use redb::{Database, ReadableTable};
 
-use super::super::{Batch, place};
-use super::file::{self, RedbFile};
-use super::unfinished::{Missed, forget_unfinished, unfinished};
+use super::super::place::{self, REDB_FILE};
+use super::super::{Batch, caught};
+use super::file::{self, NEW_NAME, RedbFile};
+use super::missed::Missed;
 use crate::error::StoreError;
 
 /// Bytes that one transaction of the copy writes.
@@ -27,23 +27,24 @@ impl RedbFile {
         if place::room(directory).is_some_and(|room| needed > room.free / 2) {
             return Ok(false);
         }
-        let rewritten = self.copy_and_swap(directory, is_wanted);
+        let rewritten = caught::call(self.path(), || self.copy_and_swap(is_wanted));
         *self.missed() = None;
         if !matches!(rewritten, Ok(true)) {
-            forget_unfinished(self.path())?;
+            self.disk().remove(NEW_NAME).map_err(place::failed)?;
         }
         rewritten
     }
 
-    fn copy_and_swap(&self, directory: &Path, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+    fn copy_and_swap(&self, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
         // What is written from here on is either in the snapshot or kept aside.
         let (snapshot, last) = {
-            let database = self.database();
+            let snapshot = self.snapshot()?;
+            let opened = self.opened();
             *self.missed() = Some(Missed::default());
-            (self.snapshot()?, file::last_commit(database.as_ref().ok_or(StoreError::Closed)?)?)
+            let shown = self.shown().unwrap_or(snapshot);
+            (shown, file::last_commit(opened.database.as_ref().ok_or(StoreError::Closed)?)?)
         };
-        let new_path = unfinished(self.path());
-        let new = file::open_database(&new_path).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let new = file::open_file(self.path(), self.disk(), NEW_NAME).map_err(file::of_open)?;
         let mut live = Some(0);
         let mut chunk = Batch::default();
         for pair in snapshot.iter()? {
@@ -58,27 +59,23 @@ impl RedbFile {
         }
         live = file::write(&new, &chunk, last, live)?;
         drop(snapshot);
-        self.swap(new, live, (directory, &new_path))
+        self.swap(new, live)
     }
 
     /// Writes what was kept aside and puts the new file in place of the old one. Writes wait.
-    fn swap(
-        &self,
-        new: Database,
-        mut live: Option<u64>,
-        (directory, new_path): (&Path, &Path),
-    ) -> Result<bool, StoreError> {
-        let mut database = self.database();
+    fn swap(&self, new: Database, mut live: Option<u64>) -> Result<bool, StoreError> {
+        let mut opened = self.opened();
         let Some(missed) = self.missed().take().filter(|missed| !missed.is_too_much()) else { return Ok(false) };
         for (batch, last) in &missed.batches {
             live = file::write(&new, batch, *last, live)?;
         }
-        let old = database.as_ref().ok_or(StoreError::Closed)?;
+        let old = opened.database.as_ref().ok_or(StoreError::Closed)?;
         let (in_old, in_new) = (file::last_commit(old)?, file::last_commit(&new)?);
         assert_eq!(in_old, in_new, "a file takes the place of another that holds the same commits");
-        std::fs::rename(new_path, self.path()).map_err(place::failed)?;
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(place::failed)?;
-        self.replace(&mut database, new)?;
+        // The log goes on after the new file as it did after the old one.
+        file::need_log(&new, true)?;
+        self.disk().rename(NEW_NAME, REDB_FILE).map_err(place::failed)?;
+        self.replace(&mut opened, new)?;
         *self.live() = live;
         Ok(true)
     }

@@ -1,14 +1,9 @@
-//! What a rewrite of the redb file has before it is done: its file, and what was written meanwhile.
+//! What a rewrite of the redb file has to write again: what came after it had begun.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::super::{Batch, place};
-use crate::error::StoreError;
+use super::super::Batch;
 
-/// Added to the name of the file that is being written.
-const UNFINISHED: &str = "new";
 /// Bytes of later writes that are kept aside; more mean that the store is too busy, and the
 /// pages of what was removed will soon be used again anyway.
 const MISSED_BYTES: usize = 64 * 1024 * 1024;
@@ -34,17 +29,4 @@ impl Missed {
     pub(super) fn is_too_much(&self) -> bool {
         self.bytes > MISSED_BYTES
     }
-}
-
-/// Removes what a rewrite left that was cut short.
-pub(super) fn forget_unfinished(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(unfinished(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(place::failed(error)),
-        _ => Ok(()),
-    }
-}
-
-/// The file that a rewrite of the file at `path` writes.
-pub(super) fn unfinished(path: &Path) -> PathBuf {
-    path.with_added_extension(UNFINISHED)
 }
