@@ -315,7 +315,7 @@ impl Check<'_> {
 
     fn attempt(&self, key: &[u8], row: &Bytes) -> Finding {
         let (id, number) = keys::attempt::decode(key)?;
-        let attempt = rows::decode::<AttemptRow>(row, "an attempt")?.into_attempt();
+        let attempt = rows::decode::<AttemptRow>(row, "an attempt")?.into_attempt()?;
         ensure(attempt.number == number, || format!("attempt {number} of {id} says it is {}", attempt.number))?;
         let stored = self.delivery(id)?;
         ensure(stored.is_some_and(|stored| number < stored.delivery.attempt_count), || {

@@ -72,7 +72,7 @@ impl<K: Kv> Shared<K> {
         let (from, to) = keys::attempt::of_delivery(id);
         let mut attempts = Vec::new();
         for (_, row) in self.kv.range(Span::new(&from, &to, usize::MAX))? {
-            attempts.push(rows::decode::<AttemptRow>(&row, "an attempt")?.into_attempt());
+            attempts.push(rows::decode::<AttemptRow>(&row, "an attempt")?.into_attempt()?);
         }
         let last = delivery.and_then(|delivery| delivery.last_attempt);
         // Between the two looks the last may have got a row of its own, and a newer one be last.
@@ -89,5 +89,5 @@ pub(crate) fn attempt<K: Kv>(shared: &Shared<K>, id: DeliveryId, number: u32) ->
         return Ok(Some(Arc::unwrap_or_clone(last)));
     }
     let Some(row) = shared.kv.get(&keys::attempt::encode(id, number))? else { return Ok(None) };
-    Ok(Some(rows::decode::<AttemptRow>(&row, "an attempt")?.into_attempt()))
+    Ok(Some(rows::decode::<AttemptRow>(&row, "an attempt")?.into_attempt()?))
 }

@@ -281,7 +281,12 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         // After a failure nobody may come who would find that the disk is well again.
         let failed = lock(&self.shared.failure).is_some();
         if failed {
-            self.shared.inbox.write(|answer| Request::Probe { answer }).await?;
+            let probed: Result<(), StoreError> = self.shared.inbox.write(|answer| Request::Probe { answer }).await;
+            if let Err(error) = probed {
+                // A small commit may have succeeded all the same.
+                *lock(&self.shared.failure) = Some(error.clone());
+                return Err(error);
+            }
         } else if self.shared.kv.can_read().is_err() {
             self.read(|shared| shared.kv.get(&keys::meta::identity())).await?;
         }

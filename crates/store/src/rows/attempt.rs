@@ -9,7 +9,9 @@ use tenterhook_model::{
     Attempt, CapturedResponse, Header, HttpMethod, Outcome, SentRequest, Timings, TriedAddress, TriedResult,
 };
 
+use super::number::Numbered;
 use super::{Time, Wire, required};
+use crate::error::StoreError;
 
 /// One attempt.
 #[derive(Clone, PartialEq, Message)]
@@ -87,11 +89,6 @@ struct HeaderRow {
     sensitive: bool,
 }
 
-/// The place of `item` in `all`, which holds every value of its type.
-pub(crate) fn number_of<T: PartialEq, const N: usize>(all: [T; N], item: &T) -> u32 {
-    all.iter().position(|other| other == item).expect("the list holds every value") as u32
-}
-
 fn write_headers(wire: &mut Wire, tag: u64, headers: &[Header]) {
     for header in headers {
         wire.message(tag, |wire| {
@@ -119,7 +116,7 @@ pub(crate) fn write(wire: &mut Wire, attempt: &Attempt, part: Part) {
     wire.number(1, attempt.number.into());
     wire.time(2, Some(attempt.start_time));
     wire.number(3, nanos(attempt.duration));
-    wire.number(4, number_of(Outcome::ALL, &attempt.outcome).into());
+    wire.number(4, attempt.outcome.number().into());
     wire.bytes(5, attempt.error.as_bytes());
     if let (Some(request), Part::Whole) = (&attempt.request, part) {
         wire.message(6, |wire| write_request(wire, request));
@@ -139,7 +136,7 @@ pub(crate) fn write(wire: &mut Wire, attempt: &Attempt, part: Part) {
 
 fn write_tried(wire: &mut Wire, tried: &TriedAddress) {
     wire.bytes(1, tried.address.to_string().as_bytes());
-    wire.number(2, number_of(TriedResult::ALL, &tried.result).into());
+    wire.number(2, tried.result.number().into());
     wire.bytes(3, tried.error.as_bytes());
 }
 
@@ -159,7 +156,7 @@ pub(crate) fn size_of(attempt: &Attempt) -> usize {
 }
 
 fn write_request(wire: &mut Wire, request: &SentRequest) {
-    wire.number(1, number_of(HttpMethod::ALL, &request.method).into());
+    wire.number(1, request.method.number().into());
     wire.bytes(2, request.url.as_bytes());
     write_headers(wire, 3, &request.headers);
     wire.bytes(4, &request.body);
@@ -201,13 +198,18 @@ impl AttemptRow {
     }
 
     /// The attempt of the row.
-    pub(crate) fn into_attempt(self) -> Attempt {
+    ///
+    /// # Errors
+    /// When it has an outcome or a method that this version does not know.
+    pub(crate) fn into_attempt(self) -> Result<Attempt, StoreError> {
+        let row = format!("attempt {}", self.number);
+        let tried = self.tried_addresses.into_iter().filter_map(|tried| tried.into_tried(&row).transpose());
         let phase = |at: usize| self.timings.get(at).and_then(|n| n.checked_sub(1)).map(Duration::from_nanos);
-        Attempt {
+        Ok(Attempt {
             number: self.number,
             start_time: required(self.start_time),
             duration: Duration::from_nanos(self.duration_nanos),
-            outcome: Outcome::ALL.get(self.outcome as usize).copied().unwrap_or(Outcome::Interrupted),
+            outcome: Outcome::of(self.outcome, &row)?,
             timings: Timings {
                 queued: phase(0),
                 render: phase(1),
@@ -217,31 +219,31 @@ impl AttemptRow {
                 first_byte: phase(5),
             },
             error: self.error,
-            request: self.request.map(RequestRow::into_request),
+            request: self.request.map(|request| request.into_request(&row)).transpose()?,
             response: self.response.map(ResponseRow::into_response),
             remote_address: self.remote_address.parse().ok(),
             trace_id: self.trace_id,
-            tried_addresses: self.tried_addresses.into_iter().filter_map(TriedRow::into_tried).collect(),
-        }
+            tried_addresses: tried.collect::<Result<_, _>>()?,
+        })
     }
 }
 
 impl TriedRow {
-    fn into_tried(self) -> Option<TriedAddress> {
-        let (address, result) = (self.address.parse().ok()?, *TriedResult::ALL.get(self.result as usize)?);
-        Some(TriedAddress { address, result, error: self.error })
+    fn into_tried(self, row: &str) -> Result<Option<TriedAddress>, StoreError> {
+        let (result, error) = (TriedResult::of(self.result, row)?, self.error);
+        Ok(self.address.parse().ok().map(|address| TriedAddress { address, result, error }))
     }
 }
 
 impl RequestRow {
-    fn into_request(self) -> SentRequest {
-        SentRequest {
-            method: HttpMethod::ALL.get(self.method as usize).copied().unwrap_or_default(),
+    fn into_request(self, row: &str) -> Result<SentRequest, StoreError> {
+        Ok(SentRequest {
+            method: HttpMethod::of(self.method, row)?,
             url: self.url,
             headers: headers(self.headers),
             body: self.body,
             body_truncated: self.body_truncated,
-        }
+        })
     }
 }
 
@@ -263,7 +265,7 @@ mod tests {
     use crate::tests as fixtures;
 
     fn read(row: Vec<u8>) -> Attempt {
-        super::super::decode::<AttemptRow>(&row.into(), "an attempt").unwrap().into_attempt()
+        super::super::decode::<AttemptRow>(&row.into(), "an attempt").unwrap().into_attempt().unwrap()
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::time::Duration;
 use prost::Message;
 use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Timestamp};
 
-use super::attempt::{self, AttemptRow, Part, number_of};
+use super::attempt::{self, AttemptRow, Part};
 use super::lane::LaneInfo;
+use super::number::Numbered;
 use super::{Time, Wire, required};
 use crate::error::StoreError;
 
@@ -74,18 +75,13 @@ pub(crate) struct DeliveryHead {
 impl DeliveryHead {
     /// The state of the delivery.
     pub(crate) fn state(&self) -> Result<DeliveryState, StoreError> {
-        state_of(self.state)
+        DeliveryState::of(self.state, "a finished delivery")
     }
 
     /// When the delivery became final, if it did.
     pub(crate) fn finish_time(&self) -> Option<Timestamp> {
         self.finish_time.map(Time::get)
     }
-}
-
-fn state_of(number: u32) -> Result<DeliveryState, StoreError> {
-    let state = DeliveryState::ALL.get(number as usize).copied();
-    state.ok_or_else(|| StoreError::Damaged("the state of a delivery".into()))
 }
 
 /// A delivery as the store keeps it.
@@ -108,7 +104,9 @@ impl Stored {
     /// The delivery of a stored row.
     pub(crate) fn decode(row: &bytes::Bytes, id: DeliveryId, lane: &LaneInfo) -> Result<Self, StoreError> {
         let row: DeliveryRow = super::decode(row, "a delivery")?;
-        let (wait, not_before) = (row.wait(), row.not_before.map(Time::get));
+        let unknown =
+            |_| StoreError::Damaged(format!("{id} waits in the way {}, which this version does not know", row.wait));
+        let (wait, not_before) = (Wait::try_from(row.wait).map_err(unknown)?, row.not_before.map(Time::get));
         Ok(Self { delivery: row.into_delivery(id, lane)?, wait, not_before })
     }
 }
@@ -135,7 +133,7 @@ pub(crate) fn write(wire: &mut Wire, delivery: &Delivery, part: Part) {
     wire.bytes(1, delivery.event_id.as_str().as_bytes());
     wire.bytes(2, delivery.event_type.as_bytes());
     wire.bytes(3, delivery.ordering_key.as_bytes());
-    wire.number(4, number_of(DeliveryState::ALL, &delivery.state).into());
+    wire.number(4, delivery.state.number().into());
     wire.number(5, delivery.attempt_count.into());
     wire.number(6, delivery.attempts_before_redrive.into());
     wire.time(7, delivery.next_attempt_time);
@@ -151,7 +149,7 @@ pub(crate) fn write(wire: &mut Wire, delivery: &Delivery, part: Part) {
 impl DeliveryRow {
     /// Where the delivery stands.
     pub(crate) fn state(&self) -> Result<DeliveryState, StoreError> {
-        state_of(self.state)
+        DeliveryState::of(self.state, &format!("a delivery of the event {}", self.event_id))
     }
 
     /// How long the last attempt took.
@@ -179,7 +177,7 @@ impl DeliveryRow {
             attempts_before_redrive: self.attempts_before_redrive,
             attempts_uncounted: self.attempts_uncounted,
             next_attempt_time: self.next_attempt_time.map(Time::get),
-            last_attempt: self.last_attempt.map(|row| Arc::new(row.into_attempt())),
+            last_attempt: self.last_attempt.map(AttemptRow::into_attempt).transpose()?.map(Arc::new),
             create_time: required(self.create_time),
             update_time: required(self.update_time),
             finish_time: self.finish_time.map(Time::get),

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use prost::Message;
 use tenterhook_model::{DeliveryId, DeliveryState, Lane, Timestamp};
 
-use super::attempt::{Part, number_of};
+use super::attempt::Part;
 use super::delivery::{self, DeliveryRow};
 use super::lane::LaneInfo;
+use super::number::Numbered;
 use super::{Time, Wire, required};
 use crate::error::StoreError;
 use crate::query::{Change, Sequence};
@@ -73,7 +74,7 @@ pub(crate) struct Counted {
 pub(crate) fn write(block: &mut Wire, change: &Change, attempted: bool) {
     block.message(1, |wire| {
         wire.time(1, Some(change.time));
-        wire.number(2, change.previous.map_or(0, |state| number_of(DeliveryState::ALL, &state) + 1).into());
+        wire.number(2, change.previous.map_or(0, |state| state.number() + 1).into());
         wire.bytes(3, change.delivery.id.as_bytes());
         wire.message(4, |wire| delivery::write(wire, &change.delivery, Part::Outline));
         wire.flag(5, attempted);
@@ -95,15 +96,16 @@ impl ChangeRow {
     /// What counts of the change.
     pub(crate) fn counted(self, sequence: Sequence) -> Result<Counted, StoreError> {
         let (id, time) = (self.delivery_id()?, self.time());
-        let previous = self.previous();
+        let previous = self.previous(sequence)?;
         let row = self.delivery.ok_or_else(|| StoreError::Damaged(format!("the change {}", sequence.0)))?;
         let state = row.state()?;
         let attempt = row.last_duration().filter(|_| self.attempted);
         Ok(Counted { sequence, time, id, previous, state, attempt })
     }
 
-    fn previous(&self) -> Option<DeliveryState> {
-        (self.previous as usize).checked_sub(1).and_then(|at| DeliveryState::ALL.get(at)).copied()
+    fn previous(&self, sequence: Sequence) -> Result<Option<DeliveryState>, StoreError> {
+        let number = self.previous.checked_sub(1);
+        number.map(|number| DeliveryState::of(number, &format!("the change {}", sequence.0))).transpose()
     }
 
     /// The change of the row, at `sequence`; `lanes` tells whose lane it was.
@@ -113,7 +115,7 @@ impl ChangeRow {
         lanes: impl FnOnce(Lane) -> Result<std::sync::Arc<LaneInfo>, StoreError>,
     ) -> Result<Change, StoreError> {
         let (id, time) = (self.delivery_id()?, self.time());
-        let previous = self.previous();
+        let previous = self.previous(sequence)?;
         let row = self.delivery.ok_or_else(|| StoreError::Damaged(format!("the change {}", sequence.0)))?;
         Ok(Change { sequence, time, previous, delivery: row.into_delivery(id, &*lanes(id.lane())?)? })
     }
