@@ -110,13 +110,17 @@ pub enum OpenError {
     /// What is there is no store of this program.
     #[error("the store holds records of another program")]
     Foreign,
-    /// The store has another format.
-    #[error("the store has format {found} and this version reads format {known}; use the version that made it")]
+    /// The store has the format of a later version.
+    #[error(
+        "the store has format {found}, written by version {version}; this version reads format {known}: use version {version} or a later one"
+    )]
     Format {
         /// The format of the store.
         found: u32,
         /// The format that this version reads.
         known: u32,
+        /// The version that wrote it.
+        version: String,
     },
     /// The secrets were sealed with another key.
     #[error("the store was made with another sealing key; give the right one with --sealing-key-file")]

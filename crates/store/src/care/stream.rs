@@ -175,7 +175,13 @@ mod tests {
     fn store() -> MemoryKv {
         let kv = MemoryKv::default();
         let mut batch = Batch::default();
-        let identity = IdentityRow { format: 1, epoch: 7, next_lane: 3, seal: Bytes::from_static(b"sealed") };
+        let identity = IdentityRow {
+            format: 1,
+            epoch: 7,
+            next_lane: 3,
+            seal: Bytes::from_static(b"sealed"),
+            ..IdentityRow::default()
+        };
         batch.put(keys::meta::identity(), rows::encode(&identity));
         for n in 0..1_500u32 {
             batch.put([b"e", n.to_be_bytes().as_slice()].concat(), n.to_string().into_bytes());

@@ -32,6 +32,8 @@ use crate::seal::Sealer;
 
 /// The form of keys and rows that this code reads and writes.
 pub(crate) const FORMAT: u32 = 1;
+/// The version of this code.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Milliseconds by which records may be ahead of the clock without a word: clocks are adjusted.
 const CLOCK_SLACK_MS: u64 = 1_000;
 /// Rows that are read at a time.
@@ -39,7 +41,8 @@ const CHUNK: usize = 256;
 
 /// What the store says of itself.
 pub(crate) fn identity(sealer: &Sealer, state: &State) -> IdentityRow {
-    IdentityRow { format: FORMAT, epoch: state.epoch, next_lane: state.next_lane, seal: sealer.probe() }
+    let (epoch, next_lane, version) = (state.epoch, state.next_lane, VERSION.to_owned());
+    IdentityRow { format: FORMAT, epoch, next_lane, seal: sealer.probe(), version }
 }
 
 /// Opens the store in `kv`, or makes it if there is none.
@@ -114,7 +117,7 @@ fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<Ide
     if let Some(row) = kv.get(&keys::meta::identity())? {
         let identity: IdentityRow = rows::decode(&row, "the identity of the store")?;
         if identity.format != FORMAT {
-            return Err(OpenError::Format { found: identity.format, known: FORMAT });
+            return Err(OpenError::Format { found: identity.format, known: FORMAT, version: identity.version });
         }
         if !sealer.fits(&identity.seal) {
             return Err(OpenError::SealingKey);
@@ -127,7 +130,8 @@ fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<Ide
     let mut epoch = [0; 8];
     entropy.fill(&mut epoch);
     let epoch = u64::from_be_bytes(epoch);
-    let identity = IdentityRow { format: FORMAT, epoch, next_lane: 1, seal: sealer.probe() };
+    let identity =
+        IdentityRow { format: FORMAT, epoch, next_lane: 1, seal: sealer.probe(), version: VERSION.to_owned() };
     let mut batch = Batch::default();
     batch.put(keys::meta::identity(), rows::encode(&identity));
     kv.commit(batch)?;
@@ -279,4 +283,36 @@ fn removed_with_open<K: Kv>(kv: &K, lanes: &HashMap<Lane, Arc<LaneInfo>>) -> Res
     }
     found.make_contiguous().sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::MemoryKv;
+    use crate::seal::SealingKey;
+
+    /// Chance that has none.
+    #[derive(Debug)]
+    struct Zeros;
+
+    impl Entropy for Zeros {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    #[test]
+    fn a_store_of_a_later_version_is_refused_with_that_version_and_left_as_it_is() {
+        let (kv, sealer) = (MemoryKv::default(), Sealer::new(&SealingKey::new([1; 32]), Arc::new(Zeros)));
+        let identity = identify(&kv, &sealer, &Zeros).unwrap();
+        assert_eq!(identity.version, VERSION);
+        let later = IdentityRow { format: FORMAT + 1, version: "7.1.0".to_owned(), ..identity };
+        let mut batch = Batch::default();
+        batch.put(keys::meta::identity(), rows::encode(&later));
+        kv.commit(batch).unwrap();
+        let error = identify(&kv, &sealer, &Zeros).unwrap_err().to_string();
+        assert!(error.contains("use version 7.1.0 or a later one"), "{error}");
+        let row = kv.get(&keys::meta::identity()).unwrap().unwrap();
+        assert_eq!(rows::decode::<IdentityRow>(&row, "the identity").unwrap(), later);
+    }
 }

@@ -18,6 +18,10 @@ pub(crate) struct IdentityRow {
     /// A known text, sealed with the key of the store's secrets.
     #[prost(bytes = "bytes", tag = "4")]
     pub(crate) seal: Bytes,
+    /// The version that last wrote this row, so that an older one can name it; empty when that
+    /// version did not write its number yet.
+    #[prost(string, tag = "5")]
+    pub(crate) version: String,
 }
 
 /// Up to where something was done in the journal.

@@ -7,8 +7,14 @@ use tenterhook_store::{Batch, DeliveryQuery, EventQuery, Kv, MemoryKv, OpenError
 
 use crate::bench::{Bench, Engine, event, ordered, run};
 
-/// A store with records of every kind.
-async fn fill(bench: &mut Bench) {
+/// A store with records of every kind, closed.
+async fn filled_and_closed(bench: &mut Bench) {
+    fill(bench).await;
+    bench.close().await;
+}
+
+/// Fills a store with records of every kind.
+pub(crate) async fn fill(bench: &Bench) {
     let hook = bench.webhook(1).await;
     let webhooks = [hook.id];
     for name in ["done", "failed", "retrying", "cancelled"] {
@@ -32,14 +38,13 @@ async fn fill(bench: &mut Bench) {
     bench.store.replay(hook.id, vec!["done".parse().unwrap()]).await.unwrap();
     let request = ("request".to_owned(), [1; 32]);
     bench.store.remember(&hook.namespace, request, 7).await.unwrap();
-    bench.close().await;
 }
 
 fn filled() -> MemoryKv {
     let kv = MemoryKv::default();
     run(async {
         let mut bench = Bench::new(Engine::Memory(kv.clone()));
-        fill(&mut bench).await;
+        filled_and_closed(&mut bench).await;
     });
     kv
 }
@@ -123,7 +128,7 @@ fn a_store_moves_from_engine_to_engine_and_is_the_same() {
         let redb = format!("redb:{}", from.path().display());
         let sled = format!("sled:{}", to.path().display());
         let mut old = Bench::new(Engine::Redb(from));
-        fill(&mut old).await;
+        filled_and_closed(&mut old).await;
         let mut stream = Vec::new();
         let exported = care::export(&redb, &mut stream).unwrap();
         assert_eq!(care::import(&sled, &mut stream.as_slice(), &OsEntropy).unwrap(), exported);

@@ -11,6 +11,7 @@ mod deadlines;
 mod deliveries;
 mod events;
 mod full;
+mod golden;
 mod journal;
 mod opening;
 mod property;
