@@ -43,7 +43,7 @@ impl<K: Kv> Group<'_, K> {
             Wait::Nothing if !self.take_turn(before.id, &before.ordering_key) => Wait::Turn,
             Wait::Nothing | Wait::Fresh | Wait::Due => Wait::Due,
         };
-        stored.delivery.next_attempt_time = (stored.wait != Wait::Turn).then_some(self.clock);
+        stored.delivery.next_attempt_time = (stored.wait != Wait::Turn).then_some(self.now);
         if stored.wait == Wait::Turn {
             stored.not_before = None;
         }

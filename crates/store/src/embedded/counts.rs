@@ -175,7 +175,9 @@ impl Counts {
         always: bool,
     ) -> Result<bool, StoreError> {
         let changes = self.counted.0 - self.written.0;
-        let due = now.since(self.last_write) >= FLUSH_AFTER || changes >= FLUSH_CHANGES;
+        // A clock that went back says nothing of how long ago the last write was.
+        let is_time = now < self.last_write || now.since(self.last_write) >= FLUSH_AFTER;
+        let due = is_time || changes >= FLUSH_CHANGES;
         if changes == 0 || !(due || always) {
             return Ok(false);
         }
@@ -202,16 +204,16 @@ impl Counts {
         Ok(true)
     }
 
-    /// Adds what is not on disk yet of a lane since `start` to its counts.
-    pub(crate) fn add_fresh(&self, lane: Lane, start: u64, stats: &mut DeliveryStats) {
-        for counted in self.fresh.get(&lane).into_iter().flat_map(|minutes| minutes.range(start..)) {
+    /// Adds what is not on disk yet of a lane to its counts, from the first of these times up to the second.
+    pub(crate) fn add_fresh(&self, lane: Lane, (start, end): (u64, u64), stats: &mut DeliveryStats) {
+        for counted in self.fresh.get(&lane).into_iter().flat_map(|minutes| minutes.range(start..end)) {
             add_to(stats, counted.1);
         }
     }
 }
 
 impl<K: Kv> Shared<K> {
-    /// Adds what ended in a lane since `start`, in milliseconds since 1970, to `stats`: whole
+    /// Adds what ended in a lane from `start`, in milliseconds since 1970, to `now` to `stats`: whole
     /// minutes as far back as they are kept, whole hours before that.
     pub(crate) fn add_counts(
         &self,
@@ -225,8 +227,10 @@ impl<K: Kv> Shared<K> {
         if start < minutes {
             self.add_rows(lane, Span::Hour, (start_of(Span::Hour, start), minutes), stats)?;
         }
-        self.add_rows(lane, Span::Minute, (start.max(minutes), u64::MAX >> 16), stats)?;
-        self.counts().add_fresh(lane, start, stats);
+        // What ended while the clock was ahead did not end since `start`.
+        let end = start_of(Span::Minute, now.millis_u48()) + Span::Minute.millis();
+        self.add_rows(lane, Span::Minute, (start.max(minutes), end.max(start)), stats)?;
+        self.counts().add_fresh(lane, (start, end.max(start)), stats);
         Ok(())
     }
 
@@ -343,5 +347,13 @@ mod tests {
         assert!(!counts.write(&kv, &mut batch, Timestamp::from_millis(9_999), false).unwrap());
         assert!(batch.is_empty());
         assert!(counts.write(&kv, &mut batch, Timestamp::from_millis(10_000), false).unwrap());
+    }
+
+    #[test]
+    fn counts_are_written_when_the_clock_has_gone_back() {
+        let kv = MemoryKv::default();
+        let mut counts = Counts::new(HashMap::new(), Sequence(0), Timestamp::from_millis(86_400_000));
+        counts.count(change(1, None, DeliveryState::Pending));
+        assert!(counts.write(&kv, &mut Batch::default(), Timestamp::from_millis(5_000), false).unwrap());
     }
 }

@@ -38,7 +38,7 @@ impl<K: Kv> Group<'_, K> {
     /// Ends those of the first `limit` deliveries whose event has expired that are open; answers
     /// how many it looked at.
     pub(crate) fn give_up_expired(&mut self, limit: usize) -> Result<usize, StoreError> {
-        let now = self.clock.millis_u48();
+        let now = self.now.millis_u48();
         let (from, to) = keys::expiry::until(now);
         let expired = self.shared.kv.range(Span::new(&from, &to, limit))?;
         for (key, _) in &expired {

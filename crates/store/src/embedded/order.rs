@@ -62,9 +62,9 @@ impl<K: Kv> Group<'_, K> {
         let id = heir.delivery.id;
         self.batch.put(turn, id.as_bytes().to_vec());
         self.batch.delete(keys::order::waiting(&before.ordering_key, id));
-        let not_before = heir.not_before.take().unwrap_or(self.clock);
+        let not_before = heir.not_before.take().unwrap_or(self.now);
         heir.wait = Wait::Due;
-        heir.delivery.next_attempt_time = Some(not_before.max(self.clock));
+        heir.delivery.next_attempt_time = Some(not_before.max(self.now));
         heir.delivery.update_time = self.now;
         self.put_open(&heir);
         self.record(Some(heir.delivery.state), heir.delivery);

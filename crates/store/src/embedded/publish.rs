@@ -102,7 +102,7 @@ impl<K: Kv> Group<'_, K> {
     /// Makes a delivery of the event for the webhook; in memory it counts for `bytes` of the event.
     fn make_delivery(&mut self, event: &Arc<Event>, webhook: &Webhook, bytes: usize) -> DeliveryId {
         let id = self.state.delivery_id(self.now, webhook.lane);
-        let not_before = event.deliver_after.filter(|time| *time > self.clock);
+        let not_before = event.deliver_after.filter(|time| *time > self.now);
         let wait = match not_before {
             _ if !self.take_turn(id, &event.ordering_key) => Wait::Turn,
             Some(_) => Wait::Due,
@@ -119,7 +119,7 @@ impl<K: Kv> Group<'_, K> {
             attempt_count: 0,
             attempts_before_redrive: 0,
             attempts_uncounted: 0,
-            next_attempt_time: (wait != Wait::Turn).then(|| not_before.unwrap_or(self.clock)),
+            next_attempt_time: (wait != Wait::Turn).then(|| not_before.unwrap_or(self.now)),
             last_attempt: None,
             create_time: self.now,
             update_time: self.now,

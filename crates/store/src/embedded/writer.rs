@@ -256,7 +256,11 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
         Request::Probe { answer } => {
             let identity = super::start::identity(&group.shared.sealer, group.state);
             group.batch.put(keys::meta::identity(), rows::encode(&identity));
-            after_commit(answer, group.shared.kv.probe())
+            let probed = group.shared.kv.probe();
+            if probed.is_ok() {
+                lock(&group.shared.failure).take();
+            }
+            after_commit(answer, probed)
         }
         Request::GiveUp { deliveries, answer } => after_commit(answer, group.give_up_seen(&deliveries)),
         Request::GiveUpExpired { limit, answer } => after_commit(answer, group.give_up_expired(limit)),

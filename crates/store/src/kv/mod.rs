@@ -87,7 +87,8 @@ pub trait Kv: Debug + Send + Sync + 'static {
         false
     }
 
-    /// After a failed commit: tries what the engine still has to do on the disk.
+    /// After a failed commit: tries what the engine still has to do on the disk, and whether there
+    /// is room for a commit as large as the one that failed.
     fn probe(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -73,6 +73,9 @@ fn in_a_process_whose_files_may_not_grow() {
         assert!(matches!(store.readiness().await, Err(StoreError::Full)));
         all_are_there(&*store, &acknowledged).await;
         assert!(matches!(publish(&*store, "again", 100 * 1024).await, Err(StoreError::Full)));
+        publish(&*store, "small", 10).await.unwrap();
+        acknowledged.push("small".to_owned());
+        assert!(matches!(store.readiness().await, Err(StoreError::Full)), "a small one fits, the next may not");
         all_are_there(&*store, &acknowledged).await;
         let_files_grow(None);
         publish(&*store, "with-room", 100 * 1024).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenterhook_model::{CapturedResponse, JsonText, Next};
-use tenterhook_store::{Expired, Sequence, Settled, StoreError};
+use tenterhook_store::{Expired, Sequence, Settled, StatsQuery, StoreError};
 
 use crate::bench::{Bench, Engine, event, new_event, ordered, run, settlement};
 use crate::on_every_engine;
@@ -110,6 +110,62 @@ on_every_engine! {
         bench.crash().await;
         assert_eq!(bench.store.journal().last, Sequence(3));
         bench.check().await;
+    }
+}
+
+/// A clock that is wrong by this much makes records of 2087.
+const AHEAD_MS: i64 = 64 * 365 * 86_400_000;
+
+on_every_engine! {
+    async fn a_clock_that_was_ahead_keeps_only_what_was_made_meanwhile(bench) {
+        let hook = bench.webhook(1).await.id;
+        let publish = async |bench: &Bench, id: &str| {
+            bench.publish(event(id), &[hook]).await;
+            bench.deliver_all(hook).await;
+            bench.clock.advance(1_000);
+        };
+        publish(&bench, "before").await;
+        bench.clock.advance(AHEAD_MS);
+        publish(&bench, "ahead-1").await;
+        publish(&bench, "ahead-2").await;
+        bench.clock.advance(-AHEAD_MS);
+        let old = ["a", "b", "c"];
+        for id in old {
+            publish(&bench, id).await;
+        }
+        bench.reopen().await;
+        bench.clock.advance(3_600_000);
+        let (before, last_old) = (bench.now(), bench.store.journal().last);
+        publish(&bench, "young-1").await;
+        publish(&bench, "young-2").await;
+        for step in 1.. {
+            assert!(step < 50, "retention does not end");
+            if bench.store.expire(before, 4).await.unwrap().clear.is_some() {
+                break;
+            }
+        }
+        for (id, is_kept) in [("before", false), ("ahead-1", true), ("a", false), ("b", false), ("c", false), ("young-1", true)] {
+            let event = bench.store.event(&Default::default(), &id.parse().unwrap()).await.unwrap();
+            assert_eq!(event.is_some(), is_kept, "{id}");
+        }
+        assert_eq!(bench.store.journal().before_oldest, last_old, "the journal goes up to its first young change");
+        bench.check().await;
+    }
+
+    async fn what_ended_while_the_clock_was_ahead_is_not_counted_as_recent(bench) {
+        let hook = bench.webhook(1).await.id;
+        bench.clock.advance(AHEAD_MS);
+        bench.publish(event("ahead"), &[hook]).await;
+        bench.deliver_all(hook).await;
+        bench.clock.advance(-AHEAD_MS);
+        bench.publish(event("now"), &[hook]).await;
+        bench.deliver_all(hook).await;
+        for _ in 0..2 {
+            let query = StatsQuery { namespace: Default::default(), webhook_id: Some(hook), window: Duration::from_secs(3_600) };
+            let stats = bench.store.stats(query).await.unwrap();
+            assert_eq!(stats[0].1.succeeded, 1);
+            bench.reopen().await;
+        }
     }
 }
 

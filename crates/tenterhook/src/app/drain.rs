@@ -56,7 +56,17 @@ impl App {
     /// is not ready from then on, drains as far as it can, and the error says what ended.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<Ending> {
         let background_end = CancellationToken::new();
-        let mut background = self.background(&background_end);
+        let background = self.background(&background_end);
+        self.run_with(background, background_end, shutdown).await
+    }
+
+    /// Runs with these tasks in the background, which end at `background_end`.
+    async fn run_with(
+        self,
+        mut background: Tasks,
+        background_end: CancellationToken,
+        shutdown: CancellationToken,
+    ) -> Result<Ending> {
         let Self { listeners, tls, mut storage, deliverer, dispatcher, api, intake, draining, metrics, grace, .. } =
             self;
         let mut dispatching = JoinSet::new();
@@ -161,5 +171,41 @@ async fn sample(store: Arc<dyn Store>, metrics: Arc<Metrics>, end: CancellationT
             () = end.cancelled() => return,
             () = sleep(SAMPLE) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenterhook_store::StoreError;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::telemetry::Telemetry;
+
+    /// Runs a server with one more task in the background. Returns how it ended, and its store.
+    async fn run_with(name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> (String, Arc<dyn Store>) {
+        let telemetry = Arc::new(Telemetry::quiet().unwrap());
+        let mut app = App::build(&Config::trial("memory:"), telemetry).await.unwrap();
+        let (store, end) = (app.store(), CancellationToken::new());
+        let mut background = app.background(&end);
+        background.spawn(name, task);
+        // Nobody asks it to stop.
+        let running = app.run_with(background, end, CancellationToken::new());
+        let ended = timeout(Duration::from_secs(30), running).await.expect("a server without one of its tasks ends");
+        (ended.unwrap_err().to_string(), store)
+    }
+
+    #[tokio::test]
+    async fn a_background_task_that_ends_ends_the_server_with_its_name() {
+        let (error, store) = run_with("the sweeper", async {}).await;
+        assert!(error.starts_with("the sweeper ended by itself"), "{error}");
+        let ready = store.readiness().await;
+        assert!(matches!(ready, Err(StoreError::Closed)), "its store is closed: {ready:?}");
+    }
+
+    #[tokio::test]
+    async fn a_background_task_that_panics_ends_the_server_with_its_name() {
+        let (error, _) = run_with("the reader", async { panic!("a broken invariant") }).await;
+        assert!(error.starts_with("the reader panicked"), "{error}");
     }
 }

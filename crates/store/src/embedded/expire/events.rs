@@ -28,6 +28,15 @@ struct OldEvent {
     replays: Vec<Vec<u8>>,
 }
 
+/// A block of the timeline.
+struct Block<'a> {
+    key: &'a [u8],
+    namespace: &'a Namespace,
+    /// The millisecond of its moment.
+    millis: u64,
+    row: &'a TimelineRow,
+}
+
 impl<K: Kv> Group<'_, K> {
     /// Removes old events whose deliveries are all final and old. Returns the time before
     /// which none is left that may go, once the walk along all timelines has ended.
@@ -49,12 +58,15 @@ impl<K: Kv> Group<'_, K> {
                 walk.place = 0;
             }
             let (namespace, (millis, _)) = keys::event::decode_timeline(&key)?;
-            if millis >= step.before.millis_u48() {
+            let row: TimelineRow = rows::decode(&row, "a block of the timeline")?;
+            let block = Block { key: &key, namespace: &namespace, millis, row: &row };
+            if millis >= step.before.millis_u48()
+                && let Some(next) = self.behind_block(step, &block)?
+            {
                 step.look();
-                walk.from = keys::event::timeline_of(&namespace).1;
+                (walk.from, walk.place) = (next, 0);
                 continue;
             }
-            let row: TimelineRow = rows::decode(&row, "a block of the timeline")?;
             let before = row.entries.len();
             let (kept, ended_at) = self.expire_block(step, &namespace, row, walk.place)?;
             if kept.entries.is_empty() {
@@ -69,6 +81,28 @@ impl<K: Kv> Group<'_, K> {
         }
         progress.walk = Some(walk);
         Ok(None)
+    }
+
+    /// Where the walk goes on behind a block whose moment is not old; `None` when there may be
+    /// something old in it all the same.
+    ///
+    /// Blocks are in the order of their moments. One of the past has the time of its commit, and
+    /// those behind it are younger. One of the future was made while the clock was ahead, or after
+    /// it had gone back from there (see `State::moment`): the time of its first event says which.
+    fn behind_block(&self, step: &Step, block: &Block<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+        let Block { key, namespace, millis, row } = block;
+        let after = |millis: u64| keys::event::timeline(namespace, (millis + 1, 0));
+        if *millis <= self.now.millis_u48() {
+            return Ok(Some(after(self.now.millis_u48())));
+        }
+        let Some(first) = row.entries.first() else { return Ok(None) };
+        let Some(event) = self.get(&keys::event::encode(namespace, &first.event_id()?))? else { return Ok(None) };
+        let time = rows::decode::<EventHead>(&event, "an event")?.publish_time();
+        if time > self.now {
+            return Ok(Some(keys::after(key)));
+        }
+        // Blocks of one moment are in the order of their commits.
+        Ok((time >= step.before).then(|| after(*millis)))
     }
 
     /// Removes what is old of a block from `place` on. Returns what is left of the block, and

@@ -1,5 +1,6 @@
 //! Removes blocks of changes from the front of the journal.
 
+use bytes::Bytes;
 use tenterhook_model::Timestamp;
 
 use super::super::group::Group;
@@ -39,16 +40,16 @@ impl<K: Kv> Group<'_, K> {
     ) -> Result<bool, StoreError> {
         let counted = self.shared.counts().written();
         let (mut from, to) = Family::Journal.range();
-        let mut chunk = 1;
+        let (mut chunk, mut goes_before) = (1, Sequence(0));
         loop {
             let blocks = self.shared.kv.range(Span::new(&from, &to, chunk))?;
             for (key, row) in &blocks {
                 let first = keys::journal::decode(key)?;
-                let head: JournalHead = rows::decode(row, "a block of the journal")?;
-                let empty = || StoreError::Damaged(format!("the block {} of the journal is empty", first.0));
-                let (count, time) = head.last().ok_or_else(empty)?;
-                if time >= step.before {
-                    return Ok(true);
+                let (count, time) = last_of(first, row)?;
+                if time >= step.before && first >= goes_before {
+                    let old = if time > self.now { self.old_block(step, first)? } else { None };
+                    let Some(old) = old else { return Ok(true) };
+                    goes_before = old;
                 }
                 let last = Sequence(first.0 + count - 1);
                 if last > counted {
@@ -60,7 +61,7 @@ impl<K: Kv> Group<'_, K> {
                     "blocks follow each other without a gap: {first:?} after {removed:?}"
                 );
                 self.batch.delete(key.to_vec());
-                *removed = Some((last, time));
+                *removed = Some((last, time.min(step.before)));
                 step.removed += count as usize;
                 if step.is_over() {
                     return Ok(false);
@@ -73,4 +74,35 @@ impl<K: Kv> Group<'_, K> {
             chunk = (chunk * 2).min(CHUNK);
         }
     }
+
+    /// An old block behind the one that begins with `first` and was made while the clock was ahead:
+    /// what is before it is older still, whatever its time. It is found by halves, for times rise but
+    /// where the clock went back.
+    fn old_block(&self, step: &Step, first: Sequence) -> Result<Option<Sequence>, StoreError> {
+        let (_, to) = Family::Journal.range();
+        let (mut ahead, mut young) = (first.0, self.state.next_sequence);
+        while ahead + 1 < young {
+            let middle = ahead + (young - ahead) / 2;
+            let from = keys::journal::encode(Sequence(middle));
+            let found = self.shared.kv.range(Span::new(&from, &to, 1))?.into_iter().next();
+            let Some((key, row)) = found else {
+                young = middle;
+                continue;
+            };
+            let block = keys::journal::decode(&key)?;
+            let (_, time) = last_of(block, &row)?;
+            match block.0 < young {
+                true if time < step.before => return Ok(Some(block)),
+                true if time > self.now => ahead = block.0,
+                _ => young = middle,
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// How many changes a block has that begins with `first`, and when the last of them happened.
+fn last_of(first: Sequence, row: &Bytes) -> Result<(u64, Timestamp), StoreError> {
+    let head: JournalHead = rows::decode(row, "a block of the journal")?;
+    head.last().ok_or_else(|| StoreError::Damaged(format!("the block {} of the journal is empty", first.0)))
 }

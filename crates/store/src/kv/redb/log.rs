@@ -42,6 +42,8 @@ pub(super) struct Log {
     end: u64,
     /// The number of the last commit.
     last: u64,
+    /// Bytes of the largest record for which there was no room and has been none since; 0 if none.
+    refused: usize,
     buffer: Vec<u8>,
 }
 
@@ -59,7 +61,7 @@ impl Log {
     /// commits after that. Nothing is changed on the disk: see [`Log::prepare`].
     pub(super) fn open(disk: &dyn Disk, have: Progress) -> Result<(Self, Batch), OpenError> {
         let files = [Segment::open(disk, NAMES[0])?, Segment::open(disk, NAMES[1])?];
-        let mut log = Self { files, current: 0, end: HEADER_BYTES, last: have.last, buffer: Vec::new() };
+        let mut log = Self { files, current: 0, end: HEADER_BYTES, last: have.last, refused: 0, buffer: Vec::new() };
         let writes = log.replay(have)?;
         Ok((log, writes))
     }
@@ -124,11 +126,28 @@ impl Log {
         let number = self.last + 1;
         self.buffer.clear();
         encode(&mut self.buffer, number, batch);
-        self.files[self.current].append(&self.buffer, self.end, self.last)?;
-        self.end += self.buffer.len() as u64;
+        let length = self.buffer.len();
+        let appended = self.files[self.current].append(&self.buffer, self.end, self.last);
+        match &appended {
+            Ok(()) if length >= self.refused => self.refused = 0,
+            Err(StoreError::Full) => self.refused = self.refused.max(length),
+            _ => {}
+        }
+        appended?;
+        self.end += length as u64;
         self.last = number;
         self.buffer.shrink_to(BUFFER_BYTES);
         Ok(number)
+    }
+
+    /// Tries whether there is room now for the largest record that was refused, by zeros in the
+    /// place of the next one: a small record may fit where that one does not.
+    pub(super) fn probe(&mut self) -> Result<(), StoreError> {
+        if self.refused > 0 {
+            self.files[self.current].append(&vec![0; self.refused], self.end, self.last)?;
+            self.refused = 0;
+        }
+        Ok(())
     }
 
     /// Where the next record begins in its file.

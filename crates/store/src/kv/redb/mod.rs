@@ -118,6 +118,12 @@ impl RedbKv {
         Ok(())
     }
 
+    /// Sends what has gathered on its way if it is enough. What comes next is written after that.
+    fn move_on_if_due(&self, log: &mut Log) -> Result<(), StoreError> {
+        let is_due = self.shared.recent().gathering.bytes() >= GATHER_BYTES;
+        if is_due { self.move_on(log) } else { Ok(()) }
+    }
+
     /// Brings everything into the file.
     fn move_all(&self) -> Result<(), StoreError> {
         self.move_on(&mut self.log())?;
@@ -241,9 +247,7 @@ impl Kv for RedbKv {
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut log = self.log();
-        if self.shared.recent().gathering.bytes() >= GATHER_BYTES {
-            self.move_on(&mut log)?;
-        }
+        self.move_on_if_due(&mut log)?;
         log.append(&batch)?;
         self.shared.recent_mut().gathering.absorb(batch);
         Ok(())
@@ -273,10 +277,14 @@ impl Kv for RedbKv {
         self.place.is_nearly_full(self.shared.file.free_bytes())
     }
 
-    /// Moves once more what the file refused.
     fn probe(&self) -> Result<(), StoreError> {
         let refused = self.shared.moving().failure.is_some();
-        if refused { self.shared.wait_until_moved() } else { Ok(()) }
+        if refused {
+            self.shared.wait_until_moved()?;
+        }
+        let mut log = self.log();
+        self.move_on_if_due(&mut log)?;
+        log.probe()
     }
 
     fn verify(&mut self) -> Result<bool, StoreError> {
