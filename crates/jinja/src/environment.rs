@@ -11,7 +11,7 @@ use super::limits::{FUEL, RECURSION_MAX};
 use super::lower::test_name;
 use super::markup::escape;
 use super::options::{Mode, Undefined};
-use super::raise::{blame, blame_printed};
+use super::raise::blame;
 use super::value::Val;
 use super::{core, filters, globals, methods, ops, predicates};
 
@@ -74,7 +74,7 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val) -> Result
     match value.as_str() {
         Some(text) if plain && value.kind() == ValueKind::String => Ok(out.write_str(text)?),
         _ => {
-            let text = ops::text_of(state, value).map_err(|err| blame_printed(err, value))?;
+            let text = ops::text_of(state, value)?;
             Ok(if plain { out.write_str(&text) } else { out.write_str(&escape(&text)) }?)
         }
     }
@@ -85,7 +85,7 @@ fn print_for_header(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val
     if let Some(verbatim) = value.downcast_object_ref::<core::Verbatim>() {
         return Ok(out.write_str(&verbatim.0)?);
     }
-    let mut text = ops::text_of(state, value).map_err(|err| blame_printed(err, value))?;
+    let mut text = ops::text_of(state, value)?;
     let escaped = matches!(state.auto_escape(), AutoEscape::None) || value.is_safe();
     if !escaped {
         text = escape(&text);

@@ -48,7 +48,6 @@ pub(super) fn explain(source: &Source, places: &[Place], err: &Error) -> RenderE
 fn message(err: &Error, operands: &Operands) -> String {
     let name = match culprit(err) {
         Some(Culprit::Operand(index)) => operands.position(*index),
-        Some(Culprit::Printed) => operands.position(0),
         Some(Culprit::Keyword(name)) => operands.keyword(name),
         Some(Culprit::Attribute(name)) => Some(name.as_str()),
         Some(Culprit::Item) => None,
@@ -100,14 +99,10 @@ fn innermost(err: &Error) -> &Error {
     found
 }
 
-/// The place that an error is about: the tag that prints, or the operation that ends where the
-/// error does, else what comes next.
+/// The place that an error is about: the operation that ends where the error does, else what comes
+/// next.
 pub(super) fn find(places: &[Place], err: &Error) -> Option<usize> {
     let range = err.range()?;
-    let is_before = |place: &Place| place.is_tag && place.written as usize <= range.start;
-    if culprit(err) == Some(&Culprit::Printed) {
-        return places.iter().rposition(is_before);
-    }
     let operation = places.iter().position(|place| !place.is_tag && place.written as usize == range.end);
     let next = || places.iter().position(|place| place.written as usize >= range.start);
     operation.or_else(next).or(places.len().checked_sub(1))

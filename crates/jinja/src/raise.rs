@@ -33,8 +33,6 @@ pub(crate) enum Culprit {
     Attribute(String),
     /// Something inside of an operand.
     Item,
-    /// What a tag prints.
-    Printed,
 }
 
 /// Adds to an error about an undefined value which of the operation's operands it was.
@@ -59,11 +57,6 @@ pub(crate) fn blame_with<'v>(
     }
     let keyword = keywords.into_iter().find(|(_, value)| value.is_undefined());
     err.with_source(keyword.map_or(Culprit::Item, |(name, _)| Culprit::Keyword(name)))
-}
-
-/// Adds to an error about printing `value` that it is undefined, if it is.
-pub(crate) fn blame_printed(err: Error, value: &Val) -> Error {
-    if value.is_undefined() { err.with_source(Culprit::Printed) } else { err }
 }
 
 /// What was blamed for an error.

@@ -52,10 +52,23 @@ impl Writer {
         }
     }
 
-    /// Writes `expr` where it counts whether it is true. The engine's own error for a strict
-    /// undefined value there would not say what is undefined.
+    /// Writes `expr` where it counts whether it is true.
     pub(super) fn tested(&mut self, expr: &Expr) {
         self.operand(expr);
+        self.used(expr);
+    }
+
+    /// Writes `expr` where it is printed.
+    pub(super) fn printed(&mut self, expr: &Expr) {
+        match self.options.undefined {
+            Undefined::Lenient => self.expr(expr),
+            Undefined::Strict => self.tested(expr),
+        }
+    }
+
+    /// Lets a strict undefined value fail by an operation of ours: the engine's own error would
+    /// not say what is undefined.
+    fn used(&mut self, expr: &Expr) {
         if self.options.undefined == Undefined::Strict {
             self.out.push_str("|__used");
             self.done(expr.at, [Some(expr)], None);

@@ -106,9 +106,9 @@ impl Writer {
         self.place(at, false, || Operands::of(operands, args));
     }
 
-    /// Notes that a tag that stands for `at`, and prints `printed` if it does, is written next.
-    fn begin(&mut self, at: u32, printed: Option<&Expr>) {
-        self.place(at, true, || Operands::of([printed], None));
+    /// Notes that a tag that stands for `at` is written next.
+    fn begin(&mut self, at: u32) {
+        self.place(at, true, Operands::default);
     }
 
     fn place(&mut self, at: u32, is_tag: bool, operands: impl FnOnce() -> Operands) {

@@ -17,9 +17,8 @@ impl Writer {
             StmtKind::Text(text) => self.raw(at, text),
             StmtKind::Print(printed) => {
                 for expr in printed {
-                    self.begin(expr.at, Some(expr));
-                    self.out.push_str("{{ ");
-                    self.expr(expr);
+                    self.open("{{ ", expr.at);
+                    self.printed(expr);
                     self.out.push_str(" }}");
                 }
             }
@@ -55,7 +54,7 @@ impl Writer {
     }
 
     fn open(&mut self, tag: &str, at: u32) {
-        self.begin(at, None);
+        self.begin(at);
         self.out.push_str(tag);
     }
 
