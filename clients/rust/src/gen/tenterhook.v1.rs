@@ -1025,7 +1025,8 @@ pub enum ErrorReason {
     LimitExceeded = 16,
     /// RESOURCE_EXHAUSTED. Disk is full: events are refused, deliveries go on. RetryInfo.
     StorageFull = 17,
-    /// UNAVAILABLE. The server is stopping; the call did nothing. Try again.
+    /// UNAVAILABLE. The server is stopping, or the connection is too old (metadata: `cause` is
+    /// `connection_age`); the call did nothing. Try again; a stream resumes on a new connection.
     ShuttingDown = 18,
     /// UNAUTHENTICATED. There is no key, or it is not known.
     KeyInvalid = 19,
@@ -1033,7 +1034,8 @@ pub enum ErrorReason {
     KeyForbidden = 20,
     /// NOT_FOUND. Metadata: `key_id`.
     SigningKeyNotFound = 21,
-    /// INTERNAL. The server failed, by a fault of its own or of its disk; its log says why.
+    /// INTERNAL: an error of the server itself. UNAVAILABLE with RetryInfo: its disk failed for now.
+    /// The log says why.
     Internal = 22,
 }
 impl ErrorReason {
@@ -1147,7 +1149,7 @@ pub struct Event {
     /// Its deliveries are given up at this time; unset means never before the retry policy does.
     #[prost(message, optional, tag = "13")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Output only. When the server stored it.
+    /// Output only. When the server received it: the `timestamp` of templates and rules.
     #[prost(message, optional, tag = "14")]
     pub publish_time: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -1748,7 +1750,8 @@ pub struct RequestTemplate {
     #[prost(string, tag = "4")]
     pub content_type: ::prost::alloc::string::String,
     /// Template of further headers, one `Name: Value` a line; empty lines and lines
-    /// without a colon are skipped. A rendered value cannot begin a new line.
+    /// without a colon are skipped. A rendered value cannot begin a new line. Values of
+    /// headers named like a secret (see `HeaderTemplate.sensitive`) are `***` in previews and attempts.
     #[prost(string, tag = "5")]
     pub additional_headers: ::prost::alloc::string::String,
     /// Further headers, each a template of its own, after `additional_headers`.
@@ -1772,6 +1775,8 @@ pub struct HeaderTemplate {
     pub value: ::prost::alloc::string::String,
     /// Keeps the value secret: it is empty in responses and `***` in previews,
     /// attempts and logs; an update that leaves it empty keeps the stored value.
+    /// Headers named like a secret are always kept secret: Authorization, Cookie,
+    /// X-Api-Key, and names that end in -token, -secret, -key or -password.
     #[prost(bool, tag = "3")]
     pub sensitive: bool,
 }

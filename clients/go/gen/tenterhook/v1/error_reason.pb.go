@@ -63,7 +63,8 @@ const (
 	ErrorReason_ERROR_REASON_LIMIT_EXCEEDED ErrorReason = 16
 	// RESOURCE_EXHAUSTED. Disk is full: events are refused, deliveries go on. RetryInfo.
 	ErrorReason_ERROR_REASON_STORAGE_FULL ErrorReason = 17
-	// UNAVAILABLE. The server is stopping; the call did nothing. Try again.
+	// UNAVAILABLE. The server is stopping, or the connection is too old (metadata: `cause` is
+	// `connection_age`); the call did nothing. Try again; a stream resumes on a new connection.
 	ErrorReason_ERROR_REASON_SHUTTING_DOWN ErrorReason = 18
 	// UNAUTHENTICATED. There is no key, or it is not known.
 	ErrorReason_ERROR_REASON_KEY_INVALID ErrorReason = 19
@@ -71,7 +72,8 @@ const (
 	ErrorReason_ERROR_REASON_KEY_FORBIDDEN ErrorReason = 20
 	// NOT_FOUND. Metadata: `key_id`.
 	ErrorReason_ERROR_REASON_SIGNING_KEY_NOT_FOUND ErrorReason = 21
-	// INTERNAL. The server failed, by a fault of its own or of its disk; its log says why.
+	// INTERNAL: an error of the server itself. UNAVAILABLE with RetryInfo: its disk failed for now.
+	// The log says why.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 22
 )
 

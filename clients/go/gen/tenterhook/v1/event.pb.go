@@ -56,7 +56,7 @@ type Event struct {
 	DeliverAfter *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=deliver_after,json=deliverAfter,proto3" json:"deliver_after,omitempty"`
 	// Its deliveries are given up at this time; unset means never before the retry policy does.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// Output only. When the server stored it.
+	// Output only. When the server received it: the `timestamp` of templates and rules.
 	PublishTime   *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=publish_time,json=publishTime,proto3" json:"publish_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -613,7 +613,8 @@ type RequestTemplate struct {
 	// The value of Content-Type; empty means `application/json`. Not a template.
 	ContentType string `protobuf:"bytes,4,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	// Template of further headers, one `Name: Value` a line; empty lines and lines
-	// without a colon are skipped. A rendered value cannot begin a new line.
+	// without a colon are skipped. A rendered value cannot begin a new line. Values of
+	// headers named like a secret (see `HeaderTemplate.sensitive`) are `***` in previews and attempts.
 	AdditionalHeaders string `protobuf:"bytes,5,opt,name=additional_headers,json=additionalHeaders,proto3" json:"additional_headers,omitempty"`
 	// Further headers, each a template of its own, after `additional_headers`.
 	Headers []*HeaderTemplate `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
@@ -720,6 +721,8 @@ type HeaderTemplate struct {
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// Keeps the value secret: it is empty in responses and `***` in previews,
 	// attempts and logs; an update that leaves it empty keeps the stored value.
+	// Headers named like a secret are always kept secret: Authorization, Cookie,
+	// X-Api-Key, and names that end in -token, -secret, -key or -password.
 	Sensitive     bool `protobuf:"varint,3,opt,name=sensitive,proto3" json:"sensitive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

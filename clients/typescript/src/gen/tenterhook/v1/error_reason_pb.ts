@@ -146,7 +146,8 @@ export enum ErrorReason {
   STORAGE_FULL = 17,
 
   /**
-   * UNAVAILABLE. The server is stopping; the call did nothing. Try again.
+   * UNAVAILABLE. The server is stopping, or the connection is too old (metadata: `cause` is
+   * `connection_age`); the call did nothing. Try again; a stream resumes on a new connection.
    *
    * @generated from enum value: ERROR_REASON_SHUTTING_DOWN = 18;
    */
@@ -174,7 +175,8 @@ export enum ErrorReason {
   SIGNING_KEY_NOT_FOUND = 21,
 
   /**
-   * INTERNAL. The server failed, by a fault of its own or of its disk; its log says why.
+   * INTERNAL: an error of the server itself. UNAVAILABLE with RetryInfo: its disk failed for now.
+   * The log says why.
    *
    * @generated from enum value: ERROR_REASON_INTERNAL = 22;
    */

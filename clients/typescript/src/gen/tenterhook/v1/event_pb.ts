@@ -116,7 +116,7 @@ export type Event = Message<"tenterhook.v1.Event"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * Output only. When the server stored it.
+   * Output only. When the server received it: the `timestamp` of templates and rules.
    *
    * @generated from field: google.protobuf.Timestamp publish_time = 14;
    */

@@ -288,7 +288,8 @@ export type RequestTemplate = Message<"tenterhook.v1.RequestTemplate"> & {
 
   /**
    * Template of further headers, one `Name: Value` a line; empty lines and lines
-   * without a colon are skipped. A rendered value cannot begin a new line.
+   * without a colon are skipped. A rendered value cannot begin a new line. Values of
+   * headers named like a secret (see `HeaderTemplate.sensitive`) are `***` in previews and attempts.
    *
    * @generated from field: string additional_headers = 5;
    */
@@ -346,6 +347,8 @@ export type HeaderTemplate = Message<"tenterhook.v1.HeaderTemplate"> & {
   /**
    * Keeps the value secret: it is empty in responses and `***` in previews,
    * attempts and logs; an update that leaves it empty keeps the stored value.
+   * Headers named like a secret are always kept secret: Authorization, Cookie,
+   * X-Api-Key, and names that end in -token, -secret, -key or -password.
    *
    * @generated from field: bool sensitive = 3;
    */
