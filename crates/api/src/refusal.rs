@@ -99,6 +99,7 @@ impl Refusal {
     /// The canonical code.
     pub(crate) fn code(&self) -> Code {
         match self {
+            Self::Faults(faults) if are_unavailable(faults) => Code::ResourceExhausted,
             Self::Faults(_) | Self::PageToken | Self::ResumeToken => Code::InvalidArgument,
             Self::Expired { .. } => Code::OutOfRange,
             Self::NoWebhook(_) | Self::NoEvent(_) | Self::NoDelivery(_) | Self::NoSigningKey(_) => Code::NotFound,
@@ -174,6 +175,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
             Self::ConnectionAged => Some(RETRY_AFTER),
+            Self::Faults(faults) if are_unavailable(faults) => Some(RETRY_LATER),
             Self::StorageFull | Self::ShuttingDown | Self::StoreFailed => Some(RETRY_LATER),
             _ => None,
         }
@@ -218,12 +220,21 @@ fn reason_name(reason: ErrorReason) -> &'static str {
 fn reason_of(faults: &[Fault]) -> ErrorReason {
     let of = |fault: &Fault| match fault.kind {
         FaultKind::InvalidField => ErrorReason::InvalidField,
+        FaultKind::Unavailable => ErrorReason::RateLimited,
         FaultKind::TemplateSyntax { .. } => ErrorReason::TemplateSyntax,
         FaultKind::UrlForbidden { .. } => ErrorReason::UrlForbidden,
     };
+    if are_unavailable(faults) {
+        return ErrorReason::RateLimited;
+    }
     let mut reasons = faults.iter().map(of);
     let first = reasons.next().unwrap_or(ErrorReason::InvalidField);
     if reasons.all(|reason| reason == first) { first } else { ErrorReason::InvalidField }
+}
+
+/// Whether the server was too busy to check something: what else is wrong is told next time.
+fn are_unavailable(faults: &[Fault]) -> bool {
+    faults.iter().any(|fault| fault.kind == FaultKind::Unavailable)
 }
 
 /// The metadata of the first fault, when all are of its kind.

@@ -11,9 +11,11 @@
 mod frame;
 mod pool;
 mod serve;
+mod turns;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tenterhook_engine::{
@@ -21,11 +23,11 @@ use tenterhook_engine::{
     compile, preview, preview_with,
 };
 use tenterhook_jinja::{Mode, RenderError, RenderErrorKind, Undefined};
-use tenterhook_model::{Fault, PreparedRequest, Webhook};
-use tokio::sync::Semaphore;
+use tenterhook_model::{Fault, FaultKind, Lane, Namespace, PreparedRequest, Webhook};
 
 use frame::{Answer, Request};
-use pool::Pool;
+use pool::{Pool, WAIT_MAX};
+use turns::{Owner, Purpose, Turns};
 
 pub use pool::CageError;
 pub use serve::serve;
@@ -38,9 +40,9 @@ const CHEAP_SOURCE_BYTES: usize = 2 * 1024;
 #[derive(Debug)]
 pub struct Cage {
     pool: Pool,
-    /// One for each piece of bounded work that may be done aside in this process at a time: each
-    /// may take as much memory as a template may.
-    asides: Arc<Semaphore>,
+    /// The turns of bounded work that is done aside in this process: each piece may take as much
+    /// memory as a template may.
+    asides: Arc<Turns>,
 }
 
 impl Cage {
@@ -48,7 +50,7 @@ impl Cage {
     #[must_use]
     pub fn new(command: WorkerCommand, workers: usize) -> Self {
         let workers = workers.max(1);
-        Self { pool: Pool::new(command, workers), asides: Arc::new(Semaphore::new(workers)) }
+        Self { pool: Pool::new(command, workers), asides: Turns::new(workers) }
     }
 
     /// Starts a worker ahead of the first template that needs one.
@@ -56,54 +58,69 @@ impl Cage {
     /// # Errors
     /// It cannot be started, or does not answer.
     pub async fn warm_up(&self) -> Result<(), CageError> {
-        self.pool.ask(&Request::compiling("", Mode::Text, Undefined::Lenient)).await.map(|_| ())
+        let owner = Owner { purpose: Purpose::Service, namespace: Namespace::default(), lane: Lane(0) };
+        self.pool.ask(&owner, &Request::compiling("", Mode::Text, Undefined::Lenient)).await.map(|_| ())
     }
 
     /// Lets a worker compile the sources that are not cheap; a fault for each that kills it.
-    async fn try_sources(&self, sources: Vec<Source<'_>>) -> Vec<Fault> {
+    async fn try_sources(&self, owner: &Owner, sources: Vec<Source<'_>>) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (field, source, mode) in sources {
             if source.len() <= CHEAP_SOURCE_BYTES {
                 continue;
             }
-            if let Err(error) = self.pool.ask(&Request::compiling(source, mode, Undefined::Lenient)).await {
-                faults.push(Fault::invalid(field, format!("cannot be compiled: {error}")));
+            let request = Request::compiling(source, mode, Undefined::Lenient);
+            if let Err(error) = self.pool.ask(owner, &request).await {
+                faults.push(fault(field, &error));
             }
         }
         faults
     }
 
-    /// Runs bounded work that may take a while where it does not hold up others, as many at a
-    /// time as there may be workers.
-    async fn aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let permit = Arc::clone(&self.asides).acquire_owned().await.expect("the semaphore is never closed");
-        // The work keeps the permit: it goes on when nobody waits for it any more.
+    /// Runs bounded work that may take a while where it does not hold up others, in turn.
+    async fn aside<T: Send + 'static>(
+        &self,
+        owner: &Owner,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, CageError> {
+        // Whoever waits for a preview can ask again; what serves deliveries waits as long as it takes.
+        let longest = if owner.purpose == Purpose::Preview { WAIT_MAX } else { Duration::MAX };
+        let turn = self.asides.wait(owner, longest).await?;
+        // The work keeps its turn: it goes on when nobody waits for it any more.
         let work = move || {
-            let _permit = permit;
+            let _turn = turn;
             work()
         };
         match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
+            Ok(done) => Ok(done),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 
-    async fn render_caged(&self, template: &FieldTemplate, context: &str) -> Result<String, RenderFault> {
+    async fn render_caged(
+        &self,
+        owner: &Owner,
+        template: &FieldTemplate,
+        context: &str,
+    ) -> Result<String, RenderFault> {
         let request = match Request::rendering(template.source(), template.mode(), template.undefined(), context) {
             Ok(request) => request,
             Err(error) => return Err(template.fault(&unplaced(error.to_string()))),
         };
-        match self.pool.ask(&request).await {
+        match self.pool.ask(owner, &request).await {
             Ok(Answer::Output(text)) => template.bounded(text),
             Ok(Answer::Failed(failure)) => Err(template.fault(&failure.into())),
             Ok(Answer::Compiled) => Err(template.fault(&unplaced("a render worker answered something else".into()))),
-            Err(error) => Err(template.fault(&unplaced(error.to_string()))),
+            Err(error) => {
+                Err(RenderFault { is_local: error.is_local(), ..template.fault(&unplaced(error.to_string())) })
+            }
         }
     }
 
     /// Renders a template where it belongs; `context` keeps what workers are told of the event.
     async fn render_one(
         &self,
+        owner: &Owner,
         template: &FieldTemplate,
         event: &EventContext,
         context: &mut Option<String>,
@@ -113,8 +130,19 @@ impl Cage {
         }
         let context = context.get_or_insert_with(|| event.template_json().to_string());
         // Apart, so that an attempt without such a template is small.
-        Box::pin(self.render_caged(template, context)).await
+        Box::pin(self.render_caged(owner, template, context)).await
     }
+}
+
+/// The work of `purpose` for a webhook.
+fn owner(purpose: Purpose, webhook: &Webhook) -> Owner {
+    Owner { purpose, namespace: webhook.namespace.clone(), lane: webhook.lane }
+}
+
+/// What kept a source from being compiled.
+fn fault(field: String, error: &CageError) -> Fault {
+    let kind = if error.is_local() { FaultKind::Unavailable } else { FaultKind::InvalidField };
+    Fault { field, message: format!("cannot be compiled: {error}"), kind }
 }
 
 fn unplaced(message: String) -> RenderError {
@@ -148,29 +176,44 @@ fn expressions(webhook: &Webhook) -> Vec<Source<'_>> {
 #[async_trait]
 impl Render for Cage {
     async fn compile(&self, webhook: &Webhook) -> Result<Arc<Compiled>, Vec<Fault>> {
-        let faults = self.try_sources(sources(webhook)).await;
+        let owner = owner(Purpose::Service, webhook);
+        let faults = self.try_sources(&owner, sources(webhook)).await;
         if !faults.is_empty() {
             return Err(faults);
         }
         let webhook = webhook.clone();
-        self.aside(move || compile(&webhook).map(Arc::new)).await
+        match self.aside(&owner, move || compile(&webhook).map(Arc::new)).await {
+            Ok(compiled) => compiled,
+            Err(error) => Err(vec![fault("request".to_owned(), &error)]),
+        }
     }
 
     async fn compile_rules(&self, webhook: &Webhook) -> Result<Arc<Rules>, Vec<Fault>> {
-        let faults = self.try_sources(expressions(webhook)).await;
+        let owner = owner(Purpose::Service, webhook);
+        let faults = self.try_sources(&owner, expressions(webhook)).await;
         if !faults.is_empty() {
             return Err(faults);
         }
         let rules = webhook.spec.rules.clone();
-        self.aside(move || Rules::compile(&rules).map(Arc::new)).await
+        match self.aside(&owner, move || Rules::compile(&rules).map(Arc::new)).await {
+            Ok(compiled) => compiled,
+            Err(error) => Err(vec![fault("rules".to_owned(), &error)]),
+        }
     }
 
     async fn accepts(&self, rules: &Arc<Rules>, event: &Arc<EventContext>) -> Acceptance {
         if rules.is_plain() {
             return rules.accepts(event);
         }
-        let (rules, event) = (Arc::clone(rules), Arc::clone(event));
-        Box::pin(self.aside(move || rules.accepts(&event))).await
+        // Rules have no turns by webhook: one event asks those of all webhooks of a namespace.
+        let namespace = event.event().namespace.clone();
+        let owner = Owner { purpose: Purpose::Service, namespace, lane: Lane(0) };
+        let (asked, context) = (Arc::clone(rules), Arc::clone(event));
+        match Box::pin(self.aside(&owner, move || asked.accepts(&context))).await {
+            Ok(acceptance) => acceptance,
+            // No event may miss a webhook because the server is busy.
+            Err(_) => rules.accepts(event),
+        }
     }
 
     async fn prepare(
@@ -182,9 +225,11 @@ impl Render for Cage {
         if compiled.is_plain() {
             return compiled.prepare(event, facts);
         }
+        let namespace = event.event().namespace.clone();
+        let owner = Owner { purpose: Purpose::Service, namespace, lane: facts.delivery_id.lane() };
         let (mut context, mut texts) = (None, Vec::with_capacity(compiled.templates().len()));
         for template in compiled.templates() {
-            texts.push(self.render_one(template, event, &mut context).await?);
+            texts.push(self.render_one(&owner, template, event, &mut context).await?);
         }
         compiled.finish(Rendered(texts), event, facts)
     }
@@ -195,28 +240,30 @@ impl Render for Cage {
         event: &Arc<EventContext>,
         facts: &AttemptFacts,
     ) -> Result<Preview, Vec<Fault>> {
-        let faults = self.try_sources(sources(webhook)).await;
+        let owner = owner(Purpose::Preview, webhook);
+        let faults = self.try_sources(&owner, sources(webhook)).await;
         if !faults.is_empty() {
             return Err(faults);
         }
+        let busy = |error: CageError| vec![fault("request".to_owned(), &error)];
         let webhook = Arc::new(webhook.clone());
         let draft = Arc::clone(&webhook);
         let mut rendered = None;
         // What is wrong with a webhook that does not compile is told with the rest of the answer.
-        if let Ok(compiled) = self.aside(move || compile(&draft)).await
+        if let Ok(compiled) = self.aside(&owner, move || compile(&draft)).await.map_err(busy)?
             && !compiled.is_plain()
         {
             let (mut context, mut results) = (None, Vec::with_capacity(compiled.templates().len()));
             for template in compiled.templates() {
-                results.push(self.render_one(template, event, &mut context).await);
+                results.push(self.render_one(&owner, template, event, &mut context).await);
             }
             rendered = Some(Rendered::gather(results));
         }
         let (event, facts) = (Arc::clone(event), facts.clone());
-        self.aside(move || match rendered {
+        let work = move || match rendered {
             Some(rendered) => preview_with(&webhook, &event, &facts, |_| rendered),
             None => preview(&webhook, &event, &facts),
-        })
-        .await
+        };
+        self.aside(&owner, work).await.map_err(busy)?
     }
 }

@@ -94,6 +94,7 @@ impl Progress {
         Exchange {
             outcome,
             error,
+            excuse: result.err().and_then(|error| error.excuse()),
             response: self.capture.finish(self.notes.text()),
             http2: self.http2,
             timings: self.timings,

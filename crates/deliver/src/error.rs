@@ -8,7 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tenterhook_model::{Outcome, ResolveError};
+use rustix::io::Errno;
+use tenterhook_model::{Excuse, Outcome, ResolveError};
 use thiserror::Error;
 
 use crate::phase::Phase;
@@ -52,6 +53,9 @@ pub(crate) enum AttemptError {
         /// What the system says of it.
         source: io::Error,
     },
+    /// This machine could not open the connection.
+    #[error("this server cannot open connections: {0}")]
+    Local(&'static str),
     /// Nobody answered the connection.
     #[error("no connection to {} within {}", tried_in_words(*.count, *.address), in_words(*.limit))]
     ConnectTimeout {
@@ -111,7 +115,9 @@ impl AttemptError {
             // In TLS 1.3 a receiver that refuses the client's certificate says so after the handshake.
             Self::Http2(error) if tls_cause(error).is_some() => Outcome::Tls,
             Self::Broken(error) if rustls_cause(error).is_some() => Outcome::Tls,
-            Self::Connect { .. } | Self::Closed | Self::NotHttp { .. } | Self::HeadTooLarge => Outcome::Connection,
+            Self::Connect { .. } | Self::Local(_) | Self::Closed | Self::NotHttp { .. } | Self::HeadTooLarge => {
+                Outcome::Connection
+            }
             Self::Broken(_) | Self::Http2(_) => Outcome::Connection,
             Self::ConnectTimeout { .. } | Self::TlsTimeout(_) | Self::Deadline { .. } => Outcome::Timeout,
             Self::TlsSettings(_) | Self::Tls(_) => Outcome::Tls,
@@ -130,6 +136,23 @@ impl AttemptError {
         }
     }
 
+    /// Why nobody accepted the connection to `address`.
+    pub(crate) fn connect(count: usize, address: SocketAddr, source: io::Error) -> Self {
+        match lacking(address, &source) {
+            Some(what) => Self::Local(what),
+            None => Self::Connect { count, address, source },
+        }
+    }
+
+    /// Why the failure says nothing of the receiver, if it does not.
+    pub(crate) fn excuse(&self) -> Option<Excuse> {
+        match self {
+            Self::Local(_) | Self::Resolve(ResolveError::Unavailable(_)) => Some(Excuse::Local),
+            error if error.is_refusal() => Some(Excuse::Unprocessed),
+            _ => None,
+        }
+    }
+
     /// Whether the receiver says that it has not looked at the request (RFC 9113 section 8.7): it
     /// refused the stream, or closed the connection with GOAWAY before it came to it.
     pub(crate) fn is_refusal(&self) -> bool {
@@ -137,6 +160,22 @@ impl AttemptError {
         // h2 gives a GOAWAY only to the streams above its last one; the others go on.
         let is_refused = |error: &h2::Error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
         h2_causes(error).any(|error| error.is_remote() && is_refused(error))
+    }
+}
+
+/// What this machine lacked for a connection, and what to do; `None` when it lacked nothing.
+///
+/// "No such address here" means that the ports are used up (connect(2)), but for IPv6 also that
+/// this machine has none of its own: that will not pass, so it is a failure as any other.
+fn lacking(address: SocketAddr, error: &io::Error) -> Option<&'static str> {
+    match Errno::from_io_error(error)? {
+        Errno::MFILE => Some("out of file descriptors: raise LimitNOFILE, or lower --max-in-flight"),
+        Errno::NFILE => Some("the machine is out of file descriptors: raise fs.file-max"),
+        Errno::NOBUFS | Errno::NOMEM => Some("the machine is out of memory for sockets: raise net.ipv4.tcp_mem"),
+        Errno::ADDRNOTAVAIL if address.is_ipv4() => {
+            Some("out of local ports: widen net.ipv4.ip_local_port_range, or lower --max-in-flight")
+        }
+        _ => None,
     }
 }
 
@@ -216,4 +255,41 @@ fn http2_in_words(error: &hyper::Error) -> String {
     let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
     let io = io.or_else(|| h2_causes(error).find_map(h2::Error::get_io));
     io.map_or_else(|| "the receiver broke the rules of HTTP/2".to_owned(), broken_in_words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect(address: &str, errno: Errno) -> AttemptError {
+        AttemptError::connect(1, address.parse().unwrap(), errno.into())
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_its_own_trouble_and_says_what_to_do() {
+        let cases = [
+            (Errno::MFILE, "LimitNOFILE"),
+            (Errno::NFILE, "fs.file-max"),
+            (Errno::NOBUFS, "tcp_mem"),
+            (Errno::NOMEM, "tcp_mem"),
+            (Errno::ADDRNOTAVAIL, "ip_local_port_range"),
+        ];
+        for (errno, advice) in cases {
+            let error = connect("192.0.2.1:443", errno);
+            assert_eq!(error.excuse(), Some(Excuse::Local), "{errno:?}");
+            assert!(error.to_string().contains(advice), "{error}");
+        }
+        let error = AttemptError::Resolve(ResolveError::Unavailable("no connections".into()));
+        assert_eq!(error.excuse(), Some(Excuse::Local));
+    }
+
+    #[test]
+    fn what_the_receiver_does_is_charged_to_it() {
+        for errno in [Errno::CONNREFUSED, Errno::CONNRESET, Errno::HOSTUNREACH, Errno::NETUNREACH, Errno::TIMEDOUT] {
+            assert_eq!(connect("192.0.2.1:443", errno).excuse(), None, "{errno:?}");
+        }
+        // A machine without IPv6 never reaches such a receiver, so the receiver's owner must hear of it.
+        assert_eq!(connect("[2001:db8::1]:443", Errno::ADDRNOTAVAIL).excuse(), None);
+        assert_eq!(AttemptError::Closed.excuse(), None);
+    }
 }

@@ -96,7 +96,7 @@ async fn race<D: Dial>(
             Some((address, dialled)) = going.next() => {
                 let checked = match dialled {
                     Ok(Dialled { stream, peer }) => guard.check_peer(address, peer).map(|()| stream),
-                    Err(source) => Err(AttemptError::Connect { count, address, source }),
+                    Err(source) => Err(AttemptError::connect(count, address, source)),
                 };
                 match checked {
                     Ok(stream) => {
@@ -120,10 +120,12 @@ async fn race<D: Dial>(
     }
 }
 
-/// What to report of two failures: a connection that led where none may lead, else the later one.
+/// What to report of two failures: a connection that led where none may lead, else what this
+/// machine lacked, else the later one.
 fn worse(before: Option<AttemptError>, now: AttemptError) -> AttemptError {
     match before {
         Some(led_elsewhere @ AttemptError::Peer { .. }) => led_elsewhere,
+        Some(local @ AttemptError::Local(_)) => local,
         _ => now,
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tenterhook_engine::{AttemptFacts, EventContext};
-use tenterhook_model::{Attempt, Exchange, Fault, Outcome, PreparedRequest, SentRequest, Timestamp, Webhook, limits};
+use tenterhook_model::{
+    Attempt, Exchange, Excuse, Fault, FaultKind, Outcome, PreparedRequest, SentRequest, Timestamp, Webhook, limits,
+};
 use tenterhook_store::Claim;
 use tokio::select;
 use tokio::time::Instant;
@@ -27,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) context: Arc<EventContext>,
     /// Whether it is the single request that an open breaker lets through.
     pub(crate) probe: bool,
+    /// When the lane counted it as begun.
+    pub(crate) begun: Instant,
 }
 
 /// An attempt that ended.
@@ -35,6 +39,10 @@ pub(crate) struct Ended {
     pub(crate) claim: Claim,
     pub(crate) attempt: Arc<Attempt>,
     pub(crate) probe: bool,
+    /// When the lane counted it as begun.
+    pub(crate) begun: Instant,
+    /// Why it says nothing of the receiver and is made again, if it is.
+    pub(crate) excuse: Option<Excuse>,
     pub(crate) panicked: bool,
 }
 
@@ -61,9 +69,10 @@ pub(crate) async fn run<D: Deliver>(job: Job, parts: Arc<Parts>, deliverer: D, c
     };
     let panicked = ended.is_none();
     let exchange = ended.unwrap_or_else(|| after_panic(&draft));
+    let excuse = exchange.excuse;
     let attempt = Arc::new(draft.finish(&job.claim, exchange));
     parts.trace.end(&span, &attempt);
-    Ended { claim: job.claim, attempt, probe: job.probe, panicked }
+    Ended { claim: job.claim, attempt, probe: job.probe, begun: job.begun, excuse, panicked }
 }
 
 fn label(claim: &Claim) -> AttemptLabel<'_> {
@@ -74,17 +83,27 @@ fn label(claim: &Claim) -> AttemptLabel<'_> {
     }
 }
 
-/// Renders and signs; a webhook that no longer compiles fails as its templates would.
-async fn prepare(job: &Job, parts: &Parts, draft: &Draft) -> Result<PreparedRequest, String> {
+/// Renders and signs; a webhook that no longer compiles fails as its templates would. What the
+/// server is the cause of is excused.
+async fn prepare(job: &Job, parts: &Parts, draft: &Draft) -> Result<PreparedRequest, Exchange> {
     let compiled = parts.compilations.find_or_compile(&job.webhook, &*parts.render).await;
-    let compiled = compiled.map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))?;
+    let compiled = compiled.map_err(|faults| {
+        let is_local = faults.iter().any(|fault| fault.kind == FaultKind::Unavailable);
+        failed_to_render(faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "), is_local)
+    })?;
     let facts = AttemptFacts {
         delivery_id: job.claim.delivery.id,
         attempt: job.claim.delivery.attempt_count + 1,
         now: draft.start_time,
         trace_parent: draft.traceparent.clone(),
     };
-    parts.render.prepare(&compiled, &job.context, &facts).await.map_err(|fault| fault.explained())
+    let prepared = parts.render.prepare(&compiled, &job.context, &facts).await;
+    prepared.map_err(|fault| failed_to_render(fault.explained(), fault.is_local))
+}
+
+fn failed_to_render(error: String, is_local: bool) -> Exchange {
+    let exchange = Exchange::failed(Outcome::Render, shortened(error));
+    if is_local { exchange.excused(Excuse::Local) } else { exchange }
 }
 
 /// Renders, signs and sends.
@@ -93,7 +112,7 @@ async fn exchange<D: Deliver>(job: &Job, parts: &Parts, mut deliverer: D, draft:
     draft.render = Some(draft.began.elapsed());
     let request = match prepared {
         Ok(request) => request,
-        Err(error) => return Exchange::failed(Outcome::Render, shortened(error)),
+        Err(failed) => return failed,
     };
     draft.request = Some(SentRequest::from(&request));
     let ready = deliverer.ready().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tenterhook_model::{DeliveryId, Next, Timestamp, WebhookId};
 use tenterhook_policy::give_up_time;
 use tenterhook_store::{Claim, Settlement, StoreError};
+use tokio::time::Instant;
 
 use crate::attempt::{self, Job};
 use crate::lane::Start;
@@ -27,10 +28,10 @@ enum Fate {
 impl<D: Deliver> Run<D> {
     /// Asks the store for as much as may be sent right now.
     pub(crate) fn claim(&mut self, now: Timestamp) {
+        let instant = Instant::now();
         while !self.recorder.is_full()
-            && let Some(order) = self.lanes.next_order(self.free, now)
+            && let Some(order) = self.lanes.next_order(now, instant)
         {
-            self.free -= order.limit;
             let store = Arc::clone(&self.parts.store);
             self.questions.push(Box::pin(async move {
                 let result = store.claim(order.webhook, order.limit, now).await;
@@ -53,34 +54,32 @@ impl<D: Deliver> Run<D> {
     }
 
     fn claim_failed(&mut self, order: Order, error: &StoreError) {
-        self.free += order.limit;
         self.closed |= matches!(error, StoreError::Closed);
         tracing::error!(%error, webhook = %order.webhook, "due deliveries could not be read; trying again");
         let again = self.parts.clock.now().after(CLAIM_AGAIN);
-        self.lanes.claim_again_at(order.webhook, again);
+        self.lanes.claim_again_at(order, again);
     }
 
     fn claimed(&mut self, order: Order, claims: Vec<Claim>) {
         let now = self.parts.clock.now();
-        debug_assert!(claims.len() <= order.limit, "a claim brings no more than was asked for");
-        self.free += order.limit;
-        if let Some(lane) = self.lanes.lane(order.webhook) {
-            lane.end_claim(claims.len() >= order.limit);
-        }
-        let mut put_back = Vec::new();
+        let instant = Instant::now();
+        assert!(claims.len() <= order.limit, "a claim of {} brought {}", order.limit, claims.len());
+        self.lanes.claim_ended(order, claims.len() == order.limit);
+        let (mut begun, mut put_back) = (0, Vec::new());
         for claim in claims {
-            match self.start(order.webhook, claim, now) {
-                Fate::Started => self.free -= 1,
+            match self.start(order.webhook, claim, now, instant) {
+                Fate::Started => begun += 1,
                 Fate::Expired => {}
                 Fate::PutBack(delivery) => put_back.push(delivery),
             }
         }
+        self.lanes.return_unused(order, begun);
         self.release(put_back);
-        self.lanes.enqueue(order.webhook);
+        self.lanes.enqueue(order.webhook, instant);
         self.lanes.settle_down(order.webhook);
     }
 
-    fn release(&mut self, deliveries: Vec<DeliveryId>) {
+    pub(crate) fn release(&mut self, deliveries: Vec<DeliveryId>) {
         if deliveries.is_empty() {
             return;
         }
@@ -90,7 +89,7 @@ impl<D: Deliver> Run<D> {
     }
 
     /// Begins the attempt, unless the delivery has run out of time or may not go now.
-    fn start(&mut self, webhook: WebhookId, claim: Claim, now: Timestamp) -> Fate {
+    fn start(&mut self, webhook: WebhookId, claim: Claim, now: Timestamp, instant: Instant) -> Fate {
         let id = claim.delivery.id;
         let Some(lane) = self.lanes.lane(webhook).filter(|_| !self.draining) else { return Fate::PutBack(id) };
         let spec = Arc::clone(lane.webhook());
@@ -98,8 +97,8 @@ impl<D: Deliver> Run<D> {
             self.recorder.push(webhook, expired(id));
             return Fate::Expired;
         }
-        let Start::Go { probe } = lane.admit(now) else { return Fate::PutBack(id) };
-        let job = Job { webhook: spec, context: self.parts.contexts.of(&claim.event), claim, probe };
+        let Start::Go { probe } = lane.admit(now, instant) else { return Fate::PutBack(id) };
+        let job = Job { webhook: spec, context: self.parts.contexts.of(&claim.event), claim, probe, begun: instant };
         self.attempts.spawn(attempt::run(job, Arc::clone(&self.parts), self.deliverer.clone(), self.cut.clone()));
         Fate::Started
     }

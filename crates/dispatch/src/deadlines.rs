@@ -4,6 +4,8 @@
 //! By the expiry of their event the store knows them in the order of time. By their age the open
 //! deliveries of a webhook come in the order in which they were made, so each webhook is looked
 //! at when its oldest gets too old, and no sooner. All goes in steps of a bounded size.
+//!
+//! It also watches the clock: when that is set back, next attempts come forward ([`Forward`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -16,12 +18,14 @@ use tenterhook_store::{Store, StoreError};
 use tokio::select;
 use tokio_util::sync::CancellationToken;
 
+use crate::forward::Forward;
+
 /// Deliveries of one step.
 const STEP: usize = 256;
 /// The shortest time between two looks at one webhook: what gets too old meanwhile ends together.
 const BETWEEN: Duration = Duration::from_millis(250);
-/// The longest sleep: by then a wall clock that somebody set forward is noticed.
-const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// The longest sleep: by then a wall clock that was set is noticed. A retry may be due in a second.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// The shortest sleep: what the timer of the runtime can tell apart.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// The wait after the store failed.
@@ -50,12 +54,24 @@ pub struct Deadlines {
     looks: BTreeMap<WebhookId, Look>,
     times: BTreeSet<(Timestamp, WebhookId)>,
     revision: Option<u64>,
+    forward: Forward,
+    /// The time of day at the last step.
+    latest: Timestamp,
 }
 
 impl Deadlines {
     /// One that has not begun.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, looks: BTreeMap::new(), times: BTreeSet::new(), revision: None }
+        let forward = Forward::new(Arc::clone(&store), Arc::clone(&clock));
+        Self {
+            store,
+            clock,
+            looks: BTreeMap::new(),
+            times: BTreeSet::new(),
+            revision: None,
+            forward,
+            latest: Timestamp::MIN,
+        }
     }
 
     /// Works until `cancel`, or until the store is closed.
@@ -82,9 +98,17 @@ impl Deadlines {
         }
     }
 
-    /// One bounded step; answers how long nothing more is to be done.
+    /// One bounded step; returns how long nothing more is to be done.
     async fn step(&mut self) -> Result<Duration, StoreError> {
+        if self.forward.step().await? {
+            return Ok(SLEEP_MIN);
+        }
         let now = self.clock.now();
+        if now < self.latest {
+            // The clock was set back: the times of the looks are no longer right.
+            (self.looks, self.times, self.revision) = Default::default();
+        }
+        self.latest = now;
         self.refresh(now);
         if self.store.next_expiry().is_some_and(|time| time <= now) {
             self.store.give_up_expired(STEP).await?;

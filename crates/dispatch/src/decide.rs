@@ -1,14 +1,11 @@
-//! What follows an attempt: asks the policy and writes the answer down as a settlement.
+//! What follows an attempt: whether it counts, and what the policy says.
 //!
 //! A breaker's probe is a real attempt with a real delivery, so it has a number and is seen
 //! in the attempts and on the watch; but when it fails, the delivery has not used up one of
 //! its attempts: it comes again with the next probe, behind those that were due before.
 
-use std::time::Duration;
-
-use tenterhook_model::webhook::{Backoff, RetryPolicy};
 use tenterhook_model::{Attempt, Delivery, Entropy, Outcome, Timestamp, Webhook, WebhookHealth};
-use tenterhook_policy::{Decision, Ended, decide};
+use tenterhook_policy::{Decision, Ended, Retry, decide};
 
 /// An attempt that ended, as far as the decision needs it.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +16,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) expire_time: Option<Timestamp>,
     /// The attempt.
     pub(crate) attempt: &'a Attempt,
+    /// The time before which the receiver wants no request, if it said so.
+    pub(crate) asked: Option<Timestamp>,
     /// Whether it was a breaker's probe.
     pub(crate) probe: bool,
     /// The webhook.
@@ -40,33 +39,17 @@ impl Facts<'_> {
 
     /// What follows at `now`.
     pub(crate) fn decide(&self, now: Timestamp, entropy: &dyn Entropy) -> Decision {
-        if self.probe && !self.counts() {
-            let retry = self.retry_of_probe(now);
-            return self.ask(&retry, now, entropy);
-        }
-        self.ask(&self.webhook.spec.retry, now, entropy)
-    }
-
-    fn ask(&self, retry: &RetryPolicy, now: Timestamp, entropy: &dyn Entropy) -> Decision {
+        let with_next_probe = self.probe && !self.counts();
         let ended = Ended {
             delivery: self.delivery,
             expire_time: self.expire_time,
             outcome: self.attempt.outcome,
             response: self.attempt.response.as_ref(),
-            retry,
+            asked: self.asked,
+            policy: &self.webhook.spec.retry,
+            retry: if with_next_probe { Retry::At(self.health.next_probe.unwrap_or(now)) } else { Retry::ByPolicy },
         };
         decide(&ended, now, entropy)
-    }
-
-    /// The webhook's policy, but without an end by number and with the next probe as the wait.
-    fn retry_of_probe(&self, now: Timestamp) -> RetryPolicy {
-        let wait = self.health.next_probe.map_or(Duration::ZERO, |probe| probe.since(now));
-        RetryPolicy {
-            max_attempts: Some(u32::MAX),
-            backoff: Some(Backoff::Schedule(vec![wait])),
-            jitter: Some(0.0),
-            ..self.webhook.spec.retry.clone()
-        }
     }
 }
 
@@ -74,7 +57,9 @@ impl Facts<'_> {
 mod tests {
     use super::*;
     use crate::tests::{Middle, delivery, event, webhook};
+    use std::time::Duration;
     use tenterhook_model::{CapturedResponse, Next, Timings};
+    use tenterhook_policy::retry_after;
 
     const NOW: fn() -> Timestamp = || Timestamp::from_millis(1_000_000);
     const PROBE: fn() -> Timestamp = || Timestamp::from_millis(1_030_000);
@@ -109,8 +94,9 @@ mod tests {
         webhook.spec.retry.permanent_statuses = [422].into();
         let health = WebhookHealth { next_probe: Some(PROBE()), ..WebhookHealth::default() };
         let delivery = delivery(&webhook, &event("e"), 1);
+        let asked = retry_after(attempt.outcome, attempt.response.as_ref(), NOW());
         let facts =
-            Facts { delivery: &delivery, expire_time: None, attempt, probe, webhook: &webhook, health: &health };
+            Facts { delivery: &delivery, expire_time: None, attempt, asked, probe, webhook: &webhook, health: &health };
         (facts.counts(), facts.decide(NOW(), &Middle).next)
     }
 

@@ -1,8 +1,9 @@
 //! The second half of the loop's work: attempts end, the policy decides, outcomes are recorded.
 
-use tenterhook_model::{Outcome, Timestamp};
-use tenterhook_policy::{Decision, Trial};
+use tenterhook_model::{Excuse, Outcome, Timestamp, WebhookId};
+use tenterhook_policy::{Decision, Trial, retry_after};
 use tenterhook_store::Settlement;
+use tokio::time::Instant;
 
 use crate::attempt::Ended;
 use crate::decide::Facts;
@@ -14,21 +15,23 @@ use crate::run::{Run, try_next_ended};
 impl<D: Deliver> Run<D> {
     /// Goes on after the end of an attempt, and of all others that have ended by now.
     pub(crate) fn all_ended(&mut self, first: Option<Ended>) {
-        let now = self.parts.clock.now();
+        let (now, instant) = (self.parts.clock.now(), Instant::now());
         let mut next = first;
         while let Some(ended) = next {
-            self.ended(ended, now);
+            self.ended(ended, now, instant);
             next = try_next_ended(&mut self.attempts);
         }
     }
 
-    fn ended(&mut self, ended: Ended, now: Timestamp) {
-        self.free += 1;
+    fn ended(&mut self, ended: Ended, now: Timestamp, instant: Instant) {
+        if let Some(excuse) = ended.excuse {
+            return self.excused(&ended, excuse, (now, instant));
+        }
         self.count(&ended, now);
         let webhook = ended.claim.delivery.webhook_id;
         let lane = self.lanes.lane(webhook).expect("a lane is forgotten only when nothing of it is under way");
         let was_open = lane.health().circuit_open();
-        let settlement = settle(lane, ended, now, &*self.parts.entropy);
+        let settlement = settle(lane, ended, (now, instant), &*self.parts.entropy);
         let is_open = lane.health().circuit_open();
         if let Some(reason) = &settlement.suspend {
             lane.set_suspending(true);
@@ -36,11 +39,39 @@ impl<D: Deliver> Run<D> {
         }
         self.recorder.push(webhook, settlement);
         if was_open != is_open {
-            tracing::warn!(%webhook, is_open, "the circuit breaker has changed");
+            self.log_breaker(webhook, is_open, instant);
             self.parts.meter.breakers_open(self.lanes.count_open());
         }
-        self.lanes.enqueue(webhook);
+        self.lanes.attempt_ended(webhook, instant);
+        self.lanes.enqueue(webhook, instant);
         self.lanes.settle_down(webhook);
+    }
+
+    /// Puts the delivery of an attempt back that failed by no doing of its receiver.
+    fn excused(&mut self, ended: &Ended, excuse: Excuse, (now, instant): (Timestamp, Instant)) {
+        let webhook = ended.claim.delivery.webhook_id;
+        self.parts.meter.excused(excuse);
+        if let Some(left_out) = self.excuse_lines.speak(instant) {
+            let (cause, error) = (excuse.as_str(), &ended.attempt.error);
+            tracing::warn!(%webhook, cause, error, left_out, "an attempt failed by no doing of the receiver; it is repeated");
+        }
+        let lane = self.lanes.lane(webhook).expect("a lane is forgotten only when nothing of it is in flight");
+        lane.excused(excuse, ended.begun, (now, instant));
+        self.release(vec![ended.claim.delivery.id]);
+        self.lanes.attempt_ended(webhook, instant);
+        self.lanes.enqueue(webhook, instant);
+        self.lanes.settle_down(webhook);
+    }
+
+    fn log_breaker(&mut self, webhook: WebhookId, is_open: bool, instant: Instant) {
+        let Some(left_out) = self.breaker_lines.speak(instant) else { return };
+        let Some(lane) = self.lanes.lane(webhook) else { return };
+        let (name, failures) = (&lane.webhook().spec.display_name, lane.health().consecutive_failures);
+        if is_open {
+            tracing::warn!(%webhook, name, failures, left_out, "circuit breaker opened");
+        } else {
+            tracing::info!(%webhook, name, left_out, "circuit breaker closed");
+        }
     }
 
     fn count(&mut self, ended: &Ended, now: Timestamp) {
@@ -67,21 +98,29 @@ impl<D: Deliver> Run<D> {
             if let Some(lane) = self.lanes.lane(webhook) {
                 lane.set_suspending(false);
             }
-            self.lanes.refresh(&self.parts.store.webhooks());
-            self.lanes.enqueue(webhook);
+            let instant = Instant::now();
+            self.lanes.refresh(&self.parts.store.webhooks(), instant);
+            self.lanes.enqueue(webhook, instant);
         }
     }
 }
 
 /// Asks the breaker and the policy, and writes down what they say.
-fn settle(lane: &mut Lane, ended: Ended, now: Timestamp, entropy: &dyn tenterhook_model::Entropy) -> Settlement {
-    let Ended { claim, attempt, probe, .. } = ended;
+fn settle(
+    lane: &mut Lane,
+    ended: Ended,
+    (now, instant): (Timestamp, Instant),
+    entropy: &dyn tenterhook_model::Entropy,
+) -> Settlement {
+    let Ended { claim, attempt, probe, begun, .. } = ended;
     let outcome = attempt.outcome;
-    let failing = lane.ended(Trial { outcome, start: attempt.start_time, end: now });
+    let asked = retry_after(outcome, attempt.response.as_ref(), now);
+    let failing = lane.ended(Trial { outcome, start: attempt.start_time, end: now, asked }, begun, instant);
     let facts = Facts {
         delivery: &claim.delivery,
         expire_time: claim.event.expire_time,
         attempt: &attempt,
+        asked,
         probe,
         webhook: lane.webhook(),
         health: lane.health(),
@@ -93,7 +132,8 @@ fn settle(lane: &mut Lane, ended: Ended, now: Timestamp, entropy: &dyn tenterhoo
         attempt: Some(attempt),
         counts,
         next,
-        health: (outcome != Outcome::Interrupted).then(|| lane.health().clone()),
+        // Also of an attempt that says nothing of the receiver: the rate has let it through.
+        health: Some(lane.health().clone()),
         suspend: suspend.or(failing),
     }
 }

@@ -5,9 +5,21 @@
 //! Only the loop touches lanes, so nothing here is locked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tenterhook_model::{Timestamp, Webhook, WebhookHealth, limits};
+use tenterhook_model::{Excuse, Timestamp, Webhook, WebhookHealth, limits};
 use tenterhook_policy::{Admission, Admit, Breaker, Trial};
+use tokio::time::Instant;
+
+use crate::pace::{Pace, Pulse};
+use crate::slots::Asking;
+use crate::waiting::Place;
+
+/// The pause of a lane after an excused attempt; it doubles with each in a row.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// The longest pause of a lane after an excused attempt: file descriptors and workers come back
+/// quickly, and whoever mends the machine wants to see it work.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What a lane may do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,27 +33,6 @@ pub(crate) enum Allowance {
     At(Timestamp),
     /// Nothing until something happens that queues the lane again.
     Hold,
-}
-
-/// The slots of the whole dispatcher, as a lane sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Share {
-    /// Slots that nobody holds, at least 1.
-    pub(crate) free: usize,
-    /// Lanes that hold slots, this one included; at least 1.
-    pub(crate) busy: usize,
-}
-
-impl Share {
-    /// How many slots a lane may take that holds `held`.
-    ///
-    /// Of `n` busy lanes each may hold an `n`-th of what it leaves free: a lane alone takes
-    /// half of the slots, and many dead receivers together leave some for those that come
-    /// after them. A lane that holds nothing may always have one.
-    fn of(self, held: usize) -> usize {
-        let part = self.free.saturating_sub(self.busy * held) / (self.busy + 1);
-        part.max(usize::from(held == 0))
-    }
 }
 
 /// What to do with a delivery that was claimed.
@@ -68,10 +59,20 @@ pub(crate) struct Lane {
     /// Something came due while a claim was under way, which may not have seen it.
     again: bool,
     claiming: bool,
-    queued: bool,
-    /// Counted among the lanes that hold slots.
-    busy: bool,
+    /// Where it waits for slots.
+    place: Option<Place>,
+    /// Slots that it holds: attempts in flight, and what a claim may bring.
+    held: usize,
+    pulse: Pulse,
+    /// The pace at which its slots are counted.
+    counted: Pace,
+    /// When its oldest attempt began, as the lanes know it.
+    oldest: Option<Instant>,
     alarm: Option<Timestamp>,
+    /// Excused attempts in a row.
+    excused: u32,
+    /// After an excused attempt nothing is sent before this time.
+    pause: Option<Timestamp>,
     /// An outcome that stops the webhook is on its way to the store.
     suspending: bool,
     removed: bool,
@@ -81,7 +82,9 @@ impl Lane {
     /// The lane of a webhook with this health.
     pub(crate) fn new(webhook: Arc<Webhook>, health: WebhookHealth) -> Self {
         let breaker = Breaker::from(&webhook.spec.circuit_breaker);
-        let admission = Admission::new(breaker.clone(), &webhook.spec.rate_limit, limits::IN_FLIGHT_PER_WEBHOOK as u32);
+        let mut admission =
+            Admission::new(breaker.clone(), &webhook.spec.rate_limit, limits::IN_FLIGHT_PER_WEBHOOK as u32);
+        admission.resume(health.rate_time);
         Self {
             webhook,
             health,
@@ -90,9 +93,14 @@ impl Lane {
             more: false,
             again: false,
             claiming: false,
-            queued: false,
-            busy: false,
+            place: None,
+            held: 0,
+            pulse: Pulse::default(),
+            counted: Pace::Slow,
+            oldest: None,
             alarm: None,
+            excused: 0,
+            pause: None,
             suspending: false,
             removed: false,
         }
@@ -145,11 +153,6 @@ impl Lane {
         !self.claiming && self.admission.in_flight() == 0
     }
 
-    /// Whether it is counted among the lanes that hold slots.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.busy
-    }
-
     /// Whether nothing may be sent, be it by an operator or by the server.
     pub(crate) fn is_halted(&self) -> bool {
         self.removed || self.suspending || !self.webhook.sends()
@@ -160,24 +163,34 @@ impl Lane {
         self.suspending = suspending;
     }
 
-    /// Marks the lane as queued; answers whether it has to be put into the queue.
-    pub(crate) fn enter_queue(&mut self) -> bool {
-        let enters = self.more && !self.queued && !self.claiming && !self.is_halted();
-        self.queued |= enters;
-        enters
+    /// Whether it has work and does not wait for slots yet.
+    pub(crate) fn wants_slots(&self) -> bool {
+        self.more && self.place.is_none() && !self.claiming && !self.is_halted()
     }
 
-    /// What the lane, taken out of the queue, may do with its part of the dispatcher's slots.
-    pub(crate) fn allowance(&mut self, share: Share, now: Timestamp) -> Allowance {
-        self.queued = false;
+    /// Where it waits for slots.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// Notes where it waits for slots, or that it does so no longer.
+    pub(crate) fn set_place(&mut self, place: Option<Place>) {
+        self.place = place;
+    }
+
+    /// What the lane may do with `part` more slots, at least 1.
+    pub(crate) fn allowance(&mut self, part: usize, now: Timestamp) -> Allowance {
         if !self.more || self.claiming || self.is_halted() {
             return Allowance::Hold;
         }
-        let fair = share.of(self.admission.in_flight() as usize);
+        self.keep_to_clock(now);
+        if let Some(time) = self.pause.filter(|time| *time > now && time.since(now) <= PAUSE_MAX) {
+            return Allowance::At(time);
+        }
         // A trial on a copy: the real question is asked when the deliveries are there.
         let mut trial = self.admission.clone();
         let mut limit = 0;
-        while limit < fair {
+        while limit < part {
             match trial.admit(&self.health, now) {
                 Admit::Now => limit += 1,
                 Admit::At(time) if limit == 0 => return Allowance::At(time),
@@ -187,33 +200,78 @@ impl Lane {
         if limit == 0 { Allowance::Hold } else { Allowance::Claim { limit } }
     }
 
+    /// The lane as one that asks for slots at a pace.
+    pub(crate) fn asking(&self, pace: Pace) -> Asking<'_> {
+        Asking { namespace: &self.webhook.namespace, pace, held: self.held }
+    }
+
+    /// The pace at which its slots are counted.
+    pub(crate) fn counted(&self) -> Pace {
+        self.counted
+    }
+
+    /// Whether none of its attempts has ended since the start.
+    pub(crate) fn is_untried(&self) -> bool {
+        !self.pulse.is_tried()
+    }
+
+    /// How fast its attempts end.
+    pub(crate) fn pace(&self, instant: Instant) -> Pace {
+        self.pulse.pace(instant)
+    }
+
+    /// When its oldest attempt in flight began.
+    #[cfg(test)]
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        self.pulse.oldest()
+    }
+
+    /// Changes the pace at which its slots are counted.
+    pub(crate) fn count_at(&mut self, pace: Pace) {
+        self.counted = pace;
+    }
+
+    /// Changes the number of slots that it holds.
+    pub(crate) fn hold(&mut self, held: usize) {
+        self.held = held;
+    }
+
+    /// Slots that it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// When its oldest attempt in flight began, if that changes when its slots count as slow;
+    /// with what the last call returned.
+    pub(crate) fn turn_oldest(&mut self) -> (Option<Instant>, Option<Instant>) {
+        let oldest = self.pulse.oldest().filter(|_| self.counted != Pace::Slow);
+        (std::mem::replace(&mut self.oldest, oldest), oldest)
+    }
+
     /// Notes that a claim is under way.
     pub(crate) fn begin_claim(&mut self) {
-        debug_assert!(!self.claiming, "a lane claims one claim at a time");
+        assert!(!self.claiming, "a lane makes one claim at a time");
         self.claiming = true;
         self.again = false;
-        self.busy = true;
     }
 
     /// Notes that the claim came back with `all` it asked for, or with less.
     pub(crate) fn end_claim(&mut self, all: bool) {
-        debug_assert!(self.claiming, "a claim ends that was begun");
+        assert!(self.claiming, "a claim ends that was begun");
         self.claiming = false;
         self.more = all || self.again;
     }
 
-    /// Notes that it holds no slots any more.
-    pub(crate) fn rest(&mut self) {
-        self.busy = false;
-    }
-
     /// Asks whether a claimed delivery may be sent now.
-    pub(crate) fn admit(&mut self, now: Timestamp) -> Start {
+    pub(crate) fn admit(&mut self, now: Timestamp, instant: Instant) -> Start {
         if self.is_halted() {
             return Start::PutBack;
         }
         match self.admission.admit(&self.health, now) {
-            Admit::Now => Start::Go { probe: self.health.circuit_open() },
+            Admit::Now => {
+                self.pulse.begin(instant);
+                Start::Go { probe: self.health.circuit_open() }
+            }
             Admit::At(_) | Admit::WhenOneEnds => {
                 self.more = true;
                 Start::PutBack
@@ -221,14 +279,44 @@ impl Lane {
         }
     }
 
-    /// Notes that an attempt ended, and what it says of the receiver; answers why the webhook
-    /// is to be stopped, if it is.
-    pub(crate) fn ended(&mut self, trial: Trial) -> Option<String> {
+    /// Moves the times of the lane with a clock that was set back.
+    fn keep_to_clock(&mut self, now: Timestamp) {
+        let health = std::mem::take(&mut self.health);
+        let rate_time = health.rate_time;
+        self.health = health.by_clock(now);
+        if self.health.rate_time != rate_time {
+            self.admission.resume(self.health.rate_time);
+        }
+    }
+
+    /// Notes that the attempt that began at `begun` ended at `instant`, and what it says of the
+    /// receiver; returns why the webhook is to be stopped, if it is.
+    pub(crate) fn ended(&mut self, trial: Trial, begun: Instant, instant: Instant) -> Option<String> {
         self.admission.release();
+        (self.excused, self.pause) = (0, None);
+        self.pulse.end(begun, instant);
+        self.keep_to_clock(trial.end);
+        self.health.rate_time = self.admission.rate_time();
         self.breaker.record(&mut self.health, trial)
     }
 
-    /// Remembers when the lane is to be queued again; answers the time remembered before.
+    /// Notes that the attempt that began at `begun` failed by no doing of the receiver: nothing
+    /// of it counts, and the lane pauses, longer each time. One whose request was not processed is
+    /// made again at once at first.
+    pub(crate) fn excused(&mut self, excuse: Excuse, begun: Instant, (now, instant): (Timestamp, Instant)) {
+        self.admission.cancel();
+        self.pulse.end(begun, instant);
+        let times = self.excused;
+        self.excused = times.saturating_add(1);
+        let pause = match excuse {
+            Excuse::Unprocessed if times == 0 => Duration::ZERO,
+            _ => PAUSE_FIRST.saturating_mul(2u32.saturating_pow(times)).min(PAUSE_MAX),
+        };
+        self.pause = self.pause.max(Some(now.after(pause)));
+        self.more = true;
+    }
+
+    /// Remembers when the lane is to be queued again; returns the time remembered before.
     pub(crate) fn set_alarm(&mut self, time: Timestamp) -> Option<Timestamp> {
         self.alarm.replace(time)
     }
@@ -245,7 +333,7 @@ mod tests {
     use crate::tests::{paused, webhook};
 
     const NOW: fn() -> Timestamp = || Timestamp::from_millis(1_000);
-    const ALONE: Share = Share { free: 1_024, busy: 1 };
+    const MANY: usize = 1_024;
 
     fn due_lane() -> Lane {
         let mut lane = Lane::new(Arc::new(webhook(1)), WebhookHealth::default());
@@ -254,40 +342,24 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_alone_may_take_half_of_the_slots_and_many_leave_some_free() {
-        assert_eq!(Share { free: 1_000, busy: 1 }.of(0), 500);
-        let mut free = 1_024;
-        for busy in 1..=100 {
-            let taken = Share { free, busy }.of(0).min(64);
-            free -= taken;
-        }
-        assert!(free > 0, "a hundred lanes that never give back leave room for the next");
-    }
-
-    #[test]
-    fn a_lane_that_holds_nothing_may_always_have_one_slot() {
-        assert_eq!(Share { free: 1, busy: 1_000 }.of(0), 1);
-        assert_eq!(Share { free: 1, busy: 1_000 }.of(1), 0);
-    }
-
-    #[test]
     fn a_lane_without_work_is_not_queued() {
         let mut lane = Lane::new(Arc::new(webhook(1)), WebhookHealth::default());
-        assert!(!lane.enter_queue());
+        assert!(!lane.wants_slots());
         lane.note_due();
-        assert!(lane.enter_queue());
-        assert!(!lane.enter_queue(), "it is queued once");
+        assert!(lane.wants_slots());
+        lane.set_place(Some((Pace::Slow, 1)));
+        assert!(!lane.wants_slots(), "it waits once");
     }
 
     #[test]
     fn a_lane_claims_one_claim_at_a_time() {
         let mut lane = due_lane();
-        assert_eq!(lane.allowance(ALONE, NOW()), Allowance::Claim { limit: limits::IN_FLIGHT_PER_WEBHOOK });
+        assert_eq!(lane.allowance(MANY, NOW()), Allowance::Claim { limit: limits::IN_FLIGHT_PER_WEBHOOK });
         lane.begin_claim();
-        assert_eq!(lane.allowance(ALONE, NOW()), Allowance::Hold);
+        assert_eq!(lane.allowance(MANY, NOW()), Allowance::Hold);
         assert!(!lane.is_idle());
         lane.end_claim(true);
-        assert!(lane.enter_queue());
+        assert!(lane.wants_slots());
     }
 
     #[test]
@@ -295,12 +367,12 @@ mod tests {
         let mut lane = due_lane();
         lane.begin_claim();
         lane.end_claim(false);
-        assert!(!lane.enter_queue(), "nothing is due");
+        assert!(!lane.wants_slots(), "nothing is due");
         lane.note_due();
         lane.begin_claim();
         lane.note_due();
         lane.end_claim(false);
-        assert!(lane.enter_queue(), "the claim may have been too early for it");
+        assert!(lane.wants_slots(), "the claim may have been too early for it");
     }
 
     #[test]
@@ -309,23 +381,48 @@ mod tests {
         lane.begin_claim();
         assert!(lane.replace(&Arc::new(paused(&webhook(1)))));
         lane.end_claim(true);
-        assert_eq!(lane.admit(NOW()), Start::PutBack);
-        assert!(!lane.enter_queue());
+        assert_eq!(lane.admit(NOW(), Instant::now()), Start::PutBack);
+        assert!(!lane.wants_slots());
         assert!(lane.replace(&Arc::new(webhook(1))));
-        assert!(lane.enter_queue(), "the work is remembered");
-        assert_eq!(lane.admit(NOW()), Start::Go { probe: false });
+        assert!(lane.wants_slots(), "the work is remembered");
+        assert_eq!(lane.admit(NOW(), Instant::now()), Start::Go { probe: false });
     }
 
     #[test]
     fn an_attempt_through_an_open_breaker_is_a_probe() {
         let mut lane = due_lane();
         lane.health.next_probe = Some(NOW());
-        assert_eq!(lane.allowance(ALONE, NOW()), Allowance::Claim { limit: 1 });
-        assert_eq!(lane.admit(NOW()), Start::Go { probe: true });
-        assert_eq!(lane.allowance(ALONE, NOW()), Allowance::Hold, "one probe at a time");
+        assert_eq!(lane.allowance(MANY, NOW()), Allowance::Claim { limit: 1 });
+        assert_eq!(lane.admit(NOW(), Instant::now()), Start::Go { probe: true });
+        assert_eq!(lane.allowance(MANY, NOW()), Allowance::Hold, "one probe at a time");
         lane.health.next_probe = Some(NOW().after(std::time::Duration::from_secs(9)));
         lane.admission.release();
-        assert_eq!(lane.allowance(ALONE, NOW()), Allowance::At(Timestamp::from_millis(10_000)));
+        assert_eq!(lane.allowance(MANY, NOW()), Allowance::At(Timestamp::from_millis(10_000)));
+    }
+
+    #[test]
+    fn a_rate_outlives_the_process_with_the_health() {
+        let mut limited = webhook(1);
+        limited.spec.rate_limit.requests_per_second = Some(1.0 / 60.0);
+        let mut lane = Lane::new(Arc::new(limited.clone()), WebhookHealth::default());
+        let instant = Instant::now();
+        assert_eq!(lane.admit(NOW(), instant), Start::Go { probe: false });
+        let trial = Trial { outcome: tenterhook_model::Outcome::Success, start: NOW(), end: NOW(), asked: None };
+        lane.ended(trial, instant, instant);
+        let mut next = Lane::new(Arc::new(limited), lane.health().clone());
+        next.note_due();
+        assert_eq!(next.allowance(MANY, NOW()), Allowance::At(Timestamp::from_millis(61_000)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_a_lane_wait_no_longer_than_before() {
+        let mut lane = due_lane();
+        lane.health.last_failure = Some(NOW());
+        lane.health.not_before = Some(NOW().after(std::time::Duration::from_secs(5)));
+        lane.health.next_probe = Some(NOW().after(std::time::Duration::from_secs(9)));
+        let hours_ago = NOW().before(std::time::Duration::from_secs(7_200));
+        let expected = hours_ago.after(std::time::Duration::from_secs(9));
+        assert_eq!(lane.allowance(MANY, hours_ago), Allowance::At(expected));
     }
 
     #[test]

@@ -1,19 +1,24 @@
-//! Which lane may claim next: every webhook's lane, the queue of those with work, and the
-//! times at which others have to be looked at again.
+//! Which lane may claim next: every webhook's lane, those that wait for slots, and the times at
+//! which others have to be looked at again.
 //!
-//! A lane is in the queue only if something may be due for it and nothing is known to hold
-//! it back. What is held back comes again by itself: a rate limit or an open breaker by its
-//! time, a full lane by the end of one of its attempts, a halted webhook by its next change.
+//! A lane waits for slots only if something may be due for it and nothing is known to hold it
+//! back. What is held back comes again by itself: a rate limit or an open breaker by its time,
+//! a full lane by the end of one of its attempts, a halted webhook by its next change. One for
+//! which there are no slots goes on waiting.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use tenterhook_model::{Timestamp, WebhookId};
+use tenterhook_model::{Namespace, Timestamp, WebhookId};
 use tenterhook_store::{Store, WebhookSet};
+use tokio::time::Instant;
 
-use crate::lane::{Allowance, Lane, Share};
+use crate::lane::{Allowance, Lane};
+use crate::pace::{HANGS_AFTER, Pace};
+use crate::slots::Slots;
+use crate::waiting::Waiting;
 
-/// Permission for one lane to claim.
+/// Permission for one lane to claim; it holds as many slots until the claim has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Order {
     /// The webhook of the lane.
@@ -23,25 +28,38 @@ pub(crate) struct Order {
 }
 
 /// Every lane that has had work since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lanes {
     // In the order of ids, so that a walk over it is the same in every run.
     lanes: BTreeMap<WebhookId, Lane>,
-    queue: VecDeque<WebhookId>,
+    slots: Slots,
+    waiting: Waiting,
+    /// When the oldest attempt of each lane began whose slots do not count as slow.
+    oldest: BTreeSet<(Instant, WebhookId)>,
     times: BTreeSet<(Timestamp, WebhookId)>,
-    /// Lanes that hold slots of the dispatcher.
-    busy: usize,
     revision: u64,
 }
 
 impl Lanes {
-    /// The lane of a webhook that has or had deliveries under way.
+    /// No lanes, and so many slots, at least 1.
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            lanes: BTreeMap::new(),
+            slots: Slots::new(slots),
+            waiting: Waiting::default(),
+            oldest: BTreeSet::new(),
+            times: BTreeSet::new(),
+            revision: 0,
+        }
+    }
+
+    /// The lane of a webhook that has or had deliveries in flight.
     pub(crate) fn lane(&mut self, webhook: WebhookId) -> Option<&mut Lane> {
         self.lanes.get_mut(&webhook)
     }
 
     /// Notes that the webhooks have due deliveries.
-    pub(crate) fn due(&mut self, webhooks: Vec<WebhookId>, store: &dyn Store) {
+    pub(crate) fn due(&mut self, webhooks: Vec<WebhookId>, store: &dyn Store, instant: Instant) {
         if webhooks.is_empty() {
             return;
         }
@@ -56,50 +74,52 @@ impl Lanes {
                 }
             };
             lane.note_due();
-            self.enqueue(id);
+            self.enqueue(id, instant);
         }
     }
 
     /// Takes over what changed in the webhooks: a new revision, a pause, a removal.
-    pub(crate) fn refresh(&mut self, set: &WebhookSet) {
+    pub(crate) fn refresh(&mut self, set: &WebhookSet, instant: Instant) {
         if set.revision == self.revision {
             return;
         }
         self.revision = set.revision;
-        let mut changed = Vec::new();
-        self.lanes.retain(|id, lane| match set.by_id.get(id) {
-            Some(webhook) => {
-                if lane.replace(webhook) {
-                    changed.push(*id);
+        let mut namespaces = set.by_id.values().map(|webhook| &webhook.namespace);
+        let first = namespaces.next();
+        self.slots.set_shared(namespaces.any(|namespace| Some(namespace) != first));
+        let (mut changed, mut idle) = (Vec::new(), Vec::new());
+        for (id, lane) in &mut self.lanes {
+            match set.by_id.get(id) {
+                Some(webhook) if lane.replace(webhook) => changed.push(*id),
+                Some(_) => {}
+                None => {
+                    lane.remove();
+                    idle.push(*id);
                 }
-                true
             }
-            None => {
-                lane.remove();
-                !lane.is_idle()
-            }
-        });
+        }
+        for id in idle {
+            self.settle_down(id);
+        }
         for id in changed {
-            self.enqueue(id);
+            self.enqueue(id, instant);
         }
     }
 
-    /// Puts the lane into the queue if it may have work and is not there.
-    pub(crate) fn enqueue(&mut self, webhook: WebhookId) {
-        if let Some(lane) = self.lanes.get_mut(&webhook)
-            && lane.enter_queue()
-        {
-            self.queue.push_back(webhook);
+    /// Lets the lane wait for slots if it may have work and does not wait yet.
+    pub(crate) fn enqueue(&mut self, webhook: WebhookId, instant: Instant) {
+        if let Some(lane) = self.lanes.get_mut(&webhook).filter(|lane| lane.wants_slots()) {
+            let place = self.waiting.push(&lane.webhook().namespace, lane.pace(instant), webhook);
+            lane.set_place(Some(place));
         }
     }
 
-    /// Queues the lane at `time`, whose claim failed.
-    pub(crate) fn claim_again_at(&mut self, webhook: WebhookId, time: Timestamp) {
-        if let Some(lane) = self.lanes.get_mut(&webhook) {
-            lane.end_claim(true);
-            self.settle_down(webhook);
-            self.set_alarm(webhook, time);
-        }
+    /// Lets the lane, whose claim failed, wait until `time`.
+    pub(crate) fn claim_again_at(&mut self, order: Order, time: Timestamp) {
+        self.claim_ended(order, true);
+        self.return_unused(order, 0);
+        self.set_alarm(order.webhook, time);
+        self.settle_down(order.webhook);
     }
 
     fn set_alarm(&mut self, webhook: WebhookId, time: Timestamp) {
@@ -115,17 +135,47 @@ impl Lanes {
         self.lanes.values().filter(|lane| lane.health().circuit_open()).count()
     }
 
-    /// The next lane that may claim now, with `free` slots of the whole dispatcher left.
-    pub(crate) fn next_order(&mut self, free: usize, now: Timestamp) -> Option<Order> {
-        if free == 0 {
+    /// The next lane that may claim now; it holds the slots that it is given.
+    pub(crate) fn next_order(&mut self, now: Timestamp, instant: Instant) -> Option<Order> {
+        self.age(instant);
+        let waits = |pace: &Pace| self.waiting.count(*pace) > 0 && self.slots.open_to(*pace) > 0;
+        if !Pace::ALL.iter().any(waits) {
             return None;
         }
-        while let Some(id) = self.queue.pop_front() {
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
-            let newly = usize::from(!lane.is_busy());
-            match lane.allowance(Share { free, busy: self.busy + newly }, now) {
+        for _ in 0..self.waiting.namespaces() {
+            let namespace = self.waiting.turn()?.clone();
+            self.waiting.next_turn();
+            if let Some(order) = self.order_in(&namespace, now, instant) {
+                return Some(order);
+            }
+        }
+        None
+    }
+
+    /// An order for a lane of this namespace.
+    fn order_in(&mut self, namespace: &Namespace, now: Timestamp, instant: Instant) -> Option<Order> {
+        while let Some((place, id)) = self.waiting.first(namespace, |pace| self.slots.room_of(namespace, pace) > 0) {
+            let lane = self.lanes.get_mut(&id).expect("a lane that is forgotten waits no longer");
+            let pace = lane.pace(instant);
+            if pace != place.0 {
+                // Its proof has grown old since it came.
+                lane.set_place(Some(self.waiting.move_to(namespace, place, pace)));
+                continue;
+            }
+            let counts = lane.is_untried() || (pace == Pace::Slow) == (lane.counted() == Pace::Slow);
+            assert!(counts, "the slots of {id} count at {:?}, its pace is {pace:?}", lane.counted());
+            self.waiting.remove(namespace, place);
+            lane.set_place(None);
+            // One that has not been tried has the part of a slow lane, but one attempt to prove itself.
+            let counted = if lane.is_untried() { Pace::Slow } else { pace };
+            let least = usize::from(counted != pace);
+            let part = self.slots.part_of(lane.asking(counted)).max(least);
+            match lane.allowance(part, now) {
                 Allowance::Claim { limit } => {
-                    self.busy += newly;
+                    self.slots.turn(lane.asking(lane.counted()), counted);
+                    lane.count_at(counted);
+                    self.slots.take(lane.asking(counted), limit);
+                    lane.hold(lane.held() + limit);
                     lane.begin_claim();
                     return Some(Order { webhook: id, limit });
                 }
@@ -136,8 +186,69 @@ impl Lanes {
         None
     }
 
-    /// Queues the lanes whose time has come.
-    pub(crate) fn wake(&mut self, now: Timestamp) {
+    /// Notes that a claim came back with `all` that it asked for, or with less.
+    pub(crate) fn claim_ended(&mut self, order: Order, all: bool) {
+        if let Some(lane) = self.lanes.get_mut(&order.webhook) {
+            lane.end_claim(all);
+        }
+    }
+
+    /// Takes back the slots of a claim of which so many deliveries have become attempts.
+    pub(crate) fn return_unused(&mut self, order: Order, begun: usize) {
+        assert!(begun <= order.limit, "{begun} attempts began of a claim of {}", order.limit);
+        self.give_back(order.webhook, order.limit - begun);
+        self.note_oldest(order.webhook);
+    }
+
+    /// Notes that an attempt of the lane has ended, once the lane knows of it.
+    pub(crate) fn attempt_ended(&mut self, webhook: WebhookId, instant: Instant) {
+        self.give_back(webhook, 1);
+        self.count_pace(webhook, instant);
+        self.note_oldest(webhook);
+    }
+
+    fn give_back(&mut self, webhook: WebhookId, count: usize) {
+        let lane = self.lanes.get_mut(&webhook).expect("a lane that holds slots is not forgotten");
+        self.slots.give_back(lane.asking(lane.counted()), count);
+        lane.hold(lane.held() - count);
+    }
+
+    /// Counts the slots of lanes as slow whose attempts have begun to hang.
+    fn age(&mut self, instant: Instant) {
+        while let Some(&(begun, webhook)) = self.oldest.first()
+            && instant.duration_since(begun) >= HANGS_AFTER
+        {
+            self.count_pace(webhook, instant);
+            self.note_oldest(webhook);
+            assert!(!self.oldest.contains(&(begun, webhook)), "a lane that hangs counts as slow");
+        }
+    }
+
+    /// Counts the slots of the lane by its pace, and lets it wait where lanes of that pace do.
+    fn count_pace(&mut self, webhook: WebhookId, instant: Instant) {
+        let Some(lane) = self.lanes.get_mut(&webhook) else { return };
+        let (pace, counted) = (lane.pace(instant), lane.counted());
+        self.slots.turn(lane.asking(counted), pace);
+        lane.count_at(pace);
+        if let Some(place) = lane.place().filter(|place| place.0 != pace) {
+            let place = self.waiting.move_to(&lane.webhook().namespace, place, pace);
+            lane.set_place(Some(place));
+        }
+    }
+
+    fn note_oldest(&mut self, webhook: WebhookId) {
+        let Some(lane) = self.lanes.get_mut(&webhook) else { return };
+        let (before, after) = lane.turn_oldest();
+        if before != after {
+            if let Some(begun) = before {
+                self.oldest.remove(&(begun, webhook));
+            }
+            self.oldest.extend(after.map(|begun| (begun, webhook)));
+        }
+    }
+
+    /// Lets the lanes wait for slots whose time has come.
+    pub(crate) fn wake(&mut self, now: Timestamp, instant: Instant) {
         while let Some(&(time, id)) = self.times.first()
             && time <= now
         {
@@ -145,7 +256,7 @@ impl Lanes {
             if let Some(lane) = self.lanes.get_mut(&id) {
                 lane.clear_alarm();
             }
-            self.enqueue(id);
+            self.enqueue(id, instant);
         }
     }
 
@@ -154,14 +265,24 @@ impl Lanes {
         self.times.first().map(|(time, _)| *time)
     }
 
-    /// Notes that something of the lane has ended: a lane with nothing under way holds no
-    /// slots, and that of a webhook that was removed is forgotten.
+    /// Forgets the lane of a webhook that was removed, once nothing of it is in flight.
     pub(crate) fn settle_down(&mut self, webhook: WebhookId) {
-        let Some(lane) = self.lanes.get_mut(&webhook).filter(|lane| lane.is_idle()) else { return };
-        self.busy -= usize::from(lane.is_busy());
-        lane.rest();
-        if lane.is_removed() {
-            self.lanes.remove(&webhook);
+        let Some(lane) = self.lanes.get(&webhook).filter(|lane| lane.is_idle() && lane.is_removed()) else { return };
+        assert_eq!(lane.held(), 0, "an idle lane holds no slots");
+        if let Some(place) = lane.place() {
+            self.waiting.remove(&lane.webhook().namespace, place);
         }
+        self.lanes.remove(&webhook);
     }
 }
+
+#[cfg(test)]
+impl Lanes {
+    /// When the oldest attempt of the lane began.
+    fn oldest_of(&self, webhook: WebhookId) -> Instant {
+        self.lanes[&webhook].oldest().expect("it has an attempt in flight")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,9 @@
 //! delivery through its next attempt. The command builds one and runs it until shutdown;
 //! the simulation runs it on a paused clock.
 //!
+//! Attempts in flight are bounded, and shared out so that receivers that hang leave the others
+//! their slots: by namespace, by webhook and by how fast the receiver has been (see `slots`).
+//!
 //! It holds few deliveries: a lane claims only what may be sent right now, so a backlog,
 //! and what waits behind a pause, a rate limit or an open breaker, stays in the store.
 //!
@@ -22,14 +25,19 @@ mod decide;
 mod dispatcher;
 mod drained;
 mod ends;
+mod forward;
 mod lane;
 mod lanes;
 mod meter;
+mod pace;
 mod parts;
 mod question;
+mod quiet;
 mod record;
 mod run;
+mod slots;
 mod trace;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -22,12 +22,16 @@ use crate::drained::Drained;
 use crate::lanes::Lanes;
 use crate::parts::{Deliver, Parts};
 use crate::question::Answer;
+use crate::quiet::Quiet;
 use crate::record::Recorder;
 
 /// The longest sleep: by then a wall clock that somebody set forward is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// The shortest sleep: what the timer of the runtime can tell apart.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
+/// Lines a minute on circuit breakers; a cloud that fails changes thousands of them.
+const BREAKER_LINES: u32 = 20;
+
 /// The loop's state.
 pub(crate) struct Run<D> {
     pub(crate) parts: Arc<Parts>,
@@ -39,8 +43,12 @@ pub(crate) struct Run<D> {
     pub(crate) recorder: Recorder,
     /// What the store was asked and has not answered.
     pub(crate) questions: FuturesUnordered<BoxFuture<'static, Answer>>,
-    /// Attempts that may still be begun, with those that claims under way may bring taken off.
-    pub(crate) free: usize,
+    /// The log of circuit breakers that open or close.
+    pub(crate) breaker_lines: Quiet,
+    /// The log of attempts that fail by no doing of their receivers.
+    pub(crate) excuse_lines: Quiet,
+    /// The time of day at the last look.
+    latest: Timestamp,
     pub(crate) draining: bool,
     /// What the drain has come to so far.
     pub(crate) drained: Drained,
@@ -54,11 +62,13 @@ impl<D: Deliver> Run<D> {
             recorder: Recorder::new(Arc::clone(&parts.store)),
             parts,
             deliverer,
-            lanes: Lanes::default(),
+            lanes: Lanes::new(max_in_flight),
             attempts: JoinSet::new(),
             cut: CancellationToken::new(),
             questions: FuturesUnordered::new(),
-            free: max_in_flight,
+            breaker_lines: Quiet::new(BREAKER_LINES),
+            excuse_lines: Quiet::new(1),
+            latest: Timestamp::MIN,
             draining: false,
             drained: Drained::default(),
             closed: false,
@@ -75,12 +85,17 @@ impl<D: Deliver> Run<D> {
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut look = true;
         while !self.closed {
-            let now = self.parts.clock.now();
+            let (now, instant) = (self.parts.clock.now(), Instant::now());
             if std::mem::take(&mut look) {
-                self.lanes.wake(now);
-                self.lanes.due(store.take_ready(now), &*store);
+                if now < self.latest {
+                    // The clock was set back: the times of all that waits are looked at again.
+                    self.lanes.wake(Timestamp::MAX, instant);
+                }
+                self.latest = now;
+                self.lanes.wake(now, instant);
+                self.lanes.due(store.take_ready(now), &*store, instant);
             }
-            self.lanes.refresh(&store.webhooks());
+            self.lanes.refresh(&store.webhooks(), instant);
             self.claim(now);
             self.recorder.start();
             alarm.as_mut().reset(Instant::now() + self.sleep(now));

@@ -74,8 +74,9 @@ fn of_faults(webhook: &Webhook, event: &EventContext, faults: Vec<Fault>) -> Res
             column,
             message: fault.message.clone(),
             excerpt: source(webhook, &fault.field).map_or_else(String::new, |source| excerpt(source, line, column)),
+            is_local: false,
         }),
-        FaultKind::InvalidField | FaultKind::UrlForbidden { .. } => None,
+        FaultKind::InvalidField | FaultKind::Unavailable | FaultKind::UrlForbidden { .. } => None,
     };
     let Some(errors) = faults.iter().map(error).collect::<Option<Vec<_>>>() else { return Err(faults) };
     let mut rules = webhook.clone();

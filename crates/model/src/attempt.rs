@@ -81,6 +81,30 @@ pub struct Timings {
     pub first_byte: Option<Duration>,
 }
 
+/// Why a failed exchange says nothing of its receiver: it uses up no attempt, and the delivery
+/// is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Excuse {
+    /// This machine could not send: it lacked file descriptors, ports, memory or render workers.
+    Local,
+    /// The receiver has not processed the request: it says so (RFC 9113 section 8.7), or the
+    /// connection was closed before the request could reach it.
+    Unprocessed,
+}
+
+impl Excuse {
+    /// Every excuse.
+    pub const ALL: [Self; 2] = [Self::Local, Self::Unprocessed];
+
+    /// Its name in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Unprocessed => "unprocessed",
+        }
+    }
+}
+
 /// What one HTTP exchange gave: what `deliver` answers to a [`PreparedRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
@@ -88,6 +112,8 @@ pub struct Exchange {
     pub outcome: Outcome,
     /// What went wrong, in words without secrets; empty on success.
     pub error: String,
+    /// Why a failure says nothing of the receiver, if it does not.
+    pub excuse: Option<Excuse>,
     /// What came back, if anything did.
     pub response: Option<CapturedResponse>,
     /// Whether the request went over HTTP/2.
@@ -135,12 +161,19 @@ impl Exchange {
         Self {
             outcome,
             error: error.into(),
+            excuse: None,
             response: None,
             http2: false,
             timings: Timings::default(),
             remote_address: None,
             tried_addresses: Vec::new(),
         }
+    }
+
+    /// The same exchange with an excuse.
+    #[must_use]
+    pub fn excused(self, excuse: Excuse) -> Self {
+        Self { excuse: Some(excuse), ..self }
     }
 }
 

@@ -26,6 +26,8 @@ pub enum FaultKind {
         /// Column from 1; 0 when it is not known.
         column: u32,
     },
+    /// The server could not check it now: it is busy. The value may be right.
+    Unavailable,
     /// A URL leads where the server does not send.
     UrlForbidden {
         /// The host that was refused.
@@ -61,7 +63,9 @@ impl Fault {
             FaultKind::TemplateSyntax { line, column } => {
                 format!("line {line}, column {column}: {}", self.message).into()
             }
-            FaultKind::InvalidField | FaultKind::UrlForbidden { .. } => (&*self.message).into(),
+            FaultKind::InvalidField | FaultKind::Unavailable | FaultKind::UrlForbidden { .. } => {
+                (&*self.message).into()
+            }
         }
     }
 }

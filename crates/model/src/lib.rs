@@ -50,7 +50,7 @@ pub mod transport;
 pub mod webhook;
 
 pub use address::{AddressPolicy, NonePermitted, NotPermitted};
-pub use attempt::{Attempt, Exchange, Outcome, SentRequest, Timings, TriedAddress, TriedResult};
+pub use attempt::{Attempt, Exchange, Excuse, Outcome, SentRequest, Timings, TriedAddress, TriedResult};
 pub use chance::{Entropy, OsEntropy};
 pub use delivery::{Delivery, DeliveryState, IllegalTransition, Next, Transition};
 pub use event::{Event, Snapshots};

@@ -14,6 +14,9 @@ pub enum ResolveError {
     /// The name servers say that there is no such host, or that it has no address.
     #[error("the host {0} has no address")]
     NotFound(String),
+    /// No name server can be reached from this machine: a fault of its own set-up or network.
+    #[error("this server cannot reach its name servers ({0}): check /etc/resolv.conf and its network")]
+    Unavailable(String),
     /// The name servers did not answer, or failed.
     #[error("the look-up of {host} failed: {reason}")]
     Failed {

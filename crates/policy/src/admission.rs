@@ -11,7 +11,7 @@ use tenterhook_model::{Timestamp, WebhookHealth};
 
 use crate::breaker::Breaker;
 
-/// Answer to the wish to send.
+/// Whether a request may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admit {
     /// One request may go now; [`Admission::release`] when it has ended.
@@ -66,12 +66,13 @@ impl Admission {
     /// Asks for one request at `now`; [`Admit::Now`] has counted it.
     ///
     /// While the breaker is open one request at a time goes as a probe, and only when its
-    /// time has come; the requests from before it opened must have ended first.
+    /// time has come; the requests from before it opened must have ended first. So it is after a
+    /// wait that the receiver asked for.
     pub fn admit(&mut self, health: &WebhookHealth, now: Timestamp) -> Admit {
         if let Some(time) = self.breaker.closed_until(health, now) {
             return Admit::At(time);
         }
-        let most = if health.circuit_open() { 1 } else { self.max_in_flight };
+        let most = if Breaker::is_narrow(health) { 1 } else { self.max_in_flight };
         if self.in_flight >= most {
             return Admit::WhenOneEnds;
         }
@@ -79,7 +80,7 @@ impl Admission {
             return Admit::At(time);
         }
         self.in_flight += 1;
-        debug_assert!(self.in_flight <= most, "{} requests are under way of at most {most}", self.in_flight);
+        assert!(self.in_flight <= most, "{} requests are under way of at most {most}", self.in_flight);
         Admit::Now
     }
 
@@ -89,7 +90,28 @@ impl Admission {
         self.in_flight -= 1;
     }
 
-    /// Requests under way.
+    /// A request was admitted that the receiver never got: it takes nothing of the rate.
+    pub fn cancel(&mut self) {
+        self.release();
+        if let Some(rate) = &mut self.rate {
+            rate.even = rate.even.before(rate.interval);
+        }
+    }
+
+    /// When the next request would come in an even flow; `None` without a rate. It is all that
+    /// [`Admission::resume`] needs to go on from here.
+    pub fn rate_time(&self) -> Option<Timestamp> {
+        self.rate.map(|rate| rate.even)
+    }
+
+    /// Goes on from where [`Admission::rate_time`] was, if there is a rate.
+    pub fn resume(&mut self, rate_time: Option<Timestamp>) {
+        if let (Some(rate), Some(even)) = (&mut self.rate, rate_time) {
+            rate.even = even;
+        }
+    }
+
+    /// Requests in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight
     }
@@ -221,6 +243,36 @@ mod tests {
         rush(&mut admission, at(1_000_000));
         let Admit::At(time) = admission.admit(&well(), at(0)) else { panic!("the burst is used up") };
         assert!(time <= at(2), "{time:?}");
+    }
+
+    #[test]
+    fn a_rate_goes_on_where_it_was_before_a_restart() {
+        let mut before = admission(limit(1.0 / 60.0, Some(1)));
+        assert_eq!(rush(&mut before, at(0)), 1);
+        let mut after = admission(limit(1.0 / 60.0, Some(1)));
+        after.resume(before.rate_time());
+        assert_eq!(rush(&mut after, at(20)), 0);
+        assert_eq!(rush(&mut after, at(61)), 1);
+        let mut unlimited = admission(RateLimit::default());
+        unlimited.resume(before.rate_time());
+        assert_eq!((unlimited.rate_time(), unlimited.admit(&well(), at(0))), (None, Admit::Now));
+    }
+
+    #[test]
+    fn a_request_that_was_never_sent_takes_nothing_of_the_rate() {
+        let mut admission = admission(limit(1.0, Some(2)));
+        assert_eq!(rush(&mut admission, at(0)), 2);
+        admission.cancel();
+        assert_eq!((rush(&mut admission, at(0)), admission.in_flight()), (1, 2));
+    }
+
+    #[test]
+    fn after_a_wait_that_was_asked_for_one_request_goes_first() {
+        let mut admission = admission(RateLimit::default());
+        let health = WebhookHealth { not_before: Some(at(30)), ..well() };
+        assert_eq!(admission.admit(&health, at(29)), Admit::At(at(30)));
+        assert_eq!(admission.admit(&health, at(30)), Admit::Now);
+        assert_eq!(admission.admit(&health, at(30)), Admit::WhenOneEnds);
     }
 
     #[test]

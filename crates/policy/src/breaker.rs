@@ -6,9 +6,13 @@
 use std::time::Duration;
 
 use tenterhook_model::webhook::BreakerPolicy;
-use tenterhook_model::{Outcome, Timestamp, WebhookHealth};
+use tenterhook_model::{Outcome, Timestamp, WebhookHealth, limits};
 
 use crate::defaults;
+
+/// Gaps between failures that it takes to suspend a webhook: of one gap no more than this part of
+/// the time to the suspension counts. One gap may be a clock that was set forward by days.
+const GAPS_TO_SUSPEND: u32 = 5;
 
 /// The rules of one webhook's breaker, defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub struct Trial {
     pub start: Timestamp,
     /// When it ended.
     pub end: Timestamp,
+    /// The time before which the receiver wants no request, as [`crate::retry_after`] reads it.
+    pub asked: Option<Timestamp>,
 }
 
 impl From<&BreakerPolicy> for Breaker {
@@ -43,37 +49,69 @@ impl From<&BreakerPolicy> for Breaker {
 }
 
 impl Breaker {
-    /// When the receiver may be asked next; `None` means now.
+    /// When the receiver may be sent the next request; `None` means now.
     ///
-    /// A probe further ahead than the longest wait comes from a clock that was set back, or
-    /// from a policy that has since been shortened: it is due now.
+    /// It is the time of the next probe while the breaker is open, or the time that the receiver
+    /// asked for, whichever comes later. A time further ahead than the longest wait comes from a
+    /// clock that was set back, or from a policy that has since been shortened: it is due now.
     pub fn closed_until(&self, health: &WebhookHealth, now: Timestamp) -> Option<Timestamp> {
+        let longest = limits::RETRY_AFTER_MAX;
+        let asked = health.not_before.filter(|time| *time > now && time.since(now) <= longest);
+        self.probe_after(health, now).max(asked)
+    }
+
+    /// When the next probe is due, if that is later than `now`.
+    fn probe_after(&self, health: &WebhookHealth, now: Timestamp) -> Option<Timestamp> {
         health.next_probe.filter(|probe| *probe > now && probe.since(now) <= self.max_open)
     }
 
-    /// Puts an attempt into the receiver's health; answers why the webhook is to be stopped,
+    /// Whether the receiver may be sent one request at a time only: while the breaker is open,
+    /// and after a wait that it asked for until an attempt has shown that the wait is over.
+    pub fn is_narrow(health: &WebhookHealth) -> bool {
+        health.circuit_open() || health.not_before.is_some()
+    }
+
+    /// Puts an attempt into the receiver's health; returns why the webhook is to be stopped,
     /// if it is.
     ///
-    /// A success closes the breaker. A failed template says nothing of the receiver, so it
+    /// A success closes the breaker. A receiver that asks for a time is held to it, whatever else
+    /// waits for it, and has not failed in the sense of the breaker: it says when it is well
+    /// again. A failed template says nothing of the receiver, so it
     /// neither opens the breaker nor counts as a probe, but it is no success either: a webhook
     /// whose every attempt fails so is stopped in the end. An interrupted attempt says nothing.
     pub fn record(&self, health: &mut WebhookHealth, trial: Trial) -> Option<String> {
+        if trial.outcome == Outcome::Interrupted {
+            return None;
+        }
+        // What began before the wait was over says nothing of the time after it.
+        health.not_before = health.not_before.filter(|time| trial.start < *time);
+        let asked = trial.asked.filter(|time| *time > trial.end);
         match trial.outcome {
-            Outcome::Interrupted => return None,
             Outcome::Success => {
                 *health = WebhookHealth {
                     last_success: Some(trial.end),
                     last_failure: health.last_failure,
+                    not_before: health.not_before,
+                    rate_time: health.rate_time,
                     ..WebhookHealth::default()
                 };
                 return None;
             }
             Outcome::Render => {}
+            _ if asked.is_some() => health.not_before = health.not_before.max(asked),
             _ => self.record_failure(health, trial),
         }
-        health.last_failure = Some(trial.end);
-        let since = *health.failing_since.get_or_insert(trial.end);
-        self.suspend_after.filter(|limit| trial.end.since(since) >= *limit).map(|_| suspend_reason(since, trial.end))
+        self.record_time(health, trial.end);
+        self.suspend_after.filter(|limit| health.failing_for >= *limit).map(|_| suspend_reason(health.failing_for))
+    }
+
+    /// Counts the time of nothing but failures up to the one at `end`.
+    fn record_time(&self, health: &mut WebhookHealth, end: Timestamp) {
+        let before = health.failing_since.and(health.last_failure);
+        let gap = before.map_or(Duration::ZERO, |last| end.since(last));
+        health.failing_for += gap.min(self.suspend_after.unwrap_or_default() / GAPS_TO_SUSPEND);
+        health.failing_since.get_or_insert(end);
+        health.last_failure = Some(end);
     }
 
     fn record_failure(&self, health: &mut WebhookHealth, trial: Trial) {
@@ -86,7 +124,7 @@ impl Breaker {
             }
             // Of the attempts that were under way when the breaker opened none was a probe:
             // a burst of failures must not run through all the doublings at once.
-            Some(probe) if trial.start >= probe || self.closed_until(health, trial.start).is_none() => {
+            Some(probe) if trial.start >= probe || self.probe_after(health, trial.start).is_none() => {
                 health.failed_probes = health.failed_probes.saturating_add(1);
                 health.next_probe = Some(trial.end.after(self.wait(health.failed_probes)));
             }
@@ -106,10 +144,9 @@ impl Breaker {
     }
 }
 
-fn suspend_reason(since: Timestamp, now: Timestamp) -> String {
+fn suspend_reason(failing_for: Duration) -> String {
     const HOUR: u64 = 3_600;
-    let seconds = now.since(since).as_secs();
-    let span = match seconds {
+    let span = match failing_for.as_secs() {
         seconds if seconds >= 48 * HOUR => format!("{} days", seconds / (24 * HOUR)),
         seconds if seconds >= 2 * HOUR => format!("{} hours", seconds / HOUR),
         seconds => format!("{seconds} seconds"),
@@ -127,7 +164,7 @@ mod tests {
     }
 
     fn trial(outcome: Outcome, start: i64, end: i64) -> Trial {
-        Trial { outcome, start: at(start), end: at(end) }
+        Trial { outcome, start: at(start), end: at(end), asked: None }
     }
 
     /// Fails at each of these seconds, in no time.
@@ -246,7 +283,9 @@ mod tests {
     #[test]
     fn templates_that_always_fail_suspend_in_the_end() {
         let (breaker, mut health) = (breaker(), WebhookHealth::default());
-        assert_eq!(breaker.record(&mut health, trial(Outcome::Render, 0, 0)), None);
+        for day in 0..5 {
+            assert_eq!(breaker.record(&mut health, trial(Outcome::Render, day * 86_400, day * 86_400)), None);
+        }
         assert!(breaker.record(&mut health, trial(Outcome::Render, 432_000, 432_000)).is_some());
     }
 
@@ -263,10 +302,84 @@ mod tests {
         let with = |suspend_after| {
             let policy =
                 BreakerPolicy { suspend_after: Some(Duration::from_secs(suspend_after)), ..Default::default() };
-            fail_at(&Breaker::from(&policy), &mut WebhookHealth::default(), [0, 3_600, 900_000_000])
+            fail_at(&Breaker::from(&policy), &mut WebhookHealth::default(), (0..=10_800).step_by(1_200))
         };
-        assert_eq!(with(0), None);
-        assert!(with(10_800).unwrap().contains("days"));
+        assert_eq!((with(0), with(10_801)), (None, None));
+        assert!(with(10_800).unwrap().contains("for 3 hours"));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_by_days_suspends_nothing() {
+        const YEAR: i64 = 366 * 86_400;
+        let (breaker, mut health) = (breaker(), WebhookHealth::default());
+        assert_eq!(fail_at(&breaker, &mut health, [0, 60, 120, YEAR, YEAR + 60, YEAR + 120]), None);
+        assert!(health.failing_for <= Duration::from_secs(86_400 + 240), "{:?}", health.failing_for);
+        // Set back again, and once more forward.
+        let mut health = health.by_clock(at(180));
+        assert_eq!(fail_at(&breaker, &mut health, [180, 240]), None);
+        assert!(health.failing_for <= Duration::from_secs(86_400 + 400), "{:?}", health.failing_for);
+    }
+
+    fn asked(status_end: i64, until: i64) -> Trial {
+        Trial { asked: Some(at(until)), ..trial(Outcome::HttpStatus, status_end, status_end) }
+    }
+
+    #[test]
+    fn a_wait_that_the_receiver_asks_for_is_kept_and_is_no_failure_for_the_breaker() {
+        let (breaker, mut health) = (breaker(), WebhookHealth::default());
+        for second in 0..20 {
+            breaker.record(&mut health, asked(second, 100));
+        }
+        assert_eq!((health.consecutive_failures, health.circuit_open()), (0, false));
+        assert_eq!(breaker.closed_until(&health, at(99)), Some(at(100)));
+        assert_eq!(breaker.closed_until(&health, at(100)), None);
+        assert_eq!(health.last_failure, Some(at(19)), "but it was a failed attempt");
+    }
+
+    #[test]
+    fn the_longest_wait_that_was_asked_for_counts() {
+        let (breaker, mut health) = (breaker(), WebhookHealth::default());
+        breaker.record(&mut health, asked(0, 100));
+        breaker.record(&mut health, asked(1, 50));
+        assert_eq!(health.not_before, Some(at(100)));
+    }
+
+    #[test]
+    fn after_the_wait_one_request_at_a_time_goes_until_one_has_ended() {
+        for outcome in [Outcome::Success, Outcome::Timeout] {
+            let (breaker, mut health) = (breaker(), WebhookHealth::default());
+            breaker.record(&mut health, asked(0, 100));
+            breaker.record(&mut health, trial(outcome, 99, 101));
+            assert!(Breaker::is_narrow(&health), "it began before the wait was over");
+            breaker.record(&mut health, trial(outcome, 100, 102));
+            assert!(!Breaker::is_narrow(&health), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_that_was_asked_for_holds_back_the_probes_of_an_open_breaker_and_doubles_nothing() {
+        let (breaker, mut health) = (breaker(), WebhookHealth::default());
+        fail_at(&breaker, &mut health, 0..5);
+        breaker.record(&mut health, asked(34, 500));
+        assert_eq!((health.failed_probes, breaker.closed_until(&health, at(36))), (0, Some(at(500))));
+        breaker.record(&mut health, trial(Outcome::Timeout, 500, 515));
+        assert_eq!((health.failed_probes, health.next_probe), (1, Some(at(575))));
+    }
+
+    #[test]
+    fn a_wait_of_nothing_is_a_failure_like_any_other() {
+        let (breaker, mut health) = (breaker(), WebhookHealth::default());
+        for second in 0..5 {
+            breaker.record(&mut health, asked(second, second));
+        }
+        assert!(health.circuit_open() && health.not_before.is_none());
+    }
+
+    #[test]
+    fn a_receiver_that_asks_for_days_on_end_is_suspended_as_any_that_fails() {
+        let (breaker, mut health) = (breaker(), WebhookHealth::default());
+        let waits = (0..=432_000).step_by(3_600).map(|second| asked(second, second + 60));
+        assert!(waits.filter_map(|trial| breaker.record(&mut health, trial)).last().is_some());
     }
 
     #[test]

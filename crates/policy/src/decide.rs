@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenterhook_model::webhook::RetryPolicy;
 use tenterhook_model::{CapturedResponse, Delivery, Entropy, Next, Outcome, Timestamp};
 
-use crate::{defaults, retry_after, schedule};
+use crate::{defaults, schedule};
 
 /// The status that ends a delivery for good and says that the receiver is gone (RFC 9110
 /// section 15.5.11; Standard Webhooks, "Operational considerations").
@@ -22,8 +22,21 @@ pub struct Ended<'a> {
     pub outcome: Outcome,
     /// What came back, if anything did.
     pub response: Option<&'a CapturedResponse>,
+    /// The time before which the receiver wants no request, as [`crate::retry_after`] reads it.
+    pub asked: Option<Timestamp>,
     /// The retry policy of the webhook.
-    pub retry: &'a RetryPolicy,
+    pub policy: &'a RetryPolicy,
+    /// What says when a failed attempt is followed by the next.
+    pub retry: Retry,
+}
+
+/// What says when a failed attempt is followed by the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The webhook's policy, which also ends the delivery after so many attempts.
+    ByPolicy,
+    /// The next attempt comes at this time, and this one is not counted: it was a breaker's probe.
+    At(Timestamp),
 }
 
 /// What follows.
@@ -58,20 +71,25 @@ pub fn decide(ended: &Ended<'_>, now: Timestamp, entropy: &dyn Entropy) -> Decis
         let reason = "the receiver answered 410 Gone: it wants no more events".to_owned();
         return Decision { next: Next::GiveUp, suspend: Some(reason) };
     }
-    if answer.is_some_and(|answer| ended.retry.permanent_statuses.contains(&answer.status)) {
+    if answer.is_some_and(|answer| ended.policy.permanent_statuses.contains(&answer.status)) {
         return Next::GiveUp.into();
     }
-    let attempts = ended.delivery.attempts_of_policy() + 1;
-    if attempts >= ended.retry.max_attempts.unwrap_or(defaults::ATTEMPTS) {
-        return Next::GiveUp.into();
-    }
-    let scheduled = now.after(schedule::wait(ended.retry, attempts, entropy));
-    let asked = answer.and_then(|answer| retry_after::retry_after(answer, now)).unwrap_or(scheduled);
-    let time = scheduled.max(asked);
-    if time >= give_up_time(ended.delivery, ended.expire_time, ended.retry) {
+    let Some(scheduled) = scheduled(ended, now, entropy) else { return Next::GiveUp.into() };
+    let time = scheduled.max(ended.asked.unwrap_or(scheduled));
+    if time >= give_up_time(ended.delivery, ended.expire_time, ended.policy) {
         return Next::GiveUp.into();
     }
     Next::RetryAt(time).into()
+}
+
+/// When the next attempt comes by the schedule; `None` when this one was the last.
+fn scheduled(ended: &Ended<'_>, now: Timestamp, entropy: &dyn Entropy) -> Option<Timestamp> {
+    let attempts = ended.delivery.attempts_of_policy() + 1;
+    match ended.retry {
+        Retry::At(time) => Some(time.max(now)),
+        Retry::ByPolicy if attempts >= ended.policy.max_attempts.unwrap_or(defaults::ATTEMPTS) => None,
+        Retry::ByPolicy => Some(now.after(schedule::wait(ended.policy, attempts, entropy))),
+    }
 }
 
 /// The age at which a delivery of a webhook is given up.
@@ -97,6 +115,7 @@ pub fn give_up_time(delivery: &Delivery, expire_time: Option<Timestamp>, retry: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry_after;
     use crate::tests::{Fixed, answer, at, delivery};
 
     /// One case: what is not named here is a first attempt that got the answer 500.
@@ -106,6 +125,7 @@ mod tests {
         outcome: Outcome,
         response: Option<CapturedResponse>,
         retry: RetryPolicy,
+        next: Retry,
     }
 
     impl Default for Case {
@@ -116,6 +136,7 @@ mod tests {
                 outcome: Outcome::HttpStatus,
                 response: Some(answer(500, &[])),
                 retry: RetryPolicy { jitter: Some(0.0), ..RetryPolicy::default() },
+                next: Retry::ByPolicy,
             }
         }
     }
@@ -132,7 +153,9 @@ mod tests {
                 expire_time: self.expire_time,
                 outcome: self.outcome,
                 response: self.response.as_ref(),
-                retry: &self.retry,
+                asked: retry_after(self.outcome, self.response.as_ref(), at(1_000)),
+                policy: &self.retry,
+                retry: self.next,
             };
             decide(&ended, at(1_000), &Fixed(0.5))
         }
@@ -222,7 +245,8 @@ mod tests {
     fn retry_after_moves_the_next_attempt_back_and_never_forward() {
         assert_eq!(Case::answered(503, &[("retry-after", "600")]).decide(), retry_at(1_600));
         assert_eq!(Case::answered(429, &[("retry-after", "1")]).decide(), retry_at(1_005));
-        assert_eq!(Case::answered(500, &[("retry-after", "600")]).decide(), retry_at(1_005));
+        assert_eq!(Case::answered(500, &[("retry-after", "600")]).decide(), retry_at(1_600));
+        assert_eq!(Case::answered(302, &[("retry-after", "600")]).decide(), retry_at(1_005));
         assert_eq!(Case::answered(429, &[("retry-after", "999999")]).decide(), retry_at(1_000 + 86_400));
     }
 
@@ -230,6 +254,19 @@ mod tests {
     fn retry_after_does_not_add_attempts() {
         let case = Case { delivery: delivery(9), ..Case::answered(503, &[("retry-after", "600")]) };
         assert_eq!(case.decide(), GIVE_UP());
+    }
+
+    #[test]
+    fn a_probe_is_never_the_last_attempt_and_comes_again_with_the_next_probe() {
+        let probe = |seconds, case: Case| Case { next: Retry::At(at(seconds)), ..case }.decide();
+        for attempts in [0, 9, 99] {
+            let case = Case { delivery: delivery(attempts), ..Case::default() };
+            assert_eq!(probe(1_030, case), retry_at(1_030));
+        }
+        assert_eq!(probe(7, Case::default()), retry_at(1_000), "a probe that is due comes now");
+        assert_eq!(probe(1_030, Case::answered(503, &[("retry-after", "60")])), retry_at(1_060));
+        assert_eq!(probe(1_030, Case { expire_time: Some(at(1_030)), ..Case::default() }), GIVE_UP());
+        assert_eq!(probe(1_030, Case::answered(410, &[])).next, Next::GiveUp);
     }
 
     #[test]

@@ -19,6 +19,6 @@ mod tests;
 
 pub use admission::{Admission, Admit};
 pub use breaker::{Breaker, Trial};
-pub use decide::{Decision, Ended, decide, give_up_time, max_age};
+pub use decide::{Decision, Ended, Retry, decide, give_up_time, max_age};
 pub use retry_after::retry_after;
 pub use schedule::wait;

@@ -7,7 +7,7 @@ use tenterhook_model::webhook::{Backoff, BreakerPolicy, RateLimit, RetryPolicy};
 use tenterhook_model::{CapturedResponse, Header, Next, Outcome, Timestamp, WebhookHealth, limits};
 
 use crate::tests::{Fixed, delivery};
-use crate::{Admission, Admit, Breaker, Ended, Trial, decide, defaults, give_up_time, wait};
+use crate::{Admission, Admit, Breaker, Ended, Retry, Trial, decide, defaults, give_up_time, retry_after, wait};
 
 fn millis(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -79,7 +79,11 @@ proptest! {
         chance in 0.0..1.0,
     ) {
         let (delivery, now, expire_time) = (delivery(attempts), millis(age), expire.map(millis));
-        let ended = Ended { delivery: &delivery, expire_time, outcome, response: response.as_ref(), retry: &retry };
+        let asked = retry_after(outcome, response.as_ref(), now);
+        let ended = Ended {
+            delivery: &delivery, expire_time, outcome, response: response.as_ref(), asked, policy: &retry,
+            retry: Retry::ByPolicy,
+        };
         let decision = decide(&ended, now, &Fixed(chance));
         prop_assert_eq!(decision.next == Next::Succeed, outcome == Outcome::Success);
         prop_assert!(decision.suspend.is_none() || decision.next == Next::GiveUp);
@@ -101,7 +105,10 @@ proptest! {
         prop_assume!(outcome != Outcome::Success && outcome != Outcome::Interrupted);
         let (mut delivery, mut now) = (delivery(0), millis(0));
         loop {
-            let ended = Ended { delivery: &delivery, expire_time: None, outcome, response: None, retry: &retry };
+            let ended = Ended {
+                delivery: &delivery, expire_time: None, outcome, response: None, asked: None, policy: &retry,
+                retry: Retry::ByPolicy,
+            };
             let Next::RetryAt(time) = decide(&ended, now, &Fixed(chance)).next else { break };
             delivery.attempt_count += 1;
             now = time;
@@ -152,13 +159,14 @@ proptest! {
 
     #[test]
     fn the_breaker_obeys_its_rules_whatever_comes(
-        trials in prop::collection::vec((outcomes(), 0i64..100_000, 0i64..60_000), 1..200),
+        trials in prop::collection::vec((outcomes(), 0i64..100_000, 0i64..60_000, prop::option::of(0i64..90_000)), 1..200),
     ) {
         let breaker = Breaker::from(&BreakerPolicy::default());
         let (mut health, mut now) = (WebhookHealth::default(), 0);
-        for (outcome, pause, took) in trials {
+        for (outcome, pause, took, asked) in trials {
             now += pause;
-            let trial = Trial { outcome, start: millis(now - took), end: millis(now) };
+            let asked = asked.filter(|_| outcome == Outcome::HttpStatus).map(|wait| millis(now + wait));
+            let trial = Trial { outcome, start: millis(now - took), end: millis(now), asked };
             let before = health.clone();
             breaker.record(&mut health, trial);
             if outcome == Outcome::Success {
@@ -172,6 +180,9 @@ proptest! {
                 prop_assert!((defaults::INITIAL_OPEN..=defaults::MAX_OPEN).contains(&wait));
             }
             prop_assert!(health.failed_probes <= before.failed_probes + 1);
+            if let Some(asked) = asked {
+                prop_assert!(asked <= trial.end || breaker.closed_until(&health, trial.end) >= Some(asked));
+            }
             prop_assert_eq!(health.failing_since.is_none(), health.last_failure.is_none() || outcome == Outcome::Success
                 || before.failing_since.is_none() && outcome == Outcome::Interrupted);
         }

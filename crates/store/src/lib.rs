@@ -170,6 +170,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// answers at how many.
     async fn give_up_expired(&self, limit: usize) -> Result<usize, StoreError>;
 
+    /// Moves the next attempts of deliveries, each to its time, but for those that are claimed or
+    /// have changed since the caller saw them. Returns how many moved.
+    async fn bring_forward(&self, moves: Vec<(Delivery, Timestamp)>) -> Result<usize, StoreError>;
+
     /// When the first event of an open delivery expires; `None` when none does.
     fn next_expiry(&self) -> Option<Timestamp>;
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tenterhook_model::{Delivery, DeliveryId, Event, EventId};
+use tenterhook_model::{Delivery, DeliveryId, Event, EventId, Namespace};
 use tenterhook_store::{Change, DeliveryQuery, EventQuery, Sequence, Store};
+
+use super::plan::NAMESPACES;
 
 /// Items of a page; few, so that pages are turned.
 const PAGE: usize = 7;
@@ -25,33 +27,44 @@ pub(crate) async fn journal(store: &dyn Store) -> Vec<Arc<Change>> {
 /// Every delivery, each of which must come once.
 pub(crate) async fn deliveries(store: &dyn Store) -> BTreeMap<DeliveryId, Delivery> {
     let mut found = BTreeMap::new();
-    let mut query = DeliveryQuery { limit: PAGE, ..DeliveryQuery::default() };
-    loop {
-        let page = store.list_deliveries(query.clone()).await.expect("the disk can be read");
-        for delivery in page.items {
-            let id = delivery.id;
-            assert!(found.insert(id, delivery).is_none(), "{id} is listed twice");
-        }
-        match page.next {
-            None => return found,
-            next => query.after = next,
+    for namespace in namespaces() {
+        let mut query = DeliveryQuery { namespace, limit: PAGE, ..DeliveryQuery::default() };
+        loop {
+            let page = store.list_deliveries(query.clone()).await.expect("the disk can be read");
+            for delivery in page.items {
+                let id = delivery.id;
+                assert!(found.insert(id, delivery).is_none(), "{id} is listed twice");
+            }
+            match page.next {
+                None => break,
+                next => query.after = next,
+            }
         }
     }
+    found
 }
 
 /// Every event.
 pub(crate) async fn events(store: &dyn Store) -> BTreeMap<EventId, Arc<Event>> {
     let mut found = BTreeMap::new();
-    let mut query = EventQuery { limit: PAGE, ..EventQuery::default() };
-    loop {
-        let page = store.list_events(query.clone()).await.expect("the disk can be read");
-        for event in page.items {
-            let id = event.id.clone();
-            assert!(found.insert(id.clone(), event).is_none(), "{id} is listed twice");
-        }
-        match page.next {
-            None => return found,
-            next => query.after = next,
+    for namespace in namespaces() {
+        let mut query = EventQuery { namespace, limit: PAGE, ..EventQuery::default() };
+        loop {
+            let page = store.list_events(query.clone()).await.expect("the disk can be read");
+            for event in page.items {
+                let id = event.id.clone();
+                assert!(found.insert(id.clone(), event).is_none(), "{id} is listed twice");
+            }
+            match page.next {
+                None => break,
+                next => query.after = next,
+            }
         }
     }
+    found
+}
+
+/// Every namespace of a plan.
+pub(crate) fn namespaces() -> impl Iterator<Item = Namespace> {
+    NAMESPACES.into_iter().map(|name| name.parse().expect("the name is legal"))
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use tenterhook_dispatch::Drained;
 use tenterhook_model::webhook::{Halt, HaltedBy, SigningKey};
 use tenterhook_model::{
-    Clock, DeliveryId, DeliveryState, Event, JsonText, Lane, Namespace, Secret, SigningKeyId, Timestamp, Webhook,
-    WebhookId,
+    Clock, DeliveryId, DeliveryState, Event, JsonText, Lane, Secret, SigningKeyId, Timestamp, Webhook, WebhookId,
 };
 use tenterhook_store::{DeliveryQuery, Expect, Redrive, SaveError, WebhookChange};
 
@@ -176,10 +175,15 @@ impl Driver {
     }
 
     async fn any_open(&self) -> bool {
-        let states = DeliveryState::ALL.into_iter().filter(|state| !state.is_final()).collect();
-        let query = DeliveryQuery { states, limit: 1, ..DeliveryQuery::default() };
-        let page = self.process().store.list_deliveries(query).await.expect("the disk can be read");
-        !page.items.is_empty() || page.next.is_some()
+        let states: Vec<_> = DeliveryState::ALL.into_iter().filter(|state| !state.is_final()).collect();
+        for namespace in collect::namespaces() {
+            let query = DeliveryQuery { namespace, states: states.clone(), limit: 1, ..DeliveryQuery::default() };
+            let page = self.process().store.list_deliveries(query).await.expect("the disk can be read");
+            if !page.items.is_empty() || page.next.is_some() {
+                return true;
+            }
+        }
+        false
     }
 
     async fn finish(mut self) -> History {
@@ -229,7 +233,7 @@ impl Driver {
         Webhook {
             id: id_of(number),
             lane: Lane(0),
-            namespace: Namespace::default(),
+            namespace: self.plan.hooks[number].namespace.clone(),
             spec: self.plan.hooks[number].spec.clone(),
             halt: None,
             signing_keys: vec![key],
@@ -244,7 +248,7 @@ impl Driver {
         let data = format!("{{\"number\": {}, \"divisor\": {}}}", plan.number, plan.divisor);
         Event {
             id: format!("event-{}", plan.number).parse().expect("the id is legal"),
-            namespace: Namespace::default(),
+            namespace: plan.namespace.parse().expect("the name is legal"),
             event_type: plan.event_type.into(),
             object_type: "sim.thing".into(),
             occur_time: None,

@@ -41,11 +41,12 @@ pub(crate) enum Fault {
     Suspension,
     UsedUpAttempts,
     HeldByOrder,
+    HangingNamespace,
 }
 
 impl Fault {
     /// Every kind.
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::ErrorStatus,
         Self::BusyStatus,
         Self::GoneStatus,
@@ -76,6 +77,7 @@ impl Fault {
         Self::Suspension,
         Self::UsedUpAttempts,
         Self::HeldByOrder,
+        Self::HangingNamespace,
     ];
 
     /// Whether it has happened in the run.
@@ -114,6 +116,7 @@ impl Fault {
             Self::FailedProbe => probed(run),
             Self::Suspension => suspended(run),
             Self::UsedUpAttempts => finished(&|one| one.state == DeliveryState::Failed && one.attempts_of_policy() > 1),
+            Self::HangingNamespace => crowded(run),
             Self::HeldByOrder => run.journal.iter().any(|change| {
                 let waits = change.delivery.state == DeliveryState::Pending;
                 waits && change.delivery.next_attempt_time.is_none() && !change.delivery.ordering_key.is_empty()
@@ -164,6 +167,13 @@ fn probed(run: &History) -> bool {
         let cut = run.attempts[&delivery.id].iter().filter(|attempt| interrupted(attempt)).count();
         delivery.attempts_uncounted as usize > cut
     })
+}
+
+/// Whether more requests to one namespace hung than slow lanes may hold slots, while another was served.
+fn crowded(run: &History) -> bool {
+    let Some(crowd) = &run.plan.crowd else { return false };
+    let hung = run.seen.iter().filter(|seen| crowd.hooks.contains(&seen.hook) && seen.answer == Answer::Hang);
+    hung.count() > run.plan.max_in_flight / 2 && run.seen.iter().any(|seen| seen.hook == crowd.steady)
 }
 
 /// Whether the server stopped a webhook; the driver resumes it only when all is calm.

@@ -2,14 +2,15 @@
 //! happens when.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use tenterhook_model::Secret;
 use tenterhook_model::webhook::{
     Backoff, BreakerPolicy, EventRule, HeaderTemplate, HeaderValue, RateLimit, RequestTemplate, RetryPolicy,
     SignatureScheme, TransportPolicy, WebhookSpec,
 };
+use tenterhook_model::{Namespace, Secret};
 
 use super::chance::Dice;
 use crate::canary::mark::{hidden, standard};
@@ -18,6 +19,16 @@ use crate::canary::mark::{hidden, standard};
 pub(crate) const CALM: Duration = Duration::from_secs(150);
 /// The types that events have.
 pub(crate) const TYPES: [&str; 3] = ["object_created", "object_updated", "object_deleted"];
+/// Webhooks that hang at once, and the slots of the server then.
+const CROWD: usize = 12;
+const CROWD_SLOTS: usize = 8;
+/// The number of the first event of a crowd.
+const CROWD_EVENTS: usize = 1_000;
+/// The namespaces of those that hang, and of the one that is well.
+const HANGING: &str = "hanging";
+const STEADY: &str = "steady";
+/// Every namespace; the empty name is that of the default.
+pub(crate) const NAMESPACES: [&str; 3] = ["", HANGING, STEADY];
 /// A secret that every scheme takes.
 pub(crate) static SIGNING_SECRET: LazyLock<String> = LazyLock::new(|| standard("sim"));
 
@@ -27,7 +38,9 @@ pub(crate) struct Plan {
     pub(crate) hooks: Vec<Hook>,
     /// What happens, in the order of time.
     pub(crate) steps: Vec<(Duration, Step)>,
-    /// Attempts of the server under way at once.
+    /// A namespace whose receivers all hang, and one that is well.
+    pub(crate) crowd: Option<Crowd>,
+    /// Attempts of the server in flight at once.
     pub(crate) max_in_flight: usize,
     /// How long the server lets attempts go on when it is told to stop.
     pub(crate) grace: Duration,
@@ -36,9 +49,18 @@ pub(crate) struct Plan {
     pub(crate) entropy_dice: Dice,
 }
 
+/// Receivers of one namespace that hang, more than the server has slots, and one of another
+/// namespace that is well.
+#[derive(Debug, Clone)]
+pub(crate) struct Crowd {
+    pub(crate) hooks: Range<usize>,
+    pub(crate) steady: usize,
+}
+
 /// A webhook and its receiver.
 #[derive(Debug, Clone)]
 pub(crate) struct Hook {
+    pub(crate) namespace: Namespace,
     pub(crate) spec: WebhookSpec,
     pub(crate) temper: Temper,
 }
@@ -87,6 +109,7 @@ pub(crate) enum Step {
 #[derive(Debug, Clone)]
 pub(crate) struct EventPlan {
     pub(crate) number: usize,
+    pub(crate) namespace: &'static str,
     pub(crate) event_type: &'static str,
     pub(crate) ordering_key: &'static str,
     pub(crate) deliver_after: Option<Duration>,
@@ -99,15 +122,58 @@ impl Plan {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let count = dice.between(1, 4) as usize;
-        let hooks: Vec<Hook> = (0..count).map(|number| hook(number, &mut dice)).collect();
+        let mut hooks: Vec<Hook> = (0..count).map(|number| hook(number, &mut dice)).collect();
         let mut steps = publishing(&mut dice);
         let times: Vec<Duration> = steps.iter().map(|(time, _)| *time).collect();
         steps.extend(meddling(&mut dice, hooks.len(), &times));
-        steps.sort_by_key(|(time, _)| *time);
         let max_in_flight = dice.pick(&[2, 8, 64]);
         let grace = dice.millis(0, 8_000);
-        Self { hooks, steps, max_in_flight, grace, net_dice: dice.fork(), entropy_dice: dice.fork() }
+        let (net_dice, entropy_dice) = (dice.fork(), dice.fork());
+        let crowd = dice.percent(25).then(|| crowd(&mut hooks, &mut steps, &mut dice));
+        let max_in_flight = if crowd.is_some() { CROWD_SLOTS } else { max_in_flight };
+        steps.sort_by_key(|(time, _)| *time);
+        Self { hooks, steps, crowd, max_in_flight, grace, net_dice, entropy_dice }
     }
+}
+
+/// Adds the webhooks of a crowd, and events for them: those that hang get theirs at once, the one
+/// that is well gets one every few seconds.
+fn crowd(hooks: &mut Vec<Hook>, steps: &mut Vec<(Duration, Step)>, dice: &mut Dice) -> Crowd {
+    // Nobody else hangs: it is the slots of the one namespace that are looked at.
+    for hook in hooks.iter_mut() {
+        (hook.temper.hang, hook.temper.slow) = (0, 0);
+    }
+    let first = hooks.len();
+    let steady = first + CROWD;
+    for number in first..=steady {
+        let (namespace, temper) = match number {
+            number if number == steady => (STEADY, Temper::default()),
+            _ => (HANGING, Temper { hang: 1_000, ..Temper::default() }),
+        };
+        let spec = WebhookSpec {
+            rules: Vec::new(),
+            rate_limit: RateLimit::default(),
+            retry: RetryPolicy { max_age: None, ..retry(dice) },
+            ..hook(number, dice).spec
+        };
+        hooks.push(Hook { namespace: namespace.parse().expect("the name is legal"), spec, temper });
+    }
+    let begin = dice.millis(1_000, 90_000);
+    let for_namespace = |namespace, number, dice: &mut Dice| EventPlan {
+        namespace,
+        ordering_key: "",
+        deliver_after: None,
+        expire_after: None,
+        divisor: 1,
+        ..event(number, dice)
+    };
+    let many = (0..3).map(|number| for_namespace(HANGING, CROWD_EVENTS + number, dice)).collect();
+    steps.push((begin, Step::Publish(many)));
+    for number in 0..8 {
+        let event = for_namespace(STEADY, CROWD_EVENTS + 100 + number, dice);
+        steps.push((begin + dice.millis(100, 30_000), Step::Publish(vec![event])));
+    }
+    Crowd { hooks: first..steady, steady }
 }
 
 fn hook(number: usize, dice: &mut Dice) -> Hook {
@@ -138,7 +204,7 @@ fn hook(number: usize, dice: &mut Dice) -> Hook {
         transport: TransportPolicy { attempt_timeout: Some(dice.seconds(1, 5)), ..TransportPolicy::default() },
         ..WebhookSpec::default()
     };
-    Hook { spec, temper: temper(dice) }
+    Hook { namespace: Namespace::default(), spec, temper: temper(dice) }
 }
 
 fn rules(dice: &mut Dice) -> Vec<EventRule> {
@@ -218,6 +284,7 @@ fn publishing(dice: &mut Dice) -> Vec<(Duration, Step)> {
 fn event(number: usize, dice: &mut Dice) -> EventPlan {
     EventPlan {
         number,
+        namespace: "",
         event_type: dice.pick(&TYPES),
         ordering_key: dice.pick(&["", "", "a", "b"]),
         deliver_after: dice.maybe(10, |dice| dice.seconds(1, 60)),

@@ -172,7 +172,9 @@ fn of_faults(mut check: Check, faults: Vec<Fault>) -> Result<v1::RenderPreviewRe
                 column: i32::try_from(column).unwrap_or(i32::MAX),
                 message: fault.message,
             },
-            FaultKind::InvalidField | FaultKind::UrlForbidden { .. } => v1::TemplateError::default(),
+            FaultKind::InvalidField | FaultKind::Unavailable | FaultKind::UrlForbidden { .. } => {
+                v1::TemplateError::default()
+            }
         });
         return Ok(v1::RenderPreviewResponse { errors: errors.collect(), ..Default::default() });
     }

@@ -96,8 +96,10 @@ impl Resolve for SystemResolver {
                 Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
                 Ok(_) => {}
                 // Nobody would answer for the next name either.
-                Err(silent @ (Failure::Silent | Failure::Unreachable)) => {
-                    return Err(ResolveError::failed(host, silent.to_string()));
+                Err(silent @ Failure::Silent) => return Err(ResolveError::failed(host, silent.to_string())),
+                // Without a name server that can be asked nothing is known of the receiver.
+                Err(Failure::Unreachable) => {
+                    return Err(ResolveError::Unavailable(Failure::Unreachable.to_string()));
                 }
                 Err(other) => failure = Some(other),
             }

@@ -56,7 +56,7 @@ async fn what_outlasts_the_grace_is_cut_and_uses_up_no_attempt() {
     let held = store.held();
     let settlement = &held.groups[0][0];
     assert_eq!(settlement.attempt.as_ref().unwrap().outcome, Outcome::Interrupted);
-    assert!(!settlement.counts && settlement.health.is_none());
+    assert!(!settlement.counts && settlement.health == Some(Default::default()));
     assert!(
         matches!(settlement.next, Next::RetryAt(time) if time == tenterhook_model::Timestamp::from_millis(3_619_000))
     );

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tenterhook_model::webhook::RateLimit;
-use tenterhook_model::{DeliveryState, Event, Next, Outcome, Timestamp, Webhook};
+use tenterhook_model::{DeliveryState, Event, Excuse, Next, Outcome, Timestamp, Webhook};
 
 use super::store::Scripted;
 use super::world::{Receivers, Reply, World};
@@ -68,6 +68,29 @@ async fn retry_after_moves_the_next_attempt() {
     let world = World::start(backlog(1), Receivers::new(reply));
     world.pass_seconds(200).await;
     assert_eq!(world.call_seconds(), [0, 120]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_holds_back_all_deliveries_of_the_webhook() {
+    let reply = |_: &_, n| if n == 0 { Reply::RetryAfter(429, "4") } else { Reply::Status(200) };
+    let world = World::start(backlog(1), Receivers::new(reply));
+    for sequence in 1..5 {
+        world.pass(Duration::from_millis(300)).await;
+        world.store.publish([claim(&webhook(1), &Arc::new(event("e")), sequence)]);
+    }
+    world.pass_seconds(20).await;
+    // The first waits by its schedule, the others as long as the receiver asked.
+    assert_eq!(world.call_seconds(), [0, 4, 4, 4, 4, 5]);
+    assert!(world.counts.open.lock().unwrap().is_empty(), "a wait that was asked for opens no breaker");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fractions_of_a_second_that_a_receiver_asks_for_count() {
+    let reply = |_: &_, n| if n == 0 { Reply::RetryAfter(429, "7.337") } else { Reply::Status(200) };
+    let world = World::start(backlog(1), Receivers::new(reply));
+    world.pass_seconds(20).await;
+    let second = world.calls()[1].at;
+    assert!(second >= Duration::from_millis(7_337) && second < Duration::from_millis(7_345), "{second:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,6 +207,29 @@ async fn a_panic_is_a_failed_attempt_and_the_loop_goes_on() {
     assert!(held.groups.iter().flatten().all(|one| one.counts), "a panic must not be repeated for ever");
     assert_eq!(world.counts.panics.load(Ordering::SeqCst), 3);
     assert!(held.finished.iter().any(|delivery| delivery.state == DeliveryState::Succeeded));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_of_this_machine_is_charged_to_no_receiver() {
+    let reply = |_: &_, n| if n < 8 { Reply::Excused(Excuse::Local) } else { Reply::Status(200) };
+    let world = World::start(backlog(1), Receivers::new(reply));
+    world.pass_seconds(300).await;
+    // The pause doubles from one second to half a minute.
+    assert_eq!(world.call_seconds(), [0, 1, 3, 7, 15, 31, 61, 91, 121]);
+    let held = world.store.held();
+    assert_eq!((held.finished[0].attempt_count, held.finished[0].state), (1, DeliveryState::Succeeded));
+    assert_eq!(held.health.values().next().unwrap().last_failure, None);
+    assert_eq!(*world.counts.excused.lock().unwrap(), [Excuse::Local; 8]);
+    assert!(world.counts.open.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_the_receiver_has_not_processed_goes_again_at_once_and_uses_up_no_attempt() {
+    let reply = |_: &_, n| if n < 3 { Reply::Excused(Excuse::Unprocessed) } else { Reply::Status(200) };
+    let world = World::start(backlog(1), Receivers::new(reply));
+    world.pass_seconds(60).await;
+    assert_eq!(world.call_seconds(), [0, 0, 2, 6], "a receiver that never processes anything is not flooded");
+    assert_eq!(world.store.held().finished[0].attempt_count, 1);
 }
 
 #[tokio::test(start_paused = true)]

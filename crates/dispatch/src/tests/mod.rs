@@ -1,12 +1,13 @@
 //! What the tests of the dispatcher share: a webhook and deliveries to it, a scripted
 //! store, and receivers that answer as they are told.
 
+mod clock;
 mod deadlines;
 mod drain;
 mod flow;
 mod hold;
 mod render;
-mod store;
+pub(crate) mod store;
 mod world;
 
 use std::collections::BTreeMap;

@@ -284,6 +284,10 @@ impl Store for Scripted {
         unreachable!("the dispatcher settles")
     }
 
+    async fn bring_forward(&self, _: Vec<(Delivery, Timestamp)>) -> Result<usize, StoreError> {
+        unreachable!("the dispatcher claims what is due")
+    }
+
     fn next_expiry(&self) -> Option<Timestamp> {
         unreachable!("the dispatcher looks at what it claims")
     }

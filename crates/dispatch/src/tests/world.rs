@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tenterhook_model::{CapturedResponse, Clock, Exchange, Header, Outcome, PreparedRequest, Timestamp, Timings};
+use tenterhook_model::{
+    CapturedResponse, Clock, Exchange, Excuse, Header, Outcome, PreparedRequest, Timestamp, Timings,
+};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,17 +25,26 @@ use crate::{Dispatcher, Drained, Meter, Parts, PassThrough, Settings};
 #[derive(Debug, Clone)]
 pub(crate) struct TestClock {
     begin: Instant,
+    /// How far it was set, in milliseconds.
+    set: Arc<AtomicI64>,
+}
+
+impl TestClock {
+    /// Sets the time of day forward or back.
+    pub(crate) fn set(&self, millis: i64) {
+        self.set.fetch_add(millis, Ordering::SeqCst);
+    }
 }
 
 impl Default for TestClock {
     fn default() -> Self {
-        Self { begin: Instant::now() }
+        Self { begin: Instant::now(), set: Arc::default() }
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(3_600_000).after(self.begin.elapsed())
+        Timestamp::from_millis(3_600_000 + self.set.load(Ordering::SeqCst)).after(self.begin.elapsed())
     }
 }
 
@@ -45,6 +56,8 @@ pub(crate) enum Reply {
     After(Duration, u16),
     Hang,
     Panic,
+    /// The attempt fails, and not by the receiver's doing.
+    Excused(Excuse),
 }
 
 /// A request that reached a receiver.
@@ -104,6 +117,7 @@ impl Service<PreparedRequest> for Receivers {
                     answered(status, &[])
                 }
                 Reply::Hang => std::future::pending().await,
+                Reply::Excused(excuse) => Exchange::failed(Outcome::Connection, "out of something").excused(excuse),
                 Reply::Panic => panic!("a fault of the deliverer"),
             })
         })
@@ -129,6 +143,7 @@ fn answered(status: u16, headers: &[(&str, &str)]) -> Exchange {
     Exchange {
         outcome: if (200..300).contains(&status) { Outcome::Success } else { Outcome::HttpStatus },
         error: String::new(),
+        excuse: None,
         response: Some(CapturedResponse {
             status,
             headers,
@@ -150,6 +165,7 @@ pub(crate) struct Counts {
     pub(crate) latencies: Mutex<Vec<Duration>>,
     pub(crate) open: Mutex<Vec<usize>>,
     pub(crate) panics: AtomicUsize,
+    pub(crate) excused: Mutex<Vec<Excuse>>,
 }
 
 impl Meter for Counts {
@@ -163,6 +179,10 @@ impl Meter for Counts {
 
     fn breakers_open(&self, count: usize) {
         self.open.lock().unwrap().push(count);
+    }
+
+    fn excused(&self, excuse: Excuse) {
+        self.excused.lock().unwrap().push(excuse);
     }
 
     fn panicked(&self) {

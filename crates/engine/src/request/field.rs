@@ -24,6 +24,9 @@ pub struct RenderFault {
     pub message: String,
     /// The line of the template and a caret below its column; empty when not known.
     pub excerpt: String,
+    /// Whether the server is the cause, and not the template: it was busy, or could not start a
+    /// render worker. Such a fault counts against nobody.
+    pub is_local: bool,
 }
 
 impl RenderFault {
@@ -43,7 +46,14 @@ impl RenderFault {
 
     /// A fault of what a field became, and not of a place in its template.
     pub(crate) fn of(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), line: 0, column: 0, message: message.into(), excerpt: String::new() }
+        Self {
+            field: field.into(),
+            line: 0,
+            column: 0,
+            message: message.into(),
+            excerpt: String::new(),
+            is_local: false,
+        }
     }
 }
 
@@ -152,7 +162,8 @@ impl FieldTemplate {
             true => (SECRET_MESSAGE.to_owned(), String::new()),
             false => (error.message.clone(), error.excerpt()),
         };
-        RenderFault { field: self.field.clone(), line: error.line, column: error.column, message, excerpt }
+        let (field, line, column) = (self.field.clone(), error.line, error.column);
+        RenderFault { field, line, column, message, excerpt, is_local: false }
     }
 }
 

@@ -71,6 +71,10 @@ pub(crate) enum Request {
     Probe {
         answer: Answer<()>,
     },
+    BringForward {
+        moves: Vec<(Delivery, Timestamp)>,
+        answer: Answer<usize>,
+    },
 }
 
 impl Request {
@@ -83,6 +87,7 @@ impl Request {
             Self::Replay { events, .. } => events.len(),
             Self::GiveUp { deliveries, .. } => deliveries.len(),
             Self::GiveUpExpired { limit, .. } => *limit,
+            Self::BringForward { moves, .. } => moves.len(),
             Self::Save { .. } | Self::Remember { .. } | Self::Expire { .. } | Self::Probe { .. } => 1,
         }
     }

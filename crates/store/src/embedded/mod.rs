@@ -6,6 +6,7 @@ mod claim;
 mod counts;
 mod expire;
 mod feeds;
+mod forward;
 mod give_up;
 mod group;
 mod inbox;

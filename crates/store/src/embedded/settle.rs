@@ -90,7 +90,7 @@ impl<K: Kv> Group<'_, K> {
     }
 
     /// Moves the next attempt without having made one.
-    fn postpone(&mut self, mut stored: Stored, time: Timestamp) -> Settled {
+    pub(crate) fn postpone(&mut self, mut stored: Stored, time: Timestamp) -> Settled {
         self.unqueue(&Before::from(&stored));
         stored.wait = Wait::Due;
         stored.delivery.next_attempt_time = Some(time);

@@ -256,6 +256,10 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         self.shared.inbox.write(|answer| Request::GiveUpExpired { limit, answer }).await
     }
 
+    async fn bring_forward(&self, moves: Vec<(Delivery, Timestamp)>) -> Result<usize, StoreError> {
+        self.shared.inbox.write(|answer| Request::BringForward { moves, answer }).await
+    }
+
     fn next_expiry(&self) -> Option<Timestamp> {
         let millis = self.shared.next_expiry.load(Ordering::Acquire);
         (millis != u64::MAX).then(|| Timestamp::from_millis(millis as i64))

@@ -264,6 +264,7 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
         }
         Request::GiveUp { deliveries, answer } => after_commit(answer, group.give_up_seen(&deliveries)),
         Request::GiveUpExpired { limit, answer } => after_commit(answer, group.give_up_expired(limit)),
+        Request::BringForward { moves, answer } => after_commit(answer, group.bring_forward(&moves)),
         Request::Expire { before, limit, answer } => after_commit(answer, group.expire(before, limit)),
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter as OtelMeter};
 use tenterhook_api::{CallLabel, CallSpan, Refused};
-use tenterhook_model::{Clock, Outcome, Timestamp, Timings};
+use tenterhook_model::{Clock, Excuse, Outcome, Timestamp, Timings};
 use tenterhook_store::Gauges;
 use tracing::Span;
 
@@ -33,12 +33,14 @@ pub(crate) struct Metrics {
     delivery_latency: Histogram<f64>,
     attempt_duration: Histogram<f64>,
     attempts: Counter<u64>,
+    excused: Counter<u64>,
     panics: Counter<u64>,
     refusals: Counter<u64>,
     cuts: Counter<u64>,
     rule_errors: Counter<u64>,
     /// Attributes are made once: on the hot path they cost more than the counting.
     phases: [[KeyValue; 1]; PHASES.len()],
+    excuses: [[KeyValue; 1]; Excuse::ALL.len()],
     outcomes: Vec<[KeyValue; 1]>,
     now: Arc<Now>,
     /// Whether calls get a span.
@@ -94,6 +96,8 @@ impl Metrics {
             cuts: counter("tenterhook.connections.cut", "Connections that were refused or cut, by reason"),
             rule_errors: counter("tenterhook.rule.errors", "Rules that could not be evaluated for an event"),
             phases: PHASES.map(|phase| [KeyValue::new("phase", phase)]),
+            excused: counter("tenterhook.attempts.excused", "Attempts that failed by no doing of their receiver"),
+            excuses: Excuse::ALL.map(|excuse| [KeyValue::new("cause", excuse.as_str())]),
             outcomes: Outcome::ALL.map(|outcome| [KeyValue::new("outcome", outcome.as_str())]).to_vec(),
             now,
             traced: telemetry.exports_spans(),
@@ -188,6 +192,10 @@ impl tenterhook_dispatch::Meter for Metrics {
         }
     }
 
+    fn excused(&self, excuse: Excuse) {
+        self.excused.add(1, &self.excuses[excuse as usize]);
+    }
+
     fn delivered(&self, latency: Duration) {
         self.delivery_latency.record(latency.as_secs_f64(), &[]);
     }
@@ -262,6 +270,7 @@ mod tests {
         metrics.published(Duration::from_millis(2), 1);
         metrics.committed(3, Duration::from_millis(1));
         metrics.delivered(Duration::from_millis(3));
+        metrics.excused(Excuse::Local);
         metrics.breakers_open(2);
         metrics.watchers(1);
         metrics.refused(Refused::NotGrpc);
@@ -279,6 +288,7 @@ mod tests {
             "tenterhook_store_commit_duration_seconds_count 1",
             "tenterhook_delivery_latency_seconds_bucket{le=\"0.005\"} 1",
             "tenterhook_attempts_total{outcome=\"timeout\"} 1",
+            "tenterhook_attempts_excused_total{cause=\"local\"} 1",
             "tenterhook_attempt_duration_seconds_count{phase=\"total\"} 1",
             "tenterhook_attempt_duration_seconds_count{phase=\"render\"} 1",
             "tenterhook_deliveries_open{state=\"retrying\"} 4",

@@ -5,13 +5,15 @@ use std::time::Duration;
 use tenterhook_model::webhook::BreakerPolicy;
 use tenterhook_model::{Attempt, Outcome, Timestamp};
 
+use super::retry::asked;
 use super::{Verdict, attempts_of, end, ensure};
 use crate::sim::chance::SimClock;
 use crate::sim::history::{History, OrderKind};
 
-/// Whether the attempt says that the receiver fails.
+/// Whether the attempt says that the receiver fails; one that asks for a time does not.
 fn is_failure(attempt: &Attempt) -> bool {
-    !matches!(attempt.outcome, Outcome::Success | Outcome::Render | Outcome::Interrupted)
+    let failed = !matches!(attempt.outcome, Outcome::Success | Outcome::Render | Outcome::Interrupted);
+    failed && asked(attempt).is_zero()
 }
 
 pub(super) fn breaker_open_means_no_attempt(history: &History) -> Verdict {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tenterhook_model::{DeliveryId, limits};
 
 use super::{Verdict, ensure};
-use crate::sim::history::{History, OrderKind, Seen};
+use crate::sim::chance::SimClock;
+use crate::sim::history::{History, Life, Order, OrderKind, Seen};
 
 pub(super) fn ordered_key_keeps_order(history: &History) -> Verdict {
     // Deliveries by webhook and key, in the order of publication.
@@ -63,15 +64,16 @@ pub(super) fn rate_within_limit(history: &History) -> Verdict {
     for (number, hook) in history.plan.hooks.iter().enumerate() {
         let Some(rate) = hook.spec.rate_limit.requests_per_second else { continue };
         let burst = hook.spec.rate_limit.burst.map_or(rate.ceil(), f64::from).max(1.0);
-        // A process forgets at its end what it has sent. A request that is sent again on a new
-        // connection is the same one.
+        // What a process has sent counts after it too, unless its last outcomes were lost. A
+        // request that is sent again on a new connection is the same one.
+        let losses = |life: usize| history.lives[..life].iter().filter(|life| life.lost_outcomes()).count();
         let mut sent: BTreeMap<(usize, DeliveryId, u32), Duration> = BTreeMap::new();
         for seen in history.seen.iter().filter(|seen| seen.hook == number) {
-            sent.entry((seen.life, seen.delivery, seen.attempt)).or_insert(seen.from);
+            sent.entry((losses(seen.life), seen.delivery, seen.attempt)).or_insert(seen.from);
         }
-        for life in 0..history.lives.len() {
+        for losses in 0..=losses(history.lives.len()) {
             let mut times: Vec<Duration> =
-                sent.iter().filter(|((in_life, ..), _)| *in_life == life).map(|(_, from)| *from).collect();
+                sent.iter().filter(|((after, ..), _)| *after == losses).map(|(_, from)| *from).collect();
             times.sort_unstable();
             ensure(keeps_rate(&times, rate, burst), || format!("receiver {number}: {times:?} is over {rate}/s"))?;
         }
@@ -88,6 +90,35 @@ fn keeps_rate(times: &[Duration], rate: f64, burst: f64) -> bool {
             (last - first + 1) as f64 <= burst + span * rate + 1e-3
         })
     })
+}
+
+/// How long a delivery to a healthy receiver may wait while the receivers of another namespace hang.
+const PROMPT: Duration = Duration::from_secs(2);
+
+pub(super) fn healthy_namespace_is_served_while_another_hangs(history: &History) -> Verdict {
+    let Some(crowd) = &history.plan.crowd else { return Ok(()) };
+    // Deliveries are dated by the wall clock, and a disk that fails holds up everything.
+    if history.jumped_back + history.jumped_forward > 0 || history.failed_commits > 0 {
+        return Ok(());
+    }
+    let steady = history.webhooks[crowd.steady].id;
+    for delivery in history.deliveries.values().filter(|delivery| delivery.webhook_id == steady) {
+        let touched =
+            |order: &Order| matches!(order.kind, OrderKind::Cancel(id) | OrderKind::Redrive(id) if id == delivery.id);
+        if history.orders.iter().any(touched) {
+            continue;
+        }
+        let made = delivery.create_time.since(SimClock::begin());
+        let seen =
+            history.seen.iter().find(|seen| seen.delivery == delivery.id).map_or(Duration::MAX, |seen| seen.from);
+        // A server that stops begins nothing, and one that is gone neither.
+        let stops = |life: &Life| life.until + PROMPT >= made && life.until.saturating_sub(history.plan.grace) <= seen;
+        let stopped = history.lives[..history.lives.len() - 1].iter().any(stops);
+        ensure(stopped || seen <= made + PROMPT, || {
+            format!("{} to the healthy receiver was made at {made:?} and sent at {seen:?}", delivery.id)
+        })?;
+    }
+    Ok(())
 }
 
 pub(super) fn halted_webhook_gets_nothing(history: &History) -> Verdict {

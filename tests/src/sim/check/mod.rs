@@ -26,7 +26,7 @@ pub(crate) type Verdict = Result<(), String>;
 pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
 
 /// Every invariant.
-pub(crate) const ALL: [Invariant; 26] = [
+pub(crate) const ALL: [Invariant; 28] = [
     ("acked_event_is_stored", stored::acked_event_is_stored),
     ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
     ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
@@ -44,10 +44,12 @@ pub(crate) const ALL: [Invariant; 26] = [
     ("attempts_are_numbered_without_gaps", retry::attempts_are_numbered_without_gaps),
     ("retry_not_before_schedule", retry::retry_not_before_schedule),
     ("retry_after_is_honoured_within_cap", retry::retry_after_is_honoured_within_cap),
+    ("retry_after_holds_back_the_receiver", retry::retry_after_holds_back_the_receiver),
     ("probe_uses_up_no_attempt", retry::probe_uses_up_no_attempt),
     ("ordered_key_keeps_order", flow::ordered_key_keeps_order),
     ("in_flight_within_limit", flow::in_flight_within_limit),
     ("rate_within_limit", flow::rate_within_limit),
+    ("healthy_namespace_is_served_while_another_hangs", flow::healthy_namespace_is_served_while_another_hangs),
     ("halted_webhook_gets_nothing", flow::halted_webhook_gets_nothing),
     ("breaker_open_means_no_attempt", breaker::breaker_open_means_no_attempt),
     ("signature_verifies_at_receiver", sent::signature_verifies_at_receiver),

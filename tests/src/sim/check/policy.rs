@@ -1,5 +1,7 @@
 //! What the event and the webhook ask for: not before a time, never after an answer for good.
 
+use std::time::Duration;
+
 use tenterhook_model::{Attempt, Outcome, Timestamp};
 
 use super::{Verdict, attempts_of, end, ensure, slack};
@@ -8,6 +10,8 @@ use crate::sim::history::{History, OrderKind};
 
 /// The status that says that a receiver is gone.
 const GONE: u16 = 410;
+/// Of the time between two attempts no more than this part of the time to the suspension counts.
+const GAPS_TO_SUSPEND: u32 = 5;
 
 pub(super) fn deliver_after_is_kept(history: &History) -> Verdict {
     for seen in history.seen.iter().filter(|seen| !history.was_redriven(seen.delivery)) {
@@ -62,7 +66,7 @@ pub(super) fn nothing_but_failures_stop_the_webhook(history: &History) -> Verdic
     }
     for (hook, planned) in history.plan.hooks.iter().enumerate() {
         let patience = planned.spec.circuit_breaker.suspend_after.filter(|time| !time.is_zero());
-        let Some(patience) = patience.map(|time| time + slack(history)) else { continue };
+        let Some(patience) = patience else { continue };
         let resumes: Vec<_> = history
             .orders
             .iter()
@@ -75,14 +79,21 @@ pub(super) fn nothing_but_failures_stop_the_webhook(history: &History) -> Verdic
             .collect();
         // Of those that ended in the same instant any may have been recorded first, a success too.
         trials.sort_unstable_by_key(|(end, outcome)| (*end, *outcome != Outcome::Success));
-        let mut since: Option<Timestamp> = None;
+        let (mut since, mut last, mut counted) = (None, Timestamp::MIN, Duration::ZERO);
         for (ended, outcome) in trials {
             // A webhook that is resumed begins with a clean health.
             let is_clean = since.is_some_and(|since| resumes.iter().any(|(_, at)| (since..=ended).contains(at)));
             if outcome == Outcome::Success || is_clean {
-                since = None;
+                (since, counted) = (None, Duration::ZERO);
             }
-            if outcome == Outcome::Success || ended.since(*since.get_or_insert(ended)) < patience {
+            if outcome == Outcome::Success {
+                continue;
+            }
+            // Of one gap no more than a part counts.
+            counted += since.map_or(Duration::ZERO, |_| ended.since(last)).min(patience / GAPS_TO_SUSPEND);
+            since.get_or_insert(ended);
+            last = ended;
+            if counted < patience + slack(history) {
                 continue;
             }
             let resumed = resumes.iter().map(|(called, _)| *called).find(|time| *time >= ended);

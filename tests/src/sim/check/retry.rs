@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tenterhook_model::webhook::{Backoff, RetryPolicy};
-use tenterhook_model::{Attempt, Delivery, Timestamp};
+use tenterhook_model::{Attempt, Delivery, Outcome, Timestamp};
 
-use super::{Verdict, end, ensure, slack};
+use super::{Verdict, attempts_of, end, ensure, slack};
 use crate::sim::history::History;
 
 /// The longest that a receiver can put the next attempt off.
@@ -66,8 +66,9 @@ fn wait(retry: &RetryPolicy, attempts: u32) -> Duration {
 }
 
 /// How long the receiver asked to be left alone; zero when it did not.
-fn asked(attempt: &Attempt) -> Duration {
-    let response = attempt.response.as_ref().filter(|response| matches!(response.status, 429 | 503));
+pub(super) fn asked(attempt: &Attempt) -> Duration {
+    let is_whole = attempt.outcome == Outcome::HttpStatus;
+    let response = attempt.response.as_ref().filter(|response| is_whole && response.status >= 400);
     let value = response.and_then(|response| response.header("retry-after"));
     value.map_or(Duration::ZERO, |seconds| Duration::from_secs(seconds.parse().expect("receivers send seconds")))
 }
@@ -98,6 +99,22 @@ pub(super) fn retry_after_is_honoured_within_cap(history: &History) -> Verdict {
         let due = step.after.next_attempt_time.expect("only such steps are looked at");
         let earliest = end(step.attempt).after(asked(step.attempt).min(DAY));
         ensure(due.after(slack(history)) >= earliest, || format!("{} is due too early: {due:?}", step.after.id))?;
+    }
+    Ok(())
+}
+
+pub(super) fn retry_after_holds_back_the_receiver(history: &History) -> Verdict {
+    // The wall clock measures the wait.
+    if history.jumped_back + history.jumped_forward > 0 {
+        return Ok(());
+    }
+    for hook in 0..history.webhooks.len() {
+        for (id, busy) in attempts_of(history, hook).filter(|(_, attempt)| !asked(attempt).is_zero()) {
+            let (from, until) = (end(busy).after(slack(history)), end(busy).after(asked(busy).min(DAY)));
+            let early = |attempt: &Attempt| attempt.start_time > from && attempt.start_time < until;
+            let wrong = attempts_of(history, hook).find(|(_, attempt)| early(attempt));
+            ensure(wrong.is_none(), || format!("receiver {hook} asked for {until:?} by {id} and was sent {wrong:?}"))?;
+        }
     }
     Ok(())
 }

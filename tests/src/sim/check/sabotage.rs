@@ -111,6 +111,14 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
             }
         }
     }),
+    ("retry_after_holds_back_the_receiver", |run| {
+        let responses = run.attempts.values_mut().flatten().filter_map(|attempt| attempt.response.as_mut());
+        for header in responses.flat_map(|response| &mut response.headers) {
+            if header.name == "retry-after" {
+                header.value = "80000".into();
+            }
+        }
+    }),
     ("probe_uses_up_no_attempt", |run| {
         let change = Arc::make_mut(&mut run.journal[0]);
         change.delivery.attempt_count = 1_000;
@@ -130,6 +138,13 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
         for hook in &mut run.plan.hooks {
             (hook.spec.rate_limit.requests_per_second, hook.spec.rate_limit.burst) = (Some(0.000_1), Some(1));
         }
+    }),
+    ("healthy_namespace_is_served_while_another_hangs", |run| {
+        let steady = run.plan.crowd.as_ref().map(|crowd| crowd.steady);
+        for seen in run.seen.iter_mut().filter(|seen| Some(seen.hook) == steady) {
+            seen.from += Duration::from_secs(3_000);
+        }
+        run.lives.truncate(1);
     }),
     ("halted_webhook_gets_nothing", |run| {
         let kind = OrderKind::Pause(run.seen[0].hook);
