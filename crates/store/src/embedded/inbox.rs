@@ -67,6 +67,10 @@ pub(crate) enum Request {
         limit: usize,
         answer: Answer<usize>,
     },
+    BringForward {
+        moves: Vec<(Delivery, Timestamp)>,
+        answer: Answer<usize>,
+    },
     /// Writes what is there already, to find out whether the disk takes writes again.
     Probe {
         answer: Answer<()>,
