@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::attempt::{Phase, Progress};
 use crate::error::AttemptError;
-use crate::race;
+use crate::turn::in_turn;
 
 /// The address policy, and the resolver that its names are looked up with.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Guard {
                 permitted.map_err(|reason| AttemptError::Address(reason.to_string()))?
             }
         };
-        let mut targets = race::in_turn(permitted);
+        let mut targets = in_turn(permitted);
         targets.truncate(limits::DNS_RECORDS);
         assert!(!targets.is_empty(), "a look-up without an address is an error");
         Ok(targets.into_iter().map(|address| SocketAddr::new(address, url.port())).collect())

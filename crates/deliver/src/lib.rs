@@ -29,6 +29,7 @@ mod resend;
 mod resolver;
 mod tls;
 mod trust;
+mod turn;
 mod turns;
 mod untrusted;
 mod verifier;

@@ -4,8 +4,7 @@
 //! that goes on; when one fails the next begins at once. The first connection wins, the others
 //! are dropped. So an address that swallows every packet costs a fraction of a second.
 
-use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -23,25 +22,6 @@ const DELAY: Duration = Duration::from_millis(250);
 /// The time in which all of many addresses are begun. With 16 of them it makes the delay 26 ms;
 /// RFC 8305 section 5 forbids less than 10 ms.
 const ALL_BEGUN: Duration = Duration::from_millis(400);
-
-/// The order in which to dial: IPv6 first, then the families in turn (RFC 8305 section 4); within
-/// a family as the name server has them.
-pub(crate) fn in_turn(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-    let count = addresses.len();
-    let (mut first, mut second): (VecDeque<_>, VecDeque<_>) =
-        addresses.into_iter().partition(|address| address.to_canonical().is_ipv6());
-    let mut ordered = Vec::with_capacity(count);
-    while let Some(next) = first.pop_front() {
-        ordered.push(next);
-        // A family that is used up leaves the turn to the other.
-        if !second.is_empty() {
-            std::mem::swap(&mut first, &mut second);
-        }
-    }
-    ordered.extend(second);
-    assert_eq!(ordered.len(), count, "each address has its turn");
-    ordered
-}
 
 /// How long after one of `count` addresses the next is dialled.
 fn delay(count: usize) -> Duration {
@@ -133,6 +113,7 @@ fn worse(before: Option<AttemptError>, now: AttemptError) -> AttemptError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::in_turn;
 
     fn ordered(addresses: &[&str]) -> Vec<String> {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();

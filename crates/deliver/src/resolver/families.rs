@@ -6,54 +6,18 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::Name;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::family::Family;
 use super::servers::{Found, Servers};
 use super::silence::Silence;
 
-/// How long IPv4 addresses wait for those of IPv6 (RFC 8305 section 3, "Resolution Delay").
-const WAIT_FOR_V6: Duration = Duration::from_millis(50);
-/// How long IPv6 addresses wait for those of IPv4. They are what is left where IPv6 leads
-/// nowhere, so they get more time; RFC 8305 names none.
-const WAIT_FOR_V4: Duration = Duration::from_millis(200);
 /// Questions that go on in the background. They are one a silent name and end by themselves.
 const BACKGROUND_MAX: usize = 256;
-
-/// A kind of address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    fn other(self) -> Self {
-        match self {
-            Self::V4 => Self::V6,
-            Self::V6 => Self::V4,
-        }
-    }
-
-    fn record_type(self) -> RecordType {
-        match self {
-            Self::V4 => RecordType::A,
-            Self::V6 => RecordType::AAAA,
-        }
-    }
-
-    /// How long the addresses of the other kind wait for this one.
-    fn wait(self) -> Duration {
-        match self {
-            Self::V4 => WAIT_FOR_V4,
-            Self::V6 => WAIT_FOR_V6,
-        }
-    }
-}
 
 /// A question to the name servers.
 type Question = Pin<Box<dyn Future<Output = Found> + Send>>;

@@ -5,6 +5,7 @@
 
 mod conf;
 mod families;
+mod family;
 mod file;
 mod hosts;
 mod servers;

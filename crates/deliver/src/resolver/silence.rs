@@ -7,7 +7,7 @@ use std::time::Duration;
 use hickory_resolver::proto::rr::Name;
 use tokio::time::Instant;
 
-use super::families::Family;
+use super::family::Family;
 
 /// How long a silent kind of address is not asked for again; RFC 2308 section 7.2 allows 5 min.
 const QUIET: Duration = Duration::from_secs(60);

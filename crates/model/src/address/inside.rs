@@ -7,8 +7,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv6Net;
 
-use super::v6;
-
 /// NAT64 with the well-known prefix (RFC 6052 section 2.1).
 pub(super) const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
 /// NAT64 with a prefix for local use (RFC 8215). Which length the prefix has within it, and so
@@ -18,6 +16,11 @@ pub(super) const NAT64_LOCAL: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 
 /// address (RFC 6052 section 2.2: octet 8 is never part of it).
 const POSITIONS: [(u8, [usize; 4]); 4] =
     [(48, [6, 7, 9, 10]), (56, [7, 9, 10, 11]), (64, [9, 10, 11, 12]), (96, [12, 13, 14, 15])];
+
+/// The network of `prefix` bits that begins with `a` and `b`.
+pub(super) const fn v6(a: u16, b: u16, prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), prefix)
+}
 
 /// The IPv4 addresses that `address` carries. `prefix` is the length of the NAT64 prefix for
 /// local use where it is known.
