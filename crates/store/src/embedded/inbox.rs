@@ -75,10 +75,6 @@ pub(crate) enum Request {
     Probe {
         answer: Answer<()>,
     },
-    BringForward {
-        moves: Vec<(Delivery, Timestamp)>,
-        answer: Answer<usize>,
-    },
 }
 
 impl Request {
