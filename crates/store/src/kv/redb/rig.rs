@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redb::{Builder, Database, DatabaseError, StorageBackend};
@@ -157,7 +157,7 @@ impl Rig {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails each write and sync of the files with `name` in their name from now on, or none.
