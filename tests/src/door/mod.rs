@@ -29,7 +29,7 @@ struct Target {
 }
 
 fn target(folder: &Path, flags: &[&str]) -> Target {
-    let server = start_logging(Log::Json, folder, &[&["--dev", "--log-level", "warn"], flags].concat());
+    let server = start_logging(Log::Text, folder, &[&["--dev", "--log-level", "warn"], flags].concat());
     let process = Process(server.running.id());
     good_calls(&server.api);
     process.forget_peak();
