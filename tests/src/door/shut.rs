@@ -9,6 +9,8 @@ use tokio::time::Instant;
 
 use super::frames::{DATA, END_STREAM, PREFACE, call, end_of, frame, open};
 use super::{CUT_MAX, good_calls, target};
+use crate::process::command;
+use crate::process::running::Running;
 
 #[test]
 fn a_connection_that_does_not_open_is_closed() {
@@ -58,9 +60,12 @@ fn localhost_is_both_families() {
         println!("skipped: this machine has no IPv6 loopback");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let target = target(folder.path(), &["--listen", &format!("localhost:{port}")]);
-    good_calls(&format!("[::1]:{port}"));
-    target.is_well();
+    let listen = format!("localhost:{port}");
+    let serve = ["serve", "--dev", "--store", "memory:", "--ops-listen", "off", "--listen", &listen];
+    let mut server = Running::start(command(&serve));
+    server.line_with("listens on");
+    for address in ["127.0.0.1", "[::1]"] {
+        good_calls(&format!("{address}:{port}"));
+    }
 }
