@@ -12,8 +12,9 @@ use tenterhook_model::{Lane, Namespace};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Previews of one namespace that run or wait at a time; more are refused.
-pub(crate) const PREVIEWS_PER_NAMESPACE: usize = 4;
+/// Previews of one namespace that run or wait at a time; more are refused. Deliveries and other
+/// namespaces go first anyway, so this bounds the memory of those that wait.
+pub(crate) const PREVIEWS_PER_NAMESPACE: usize = 256;
 
 /// What the work is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -332,7 +333,9 @@ mod tests {
             let turns = Arc::clone(&turns);
             tasks.spawn(async move { turns.wait(&owner(Purpose::Preview, "a", lane), LONG).await.map(drop) });
         }
-        tokio::task::yield_now().await;
+        while turns.waiting() < PREVIEWS_PER_NAMESPACE {
+            tokio::task::yield_now().await;
+        }
         let refused = turns.wait(&owner(Purpose::Preview, "a", 99), LONG).await;
         assert_eq!(refused.unwrap_err(), NoTurn::TooManyPreviews);
         drop(held);
