@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenterhook_model::{Attempt, Delivery, DeliveryState, Namespace, Timestamp, limits};
 use tokio::sync::Notify;
@@ -303,10 +304,14 @@ impl<K: Kv> Shared<K> {
         Ok(Some((keys::journal::decode(&key)?, rows::decode(&row, "a block of the journal")?)))
     }
 
-    /// When the oldest change that is kept happened.
+    /// When the oldest change that is kept happened; right after the last one that retention
+    /// removed when none is left. `None` if there never was one.
     fn oldest_change(&self) -> Result<Option<Timestamp>, StoreError> {
         let (from, to) = Family::Journal.range();
-        let Some((_, row)) = self.kv.range(Span::new(&from, &to, 1))?.into_iter().next() else { return Ok(None) };
+        let Some((_, row)) = self.kv.range(Span::new(&from, &to, 1))?.into_iter().next() else {
+            let last = trimmed(&self.kv)?.and_then(|row| row.time);
+            return Ok(last.map(|last| last.get().after(Duration::from_nanos(1))));
+        };
         let row: JournalRow = rows::decode(&row, "a block of the journal")?;
         Ok(row.changes.first().map(ChangeRow::time))
     }
@@ -315,12 +320,7 @@ impl<K: Kv> Shared<K> {
     pub(crate) fn sequence_at(&self, time: Timestamp) -> Result<Sequence, StoreError> {
         let span = self.tail().span();
         let oldest = self.oldest_change()?;
-        let is_expired = match oldest {
-            Some(oldest) => time < oldest,
-            // Nothing is kept: what was removed last says how far back that goes.
-            None => trimmed(&self.kv)?.and_then(|row| row.time).is_some_and(|last| time <= last.get()),
-        };
-        if span.before_oldest.0 > 0 && is_expired {
+        if span.before_oldest.0 > 0 && oldest.is_some_and(|oldest| time < oldest) {
             return Err(StoreError::Expired { oldest });
         }
         // All changes up to `low` are from before `time`, all after `high` are not.

@@ -97,7 +97,9 @@ on_every_engine! {
             let span = bench.store.journal();
             assert_eq!((span.before_oldest, span.last), (Sequence(2), Sequence(2)));
             let error = bench.store.changes(Sequence(1), 10).await.unwrap_err();
-            assert!(matches!(error, StoreError::Expired { oldest: None }), "{error}");
+            let StoreError::Expired { oldest: Some(oldest) } = error else { panic!("{error}") };
+            assert!(then < oldest && oldest < bench.now(), "a watch may begin at {oldest:?}");
+            assert_eq!(bench.store.sequence_at(oldest).await.unwrap(), Sequence(2));
             let error = bench.store.sequence_at(then).await.unwrap_err();
             assert!(matches!(error, StoreError::Expired { .. }), "{error}");
             assert_eq!(bench.store.sequence_at(bench.now()).await.unwrap(), Sequence(2));
