@@ -149,9 +149,7 @@ impl Verifier {
         Ok(match self.scheme {
             Scheme::NetBox => hex::encode(sha512(secret.as_bytes(), content)?),
             Scheme::GitHub => format!("sha256={}", hex::encode(sha256(secret.as_bytes(), content)?)),
-            Scheme::StandardWebhooks => {
-                STANDARD.encode(sha256(&standard_key(secret)?, content)?)
-            }
+            Scheme::StandardWebhooks => STANDARD.encode(sha256(&standard_key(secret)?, content)?),
         })
     }
 }
