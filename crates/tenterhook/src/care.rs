@@ -11,8 +11,8 @@ use tenterhook_model::OsEntropy;
 use tenterhook_store::care::{self, Salvaged};
 use tenterhook_store::shown_url;
 
-use crate::app::sealing;
-use crate::terminal::{Style, Terminal};
+use tenterhook_server::app::sealing;
+use tenterhook_server::terminal::{Style, Terminal};
 
 /// Mode of an export: it holds payloads.
 const OWNER_ONLY: u32 = 0o600;

@@ -6,9 +6,10 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{Config, ServeArgs};
-use crate::terminal::Terminal;
-use crate::{app, bench, care, demo, key, listen, render};
+use crate::{care, key, render};
+use tenterhook_server::app;
+use tenterhook_server::config::{Config, ServeArgs};
+use tenterhook_server::terminal::Terminal;
 
 /// Threads of the benchmark's own publishers and receiver.
 const BENCH_THREADS: usize = 2;
@@ -41,12 +42,12 @@ enum Command {
     )]
     Serve(Box<ServeArgs>),
     /// The whole at work on this machine in a few seconds, without set-up
-    Demo(demo::DemoArgs),
+    Demo(tenterhook_demo::DemoArgs),
     /// A receiver to debug with: prints each request and checks its signature
     #[command(
         after_help = "Examples:\n  tenterhook listen --port 9000 --secret s3cret\n  tenterhook listen --status 503 --delay 2s\n  tenterhook listen --fail-first 3 --json"
     )]
-    Listen(listen::ListenArgs),
+    Listen(tenterhook_listen::ListenArgs),
     /// Renders a template as the server would, limits included
     #[command(
         after_help = "Examples:\n  tenterhook render slack.j2 --context event.json\n  echo '{\"template\": \"{{ 1 + 1 }}\"}' | tenterhook render --jsonl"
@@ -63,7 +64,7 @@ enum Command {
     #[command(
         after_help = "Examples:\n  tenterhook bench\n  tenterhook bench --runs 1 --only '10 webhooks'\n  tenterhook bench --json -- --threads 2"
     )]
-    Bench(bench::BenchArgs),
+    Bench(tenterhook_bench::BenchArgs),
     /// Renders for a server that is its parent; speaks frames on standard input and output
     #[command(hide = true)]
     RenderWorker,
@@ -79,8 +80,8 @@ impl Cli {
         let terminal = Terminal::new(refuse_colours);
         match self.command {
             Command::Serve(args) => serve(&args, terminal),
-            Command::Demo(args) => runtime(1)?.block_on(demo::run(args, terminal)),
-            Command::Listen(args) => runtime(1)?.block_on(listen::run(args, terminal)),
+            Command::Demo(args) => runtime(1)?.block_on(tenterhook_demo::run(args, terminal)),
+            Command::Listen(args) => runtime(1)?.block_on(tenterhook_listen::run(args, terminal)),
             Command::Render(args) => render::run(&args),
             Command::Key(args) => {
                 key::run(&args, terminal);
@@ -90,7 +91,7 @@ impl Cli {
             Command::RenderWorker => {
                 tenterhook_cage::serve(std::io::stdin(), std::io::stdout()).context("the render worker failed")
             }
-            Command::Bench(args) => runtime(BENCH_THREADS)?.block_on(bench::run(args, terminal)),
+            Command::Bench(args) => runtime(BENCH_THREADS)?.block_on(tenterhook_bench::run(args, terminal)),
         }
     }
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use tenterhook_api::access::{NewKey, Role, Scope};
 use tenterhook_model::{Namespace, OsEntropy};
 
-use crate::terminal::{Style, Terminal};
+use tenterhook_server::terminal::{Style, Terminal};
 
 /// What `tenterhook key` is told.
 #[derive(Debug, Clone, Args)]

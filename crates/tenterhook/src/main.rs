@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tenterhook::cli::Cli;
-use tenterhook::config::ConfigError;
+use tenterhook_server::config::ConfigError;
 
 /// The system's allocator takes a third of the server's time: requests and records are many small
 /// texts that one thread makes and another frees. See `docs/BENCHMARKS.md`.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("proto", &[]),
     ("model", &[]),
     ("pattern", &[]),
@@ -19,12 +19,16 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("intake", &["engine", "model", "store"]),
     ("api", &["engine", "intake", "model", "proto", "store"]),
     (
-        "tenterhook",
+        "server",
         &["api", "cage", "deliver", "dispatch", "engine", "intake", "jinja", "model", "policy", "proto", "store"],
     ),
+    ("listen", &["engine", "model", "server"]),
+    ("demo", &["listen", "model", "proto", "server"]),
+    ("bench", &["engine", "jinja", "listen", "model", "proto", "server"]),
+    ("tenterhook", &["api", "bench", "cage", "demo", "jinja", "listen", "model", "server", "store"]),
 ];
-/// Crates in the longest chain of uses: command, api, intake, engine, jinja, model.
-const CHAIN_MAX: usize = 6;
+/// Crates in the longest chain of uses: command, demo, listen, server, api, intake, engine, jinja, model.
+const CHAIN_MAX: usize = 9;
 /// Crates from the registry that the workspace may name; more want a reason.
 const DIRECT_DEPENDENCIES_MAX: usize = 75;
 
@@ -61,7 +65,7 @@ fn every_crate_is_in_the_table_of_arrows() {
 }
 
 #[test]
-fn no_chain_of_our_crates_is_longer_than_six() {
+fn no_chain_of_our_crates_is_longer_than_nine() {
     fn depth(name: &str, seen: &mut BTreeMap<String, usize>) -> usize {
         if let Some(depth) = seen.get(name) {
             return *depth;

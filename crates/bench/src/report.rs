@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::scenario::Figures;
-use crate::terminal::{Style, Terminal};
+use tenterhook_server::terminal::{Style, Terminal};
 
 /// What a benchmark found.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]

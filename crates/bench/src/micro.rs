@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::load::data;
 use super::scenario::BODY;
-use crate::app::cage;
-use crate::terminal::{Style, Terminal};
+use tenterhook_server::app::cage;
+use tenterhook_server::terminal::{Style, Terminal};
 
 /// How long each part is tried before, and how long it is measured.
 const TIMES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(300)];

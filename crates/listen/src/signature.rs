@@ -17,16 +17,16 @@ const SCHEMES: [(SignatureScheme, &str, &str); 3] = [
 
 /// The result of checking one signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub struct Verdict {
     /// The scheme, as the API names it; `None` when the request carries no signature at all.
-    pub(crate) scheme: Option<&'static str>,
+    pub scheme: Option<&'static str>,
     /// What is wrong with it; `None` when it is good.
-    pub(crate) fault: Option<String>,
+    pub fault: Option<String>,
 }
 
 impl Verdict {
     /// Whether the signature is good.
-    pub(crate) fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         self.fault.is_none()
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Display for Verdict {
 
 /// Checks each signature that `request` carries; nothing without secrets. A request that
 /// carries none, although a secret is known, gets a bad verdict.
-pub(crate) fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> Vec<Verdict> {
+pub fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> Vec<Verdict> {
     if secrets.is_empty() {
         return Vec::new();
     }

@@ -20,7 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::flight::Flights;
 use super::load::{Load, Publishers};
 use super::server::Server;
-use crate::receiver::receive;
+use tenterhook_listen::receiver::receive;
 
 /// Connections of the publishers.
 const CHANNELS: usize = 2;

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::histogram::Histogram;
-use crate::receiver::{Answer, Answers, Received};
+use tenterhook_listen::receiver::{Answer, Answers, Received};
 
 /// Events that can be under way at once.
 const SLOTS: usize = 1 << 16;

@@ -74,8 +74,8 @@ pub(super) fn fsyncs_per_second(folder: &Path, length: Duration) -> Result<f64> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::flight::Flights;
-    use crate::receiver::receive;
+    use crate::flight::Flights;
+    use tenterhook_listen::receiver::receive;
     use tokio_util::sync::CancellationToken;
 
     #[tokio::test]

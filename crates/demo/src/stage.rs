@@ -7,10 +7,10 @@ use hyper::StatusCode;
 use tenterhook_model::{Clock, Secret, SystemClock};
 
 use super::scene::{INVENTORY, ON_CALL, REFUSALS, SLACK};
-use crate::listen::show::time_of_day;
-use crate::listen::{Verdict, verify};
-use crate::receiver::{Answer, Answers, Received};
-use crate::terminal::{Style, Terminal, harmless};
+use tenterhook_listen::receiver::{Answer, Answers, Received};
+use tenterhook_listen::show::time_of_day;
+use tenterhook_listen::{Verdict, verify};
+use tenterhook_server::terminal::{Style, Terminal, harmless};
 
 /// Characters of a body that are shown.
 const SHOWN_CHARS: usize = 180;

@@ -8,8 +8,8 @@ mod drain;
 pub(crate) mod keys;
 pub(crate) mod ops;
 mod retention;
-pub(crate) mod sealing;
-pub(crate) mod signals;
+pub mod sealing;
+pub mod signals;
 mod storage;
 mod tasks;
 mod tls;
@@ -222,7 +222,7 @@ fn intake(shared: &Parts, meter: Arc<Metrics>) -> Intake {
 }
 
 /// Where templates that are not plain render: this program as `render-worker`, in child processes.
-pub(crate) fn cage() -> Result<Cage> {
+pub fn cage() -> Result<Cage> {
     let program = std::env::current_exe().context("cannot find the own program, which renders in child processes")?;
     let environment = ALLOCATOR_OF_WORKERS.map(|(name, value)| (name.into(), value.into())).to_vec();
     Ok(Cage::new(WorkerCommand { program, args: vec!["render-worker".into()], environment }, RENDER_WORKERS))

@@ -12,60 +12,60 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::http;
+use tenterhook_server::http;
 
 /// Bytes of a body that the receiver takes; four times what the server sends.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Received {
+pub struct Received {
     /// Who sent it.
-    pub(crate) peer: SocketAddr,
+    pub peer: SocketAddr,
     /// The method.
-    pub(crate) method: Method,
+    pub method: Method,
     /// Path and query.
-    pub(crate) path: String,
+    pub path: String,
     /// The headers.
-    pub(crate) headers: HeaderMap,
+    pub headers: HeaderMap,
     /// The body.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
 }
 
 impl Received {
     /// The value of a header as text; empty when it is absent or no text.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
 /// What the receiver answers.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// The status.
-    pub(crate) status: StatusCode,
+    pub status: StatusCode,
     /// How long it waits first.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// The body.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
 }
 
 impl Answer {
     /// An answer at once, with a short text that names the status.
-    pub(crate) fn status(status: StatusCode) -> Self {
+    pub fn status(status: StatusCode) -> Self {
         let body = Bytes::from_static(status.canonical_reason().unwrap_or_default().as_bytes());
         Self { status, delay: Duration::ZERO, body }
     }
 }
 
 /// Who looks at requests and answers them.
-pub(crate) trait Answers: Debug + Send + Sync + 'static {
+pub trait Answers: Debug + Send + Sync + 'static {
     /// The answer to one request.
     fn answer(&self, request: Received) -> Answer;
 }
 
 /// Serves `listener` with the answers of `answers` until `cancel`.
-pub(crate) async fn receive(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
+pub async fn receive(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
     http::serve(listener, http::Bounds::RECEIVER, cancel, move |request, peer| respond(request, peer, answers.clone()))
         .await;
 }

@@ -13,7 +13,7 @@ pub struct Terminal {
 
 /// How a piece of text looks (ECMA-48 "select graphic rendition").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
     /// Headings.
     Bold,
     /// What one may skip.
@@ -53,19 +53,19 @@ impl Terminal {
     }
 
     /// `text` in `style`.
-    pub(crate) fn paint(self, style: Style, text: impl Display) -> String {
+    pub fn paint(self, style: Style, text: impl Display) -> String {
         if self.colours { format!("\u{1b}[{}m{text}\u{1b}[0m", style.code()) } else { text.to_string() }
     }
 
     /// Writes `text` and a line break. A reader that has gone away is no error of ours.
-    pub(crate) fn line(self, text: impl Display) {
+    pub fn line(self, text: impl Display) {
         let mut out = io::stdout().lock();
         let _ = writeln!(out, "{text}").and_then(|()| out.flush());
     }
 }
 
 /// `text` with control characters as escapes, so that what a stranger sent cannot steer the terminal.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -29,8 +29,8 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::histogram::Histogram;
 use super::server::Server;
-use crate::config::value;
-use crate::terminal::{Style, Terminal};
+use tenterhook_server::config::value;
+use tenterhook_server::terminal::{Style, Terminal};
 
 /// Watchers that share one connection.
 const WATCHERS_PER_CONNECTION: usize = 10;

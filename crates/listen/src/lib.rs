@@ -1,7 +1,10 @@
 //! `tenterhook listen`: a receiver to debug with. It prints each request as it arrives, checks
 //! its signature and answers as it is told.
 
-pub(crate) mod show;
+/// The HTTP server that `listen`, `demo` and `bench` receive with.
+pub mod receiver;
+/// A request on the screen.
+pub mod show;
 mod signature;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,12 +18,12 @@ use hyper::StatusCode;
 use tenterhook_model::{Clock, Secret, SystemClock};
 use tokio::net::TcpListener;
 
-use crate::app::signals::Signals;
-use crate::config::value;
 use crate::receiver::{Answer, Answers, Received, receive};
-use crate::terminal::{Style, Terminal};
+use tenterhook_server::app::signals::Signals;
+use tenterhook_server::config::value;
+use tenterhook_server::terminal::{Style, Terminal};
 
-pub(crate) use signature::{Verdict, verify};
+pub use signature::{Verdict, verify};
 
 /// What `tenterhook listen` is told.
 #[derive(Debug, Clone, Args)]

@@ -26,12 +26,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::value;
-use crate::receiver::receive;
-use crate::terminal::Terminal;
 use flight::Flights;
 use report::{Ceilings, Report, median};
 use scenario::{Figures, SCENARIOS, Setting};
+use tenterhook_listen::receiver::receive;
+use tenterhook_server::config::value;
+use tenterhook_server::terminal::Terminal;
 
 /// Connections of the bare client, as many as events are in flight.
 const RAW_CONNECTIONS: usize = 64;

@@ -4,9 +4,9 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 use tenterhook_model::Timestamp;
 
-use super::Verdict;
+use crate::Verdict;
 use crate::receiver::Received;
-use crate::terminal::{Style, Terminal, harmless};
+use tenterhook_server::terminal::{Style, Terminal, harmless};
 
 /// Bytes of a body that is no text which are shown, as hexadecimal.
 const HEX_BYTES: usize = 256;
@@ -15,22 +15,22 @@ const HEX_LINE: usize = 16;
 
 /// A request and what was made of it.
 #[derive(Debug)]
-pub(crate) struct Shown<'a> {
+pub struct Shown<'a> {
     /// 1 for the first.
-    pub(crate) number: u64,
+    pub number: u64,
     /// When it arrived.
-    pub(crate) now: Timestamp,
+    pub now: Timestamp,
     /// The request.
-    pub(crate) request: &'a Received,
+    pub request: &'a Received,
     /// What its signatures are worth.
-    pub(crate) verdicts: &'a [Verdict],
+    pub verdicts: &'a [Verdict],
     /// What is answered.
-    pub(crate) status: StatusCode,
+    pub status: StatusCode,
 }
 
 impl Shown<'_> {
     /// For people.
-    pub(crate) fn text(&self, terminal: Terminal) -> String {
+    pub fn text(&self, terminal: Terminal) -> String {
         let Received { peer, method, path, .. } = self.request;
         let dim = |text: &str| terminal.paint(Style::Dim, text);
         let head = terminal.paint(Style::Bold, format!("{method} {}", harmless(path)));
@@ -57,7 +57,7 @@ impl Shown<'_> {
     }
 
     /// For programs: one line.
-    pub(crate) fn json(&self) -> String {
+    pub fn json(&self) -> String {
         let headers: Vec<[String; 2]> = self
             .request
             .headers
@@ -84,7 +84,7 @@ impl Shown<'_> {
 }
 
 /// The time of day in UTC: `12:31:07.042`.
-pub(crate) fn time_of_day(time: Timestamp) -> String {
+pub fn time_of_day(time: Timestamp) -> String {
     let seconds = time.seconds().rem_euclid(86_400);
     let millis = time.subsec_nanos() / 1_000_000;
     format!("{:02}:{:02}:{:02}.{millis:03}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
@@ -92,7 +92,7 @@ pub(crate) fn time_of_day(time: Timestamp) -> String {
 
 /// The body as a person reads it: JSON indented, a form one field a line, other text as it is,
 /// anything else as hexadecimal.
-pub(crate) fn body(request: &Received) -> String {
+pub fn body(request: &Received) -> String {
     let bytes = &request.body;
     if bytes.is_empty() {
         return "(no body)".to_owned();

@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use tonic::Streaming;
 use tonic::transport::Channel;
 
-use crate::listen::show::time_of_day;
-use crate::terminal::{Style, Terminal};
+use tenterhook_listen::show::time_of_day;
+use tenterhook_server::terminal::{Style, Terminal};
 
 /// The stream, and what it has told so far.
 #[derive(Debug)]

@@ -23,13 +23,13 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::app::App;
-use crate::config::Config;
-use crate::receiver::receive;
-use crate::telemetry::Telemetry;
-use crate::terminal::{Style, Terminal};
 use scene::{DELIVERIES, INVENTORY, ON_CALL, REFUSALS, SLACK};
 use stage::{Arrived, Stage};
+use tenterhook_listen::receiver::receive;
+use tenterhook_server::app::App;
+use tenterhook_server::config::Config;
+use tenterhook_server::telemetry::Telemetry;
+use tenterhook_server::terminal::{Style, Terminal};
 use watch::Watcher;
 
 /// Time for all deliveries to end; they take about two seconds.

@@ -24,29 +24,29 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Bounds of a server.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// Connections at once.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// Whether the oldest connection makes room when there are so many; otherwise new ones wait.
-    pub(crate) oldest_goes: bool,
+    pub oldest_goes: bool,
     /// Time to send the head of a request, and idle time between two requests.
-    pub(crate) head: Duration,
+    pub head: Duration,
     /// Whether HTTP/2 is spoken too.
-    pub(crate) http2: bool,
+    pub http2: bool,
 }
 
 impl Bounds {
     /// For receivers, which few and friendly clients call.
-    pub(crate) const RECEIVER: Self =
+    pub const RECEIVER: Self =
         Self { connections: 1_024, oldest_goes: false, head: Duration::from_secs(60), http2: true };
     /// For the operations listener: probes must get through whoever else calls, or an orchestrator
     /// kills a healthy server.
-    pub(crate) const OPERATIONS: Self =
+    pub const OPERATIONS: Self =
         Self { connections: 256, oldest_goes: true, head: Duration::from_secs(10), http2: false };
 }
 
 /// Serves `listener` within `bounds` until `cancel`; answers in flight are finished.
-pub(crate) async fn serve<H, F>(listener: TcpListener, bounds: Bounds, cancel: CancellationToken, handle: H)
+pub async fn serve<H, F>(listener: TcpListener, bounds: Bounds, cancel: CancellationToken, handle: H)
 where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,

@@ -8,7 +8,7 @@ mod fault;
 mod files;
 mod setting;
 mod source;
-pub(crate) mod value;
+pub mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -25,11 +25,11 @@ const TOKENS: &[u8] = b"tenterhook tokens v1";
 
 /// The keys of a server.
 #[derive(Debug, Clone)]
-pub(crate) struct Keys {
+pub struct Keys {
     /// Seals secrets in the store.
-    pub(crate) sealing: SealingKey,
+    pub sealing: SealingKey,
     /// Signs page and resume tokens; the same after a restart, so that watches can resume.
-    pub(crate) tokens: TokenKey,
+    pub tokens: TokenKey,
 }
 
 impl Keys {
@@ -39,7 +39,7 @@ impl Keys {
     }
 
     /// Keys that end with the process, for a store that does.
-    pub(crate) fn forgettable(entropy: &dyn Entropy) -> Self {
+    pub fn forgettable(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; KEY_BYTES];
         entropy.fill(&mut bytes);
         Self::new(bytes)
@@ -48,7 +48,7 @@ impl Keys {
 
 /// Where the key of the store `url` is by default: in the store's folder. `None` for a store that
 /// has none.
-pub(crate) fn default_place(url: &str) -> Option<PathBuf> {
+pub fn default_place(url: &str) -> Option<PathBuf> {
     match url.split_once(':') {
         Some(("redb" | "sled", directory)) if !directory.is_empty() => Some(Path::new(directory).join(FILE_NAME)),
         _ => None,
@@ -59,7 +59,7 @@ pub(crate) fn default_place(url: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// When the file cannot be read or written, or holds no key.
-pub(crate) fn load_or_make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
+pub fn load_or_make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
     match fs::read_to_string(path) {
         Ok(text) => parse(&text).with_context(|| format!("{} holds no sealing key", path.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => make(path, entropy),

@@ -13,7 +13,7 @@ const UNITS: [(&str, u64); 6] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
 /// Reads `90s`, `1h30m`, `7d`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let fault = || format!("`{text}` is not a duration; write it like 500ms, 90s, 1h30m or 7d");
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
@@ -34,7 +34,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Writes a duration as [`duration`] reads it, in its two largest units.
-pub(crate) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
     for (unit, size) in UNITS.iter().rev().filter(|(unit, _)| *unit != "w") {
@@ -47,7 +47,7 @@ pub(crate) fn show_duration(duration: Duration) -> String {
 }
 
 /// Reads a duration within `range`.
-pub(crate) fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+pub fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
     let value = duration(text)?;
     if range.contains(&value) {
         return Ok(value);
@@ -56,7 +56,7 @@ pub(crate) fn duration_within(text: &str, range: RangeInclusive<Duration>) -> Re
 }
 
 /// Reads `127.0.0.1:50051`, `[::1]:50051` or `localhost:50051`.
-pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+pub fn address(text: &str) -> Result<SocketAddr, String> {
     let numeric = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text.to_owned(),
@@ -67,20 +67,20 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// The IPv6 loopback with the port of `localhost:PORT`, which names both families; `None` for other addresses.
-pub(crate) fn ipv6_of_localhost(text: &str) -> Result<Option<SocketAddr>, String> {
+pub fn ipv6_of_localhost(text: &str) -> Result<Option<SocketAddr>, String> {
     let port = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
     Ok(port.map(|port| SocketAddr::from((Ipv6Addr::LOCALHOST, port))))
 }
 
 /// Reads a network in CIDR form; an address alone stands for itself.
-pub(crate) fn network(text: &str) -> Result<IpNet, String> {
+pub fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
         .map_err(|_| format!("`{text}` is not a network; write it like 10.0.0.0/8, fd00::/8 or 192.168.1.7"))
 }
 
 /// Reads a switch.
-pub(crate) fn switch(text: &str) -> Result<bool, String> {
+pub fn switch(text: &str) -> Result<bool, String> {
     match text {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -89,19 +89,19 @@ pub(crate) fn switch(text: &str) -> Result<bool, String> {
 }
 
 /// Reads a whole number within `range`.
-pub(crate) fn number(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
+pub fn number(text: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
     let fault = || format!("`{text}` is not a whole number from {} to {}", range.start(), range.end());
     text.parse().ok().filter(|number| range.contains(number)).ok_or_else(fault)
 }
 
 /// Reads a share from 0 to 1.
-pub(crate) fn share(text: &str) -> Result<f64, String> {
+pub fn share(text: &str) -> Result<f64, String> {
     let fault = || format!("`{text}` is not a number from 0 to 1, such as 0.01");
     text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(fault)
 }
 
 /// Reads the URL of an OTLP collector.
-pub(crate) fn endpoint(text: &str) -> Result<String, String> {
+pub fn endpoint(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     match rest {
         Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(text.to_owned()),

@@ -11,9 +11,9 @@ const IMPATIENT: i32 = 130;
 
 /// The watch over signals; it ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub struct Signals {
     /// Cancelled by the first signal.
-    pub(crate) shutdown: CancellationToken,
+    pub shutdown: CancellationToken,
     _task: JoinSet<()>,
 }
 
@@ -22,7 +22,7 @@ impl Signals {
     ///
     /// # Errors
     /// When the operating system refuses a handler.
-    pub(crate) fn install() -> io::Result<Self> {
+    pub fn install() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
         let shutdown = CancellationToken::new();

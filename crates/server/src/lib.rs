@@ -1,0 +1,16 @@
+//! The server: configuration, telemetry and wiring.
+//!
+//! Life has three steps: the configuration is read whole, [`app::App::build`] binds ports and
+//! opens the store, [`app::App::run`] serves until it has drained. No rule of the domain lives
+//! here.
+
+/// The server.
+pub mod app;
+/// What `serve` is told, by flags, environment and file.
+pub mod config;
+/// A small HTTP server for what is not the API.
+pub mod http;
+/// Logs, metrics and traces.
+pub mod telemetry;
+/// What people see at a terminal.
+pub mod terminal;
