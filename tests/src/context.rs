@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use tenterhook_dispatch::{Dispatcher, PassThrough, Settings, Unmetered};
+use tenterhook_attempt::PassThrough;
+use tenterhook_dispatch::{Dispatcher, Settings, Unmetered};
 use tenterhook_engine::{
     Acceptance, AttemptFacts, Compilations, Compiled, Contexts, EventContext, InProcess, Preview, Render, RenderFault,
     Rules,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tenterhook_attempt::AttemptTrace;
 use tenterhook_engine::{Compilations, Render};
 use tenterhook_intake::Intake;
 use tenterhook_model::{AddressPolicy, Clock, Entropy, Exchange, PreparedRequest, Resolve, TransportCheck};
@@ -23,7 +24,7 @@ use crate::refusal::Refusal;
 use crate::server::STREAMS;
 use crate::token::TokenKey;
 
-/// Sends one request and tells how it went; for TestWebhook.
+/// Sends one request and returns how it went; for TestWebhook.
 pub type Sender = BoxCloneSyncService<PreparedRequest, Exchange, Infallible>;
 
 /// When to come back to a server with too many streams.
@@ -47,6 +48,8 @@ pub struct ApiState {
     pub transport_check: Arc<dyn TransportCheck>,
     /// Sends the requests of TestWebhook.
     pub sender: Sender,
+    /// Makes the spans of the attempts of TestWebhook.
+    pub trace: Arc<dyn AttemptTrace>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Where identifiers and secrets come from.

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tenterhook_attempt::Deliver;
 use tenterhook_model::{DeliveryId, Next, Timestamp, WebhookId};
 use tenterhook_policy::give_up_time;
 use tenterhook_store::{Claim, Settlement, StoreError};
 use tokio::time::Instant;
 
-use crate::attempt::{self, Job};
+use crate::flight::Flight;
 use crate::lane::Start;
 use crate::lanes::Order;
-use crate::parts::Deliver;
 use crate::question::Answer;
 use crate::run::Run;
 
@@ -98,8 +98,9 @@ impl<D: Deliver> Run<D> {
             return Fate::Expired;
         }
         let Start::Go { probe } = lane.admit(now, instant) else { return Fate::PutBack(id) };
-        let job = Job { webhook: spec, context: self.parts.contexts.of(&claim.event), claim, probe, begun: instant };
-        self.attempts.spawn(attempt::run(job, Arc::clone(&self.parts), self.deliverer.clone(), self.cut.clone()));
+        let context = self.parts.contexts.of(&claim.event);
+        let flight = Flight { claim, webhook: spec, context, probe, begun: instant };
+        self.attempts.spawn(flight.run(Arc::clone(&self.parts), self.deliverer.clone(), self.cut.clone()));
         Fate::Started
     }
 }

@@ -58,33 +58,16 @@ mod tests {
     use super::*;
     use crate::tests::{Middle, delivery, event, webhook};
     use std::time::Duration;
-    use tenterhook_model::{CapturedResponse, Next, Timings};
+    use tenterhook_model::Next;
     use tenterhook_policy::retry_after;
 
     const NOW: fn() -> Timestamp = || Timestamp::from_millis(1_000_000);
     const PROBE: fn() -> Timestamp = || Timestamp::from_millis(1_030_000);
 
     fn attempt(outcome: Outcome, status: u16, retry_after: Option<&str>) -> Attempt {
-        let headers = retry_after.map(|value| tenterhook_model::Header::new("Retry-After", value));
-        Attempt {
-            number: 1,
-            start_time: NOW(),
-            duration: Duration::ZERO,
-            outcome,
-            error: String::new(),
-            request: None,
-            response: Some(CapturedResponse {
-                status,
-                headers: headers.into_iter().collect(),
-                body: Default::default(),
-                body_truncated: false,
-                note: String::new(),
-            }),
-            timings: Timings::default(),
-            remote_address: None,
-            tried_addresses: Vec::new(),
-            trace_id: String::new(),
-        }
+        let headers: Vec<_> = retry_after.map(|value| ("Retry-After", value)).into_iter().collect();
+        let response = Some(tenterhook_fixtures::response(status, &headers));
+        Attempt { start_time: NOW(), response, ..crate::tests::attempt(1, outcome) }
     }
 
     /// What follows an attempt as a probe, or not, when one attempt is allowed in all.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tenterhook_attempt::Deliver;
 use tenterhook_model::limits;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::drained::Drained;
-use crate::parts::{Deliver, Parts};
+use crate::parts::Parts;
 use crate::run::Run;
 
 /// The part of the grace that is kept for recording what was cut, at most a quarter of it.

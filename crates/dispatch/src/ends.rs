@@ -1,14 +1,14 @@
 //! The second half of the loop's work: attempts end, the policy decides, outcomes are recorded.
 
+use tenterhook_attempt::Deliver;
 use tenterhook_model::{Excuse, Outcome, Timestamp, WebhookId};
 use tenterhook_policy::{Decision, Trial, retry_after};
 use tenterhook_store::Settlement;
 use tokio::time::Instant;
 
-use crate::attempt::Ended;
 use crate::decide::Facts;
+use crate::flight::Ended;
 use crate::lane::Lane;
-use crate::parts::Deliver;
 use crate::record::Recorded;
 use crate::run::{Run, try_next_ended};
 

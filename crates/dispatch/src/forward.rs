@@ -82,7 +82,7 @@ fn earlier(delivery: &Delivery, now: Timestamp) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::{delivery, event, webhook};
+    use crate::tests::{attempt, delivery, event, webhook};
     use tenterhook_model::{Attempt, Outcome};
 
     fn at(seconds: i64) -> Timestamp {
@@ -91,21 +91,10 @@ mod tests {
 
     /// A delivery whose last attempt ended at 1,000 s, and whose next is due then.
     fn waiting(due: i64) -> Delivery {
-        let attempt = Attempt {
-            number: 1,
-            start_time: at(990),
-            duration: Duration::from_secs(10),
-            outcome: Outcome::Timeout,
-            error: String::new(),
-            request: None,
-            response: None,
-            timings: Default::default(),
-            remote_address: None,
-            tried_addresses: Vec::new(),
-            trace_id: String::new(),
-        };
+        let ended = attempt(1, Outcome::Timeout);
+        let ended = Attempt { start_time: at(990), duration: Duration::from_secs(10), ..ended };
         let made = delivery(&webhook(1), &event("e"), 1);
-        Delivery { next_attempt_time: Some(at(due)), last_attempt: Some(Arc::new(attempt)), ..made }
+        Delivery { next_attempt_time: Some(at(due)), last_attempt: Some(Arc::new(ended)), ..made }
     }
 
     #[test]

@@ -18,13 +18,13 @@
 //! none of a delivery's retries. What was claimed and not begun is put back. It returns
 //! when all its tasks have ended and all outcomes are recorded.
 
-mod attempt;
 mod claims;
 mod deadlines;
 mod decide;
 mod dispatcher;
 mod drained;
 mod ends;
+mod flight;
 mod forward;
 mod lane;
 mod lanes;
@@ -36,7 +36,6 @@ mod quiet;
 mod record;
 mod run;
 mod slots;
-mod trace;
 mod waiting;
 
 #[cfg(test)]
@@ -46,5 +45,4 @@ pub use deadlines::Deadlines;
 pub use dispatcher::{Dispatcher, Settings};
 pub use drained::Drained;
 pub use meter::{Meter, Unmetered};
-pub use parts::{Deliver, Parts};
-pub use trace::{AttemptLabel, AttemptSpan, AttemptTrace, PassThrough};
+pub use parts::Parts;

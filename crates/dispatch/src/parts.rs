@@ -1,29 +1,15 @@
 //! What the dispatcher works with.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
+use tenterhook_attempt::{AttemptTrace, Tools};
 use tenterhook_engine::{Compilations, Contexts, Render};
-use tenterhook_model::{Clock, Entropy, Exchange, PreparedRequest};
+use tenterhook_model::{Clock, Entropy};
 use tenterhook_store::Store;
-use tower::Service;
 
 use crate::meter::Meter;
-use crate::trace::AttemptTrace;
 
-/// Makes one HTTP exchange of a prepared request. What goes wrong is an outcome, and it has
-/// a deadline of its own.
-pub trait Deliver:
-    Service<PreparedRequest, Response = Exchange, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
-{
-}
-
-impl<T> Deliver for T where
-    T: Service<PreparedRequest, Response = Exchange, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
-{
-}
-
-/// What the dispatcher works with, beside the deliverer.
+/// What the dispatcher works with, apart from the deliverer.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// Where deliveries come from and outcomes go.
@@ -38,8 +24,15 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance for the jitter of retries.
     pub entropy: Arc<dyn Entropy>,
-    /// Whoever counts.
+    /// Counts attempts.
     pub meter: Arc<dyn Meter>,
-    /// Whoever traces.
+    /// Makes the spans of attempts.
     pub trace: Arc<dyn AttemptTrace>,
+}
+
+impl Parts {
+    /// The part that makes attempts.
+    pub(crate) fn tools(&self) -> Tools<'_> {
+        Tools { render: &*self.render, compilations: &self.compilations, clock: &*self.clock, trace: &*self.trace }
+    }
 }

@@ -11,16 +11,17 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tenterhook_attempt::Deliver;
 use tenterhook_model::Timestamp;
 use tokio::select;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::Ended;
 use crate::drained::Drained;
+use crate::flight::Ended;
 use crate::lanes::Lanes;
-use crate::parts::{Deliver, Parts};
+use crate::parts::Parts;
 use crate::question::Answer;
 use crate::quiet::Quiet;
 use crate::record::Recorder;

@@ -5,22 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("proto", &[]),
     ("model", &[]),
+    ("fixtures", &["model"]),
     ("pattern", &[]),
     ("jinja", &["model"]),
     ("engine", &["jinja", "model", "pattern"]),
     ("policy", &["model"]),
     ("store", &["model"]),
     ("deliver", &["model"]),
-    ("dispatch", &["engine", "model", "policy", "store"]),
+    ("attempt", &["engine", "model"]),
+    ("dispatch", &["attempt", "engine", "model", "policy", "store"]),
     ("cage", &["engine", "jinja", "model"]),
     ("intake", &["engine", "model", "store"]),
-    ("api", &["engine", "intake", "model", "proto", "store"]),
+    ("api", &["attempt", "engine", "intake", "model", "proto", "store"]),
     (
         "server",
-        &["api", "cage", "deliver", "dispatch", "engine", "intake", "jinja", "model", "policy", "proto", "store"],
+        &[
+            "api", "attempt", "cage", "deliver", "dispatch", "engine", "intake", "jinja", "model", "policy", "proto",
+            "store",
+        ],
     ),
     ("listen", &["engine", "model", "server"]),
     ("demo", &["listen", "model", "proto", "server"]),

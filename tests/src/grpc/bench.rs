@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use tenterhook_api::access::{Access, KeyRing, NewKey, Role, Scope};
 use tenterhook_api::{Api, ApiState, Sender, TokenKey, Unmetered, router};
+use tenterhook_attempt::PassThrough;
 use tenterhook_deliver::CertificateCheck;
 use tenterhook_engine::{Compilations, InProcess};
 use tenterhook_intake::Intake;
@@ -181,6 +182,7 @@ impl Bench {
             addresses: Arc::new(AddressPolicy::public()),
             transport_check: Arc::new(CertificateCheck::new(self.clock.clone(), false)),
             sender: sender(Arc::clone(&self.sent)),
+            trace: Arc::new(PassThrough),
             clock: self.clock.clone(),
             entropy: Arc::new(Marking::Once),
             access: self.access.clone(),
@@ -305,9 +307,10 @@ fn attempt(number: u32, outcome: Outcome, now: Timestamp) -> Attempt {
     }
 }
 
-/// A sender that notes what it is given and answers 200.
+/// A sender that notes what it is given and answers 200; the body `panic` makes it panic.
 fn sender(sent: Arc<Mutex<Vec<PreparedRequest>>>) -> Sender {
     Sender::new(service_fn(move |request: PreparedRequest| {
+        let panics = request.body.as_ref() == b"panic";
         sent.lock().unwrap().push(request);
         let response = CapturedResponse {
             status: 200,
@@ -317,7 +320,10 @@ fn sender(sent: Arc<Mutex<Vec<PreparedRequest>>>) -> Sender {
             note: String::new(),
         };
         let exchange = Exchange { response: Some(response), ..Exchange::failed(Outcome::Success, "") };
-        async move { Ok::<_, Infallible>(exchange) }
+        async move {
+            assert!(!panics, "the sender panics as it is told");
+            Ok::<_, Infallible>(exchange)
+        }
     }))
 }
 

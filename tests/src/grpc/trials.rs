@@ -110,3 +110,18 @@ async fn a_test_whose_template_fails_tells_so_as_its_outcome() {
     assert!(attempt.error.ends_with("\n{{ 1 // 0 }}\n   ^"), "{}", attempt.error);
     assert!(bench.sent.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_test_is_made_like_an_attempt_of_a_delivery() {
+    let bench = Bench::new().await;
+    let mut panicking = webhook("w");
+    panicking.request.as_mut().unwrap().body = "panic".into();
+    let made = bench.create(v1::CreateWebhookRequest { webhook: Some(panicking), ..Default::default() }).await;
+    let request = v1::TestWebhookRequest { webhook_id: made.webhook.unwrap().id, event: None };
+    let answer = bench.webhooks().test_webhook(request).await.unwrap().into_inner();
+    let attempt = answer.attempt.unwrap();
+    assert_eq!(attempt.outcome(), v1::AttemptOutcome::Connection, "a panic is an outcome, not a failed call");
+    assert!(attempt.error.starts_with("internal error while sending"), "{}", attempt.error);
+    assert!(attempt.request.is_some(), "what was sent is known");
+    assert_eq!(answer.send_time, attempt.start_time);
+}

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use tenterhook_attempt::PassThrough;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
-use tenterhook_dispatch::{Deadlines, Dispatcher, Drained, Parts, PassThrough, Settings, Unmetered};
+use tenterhook_dispatch::{Deadlines, Dispatcher, Drained, Parts, Settings, Unmetered};
 use tenterhook_engine::{Compilations, Contexts, InProcess};
 use tenterhook_intake::Intake;
 use tenterhook_model::{AddressPolicy, Event};

@@ -1,13 +1,12 @@
-//! TestWebhook: sends one request now and tells how it went. Nothing is stored or counted.
+//! TestWebhook: sends one request now and returns how it went. Nothing is stored or counted.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use tenterhook_attempt::{Job, Tools, make};
 use tenterhook_engine::EventContext;
-use tenterhook_model::{Attempt, Exchange, Outcome, SentRequest, Timestamp, Webhook};
+use tenterhook_model::{Attempt, Webhook};
 use tenterhook_proto::tenterhook::v1;
-use tokio::time::Instant;
-use tower::ServiceExt as _;
+use tokio_util::sync::CancellationToken;
 
 use super::preview::{inline_event, sample_facts};
 use super::save::find;
@@ -40,45 +39,19 @@ pub(super) async fn test(
     let event = inline_event(api, &mut check, event, &namespace);
     check.finish()?;
     let (Some(webhook), Some(event)) = (webhook, event) else { return Err(Refusal::Internal) };
-    let send_time = api.clock.now();
-    let attempt = attempt(api, &webhook, &event, send_time).await;
+    let attempt = attempt(api, &webhook, &event).await;
     Ok(v1::TestWebhookResponse {
+        send_time: Some(timestamp(attempt.start_time)),
         attempt: Some(write_attempt(&attempt, View::Full)),
-        send_time: Some(timestamp(send_time)),
     })
 }
 
-async fn attempt(api: &Shared, webhook: &Arc<Webhook>, event: &Arc<EventContext>, start_time: Timestamp) -> Attempt {
-    let started = Instant::now();
-    let prepared = match api.compilations.find_or_compile(webhook, &*api.render).await {
-        Ok(compiled) => {
-            let facts = sample_facts(start_time);
-            api.render.prepare(&compiled, event, &facts).await.map_err(|fault| fault.explained())
-        }
-        Err(faults) => Err(faults.first().map(ToString::to_string).unwrap_or_default()),
-    };
-    let render = started.elapsed();
-    let (request, mut exchange) = match prepared {
-        Err(message) => (None, Exchange::failed(Outcome::Render, message)),
-        Ok(prepared) => {
-            let sent = SentRequest::from(&prepared);
-            let exchange = api.sender.clone().oneshot(prepared).await.unwrap_or_else(|never| match never {});
-            (Some(if exchange.http2 { sent.over_http2() } else { sent }), exchange)
-        }
-    };
-    exchange.timings.queued = Some(Duration::ZERO);
-    exchange.timings.render = Some(render);
-    Attempt {
-        number: 1,
-        start_time,
-        duration: started.elapsed(),
-        outcome: exchange.outcome,
-        error: exchange.error,
-        request,
-        response: exchange.response,
-        timings: exchange.timings,
-        remote_address: exchange.remote_address,
-        tried_addresses: exchange.tried_addresses,
-        trace_id: String::new(),
-    }
+/// Makes the attempt as the dispatcher would. It is not interrupted: a server that stops finishes
+/// its calls within the drain grace.
+async fn attempt(api: &Shared, webhook: &Arc<Webhook>, context: &Arc<EventContext>) -> Attempt {
+    let now = api.clock.now();
+    let delivery_id = sample_facts(now).delivery_id;
+    let job = Job { webhook, context, delivery_id, number: 1, due_time: Some(now) };
+    let tools = Tools { render: &*api.render, compilations: &api.compilations, clock: &*api.clock, trace: &*api.trace };
+    make(job, tools, api.sender.clone(), &CancellationToken::new()).await.attempt
 }

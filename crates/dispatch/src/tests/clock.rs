@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tenterhook_attempt::PassThrough;
 use tenterhook_model::webhook::{Backoff, BreakerPolicy, RateLimit, RetryPolicy};
 use tenterhook_model::{Clock, Webhook};
 use tenterhook_store::{
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::render::Plain;
 use super::world::{Counts, Receivers, Reply, TestClock};
 use super::{Middle, event, webhook};
-use crate::{Deadlines, Dispatcher, Drained, Parts, PassThrough, Settings};
+use crate::{Deadlines, Dispatcher, Drained, Parts, Settings};
 
 /// The machine: what outlives a process.
 struct Machine {

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::world::TestClock;
-use super::{Middle, event, paused, webhook};
+use super::{Middle, attempt, event, paused, webhook};
 use crate::Deadlines;
 
 const FAILED: DeliveryState = DeliveryState::Failed;
@@ -151,20 +151,7 @@ async fn one_that_was_retried_by_hand_stays_and_hides_none_behind_it() {
         world.publish(hook, event("e")).await;
     }
     let (first, _) = world.list().await[0];
-    let attempt = tenterhook_model::Attempt {
-        number: 1,
-        start_time: Default::default(),
-        duration: Duration::ZERO,
-        outcome: Outcome::Timeout,
-        error: String::new(),
-        request: None,
-        response: None,
-        timings: Default::default(),
-        remote_address: None,
-        tried_addresses: Vec::new(),
-        trace_id: String::new(),
-    };
-    let attempt = Some(Arc::new(attempt));
+    let attempt = Some(Arc::new(attempt(1, Outcome::Timeout)));
     let failed =
         Settlement { delivery_id: first, attempt, counts: true, next: Next::GiveUp, health: None, suspend: None };
     world.store.settle(vec![failed]).await.unwrap();

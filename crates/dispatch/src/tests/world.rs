@@ -7,11 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tenterhook_model::{
-    CapturedResponse, Clock, Exchange, Excuse, Header, Outcome, PreparedRequest, Timestamp, Timings,
-};
+use tenterhook_attempt::PassThrough;
+use tenterhook_model::{Clock, Exchange, Excuse, Outcome, PreparedRequest, Timestamp, Timings};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +17,7 @@ use tower::Service;
 
 use super::store::Scripted;
 use super::{Middle, render::Plain};
-use crate::{Dispatcher, Drained, Meter, Parts, PassThrough, Settings};
+use crate::{Dispatcher, Drained, Meter, Parts, Settings};
 
 /// The time of the runtime, which is paused; the tests begin one hour after 1970.
 #[derive(Debug, Clone)]
@@ -139,18 +137,11 @@ impl Drop for UnderWay {
 }
 
 fn answered(status: u16, headers: &[(&str, &str)]) -> Exchange {
-    let headers = headers.iter().map(|(name, value)| Header::new((*name).to_owned(), *value)).collect();
     Exchange {
         outcome: if (200..300).contains(&status) { Outcome::Success } else { Outcome::HttpStatus },
         error: String::new(),
         excuse: None,
-        response: Some(CapturedResponse {
-            status,
-            headers,
-            body: Bytes::new(),
-            body_truncated: false,
-            note: String::new(),
-        }),
+        response: Some(tenterhook_fixtures::response(status, headers)),
         http2: false,
         timings: Timings::default(),
         remote_address: None,

@@ -23,9 +23,10 @@ use anyhow::{Context, Result, bail};
 use rustls::ServerConfig;
 use tenterhook_api::access::Access;
 use tenterhook_api::{Api, ApiState, router};
+use tenterhook_attempt::{AttemptTrace, PassThrough};
 use tenterhook_cage::{Cage, WorkerCommand};
 use tenterhook_deliver::{CertificateCheck, Deliverer, Outbound, Roots, SystemResolver, TcpDialer};
-use tenterhook_dispatch::{AttemptTrace, Dispatcher, Parts, PassThrough, Settings};
+use tenterhook_dispatch::{Dispatcher, Parts, Settings};
 use tenterhook_engine::{Compilations, Contexts, Render};
 use tenterhook_intake::Intake;
 use tenterhook_model::{Clock, OsEntropy, SystemClock};
@@ -120,7 +121,7 @@ impl App {
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             meter: metrics.clone(),
-            trace,
+            trace: trace.clone(),
         };
         let intake = Arc::new(intake(&parts, metrics.clone()));
         let settings = Settings { max_in_flight: config.max_in_flight, grace: config.drain_grace };
@@ -136,6 +137,7 @@ impl App {
             addresses: Arc::new(config.addresses.clone()),
             transport_check: Arc::new(CertificateCheck::new(clock.clone(), config.addresses.allow_insecure_tls)),
             sender: BoxCloneSyncService::new(deliverer.clone()),
+            trace,
             clock,
             access,
             token_key: storage.tokens.clone(),

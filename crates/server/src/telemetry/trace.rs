@@ -3,7 +3,7 @@
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tenterhook_api::{CallLabel, CallSpan};
-use tenterhook_dispatch::{AttemptLabel, AttemptSpan, AttemptTrace};
+use tenterhook_attempt::{AttemptLabel, AttemptSpan, AttemptTrace};
 use tenterhook_model::{Attempt, Outcome};
 use tracing::Span;
 use tracing::field::Empty;
@@ -15,15 +15,14 @@ pub(crate) struct Exported;
 
 impl AttemptTrace for Exported {
     fn begin(&self, label: &AttemptLabel<'_>) -> AttemptSpan {
-        let delivery = label.delivery;
         let span = tracing::info_span!(
             "attempt",
             otel.kind = "client",
             otel.status_code = Empty,
             otel.status_description = Empty,
-            tenterhook.delivery_id = %delivery.id,
-            tenterhook.webhook_id = %delivery.webhook_id,
-            tenterhook.event_id = %delivery.event_id,
+            tenterhook.delivery_id = %label.delivery_id,
+            tenterhook.webhook_id = %label.webhook_id,
+            tenterhook.event_id = %label.event_id,
             tenterhook.attempt = label.number,
             tenterhook.outcome = Empty,
             http.response.status_code = Empty,

@@ -1,19 +1,23 @@
-//! How an attempt joins the trace that its event came with.
+//! How an attempt joins the trace of its event.
 //!
-//! The dispatcher knows no tracing back end: it asks an [`AttemptTrace`] for a span, and the
-//! command passes one that exports it. [`PassThrough`] is for a server that exports nothing:
-//! W3C Trace Context (section 4.3) lets it hand the header on as it came.
+//! This crate knows no tracing back end: it asks an [`AttemptTrace`] for a span, and the server
+//! passes one that exports it. [`PassThrough`] is for a server that exports nothing: W3C Trace
+//! Context (section 4.3) lets it forward the header unchanged.
 
 use std::fmt::Debug;
 
-use tenterhook_model::{Attempt, Delivery};
+use tenterhook_model::{Attempt, DeliveryId, EventId, WebhookId};
 use tracing::Span;
 
 /// What is known of an attempt before it begins.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptLabel<'a> {
     /// The delivery.
-    pub delivery: &'a Delivery,
+    pub delivery_id: DeliveryId,
+    /// The webhook.
+    pub webhook_id: WebhookId,
+    /// The event.
+    pub event_id: &'a EventId,
     /// The attempt's number, from 1.
     pub number: u32,
     /// The `traceparent` that the event came with.
