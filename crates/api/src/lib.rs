@@ -1,7 +1,7 @@
 //! The gRPC API: wire and model, validation, access, CRUD, publish and watch.
 //!
 //! ```text
-//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries ─▶ intake, store
+//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries | info ─▶ intake, store
 //!                                               │ wire: messages ⇄ model, every fault at once
 //!                                               └ refusal: the one place that makes a Status
 //! ```
@@ -15,6 +15,7 @@ mod check;
 mod deliveries;
 mod edge;
 mod events;
+mod info;
 mod mask;
 mod meter;
 mod refusal;
@@ -30,5 +31,5 @@ pub use edge::{Budgets, Connection, PeerNames};
 pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered};
 pub use refusal::DOMAIN;
 pub use router::{Api, router};
-pub use state::{ApiState, Sender};
+pub use state::{About, ApiState, Sender};
 pub use token::TokenKey;

@@ -1,5 +1,6 @@
 //! What the services share, and the router that is made of it.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use tenterhook_attempt::AttemptTrace;
 use tenterhook_engine::{Compilations, Render};
 use tenterhook_intake::Intake;
-use tenterhook_model::{AddressPolicy, Clock, Entropy, Exchange, PreparedRequest, Resolve, TransportCheck};
+use tenterhook_model::{
+    AddressPolicy, Clock, Entropy, Exchange, Limit, PreparedRequest, Resolve, Timestamp, TransportCheck,
+};
 use tenterhook_store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -64,6 +67,26 @@ pub struct ApiState {
     pub shutdown: CancellationToken,
     /// Whether server reflection answers.
     pub reflection: bool,
+    /// What GetServerInfo returns that only the server knows.
+    pub about: About,
+}
+
+/// What GetServerInfo returns that only the server knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The storage engine: `redb`, `sled` or `memory`.
+    pub store_engine: String,
+    /// When the process started.
+    pub start_time: Timestamp,
+    /// The values of the flags that change a limit, in the unit of its row.
+    pub settings: BTreeMap<&'static str, u64>,
+}
+
+impl About {
+    /// The value of a limit: what its flag is set to, else that of the table.
+    pub(crate) fn most(&self, limit: &Limit) -> u64 {
+        limit.flag.and_then(|flag| self.settings.get(flag)).copied().unwrap_or(limit.most)
+    }
 }
 
 impl fmt::Debug for ApiState {

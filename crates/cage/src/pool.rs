@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tenterhook_model::limits;
 use tokio::time::timeout;
 
 use crate::frame::{Answer, Request};
@@ -14,9 +15,9 @@ use crate::worker::{Worker, WorkerCommand, encoded};
 
 /// How long a request may take. The engine ends any template within 200 ms of CPU; the rest is
 /// for a busy machine.
-const DEADLINE: Duration = Duration::from_secs(2);
+const DEADLINE: Duration = limits::WORKER_TIMEOUT;
 /// How long a request may wait for a free worker.
-pub(crate) const WAIT_MAX: Duration = Duration::from_secs(10);
+pub(crate) const WAIT_MAX: Duration = limits::WORKER_WAIT;
 /// Requests after which a worker is replaced, so that nothing piles up in it.
 const REQUESTS_PER_WORKER: u32 = 2_000;
 

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tenterhook_model::{Lane, Namespace};
+use tenterhook_model::{Lane, Namespace, limits};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// Previews of one namespace that run or wait at a time; more are refused. Deliveries and other
 /// namespaces go first anyway, so this bounds the memory of those that wait.
-pub(crate) const PREVIEWS_PER_NAMESPACE: usize = 256;
+pub(crate) const PREVIEWS_PER_NAMESPACE: usize = limits::PREVIEWS_PER_NAMESPACE;
 
 /// What the work is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

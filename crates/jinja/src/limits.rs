@@ -1,12 +1,13 @@
 //! Limits of templates. All are checked before the work they bound is done.
 
+use tenterhook_model::limits;
+
 /// Bytes of a template's source at most.
-pub(crate) const SOURCE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const SOURCE_BYTES_MAX: usize = limits::TEMPLATE_BYTES;
 /// Bytes of a rendered body at most.
-pub(crate) const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const OUTPUT_BYTES_MAX: usize = limits::BODY_BYTES;
 /// Work of one render: a unit is an instruction, 64 bytes of text or an item.
-/// Measured to end within 200 ms and 64 MiB whatever it is spent on.
-pub(crate) const FUEL: u64 = 200_000;
+pub(crate) const FUEL: u64 = limits::TEMPLATE_STEPS;
 /// Bytes of text that a unit of work pays for.
 pub(crate) const BYTES_PER_FUEL: u64 = 64;
 /// Containers inside each other at most, wherever a value is walked; an event nests at most

@@ -24,6 +24,8 @@ pub mod host;
 pub mod id;
 /// [`JsonText`]: JSON that is kept byte for byte.
 pub mod json;
+/// [`Limit`]: a row of the table of limits.
+pub mod limit;
 /// Every limit of the server.
 pub mod limits;
 /// [`HttpMethod`]: how a request is made.
@@ -59,6 +61,7 @@ pub use health::WebhookHealth;
 pub use host::{Host, HostName, HostNameError};
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, WebhookId};
 pub use json::{JsonText, NUMBER_KEY};
+pub use limit::{Limit, Unit};
 pub use method::HttpMethod;
 pub use namespace::Namespace;
 pub use request::{CapturedResponse, Header, PreparedRequest};

@@ -1,153 +1,247 @@
 //! Every limit of the server, in one table.
 //!
-//! A queue, body, template, header, stream, retry or text without a limit here is a fault.
+//! A queue, body, template, header, stream, retry or text without a limit here is a bug. From a row
+//! come the constant, its row in `docs/LIMITS.md`, what GetServerInfo returns and, where the row
+//! names one, the default of a flag. A number that only its own file needs is a documented constant
+//! there; `docs/LIMITS.md` lists those too.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use crate::limit::{Limit, Unit, table};
 
 /// Bytes in a kibibyte.
 const KIB: usize = 1024;
+/// Seconds in an hour.
+const HOUR: u64 = 3_600;
+/// Seconds in a day.
+const DAY: u64 = 24 * HOUR;
 
-/// Characters of an event id (<https://www.standardwebhooks.com> joins ids with dots, so none are allowed).
-pub const EVENT_ID_CHARS: usize = 128;
-/// Characters of a namespace: a DNS label (RFC 1035 section 2.3.4).
-pub const NAMESPACE_CHARS: usize = 63;
-/// Characters of a webhook's or rule's display name, as in NetBox.
-pub const DISPLAY_NAME_CHARS: usize = 150;
-/// Characters of a webhook's description.
-pub const DESCRIPTION_CHARS: usize = 2_000;
-/// Characters of a reason given for a pause.
-pub const REASON_CHARS: usize = 2_000;
-/// Labels of a webhook, attributes of an event or rule.
-pub const LABELS: usize = 64;
-/// Characters of the key of a label or attribute.
-pub const LABEL_KEY_CHARS: usize = 128;
-/// Characters of the value of a label or attribute.
-pub const LABEL_VALUE_CHARS: usize = 1_024;
-/// Rules of a webhook.
-pub const RULES: usize = 64;
-/// Patterns in one list of a rule, filter or host list.
-pub const PATTERNS: usize = 64;
-/// Characters of a pattern, event type or object type.
-pub const TYPE_CHARS: usize = 255;
-/// Characters of a username, request id or ordering key.
-pub const EVENT_TEXT_CHARS: usize = 255;
-/// Webhooks in one namespace.
-pub const WEBHOOKS_PER_NAMESPACE: usize = 10_000;
+table! {
+    /// Characters of an event id (<https://www.standardwebhooks.com> joins ids with dots, so none are allowed).
+    most EVENT_ID_CHARS: usize = 128, Characters, "model";
+    /// Characters of a namespace: a DNS label (RFC 1035 section 2.3.4).
+    most NAMESPACE_CHARS: usize = 63, Characters, "model";
+    /// Characters of a webhook's or rule's display name, as in NetBox.
+    most DISPLAY_NAME_CHARS: usize = 150, Characters, "api";
+    /// Characters of a webhook's description.
+    most DESCRIPTION_CHARS: usize = 2_000, Characters, "api";
+    /// Characters of a reason given for a pause.
+    most REASON_CHARS: usize = 2_000, Characters, "api";
+    /// Labels of a webhook, attributes of an event or rule.
+    most LABELS: usize = 64, Items, "api";
+    /// Characters of the key of a label or attribute.
+    most LABEL_KEY_CHARS: usize = 128, Characters, "api";
+    /// Characters of the value of a label or attribute.
+    most LABEL_VALUE_CHARS: usize = 1_024, Characters, "api";
+    /// Rules of a webhook.
+    most RULES: usize = 64, Items, "api";
+    /// Patterns in one list of a rule, filter or host list.
+    most PATTERNS: usize = 64, Items, "api";
+    /// Characters of a pattern, event type or object type.
+    most TYPE_CHARS: usize = 255, Characters, "api";
+    /// Characters of a username, request id or ordering key.
+    most EVENT_TEXT_CHARS: usize = 255, Characters, "api";
+    /// Webhooks in one namespace.
+    most WEBHOOKS_PER_NAMESPACE: usize = 10_000, Items, "store";
 
-/// Bytes of a URL, as a template and rendered.
-pub const URL_BYTES: usize = 8 * KIB;
-/// Headers of one request.
-pub const HEADERS: usize = 64;
-/// Bytes of one header, name and value.
-pub const HEADER_BYTES: usize = 8 * KIB;
-/// Bytes of all headers of one request.
-pub const HEADERS_BYTES: usize = 32 * KIB;
-/// Bytes that one header's template, or that of the additional headers, renders to, blanks and empty lines included.
-pub const HEADER_TEXT_BYTES: usize = 64 * KIB;
-/// Bytes of the source of one template or expression.
-pub const TEMPLATE_BYTES: usize = 64 * KIB;
-/// Bytes of a condition set.
-pub const CONDITIONS_BYTES: usize = 64 * KIB;
-/// Bytes of a rendered body.
-pub const BODY_BYTES: usize = 1024 * KIB;
-/// Bytes of an event as a whole.
-pub const EVENT_BYTES: usize = 256 * KIB;
-/// Levels of nesting in a JSON document.
-pub const JSON_DEPTH: usize = 128;
-/// Bytes of one gRPC message.
-pub const GRPC_MESSAGE_BYTES: usize = 4 * 1024 * KIB;
-/// Events of one batch.
-pub const BATCH_EVENTS: usize = 1_000;
-/// Items of a page when the caller does not say.
-pub const PAGE_DEFAULT: usize = 50;
-/// The most items of a page.
-pub const PAGE_MAX: usize = 1_000;
-/// Bytes of the records on one page; a page ends early beyond this.
-pub const PAGE_BYTES: usize = 3 * 1024 * KIB;
-/// Ids or patterns in one list of a filter.
-pub const FILTER_ITEMS: usize = 100;
+    /// Bytes of a URL, as a template and rendered.
+    most URL_BYTES: usize = 8 * KIB, Bytes, "engine";
+    /// Headers of one request.
+    most HEADERS: usize = 64, Items, "engine";
+    /// Bytes of one header, name and value.
+    most HEADER_BYTES: usize = 8 * KIB, Bytes, "engine";
+    /// Bytes of all headers of one request.
+    most HEADERS_BYTES: usize = 32 * KIB, Bytes, "engine";
+    /// Bytes that one header's template, or that of the additional headers, renders to, blanks and empty lines included.
+    most HEADER_TEXT_BYTES: usize = 64 * KIB, Bytes, "engine";
+    /// Bytes of the source of one template or expression.
+    most TEMPLATE_BYTES: usize = 64 * KIB, Bytes, "engine";
+    /// Bytes of a condition set.
+    most CONDITIONS_BYTES: usize = 64 * KIB, Bytes, "engine";
+    /// Bytes of a rendered body.
+    most BODY_BYTES: usize = 1024 * KIB, Bytes, "engine";
+    /// Bytes of an event as a whole.
+    most EVENT_BYTES: usize = 256 * KIB, Bytes, "api";
+    /// Levels of nesting in a JSON document.
+    most JSON_DEPTH: usize = 128, Levels, "model";
+    /// Bytes of one gRPC message.
+    most GRPC_MESSAGE_BYTES: usize = 4 * 1024 * KIB, Bytes, "api";
+    /// Events of one batch.
+    most BATCH_EVENTS: usize = 1_000, Items, "api";
+    /// Items of a page when the caller does not say.
+    most PAGE_DEFAULT: usize = 50, Items, "api";
+    /// The most items of a page.
+    most PAGE_MAX: usize = 1_000, Items, "api";
+    /// Bytes of the records on one page; a page ends early beyond this.
+    most PAGE_BYTES: usize = 3 * 1024 * KIB, Bytes, "api";
+    /// Ids or patterns in one list of a filter.
+    most FILTER_ITEMS: usize = 100, Items, "api";
 
-/// Characters of a signing secret, for the schemes that take any text.
-pub const SECRET_CHARS: usize = 255;
-/// Bytes of a Standard Webhooks key (specification, "Signature scheme").
-pub const STANDARD_WEBHOOKS_KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
-/// Keys of one webhook that sign at the same time.
-pub const SIGNING_KEYS: usize = 8;
-/// How long the old key goes on signing after a rotation when the caller does not say.
-pub const ROTATION_GRACE: Duration = Duration::from_secs(24 * 3_600);
-/// The longest that an old key may go on signing after a rotation.
-pub const ROTATION_GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
-/// Bytes of a PEM field.
-pub const PEM_BYTES: usize = 64 * KIB;
+    /// Characters of a signing secret, for the schemes that take any text.
+    most SECRET_CHARS: usize = 255, Characters, "api";
+    /// Bytes of a Standard Webhooks key (specification, "Signature scheme").
+    range STANDARD_WEBHOOKS_KEY_BYTES: RangeInclusive<usize> = 24..=64, Bytes, "engine";
+    /// Keys of one webhook that sign at the same time.
+    most SIGNING_KEYS: usize = 8, Items, "api";
+    /// How long the old key goes on signing after a rotation when the caller does not say.
+    time ROTATION_GRACE: Duration = Duration::from_secs(DAY), Milliseconds, "api";
+    /// The longest that an old key may go on signing after a rotation.
+    time ROTATION_GRACE_MAX: Duration = Duration::from_secs(30 * DAY), Milliseconds, "api";
+    /// Bytes of a PEM field.
+    most PEM_BYTES: usize = 64 * KIB, Bytes, "api";
 
-/// Time for one attempt, from the name look-up to the last byte of the answer.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-/// What a webhook may set as the time for one attempt, in seconds.
-pub const ATTEMPT_TIMEOUT_SECONDS: std::ops::RangeInclusive<u64> = 1..=60;
-/// Time for the name look-up of one attempt.
-pub const DNS_TIMEOUT: Duration = Duration::from_secs(2);
-/// Addresses that are dialled for one name, of those that are permitted.
-pub const DNS_RECORDS: usize = 16;
-/// Time for the TCP connection of one attempt, to whichever address accepts it.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for the TLS handshake of one attempt.
-pub const TLS_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of an answer's body that are read before the connection is given up.
-pub const ANSWER_READ_BYTES: usize = 64 * KIB;
-/// Bytes of a request's or answer's body that are kept with the attempt.
-pub const BODY_KEPT_BYTES: usize = 16 * KIB;
-/// Bytes of the text that says why an attempt failed.
-pub const ERROR_TEXT_BYTES: usize = KIB;
+    /// Time for one attempt, from the name look-up to the last byte of the answer.
+    time ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15), Milliseconds, "model";
+    /// What a webhook may set as the time for one attempt, in seconds.
+    range ATTEMPT_TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=60, Seconds, "api";
+    /// Time for the name look-up of one attempt.
+    time DNS_TIMEOUT: Duration = Duration::from_secs(2), Milliseconds, "deliver";
+    /// Addresses that are dialled for one name, of those that are permitted.
+    most DNS_RECORDS: usize = 16, Items, "deliver";
+    /// Time for the TCP connection of one attempt, to whichever address accepts it.
+    time CONNECT_TIMEOUT: Duration = Duration::from_secs(5), Milliseconds, "deliver";
+    /// Time for the TLS handshake of one attempt.
+    time TLS_TIMEOUT: Duration = Duration::from_secs(5), Milliseconds, "deliver";
+    /// Bytes of an answer's body that are read before the connection is given up.
+    most ANSWER_READ_BYTES: usize = 64 * KIB, Bytes, "deliver";
+    /// Bytes of a request's or answer's body that are kept with the attempt.
+    most BODY_KEPT_BYTES: usize = 16 * KIB, Bytes, "deliver";
+    /// Bytes of the text that says why an attempt failed.
+    most ERROR_TEXT_BYTES: usize = KIB, Bytes, "attempt";
 
-/// Attempts of one delivery.
-pub const ATTEMPTS_MAX: u32 = 100;
-/// The longest wait between two attempts.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// Ranges of an exponential backoff's first wait.
-pub const BACKOFF_INITIAL: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
-/// Waits of a listed schedule.
-pub const SCHEDULE_WAITS: usize = 100;
-/// The furthest that a Retry-After header can move the next attempt.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3_600);
-/// The age at which a delivery may be given up at the latest.
-pub const DELIVERY_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
-/// Requests that the server has under way at once when `--max-in-flight` does not say.
-pub const IN_FLIGHT: usize = 1_024;
-/// Requests under way at once to one webhook when its rate limit does not say.
-pub const IN_FLIGHT_PER_WEBHOOK: usize = 64;
+    /// Attempts of one delivery.
+    most ATTEMPTS_MAX: u32 = 100, Items, "api";
+    /// The longest wait between two attempts.
+    time BACKOFF_MAX: Duration = Duration::from_secs(7 * DAY), Milliseconds, "api";
+    /// Ranges of an exponential backoff's first wait.
+    times BACKOFF_INITIAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(DAY), Milliseconds, "api";
+    /// Waits of a listed schedule.
+    most SCHEDULE_WAITS: usize = 100, Items, "api";
+    /// The furthest that a Retry-After header can move the next attempt.
+    time RETRY_AFTER_MAX: Duration = Duration::from_secs(DAY), Milliseconds, "policy";
+    /// The age at which a delivery may be given up at the latest.
+    time DELIVERY_AGE_MAX: Duration = Duration::from_secs(30 * DAY), Milliseconds, "api";
+    /// Requests that the server has in flight at once.
+    most IN_FLIGHT: usize = 1_024, Items, "dispatch", flag "max-in-flight";
+    /// Requests in flight at once to one webhook when its rate limit does not say.
+    most IN_FLIGHT_PER_WEBHOOK: usize = 64, Items, "dispatch";
 
-/// Silence before a bookmark when the caller does not say.
-pub const BOOKMARK_INTERVAL: Duration = Duration::from_secs(30);
-/// What a watcher may set as silence before a bookmark.
-pub const BOOKMARK_INTERVAL_RANGE: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(300);
-/// Changes that one read of the journal hands to a watcher.
-pub const JOURNAL_PAGE: usize = 256;
+    /// Silence before a bookmark when the caller does not say.
+    time BOOKMARK_INTERVAL: Duration = Duration::from_secs(30), Milliseconds, "api";
+    /// What a watcher may set as silence before a bookmark.
+    times BOOKMARK_INTERVAL_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300), Milliseconds, "api";
+    /// Changes that one read of the journal hands to a watcher.
+    most JOURNAL_PAGE: usize = 256, Items, "api";
 
-/// How long finished events, deliveries and the journal are kept when `--retention` does not say.
-pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// Writes that wait for one commit of the store; more are refused.
-pub const COMMIT_QUEUE: usize = 4_096;
-/// Bytes of events that wait for one commit of the store; more are refused.
-pub const COMMIT_QUEUE_BYTES: usize = 32 * 1024 * KIB;
-/// Items that go into one commit of the store.
-pub const COMMIT_ITEMS: usize = 1_024;
-/// Due deliveries of one webhook that are held in memory; the rest stay on disk.
-pub const LANE_HEAD: usize = 1_024;
-/// Bytes of events that due deliveries hold in memory, all lanes together.
-pub const HEADS_BYTES: usize = 32 * 1024 * KIB;
-/// Outcomes that wait to be recorded; beyond it nothing more is claimed.
-pub const UNSETTLED: usize = 4_096;
-/// Bytes of requests and answers in outcomes that wait to be recorded; beyond it nothing more is claimed.
-pub const UNSETTLED_BYTES: usize = 32 * 1024 * KIB;
-/// Events that are held converted for the webhooks that share them.
-pub const CONTEXTS: usize = 1_024;
-/// Bytes of events that are held converted for the webhooks that share them.
-pub const CONTEXTS_BYTES: usize = 8 * 1024 * KIB;
-/// How long attempts under way may go on after the server was told to stop.
-pub const DRAIN_GRACE: Duration = Duration::from_secs(20);
-/// Due deliveries in memory, of lanes that keep up, over which publishers to them wait.
-pub const MOVING_BACKLOG: usize = 128;
-/// How long a publisher waits for lanes that keep up to get less of a backlog.
-pub const ADMISSION_WAIT: Duration = Duration::from_millis(20);
+    /// How long finished events, deliveries and the journal are kept.
+    time RETENTION: Duration = Duration::from_secs(7 * DAY), Milliseconds, "server", flag "retention";
+    /// Writes that wait for one commit of the store; more are refused.
+    most COMMIT_QUEUE: usize = 4_096, Items, "store";
+    /// Bytes of events that wait for one commit of the store; more are refused.
+    most COMMIT_QUEUE_BYTES: usize = 32 * 1024 * KIB, Bytes, "store";
+    /// Items that go into one commit of the store.
+    most COMMIT_ITEMS: usize = 1_024, Items, "store";
+    /// Due deliveries of one webhook that are held in memory; the rest stay on disk.
+    most LANE_HEAD: usize = 1_024, Items, "store";
+    /// Bytes of events that due deliveries hold in memory, all lanes together.
+    most HEADS_BYTES: usize = 32 * 1024 * KIB, Bytes, "store";
+    /// Outcomes that wait to be recorded; beyond it nothing more is claimed.
+    most UNSETTLED: usize = 4_096, Items, "dispatch";
+    /// Bytes of requests and answers in outcomes that wait to be recorded; beyond it nothing more is claimed.
+    most UNSETTLED_BYTES: usize = 32 * 1024 * KIB, Bytes, "dispatch";
+    /// Events that are held converted for the webhooks that share them.
+    most CONTEXTS: usize = 1_024, Items, "engine";
+    /// Bytes of events that are held converted for the webhooks that share them.
+    most CONTEXTS_BYTES: usize = 8 * 1024 * KIB, Bytes, "engine";
+    /// How long attempts in flight may go on after the server received SIGTERM.
+    time DRAIN_GRACE: Duration = Duration::from_secs(20), Milliseconds, "dispatch", flag "drain-grace";
+    /// Due deliveries in memory, of lanes that keep up, over which publishers to them wait.
+    most MOVING_BACKLOG: usize = 128, Items, "store";
+    /// How long a publisher waits for lanes that keep up to get less of a backlog.
+    time ADMISSION_WAIT: Duration = Duration::from_millis(20), Milliseconds, "store";
+
+    /// Attempts of one delivery, the first included, when its webhook does not say.
+    most ATTEMPTS_DEFAULT: u32 = 10, Items, "policy";
+    /// Failures in a row that open a circuit breaker when its webhook does not say.
+    most FAILURES_TO_OPEN_DEFAULT: u32 = 5, Items, "policy";
+    /// Wait before the first probe of an open breaker when its webhook does not say; it doubles at
+    /// each failed probe.
+    time INITIAL_OPEN_DEFAULT: Duration = Duration::from_secs(30), Milliseconds, "policy";
+    /// The longest wait before a probe when a webhook does not say.
+    time MAX_OPEN_DEFAULT: Duration = Duration::from_secs(HOUR), Milliseconds, "policy";
+    /// Time of nothing but failures after which a webhook is suspended when it does not say.
+    time SUSPEND_AFTER_DEFAULT: Duration = Duration::from_secs(5 * DAY), Milliseconds, "policy";
+
+    /// How long the result of a request id is remembered (<https://google.aip.dev/155>).
+    time REQUEST_MEMORY: Duration = Duration::from_secs(DAY), Milliseconds, "store";
+    /// How far back counts are kept by the minute; before that there are hours only.
+    time MINUTES_KEPT: Duration = Duration::from_secs(25 * HOUR), Milliseconds, "store";
+    /// How far back counts are kept by the hour.
+    time HOURS_KEPT: Duration = Duration::from_secs(31 * DAY), Milliseconds, "store";
+
+    /// Calls in flight at once on one connection.
+    most STREAMS_PER_CONNECTION: u32 = 256, Items, "api";
+    /// Streams that the server itself resets on one connection before it closes it
+    /// (HTTP/2 rapid reset and its kin, CVE-2023-44487 and CVE-2025-8671).
+    most LOCAL_RESETS: usize = 1_024, Items, "api";
+    /// Bytes of the headers of one call.
+    most HEADER_LIST_BYTES: u32 = 16 * 1024, Bytes, "api";
+    /// Silence after which a connection is asked whether it is alive.
+    time KEEPALIVE_AFTER: Duration = Duration::from_secs(30), Milliseconds, "api";
+    /// Time for the reply to that; without one the connection is closed.
+    time KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10), Milliseconds, "api";
+    /// Age at which a connection is asked to go and its streams end: spreads load over servers. It
+    /// is up to a tenth less, so that connections do not all go at once.
+    time CONNECTION_AGE: Duration = Duration::from_secs(HOUR), Milliseconds, "api";
+    /// Time that a connection then has.
+    time CONNECTION_AGE_GRACE: Duration = Duration::from_secs(30), Milliseconds, "api";
+    /// Time for a call with one response.
+    time CALL_TIMEOUT: Duration = Duration::from_secs(30), Milliseconds, "api";
+    /// Time for a call with one response to a method that needs no key.
+    time OPEN_CALL_TIMEOUT: Duration = Duration::from_secs(10), Milliseconds, "api";
+    /// Time for a call that works in steps over many things, or waits for a receiver.
+    time BATCH_TIMEOUT: Duration = Duration::from_secs(600), Milliseconds, "api";
+    /// Calls with one response that are in flight at once, over all connections; more are refused.
+    most CALLS: usize = 8_192, Items, "api";
+    /// Watches and publishing streams that are open at once, over all connections; more are refused.
+    most STREAMS: usize = 4_096, Items, "api";
+    /// Bytes of a message to a method that needs no key: the name of a service or symbol.
+    most OPEN_MESSAGE_BYTES: usize = 4 * KIB, Bytes, "api";
+
+    /// Work of one rendering; a unit pays for one operation or 64 bytes of text. Measured to end
+    /// within 200 ms and 64 MiB whatever it is spent on.
+    most TEMPLATE_STEPS: u64 = 200_000, Steps, "jinja";
+    /// Time for one request to a render worker.
+    time WORKER_TIMEOUT: Duration = Duration::from_secs(2), Milliseconds, "cage";
+    /// How long a preview waits for a free render worker.
+    time WORKER_WAIT: Duration = Duration::from_secs(10), Milliseconds, "cage";
+    /// Previews of one namespace that wait for a render worker at once.
+    most PREVIEWS_PER_NAMESPACE: usize = 256, Items, "cage";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_value_of_its_constant() {
+        let row = |name| TABLE.iter().find(|limit| limit.name == name).unwrap();
+        let bounds = |name| (row(name).least, row(name).most, row(name).unit);
+        assert_eq!(bounds("EVENT_ID_CHARS"), (0, 128, Unit::Characters));
+        assert_eq!(bounds("STANDARD_WEBHOOKS_KEY_BYTES"), (24, 64, Unit::Bytes));
+        assert_eq!(bounds("DRAIN_GRACE"), (0, 20_000, Unit::Milliseconds));
+        assert_eq!(bounds("BOOKMARK_INTERVAL_RANGE"), (1_000, 300_000, Unit::Milliseconds));
+        assert_eq!(row("DRAIN_GRACE").flag, Some("drain-grace"));
+        assert!(row("EVENT_ID_CHARS").about.starts_with(" Characters of an event id"));
+    }
+
+    #[test]
+    fn every_row_can_be_met_and_says_what_it_is() {
+        for limit in TABLE {
+            assert!(limit.least < limit.most, "{} allows {} to {}", limit.name, limit.least, limit.most);
+            assert!(i64::try_from(limit.most).is_ok(), "{} fits the wire", limit.name);
+            assert!(limit.about.trim_end().ends_with('.'), "{}", limit.name);
+        }
+    }
+}

@@ -69,6 +69,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Events, newest first, a page at a time.
     async fn list_events(&self, query: EventQuery) -> Result<Page<Arc<Event>>, StoreError>;
 
+    /// Namespaces that hold events, at most `limit` of those from `from` on: the shortest names
+    /// first, names of one length in alphabetical order. Fewer mean that no more follow.
+    async fn namespaces(&self, from: Option<&Namespace>, limit: usize) -> Result<Vec<Namespace>, StoreError>;
+
     /// The delivery, while it is kept; one that is claimed shows as in flight.
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
 

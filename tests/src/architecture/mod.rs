@@ -1,5 +1,6 @@
 //! The invariants of docs/ARCHITECTURE.md that can be read off manifests and sources.
 
+mod limits;
 mod lock;
 mod manifests;
 mod modules;

@@ -11,18 +11,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use tenterhook_api::access::{Access, KeyRing, NewKey, Role, Scope};
-use tenterhook_api::{Api, ApiState, Sender, TokenKey, Unmetered, router};
+use tenterhook_api::{About, Api, ApiState, Sender, TokenKey, Unmetered, router};
 use tenterhook_attempt::PassThrough;
 use tenterhook_deliver::CertificateCheck;
 use tenterhook_engine::{Compilations, InProcess};
 use tenterhook_intake::Intake;
 use tenterhook_model::{
-    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, Header, HostName, Next, OsEntropy, Outcome,
-    PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, Timings,
+    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, HostName, Next, OsEntropy, Outcome,
+    PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp,
 };
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
+use tenterhook_proto::tenterhook::v1::server_service_client::ServerServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_store::{
     Claim, CommitObserver, EmbeddedStore, MemoryKv, Reads, SealingKey, Settlement, Store, StoreOptions,
@@ -190,6 +191,7 @@ impl Bench {
             meter: Arc::new(Unmetered),
             shutdown,
             reflection: true,
+            about: about(),
         });
         let mut api = api.await;
         api.routes = overheard(api.routes);
@@ -211,6 +213,10 @@ impl Bench {
 
     pub(crate) fn events(&self) -> EventServiceClient<Channel> {
         EventServiceClient::new(self.channel("admin"))
+    }
+
+    pub(crate) fn info_as(&self, who: &str) -> ServerServiceClient<Channel> {
+        ServerServiceClient::new(self.channel(who))
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Channel> {
@@ -278,13 +284,8 @@ pub(crate) fn event(event_type: &str) -> v1::Event {
 }
 
 fn attempt(number: u32, outcome: Outcome, now: Timestamp) -> Attempt {
-    let response = CapturedResponse {
-        status: if outcome == Outcome::Success { 200 } else { 500 },
-        headers: vec![Header::new("server", "test")],
-        body: "answer".into(),
-        body_truncated: false,
-        note: String::new(),
-    };
+    let response =
+        tenterhook_fixtures::response(if outcome == Outcome::Success { 200 } else { 500 }, &[("server", "test")]);
     let request = SentRequest {
         method: tenterhook_model::HttpMethod::Post,
         url: "https://hooks.example.com/in".into(),
@@ -293,17 +294,21 @@ fn attempt(number: u32, outcome: Outcome, now: Timestamp) -> Attempt {
         body_truncated: false,
     };
     Attempt {
-        number,
         start_time: now,
         duration: Duration::from_millis(12),
-        outcome,
         error: if outcome == Outcome::Success { String::new() } else { "answered 500".into() },
         request: Some(request),
-        response: Some(response),
-        timings: Timings::default(),
-        remote_address: None,
-        tried_addresses: Vec::new(),
-        trace_id: String::new(),
+        response: Some(CapturedResponse { body: "answer".into(), ..response }),
+        ..tenterhook_fixtures::attempt(number, outcome)
+    }
+}
+
+/// A server on a store in memory that keeps things for a minute.
+fn about() -> About {
+    About {
+        store_engine: "memory".to_owned(),
+        start_time: Timestamp::default(),
+        settings: BTreeMap::from([("retention", 60_000)]),
     }
 }
 

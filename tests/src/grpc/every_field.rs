@@ -233,8 +233,16 @@ fn delivery_cases() -> Vec<Case> {
     ]
 }
 
+fn server_cases() -> Vec<Case> {
+    vec![
+        ("ListNamespaces", json!({ "page_size": -1 }), "page_size"),
+        ("ListNamespaces", json!({ "page_token": "x" }), "page_token"),
+    ]
+}
+
 fn cases() -> Vec<Case> {
-    [webhook_cases(), policy_cases(), webhook_request_cases(), event_cases(), delivery_cases()].concat()
+    let services = [webhook_request_cases(), event_cases(), delivery_cases(), server_cases()].concat();
+    [webhook_cases(), policy_cases(), services].concat()
 }
 
 /// Fields that are refused for another reason than their form, or only with times that JSON cannot

@@ -8,6 +8,7 @@ pub(crate) mod bench;
 mod crowd;
 mod events;
 mod every_field;
+mod info;
 mod limits;
 mod lists;
 mod proto_json;

@@ -1624,6 +1624,270 @@ pub mod event_service_client {
         }
     }
 }
+/// Request of GetServerInfo.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServerInfoRequest {}
+/// Response of GetServerInfo.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetServerInfoResponse {
+    /// The server.
+    #[prost(message, optional, tag = "1")]
+    pub server: ::core::option::Option<ServerInfo>,
+    /// The caller.
+    #[prost(message, optional, tag = "2")]
+    pub caller: ::core::option::Option<CallerInfo>,
+}
+/// A server as it runs now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServerInfo {
+    /// Its version, such as `0.1.0`.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// The storage engine: `redb`, `sled` or `memory`.
+    #[prost(string, tag = "2")]
+    pub store_engine: ::prost::alloc::string::String,
+    /// When the process started.
+    #[prost(message, optional, tag = "3")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The server's time of day, for comparing clocks.
+    #[prost(message, optional, tag = "4")]
+    pub current_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How long finished events, deliveries and changes are kept.
+    #[prost(message, optional, tag = "5")]
+    pub retention: ::core::option::Option<::prost_types::Duration>,
+    /// Every limit of the server. docs/LIMITS.md lists them with their defaults.
+    #[prost(message, repeated, tag = "6")]
+    pub limits: ::prost::alloc::vec::Vec<ServerLimit>,
+    /// What this server can do or is allowed to do. A client ignores names it does
+    /// not know. `reflection`: describes its API to any client. `private_receivers`:
+    /// sends to some addresses in private networks. `insecure_receivers`: webhooks
+    /// may set `insecure_skip_verify`. `anonymous`: callers need no key.
+    #[prost(string, repeated, tag = "7")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A limit of the server.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServerLimit {
+    /// Its name, such as `event_bytes`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it limits.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+    /// The largest value allowed, or the default where the description says so.
+    #[prost(int64, tag = "3")]
+    pub value: i64,
+    /// The smallest value allowed; 0 when there is none.
+    #[prost(int64, tag = "4")]
+    pub minimum: i64,
+    /// The unit of both: `bytes`, `characters`, `items`, `levels`, `milliseconds`
+    /// or `seconds`.
+    #[prost(string, tag = "5")]
+    pub unit: ::prost::alloc::string::String,
+    /// The flag of `tenterhook serve` that changes it, without dashes; empty when
+    /// it is fixed.
+    #[prost(string, tag = "6")]
+    pub flag: ::prost::alloc::string::String,
+}
+/// Who calls.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CallerInfo {
+    /// The name of the key or certificate; empty when it has none.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What the caller may do, and where.
+    #[prost(message, repeated, tag = "2")]
+    pub grants: ::prost::alloc::vec::Vec<CallerGrant>,
+}
+/// A role in one namespace or in all.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CallerGrant {
+    /// The role: `admin`, `publisher`, `viewer` or `operator`.
+    #[prost(string, tag = "1")]
+    pub role: ::prost::alloc::string::String,
+    /// The namespace; `*` stands for every namespace.
+    #[prost(string, tag = "2")]
+    pub namespace: ::prost::alloc::string::String,
+}
+/// Request of ListNamespaces.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNamespacesRequest {
+    /// How many to return at most, 1 to 1,000; 0 means 50.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Response of ListNamespaces.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNamespacesResponse {
+    /// The namespaces. A page may be short, even empty, although more follow.
+    #[prost(message, repeated, tag = "1")]
+    pub namespaces: ::prost::alloc::vec::Vec<NamespaceInfo>,
+    /// Where the next page begins; empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A namespace.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NamespaceInfo {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// How many webhooks it holds.
+    #[prost(int32, tag = "2")]
+    pub webhook_count: i32,
+}
+/// Generated client implementations.
+pub mod server_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// ServerService describes the server and what the caller may see of it.
+    #[derive(Debug, Clone)]
+    pub struct ServerServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ServerServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ServerServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ServerServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ServerServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// GetServerInfo returns the server's version, limits and settings, and who
+        /// the caller is.
+        pub async fn get_server_info(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetServerInfoRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetServerInfoResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.ServerService/GetServerInfo",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tenterhook.v1.ServerService", "GetServerInfo"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListNamespaces returns the namespaces that hold webhooks or events and that
+        /// the caller may see, a page at a time: the shortest names first, names of one
+        /// length in alphabetical order.
+        pub async fn list_namespaces(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNamespacesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNamespacesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.ServerService/ListNamespaces",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tenterhook.v1.ServerService", "ListNamespaces"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
 /// A receiver of events: which events it gets, what it is sent, and how.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Webhook {

@@ -49,6 +49,11 @@ impl Access {
         self.changed.notify_waiters();
     }
 
+    /// Whether a caller without a key may do everything.
+    pub(crate) fn lets_anybody_in(&self) -> bool {
+        self.anonymous.is_some()
+    }
+
     /// Whether a client certificate with this name may call.
     pub fn knows_certificate(&self, name: &str) -> bool {
         self.caller(None, &[name.to_owned()]).is_ok()
@@ -123,6 +128,11 @@ impl Caller {
     /// The name of the key or certificate, for traces; may be empty.
     pub(crate) fn name(&self) -> &str {
         &self.grants[0].name
+    }
+
+    /// What the caller may do, and where.
+    pub(crate) fn grants(&self) -> &[Grant] {
+        &self.grants
     }
 
     /// Whether the caller may do what the method does to things of `namespace`. A thing of

@@ -39,7 +39,7 @@ const fn method(path: &'static str, permission: Permission, pace: Pace) -> Metho
 }
 
 /// Every method that is served.
-pub const METHODS: [Method; 29] = {
+pub const METHODS: [Method; 31] = {
     use Pace::{Batch, Call, Stream};
     use Permission::{Administer, Open, Operate, Publish, View};
     [
@@ -68,6 +68,8 @@ pub const METHODS: [Method; 29] = {
         method("/tenterhook.v1.DeliveryService/CancelDelivery", Operate, Call),
         method("/tenterhook.v1.DeliveryService/BatchCancelDeliveries", Operate, Batch),
         method("/tenterhook.v1.DeliveryService/GetDeliveryStats", View, Call),
+        method("/tenterhook.v1.ServerService/GetServerInfo", View, Call),
+        method("/tenterhook.v1.ServerService/ListNamespaces", View, Call),
         method("/grpc.health.v1.Health/Check", Open, Call),
         method("/grpc.health.v1.Health/Watch", Open, Stream),
         method("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Open, Stream),
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn every_method_of_the_descriptor_set_has_an_entry_of_its_kind() {
         let described = described();
-        assert!(described.len() >= 27, "{described:?}");
+        assert!(described.len() >= 29, "{described:?}");
         for (path, streams) in described {
             let entry = lookup(&path).unwrap_or_else(|| panic!("{path} has no entry"));
             assert_eq!(entry.pace == Pace::Stream, streams, "{path}");
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn methods_without_side_effects_are_for_viewers_and_the_others_are_not() {
-        for method in &METHODS[..25] {
+        for method in &METHODS[..27] {
             let name = method.path.rsplit('/').next().unwrap();
             let reads = ["Get", "List", "Watch", "RenderPreview"].iter().any(|verb| name.starts_with(verb));
             assert_eq!(method.permission == Permission::View, reads, "{name}");

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tenterhook_model::limits;
+pub(crate) use tenterhook_model::limits::OPEN_MESSAGE_BYTES;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
@@ -21,8 +22,6 @@ use super::connection::Connection;
 use crate::access::{Method, Pace, Permission};
 use crate::refusal::Refusal;
 
-/// Bytes of a message to a method that anybody may call: the name of a service or symbol.
-pub(crate) const OPEN_MESSAGE_BYTES: usize = 4 * 1024;
 /// Bytes of events that one publishing stream may have waiting for their acknowledgement, beyond the last.
 const UNACKNOWLEDGED_BYTES: usize = limits::GRPC_MESSAGE_BYTES;
 /// Time for the request of a stream, and for each message to a method that anybody may call.

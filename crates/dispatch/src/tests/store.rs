@@ -211,6 +211,10 @@ impl Store for Scripted {
         unreachable!("the dispatcher lists nothing")
     }
 
+    async fn namespaces(&self, _: Option<&Namespace>, _: usize) -> Result<Vec<Namespace>, StoreError> {
+        unreachable!("the dispatcher lists nothing")
+    }
+
     async fn delivery(&self, _: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         unreachable!("the dispatcher looks nothing up")
     }

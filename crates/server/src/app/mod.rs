@@ -14,6 +14,7 @@ mod storage;
 mod tasks;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,14 +23,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustls::ServerConfig;
 use tenterhook_api::access::Access;
-use tenterhook_api::{Api, ApiState, router};
+use tenterhook_api::{About, Api, ApiState, router};
 use tenterhook_attempt::{AttemptTrace, PassThrough};
 use tenterhook_cage::{Cage, WorkerCommand};
 use tenterhook_deliver::{CertificateCheck, Deliverer, Outbound, Roots, SystemResolver, TcpDialer};
 use tenterhook_dispatch::{Dispatcher, Parts, Settings};
 use tenterhook_engine::{Compilations, Contexts, Render};
 use tenterhook_intake::Intake;
-use tenterhook_model::{Clock, OsEntropy, SystemClock};
+use tenterhook_model::{Clock, OsEntropy, SystemClock, Timestamp};
 use tenterhook_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -98,6 +99,7 @@ impl App {
     /// When a port is taken, the store cannot be opened or a certificate cannot be used.
     pub async fn build(config: &Config, telemetry: Arc<Telemetry>) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let started = clock.now();
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
         let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
         let listeners = bind_api(config).await?;
@@ -144,6 +146,7 @@ impl App {
             meter: metrics.clone(),
             shutdown: draining.clone(),
             reflection: config.reflection,
+            about: about(config, started),
         })
         .await;
         Ok(Self {
@@ -173,6 +176,20 @@ impl App {
     /// Its store.
     pub fn store(&self) -> Arc<dyn Store> {
         self.storage.store.clone()
+    }
+}
+
+/// What GetServerInfo returns of the configuration.
+fn about(config: &Config, start_time: Timestamp) -> About {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    About {
+        store_engine: config.store.split(':').next().unwrap_or_default().to_owned(),
+        start_time,
+        settings: BTreeMap::from([
+            ("drain-grace", millis(config.drain_grace)),
+            ("max-in-flight", config.max_in_flight as u64),
+            ("retention", millis(config.retention)),
+        ]),
     }
 }
 
@@ -272,6 +289,16 @@ pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenterhook_model::limits;
+
+    #[test]
+    fn every_limit_that_a_flag_changes_is_returned_as_it_is_set() {
+        let config = Config { retention: Duration::from_secs(90), ..Config::trial("redb:/var/lib/tenterhook") };
+        let about = about(&config, Timestamp::default());
+        let flags: Vec<&str> = limits::TABLE.iter().filter_map(|limit| limit.flag).collect();
+        assert!(flags.iter().all(|flag| about.settings.contains_key(flag)) && flags.len() == about.settings.len());
+        assert_eq!((about.settings["retention"], about.store_engine.as_str()), (90_000, "redb"));
+    }
 
     #[test]
     fn a_port_that_cannot_be_bound_is_explained_by_its_own_reason() {

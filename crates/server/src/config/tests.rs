@@ -1,6 +1,7 @@
 //! Tables of command lines and files, and what becomes of them.
 
 use clap::{Args, Command, FromArgMatches};
+use tenterhook_model::limits;
 
 use super::*;
 
@@ -40,6 +41,15 @@ fn defaults_are_those_that_the_help_tells() {
         (config.telemetry.trace_ratio.to_string(), "trace-ratio"),
     ] {
         assert_eq!(shown, setting::find(key).unwrap().default, "{key}");
+    }
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap();
+    for (set, key) in [
+        (millis(config.drain_grace), "drain-grace"),
+        (millis(config.retention), "retention"),
+        (config.max_in_flight as u64, "max-in-flight"),
+    ] {
+        let row = limits::TABLE.iter().find(|limit| limit.flag == Some(key)).unwrap();
+        assert_eq!(set, row.most, "--{key} has the default of {}", row.name);
     }
     assert_eq!(config.telemetry.log_format, LogFormat::Text);
     assert!(config.addresses.allow.is_empty() && config.tls.is_none() && config.api_keys.is_none());

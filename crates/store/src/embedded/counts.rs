@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryState, Lane, Timestamp};
+use tenterhook_model::{DeliveryState, Lane, Timestamp, limits};
 
 use super::journal::{Recorded, Recorder};
 use super::shared::Shared;
@@ -25,10 +25,6 @@ use crate::stats::{DeliveryStats, Latencies};
 const FLUSH_AFTER: Duration = Duration::from_secs(10);
 /// Counts are written after this many changes at the latest.
 const FLUSH_CHANGES: u64 = 20_000;
-/// How far back minutes are kept; before that there are hours only.
-pub(crate) const MINUTES_KEPT: Duration = Duration::from_secs(25 * 3_600);
-/// How far back hours are kept.
-pub(crate) const HOURS_KEPT: Duration = Duration::from_secs(31 * 24 * 3_600);
 
 /// Open deliveries of a lane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -223,7 +219,7 @@ impl<K: Kv> Shared<K> {
         stats: &mut DeliveryStats,
     ) -> Result<(), StoreError> {
         let start = start_of(Span::Minute, start);
-        let minutes = start_of(Span::Hour, now.before(MINUTES_KEPT).millis_u48()) + Span::Hour.millis();
+        let minutes = start_of(Span::Hour, now.before(limits::MINUTES_KEPT).millis_u48()) + Span::Hour.millis();
         if start < minutes {
             self.add_rows(lane, Span::Hour, (start_of(Span::Hour, start), minutes), stats)?;
         }

@@ -2,7 +2,6 @@
 //! webhooks is what the disk says.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tenterhook_model::{Lane, Namespace, Timestamp, Webhook, WebhookId, limits};
@@ -18,9 +17,6 @@ use crate::kv::Kv;
 use crate::record::{Expect, SavedWebhook, WebhookChange, WebhookSet};
 use crate::rows;
 use crate::rows::webhook::{LaneRow, RequestRow};
-
-/// How long the answer to a request id is remembered (<https://google.aip.dev/155>).
-pub(crate) const REQUEST_MEMORY: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a save changes in memory once it is committed.
 #[derive(Debug)]
@@ -179,7 +175,7 @@ impl<K: Kv> Shared<K> {
 fn known_request(row: Option<&Bytes>, content: &[u8; 32], now: Timestamp) -> Result<Option<RequestRow>, SaveError> {
     let Some(row) = row else { return Ok(None) };
     let row: RequestRow = rows::decode(row, "a remembered request")?;
-    if now.since(row.time.unwrap_or_default().get()) >= REQUEST_MEMORY {
+    if now.since(row.time.unwrap_or_default().get()) >= limits::REQUEST_MEMORY {
         return Ok(None);
     }
     if row.content == content.as_slice() { Ok(Some(row)) } else { Err(SaveError::RequestConflict) }

@@ -144,6 +144,11 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         self.read(move |shared| shared.events(&query)).await
     }
 
+    async fn namespaces(&self, from: Option<&Namespace>, limit: usize) -> Result<Vec<Namespace>, StoreError> {
+        let from = from.cloned();
+        self.read(move |shared| shared.namespaces(from.as_ref(), limit)).await
+    }
+
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
         self.read(move |shared| Ok(shared.find_delivery(id)?.map(|delivery| shared.shown(delivery)))).await
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_model::{Event, limits};
+use tenterhook_model::{Event, Namespace, limits};
 
 use super::shared::Shared;
 use crate::error::StoreError;
@@ -28,6 +28,21 @@ struct Maker<'a> {
 }
 
 impl<K: Kv> Shared<K> {
+    /// Namespaces that hold events, from `from` on: one look for each, however many events it holds.
+    pub(crate) fn namespaces(&self, from: Option<&Namespace>, limit: usize) -> Result<Vec<Namespace>, StoreError> {
+        let (mut next, end) = keys::event::timelines_from(from);
+        let mut found: Vec<Namespace> = Vec::new();
+        while found.len() < limit {
+            let blocks = self.kv.range(Span::new(&next, &end, 1))?;
+            let Some((key, _)) = blocks.first() else { break };
+            let (namespace, _) = keys::event::decode_timeline(key)?;
+            assert_ne!(found.last(), Some(&namespace), "the range after a timeline begins with another");
+            next = keys::event::timeline_of(&namespace).1;
+            found.push(namespace);
+        }
+        Ok(found)
+    }
+
     /// A page of events.
     pub(crate) fn events(&self, query: &EventQuery) -> Result<Page<Arc<Event>>, StoreError> {
         let mut maker = Maker { query, items: Vec::new(), bytes: 0, looked_at: 0 };

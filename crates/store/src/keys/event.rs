@@ -14,7 +14,7 @@ pub(crate) fn encode(namespace: &Namespace, id: &EventId) -> Vec<u8> {
 /// The namespace and the id of an event's key.
 pub(crate) fn decode(key: &[u8]) -> Result<(Namespace, EventId), StoreError> {
     let mut parts = Parts::of(key, Family::Event)?;
-    let namespace = parts.text()?.parse().map_err(|_| damaged(key))?;
+    let namespace = parts.namespace()?;
     Ok((namespace, parts.last_text()?.parse().map_err(|_| damaged(key))?))
 }
 
@@ -32,10 +32,17 @@ pub(crate) fn timeline_of(namespace: &Namespace) -> (Vec<u8>, Vec<u8>) {
     under(Key::of(Family::Timeline).text(namespace.as_str()).done())
 }
 
+/// The range of all timelines from that of `namespace` on; they are in the order of the length of
+/// their namespaces, then of their names.
+pub(crate) fn timelines_from(namespace: Option<&Namespace>) -> (Vec<u8>, Vec<u8>) {
+    let (first, end) = Family::Timeline.range();
+    (namespace.map_or(first, |namespace| timeline_of(namespace).0), end)
+}
+
 /// The namespace and the moment of a block.
 pub(crate) fn decode_timeline(key: &[u8]) -> Result<(Namespace, Moment), StoreError> {
     let mut parts = Parts::of(key, Family::Timeline)?;
-    let namespace = parts.text()?.parse().map_err(|_| damaged(key))?;
+    let namespace = parts.namespace()?;
     let moment = (parts.millis()?, parts.millis()?);
     parts.end()?;
     Ok((namespace, moment))
@@ -58,7 +65,7 @@ fn replays(namespace: &Namespace, event: &EventId) -> Key {
 /// The namespace, event and delivery of a replay.
 pub(crate) fn decode_replayed(key: &[u8]) -> Result<(Namespace, EventId, DeliveryId), StoreError> {
     let mut parts = Parts::of(key, Family::Replayed)?;
-    let namespace = parts.text()?.parse().map_err(|_| damaged(key))?;
+    let namespace = parts.namespace()?;
     let event = parts.text()?.parse().map_err(|_| damaged(key))?;
     let id = DeliveryId::from_bytes(parts.take()?);
     parts.end()?;

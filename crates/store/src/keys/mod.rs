@@ -16,7 +16,7 @@ pub(crate) mod order;
 pub(crate) mod state;
 pub(crate) mod webhook;
 
-use tenterhook_model::{DeliveryId, Lane, Timestamp};
+use tenterhook_model::{DeliveryId, Lane, Namespace, Timestamp};
 
 use crate::error::StoreError;
 
@@ -181,6 +181,13 @@ impl<'a> Parts<'a> {
         let (text, rest) = self.rest.split_at_checked(length).ok_or_else(|| damaged(self.key))?;
         self.rest = rest;
         std::str::from_utf8(text).map_err(|_| damaged(self.key))
+    }
+
+    /// A namespace. None is stored without a name, although an empty text stands for the default.
+    fn namespace(&mut self) -> Result<Namespace, StoreError> {
+        let text = self.text()?;
+        let named = Some(text).filter(|text| !text.is_empty()).and_then(|text| text.parse().ok());
+        named.ok_or_else(|| damaged(self.key))
     }
 
     /// All that is left, which must be text.

@@ -32,6 +32,23 @@ async fn expire_all(bench: &Bench, before: Timestamp, limit: usize) -> usize {
 }
 
 on_every_engine! {
+    async fn namespaces_with_events_are_listed_once_the_shortest_first(bench) {
+        let within = |id: &str, namespace: &str| Event { namespace: namespace.parse().unwrap(), ..event(id) };
+        for (id, namespace) in [("1", "zebra"), ("2", "b"), ("3", "zebra"), ("4", "aa"), ("5", "a")] {
+            bench.publish(within(id, namespace), &[]).await;
+        }
+        let found = async |from: Option<&str>, limit| -> Vec<String> {
+            let from = from.map(|name| name.parse().unwrap());
+            let found = bench.store.namespaces(from.as_ref(), limit).await.unwrap();
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(found(None, 10).await, ["a", "b", "aa", "zebra"]);
+        assert_eq!(found(Some("b"), 2).await, ["b", "aa"], "from there on, and no more");
+        assert_eq!(found(Some("c"), 10).await, ["aa", "zebra"], "one that holds nothing may be named");
+        expire_all(&bench, Timestamp::MAX, 100).await;
+        assert!(found(None, 10).await.is_empty(), "what is forgotten is not listed");
+    }
+
     async fn events_are_listed_newest_first_within_and_across_commits(bench) {
         let many = (0..7).map(|n| new_event(event(&format!("a{n}")), &[])).collect();
         bench.try_publish(many).await.unwrap();

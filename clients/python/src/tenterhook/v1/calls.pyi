@@ -185,6 +185,14 @@ class ReplayEventsFlatFields(TypedDict, total=False):
     request_id: str | None
 
 
+class GetServerInfoRequestFields(TypedDict, total=False):
+
+
+class ListNamespacesRequestFields(TypedDict, total=False):
+    page_size: int | None
+    page_token: str | None
+
+
 class CreateWebhookRequestFields(TypedDict, total=False):
     webhook: webhook_pb2.Webhook | WebhookFields | None
     signing_secret: str | None
@@ -509,6 +517,28 @@ class AsyncEventCalls:
     async def replay_events(self, request: event_service_pb2.ReplayEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ReplayEventsResponse: ...
     @overload
     async def replay_events(self, *, timeout: float | None = ..., **fields: Unpack[ReplayEventsRequestFields]) -> event_service_pb2.ReplayEventsResponse: ...
+
+
+class ServerCalls:
+    @overload
+    def get_server_info(self, request: server_service_pb2.GetServerInfoRequest, *, timeout: float | None = ...) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    def get_server_info(self, *, timeout: float | None = ..., **fields: Unpack[GetServerInfoRequestFields]) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    def list_namespaces(self, request: server_service_pb2.ListNamespacesRequest, *, timeout: float | None = ...) -> server_service_pb2.ListNamespacesResponse: ...
+    @overload
+    def list_namespaces(self, *, timeout: float | None = ..., **fields: Unpack[ListNamespacesRequestFields]) -> server_service_pb2.ListNamespacesResponse: ...
+
+
+class AsyncServerCalls:
+    @overload
+    async def get_server_info(self, request: server_service_pb2.GetServerInfoRequest, *, timeout: float | None = ...) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    async def get_server_info(self, *, timeout: float | None = ..., **fields: Unpack[GetServerInfoRequestFields]) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    async def list_namespaces(self, request: server_service_pb2.ListNamespacesRequest, *, timeout: float | None = ...) -> server_service_pb2.ListNamespacesResponse: ...
+    @overload
+    async def list_namespaces(self, *, timeout: float | None = ..., **fields: Unpack[ListNamespacesRequestFields]) -> server_service_pb2.ListNamespacesResponse: ...
 
 
 class WebhookCalls:

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use tenterhook_model::{Lane, Timestamp};
+use tenterhook_model::{Lane, Timestamp, limits};
 
-use super::super::counts::{HOURS_KEPT, MINUTES_KEPT};
 use super::super::group::Group;
-use super::super::save::REQUEST_MEMORY;
 use super::Progress;
 use crate::error::StoreError;
 use crate::keys;
@@ -32,7 +30,7 @@ impl<K: Kv> Group<'_, K> {
         progress.requests = found.last().filter(|_| found.len() == REQUESTS).map(|(key, _)| keys::after(key));
         for (key, row) in found {
             let row: RequestRow = rows::decode(&row, "a remembered request")?;
-            if self.now.since(row.time.unwrap_or_default().get()) >= REQUEST_MEMORY {
+            if self.now.since(row.time.unwrap_or_default().get()) >= limits::REQUEST_MEMORY {
                 self.batch.delete(key.to_vec());
             }
         }
@@ -67,8 +65,8 @@ impl<K: Kv> Group<'_, K> {
 fn kept(span: CountSpan) -> Duration {
     match span {
         CountSpan::Now => Duration::MAX,
-        CountSpan::Minute => MINUTES_KEPT,
-        CountSpan::Hour => HOURS_KEPT,
+        CountSpan::Minute => limits::MINUTES_KEPT,
+        CountSpan::Hour => limits::HOURS_KEPT,
     }
 }
 
