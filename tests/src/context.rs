@@ -11,10 +11,9 @@ use tenterhook_engine::{
     Rules,
 };
 use tenterhook_intake::Intake;
-use tenterhook_model::webhook::{EventRule, RequestTemplate};
+use tenterhook_model::webhook::EventRule;
 use tenterhook_model::{
-    Clock, Event, Exchange, Fault, JsonText, Lane, Namespace, OsEntropy, Outcome, PreparedRequest, Timestamp, Webhook,
-    WebhookId, WebhookSpec,
+    Clock, Event, Exchange, Fault, JsonText, Lane, OsEntropy, Outcome, PreparedRequest, Timestamp, Webhook,
 };
 use tenterhook_store::{EmbeddedStore, Expect, MemoryKv, Reads, SealingKey, Store, StoreOptions, WebhookChange};
 use tokio::sync::mpsc;
@@ -71,40 +70,15 @@ impl Render for Keeping {
 }
 
 fn webhook(number: u8, rule: EventRule, body: &str) -> Webhook {
-    let request =
-        RequestTemplate { url: "https://example.com/".into(), body: body.into(), ..RequestTemplate::default() };
-    let display_name = number.to_string();
-    Webhook {
-        id: WebhookId::from_bytes([number; 16]),
-        lane: Lane(0),
-        namespace: Namespace::default(),
-        spec: WebhookSpec { display_name, rules: vec![rule], request, ..WebhookSpec::default() },
-        halt: None,
-        signing_keys: Vec::new(),
-        revision: 0,
-        create_time: Timestamp::default(),
-        update_time: Timestamp::default(),
-    }
+    let mut webhook = Webhook { lane: Lane(0), revision: 0, ..tenterhook_fixtures::webhook(number) };
+    webhook.spec.rules = vec![rule];
+    webhook.spec.request.body = body.into();
+    webhook
 }
 
 fn event(publish_time: Timestamp) -> Event {
-    Event {
-        id: "e".parse().unwrap(),
-        namespace: Namespace::default(),
-        event_type: "created".into(),
-        object_type: String::new(),
-        occur_time: None,
-        username: String::new(),
-        request_id: String::new(),
-        data: Some(JsonText::parse(r#"{"site": "ams", "rooms": [1, 2.50]}"#).unwrap()),
-        snapshots: None,
-        attributes: Default::default(),
-        ordering_key: String::new(),
-        deliver_after: None,
-        expire_time: None,
-        publish_time,
-        trace_parent: None,
-    }
+    let data = Some(JsonText::parse(r#"{"site": "ams", "rooms": [1, 2.50]}"#).unwrap());
+    Event { data, publish_time, ..tenterhook_fixtures::event("e") }
 }
 
 #[tokio::test]

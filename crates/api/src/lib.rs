@@ -15,6 +15,9 @@ mod check;
 mod deliveries;
 mod edge;
 mod events;
+/// Bodies of fuzz targets.
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod info;
 mod mask;
 mod meter;

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use tenterhook_cage::{Cage, WorkerCommand};
 use tenterhook_engine::{AttemptFacts, EventContext, InProcess, Render};
 use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue};
-use tenterhook_model::{
-    DeliveryId, Event, JsonText, Lane, Namespace, Snapshots, Timestamp, Webhook, WebhookId, WebhookSpec, limits,
-};
+use tenterhook_model::{DeliveryId, Event, JsonText, Lane, Snapshots, Timestamp, Webhook, limits};
 
 /// A template that belongs into a worker, because macros may call themselves.
 const CAGED: &str = "{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice(data.name) }}!";
@@ -26,20 +24,10 @@ fn program(path: &str, args: &[&str]) -> WorkerCommand {
 }
 
 fn webhook(body: &str) -> Webhook {
-    let mut spec = WebhookSpec::default();
-    spec.request.url = "https://hooks.example.com/in".to_owned();
-    spec.request.body = body.to_owned();
-    Webhook {
-        id: WebhookId::from_bytes([1; 16]),
-        lane: Lane(1),
-        namespace: Namespace::default(),
-        spec,
-        halt: None,
-        signing_keys: Vec::new(),
-        revision: 1,
-        create_time: Timestamp::default(),
-        update_time: Timestamp::default(),
-    }
+    let mut webhook = tenterhook_fixtures::webhook(1);
+    webhook.spec.request.url = "https://hooks.example.com/in".to_owned();
+    webhook.spec.request.body = body.to_owned();
+    webhook
 }
 
 fn event() -> Arc<EventContext> {
@@ -47,22 +35,13 @@ fn event() -> Arc<EventContext> {
 }
 
 fn event_with(data: &str) -> Arc<EventContext> {
+    let json = JsonText::parse(data).unwrap();
     Arc::new(EventContext::new(Arc::new(Event {
-        id: "evt-1".parse().unwrap(),
-        namespace: Namespace::default(),
-        event_type: "created".into(),
         object_type: "dcim.site".to_owned(),
-        occur_time: None,
         username: "admin".to_owned(),
-        request_id: String::new(),
-        data: Some(JsonText::parse(data).unwrap()),
-        snapshots: Some(Snapshots { prechange: Some(JsonText::parse(data).unwrap()), postchange: None }),
-        attributes: Default::default(),
-        ordering_key: String::new(),
-        deliver_after: None,
-        expire_time: None,
-        publish_time: Timestamp::default(),
-        trace_parent: None,
+        data: Some(json.clone()),
+        snapshots: Some(Snapshots { prechange: Some(json), postchange: None }),
+        ..tenterhook_fixtures::event("evt-1")
     })))
 }
 

@@ -166,6 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
             let before = lot.len();
             lot.shared.retain(|(_, shared)| !shared.is_same(connection));
             kept.count -= before - lot.len();
+            kept.check();
         }
     }
 
@@ -199,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
     /// What holds after each change.
     fn check(&self) {
-        debug_assert!(self.count <= KEPT, "{} connections are kept of at most {KEPT}", self.count);
+        assert!(self.count <= KEPT, "{} connections are kept of at most {KEPT}", self.count);
         debug_assert_eq!(self.count, self.routes.values().map(Lot::len).sum::<usize>(), "each one is counted once");
     }
 

@@ -78,13 +78,14 @@ impl Recorder {
         if self.underway.is_some() || self.gathered.is_empty() {
             return;
         }
-        debug_assert_eq!(self.owners.len(), self.gathered.len(), "each outcome has its webhook");
+        assert_eq!(self.owners.len(), self.gathered.len(), "each outcome has its webhook");
         let count = self.gathered.len().min(limits::COMMIT_ITEMS);
         let rest = self.gathered.split_off(count);
         let group = std::mem::replace(&mut self.gathered, rest);
         let owners = self.owners.drain(..count);
         let stopped = owners.zip(&group).filter(|(_, settlement)| settlement.suspend.is_some());
         let suspended = stopped.map(|(webhook, _)| webhook).collect();
+        assert!(group.len() == count && count > 0, "a group of {count} has {} outcomes", group.len());
         self.underway_count = group.len();
         self.underway_bytes = group.iter().map(size).sum();
         self.gathered_bytes -= self.underway_bytes;

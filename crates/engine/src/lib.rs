@@ -13,6 +13,9 @@ mod compiled;
 mod conditions;
 mod contexts;
 mod event_context;
+/// Bodies of fuzz targets.
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod matching;
 mod preview;
 mod render;

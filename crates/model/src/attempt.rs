@@ -245,3 +245,20 @@ pub struct Attempt {
     /// Trace id of the attempt's span, 32 hex digits; empty when it was not traced.
     pub trace_id: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DeliveryState, HttpMethod};
+
+    /// What counts by place in these lists, metrics first of all, counts by the variant.
+    #[test]
+    fn every_list_of_variants_is_in_the_order_of_their_declaration() {
+        let in_order = |places: Vec<usize>| assert!(places.iter().copied().eq(0..places.len()), "{places:?}");
+        in_order(Outcome::ALL.map(|outcome| outcome as usize).to_vec());
+        in_order(Excuse::ALL.map(|excuse| excuse as usize).to_vec());
+        in_order(TriedResult::ALL.map(|result| result as usize).to_vec());
+        in_order(DeliveryState::ALL.map(|state| state as usize).to_vec());
+        in_order(HttpMethod::ALL.map(|method| method as usize).to_vec());
+    }
+}

@@ -16,6 +16,9 @@ pub mod delivery;
 pub mod event;
 /// [`Fault`]: what is wrong with a field of a request.
 pub mod fault;
+/// Bodies of fuzz targets.
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 /// [`WebhookHealth`]: how a receiver has been doing.
 pub mod health;
 /// [`Host`]: an address, or a name that can be looked up and certified.

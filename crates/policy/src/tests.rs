@@ -1,8 +1,8 @@
 //! What the tests of this crate share: a fixed chance, answers, deliveries, short times.
 
-use tenterhook_model::{
-    CapturedResponse, Delivery, DeliveryId, DeliveryState, Entropy, Header, Lane, Namespace, Timestamp, WebhookId,
-};
+pub(crate) use tenterhook_fixtures::response as answer;
+use tenterhook_fixtures::{event, webhook};
+use tenterhook_model::{Delivery, DeliveryState, Entropy, Timestamp};
 
 /// A chance that is always the same number from 0 to 1.
 #[derive(Debug, Clone, Copy)]
@@ -23,29 +23,11 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::new(seconds, 0).unwrap()
 }
 
-/// An answer without a body.
-pub(crate) fn answer(status: u16, headers: &[(&str, &str)]) -> CapturedResponse {
-    let headers = headers.iter().map(|(name, value)| Header::new((*name).to_owned(), *value)).collect();
-    CapturedResponse { status, headers, body: Default::default(), body_truncated: false, note: String::new() }
-}
-
 /// A delivery made at time 0 with so many attempts behind it.
 pub(crate) fn delivery(attempts: u32) -> Delivery {
     Delivery {
-        id: DeliveryId::new(at(0), 1, Lane(1)),
-        namespace: Namespace::default(),
-        webhook_id: WebhookId::from_bytes([1; 16]),
-        event_id: "e".parse().unwrap(),
-        event_type: "created".into(),
-        ordering_key: String::new(),
         state: if attempts == 0 { DeliveryState::Pending } else { DeliveryState::Retrying },
         attempt_count: attempts,
-        attempts_before_redrive: 0,
-        attempts_uncounted: 0,
-        next_attempt_time: Some(at(0)),
-        last_attempt: None,
-        create_time: at(0),
-        update_time: at(0),
-        finish_time: None,
+        ..tenterhook_fixtures::delivery(&webhook(1), &event("e"), 1)
     }
 }

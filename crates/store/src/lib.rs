@@ -8,6 +8,9 @@
 pub mod care;
 mod embedded;
 mod error;
+/// Bodies of fuzz targets.
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod keys;
 mod kv;
 mod open;

@@ -3,35 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub(crate) use tenterhook_fixtures::event;
 use tenterhook_model::webhook::{HeaderTemplate, HeaderValue, SigningKey};
 use tenterhook_model::{
     Attempt, CapturedResponse, Delivery, DeliveryId, DeliveryState, Event, Header, HttpMethod, JsonText, Lane,
     Namespace, Outcome, Secret, SentRequest, SigningKeyId, Snapshots, Timestamp, Timings, TriedAddress, TriedResult,
-    Webhook, WebhookId, WebhookSpec,
+    Webhook, WebhookId,
 };
 
 use crate::embedded::LaneInfo;
-
-/// An event with nothing but its id and type.
-pub(crate) fn event(id: &str) -> Event {
-    Event {
-        id: id.parse().expect("tests give legal ids"),
-        namespace: Namespace::default(),
-        event_type: "created".into(),
-        object_type: String::new(),
-        occur_time: None,
-        username: String::new(),
-        request_id: String::new(),
-        data: None,
-        snapshots: None,
-        attributes: BTreeMap::new(),
-        ordering_key: String::new(),
-        deliver_after: None,
-        expire_time: None,
-        publish_time: Timestamp::default(),
-        trace_parent: None,
-    }
-}
 
 /// An event with every field set.
 pub(crate) fn full_event() -> Event {
@@ -117,18 +97,9 @@ pub(crate) fn lane_and_delivery() -> (LaneInfo, Delivery) {
 }
 
 /// A webhook of the namespace `default`.
+/// The webhook as it is before the store gives it a lane.
 pub(crate) fn webhook(number: u8) -> Webhook {
-    Webhook {
-        id: WebhookId::from_bytes([number; 16]),
-        lane: Lane(0),
-        namespace: Namespace::default(),
-        spec: WebhookSpec { display_name: format!("webhook {number}"), ..Default::default() },
-        halt: None,
-        signing_keys: Vec::new(),
-        revision: 0,
-        create_time: Timestamp::default(),
-        update_time: Timestamp::default(),
-    }
+    Webhook { lane: Lane(0), revision: 0, ..tenterhook_fixtures::webhook(number) }
 }
 
 /// A webhook with a secret in every place that can hold one.

@@ -48,7 +48,13 @@ fn keys(table: &toml::Table, section: &str) -> BTreeSet<String> {
 fn our_dependencies(name: &str) -> BTreeSet<String> {
     let manifest = manifest(&format!("crates/{name}/Cargo.toml"));
     let all = keys(&manifest, "dependencies").into_iter().chain(keys(&manifest, "build-dependencies"));
-    all.filter_map(|dependency| dependency.strip_prefix("tenterhook-").map(str::to_owned)).collect()
+    // What is optional is for the fuzz targets only.
+    let is_optional = |name: &String| {
+        manifest.get("dependencies").and_then(|all| all.get(name)).is_some_and(|entry| entry.get("optional").is_some())
+    };
+    all.filter(|name| !is_optional(name))
+        .filter_map(|dependency| dependency.strip_prefix("tenterhook-").map(str::to_owned))
+        .collect()
 }
 
 #[test]

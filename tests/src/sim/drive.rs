@@ -235,11 +235,9 @@ impl Driver {
             lane: Lane(0),
             namespace: self.plan.hooks[number].namespace.clone(),
             spec: self.plan.hooks[number].spec.clone(),
-            halt: None,
             signing_keys: vec![key],
             revision: 0,
-            create_time: Timestamp::default(),
-            update_time: Timestamp::default(),
+            ..tenterhook_fixtures::webhook(1)
         }
     }
 
@@ -247,21 +245,15 @@ impl Driver {
         let now = self.machine.clock.now();
         let data = format!("{{\"number\": {}, \"divisor\": {}}}", plan.number, plan.divisor);
         Event {
-            id: format!("event-{}", plan.number).parse().expect("the id is legal"),
             namespace: plan.namespace.parse().expect("the name is legal"),
             event_type: plan.event_type.into(),
             object_type: "sim.thing".into(),
-            occur_time: None,
-            username: String::new(),
-            request_id: String::new(),
             data: Some(JsonText::parse(&data).expect("it is JSON")),
-            snapshots: None,
-            attributes: BTreeMap::new(),
             ordering_key: plan.ordering_key.to_owned(),
             deliver_after: plan.deliver_after.map(|wait| now.after(wait)),
             expire_time: plan.expire_after.map(|wait| now.after(wait)),
             publish_time: now,
-            trace_parent: None,
+            ..tenterhook_fixtures::event(&format!("event-{}", plan.number))
         }
     }
 }

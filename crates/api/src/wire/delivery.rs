@@ -166,7 +166,8 @@ pub(crate) fn read_outcome(outcome: i32) -> Option<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tenterhook_model::{DeliveryId, HttpMethod, Lane, Timestamp, WebhookId};
+    use tenterhook_fixtures::{event, webhook};
+    use tenterhook_model::{Event, HttpMethod, Timestamp};
 
     fn attempt(number: u32) -> Attempt {
         let header = |name: &'static str, sensitive| Header { name: name.into(), value: "v".into(), sensitive };
@@ -202,23 +203,19 @@ mod tests {
     }
 
     fn delivery() -> Delivery {
-        let now = Timestamp::from_millis(1);
-        Delivery {
-            id: DeliveryId::new(now, 1, Lane(1)),
+        let event = Event {
             namespace: "team".parse().unwrap(),
-            webhook_id: WebhookId::from_bytes([1; 16]),
-            event_id: "e".parse().unwrap(),
-            event_type: "created".into(),
             ordering_key: "k".into(),
+            publish_time: Timestamp::from_millis(1),
+            ..event("e")
+        };
+        Delivery {
             state: DeliveryState::Retrying,
             attempt_count: 2,
-            attempts_before_redrive: 0,
-            attempts_uncounted: 0,
             next_attempt_time: Some(Timestamp::from_millis(9)),
             last_attempt: Some(std::sync::Arc::new(attempt(2))),
-            create_time: now,
             update_time: Timestamp::from_millis(3),
-            finish_time: None,
+            ..tenterhook_fixtures::delivery(&webhook(1), &event, 1)
         }
     }
 

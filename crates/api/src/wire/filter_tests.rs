@@ -1,6 +1,7 @@
 use super::*;
 use crate::refusal::Refusal;
-use tenterhook_model::{DeliveryId, DeliveryState, Lane, Namespace, Timestamp, WebhookId};
+use tenterhook_fixtures::{event, webhook};
+use tenterhook_model::{Event, Timestamp, WebhookId};
 
 fn faults(check: Check) -> Vec<String> {
     match check.finish() {
@@ -104,24 +105,8 @@ fn an_empty_filter_is_told_from_one_that_names_something() {
 }
 
 fn delivery() -> Delivery {
-    let now = Timestamp::from_millis(1);
-    Delivery {
-        id: DeliveryId::new(now, 1, Lane(1)),
-        namespace: Namespace::default(),
-        webhook_id: WebhookId::from_bytes([1; 16]),
-        event_id: "e".parse().unwrap(),
-        event_type: "job_started".into(),
-        ordering_key: String::new(),
-        state: DeliveryState::Pending,
-        attempt_count: 0,
-        attempts_before_redrive: 0,
-        attempts_uncounted: 0,
-        next_attempt_time: None,
-        last_attempt: None,
-        create_time: now,
-        update_time: now,
-        finish_time: None,
-    }
+    let event = Event { event_type: "job_started".into(), publish_time: Timestamp::from_millis(1), ..event("e") };
+    Delivery { next_attempt_time: None, ..tenterhook_fixtures::delivery(&webhook(1), &event, 1) }
 }
 
 #[test]

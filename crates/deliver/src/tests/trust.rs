@@ -55,6 +55,21 @@ async fn a_certificate_that_is_named_is_trusted_whatever_its_shape() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_serves_only_the_trust_that_it_was_made_under() {
+    for protocols in [&["h2", "http/1.1"][..], &["http/1.1"]] {
+        let (identity, other) = (self_signed(params(HOST, ALWAYS)), self_signed(params(HOST, ALWAYS)));
+        let receiver = Receiver::tls(server(&identity, protocols), |_| answer(200, "")).await;
+        let (deliverer, url) = (deliverer(), format!("https://{}/", receiver.address));
+        for (trusted, expected) in
+            [(&identity, Outcome::Success), (&other, Outcome::Tls), (&identity, Outcome::Success)]
+        {
+            let exchange = deliverer.attempt(post_over(&url, trusting(&trusted.certificate))).await;
+            assert_eq!(exchange.outcome, expected, "{protocols:?}: {}", exchange.error);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_named_certificate_works_over_tls_1_2_too() {
     for identity in [version_1(), self_signed(params(HOST, ALWAYS))] {
         let provider = Arc::new(ring::default_provider());

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tenterhook_fixtures as fixtures;
 use tenterhook_model::webhook::SigningKey;
 use tenterhook_model::{
-    DeliveryId, Event, JsonText, Lane, Namespace, PreparedRequest, Secret, Snapshots, Timestamp, Webhook, WebhookId,
-    WebhookSpec,
+    DeliveryId, Event, JsonText, Lane, PreparedRequest, Secret, Snapshots, Timestamp, Webhook, WebhookId, WebhookSpec,
 };
 
 use crate::{AttemptFacts, EventContext};
@@ -21,17 +21,8 @@ use crate::{AttemptFacts, EventContext};
 pub(crate) fn webhook() -> Webhook {
     let mut spec = WebhookSpec { display_name: "test".to_owned(), ..WebhookSpec::default() };
     spec.request.url = "https://hooks.example.com/in".to_owned();
-    Webhook {
-        id: "wh_00000000000000000000000000".parse::<WebhookId>().unwrap(),
-        lane: Lane(1),
-        namespace: Namespace::default(),
-        spec,
-        halt: None,
-        signing_keys: Vec::new(),
-        revision: 1,
-        create_time: Timestamp::default(),
-        update_time: Timestamp::default(),
-    }
+    let id = "wh_00000000000000000000000000".parse::<WebhookId>().unwrap();
+    Webhook { id, spec, ..fixtures::webhook(1) }
 }
 
 /// A key that does not expire.
@@ -52,21 +43,12 @@ pub(crate) fn standard_secret(byte: u8) -> String {
 /// A created `dcim.site` whose data is `{"name": "AMS-1", "id": 4}`.
 pub(crate) fn event() -> Event {
     Event {
-        id: "evt-1".parse().unwrap(),
-        namespace: Namespace::default(),
-        event_type: "created".into(),
         object_type: "dcim.site".to_owned(),
         occur_time: Timestamp::new(1_772_809_883, 503_186_000),
         username: "admin".to_owned(),
-        request_id: String::new(),
         data: Some(JsonText::parse(r#"{"name": "AMS-1", "id": 4}"#).unwrap()),
-        snapshots: None,
         attributes: [("tier".to_owned(), "1".to_owned())].into(),
-        ordering_key: String::new(),
-        deliver_after: None,
-        expire_time: None,
-        publish_time: Timestamp::default(),
-        trace_parent: None,
+        ..fixtures::event("evt-1")
     }
 }
 

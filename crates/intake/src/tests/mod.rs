@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use tenterhook_engine::{
     Acceptance, AttemptFacts, Compilations, Compiled, EventContext, InProcess, Preview, Render, RenderFault, Rules,
 };
-use tenterhook_model::webhook::{EventRule, RequestTemplate};
-use tenterhook_model::{Event, Fault, Lane, Namespace, PreparedRequest, Timestamp, Webhook, WebhookId, WebhookSpec};
+use tenterhook_model::webhook::EventRule;
+use tenterhook_model::{Event, Fault, PreparedRequest, Timestamp, Webhook, WebhookId};
 use tenterhook_store::WebhookSet;
 
 use crate::failures::FailureLog;
@@ -21,21 +21,10 @@ use crate::meter::Meter;
 
 pub(crate) fn event(event_type: &str, object_type: &str) -> Event {
     Event {
-        id: "e".parse().unwrap(),
-        namespace: Namespace::default(),
         event_type: event_type.into(),
         object_type: object_type.into(),
-        occur_time: None,
-        username: String::new(),
-        request_id: String::new(),
-        data: None,
-        snapshots: None,
-        attributes: Default::default(),
-        ordering_key: String::new(),
-        deliver_after: None,
-        expire_time: None,
         publish_time: Timestamp::from_millis(1_000),
-        trace_parent: None,
+        ..tenterhook_fixtures::event("e")
     }
 }
 
@@ -49,18 +38,9 @@ fn rule(event_types: &[&str], object_types: &[&str]) -> EventRule {
 }
 
 fn webhook(number: u8, rules: Vec<EventRule>) -> Webhook {
-    let request = RequestTemplate { url: "https://example.com/".into(), ..RequestTemplate::default() };
-    Webhook {
-        id: WebhookId::from_bytes([number; 16]),
-        lane: Lane(number.into()),
-        namespace: Namespace::default(),
-        spec: WebhookSpec { display_name: number.to_string(), rules, request, ..WebhookSpec::default() },
-        halt: None,
-        signing_keys: Vec::new(),
-        revision: 1,
-        create_time: Timestamp::default(),
-        update_time: Timestamp::default(),
-    }
+    let mut webhook = tenterhook_fixtures::webhook(number);
+    webhook.spec.rules = rules;
+    webhook
 }
 
 fn set(revision: u64, webhooks: impl IntoIterator<Item = Webhook>) -> Arc<WebhookSet> {

@@ -207,23 +207,7 @@ mod tests {
     }
 
     fn new_event(number: usize) -> tenterhook_store::NewEvent {
-        let event = tenterhook_model::Event {
-            id: format!("e{number}").parse().unwrap(),
-            namespace: Default::default(),
-            event_type: "created".into(),
-            object_type: String::new(),
-            occur_time: None,
-            username: String::new(),
-            request_id: String::new(),
-            data: None,
-            snapshots: None,
-            attributes: Default::default(),
-            ordering_key: String::new(),
-            deliver_after: None,
-            expire_time: None,
-            publish_time: Timestamp::default(),
-            trace_parent: None,
-        };
+        let event = tenterhook_fixtures::event(&format!("e{number}"));
         tenterhook_store::NewEvent { event: Arc::new(event), content: [0; 32], webhooks: Vec::new() }
     }
 

@@ -176,8 +176,8 @@ impl<'a, K: Kv> Group<'a, K> {
     /// Stores an open delivery and puts it where it waits.
     pub(crate) fn put_open(&mut self, stored: &Stored) {
         let id = stored.delivery.id;
-        debug_assert!(!stored.delivery.state.is_final(), "{id} is {} and open", stored.delivery.state.as_str());
-        debug_assert!(
+        assert!(!stored.delivery.state.is_final(), "{id} is {} and open", stored.delivery.state.as_str());
+        assert!(
             stored.wait != Wait::Due || stored.delivery.next_attempt_time.is_some(),
             "{id} waits for a time that it does not have"
         );
@@ -193,6 +193,7 @@ impl<'a, K: Kv> Group<'a, K> {
     pub(crate) fn put_done(&mut self, delivery: &Delivery) {
         let id = delivery.id;
         assert!(delivery.state.is_final(), "{id} is {} and not final", delivery.state.as_str());
+        assert!(delivery.finish_time.is_some(), "{id} is final, and retention needs to know since when");
         self.batch.delete(keys::delivery::open(id));
         self.batch.put(keys::delivery::done(id), rows::delivery::encode(delivery, Wait::Nothing, None));
         if let Some(key) = keys::state::encode(delivery.state, id) {
@@ -270,7 +271,9 @@ impl<'a, K: Kv> Group<'a, K> {
     fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) {
         let shared = self.shared;
         debug_assert!(self.batch.is_empty(), "memory follows the disk, and is never ahead of it");
-        self.state.next_sequence = self.recorder.next();
+        let (before, next) = (self.state.next_sequence, self.recorder.next());
+        assert!(next >= before, "the journal only grows: {next} comes after {before}");
+        self.state.next_sequence = next;
         shared.counts().record(&self.recorder, flushed.then_some(self.now));
         if let Some(saved) = self.saved {
             save::adopt(shared, self.state, saved, self.now);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_model::{Attempt, DeliveryId, DeliveryState, Next, Timestamp, Transition, WebhookHealth};
+use tenterhook_model::{Attempt, Delivery, DeliveryId, DeliveryState, Next, Timestamp, Transition, WebhookHealth};
 
 use super::group::{Before, Group};
 use super::queue::Effect;
@@ -74,7 +74,7 @@ impl<K: Kv> Group<'_, K> {
         let ends = stored.delivery.state.is_final();
         let heir = if ends { self.heir(&before)? } else { None };
         self.unqueue(&before);
-        self.keep_attempt(before.id, before_last.as_deref());
+        self.keep_attempt(&stored.delivery, before_last.as_deref());
         if ends {
             self.put_done(&stored.delivery);
             self.recorder.attempted(attempted);
@@ -113,17 +113,18 @@ impl<K: Kv> Group<'_, K> {
         delivery.attempt_count = attempt.number;
         delivery.last_attempt = Some(attempt);
         delivery.update_time = self.now;
-        self.keep_attempt(id, before_last.as_deref());
+        self.keep_attempt(&delivery, before_last.as_deref());
         self.batch.put(keys::delivery::done(id), rows::delivery::encode(&delivery, Wait::Nothing, None));
         self.recorder.attempted(true);
         self.record(Some(state), delivery);
         Ok(Settled::Fenced)
     }
 
-    /// Gives the attempt that is no longer the last a row of its own.
-    fn keep_attempt(&mut self, id: DeliveryId, attempt: Option<&Attempt>) {
-        if let Some(attempt) = attempt {
-            self.batch.put(keys::attempt::encode(id, attempt.number), rows::attempt::encode(attempt));
-        }
+    /// Moves the previous attempt into its own row.
+    fn keep_attempt(&mut self, delivery: &Delivery, previous: Option<&Attempt>) {
+        let Some(previous) = previous else { return };
+        let (id, count) = (delivery.id, delivery.attempt_count);
+        assert!(previous.number < count, "attempt {} of {id} is kept before attempt {count}", previous.number);
+        self.batch.put(keys::attempt::encode(id, previous.number), rows::attempt::encode(previous));
     }
 }

@@ -193,7 +193,8 @@ impl<K: Kv> Worker<K> {
         }
         let committed = group.commit();
         if let (Ok(()), Some(millis)) = (&committed, floor) {
-            self.state.saved_floor = millis;
+            let saved = std::mem::replace(&mut self.state.saved_floor, millis);
+            assert!(millis > saved, "ids rise over restarts: the floor {millis} comes after {saved}");
         }
         if let Err(error) = &committed {
             self.shared.kv.note(error);

@@ -17,6 +17,8 @@ use bytes::Bytes;
 
 pub use self::redb::RedbKv;
 pub(crate) use self::redb::RedbSalvage;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use self::redb::fuzz_log;
 pub use self::sled::SledKv;
 pub use batch::Batch;
 pub use caught::is_inside_engine;

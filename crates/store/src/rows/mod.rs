@@ -44,6 +44,12 @@ fn seal(mut row: Vec<u8>) -> Vec<u8> {
     row
 }
 
+/// The bytes of a message in the frame of a row.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn framed(message: &[u8]) -> Vec<u8> {
+    seal([&[VERSION, 0, 0, 0, 0], message].concat())
+}
+
 /// The message of a stored row; `what` names it in the error.
 pub(crate) fn decode<M: Message + Default>(row: &Bytes, what: &str) -> Result<M, StoreError> {
     let damaged = |why: &str| StoreError::Damaged(format!("{what}: {why}"));

@@ -8,8 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tenterhook_model::webhook::{Halt, HaltedBy};
 use tenterhook_model::{
-    Attempt, Clock, Delivery, DeliveryId, Entropy, Event, Lane, Namespace, Next, Outcome, Timestamp, Timings, Webhook,
-    WebhookId, WebhookSpec,
+    Attempt, Clock, Delivery, DeliveryId, Entropy, Event, Lane, Next, Outcome, Timestamp, Webhook, WebhookId,
 };
 use tenterhook_store::{
     Change, Claim, DeliveryQuery, EmbeddedStore, Expect, Kv, MemoryKv, NewEvent, Published, Reads, RedbKv,
@@ -288,36 +287,18 @@ fn options(clock: &Arc<TestClock>, entropy: &Arc<TestEntropy>) -> StoreOptions {
 }
 
 pub(crate) fn webhook(number: u8) -> Webhook {
-    Webhook {
-        id: WebhookId::from_bytes([number; 16]),
-        lane: Lane(0),
-        namespace: Namespace::default(),
-        spec: WebhookSpec { display_name: format!("webhook {number}"), ..Default::default() },
-        halt: None,
-        signing_keys: Vec::new(),
-        revision: 0,
-        create_time: Timestamp::default(),
-        update_time: Timestamp::default(),
-    }
+    let mut webhook = Webhook { lane: Lane(0), revision: 0, ..tenterhook_fixtures::webhook(number) };
+    // The golden stores were made with none.
+    webhook.spec.request.url.clear();
+    webhook
 }
 
 pub(crate) fn event(id: &str) -> Event {
     Event {
-        id: id.parse().unwrap(),
-        namespace: Namespace::default(),
-        event_type: "created".into(),
         object_type: "dcim.site".into(),
-        occur_time: None,
         username: "jo".into(),
-        request_id: String::new(),
-        data: None,
-        snapshots: None,
         attributes: [("id".to_owned(), id.to_owned())].into(),
-        ordering_key: String::new(),
-        deliver_after: None,
-        expire_time: None,
-        publish_time: Timestamp::default(),
-        trace_parent: None,
+        ..tenterhook_fixtures::event(id)
     }
 }
 
@@ -336,17 +317,9 @@ pub(crate) fn new_event(event: Event, webhooks: &[WebhookId]) -> NewEvent {
 
 pub(crate) fn attempt(number: u32, outcome: Outcome) -> Attempt {
     Attempt {
-        number,
         start_time: Timestamp::from_millis(START),
         duration: Duration::from_millis(5),
-        outcome,
-        error: String::new(),
-        request: None,
-        response: None,
-        timings: Timings::default(),
-        remote_address: None,
-        tried_addresses: Vec::new(),
-        trace_id: String::new(),
+        ..tenterhook_fixtures::attempt(number, outcome)
     }
 }
 

@@ -84,6 +84,7 @@ impl Log {
             self.last = record.number;
             writes.absorb(decode(record.writes)?);
         }
+        assert!(self.last >= have.last, "the log ends at {} and the file has {}", self.last, have.last);
         if self.last < named {
             let (first, name) = (self.last + 1, NAMES.join(" or "));
             return Err(StoreError::Damaged(format!("{name} lacks the commits from {first} to {named}")));
@@ -124,6 +125,7 @@ impl Log {
     /// next one takes its place.
     pub(super) fn append(&mut self, batch: &Batch) -> Result<u64, StoreError> {
         let number = self.last + 1;
+        assert!(self.end >= HEADER_BYTES, "commit {number} at {} would overwrite the header", self.end);
         self.buffer.clear();
         encode(&mut self.buffer, number, batch);
         let length = self.buffer.len();
@@ -268,6 +270,33 @@ fn encode(buffer: &mut Vec<u8>, number: u64, batch: &Batch) {
     let mut header = &mut buffer[..FRAME];
     header.put_u32_le(length);
     header.put_u32_le(sum);
+}
+
+/// The body of a fuzz target: a log of any bytes is read or refused, and what is read of it is
+/// written again as it was.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn fuzz(data: &[u8]) {
+    let (have, data) = data.split_first().map_or((0, data), |(have, rest)| (u64::from(*have), rest));
+    let bytes = Bytes::copy_from_slice(data);
+    let found = find_records(&bytes, have);
+    assert!(found.iter().all(|record| record.number > have), "only newer ones are found");
+    let Ok(records) = read_records(data.to_vec(), "a log", have) else { return };
+    for record in &records {
+        assert!(record.number > have && record.length <= data.len(), "commit {} of {have}", record.number);
+    }
+    assert!(records.windows(2).all(|two| two[1].number == two[0].number + 1), "commits come in their order");
+    for record in records {
+        let Ok(batch) = decode(record.writes.clone()) else { continue };
+        let mut again = Vec::new();
+        encode(&mut again, record.number, &batch);
+        let read = decode(record_of(&again).writes);
+        assert!(read.is_ok_and(|read| read.iter().eq(batch.iter())), "commit {} changes", record.number);
+    }
+}
+
+#[cfg(any(test, feature = "fuzz"))]
+fn record_of(bytes: &[u8]) -> Record {
+    record(&Bytes::copy_from_slice(bytes)).expect("a record that was just written is whole")
 }
 
 fn length_of(bytes: &[u8]) -> u32 {

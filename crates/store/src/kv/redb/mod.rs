@@ -27,6 +27,8 @@ use bytes::Bytes;
 
 use self::disk::{Directory, Disk};
 use self::file::RedbFile;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use self::log::fuzz as fuzz_log;
 use self::log::{Log, Replay};
 use self::recent::Recent;
 use super::place::{self, Place};
