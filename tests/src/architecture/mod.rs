@@ -8,3 +8,4 @@ mod page;
 mod paths;
 mod sources;
 mod tree;
+mod words;

@@ -1,0 +1,135 @@
+//! Words: the guides avoid those that read as translated, and one name stands for one idea.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tree;
+
+/// Words and phrases that the guides do not use, each with what to write instead.
+const RETIRED: [(&str, &str); 15] = [
+    ("tells", "shows, reports"),
+    ("told", "shown, reported"),
+    ("anew", "again"),
+    ("whoever", "you, anyone who"),
+    ("somebody", "someone"),
+    ("under way", "in flight"),
+    ("stands there", "is listed"),
+    ("beside", "alongside, next to, compared with"),
+    ("of its own", "its own"),
+    ("figures", "metrics, results"),
+    ("mend", "fix"),
+    ("mends", "fixes"),
+    ("faults", "errors"),
+    ("in the clear", "unencrypted"),
+    ("how to go on", "next steps"),
+];
+/// Public types of several crates: each crate has one that plays the same part.
+const SAME_PART: [&str; 4] = [
+    // What a loop or service works with.
+    "Parts",
+    // Counts what its crate does, and its silent form.
+    "Meter",
+    "Unmetered",
+    // An event that a publisher or receiver has got.
+    "Received",
+];
+/// Names of files that more than two folders have: the nouns of the model and what is done with them.
+const SAME_SUBJECT: [&str; 21] = [
+    "attempt.rs",
+    "check.rs",
+    "delivery.rs",
+    "event.rs",
+    "fault.rs",
+    "fuzz.rs",
+    "group.rs",
+    "journal.rs",
+    "json.rs",
+    "key.rs",
+    "keys.rs",
+    "lane.rs",
+    "list.rs",
+    "meter.rs",
+    "number.rs",
+    "read.rs",
+    "request.rs",
+    "text.rs",
+    "watch.rs",
+    "webhook.rs",
+    "wire.rs",
+];
+
+/// The pages for people who use, operate or change Tenterhook.
+fn guides() -> Vec<(String, String)> {
+    let mut guides: Vec<String> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned).to_vec();
+    for entry in std::fs::read_dir(tree::root().join("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".md") {
+            guides.push(format!("docs/{name}"));
+        }
+    }
+    guides.into_iter().map(|path| (tree::read(&path), path)).map(|(text, path)| (path, text)).collect()
+}
+
+/// Whether `text`, in lower case, has the phrase as whole words.
+fn has(text: &str, phrase: &str) -> bool {
+    text.match_indices(phrase).any(|(at, _)| {
+        !text[..at].ends_with(char::is_alphanumeric) && !text[at + phrase.len()..].starts_with(char::is_alphanumeric)
+    })
+}
+
+#[test]
+fn the_guides_use_plain_words() {
+    let mut found = Vec::new();
+    for (path, text) in guides() {
+        for (number, line) in text.lines().enumerate() {
+            let line = line.to_lowercase();
+            let bad = RETIRED.iter().filter(|(phrase, _)| has(&line, phrase));
+            found.extend(bad.map(|(phrase, better)| format!("{path}:{}: `{phrase}`: write {better}", number + 1)));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_phrase_is_found_as_whole_words_only() {
+    assert!(has("it tells more", "tells") && has("(tells)", "tells") && has("is under way.", "under way"));
+    assert!(!has("foretells", "tells") && !has("recommends", "mends"));
+}
+
+/// The production sources of all crates.
+fn production() -> Vec<tree::Source> {
+    tree::sources("crates").into_iter().filter(|source| source.path.contains("/src/")).collect()
+}
+
+#[test]
+fn a_public_type_has_a_name_that_no_other_crate_uses() {
+    let mut homes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in production() {
+        let home = source.path.split('/').nth(1).unwrap().to_owned();
+        for line in source.production().lines() {
+            let declared = ["pub struct ", "pub enum ", "pub trait "].iter().find_map(|word| line.strip_prefix(word));
+            let name = declared.map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned());
+            if let Some(name) = name {
+                homes.entry(name).or_default().insert(home.clone());
+            }
+        }
+    }
+    let shared: Vec<_> =
+        homes.iter().filter(|(name, homes)| homes.len() > 1 && !SAME_PART.contains(&name.as_str())).collect();
+    assert!(shared.is_empty(), "rename them, or list them if they play the same part: {shared:?}");
+    let stale: Vec<_> = SAME_PART.iter().filter(|name| homes.get(**name).is_none_or(|homes| homes.len() < 2)).collect();
+    assert!(stale.is_empty(), "these are no longer shared: {stale:?}");
+}
+
+#[test]
+fn a_file_name_is_used_by_few_folders_unless_it_names_a_subject() {
+    let mut folders: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in production() {
+        let (folder, name) = source.path.rsplit_once('/').unwrap();
+        if !["mod.rs", "lib.rs", "main.rs"].contains(&name) {
+            folders.entry(name.to_owned()).or_default().push(folder.to_owned());
+        }
+    }
+    let many: Vec<_> =
+        folders.iter().filter(|(name, folders)| folders.len() > 2 && !SAME_SUBJECT.contains(&name.as_str())).collect();
+    assert!(many.is_empty(), "rename them, or list them if they share their subject: {many:?}");
+}
