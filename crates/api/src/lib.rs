@@ -11,6 +11,7 @@
 
 /// Who calls, and what they may do.
 pub mod access;
+mod audit;
 mod check;
 mod deliveries;
 mod edge;
@@ -30,8 +31,9 @@ mod token;
 mod webhooks;
 mod wire;
 
+pub use audit::AuditEntry;
 pub use edge::{Budgets, Connection, PeerNames};
-pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered};
+pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered, status_name};
 pub use refusal::DOMAIN;
 pub use router::{Api, router};
 pub use state::{About, ApiState, Sender};

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tonic::Code;
 use tracing::Span;
 
+use crate::audit::AuditEntry;
+
 /// What is known of a call before it begins.
 #[derive(Debug, Clone, Copy)]
 pub struct CallLabel<'a> {
@@ -36,31 +38,56 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// Every reason that a call can be refused for.
+    pub const ALL: [Self; 17] = [
+        Self::NotGrpc,
+        Self::Status(Code::Cancelled),
+        Self::Status(Code::Unknown),
+        Self::Status(Code::InvalidArgument),
+        Self::Status(Code::DeadlineExceeded),
+        Self::Status(Code::NotFound),
+        Self::Status(Code::AlreadyExists),
+        Self::Status(Code::PermissionDenied),
+        Self::Status(Code::ResourceExhausted),
+        Self::Status(Code::FailedPrecondition),
+        Self::Status(Code::Aborted),
+        Self::Status(Code::OutOfRange),
+        Self::Status(Code::Unimplemented),
+        Self::Status(Code::Internal),
+        Self::Status(Code::Unavailable),
+        Self::Status(Code::DataLoss),
+        Self::Status(Code::Unauthenticated),
+    ];
+
     /// The reason as a label: the name of the status, or `not_grpc`.
     pub fn as_str(self) -> &'static str {
-        let code = match self {
-            Self::NotGrpc => return "not_grpc",
-            Self::Status(code) => code,
-        };
-        match code {
-            Code::Ok => "ok",
-            Code::Cancelled => "cancelled",
-            Code::Unknown => "unknown",
-            Code::InvalidArgument => "invalid_argument",
-            Code::DeadlineExceeded => "deadline_exceeded",
-            Code::NotFound => "not_found",
-            Code::AlreadyExists => "already_exists",
-            Code::PermissionDenied => "permission_denied",
-            Code::ResourceExhausted => "resource_exhausted",
-            Code::FailedPrecondition => "failed_precondition",
-            Code::Aborted => "aborted",
-            Code::OutOfRange => "out_of_range",
-            Code::Unimplemented => "unimplemented",
-            Code::Internal => "internal",
-            Code::Unavailable => "unavailable",
-            Code::DataLoss => "data_loss",
-            Code::Unauthenticated => "unauthenticated",
+        match self {
+            Self::NotGrpc => "not_grpc",
+            Self::Status(code) => status_name(code),
         }
+    }
+}
+
+/// The name of a gRPC status as a label.
+pub fn status_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "ok",
+        Code::Cancelled => "cancelled",
+        Code::Unknown => "unknown",
+        Code::InvalidArgument => "invalid_argument",
+        Code::DeadlineExceeded => "deadline_exceeded",
+        Code::NotFound => "not_found",
+        Code::AlreadyExists => "already_exists",
+        Code::PermissionDenied => "permission_denied",
+        Code::ResourceExhausted => "resource_exhausted",
+        Code::FailedPrecondition => "failed_precondition",
+        Code::Aborted => "aborted",
+        Code::OutOfRange => "out_of_range",
+        Code::Unimplemented => "unimplemented",
+        Code::Internal => "internal",
+        Code::Unavailable => "unavailable",
+        Code::DataLoss => "data_loss",
+        Code::Unauthenticated => "unauthenticated",
     }
 }
 
@@ -69,7 +96,8 @@ pub trait Meter: Debug + Send + Sync + 'static {
     /// The span of a call, as a part of the trace of its parent.
     fn begin(&self, label: &CallLabel<'_>) -> CallSpan;
 
-    /// A publishing call was answered this long after it came: `tenterhook.publish.duration`.
+    /// A publishing call was answered this long after it came: `tenterhook.publish.duration`. So many
+    /// of its events are new: `tenterhook.events.published`.
     fn published(&self, took: Duration, events: usize);
 
     /// This many watches are open now: `tenterhook.watchers`.
@@ -80,6 +108,11 @@ pub trait Meter: Debug + Send + Sync + 'static {
 
     /// A call ended in a panic, which is a fault of the server.
     fn panicked(&self, method: &'static str);
+
+    /// A call that changes something has ended: a line of the audit trail.
+    fn audited(&self, entry: &AuditEntry<'_>) {
+        let _not_kept = entry;
+    }
 }
 
 /// Counts nothing, makes no spans and hands the caller's `traceparent` on.

@@ -116,6 +116,11 @@ pub(crate) fn stale(facts: &Facts, now: Timestamp) -> Option<String> {
     (now < facts.not_before).then(|| format!("is not valid yet (from {})", der::date(facts.not_before)))
 }
 
+/// When a certificate in DER expires; `None` when it cannot be read.
+pub fn expiry_of_certificate(der: &[u8]) -> Option<Timestamp> {
+    Facts::read(der).map(|facts| facts.not_after)
+}
+
 /// A time in its largest unit.
 fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();

@@ -39,7 +39,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use certificates::CertificateCheck;
+pub use certificates::{CertificateCheck, expiry_of_certificate};
 pub use deliverer::{Deliverer, Outbound};
 pub use dial::{Dial, Dialled, TcpDialer};
 pub use resolver::SystemResolver;

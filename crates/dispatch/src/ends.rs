@@ -1,7 +1,7 @@
 //! The second half of the loop's work: attempts end, the policy decides, outcomes are recorded.
 
 use tenterhook_attempt::Deliver;
-use tenterhook_model::{Excuse, Outcome, Timestamp, WebhookId};
+use tenterhook_model::{Excuse, Next, Outcome, Timestamp};
 use tenterhook_policy::{Decision, Trial, retry_after};
 use tenterhook_store::Settlement;
 use tokio::time::Instant;
@@ -11,6 +11,7 @@ use crate::flight::Ended;
 use crate::lane::Lane;
 use crate::record::Recorded;
 use crate::run::{Run, try_next_ended};
+use crate::story;
 
 impl<D: Deliver> Run<D> {
     /// Goes on after the end of an attempt, and of all others that have ended by now.
@@ -35,13 +36,16 @@ impl<D: Deliver> Run<D> {
         let is_open = lane.health().circuit_open();
         if let Some(reason) = &settlement.suspend {
             lane.set_suspending(true);
-            tracing::warn!(%webhook, reason, "the webhook is suspended");
+            story::suspended(lane, &settlement, reason);
+        }
+        if settlement.next == Next::GiveUp {
+            self.stories.gave_up(lane, &settlement, instant);
+        }
+        if was_open != is_open {
+            self.stories.breaker(lane, &settlement, (now, instant));
+            self.parts.meter.breaker_changed(is_open);
         }
         self.recorder.push(webhook, settlement);
-        if was_open != is_open {
-            self.log_breaker(webhook, is_open, instant);
-            self.parts.meter.breakers_open(self.lanes.count_open());
-        }
         self.lanes.attempt_ended(webhook, instant);
         self.lanes.enqueue(webhook, instant);
         self.lanes.settle_down(webhook);
@@ -51,7 +55,7 @@ impl<D: Deliver> Run<D> {
     fn excused(&mut self, ended: &Ended, excuse: Excuse, (now, instant): (Timestamp, Instant)) {
         let webhook = ended.claim.delivery.webhook_id;
         self.parts.meter.excused(excuse);
-        if let Some(left_out) = self.excuse_lines.speak(instant) {
+        if let Some(left_out) = self.stories.excuses.speak(instant) {
             let (cause, error) = (excuse.as_str(), &ended.attempt.error);
             tracing::warn!(%webhook, cause, error, left_out, "an attempt failed by no doing of the receiver; it is repeated");
         }
@@ -63,20 +67,9 @@ impl<D: Deliver> Run<D> {
         self.lanes.settle_down(webhook);
     }
 
-    fn log_breaker(&mut self, webhook: WebhookId, is_open: bool, instant: Instant) {
-        let Some(left_out) = self.breaker_lines.speak(instant) else { return };
-        let Some(lane) = self.lanes.lane(webhook) else { return };
-        let (name, failures) = (&lane.webhook().spec.display_name, lane.health().consecutive_failures);
-        if is_open {
-            tracing::warn!(%webhook, name, failures, left_out, "circuit breaker opened");
-        } else {
-            tracing::info!(%webhook, name, left_out, "circuit breaker closed");
-        }
-    }
-
     fn count(&mut self, ended: &Ended, now: Timestamp) {
         let (meter, attempt) = (&self.parts.meter, &ended.attempt);
-        meter.attempt_ended(attempt.outcome, attempt.duration, &attempt.timings);
+        meter.attempt_ended(ended.claim.delivery.webhook_id, attempt);
         if attempt.outcome == Outcome::Success {
             meter.delivered(now.since(ended.claim.event.publish_time));
         }

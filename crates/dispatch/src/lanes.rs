@@ -130,11 +130,6 @@ impl Lanes {
         self.times.insert((time, webhook));
     }
 
-    /// Breakers that are open.
-    pub(crate) fn count_open(&self) -> usize {
-        self.lanes.values().filter(|lane| lane.health().circuit_open()).count()
-    }
-
     /// The next lane that may claim now; it holds the slots that it is given.
     pub(crate) fn next_order(&mut self, now: Timestamp, instant: Instant) -> Option<Order> {
         self.age(instant);

@@ -36,6 +36,7 @@ mod quiet;
 mod record;
 mod run;
 mod slots;
+mod story;
 mod waiting;
 
 #[cfg(test)]

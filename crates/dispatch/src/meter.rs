@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use tenterhook_model::{Excuse, Outcome, Timings};
+use tenterhook_model::{Attempt, Excuse, WebhookId};
 
 /// Receives what is to be counted as it arises. Called on the hot path: it must be quick and may not wait.
 pub trait Meter: Debug + Send + Sync + 'static {
     /// An attempt ended: `tenterhook.attempts` and `tenterhook.attempt.duration`.
-    fn attempt_ended(&self, outcome: Outcome, duration: Duration, timings: &Timings);
+    fn attempt_ended(&self, webhook: WebhookId, attempt: &Attempt);
 
     /// An attempt failed by no doing of its receiver and is made again: `tenterhook.attempts.excused`.
     fn excused(&self, excuse: Excuse);
@@ -16,8 +16,8 @@ pub trait Meter: Debug + Send + Sync + 'static {
     /// A receiver accepted an event this long after it was published: `tenterhook.delivery.latency`.
     fn delivered(&self, latency: Duration);
 
-    /// This many circuit breakers are open now: `tenterhook.breaker.open`.
-    fn breakers_open(&self, count: usize);
+    /// A circuit breaker opened or closed: `tenterhook.breaker.changes`.
+    fn breaker_changed(&self, is_open: bool);
 
     /// An attempt ended in a panic, which is a fault of the server.
     fn panicked(&self);
@@ -28,13 +28,13 @@ pub trait Meter: Debug + Send + Sync + 'static {
 pub struct Unmetered;
 
 impl Meter for Unmetered {
-    fn attempt_ended(&self, _: Outcome, _: Duration, _: &Timings) {}
+    fn attempt_ended(&self, _: WebhookId, _: &Attempt) {}
 
     fn excused(&self, _: Excuse) {}
 
     fn delivered(&self, _: Duration) {}
 
-    fn breakers_open(&self, _: usize) {}
+    fn breaker_changed(&self, _: bool) {}
 
     fn panicked(&self) {}
 }

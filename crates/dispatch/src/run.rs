@@ -23,15 +23,13 @@ use crate::flight::Ended;
 use crate::lanes::Lanes;
 use crate::parts::Parts;
 use crate::question::Answer;
-use crate::quiet::Quiet;
 use crate::record::Recorder;
+use crate::story::Stories;
 
 /// The longest sleep: by then a wall clock that somebody set forward is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// The shortest sleep: what the timer of the runtime can tell apart.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// Lines a minute on circuit breakers; a cloud that fails changes thousands of them.
-const BREAKER_LINES: u32 = 20;
 
 /// The loop's state.
 pub(crate) struct Run<D> {
@@ -44,10 +42,8 @@ pub(crate) struct Run<D> {
     pub(crate) recorder: Recorder,
     /// What the store was asked and has not answered.
     pub(crate) questions: FuturesUnordered<BoxFuture<'static, Answer>>,
-    /// The log of circuit breakers that open or close.
-    pub(crate) breaker_lines: Quiet,
-    /// The log of attempts that fail by no doing of their receivers.
-    pub(crate) excuse_lines: Quiet,
+    /// What the log says of webhooks.
+    pub(crate) stories: Stories,
     /// The time of day at the last look.
     latest: Timestamp,
     pub(crate) draining: bool,
@@ -67,8 +63,7 @@ impl<D: Deliver> Run<D> {
             attempts: JoinSet::new(),
             cut: CancellationToken::new(),
             questions: FuturesUnordered::new(),
-            breaker_lines: Quiet::new(BREAKER_LINES),
-            excuse_lines: Quiet::new(1),
+            stories: Stories::default(),
             latest: Timestamp::MIN,
             draining: false,
             drained: Drained::default(),

@@ -9,6 +9,7 @@ mod breaker;
 mod decide;
 /// What a webhook gets when it does not say.
 pub mod defaults;
+mod hold;
 mod retry_after;
 mod schedule;
 
@@ -20,5 +21,6 @@ mod tests;
 pub use admission::{Admission, Admit};
 pub use breaker::{Breaker, Trial};
 pub use decide::{Decision, Ended, Retry, decide, give_up_time, max_age};
+pub use hold::Hold;
 pub use retry_after::retry_after;
 pub use schedule::wait;

@@ -38,7 +38,7 @@ pub use record::{
     Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
 pub use seal::SealingKey;
-pub use stats::{DeliveryStats, Gauges, Latencies, StatsQuery};
+pub use stats::{DeliveryStats, Gauges, Latencies, StatsQuery, Waits};
 
 /// What the service needs of a store. Slices go in, an answer per item comes out; ids,
 /// times and sequence numbers are the store's.

@@ -104,7 +104,7 @@ impl Latencies {
 }
 
 /// What is open now, over all tenants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gauges {
     /// Deliveries that wait for their first attempt.
     pub pending: u64,
@@ -116,6 +116,24 @@ pub struct Gauges {
     pub oldest_open: Option<Timestamp>,
     /// Bytes that the store takes on disk, or in memory if it is a `memory:` one.
     pub size_bytes: u64,
+    /// Whether the disk is so full that new events are refused.
+    pub is_full: bool,
+    /// What waits, by webhook; only those with open deliveries.
+    pub waits: Vec<(WebhookId, Waits)>,
+}
+
+/// What waits for one webhook. Exact unless a long backlog is on disk only: then what is due and
+/// what waits for its time are told apart by whether it has been tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waits {
+    /// Deliveries whose time has come.
+    pub due: u64,
+    /// Deliveries with a time to wait for: retries, and those to be sent later.
+    pub scheduled: u64,
+    /// Deliveries that wait for an earlier one with the same ordering key.
+    pub behind: u64,
+    /// When the first of those that are due became so, in milliseconds since 1970.
+    pub oldest_due: Option<u64>,
 }
 
 #[cfg(test)]

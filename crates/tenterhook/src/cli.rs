@@ -71,13 +71,17 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether nobody refuses colours.
+    pub fn takes_colours(&self) -> bool {
+        !self.no_color && self.no_color_variable.as_ref().is_none_or(|value| value.is_empty())
+    }
+
     /// Runs the command to its end.
     ///
     /// # Errors
     /// What went wrong, ready to be shown.
     pub fn run(self) -> Result<()> {
-        let refuse_colours = self.no_color || self.no_color_variable.is_some_and(|value| !value.is_empty());
-        let terminal = Terminal::new(refuse_colours);
+        let terminal = Terminal::new(!self.takes_colours());
         match self.command {
             Command::Serve(args) => serve(&args, terminal),
             Command::Demo(args) => runtime(1)?.block_on(tenterhook_demo::run(args, terminal)),

@@ -24,10 +24,12 @@ fn main() -> ExitCode {
             print(panic);
         }
     }));
-    match Cli::parse().run() {
+    let command = Cli::parse();
+    let colours = command.takes_colours() && std::io::stderr().is_terminal();
+    match command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let prefix = if std::io::stderr().is_terminal() { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
+            let prefix = if colours { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
             eprintln!("{prefix} {error:#}");
             if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }

@@ -20,6 +20,7 @@ pub use keys::{KEY_PREFIX, KeyFileError, KeyRing, NewKey};
 pub use role::{Grant, Permission, Role, Scope, UnknownRole};
 pub use table::{METHODS, Method, Pace, lookup};
 
+use crate::audit::Subject;
 use crate::refusal::Refusal;
 
 /// Decides who calls. Clones share the keys, so that [`Access::replace`] takes effect everywhere at once.
@@ -72,7 +73,7 @@ impl Access {
         if grants.is_empty() {
             return Err(Refusal::KeyInvalid { shown: authorization.is_some() || !names.is_empty() });
         }
-        Ok(Caller { grants: grants.into(), permission: Permission::Open, credential })
+        Ok(Caller { grants: grants.into(), permission: Permission::Open, credential, subject: Subject::default() })
     }
 
     /// Whether `caller` may still do what it was let in for.
@@ -110,6 +111,8 @@ pub(crate) struct Caller {
     grants: Arc<[Grant]>,
     permission: Permission,
     credential: Credential,
+    /// What the call is about, for the audit trail.
+    subject: Subject,
 }
 
 impl Caller {
@@ -133,6 +136,29 @@ impl Caller {
     /// What the caller may do, and where.
     pub(crate) fn grants(&self) -> &[Grant] {
         &self.grants
+    }
+
+    /// The role that allows the method.
+    pub(crate) fn role(&self) -> Role {
+        let allowing = self.grants.iter().find(|grant| grant.role.may(self.permission));
+        allowing.unwrap_or(&self.grants[0]).role
+    }
+
+    /// Whether the call is one that the audit trail keeps.
+    pub(crate) fn is_audited(&self) -> bool {
+        matches!(self.permission, Permission::Operate | Permission::Administer)
+    }
+
+    /// Notes what the call is about, for the audit trail.
+    pub(crate) fn about(&self, subject: impl FnOnce() -> String) {
+        if self.is_audited() {
+            self.subject.set(subject());
+        }
+    }
+
+    /// What the call is about.
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// Whether the caller may do what the method does to things of `namespace`. A thing of

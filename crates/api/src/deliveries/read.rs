@@ -23,7 +23,9 @@ pub(super) async fn find(api: &Shared, caller: &Caller, id: &str) -> Result<Deli
     let mut check = Check::new();
     let Some(parsed) = check.parse::<DeliveryId>("delivery_id", id) else { return Err(check.into_refusal()) };
     let found = api.store.delivery(parsed).await?.filter(|delivery| caller.sees(&delivery.namespace));
-    found.ok_or_else(|| Refusal::NoDelivery(id.to_owned()))
+    let found = found.ok_or_else(|| Refusal::NoDelivery(id.to_owned()))?;
+    caller.about(|| format!("{} delivery {} of webhook {}", found.namespace, found.id, found.webhook_id));
+    Ok(found)
 }
 
 pub(super) async fn get(

@@ -129,6 +129,8 @@ impl Batch {
     }
 
     async fn run(self, api: &Shared, caller: &Caller) -> Result<i64, Refusal> {
+        let about = |count: i64| caller.about(|| format!("{} {count} deliveries", self.namespace));
+        about(0);
         caller.within(&self.namespace)?;
         let (mut count, mut after) = (0, None);
         loop {
@@ -139,6 +141,7 @@ impl Batch {
                 self.verb.applies_to(delivery.state) && self.filter.event_types.match_text(&delivery.event_type)
             });
             count += self.step(api, &page.items).await?;
+            about(count);
             match page.next {
                 Some(next) => after = Some(next),
                 None => return Ok(count),

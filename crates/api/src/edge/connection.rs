@@ -5,8 +5,9 @@
 //! connection is idle, which does not take its answers, and which calls only to be refused.
 //! Without a listener (calls inside the process) each call counts as a connection of its own.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -46,6 +47,7 @@ impl Budgets {
         Connection(Arc::new(State {
             bytes: self.bytes.share(),
             open_streams: self.open_streams.share(),
+            peer: OnceLock::new(),
             born: Instant::now(),
             idle_since_ms: AtomicU64::new(0),
             calls: AtomicUsize::new(0),
@@ -69,6 +71,8 @@ pub struct Connection(Arc<State>);
 struct State {
     bytes: Share,
     open_streams: Share,
+    /// Where it comes from.
+    peer: OnceLock<SocketAddr>,
     born: Instant,
     /// Since when no call is open, in milliseconds after `born`.
     idle_since_ms: AtomicU64,
@@ -89,6 +93,19 @@ struct State {
 }
 
 impl Connection {
+    /// The connection as one that comes from `peer`.
+    #[must_use]
+    pub fn from_peer(self, peer: SocketAddr) -> Self {
+        let known = self.0.peer.get_or_init(|| peer);
+        assert_eq!(*known, peer, "a connection comes from one place");
+        self
+    }
+
+    /// Where it comes from, if that is known.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer.get().copied()
+    }
+
     /// Since when no call is open; `None` while one is.
     pub fn idle_since(&self) -> Option<Instant> {
         let idle = self.0.calls.load(Ordering::Acquire) == 0;

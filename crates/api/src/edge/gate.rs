@@ -29,6 +29,7 @@ use super::answer::{Answer, Ending};
 use super::connection::{Budgets, Connection, OpenCall};
 use super::intake::Intake;
 use super::peer::PeerNames;
+use super::trail::Trail;
 use crate::access::{Access, Method, Pace, Permission, lookup};
 use crate::check::grouped;
 use crate::meter::{CallLabel, CallSpan, Meter, Refused, legal_traceparent};
@@ -80,7 +81,7 @@ impl GateState {
             if method.pace == Pace::Stream && !call.open_stream() {
                 return Err(boxed(Refusal::RateLimited { retry_after: CROWDED }));
             }
-            return Ok(Admitted { method, span: Span::none(), call, time, permit: None });
+            return Ok(Admitted { method, span: Span::none(), call, time, permit: None, trail: None });
         }
         if self.shutdown.is_cancelled() {
             return Err(boxed(Refusal::ShuttingDown));
@@ -100,9 +101,10 @@ impl GateState {
                 Some(permit.map_err(|_| boxed(Refusal::RateLimited { retry_after: CROWDED }))?)
             }
         };
+        let trail = Trail::of(method, &caller, connection.peer(), traceparent.as_deref());
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(TraceParent(traceparent));
-        Ok(Admitted { method, span, call, time, permit })
+        Ok(Admitted { method, span, call, time, permit, trail })
     }
 
     /// Counts and makes the answer to a call that is not let in.
@@ -189,6 +191,7 @@ struct Admitted {
     /// Time to the beginning of the answer.
     time: Option<Duration>,
     permit: Option<OwnedSemaphorePermit>,
+    trail: Option<Trail>,
 }
 
 /// Puts a [`Gate`] before a service.
@@ -232,8 +235,9 @@ where
         }
         match self.state.admit(&mut request, &connection) {
             Err(status) => Box::pin(ready(Ok(self.state.refuse(*status, &connection)))),
-            Ok(admitted) => {
-                let span = admitted.span.clone();
+            Ok(mut admitted) => {
+                let (span, trail) = (admitted.span.clone(), admitted.trail.take());
+                let meter = Arc::clone(&self.state.meter);
                 let method = admitted.method;
                 let mut request = request.map(|body| Intake::new(body, method, connection.clone()));
                 // The call holds its message until it is answered, wherever the body has gone.
@@ -244,6 +248,9 @@ where
                 let run = async move {
                     let answer = run.await;
                     drop(charge);
+                    if let (Some(trail), Ok(response)) = (trail, &answer) {
+                        trail.end(&*meter, status_of(response).unwrap_or(Code::Ok));
+                    }
                     answer
                 };
                 Box::pin(run.instrument(span))

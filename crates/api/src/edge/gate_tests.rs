@@ -1,5 +1,6 @@
 use super::*;
 use crate::access::{Caller, KeyRing, NewKey, Role, Scope};
+use crate::audit::AuditEntry;
 use crate::meter::Unmetered;
 use http_body_util::BodyExt as _;
 use tenterhook_model::OsEntropy;
@@ -11,7 +12,7 @@ const WATCH: &str = "/tenterhook.v1.DeliveryService/WatchDeliveries";
 
 /// A meter that keeps why calls were refused.
 #[derive(Debug, Default)]
-struct Counted(std::sync::Mutex<Vec<Refused>>);
+struct Counted(std::sync::Mutex<Vec<Refused>>, std::sync::Mutex<Vec<String>>);
 
 impl Meter for Counted {
     fn begin(&self, label: &CallLabel<'_>) -> CallSpan {
@@ -27,6 +28,12 @@ impl Meter for Counted {
     }
 
     fn panicked(&self, _: &'static str) {}
+
+    fn audited(&self, entry: &AuditEntry<'_>) {
+        let AuditEntry { method, caller, role, peer, subject, code, .. } = *entry;
+        let method = method.rsplit('/').next().unwrap();
+        self.1.lock().unwrap().push(format!("{method} {caller} {role} {peer:?} {subject} {code:?}"));
+    }
 }
 
 struct Fixture {
@@ -37,7 +44,7 @@ struct Fixture {
 }
 
 fn fixture(role: Role) -> Fixture {
-    let made = NewKey::generate(role, &Scope::Every, "", &OsEntropy);
+    let made = NewKey::generate(role, &Scope::Every, "ci", &OsEntropy);
     let shutdown = CancellationToken::new();
     let access = Access::keys(KeyRing::parse(&made.line).unwrap());
     let counted = Arc::new(Counted::default());
@@ -92,6 +99,34 @@ async fn a_known_caller_reaches_the_service_and_an_unknown_one_does_not() {
     let status = fixture.status(nobody, answers).await;
     assert_eq!(status.code(), Code::Unauthenticated);
     assert_eq!(status.get_details_error_info().unwrap().reason, "KEY_INVALID");
+}
+
+const PAUSE: &str = "/tenterhook.v1.WebhookService/PauseWebhook";
+const PUBLISH: &str = "/tenterhook.v1.EventService/PublishEvent";
+
+/// A service that says what the call is about, and refuses it.
+async fn acts(request: Request<Intake<String>>) -> Result<Response<String>, Infallible> {
+    request.extensions().get::<Caller>().unwrap().about(|| "default webhook wh_1 orders".to_owned());
+    Ok(Status::not_found("").into_http())
+}
+
+#[tokio::test]
+async fn the_audit_trail_has_each_call_that_changes_something_and_no_other() {
+    let fixture = fixture(Role::Admin);
+    for path in [GET, PUBLISH] {
+        fixture.status(fixture.request(path), answers).await;
+    }
+    assert_eq!(fixture.counted.1.lock().unwrap().len(), 0);
+    fixture.status(fixture.request(PAUSE), answers).await;
+    let mut request = fixture.request(PAUSE);
+    let connection = Budgets::default().connection().from_peer(([192, 0, 2, 1], 7).into());
+    request.extensions_mut().insert(connection);
+    fixture.status(request, acts).await;
+    let expected = [
+        "PauseWebhook ci admin None  Ok",
+        "PauseWebhook ci admin Some(192.0.2.1:7) default webhook wh_1 orders NotFound",
+    ];
+    assert_eq!(*fixture.counted.1.lock().unwrap(), expected);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod connection;
 mod gate;
 mod intake;
 mod peer;
+mod trail;
 
 pub use connection::{Budgets, Connection};
 pub(crate) use gate::{GateLayer, GateState, TraceParent, is_too_large, too_large};

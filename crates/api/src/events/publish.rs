@@ -25,7 +25,7 @@ pub(super) async fn one(
     let started = Instant::now();
     let parsed = read_one(api, caller, event, trace_parent)?;
     let published = api.intake.publish(vec![parsed]).await?;
-    api.meter.published(started.elapsed(), 1);
+    api.meter.published(started.elapsed(), new_events(&published));
     published.into_iter().next().map(write).ok_or(Refusal::Internal)
 }
 
@@ -54,13 +54,17 @@ pub(super) async fn batch(
 ) -> Result<Vec<v1::PublishResult>, Refusal> {
     let started = Instant::now();
     let parsed = read_batch(api, events, trace_parent)?;
-    let count = parsed.len();
     if let Some(first) = parsed.first() {
         caller.within(&first.namespace)?;
     }
     let published = api.intake.publish(parsed).await?;
-    api.meter.published(started.elapsed(), count);
+    api.meter.published(started.elapsed(), new_events(&published));
     Ok(published.into_iter().map(write).collect())
+}
+
+/// How many of the events had not been stored before.
+fn new_events(published: &[Published]) -> usize {
+    published.iter().filter(|event| !event.duplicate).count()
 }
 
 fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>) -> Result<Vec<Event>, Refusal> {

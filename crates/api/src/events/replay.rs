@@ -17,7 +17,7 @@ use crate::access::Caller;
 use crate::check::Check;
 use crate::refusal::Refusal;
 use crate::state::Shared;
-use crate::webhooks::{check_request_id, remembered};
+use crate::webhooks::{check_request_id, remembered, subject};
 use crate::wire::filter::EventFilter;
 
 /// Events of one step.
@@ -47,6 +47,7 @@ pub(super) async fn replay(
     let request_id = std::mem::take(&mut request.request_id);
     let remembered = remembered(&request_id, "ReplayEvents", &request).filter(|_| !request.validate_only);
     let replay = Replay::read(api, caller, request, &request_id).await?;
+    caller.about(|| format!("events for {}", subject(&replay.webhook)));
     if let Some(request) = &remembered
         && let Some(count) = api.store.recall(&replay.namespace, request).await?
     {

@@ -139,14 +139,16 @@ impl Publisher {
             answers.push(answer);
         }
         let stored = self.api.intake.publish_each(events).await;
+        let mut new_events = 0;
         for ((place, sequence), result) in places.into_iter().zip(stored) {
+            new_events += usize::from(result.as_ref().is_ok_and(|published| !published.duplicate));
             let result = result.map(publish::write).map_err(Refusal::from);
             answers[place] = Some(Ok(acknowledgement(sequence, result)));
         }
         if let Some(charge) = &self.charge {
             charge.settle(charged);
         }
-        self.api.meter.published(started.elapsed(), answers.len());
+        self.api.meter.published(started.elapsed(), new_events);
         answers.into_iter().flatten().collect()
     }
 }

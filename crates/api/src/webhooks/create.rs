@@ -45,6 +45,7 @@ pub(super) async fn create(
     let draft = read_draft(api, &mut check, request.webhook, request.signing_secret);
     save::check_request_id(&mut check, &request_id);
     let Some(draft) = draft else { return Err(check.into_refusal()) };
+    caller.about(|| save::subject(&draft));
     caller.within(&draft.namespace)?;
     let compiled = check_draft(api, &mut check, &draft).await;
     check.finish()?;
@@ -54,6 +55,7 @@ pub(super) async fn create(
     }
     let checked = Checked { webhook: draft, compiled };
     let saved = save::put_checked(api, checked, Expect::Absent, remembered).await?;
+    caller.about(|| save::subject(&saved.webhook));
     // The key that was made with the webhook is its oldest.
     let secret = saved.webhook.signing_keys.last().map(|key| key.secret.expose().to_owned());
     let webhook = Some(save::show(api, &saved.webhook));

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use crate::state::{Api, parts};
 
-pub(crate) use save::{check_request_id, remembered};
+pub(crate) use save::{check_request_id, remembered, subject};
 
 /// The service on the wire.
 #[derive(Debug, Clone)]

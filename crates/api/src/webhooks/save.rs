@@ -27,7 +27,14 @@ pub(super) fn find(api: &Shared, caller: &Caller, field: &'static str, id: &str)
     let parsed: WebhookId =
         id.parse().map_err(|error: tenterhook_model::IdError| Refusal::field(field, error.to_string()))?;
     let found = api.store.webhooks().by_id.get(&parsed).filter(|webhook| caller.sees(&webhook.namespace)).cloned();
-    found.ok_or_else(|| Refusal::NoWebhook(id.to_owned()))
+    let found = found.ok_or_else(|| Refusal::NoWebhook(id.to_owned()))?;
+    caller.about(|| subject(&found));
+    Ok(found)
+}
+
+/// The webhook as the audit trail names it.
+pub(crate) fn subject(webhook: &Webhook) -> String {
+    format!("{} webhook {} {}", webhook.namespace, webhook.id, webhook.spec.display_name)
 }
 
 /// The webhook on the wire, as it is now.

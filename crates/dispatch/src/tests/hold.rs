@@ -10,7 +10,7 @@ use super::store::Scripted;
 use super::world::{Receivers, Reply, World};
 use super::{claim, event, paused, webhook};
 
-fn store(webhook: &Webhook, count: u64) -> Scripted {
+pub(super) fn store(webhook: &Webhook, count: u64) -> Scripted {
     let store = Scripted::default();
     let event = Arc::new(event("e"));
     store.put(webhook.clone());
@@ -19,7 +19,7 @@ fn store(webhook: &Webhook, count: u64) -> Scripted {
 }
 
 /// A webhook that is sent one request at a time.
-fn narrow() -> Webhook {
+pub(super) fn narrow() -> Webhook {
     let mut webhook = webhook(1);
     webhook.spec.rate_limit.max_in_flight = Some(1);
     webhook
@@ -76,7 +76,7 @@ async fn an_open_breaker_lets_single_probes_through_at_doubling_waits() {
     world.pass_seconds(400).await;
     // Five failures open it; probes come after 30, 60, 120 seconds.
     assert_eq!(world.call_seconds(), [0, 0, 0, 0, 0, 30, 90, 210]);
-    assert_eq!(*world.counts.open.lock().unwrap(), [1]);
+    assert_eq!(*world.counts.open.lock().unwrap(), [true]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,7 +117,7 @@ async fn a_probe_that_succeeds_lets_everything_through() {
     world.pass_seconds(1_000).await;
     assert_eq!(world.call_seconds()[5..9], [30, 90, 90, 90]);
     assert_eq!(world.store.held().finished.len(), 20);
-    assert_eq!(*world.counts.open.lock().unwrap(), [1, 0]);
+    assert_eq!(*world.counts.open.lock().unwrap(), [true, false]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ mod flow;
 mod hold;
 mod render;
 pub(crate) mod store;
+mod story;
 mod world;
 
 use std::sync::Arc;

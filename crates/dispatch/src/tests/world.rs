@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tenterhook_attempt::PassThrough;
-use tenterhook_model::{Clock, Exchange, Excuse, Outcome, PreparedRequest, Timestamp, Timings};
+use tenterhook_model::{Attempt, Clock, Exchange, Excuse, Outcome, PreparedRequest, Timestamp, Timings, WebhookId};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -154,22 +154,22 @@ fn answered(status: u16, headers: &[(&str, &str)]) -> Exchange {
 pub(crate) struct Counts {
     pub(crate) outcomes: Mutex<Vec<Outcome>>,
     pub(crate) latencies: Mutex<Vec<Duration>>,
-    pub(crate) open: Mutex<Vec<usize>>,
+    pub(crate) open: Mutex<Vec<bool>>,
     pub(crate) panics: AtomicUsize,
     pub(crate) excused: Mutex<Vec<Excuse>>,
 }
 
 impl Meter for Counts {
-    fn attempt_ended(&self, outcome: Outcome, _: Duration, _: &Timings) {
-        self.outcomes.lock().unwrap().push(outcome);
+    fn attempt_ended(&self, _: WebhookId, attempt: &Attempt) {
+        self.outcomes.lock().unwrap().push(attempt.outcome);
     }
 
     fn delivered(&self, latency: Duration) {
         self.latencies.lock().unwrap().push(latency);
     }
 
-    fn breakers_open(&self, count: usize) {
-        self.open.lock().unwrap().push(count);
+    fn breaker_changed(&self, is_open: bool) {
+        self.open.lock().unwrap().push(is_open);
     }
 
     fn excused(&self, excuse: Excuse) {

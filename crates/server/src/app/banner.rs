@@ -26,7 +26,8 @@ impl Banner<'_> {
     /// Prints the lines for people, or logs one line for programs.
     pub(crate) fn show(&self, terminal: Terminal) {
         if self.config.telemetry.log_format == LogFormat::Text {
-            terminal.line(self.text(terminal));
+            terminal.prose(self.text(terminal));
+            terminal.line(self.next_line(terminal));
             return;
         }
         let ops = self.ops.map_or_else(|| "off".to_owned(), |ops| ops.to_string());
@@ -65,8 +66,13 @@ impl Banner<'_> {
         line("stores in", shown_url(&self.config.store), self.contents());
         line("open to", self.open_to(), String::new());
         line("sends to", self.sends_to(), String::new());
-        line("try next", self.next(), String::new());
         lines.join("\n")
+    }
+
+    /// The command to try next, which is not broken.
+    fn next_line(&self, terminal: Terminal) -> String {
+        let label = terminal.paint(Style::Dim, format!("{:<11}", "try next"));
+        format!("  {label} {}", terminal.paint(Style::Cyan, self.next()))
     }
 
     fn transport(&self) -> &'static str {
@@ -125,7 +131,8 @@ mod tests {
         let matches = command.get_matches_from(std::iter::once("serve").chain(line.split_whitespace()));
         let config = Config::load(&crate::config::ServeArgs::from_arg_matches(&matches).unwrap()).unwrap();
         let ops = config.ops_listen;
-        Banner { config: &config, api: config.listen, ops, webhooks: 1, open: 3 }.text(Terminal::plain())
+        let banner = Banner { config: &config, api: config.listen, ops, webhooks: 1, open: 3 };
+        [banner.text(Terminal::plain()), banner.next_line(Terminal::plain())].join("\n")
     }
 
     #[test]

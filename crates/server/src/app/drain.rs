@@ -10,18 +10,15 @@ use tenterhook_api::Api;
 use tenterhook_dispatch::{Deadlines, Drained};
 use tenterhook_intake::Intake;
 use tenterhook_model::SystemClock;
-use tenterhook_store::Store;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::door::{Door, Parts};
 use super::ops::Ops;
 use super::retention::Retention;
-use super::storage::SAMPLE;
 use super::tasks::Tasks;
-use crate::telemetry::metrics::Metrics;
 
 /// Time beyond the grace for the outcomes of what was cut to be recorded.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -130,7 +127,9 @@ impl App {
         tasks.spawn("retention", retention.run(end.clone()));
         let deadlines = Deadlines::new(store.clone(), Arc::new(SystemClock));
         tasks.spawn("the watch of deadlines", deadlines.run(end.clone()));
-        tasks.spawn("the sampling of metrics", sample(store.clone(), self.metrics.clone(), end.clone()));
+        if let Some(sampler) = self.sampler.take() {
+            tasks.spawn("the sampling of metrics", sampler.run(end.clone()));
+        }
         tasks
     }
 }
@@ -160,23 +159,9 @@ fn how_ended<T>(name: &str, ended: Option<Result<T, JoinError>>) -> String {
     }
 }
 
-/// Reads what is open now for the metrics, every few seconds until `end`.
-async fn sample(store: Arc<dyn Store>, metrics: Arc<Metrics>, end: CancellationToken) {
-    loop {
-        if let Ok(gauges) = store.gauges().await {
-            metrics.sampled(gauges);
-        }
-        // The end comes first.
-        tokio::select! { biased;
-            () = end.cancelled() => return,
-            () = sleep(SAMPLE) => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tenterhook_store::StoreError;
+    use tenterhook_store::{Store, StoreError};
 
     use super::*;
     use crate::config::Config;

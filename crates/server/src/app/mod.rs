@@ -8,6 +8,7 @@ mod drain;
 pub(crate) mod keys;
 pub(crate) mod ops;
 mod retention;
+mod sampler;
 pub mod sealing;
 pub mod signals;
 mod storage;
@@ -38,11 +39,12 @@ use tower::util::BoxCloneSyncService;
 
 use crate::config::Config;
 use crate::telemetry::Telemetry;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, Watched};
 use crate::telemetry::trace::Exported;
 use crate::terminal::Terminal;
 use banner::Banner;
 use keys::KeyWatch;
+use sampler::Sampler;
 use signals::Signals;
 use storage::Storage;
 
@@ -75,6 +77,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     retention: Duration,
     grace: Duration,
+    sampler: Option<Sampler>,
 }
 
 /// Where a server listens.
@@ -102,13 +105,12 @@ impl App {
         let started = clock.now();
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
         let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
+        note_files(config, &metrics);
         let listeners = bind_api(config).await?;
-        let ops = match config.ops_listen {
-            Some(address) => Some(bind(address, "--ops-listen").await?),
-            None => None,
-        };
+        let ops = bind_ops(config).await?;
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
+        let sampler = sampled(config, &storage, &metrics).await;
         let resolver = Arc::new(SystemResolver::new());
         let deliverer = deliverer(config, resolver.clone());
         let render: Arc<dyn Render> = Arc::new(cage()?);
@@ -165,6 +167,7 @@ impl App {
             metrics,
             retention: config.retention,
             grace: config.drain_grace,
+            sampler: Some(sampler),
         })
     }
 
@@ -209,6 +212,14 @@ async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
+/// The operations listener, unless it is off.
+async fn bind_ops(config: &Config) -> Result<Option<TcpListener>> {
+    match config.ops_listen {
+        Some(address) => bind(address, "--ops-listen").await.map(Some),
+        None => Ok(None),
+    }
+}
+
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!(refused_bind(address, flag, error.kind())))
 }
@@ -240,6 +251,28 @@ fn intake(shared: &Parts, meter: Arc<Metrics>) -> Intake {
     Intake::new(tenterhook_intake::Parts { store, render, compilations, contexts, meter })
 }
 
+/// What reads from the store what the metrics show. It has read once, so that the first scrape is right.
+async fn sampled(config: &Config, storage: &Storage, metrics: &Arc<Metrics>) -> Sampler {
+    let (store, metrics) = (storage.store.clone(), metrics.clone());
+    let named = config.telemetry.webhook_metrics;
+    let sampler = Sampler { store, clock: Arc::new(SystemClock), metrics, named };
+    sampler.sample().await;
+    sampler
+}
+
+/// Lets the metrics show that the files of `config` are in force, and when certificates expire.
+fn note_files(config: &Config, metrics: &Metrics) {
+    if config.api_keys.is_some() {
+        metrics.watched(Watched::Keys, true, None);
+    }
+    let Some(material) = &config.tls else { return };
+    let expiry = tls::expiries(material);
+    metrics.watched(Watched::ServerCertificate, true, expiry.server);
+    if material.client_ca_pem.is_some() {
+        metrics.watched(Watched::ClientCa, true, expiry.client_ca);
+    }
+}
+
 /// Where templates that are not plain render: this program as `render-worker`, in child processes.
 pub fn cage() -> Result<Cage> {
     let program = std::env::current_exe().context("cannot find the own program, which renders in child processes")?;
@@ -263,7 +296,7 @@ fn access(config: &Config) -> Result<(Access, Option<KeyWatch>)> {
 /// # Errors
 /// When it cannot start, or ends by itself.
 pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
-    let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
+    let telemetry = Arc::new(Telemetry::start(&config.telemetry, terminal.colours_the_log())?);
     let signals = Signals::install().context("cannot watch for signals")?;
     let app = match App::build(&config, telemetry.clone()).await {
         Ok(app) => app,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tenterhook_api::TokenKey;
@@ -13,9 +12,6 @@ use tokio::sync::oneshot;
 use super::sealing::{self, Keys};
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
-
-/// How often what is open now is read for the figures.
-pub(super) const SAMPLE: Duration = Duration::from_secs(5);
 
 /// An open store.
 #[derive(Debug)]

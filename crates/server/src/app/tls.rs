@@ -10,6 +10,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
+use tenterhook_deliver::expiry_of_certificate;
+use tenterhook_model::Timestamp;
+
 use crate::config::TlsMaterial;
 
 /// The protocol that is spoken inside (RFC 9113 section 3.2).
@@ -43,6 +46,27 @@ pub(super) fn server_config(material: &TlsMaterial) -> Result<Arc<ServerConfig>>
     let mut config = config.map_err(|_| anyhow!("--tls-key: is no key of the certificate of --tls-cert"))?;
     config.alpn_protocols.push(HTTP_2.to_vec());
     Ok(Arc::new(config))
+}
+
+/// When certificates expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Expiries {
+    /// The first of the server's chain to expire.
+    pub(super) server: Option<Timestamp>,
+    /// The last of the CA bundle: until then client certificates can be verified.
+    pub(super) client_ca: Option<Timestamp>,
+}
+
+/// When the certificates of `material` expire; those that cannot be read are left out.
+pub(super) fn expiries(material: &TlsMaterial) -> Expiries {
+    let of = |pem: &str| {
+        let chain = certificates(pem.as_bytes()).unwrap_or_default();
+        chain.iter().filter_map(|certificate| expiry_of_certificate(certificate)).collect::<Vec<_>>()
+    };
+    Expiries {
+        server: of(&material.certificate_pem).into_iter().min(),
+        client_ca: material.client_ca_pem.as_deref().and_then(|pem| of(pem).into_iter().max()),
+    }
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {

@@ -69,6 +69,10 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
     /// Share of publishes without a caller's trace that get one: 0 to 1.
     pub trace_ratio: f64,
+    /// The file of the audit trail, if there is one.
+    pub audit_log: Option<PathBuf>,
+    /// Webhooks that get metrics of their own: 0 to 500.
+    pub webhook_metrics: usize,
 }
 
 /// Form of the log.
@@ -79,6 +83,12 @@ pub enum LogFormat {
     /// One JSON object a line.
     Json,
 }
+
+/// Webhooks that get metrics of their own when nobody says.
+const WEBHOOK_METRICS: usize = 100;
+/// The most that may: each has up to three series of a metric, and a metric has at most 2,000
+/// (the OpenTelemetry SDK's limit of attribute sets).
+const WEBHOOK_METRICS_MAX: usize = 500;
 
 impl Config {
     /// Reads what `args` say, the configuration file and the files that the settings name.
@@ -158,6 +168,10 @@ impl Reader<'_> {
             log_level: self.one("log-level", log_level).unwrap_or_else(|| "info".to_owned()),
             otlp_endpoint: self.one("otlp-endpoint", value::endpoint),
             trace_ratio: self.one("trace-ratio", value::share).unwrap_or(1.0),
+            audit_log: self.path("audit-log"),
+            webhook_metrics: self
+                .one("webhook-metrics", |text| value::number(text, 0..=WEBHOOK_METRICS_MAX))
+                .unwrap_or(WEBHOOK_METRICS),
         }
     }
 

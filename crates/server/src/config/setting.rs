@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 23] = [
+pub(crate) const SETTINGS: [Setting; 25] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -251,6 +251,16 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         default: "info",
     },
     Setting {
+        key: "audit-log",
+        environment: "TENTERHOOK_AUDIT_LOG",
+        value: "FILE",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "File for the audit trail: who changed what, one JSON object a line",
+        more: "The log has these lines too. The file is appended to, and readable by its owner only.\nExample: /var/log/tenterhook/audit.jsonl",
+        default: "none",
+    },
+    Setting {
         key: "otlp-endpoint",
         environment: "TENTERHOOK_OTLP_ENDPOINT",
         value: "URL",
@@ -269,6 +279,16 @@ pub(crate) const SETTINGS: [Setting; 23] = [
         help: "Share of publishes without a caller's trace that get one, 0 to 1",
         more: "A publish that carries a `traceparent` header follows the caller's decision.\nExamples: 0, 0.01, 1",
         default: "1",
+    },
+    Setting {
+        key: "webhook-metrics",
+        environment: "TENTERHOOK_WEBHOOK_METRICS",
+        value: "NUMBER",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "Webhooks with metrics of their own, oldest first; 0 for none",
+        more: "From 0 to 500. Each takes about ten time series, labelled with namespace and name.",
+        default: "100",
     },
     Setting {
         key: "threads",

@@ -3,9 +3,14 @@
 //! Figures always go to `/metrics`; with `--otlp-endpoint` they and the spans go to a
 //! collector too. Logs go to standard error.
 
+#[cfg(test)]
+mod alerts;
+mod audit;
+mod lines;
 pub(crate) mod metrics;
 pub(crate) mod trace;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,6 +30,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{LogFormat, TelemetryConfig};
+use audit::Audit;
+use lines::Lines;
 
 /// How often figures go to the collector.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(15);
@@ -37,6 +44,7 @@ pub struct Telemetry {
     registry: prometheus::Registry,
     meters: SdkMeterProvider,
     tracers: Option<SdkTracerProvider>,
+    audit: Arc<Audit>,
 }
 
 impl Telemetry {
@@ -47,14 +55,14 @@ impl Telemetry {
     pub fn quiet() -> Result<Self> {
         let (registry, reader) = prometheus_reader()?;
         let meters = SdkMeterProvider::builder().with_resource(resource()).with_reader(reader).build();
-        Ok(Self { registry, meters, tracers: None })
+        Ok(Self { registry, meters, tracers: None, audit: Arc::default() })
     }
 
-    /// Everything that `config` asks for; installs the process-wide log. Call it once, inside the runtime.
+    /// Everything that `config` asks for, with `colours` in the log or without; installs the process-wide log. Call it once, inside the runtime.
     ///
     /// # Errors
-    /// When the collector's endpoint cannot be used or a log is installed already.
-    pub fn start(config: &TelemetryConfig) -> Result<Self> {
+    /// When the collector's endpoint or the file of the audit trail cannot be used, or a log is installed already.
+    pub fn start(config: &TelemetryConfig, colours: bool) -> Result<Self> {
         let (registry, reader) = prometheus_reader()?;
         let mut meters = SdkMeterProvider::builder().with_resource(resource()).with_reader(reader);
         let mut tracers = None;
@@ -68,8 +76,14 @@ impl Telemetry {
             let provider = SdkTracerProvider::builder().with_resource(resource()).with_sampler(sampler);
             tracers = Some(provider.with_batch_exporter(exporter).build());
         }
-        install_log(config, tracers.as_ref())?;
-        Ok(Self { registry, meters: meters.build(), tracers })
+        let audit = Audit::open(config.audit_log.as_deref()).context("cannot open the file of --audit-log")?;
+        install_log(config, tracers.as_ref(), colours)?;
+        Ok(Self { registry, meters: meters.build(), tracers, audit: Arc::new(audit) })
+    }
+
+    /// Where the audit trail goes.
+    pub(crate) fn audit(&self) -> Arc<Audit> {
+        self.audit.clone()
     }
 
     /// Where figures are made.
@@ -129,14 +143,14 @@ fn prometheus_reader() -> Result<(prometheus::Registry, opentelemetry_prometheus
 
 /// Installs the log of the process. Spans go to the collector only: making them costs, and
 /// each line of the log names its webhook, event or delivery itself.
-fn install_log(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) -> Result<()> {
+fn install_log(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>, colours: bool) -> Result<()> {
     let filter = EnvFilter::builder().parse(log_directives(&config.log_level)).context("cannot read --log-level")?;
     let spans = tracers.map(|tracers| {
         let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("tenterhook"));
         let ours = ours.with_max_level_hint(LevelFilter::INFO);
         tracing_opentelemetry::layer().with_tracer(tracers.tracer("tenterhook")).with_location(false).with_filter(ours)
     });
-    let log = log_layer(config.log_format).with_filter(EventsOnly(filter));
+    let log = log_layer(config.log_format, colours).with_filter(EventsOnly(filter));
     let subscriber = tracing_subscriber::registry().with(spans).with(log);
     tracing::subscriber::set_global_default(subscriber).context("a log is installed already")
 }
@@ -168,13 +182,12 @@ impl<S> Filter<S> for EventsOnly {
     }
 }
 
-fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+fn log_layer<S>(format: LogFormat, colours: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     match format {
-        LogFormat::Text => fmt::layer().with_ansi(ansi).with_writer(std::io::stderr).boxed(),
+        LogFormat::Text => fmt::layer().with_ansi(colours).with_writer(Lines(std::io::stderr)).boxed(),
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
     }
 }

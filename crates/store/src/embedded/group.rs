@@ -268,6 +268,17 @@ impl<'a, K: Kv> Group<'a, K> {
         halted
     }
 
+    /// Notifies the observer of each delivery that has become final.
+    fn report_finished(&self) {
+        let Some(observer) = &self.shared.observer else { return };
+        for change in self.recorder.changes().iter().map(|recorded| &recorded.change) {
+            let state = change.delivery.state;
+            if state.is_final() && change.previous != Some(state) {
+                observer.finished(change.delivery.webhook_id, state);
+            }
+        }
+    }
+
     fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) {
         let shared = self.shared;
         debug_assert!(self.batch.is_empty(), "memory follows the disk, and is never ahead of it");
@@ -275,6 +286,7 @@ impl<'a, K: Kv> Group<'a, K> {
         assert!(next >= before, "the journal only grows: {next} comes after {before}");
         self.state.next_sequence = next;
         shared.counts().record(&self.recorder, flushed.then_some(self.now));
+        self.report_finished();
         if let Some(saved) = self.saved {
             save::adopt(shared, self.state, saved, self.now);
         }

@@ -30,7 +30,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::{Clock, Entropy};
+use tenterhook_model::{Clock, DeliveryState, Entropy, WebhookId};
 
 pub(crate) use start::{FORMAT, lane_info};
 pub use store::EmbeddedStore;
@@ -51,7 +51,7 @@ pub struct StoreOptions {
     pub sealing_key: SealingKey,
     /// Where reads that may take long are made.
     pub reads: Reads,
-    /// Told of each commit, for metrics.
+    /// Notified of each commit, for metrics.
     pub observer: Option<Arc<dyn CommitObserver>>,
 }
 
@@ -64,10 +64,15 @@ pub enum Reads {
     Blocking,
 }
 
-/// Is told of each commit.
+/// Is notified of each commit. It must be quick and may not wait.
 pub trait CommitObserver: fmt::Debug + Send + Sync + 'static {
     /// A commit of `items` events, settlements and other changes took this long.
     fn committed(&self, items: usize, took: Duration);
+
+    /// A delivery of the webhook reached this final state.
+    fn finished(&self, webhook: WebhookId, state: DeliveryState) {
+        let _uncounted = (webhook, state);
+    }
 }
 
 /// The one that commits. It must run for writes to be answered, and ends after

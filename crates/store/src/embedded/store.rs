@@ -96,10 +96,14 @@ impl<K: Kv> EmbeddedStore<K> {
         let open = shared.counts().all_open();
         let in_flight = shared.queues().in_flight() as u64;
         let mut oldest_open: Option<Timestamp> = None;
-        for lane in shared.webhooks().by_lane.keys() {
-            if shared.counts().open(*lane).total() > 0 {
+        let (mut waits, millis) = (Vec::new(), shared.clock.now().millis_u48());
+        for (lane, webhook) in &shared.webhooks().by_lane {
+            let open = shared.counts().open(*lane);
+            if open.total() > 0 {
                 let oldest = shared.oldest_open(*lane)?;
                 oldest_open = oldest_open.into_iter().chain(oldest).min();
+                let waiting = shared.queues().waits(*lane, open, millis);
+                waits.push((*webhook, waiting));
             }
         }
         // Those in flight are pending or retrying on disk; most are at their first attempt.
@@ -110,6 +114,8 @@ impl<K: Kv> EmbeddedStore<K> {
             retrying: open.retrying.saturating_sub(in_flight - of_pending),
             oldest_open,
             size_bytes: shared.kv.size()?,
+            is_full: shared.kv.is_nearly_full(),
+            waits,
         })
     }
 }

@@ -26,6 +26,20 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
+    /// Every reason.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Full,
+        Self::NetworkFull,
+        Self::Evicted,
+        Self::Handshake,
+        Self::Late,
+        Self::Stuck,
+        Self::Untaken,
+        Self::Flood,
+        Self::Refused,
+        Self::Lingered,
+    ];
+
     /// Its name as a label.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -114,7 +114,7 @@ impl Door {
     }
 
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr, sessions: &mut JoinSet<Option<Cut>>) {
-        let connection = self.budgets.connection();
+        let connection = self.budgets.connection().from_peer(peer);
         match self.places.take(peer.ip(), connection.clone()) {
             Ok(place) => {
                 sessions.spawn(Session { stream, place, connection, shared: self.shared.clone() }.run());

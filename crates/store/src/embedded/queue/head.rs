@@ -133,6 +133,11 @@ impl Head {
         self.items.len()
     }
 
+    /// How many of them have their place at or before `millis`.
+    pub(crate) fn len_until(&self, millis: u64) -> usize {
+        self.items.range(..(millis + 1, FIRST.1)).count()
+    }
+
     /// Says that the disk has been read from `rest` up to `next` (excluded), or to its end.
     pub(crate) fn read_to(&mut self, next: Option<Place>) {
         debug_assert!(

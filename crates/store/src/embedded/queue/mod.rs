@@ -8,14 +8,17 @@
 mod flow;
 mod head;
 mod lane;
+mod waits;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tenterhook_model::{DeliveryId, Lane, Timestamp, Webhook, WebhookId};
 
+use super::counts::Open;
 use crate::keys::due::Place;
 use crate::query::Change;
+use crate::stats::Waits;
 use head::Budget;
 pub(crate) use head::{Item, after};
 pub(crate) use lane::{Kind, LaneQueue, Picked};
@@ -211,6 +214,11 @@ impl Queues {
     /// How many deliveries are claimed.
     pub(crate) fn in_flight(&self) -> usize {
         self.lanes.values().map(LaneQueue::in_flight).sum()
+    }
+
+    /// What waits in a lane at `millis`, of its `open` deliveries.
+    pub(crate) fn waits(&self, lane: Lane, open: Open, millis: u64) -> Waits {
+        self.lanes.get(&lane).map(|queue| queue.waits(open, millis)).unwrap_or_default()
     }
 
     /// Deliveries that wait in memory in those of the lanes that keep up.
