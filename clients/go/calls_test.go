@@ -394,7 +394,7 @@ func TestTheTableOfIdempotentMethodsComesFromTheProto(t *testing.T) {
 }
 
 func TestWaitsDoubleUpToTheLongest(t *testing.T) {
-	still := RetryPolicy{Initial: time.Second, Multiplier: 2, Max: 5 * time.Second}
+	still := RetryPolicy{Initial: time.Second, Multiplier: 2, Max: 5 * time.Second, Jitter: -1}
 	for failures, want := range []time.Duration{1, 2, 4, 5, 5} {
 		if got := still.wait(failures); got != want*time.Second {
 			t.Error(failures, got)

@@ -26,6 +26,9 @@ type Client struct {
 	target     string
 	connection *grpc.ClientConn
 	options    options
+	// life is done when the client is closed.
+	life context.Context
+	end  context.CancelFunc
 }
 
 type options struct {
@@ -80,8 +83,10 @@ func New(target string, opts ...Option) (*Client, error) {
 
 func open(target string, chosen options) (*Client, error) {
 	client := &Client{target: target, options: chosen}
+	client.life, client.end = context.WithCancel(context.Background())
 	connection, err := dial(target, client)
 	if err != nil {
+		client.end()
 		return nil, err
 	}
 	client.connection = connection
@@ -91,8 +96,23 @@ func open(target string, chosen options) (*Client, error) {
 	return client, nil
 }
 
-// Close ends every call and watch that is under way, and the connection.
-func (c *Client) Close() error { return c.connection.Close() }
+// Close ends the connection and everything on it: calls, streams and watches fail with [ErrClosed],
+// those in flight and later ones. It may be called again.
+func (c *Client) Close() error {
+	if c.life.Err() != nil {
+		return nil
+	}
+	c.end()
+	return c.connection.Close()
+}
+
+// failure reads what a call or stream of this client failed with.
+func (c *Client) failure(err error) *Error {
+	if c.life.Err() != nil {
+		return newClosed()
+	}
+	return readError(err)
+}
 
 // Publish publishes one event. When it returns without an error the event is on the server's disk.
 // An event without an ID gets one here, so that a retry makes no second event.

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,11 +79,12 @@ type runner struct {
 	variables map[string]string
 	clients   map[string]*Client
 	watches   map[string]*openWatch
+	attempts  map[string]*atomic.Int64
 }
 
 func newRunner(t *testing.T, control string, given map[string][]step) *runner {
 	r := &runner{t: t, control: control, given: given, variables: map[string]string{},
-		clients: map[string]*Client{}, watches: map[string]*openWatch{}}
+		clients: map[string]*Client{}, watches: map[string]*openWatch{}, attempts: map[string]*atomic.Int64{}}
 	for name, value := range r.ask("/") {
 		r.variables[name] = text(value)
 	}
@@ -136,6 +138,10 @@ func (r *runner) attempt(s step, patience time.Duration) error {
 	if s["give_up_ms"] != nil {
 		return r.giveUp(s, patience)
 	}
+	if after := s["close_client_ms"]; after != nil {
+		client := r.clients[text(s["client"])]
+		time.AfterFunc(time.Duration(number(after, 0))*time.Millisecond, func() { _ = client.Close() })
+	}
 	start := time.Now()
 	answer, err := r.do(r.t.Context(), s, patience)
 	if wanted, is := s["error"].(step); is {
@@ -165,13 +171,10 @@ func (r *runner) attempt(s step, patience time.Duration) error {
 	return nil
 }
 
-// giveUp cancels the context of the call, or of the watch that is read.
+// giveUp cancels the context of the call, or of the wait for a change.
 func (r *runner) giveUp(s step, patience time.Duration) error {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
-	if open, is := r.watches[text(s["take"])]; is {
-		cancel = open.cancel
-	}
 	start := time.Now()
 	time.AfterFunc(time.Duration(number(s["give_up_ms"], 0))*time.Millisecond, cancel)
 	answer, err := r.do(ctx, s, patience)
@@ -197,6 +200,10 @@ func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, e
 			answers = append(answers, one)
 		}
 		return answers, err
+	case s["leave"] != nil:
+		return step{}, r.leave(ctx, client, s)
+	case s["fail_at"] != nil:
+		return failAt(ctx, client, s)
 	case s["publish_stream"] != nil:
 		return publishAll(ctx, client, r.events(s))
 	case s["list"] != nil:
@@ -206,9 +213,21 @@ func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, e
 		fromJSON(s["request"], request)
 		ctx, cancel := context.WithCancel(r.t.Context())
 		r.watches[s["watch"].(string)] = &openWatch{client.Watch(ctx, request), cancel, map[string]bool{}, map[string]bool{}}
+		if s["take"] != nil {
+			return r.watches[s["take"].(string)].take(ctx, s, patience)
+		}
 		return step{}, nil
+	case s["wait_ms"] != nil:
+		return step{}, r.watches[s["take"].(string)].wait(ctx, s)
 	case s["take"] != nil:
-		return r.watches[s["take"].(string)].take(s, patience)
+		return r.watches[s["take"].(string)].take(ctx, s, patience)
+	case s["close_client"] != nil:
+		return step{}, r.clients[s["close_client"].(string)].Close()
+	case s["attempts"] != nil:
+		if made := r.attempts[s["attempts"].(string)].Load(); float64(made) > s["at_most"].(float64) {
+			return nil, fmt.Errorf("%d attempts", made)
+		}
+		return step{}, nil
 	case s["close"] != nil:
 		r.watches[s["close"].(string)].Close()
 		return step{}, nil
@@ -220,19 +239,19 @@ func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, e
 }
 
 func (r *runner) connect(name string, s step) {
-	policy := DefaultRetry
-	policy.Disabled = s["retry"] == false
 	timeout := time.Duration(number(s["timeout_ms"], 10_000)) * time.Millisecond
-	options := []Option{WithNamespace(r.variables["ns"]), WithRetry(policy), WithTimeout(timeout), WithAPIKey(text(s["api_key"]))}
-	if headers, is := s["headers"].(step); is {
-		options = append(options, WithHeaders(func(context.Context) map[string]string {
-			given := map[string]string{}
-			for name, value := range headers {
-				given[name] = text(value)
-			}
-			return given
-		}))
+	made := &atomic.Int64{}
+	r.attempts[name] = made
+	headers, _ := s["headers"].(step)
+	counted := func(context.Context) map[string]string {
+		made.Add(1)
+		given := map[string]string{}
+		for name, value := range headers {
+			given[name] = text(value)
+		}
+		return given
 	}
+	options := []Option{WithNamespace(r.variables["ns"]), WithRetry(retryOf(s)), WithTimeout(timeout), WithAPIKey(text(s["api_key"])), WithHeaders(counted)}
 	if s["ca"] != nil {
 		options = append(options, WithTLS(tlsConfig(r.t, s)))
 	}
@@ -242,6 +261,23 @@ func (r *runner) connect(name string, s step) {
 	}
 	r.t.Cleanup(func() { _ = client.Close() })
 	r.clients[name] = client
+}
+
+// retryOf is the policy of a step: true or false, or the fields that are not zero.
+func retryOf(s step) RetryPolicy {
+	given, is := s["retry"].(step)
+	if !is {
+		policy := DefaultRetry
+		policy.Disabled = s["retry"] == false
+		return policy
+	}
+	milliseconds := func(name string) time.Duration {
+		return time.Duration(number(given[name], 0)) * time.Millisecond
+	}
+	return RetryPolicy{
+		Initial: milliseconds("initial_ms"), Max: milliseconds("max_ms"), Multiplier: float64(number(given["multiplier"], 0)),
+		Disabled: given["enabled"] == false,
+	}
 }
 
 func tlsConfig(t *testing.T, s step) *tls.Config {
@@ -306,8 +342,64 @@ func (r *runner) fill(value any) any {
 	return value
 }
 
+// leave opens streams whose events do not end, and leaves each after its first acknowledgement.
+func (r *runner) leave(ctx context.Context, client *Client, s step) error {
+	endless := func(yield func(Event) bool) {
+		for yield(toEvents(s["publish_stream"])[0]) {
+		}
+	}
+	for range int(number(s["leave"], 0)) {
+		for _, err := range client.PublishStream(ctx, endless) {
+			if err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// failAt publishes from a source that panics.
+func failAt(ctx context.Context, client *Client, s step) (answer any, err error) {
+	acknowledged := 0
+	defer func() { answer = step{"acknowledged": acknowledged, "own_error": recover() == "the source failed"} }()
+	source := func(yield func(Event) bool) {
+		for _, event := range toEvents(s["publish_stream"])[:int(number(s["fail_at"], 0))] {
+			if !yield(event) {
+				return
+			}
+		}
+		panic("the source failed")
+	}
+	for _, err := range client.PublishStream(ctx, source) {
+		if err != nil {
+			return nil, err
+		}
+		acknowledged++
+	}
+	return nil, nil
+}
+
+// wait waits so long for a change, which does not come unless it is one to skip.
+func (w *openWatch) wait(ctx context.Context, s step) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(number(s["wait_ms"], 0))*time.Millisecond)
+	defer cancel()
+	skip, _ := s["skip"].([]any)
+	for _, event := range skip {
+		w.known[text(event)] = true
+	}
+	change, err := w.NextContext(ctx)
+	if err == nil && slices.Contains(skip, any(change.GetDelivery().GetEventId())) {
+		return nil
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("not nothing but %v, %w", change, err)
+	}
+	return nil
+}
+
 // take reads so many changes, or until each event was seen in the state; none may come twice, and no other event.
-func (w *openWatch) take(s step, patience time.Duration) (any, error) {
+func (w *openWatch) take(ctx context.Context, s step, patience time.Duration) (any, error) {
 	late := time.AfterFunc(patience, w.cancel)
 	defer late.Stop()
 	waiting := map[string]bool{}
@@ -317,7 +409,7 @@ func (w *openWatch) take(s step, patience time.Duration) (any, error) {
 	}
 	token, taken, count := "", 0, int(number(s["count"], 0))
 	for ; len(waiting) > 0 || taken < count || (events == nil && count == 0); taken++ {
-		change, err := w.Next()
+		change, err := w.NextContext(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -480,7 +572,10 @@ func checkError(err error, wanted step) error {
 	if !errors.As(err, &failure) {
 		return fmt.Errorf("no error but %v", err)
 	}
-	code := codeName(failure.Code)
+	if errors.Is(err, ErrClosed) != (wanted["closed"] == true) {
+		return fmt.Errorf("closed or not: %w", err)
+	}
+	code := strings.Replace(codeName(failure.Code), "CANCELED", "CANCELLED", 1)
 	if !slices.Contains(strings.Split(text(wanted["code"]), "|"), code) {
 		return fmt.Errorf("%s: %w", code, err)
 	}

@@ -55,8 +55,9 @@ func connect(address string, security credentials.TransportCredentials, client *
 		grpc.WithKeepaliveParams(alive),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithUnaryInterceptor(client.unary),
-		grpc.WithStreamInterceptor(client.stream),
+		// As a chain: the caller's own WithUnaryInterceptor would replace one that is not.
+		grpc.WithChainUnaryInterceptor(client.unary),
+		grpc.WithChainStreamInterceptor(client.stream),
 	}
 	return grpc.NewClient(address, append(options, client.options.dial...)...)
 }

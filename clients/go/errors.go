@@ -23,6 +23,8 @@ var (
 	ErrInvalid = errors.New("tenterhook: invalid")
 	// ErrUnavailable: the server cannot be reached, or is stopping. The call may be repeated.
 	ErrUnavailable = errors.New("tenterhook: unavailable")
+	// ErrClosed: the client was closed before the call, or while it was in flight.
+	ErrClosed = errors.New("tenterhook: client closed")
 )
 
 var kinds = map[codes.Code]error{
@@ -45,7 +47,8 @@ type FieldViolation struct {
 	Description string
 }
 
-// Error is a call that failed. Every method of [Client] and its services returns it.
+// Error is a call that failed, or an event that cannot be sent. Every method of [Client] returns it, and
+// every method of its services that is no stream.
 type Error struct {
 	// Code is the gRPC code.
 	Code codes.Code
@@ -61,7 +64,20 @@ type Error struct {
 	Metadata map[string]string
 
 	hasRetryAfter bool
+	closed        bool
 	status        *status.Status
+}
+
+func newClosed() *Error {
+	const message = "the client is closed"
+	return &Error{Code: codes.Canceled, Message: message, closed: true, status: status.New(codes.Canceled, message)}
+}
+
+// newInvalid is the error of a field that cannot be sent.
+func newInvalid(field string, cause error) *Error {
+	message := field + ": " + cause.Error()
+	violations := []FieldViolation{{field, cause.Error()}}
+	return &Error{Code: codes.InvalidArgument, Message: message, FieldViolations: violations, status: status.New(codes.InvalidArgument, message)}
 }
 
 // ReasonName is the reason without its prefix, such as ETAG_MISMATCH; empty when there is none.
@@ -83,7 +99,12 @@ func (e *Error) Error() string {
 }
 
 // Is reports whether target is the kind of this error, or the error of the context that ended the call.
-func (e *Error) Is(target error) bool { return target == kinds[e.Code] && target != nil }
+func (e *Error) Is(target error) bool {
+	if e.closed {
+		return target == ErrClosed
+	}
+	return target == kinds[e.Code] && target != nil
+}
 
 // GRPCStatus lets [status.FromError] read the error.
 func (e *Error) GRPCStatus() *status.Status { return e.status }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -77,11 +78,22 @@ func (e Event) message(namespace string) (*v1.Event, error) {
 
 // JSON makes a document, such as the conditions of a rule, of anything that encoding/json takes.
 func JSON(value any) (*v1.JsonDocument, error) {
-	encoded, err := json.Marshal(value)
+	encoded, err := encode(value)
 	if err != nil {
 		return nil, fmt.Errorf("tenterhook: %w", err)
 	}
-	return &v1.JsonDocument{Value: &v1.JsonDocument_Json{Json: string(encoded)}}, nil
+	return &v1.JsonDocument{Value: &v1.JsonDocument_Json{Json: encoded}}, nil
+}
+
+// encode keeps `<`, `>` and `&` as they are, unlike json.Marshal: receivers are no HTML pages.
+func encode(value any) (string, error) {
+	var encoded strings.Builder
+	encoder := json.NewEncoder(&encoded)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(encoded.String(), "\n"), nil
 }
 
 // Decode reads a document that the server sent into value, as [json.Unmarshal] does.
@@ -96,11 +108,11 @@ func document(field string, value any) (*v1.JsonDocument, error) {
 	if raw, isRaw := value.(json.RawMessage); isRaw {
 		return &v1.JsonDocument{Value: &v1.JsonDocument_Json{Json: string(raw)}}, nil
 	}
-	made, err := JSON(value)
+	encoded, err := encode(value)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
+		return nil, newInvalid("event."+field, err)
 	}
-	return made, nil
+	return &v1.JsonDocument{Value: &v1.JsonDocument_Json{Json: encoded}}, nil
 }
 
 func timestamp(moment time.Time) *timestamppb.Timestamp {

@@ -132,7 +132,10 @@ func play(stream grpc.ServerStream, script []any) error {
 		case error:
 			return step
 		case time.Duration:
-			_ = sleep(stream.Context(), step)
+			select {
+			case <-stream.Context().Done():
+			case <-time.After(step):
+			}
 		default:
 			if err := stream.SendMsg(step); err != nil {
 				return err

@@ -20,13 +20,14 @@ import (
 )
 
 // RetryPolicy says how long to wait before a failed call is tried again: Initial, then Multiplier
-// times the wait before, up to Max, each changed at random by the share Jitter.
+// times the wait before, up to Max, each changed at random by the share Jitter. A field that is
+// zero takes its value from [DefaultRetry]; a negative Jitter is none.
 type RetryPolicy struct {
 	Initial    time.Duration
 	Multiplier float64
 	Max        time.Duration
 	Jitter     float64
-	// Disabled never tries again.
+	// Disabled never tries a call again. A watch reconnects all the same.
 	Disabled bool
 }
 
@@ -35,8 +36,20 @@ var DefaultRetry = RetryPolicy{Initial: 100 * time.Millisecond, Multiplier: 2, M
 
 // wait is the wait after so many failures in a row, from 0.
 func (p RetryPolicy) wait(failures int) time.Duration {
-	wait := min(float64(p.Initial)*math.Pow(p.Multiplier, float64(failures)), float64(p.Max))
-	return time.Duration(wait * (1 + p.Jitter*(2*rand.Float64()-1)))
+	initial := positive(p.Initial, DefaultRetry.Initial)
+	most := positive(p.Max, DefaultRetry.Max)
+	multiplier := positive(p.Multiplier, DefaultRetry.Multiplier)
+	jitter := min(max(cmp.Or(p.Jitter, DefaultRetry.Jitter), 0), 1)
+	wait := min(float64(initial)*math.Pow(multiplier, float64(failures)), float64(most))
+	return time.Duration(wait * (1 + jitter*(2*rand.Float64()-1)))
+}
+
+func positive[N cmp.Ordered](given, fallback N) N {
+	var zero N
+	if given > zero {
+		return given
+	}
+	return fallback
 }
 
 // again tells whether to try again, and after which wait. UNAVAILABLE always is; another error
@@ -86,27 +99,33 @@ func (c *Client) unary(ctx context.Context, method string, request, reply any, c
 	deadline, _ := ctx.Deadline()
 	request = identify(request)
 	for failures := 0; ; failures++ {
+		if c.life.Err() != nil {
+			return newClosed()
+		}
 		err := invoke(c.outgoing(ctx), method, request, reply, cc, opts...)
 		if err == nil {
 			return nil
 		}
-		failure := readError(err)
+		failure := c.failure(err)
 		wait, again := c.options.retry.again(failure, method, failures)
 		if !again || wait >= time.Until(deadline) {
 			return failure
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return readError(status.FromContextError(err).Err())
+		if err := c.sleep(ctx, wait); err != nil {
+			return c.failure(status.FromContextError(err).Err())
 		}
 	}
 }
 
-func sleep(ctx context.Context, wait time.Duration) error {
+// sleep waits, unless ctx ends or the client is closed.
+func (c *Client) sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-c.life.Done():
+		return c.life.Err()
 	case <-timer.C:
 		return nil
 	}

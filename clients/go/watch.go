@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	v1 "github.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1"
@@ -41,10 +42,23 @@ type Watch struct {
 	request  *v1.WatchDeliveriesRequest
 	silence  time.Duration
 	failures int
-	stream   grpc.ServerStreamingClient[v1.WatchDeliveriesResponse]
-	cancel   context.CancelFunc
+	// notBefore is when it may connect again.
+	notBefore time.Time
+	stream    watchStream
+	cancel    context.CancelFunc
+	// reading has the next message, or will have it; it outlives a wait that is given up.
+	reading      chan received
+	readingSince time.Time
 	// own is a client with a connection of its own, once the shared one was silent.
 	own *Client
+}
+
+type watchStream = grpc.ServerStreamingClient[v1.WatchDeliveriesResponse]
+
+type received struct {
+	stream  watchStream
+	message *v1.WatchDeliveriesResponse
+	err     error
 }
 
 // Watch yields every change of every delivery that matches, in order, without a gap and without
@@ -74,8 +88,8 @@ func (w *Watch) Close() {
 func (w *Watch) end() {
 	if w.cancel != nil {
 		w.cancel()
-		w.cancel, w.stream = nil, nil
 	}
+	w.cancel, w.stream, w.reading = nil, nil, nil
 }
 
 // All yields changes until it yields an error; it closes the watch when the program stops.
@@ -92,25 +106,33 @@ func (w *Watch) All() iter.Seq2[Change, error] {
 }
 
 // Next waits for the next change.
-func (w *Watch) Next() (Change, error) {
+func (w *Watch) Next() (Change, error) { return w.NextContext(w.ctx) }
+
+// NextContext waits for the next change until ctx is done, and then fails with the error of ctx. That
+// ends the wait and not the watch: nothing is lost, and a later call goes on where this one stopped.
+func (w *Watch) NextContext(ctx context.Context) (Change, error) {
 	for {
-		message, err := w.receive()
-		if err == nil {
+		message, err := w.receive(ctx)
+		switch {
+		case err == nil:
 			w.failures = 0
 			w.request.Start = &v1.WatchDeliveriesRequest_ResumeToken{ResumeToken: message.GetResumeToken()}
 			if change := message.GetChange(); change != nil {
 				return Change{change, message.GetResumeToken()}, nil
 			}
 			continue
+		case w.client.life.Err() != nil || w.ctx.Err() != nil:
+			w.end()
+			return Change{}, w.client.failure(status.FromContextError(w.ctx.Err()).Err())
+		case ctx.Err() != nil:
+			return Change{}, readError(status.FromContextError(ctx.Err()).Err())
 		}
 		w.end()
 		failure := readError(err)
-		if w.ctx.Err() != nil || endsWatch[failure.Code] {
+		if endsWatch[failure.Code] {
 			return Change{}, failure
 		}
-		if sleep(w.ctx, w.client.options.retry.wait(w.failures)) != nil {
-			return Change{}, failure
-		}
+		w.notBefore = time.Now().Add(w.client.options.retry.wait(w.failures))
 		w.failures++
 	}
 }
@@ -118,35 +140,68 @@ func (w *Watch) Next() (Change, error) {
 // receive takes the next message off the stream, which it opens if need be. When the server is
 // silent for too long it fails, and the next one goes over another connection: this one may be
 // dead and not know it.
-func (w *Watch) receive() (*v1.WatchDeliveriesResponse, error) {
-	if w.stream == nil {
-		if err := w.open(); err != nil {
-			return nil, err
+func (w *Watch) receive(ctx context.Context) (*v1.WatchDeliveriesResponse, error) {
+	if w.reading == nil {
+		if w.stream == nil {
+			if err := w.client.sleep(ctx, time.Until(w.notBefore)); err != nil {
+				return nil, err
+			}
 		}
+		w.read()
 	}
-	silent := time.AfterFunc(w.silence, w.cancel)
-	message, err := w.stream.Recv()
-	if !silent.Stop() && err != nil && w.ctx.Err() == nil {
-		return nil, errors.Join(err, w.reconnect())
+	silent := time.NewTimer(time.Until(w.readingSince.Add(w.silence)))
+	defer silent.Stop()
+	select {
+	case next := <-w.reading:
+		w.reading, w.stream = nil, next.stream
+		return next.message, next.err
+	case <-silent.C:
+		return nil, errors.Join(errSilent, w.reconnect())
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-w.ctx.Done():
+		return nil, w.ctx.Err()
+	case <-w.client.life.Done():
+		return nil, w.client.life.Err()
 	}
-	return message, err
 }
 
-func (w *Watch) open() error {
-	ctx, cancel := context.WithCancel(w.ctx)
-	w.cancel = cancel
-	client := w.client
+var errSilent = errors.New("tenterhook: the stream is silent")
+
+// read begins to read a message. It has its own goroutine, for gRPC has no way to give up a read
+// and keep the stream; that ends with the stream.
+func (w *Watch) read() {
+	stream, client := w.stream, w.client
 	if w.own != nil {
 		client = w.own
 	}
-	stream, err := client.Deliveries.WatchDeliveries(ctx, w.request)
-	w.stream = stream
-	return err
+	var ctx context.Context
+	if stream == nil {
+		ctx, w.cancel = context.WithCancel(w.ctx)
+	}
+	reading := make(chan received, 1)
+	w.reading, w.readingSince = reading, time.Now()
+	request := w.request
+	go func() {
+		next := received{stream: stream}
+		if next.stream == nil {
+			next.stream, next.err = client.Deliveries.WatchDeliveries(ctx, request)
+		}
+		if next.err == nil {
+			next.message, next.err = next.stream.Recv()
+		}
+		reading <- next
+	}()
 }
 
 func (w *Watch) reconnect() error {
 	w.Close()
 	own, err := open(w.client.target, w.client.options)
+	if err != nil {
+		return err
+	}
 	w.own = own
-	return err
+	// It ends with the client; once closed, closing it again does nothing.
+	context.AfterFunc(w.client.life, func() { _ = own.Close() })
+	return nil
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import pathlib
 import re
@@ -13,11 +14,11 @@ import urllib.request
 import uuid
 
 import pytest
-from fakes import Blocking, open_client, shut, stream_of
+from fakes import Blocking, close_soon, open_client, shut, stream_of, take_and_leave
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from tenterhook import Conflict, Invalid, NotFound, RetryPolicy, TenterhookError, Unavailable
+from tenterhook import Closed, Conflict, Invalid, NotFound, RetryPolicy, TenterhookError, Unavailable
 from tenterhook.policy import METHODS
 
 FIXTURES = pathlib.Path(__file__).parents[3] / "tests/fixtures/conformance"
@@ -118,6 +119,7 @@ class Runner:
         self.variables["ns"] = f"py-{uuid.uuid4().hex[:12]}"
         self.variables["uuid"] = str(uuid.uuid4())
         self._clients = {}
+        self._attempts = {}
         self._watches = {}
         self._connect("main", {"target": self.variables["target"]})
 
@@ -141,7 +143,12 @@ class Runner:
     def _step(self, step):
         start = time.monotonic()
         patience = step.get("within_ms", 30_000)
-        if "give_up_ms" in step:
+        if "close_client_ms" in step:
+            closing = close_soon(self._clients[step["client"]], step["close_client_ms"] / 1000)
+            with limit(patience):
+                self._fail(step)
+            closing.join()
+        elif "give_up_ms" in step:
             self._give_up(step, patience)
         elif "error" in step:
             with limit(patience):
@@ -195,6 +202,13 @@ class Runner:
             return as_json(client.publish(**step["publish"]))
         if "publish_batch" in step:
             return as_json(client.publish_batch(step["publish_batch"]))
+        if "leave" in step:
+            for _ in range(step["leave"]):
+                endless = stream_of(self._kind, itertools.cycle(step["publish_stream"]))
+                take_and_leave(client.publish_stream(endless))
+            return {}
+        if "fail_at" in step:
+            return self._fail_at(client, step)
         if "publish_stream" in step:
             end = (lambda: self._ask(step["then"])) if "then" in step else (lambda: None)
             events = stream_of(self._kind, step["publish_stream"], end)
@@ -210,9 +224,19 @@ class Runner:
             if "start_time" in request.get("filter", {}):
                 request["filter"]["start_time"] = {"seconds": 1}
             self._watches[step["watch"]] = (client.watch(**request), set(), set())
-            return {}
+            if "take" not in step:
+                return {}
+        if "wait_ms" in step:
+            return self._wait(step)
         if "take" in step:
             return self._take(step)
+        if "close_client" in step:
+            self._clients[step["close_client"]].close()
+            return {}
+        if "attempts" in step:
+            attempts = self._attempts[step["attempts"]]
+            assert attempts <= step["at_most"], f"{attempts} attempts"
+            return {}
         if "close" in step:
             self._watches.pop(step["close"])[0].close()
             return {}
@@ -221,15 +245,43 @@ class Runner:
         return self._ask(step["control"])
 
     def _connect(self, name, step):
-        retry = RetryPolicy(enabled=step.get("retry", True))
         timeout = step.get("timeout_ms", 10_000) / 1000
-        options = {"namespace": self.variables["ns"], "retry": retry, "timeout": timeout}
-        if "headers" in step:
-            options["headers"] = lambda: step["headers"]
+        options = {"namespace": self.variables["ns"], "retry": retry_of(step), "timeout": timeout}
+        self._attempts[name] = 0
+
+        def headers():
+            self._attempts[name] += 1
+            return step.get("headers", {})
+
+        options["headers"] = headers
+        options["outside"] = step.get("outside", False)
         for option, given in {"ca": "ca", "client_cert": "cert", "client_key": "cert_key"}.items():
             if given in step:
                 options[option] = step[given].encode()
         self._clients[name] = open_client(self._kind, step["target"], step.get("api_key"), **options)
+        return {}
+
+    def _fail_at(self, client, step):
+        """Publishes from a source that fails with an error of its own."""
+        acks = []
+
+        def fail():
+            raise ConnectionResetError("the source failed")
+
+        events = stream_of(self._kind, step["publish_stream"][: step["fail_at"]], fail)
+        try:
+            for ack in client.publish_stream(events):
+                acks.append(ack)
+        except ConnectionResetError as error:
+            return {"acknowledged": len(acks), "own_error": str(error) == "the source failed"}
+        return {"acknowledged": len(acks), "own_error": False}
+
+    def _wait(self, step):
+        """Waits so long for a change, which does not come unless it is one to `skip`."""
+        watch, known, _ = self._watches[step["take"]]
+        item = watch.poll(step["wait_ms"] / 1000)
+        assert item is None or item.change.delivery.event_id in step.get("skip", ()), item
+        known.update(step.get("skip", ()))
         return {}
 
     def _take(self, step):
@@ -266,6 +318,16 @@ class Runner:
         return value
 
 
+def retry_of(step):
+    """The policy of a step: true or false, or the fields that are not zero."""
+    given = step.get("retry", True)
+    if isinstance(given, bool):
+        return RetryPolicy(enabled=given)
+    seconds = {name: given.get(f"{name}_ms", 0) / 1000 for name in ("initial", "max")}
+    enabled = given.get("enabled", True)
+    return RetryPolicy(seconds["initial"], given.get("multiplier", 0), seconds["max"], 0, enabled)
+
+
 def call(client, path, fields):
     service, method = path.split("/")
     group = {"WebhookService": "webhooks", "EventService": "events", "DeliveryService": "deliveries"}
@@ -286,6 +348,7 @@ def read_ack(ack):
 def check_error(error, expected):
     assert error.code.name in expected["code"].split("|"), error
     assert isinstance(error, KINDS.get(error.code.name, TenterhookError)), type(error)
+    assert isinstance(error, Closed) == expected.get("closed", False), type(error)
     if "reason" in expected:
         assert error.reason_name == expected["reason"], error
     if "field" in expected:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import threading
 from collections import deque
 from concurrent import futures
 
@@ -153,6 +155,26 @@ class Blocking:
     def __next__(self):
         return next(iter(self))
 
+    def take_and_leave(self):
+        async def take():
+            item = await self._made.__anext__()
+            await self._made.aclose()
+            return item
+
+        return self._run(take())
+
+    def close_from_elsewhere(self):
+        asyncio.run_coroutine_threadsafe(self._made.close(), self._loop).result(10)
+
+    def poll(self, seconds):
+        """The next item, or None; the wait for it is given up as `asyncio.timeout` does it."""
+
+        async def wait():
+            with contextlib.suppress(asyncio.TimeoutError):
+                return await asyncio.wait_for(self._made.__anext__(), seconds)
+
+        return self._run(wait())
+
     def shut(self):
         self._run(self._made.close())
         for task in asyncio.all_tasks(self._loop):
@@ -175,11 +197,32 @@ def _iter(items, end):
     end()
 
 
-def open_client(kind, target, api_key=None, **options):
-    """A blocking face of `Client` (`sync`) or `AsyncClient` (`async`)."""
+def take_and_leave(stream):
+    """The first item of a stream, which is then left."""
+    if isinstance(stream, Blocking):
+        return stream.take_and_leave()
+    item = next(stream)
+    stream.close()
+    return item
+
+
+def open_client(kind, target, api_key=None, outside=False, **options):
+    """A blocking face of `Client` (`sync`) or `AsyncClient` (`async`), which may be made
+    `outside` of its event loop."""
     if kind == "sync":
         return Client(target, api_key, **options)
+    if outside:
+        made = AsyncClient(target, api_key, **options)
+        return Blocking(lambda: made)
     return Blocking(lambda: AsyncClient(target, api_key, **options))
+
+
+def close_soon(client, seconds):
+    """Closes the client from elsewhere, after some time."""
+    close = client.close if isinstance(client, Client) else client.close_from_elsewhere
+    timer = threading.Timer(seconds, close)
+    timer.start()
+    return timer
 
 
 def stream_of(kind, items, end=lambda: None):

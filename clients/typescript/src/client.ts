@@ -68,12 +68,15 @@ export class BaseClient {
   readonly #connection: Connection;
   readonly #namespace: string;
   readonly #policy: CallPolicy;
+  readonly #closing = new AbortController();
+  /** Those that watches made for themselves. */
+  readonly #others = new Set<Connection>();
 
   /** `connect` makes a connection; the client has one, and a watch makes another when that is dead. */
   constructor(connect: () => Connection, options: ClientOptions = {}) {
     this.#namespace = options.namespace ?? "";
     const retry = { ...defaultRetry, ...options.retry };
-    this.#policy = { timeoutMs: options.timeoutMs ?? 10_000, retry, closed: false };
+    this.#policy = { timeoutMs: options.timeoutMs ?? 10_000, retry, closing: this.#closing.signal };
     this.#connect = connect;
     this.#connection = connect();
     const { transport } = this.#connection;
@@ -82,10 +85,15 @@ export class BaseClient {
     this.deliveries = service(DeliveryService, transport, this.#policy);
   }
 
-  /** Ends every call that is under way, and the connection. */
+  /**
+   * Ends the connection and everything on it: calls, streams and watches fail with `ClosedError`, those in
+   * flight and later ones. May be called again.
+   */
   close(): void {
-    this.#policy.closed = true;
+    this.#closing.abort();
     this.#connection.close();
+    this.#others.forEach((connection) => connection.close());
+    this.#others.clear();
   }
 
   /**
@@ -106,7 +114,8 @@ export class BaseClient {
   /**
    * Publishes events as they come and yields what became of each, in order; one bad event does not
    * end it. When it throws, events without an acknowledgement may be published again under their
-   * ids. Needs HTTP/2: not for browsers.
+   * ids. What `events` itself throws is thrown after the acknowledgements of what came before it.
+   * Needs HTTP/2: not for browsers.
    */
   publishStream(
     events: Iterable<EventInit> | AsyncIterable<EventInit>,
@@ -115,7 +124,7 @@ export class BaseClient {
     const made = (event: EventInit): Event => toEvent(event, this.#namespace);
     const stub = createClient(EventService, this.#connection.transport);
     const open: Open = (requests, signal) => stub.streamPublishEvents(requests, { ...options, signal });
-    return new PublishStream(events, made, open, options.signal);
+    return new PublishStream(events, made, open, this.#policy, options.signal);
   }
 
   /** Makes a webhook and returns it with its signing secret, which is told only here. */
@@ -163,11 +172,16 @@ export class BaseClient {
    */
   watch(request: MessageInitShape<typeof WatchDeliveriesRequestSchema> = {}): Watch {
     const another = (): WatchConnection => {
-      const { transport, close } = this.#connect();
-      return { deliveries: service(DeliveryService, transport, this.#policy), close };
+      const connection = this.#connect();
+      this.#others.add(connection);
+      const close = (): void => {
+        this.#others.delete(connection);
+        connection.close();
+      };
+      return { deliveries: service(DeliveryService, connection.transport, this.#policy), close };
     };
     const first = { deliveries: this.deliveries, close: () => {} };
-    return new Watch(first, another, this.#scoped(request), this.#policy.retry);
+    return new Watch(first, another, this.#scoped(request), this.#policy);
   }
 
   #scoped<T extends { namespace?: string | undefined }>(message: T): T {

@@ -2,6 +2,7 @@
 
 export { BaseClient, type ClientOptions, type Connection } from "./client.js";
 export {
+  ClosedError,
   ConflictError,
   type ErrorDetails,
   type FieldViolation,
@@ -14,7 +15,7 @@ export { type EventInit, json, jsonText, jsonValue } from "./messages.js";
 export { DeliveryList } from "./pages.js";
 export { defaultRetry, type RetryPolicy } from "./retry.js";
 export type { Ack } from "./stream.js";
-export { Watch, type WatchConnection, type WatchItem } from "./watch.js";
+export { type WaitOptions, Watch, type WatchConnection, type WatchItem } from "./watch.js";
 export * from "./gen/tenterhook/v1/delivery_pb.js";
 export * from "./gen/tenterhook/v1/delivery_service_pb.js";
 export * from "./gen/tenterhook/v1/error_reason_pb.js";

@@ -73,6 +73,15 @@ export class UnavailableError extends TenterhookError {
   override readonly name = "UnavailableError";
 }
 
+/** The client was closed before the call, or while it was in flight. */
+export class ClosedError extends TenterhookError {
+  override readonly name = "ClosedError";
+
+  constructor() {
+    super(Code.Canceled, "the client is closed");
+  }
+}
+
 const kinds = new Map<Code, typeof TenterhookError>([
   [Code.NotFound, NotFoundError],
   [Code.AlreadyExists, ConflictError],

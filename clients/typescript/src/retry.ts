@@ -7,14 +7,15 @@ import { TenterhookError } from "./errors.js";
 
 /**
  * Waits in milliseconds: `initialMs`, then `multiplier` times the one before, up to `maxMs`, each
- * changed at random by the share `jitter`.
+ * changed at random by the share `jitter`. A value that is not positive stands for its default, but no
+ * `jitter` is none.
  */
 export interface RetryPolicy {
   initialMs: number;
   multiplier: number;
   maxMs: number;
   jitter: number;
-  /** `false` never tries again. */
+  /** `false` never tries a call again; a watch reconnects all the same. */
   enabled: boolean;
 }
 
@@ -28,8 +29,12 @@ export const defaultRetry: RetryPolicy = {
 
 /** The wait after so many failures in a row, from 0. */
 export function backoff(policy: RetryPolicy, failures: number): number {
-  const wait = Math.min(policy.initialMs * policy.multiplier ** failures, policy.maxMs);
-  return wait * (1 + policy.jitter * (2 * Math.random() - 1));
+  const [initialMs, multiplier, maxMs] = (["initialMs", "multiplier", "maxMs"] as const).map((name) =>
+    policy[name] > 0 ? policy[name] : defaultRetry[name],
+  ) as [number, number, number];
+  const jitter = Math.min(Math.max(policy.jitter, 0), 1);
+  const wait = Math.min(initialMs * multiplier ** failures, maxMs);
+  return wait * (1 + jitter * (2 * Math.random() - 1));
 }
 
 /**
@@ -51,18 +56,18 @@ export function nextWait(
   return Math.max(backoff(policy, failures), error.retryAfterMs ?? 0);
 }
 
-/** Resolves after so many milliseconds, or at once when the signal is aborted. */
-export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+/** Resolves after so many milliseconds, or at once when one of the signals is aborted. */
+export function sleep(milliseconds: number, ...signals: (AbortSignal | undefined)[]): Promise<void> {
   return new Promise((resolve) => {
-    if (signal?.aborted === true) {
+    if (signals.some((signal) => signal?.aborted)) {
       return resolve();
     }
     const wake = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", wake);
+      signals.forEach((signal) => signal?.removeEventListener("abort", wake));
       resolve();
     };
     const timer = setTimeout(wake, milliseconds);
-    signal?.addEventListener("abort", wake);
+    signals.forEach((signal) => signal?.addEventListener("abort", wake));
   });
 }

@@ -2,7 +2,7 @@
 
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type CallOptions, type Client, type Transport } from "@connectrpc/connect";
-import { makeError, readError, type TenterhookError } from "./errors.js";
+import { ClosedError, makeError, readError, type TenterhookError } from "./errors.js";
 import { identify } from "./messages.js";
 import { nextWait, sleep, type RetryPolicy } from "./retry.js";
 
@@ -10,8 +10,8 @@ import { nextWait, sleep, type RetryPolicy } from "./retry.js";
 export interface CallPolicy {
   timeoutMs: number;
   retry: RetryPolicy;
-  /** Set when the client is closed: nothing is tried again then. */
-  closed: boolean;
+  /** Is aborted when the client is closed. */
+  closing: AbortSignal;
 }
 
 type Unary = (request: unknown, options: CallOptions) => Promise<unknown>;
@@ -26,7 +26,7 @@ export function service<S extends DescService>(descriptor: S, transport: Transpo
     outer[method.localName] =
       method.methodKind === "unary"
         ? (request: never, options?: CallOptions) => retried(method, call, request, options ?? {}, policy)
-        : (request: unknown, options?: CallOptions) => readable(call(request, options), options?.signal);
+        : (request: unknown, options?: CallOptions) => readable(() => call(request, options), policy, options?.signal);
   }
   return outer as Client<S>;
 }
@@ -41,26 +41,37 @@ async function retried(
   const deadline = performance.now() + (options.timeoutMs ?? policy.timeoutMs);
   const request = identify(method.input, init);
   for (let failures = 0; ; failures++) {
+    checkOpen(policy);
     try {
       return await call(request, { ...options, timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())) });
     } catch (thrown) {
+      checkOpen(policy);
       const error = readFailure(thrown, options.signal);
-      const wait = policy.closed ? undefined : nextWait(policy.retry, method, error, failures);
+      const wait = nextWait(policy.retry, method, error, failures);
       if (wait === undefined || performance.now() + wait >= deadline || options.signal?.aborted === true) {
         throw error;
       }
-      await sleep(wait, options.signal);
+      await sleep(wait, options.signal, policy.closing);
     }
   }
 }
 
+/** Throws `ClosedError` if the client is closed. */
+export function checkOpen(policy: CallPolicy): void {
+  if (policy.closing.aborted) {
+    throw new ClosedError();
+  }
+}
+
 /** The messages, with failures as they are read. An async generator in its place would take twice the promises. */
-function readable(messages: AsyncIterable<unknown>, signal?: AbortSignal): AsyncIterable<unknown> {
-  const source = messages[Symbol.asyncIterator]();
+function readable(open: () => AsyncIterable<unknown>, policy: CallPolicy, signal?: AbortSignal): AsyncIterable<unknown> {
+  checkOpen(policy);
+  const source = open()[Symbol.asyncIterator]();
   const next = async (): Promise<IteratorResult<unknown>> => {
     try {
       return await source.next();
     } catch (thrown) {
+      checkOpen(policy);
       throw readFailure(thrown, signal);
     }
   };
@@ -74,6 +85,9 @@ function readable(messages: AsyncIterable<unknown>, signal?: AbortSignal): Async
  */
 export function readFailure(thrown: unknown, signal?: AbortSignal): TenterhookError {
   const error = readError(thrown);
+  if (error instanceof ClosedError) {
+    return error;
+  }
   const unreachable = error.code === Code.Canceled || isOfNode(thrown);
   return unreachable && signal?.aborted !== true ? makeError(Code.Unavailable, error.rawMessage) : error;
 }

@@ -4,7 +4,7 @@
 import { readPublishError, type TenterhookError } from "./errors.js";
 import type { Event } from "./gen/tenterhook/v1/event_pb.js";
 import type { PublishResult, StreamPublishEventsResponse } from "./gen/tenterhook/v1/event_service_pb.js";
-import { readFailure } from "./services.js";
+import { type CallPolicy, checkOpen, readFailure } from "./services.js";
 
 /** What became of one event of a stream. */
 export interface Ack {
@@ -29,14 +29,24 @@ export type Open = (requests: AsyncIterable<StreamedEvent>, signal: AbortSignal)
 export class PublishStream<T> implements AsyncIterableIterator<Ack> {
   readonly #left = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #policy: CallPolicy;
+  readonly #requests: Requests<T>;
   readonly #open: () => AsyncIterable<StreamPublishEventsResponse>;
   #responses: AsyncIterator<StreamPublishEventsResponse> | undefined;
 
   /** `signal` is the caller's, which ends the stream too. */
-  constructor(events: Iterable<T> | AsyncIterable<T>, toEvent: (event: T) => Event, open: Open, signal?: AbortSignal) {
+  constructor(
+    events: Iterable<T> | AsyncIterable<T>,
+    toEvent: (event: T) => Event,
+    open: Open,
+    policy: CallPolicy,
+    signal?: AbortSignal,
+  ) {
     const left = this.#left.signal;
     this.#signal = signal === undefined ? left : AbortSignal.any([left, signal]);
-    const requests = { [Symbol.asyncIterator]: () => new Requests(events, toEvent) };
+    this.#policy = policy;
+    this.#requests = new Requests(events, toEvent);
+    const requests = { [Symbol.asyncIterator]: () => this.#requests };
     this.#open = () => open(requests, this.#signal);
   }
 
@@ -49,14 +59,24 @@ export class PublishStream<T> implements AsyncIterableIterator<Ack> {
       return Promise.resolve({ done: true, value: undefined });
     }
     try {
+      checkOpen(this.#policy);
       this.#responses ??= this.#open()[Symbol.asyncIterator]();
-      return this.#responses.next().then(readNext, this.#fail);
+      return this.#responses.next().then(this.#read, this.#fail);
     } catch (thrown) {
       return Promise.reject(readFailure(thrown, this.#signal));
     }
   }
 
+  readonly #read = (next: IteratorResult<StreamPublishEventsResponse>): IteratorResult<Ack> => {
+    if (next.done !== true) {
+      return { done: false, value: readAck(next.value) };
+    }
+    this.#requests.rethrow();
+    return next;
+  };
+
   readonly #fail = (thrown: unknown): never => {
+    checkOpen(this.#policy);
     throw readFailure(thrown, this.#signal);
   };
 
@@ -67,11 +87,12 @@ export class PublishStream<T> implements AsyncIterableIterator<Ack> {
   }
 }
 
-/** The events as they go up, numbered. */
+/** The events as they go up, numbered. Where their source fails they end, and `rethrow` throws its error. */
 class Requests<T> implements AsyncIterator<StreamedEvent> {
   readonly #events: Iterator<T> | AsyncIterator<T>;
   readonly #toEvent: (event: T) => Event;
   #sequence = 0n;
+  #failure: { thrown: unknown } | undefined;
 
   constructor(events: Iterable<T> | AsyncIterable<T>, toEvent: (event: T) => Event) {
     this.#events = Symbol.asyncIterator in events ? events[Symbol.asyncIterator]() : events[Symbol.iterator]();
@@ -80,14 +101,37 @@ class Requests<T> implements AsyncIterator<StreamedEvent> {
 
   next(): Promise<IteratorResult<StreamedEvent>> {
     try {
-      return Promise.resolve(this.#events.next()).then(this.#number);
+      return Promise.resolve(this.#events.next()).then(this.#number, this.#fail);
     } catch (thrown) {
-      return Promise.reject(thrown);
+      return Promise.resolve(this.#fail(thrown));
     }
   }
 
-  readonly #number = (next: IteratorResult<T>): IteratorResult<StreamedEvent> =>
-    next.done === true ? next : { done: false, value: { sequence: this.#sequence++, event: this.#toEvent(next.value) } };
+  /** Throws, once, what the source threw. */
+  rethrow(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) {
+      throw failure.thrown;
+    }
+  }
+
+  readonly #number = (next: IteratorResult<T>): IteratorResult<StreamedEvent> => {
+    if (next.done === true) {
+      return next;
+    }
+    try {
+      return { done: false, value: { sequence: this.#sequence++, event: this.#toEvent(next.value) } };
+    } catch (thrown) {
+      void this.return();
+      return this.#fail(thrown);
+    }
+  };
+
+  readonly #fail = (thrown: unknown): IteratorResult<StreamedEvent> => {
+    this.#failure = { thrown };
+    return { done: true, value: undefined };
+  };
 
   /** Tells whoever makes the events that no more are wanted. */
   async return(): Promise<IteratorResult<StreamedEvent>> {
@@ -100,10 +144,6 @@ class Requests<T> implements AsyncIterator<StreamedEvent> {
     await this.return();
     throw reason;
   }
-}
-
-function readNext(next: IteratorResult<StreamPublishEventsResponse>): IteratorResult<Ack> {
-  return next.done === true ? next : { done: false, value: readAck(next.value) };
 }
 
 function readAck(response: StreamPublishEventsResponse): Ack {

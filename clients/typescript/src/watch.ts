@@ -2,7 +2,7 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type Client as ServiceClient } from "@connectrpc/connect";
-import { makeError, readError } from "./errors.js";
+import { ClosedError, makeError, readError, type TenterhookError } from "./errors.js";
 import {
   type DeliveryChange,
   type DeliveryService,
@@ -10,7 +10,8 @@ import {
   WatchDeliveriesRequestSchema,
   type WatchDeliveriesResponse,
 } from "./gen/tenterhook/v1/delivery_service_pb.js";
-import { backoff, sleep, type RetryPolicy } from "./retry.js";
+import { backoff, sleep } from "./retry.js";
+import type { CallPolicy } from "./services.js";
 
 const defaultBookmarkIntervalMs = 30_000;
 /** So many bookmark intervals of silence mean that the connection is dead. */
@@ -40,26 +41,44 @@ export interface WatchConnection {
   close(): void;
 }
 
+/** How to wait for a change. */
+export interface WaitOptions {
+  /** Gives up the wait, and not the watch. */
+  signal?: AbortSignal;
+}
+
+interface Waiter {
+  resolve(next: IteratorResult<WatchItem>): void;
+  reject(error: TenterhookError): void;
+}
+
 /** An endless sequence of changes. */
 export class Watch implements AsyncIterableIterator<WatchItem> {
   readonly #another: () => WatchConnection;
-  readonly #retry: RetryPolicy;
+  readonly #policy: CallPolicy;
   readonly #silenceMs: number;
   readonly #closed = new AbortController();
+  readonly #waiters: Waiter[] = [];
   #request: WatchDeliveriesRequest;
   #connection: WatchConnection;
   #stream: { messages: AsyncIterator<WatchDeliveriesResponse>; abort: AbortController } | undefined;
   #failures = 0;
+  /** When it may connect again. */
+  #notBefore = 0;
+  /** What came after the wait for it was given up. */
+  #ahead: WatchItem | undefined;
+  #failure: TenterhookError | undefined;
+  #reading = false;
 
   constructor(
     first: WatchConnection,
     another: () => WatchConnection,
     request: MessageInitShape<typeof WatchDeliveriesRequestSchema>,
-    retry: RetryPolicy,
+    policy: CallPolicy,
   ) {
     this.#connection = first;
     this.#another = another;
-    this.#retry = retry;
+    this.#policy = policy;
     this.#request = create(WatchDeliveriesRequestSchema, { ...request });
     const asked = this.#request.bookmarkInterval;
     const intervalMs = asked === undefined ? defaultBookmarkIntervalMs : Number(asked.seconds) * 1000 + asked.nanos / 1e6;
@@ -75,27 +94,28 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
     return this;
   }
 
-  /** Waits for the next change. */
-  async next(): Promise<IteratorResult<WatchItem>> {
-    while (!this.#closed.signal.aborted) {
-      try {
-        const message = await this.#receive();
-        this.#failures = 0;
-        this.#request.start = { case: "resumeToken", value: message.resumeToken };
-        if (message.payload.case === "change") {
-          return { done: false, value: { change: message.payload.value, token: message.resumeToken } };
+  /**
+   * Waits for the next change. A wait whose signal is aborted, for example by `AbortSignal.timeout(5000)`, is
+   * rejected with a `TenterhookError` of the code `Canceled`; nothing is lost, and a later `next` goes on there.
+   */
+  next(options: WaitOptions = {}): Promise<IteratorResult<WatchItem>> {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        const index = this.#waiters.indexOf(waiter);
+        if (index >= 0) {
+          this.#waiters.splice(index, 1);
+          reject(makeError(Code.Canceled, "the wait was given up"));
         }
-      } catch (thrown) {
-        this.#disconnect();
-        const error = readError(thrown);
-        if (!this.#closed.signal.aborted && endsWatch.has(error.code)) {
-          this.close();
-          throw error;
-        }
-        await sleep(backoff(this.#retry, this.#failures++), this.#closed.signal);
+      };
+      const waiter = signal === undefined ? { resolve, reject } : unlistened(signal, giveUp, { resolve, reject });
+      this.#waiters.push(waiter);
+      if (signal?.aborted === true) {
+        return giveUp();
       }
-    }
-    return { done: true, value: undefined };
+      signal?.addEventListener("abort", giveUp, { once: true });
+      void this.#serve();
+    });
   }
 
   /** Ends the watch; a `next` that waits ends too. */
@@ -116,9 +136,68 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
     this.#stream = undefined;
   }
 
+  /** Hands out one change after the other as long as somebody waits. */
+  async #serve(): Promise<void> {
+    if (this.#reading) {
+      return;
+    }
+    this.#reading = true;
+    while (this.#waiters.length > 0) {
+      if (this.#ahead === undefined && this.#failure === undefined) {
+        await this.#advance();
+      }
+      const waiter = this.#waiters.shift();
+      if (waiter !== undefined) {
+        this.#handOut(waiter);
+      }
+    }
+    this.#reading = false;
+  }
+
+  #handOut(waiter: Waiter): void {
+    const [item, failure] = [this.#ahead, this.#failure];
+    this.#ahead = this.#failure = undefined;
+    if (failure !== undefined) {
+      waiter.reject(failure);
+    } else if (item !== undefined) {
+      this.#request.start = { case: "resumeToken", value: item.token };
+      waiter.resolve({ done: false, value: item });
+    } else {
+      waiter.resolve({ done: true, value: undefined });
+    }
+  }
+
+  /** Reads until there is a change or a failure, the watch is closed, or nobody waits any more. */
+  async #advance(): Promise<void> {
+    while (!this.#closed.signal.aborted) {
+      try {
+        const message = await this.#receive();
+        this.#failures = 0;
+        if (message.payload.case === "change") {
+          this.#ahead = { change: message.payload.value, token: message.resumeToken };
+          return;
+        }
+        this.#request.start = { case: "resumeToken", value: message.resumeToken };
+      } catch (thrown) {
+        this.#disconnect();
+        const error = this.#policy.closing.aborted ? new ClosedError() : readError(thrown);
+        if (!this.#closed.signal.aborted && (error instanceof ClosedError || endsWatch.has(error.code))) {
+          this.close();
+          this.#failure = error;
+          return;
+        }
+        this.#notBefore = performance.now() + backoff(this.#policy.retry, this.#failures++);
+        if (this.#waiters.length === 0) {
+          return;
+        }
+      }
+    }
+  }
+
   /** Takes the next message off the stream, which it opens if need be. */
   async #receive(): Promise<WatchDeliveriesResponse> {
     if (this.#stream === undefined) {
+      await sleep(this.#notBefore - performance.now(), this.#closed.signal, this.#policy.closing);
       const abort = new AbortController();
       const messages = this.#connection.deliveries.watchDeliveries(this.#request, { signal: abort.signal });
       this.#stream = { messages: messages[Symbol.asyncIterator](), abort };
@@ -140,4 +219,19 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
       clearTimeout(silent);
     }
   }
+}
+
+/** The waiter, which stops listening to the signal when its wait is over. */
+function unlistened(signal: AbortSignal, listener: () => void, waiter: Waiter): Waiter {
+  const stop = (): void => signal.removeEventListener("abort", listener);
+  return {
+    resolve: (next) => {
+      stop();
+      waiter.resolve(next);
+    },
+    reject: (error) => {
+      stop();
+      waiter.reject(error);
+    },
+  };
 }

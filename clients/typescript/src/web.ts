@@ -1,7 +1,8 @@
 // The client for browsers, over gRPC-Web. Publishing as a stream is not possible there.
 
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
-import { addHeaders, BaseClient, type ClientOptions } from "./client.js";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { addHeaders, BaseClient, type ClientOptions, type Connection } from "./client.js";
 
 export * from "./common.js";
 
@@ -9,7 +10,27 @@ export * from "./common.js";
 export class Client extends BaseClient {
   /** `baseUrl` is the URL of the server or of the proxy in front of it. */
   constructor(baseUrl: string, options: ClientOptions = {}) {
-    const transport = createGrpcWebTransport({ baseUrl, interceptors: [addHeaders(options)] });
-    super(() => ({ transport, close: () => {} }), options);
+    super(() => connect(baseUrl, options), options);
   }
+}
+
+function connect(baseUrl: string, options: ClientOptions): Connection {
+  const closing = new AbortController();
+  const interceptors = [addHeaders(options), reachable(closing.signal)];
+  return { transport: createGrpcWebTransport({ baseUrl, interceptors }), close: () => closing.abort() };
+}
+
+/** Ends calls when the connection is closed. What fetch throws when it reaches nobody is UNAVAILABLE. */
+function reachable(closing: AbortSignal): Interceptor {
+  return (next) => async (request) => {
+    try {
+      return await next({ ...request, signal: AbortSignal.any([request.signal, closing]) });
+    } catch (thrown) {
+      const cause = thrown instanceof ConnectError ? thrown.cause : thrown;
+      if (cause instanceof TypeError) {
+        throw new ConnectError(cause.message, Code.Unavailable, undefined, undefined, cause);
+      }
+      throw thrown;
+    }
+  };
 }

@@ -8,6 +8,7 @@ import { type DescMessage, type DescService, fromJson, type MessageShape, toJson
 import { Code } from "@connectrpc/connect";
 import {
   Client,
+  ClosedError,
   ConflictError,
   DeliverySchema,
   DeliveryService,
@@ -19,6 +20,7 @@ import {
   ListWebhooksRequestSchema,
   NotFoundError,
   PublishResultSchema,
+  type RetryPolicy,
   TenterhookError,
   UnavailableError,
   type Watch,
@@ -79,6 +81,7 @@ interface OpenWatch {
 class Runner {
   readonly #clients = new Map<string, Client>();
   readonly #watches = new Map<string, OpenWatch>();
+  readonly #attempts = new Map<string, number>();
 
   private constructor(
     readonly given: Given,
@@ -140,6 +143,9 @@ class Runner {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`not within ${patience} ms`)), patience);
     });
+    if (step["close_client_ms"] !== undefined) {
+      setTimeout(() => this.#clients.get(step["client"] as string)!.close(), step["close_client_ms"] as number);
+    }
     const acted = step["give_up_ms"] === undefined ? this.#act(step) : this.#giveUp(step);
     const answer = await Promise.race([acted, late])
       .catch((error: unknown) => {
@@ -165,7 +171,7 @@ class Runner {
     }
   }
 
-  /** Aborts a call's signal, or closes the watch that is read. */
+  /** Aborts the signal of a call, or of the wait for a change. */
   async #giveUp(step: Step): Promise<Json> {
     const giveUp = new AbortController();
     const acted = this.#act(step, giveUp.signal).then(
@@ -173,10 +179,8 @@ class Runner {
       (error: unknown) => (error instanceof TenterhookError ? { error: codeName(error.code) } : Promise.reject(error)),
     );
     await sleep(step["give_up_ms"] as number);
-    const watch = step["take"] === undefined ? undefined : this.#watches.get(step["take"] as string)!.watch;
-    watch?.close();
     giveUp.abort();
-    assert.deepEqual(await acted, watch === undefined ? { error: "CANCELLED" } : { closed: true });
+    assert.deepEqual(await acted, { error: "CANCELLED" });
     return {};
   }
 
@@ -193,6 +197,12 @@ class Runner {
       const results = await client.publishBatch((step["publish_batch"] as Step[]).map(toEvent));
       return results.map((result) => asJson(PublishResultSchema, result));
     }
+    if (step["leave"] !== undefined) {
+      return leave(client, step);
+    }
+    if (step["fail_at"] !== undefined) {
+      return failAt(client, step);
+    }
     if (step["publish_stream"] !== undefined) {
       return publishAll(client, events(step));
     }
@@ -202,10 +212,24 @@ class Runner {
     if (step["watch"] !== undefined) {
       const watch = client.watch(fromJson(WatchDeliveriesRequestSchema, request));
       this.#watches.set(step["watch"] as string, { watch, known: new Set(), seen: new Set() });
-      return {};
+      if (step["take"] === undefined) {
+        return {};
+      }
+    }
+    if (step["wait_ms"] !== undefined) {
+      return wait(this.#watches.get(step["take"] as string)!, step);
     }
     if (step["take"] !== undefined) {
-      return take(this.#watches.get(step["take"] as string)!, step);
+      return take(this.#watches.get(step["take"] as string)!, step, signal);
+    }
+    if (step["close_client"] !== undefined) {
+      this.#clients.get(step["close_client"] as string)!.close();
+      return {};
+    }
+    if (step["attempts"] !== undefined) {
+      const attempts = this.#attempts.get(step["attempts"] as string)!;
+      assert.ok(attempts <= (step["at_most"] as number), `${attempts} attempts`);
+      return {};
     }
     if (step["close"] !== undefined) {
       this.#watches.get(step["close"] as string)!.watch.close();
@@ -221,12 +245,16 @@ class Runner {
   #connect(name: string, step: Step): void {
     const { api_key: apiKey, ca, cert, cert_key: key } = step as Record<string, string>;
     const given = Object.entries({ apiKey, ca, cert, key }).filter(([, value]) => value !== undefined);
+    this.#attempts.set(name, 0);
     const client = new Client(step["target"] as string, {
       namespace: this.variables["ns"]!,
       timeoutMs: (step["timeout_ms"] ?? 10_000) as number,
-      retry: { enabled: step["retry"] !== false },
+      retry: retryOf(step),
       ...Object.fromEntries(given),
-      headers: () => (step["headers"] ?? {}) as Record<string, string>,
+      headers: () => {
+        this.#attempts.set(name, this.#attempts.get(name)! + 1);
+        return (step["headers"] ?? {}) as Record<string, string>;
+      },
     });
     this.#clients.set(name, client);
   }
@@ -247,8 +275,66 @@ async function ask(path: string): Promise<Json> {
   return (await (await fetch(control! + path)).json()) as Json;
 }
 
+/** The policy of a step: true or false, or the fields that are not zero. */
+function retryOf(step: Step): Partial<RetryPolicy> {
+  const given = (step["retry"] ?? true) as boolean | Record<string, number | boolean>;
+  if (typeof given === "boolean") {
+    return { enabled: given };
+  }
+  const [initialMs, multiplier, maxMs] = ["initial_ms", "multiplier", "max_ms"].map((name) => (given[name] ?? 0) as number);
+  return { initialMs: initialMs!, multiplier: multiplier!, maxMs: maxMs!, jitter: 0, enabled: given["enabled"] !== false };
+}
+
+/** Opens streams whose events do not end, and leaves each after its first acknowledgement. */
+async function leave(client: Client, step: Step): Promise<Json> {
+  const [event] = step["publish_stream"] as Step[];
+  function* endless(): Generator<EventInit> {
+    for (;;) {
+      yield toEvent(event!);
+    }
+  }
+  for (let index = 0; index < (step["leave"] as number); index++) {
+    for await (const ack of client.publishStream(endless())) {
+      assert.ok(ack.result);
+      break;
+    }
+  }
+  return {};
+}
+
+/** Publishes from a source that fails with an error of its own. */
+async function failAt(client: Client, step: Step): Promise<Json> {
+  const failure = new RangeError("the source failed");
+  function* source(): Generator<EventInit> {
+    yield* (step["publish_stream"] as Step[]).slice(0, step["fail_at"] as number).map(toEvent);
+    throw failure;
+  }
+  let acknowledged = 0;
+  try {
+    for await (const ack of client.publishStream(source())) {
+      acknowledged += ack.result === undefined ? 0 : 1;
+    }
+  } catch (thrown) {
+    return { acknowledged, own_error: thrown === failure };
+  }
+  return { acknowledged, own_error: false };
+}
+
+/** Waits so long for a change, which does not come unless it is one to skip. */
+async function wait(open: OpenWatch, step: Step): Promise<Json> {
+  const skip = (step["skip"] ?? []) as string[];
+  skip.forEach((event) => open.known.add(event));
+  try {
+    const next = await open.watch.next({ signal: AbortSignal.timeout(step["wait_ms"] as number) });
+    assert.ok(next.done !== true && skip.includes(next.value.change.delivery!.eventId), "not nothing");
+  } catch (error) {
+    assert.ok(error instanceof TenterhookError && error.code === Code.Canceled, String(error));
+  }
+  return {};
+}
+
 /** Reads so many changes, or until each event was seen in the state; none may come twice, and no other event. */
-async function take(open: OpenWatch, step: Step): Promise<Json> {
+async function take(open: OpenWatch, step: Step, signal?: AbortSignal): Promise<Json> {
   const count = (step["count"] ?? 0) as number;
   const events = (step["events"] ?? (count > 0 ? [] : ["an error"])) as string[];
   const waiting = new Set(events);
@@ -256,7 +342,7 @@ async function take(open: OpenWatch, step: Step): Promise<Json> {
   let token = "";
   let taken = 0;
   for (; waiting.size > 0 || taken < count; taken++) {
-    const next = await open.watch.next();
+    const next = await open.watch.next({ signal });
     if (next.done === true) {
       return { closed: true };
     }
@@ -340,6 +426,7 @@ function checkError(error: TenterhookError, wanted: Step): void {
   const code = codeName(error.code);
   assert.ok(text(wanted["code"]).split("|").includes(code), error.message);
   assert.ok(error instanceof (kinds[code] ?? TenterhookError), error.name);
+  assert.equal(error instanceof ClosedError, wanted["closed"] ?? false, error.name);
   if (wanted["reason"] !== undefined) {
     assert.equal(error.reasonName, wanted["reason"], error.message);
   }

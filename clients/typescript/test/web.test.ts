@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { Client, DeliveryService, EventService, InvalidError } from "../src/web.js";
+import { Client, ClosedError, DeliveryService, EventService, InvalidError, UnavailableError } from "../src/web.js";
 
 test("calls, errors and a watch go over gRPC-Web", async () => {
   const server = createServer(
@@ -39,4 +39,16 @@ test("calls, errors and a watch go over gRPC-Web", async () => {
   }
   server.closeAllConnections();
   server.close();
+});
+
+test("a server that cannot be reached is unavailable, and a closed client does nothing", async () => {
+  const client = new Client("http://127.0.0.1:1", { timeoutMs: 300, retry: { initialMs: 10 } });
+  let attempts = 0;
+  const counting = new Client("http://127.0.0.1:1", { timeoutMs: 300, retry: { initialMs: 10 }, headers: () => ({ "x-try": `${attempts++}` }) });
+  await assert.rejects(client.publish({ type: "created" }), UnavailableError);
+  await assert.rejects(counting.publish({ type: "created" }), UnavailableError);
+  assert.ok(attempts > 1, "not retried");
+  client.close();
+  await assert.rejects(client.publish({ type: "created" }), ClosedError);
+  await assert.rejects(client.watch().next(), ClosedError);
 });

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
 import grpc
 import grpc.aio
 
-from .client import _EVENT_FILTERS, Base, T, calls
-from .errors import TenterhookError, from_rpc_error
-from .policy import METHODS, PUBLISH, PUBLISH_BATCH, Method, ends_watch
+from .client import _EVENT_FILTERS, Base, Session, T, calls
+from .errors import Closed, TenterhookError, from_rpc_error
+from .policy import PUBLISH, PUBLISH_BATCH, Method, ends_watch
 from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
@@ -45,11 +47,28 @@ if TYPE_CHECKING:
     )
 
 
+class AsyncSession(Session):
+    """A channel of one event loop."""
+
+    def __init__(self, channel: Any, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(channel)
+        self.loop = loop
+        self.closing = asyncio.Event()
+
+
 class AsyncClient(Base):
-    """A client of one Tenterhook server, for one event loop. See `tenterhook.Client`."""
+    """A client of one Tenterhook server. See `tenterhook.Client`.
+
+    It may be made anywhere, also before there is an event loop: it connects at its first call,
+    in the loop of that call.
+    """
 
     def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
-        super().__init__(grpc.aio, target, api_key, options)
+        super().__init__(target, api_key, options)
+        self._session: AsyncSession | None = None
+        self._closed = False
+        self._watches: weakref.WeakSet[AsyncWatch] = weakref.WeakSet()
+        self._ending: set[asyncio.Task[None]] = set()
         self.webhooks: AsyncWebhookCalls = calls(self._call, "WebhookService")
         self.events: AsyncEventCalls = calls(self._call, "EventService")
         self.deliveries: AsyncDeliveryCalls = calls(self._call, "DeliveryService")
@@ -61,8 +80,47 @@ class AsyncClient(Base):
         await self.close()
 
     async def close(self) -> None:
-        """Ends every call and watch that is under way, and the connection."""
-        await self._channel.close()
+        """Ends the connection and everything on it: calls and watches raise `Closed`, those in
+        flight and later ones."""
+        self._closed = True
+        for watch in list(self._watches):
+            watch._end(by_client=True)
+        session, self._session = self._session, None
+        if session is not None:
+            session.closing.set()
+            await session.channel.close()
+        if self._ending:
+            await asyncio.wait(self._ending)
+
+    def _open(self) -> AsyncSession:
+        """The session of the running loop. One of another loop, which has ended or will never
+        see this call, is left to it."""
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._session.loop is not loop:
+            self._session = AsyncSession(self._connection.open(grpc.aio), loop)
+        return self._session
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed
+
+    def _check_cancelled(self) -> None:
+        """Raises `Closed` where the client, and not the task, ended what was waited for."""
+        task: Any = asyncio.current_task()
+        cancelling = getattr(task, "cancelling", lambda: 0)  # since Python 3.11
+        if not cancelling():
+            self._check_open()
+
+    def _discard(self, session: Session) -> None:
+        """Closes the connection that a watch had of its own."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # the connection ends with its loop
+        ending = loop.create_task(session.channel.close())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; see `Client.publish`."""
@@ -78,11 +136,11 @@ class AsyncClient(Base):
         return list((await self._call(PUBLISH_BATCH, request, None)).results)
 
     async def publish_stream(
-        self, events: AsyncIterable[Event | EventInit]
+        self, events: AsyncIterable[Event | EventInit] | Iterable[Event | EventInit]
     ) -> AsyncIterator[Ack]:
         """Publishes events as they come and yields what became of each, in order; see
         `Client.publish_stream`."""
-        method = METHODS["EventService"]["stream_publish_events"]
+        failures: list[Exception] = []
 
         async def requests() -> AsyncIterator[StreamPublishEventsRequest]:
             # A write that meets a refusal hides its status, so the server's headers come first.
@@ -90,21 +148,29 @@ class AsyncClient(Base):
             await asyncio.wait({headers}, timeout=_HEADERS_SECONDS)
             headers.cancel()
             sequence = 0
-            async for event in events:
-                yield StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
-                sequence += 1
+            # gRPC would cancel the call, and with it the caller's task.
+            try:
+                async for event in _each(events):
+                    yield StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
+                    sequence += 1
+            except Exception as error:
+                failures.append(error)
 
-        stub = self._channel.stream_stream(
-            method.path, method.request.SerializeToString, method.response.FromString
-        )
+        stub = self._open().publish_stream()
         call = stub(requests(), metadata=self._connection.metadata())
         try:
             async for response in call:
                 yield read_ack(response)
         except grpc.RpcError as error:
+            self._check_open()
             raise from_rpc_error(error) from None
+        except asyncio.CancelledError:
+            self._check_cancelled()
+            raise
         finally:
             call.cancel()
+        if failures:
+            raise failures[0]
 
     async def create_webhook(
         self, webhook: Webhook | WebhookFields, signing_secret: str = ""
@@ -134,26 +200,45 @@ class AsyncClient(Base):
 
     def watch(self, **fields: Unpack[WatchDeliveriesFlatFields]) -> AsyncWatch:
         """Every change of every delivery that matches; see `Client.watch`."""
+        self._check_open()
         namespace = fields.pop("namespace", self._connection.namespace)
-        return AsyncWatch(self, watch_state(namespace, fields))
+        watch = AsyncWatch(self, watch_state(namespace, fields))
+        self._watches.add(watch)
+        return watch
 
     async def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
-        stub, connection = self._stub(method), self._connection
-        clock = asyncio.get_running_loop().time
+        session, connection = self._open(), self._connection
+        stub = session.unary(method)
+        clock = session.loop.time
         deadline = clock() + (connection.timeout if timeout is None else timeout)
         failures = 0
         while True:
+            self._check_open()
             try:
                 return await stub(
                     request, timeout=deadline - clock(), metadata=connection.metadata()
                 )
             except grpc.RpcError as rpc_error:
                 error = from_rpc_error(rpc_error)
+            except asyncio.CancelledError:
+                self._check_cancelled()
+                raise
+            self._check_open()
             wait = method.retry_wait(connection.retry, error, failures, deadline - clock())
             if wait is None:
                 raise error
             failures += 1
-            await asyncio.sleep(wait)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(session.closing.wait(), wait)
+
+
+async def _each(events: AsyncIterable[T] | Iterable[T]) -> AsyncIterator[T]:
+    if isinstance(events, AsyncIterable):
+        async for event in events:
+            yield event
+    else:
+        for event in events:
+            yield event
 
 
 class AsyncPages(Generic[T]):
@@ -178,22 +263,30 @@ class AsyncPages(Generic[T]):
 
 
 class AsyncWatch(AsyncIterator[WatchItem]):
-    """An endless iterator over changes; cancelling the task that waits ends it."""
+    """An endless iterator over changes. Cancelling the task that waits, as `asyncio.timeout`
+    does, ends that wait and not the watch; `close` ends the watch."""
 
     def __init__(self, client: AsyncClient, state: WatchState) -> None:
-        self._channel = client._channel
-        self._own_channel: Any = None
-        self._connection = client._connection
+        self._client = client
         self._state = state
+        self._own: AsyncSession | None = None
         self._call: Any = None
+        # Reads on when a wait for it is cancelled: gRPC would cancel the call.
+        self._reading: asyncio.Task[Any] | None = None
+        self._reading_since = 0.0
         self._silenced = False
-        self._closed = False
+        self._ended = asyncio.Event()
+        self._closed_by_client = False
 
     async def __aenter__(self) -> AsyncWatch:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._drop()
 
     @property
     def resume_token(self) -> str:
@@ -202,60 +295,88 @@ class AsyncWatch(AsyncIterator[WatchItem]):
 
     def close(self) -> None:
         """Ends the watch."""
-        self._closed = True
-        if self._call is not None:
-            self._call.cancel()
+        self._end(by_client=False)
 
-    async def _open(self) -> Any:
-        if self._silenced:
-            # The connection is dead and does not know it: only another one helps.
-            self._silenced = False
-            previous, self._own_channel = self._own_channel, self._connection.open(grpc.aio)
-            self._channel = self._own_channel
-            if previous is not None:
-                await previous.close()
-        method = METHODS["DeliveryService"]["watch_deliveries"]
-        stub = self._channel.unary_stream(
-            method.path, method.request.SerializeToString, method.response.FromString
-        )
-        return stub(self._state.request, metadata=self._connection.metadata())
+    def _end(self, *, by_client: bool) -> None:
+        if self._ended.is_set():
+            return
+        self._closed_by_client = by_client
+        self._ended.set()
+        self._drop()
+        if self._own is not None:
+            self._client._discard(self._own)
+
+    def _drop(self) -> None:
+        call, self._call = self._call, None
+        reading, self._reading = self._reading, None
+        if call is not None:
+            call.cancel()
+        if reading is not None:
+            reading.cancel()
 
     async def __anext__(self) -> WatchItem:
-        while not self._closed:
+        while not self._ended.is_set():
             try:
                 item = await self._next_message()
             except TenterhookError as error:
-                if self._closed:
+                if self._ended.is_set():
                     break
                 if ends_watch(error):
                     self.close()
                     raise
-                await self._pause()
+                self._drop()
+                now = asyncio.get_running_loop().time()
+                self._state.failed(self._client._connection.retry, now)
                 continue
             if item is not None:
                 return item
+        if self._closed_by_client:
+            self._closed_by_client = False  # is raised once; then the iterator is at its end
+            raise Closed
         raise StopAsyncIteration
 
     async def _next_message(self) -> WatchItem | None:
+        loop = asyncio.get_running_loop()
         if self._call is None:
-            self._call = await self._open()
-        try:
-            message = await asyncio.wait_for(self._call.read(), self._state.silence)
-        except asyncio.TimeoutError:
+            await self._pause(loop)
+            self._call = self._open(loop)
+        if self._reading is None:
+            self._reading = loop.create_task(self._call.read())
+            self._reading_since = loop.time()
+        reading = self._reading
+        left = self._reading_since + self._state.silence - loop.time()
+        await asyncio.wait({reading}, timeout=max(0.0, left))
+        if not reading.done():
             self._silenced = True
-            raise TenterhookError(grpc.StatusCode.UNAVAILABLE, "the stream is silent") from None
+            raise TenterhookError(grpc.StatusCode.UNAVAILABLE, "the stream is silent")
+        self._reading = None
+        try:
+            message = reading.result()
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         except asyncio.CancelledError:
-            if self._closed:
-                raise TenterhookError(grpc.StatusCode.CANCELLED, "closed") from None
-            raise
+            # The call was cancelled, and not this task.
+            raise TenterhookError(grpc.StatusCode.CANCELLED, "the call was cancelled") from None
         if message is grpc.aio.EOF:
             raise TenterhookError(grpc.StatusCode.UNAVAILABLE, "the stream ended")
         return self._state.take(message)
 
-    async def _pause(self) -> None:
-        self._call.cancel()
-        self._call = None
-        await asyncio.sleep(self._connection.retry.wait(self._state.failures))
-        self._state.failures += 1
+    def _open(self, loop: asyncio.AbstractEventLoop) -> Any:
+        if self._silenced:
+            # The connection is dead and does not know it: only another one helps.
+            self._silenced = False
+            previous = self._own
+            self._own = AsyncSession(self._client._connection.open(grpc.aio), loop)
+            if previous is not None:
+                self._client._discard(previous)
+        session = self._own or self._client._open()
+        return session.watch()(self._state.request, metadata=self._client._connection.metadata())
+
+    async def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Waits until it may connect."""
+        left = self._state.not_before - loop.time()
+        if left > 0:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), left)
+        if self._ended.is_set():
+            raise Closed

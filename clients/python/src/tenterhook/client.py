@@ -6,14 +6,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 
 from .connection import Connection
-from .errors import TenterhookError, from_rpc_error
+from .errors import Closed, TenterhookError, from_rpc_error
 from .messages import as_event, as_request, build
-from .policy import METHODS, PUBLISH, PUBLISH_BATCH, Method, ends_watch
+from .policy import METHODS, PUBLISH, PUBLISH_BATCH, PUBLISH_STREAM, WATCH, Method, ends_watch
 from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
@@ -48,13 +50,37 @@ T = TypeVar("T")
 _EVENT_FILTERS = frozenset(EventFilter.DESCRIPTOR.fields_by_name)
 
 
-class Base:
-    """What both clients are made of: `api` is `grpc` or `grpc.aio`."""
+class Session:
+    """A channel and the stubs that were made on it."""
 
-    def __init__(self, api: Any, target: str, api_key: str | None, options: Options) -> None:
+    def __init__(self, channel: Any) -> None:
+        self.channel = channel
+        self._unary: dict[str, Callable[..., Any]] = {}
+
+    def unary(self, method: Method) -> Callable[..., Any]:
+        stub = self._unary.get(method.path)
+        if stub is None:
+            stub = self._unary[method.path] = self.channel.unary_unary(*_codec(method))
+        return stub
+
+    def publish_stream(self) -> Callable[..., Any]:
+        stub: Callable[..., Any] = self.channel.stream_stream(*_codec(PUBLISH_STREAM))
+        return stub
+
+    def watch(self) -> Callable[..., Any]:
+        stub: Callable[..., Any] = self.channel.unary_stream(*_codec(WATCH))
+        return stub
+
+
+def _codec(method: Method) -> tuple[str, Any, Any]:
+    return method.path, method.request.SerializeToString, method.response.FromString
+
+
+class Base:
+    """What both clients are made of."""
+
+    def __init__(self, target: str, api_key: str | None, options: Options) -> None:
         self._connection = Connection(target, api_key, **options)
-        self._channel = self._connection.open(api)
-        self._stubs: dict[str, Callable[..., Any]] = {}
 
     def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {"namespace": self._connection.namespace, **fields}
@@ -64,14 +90,6 @@ class Base:
 
     def _webhook(self, webhook: Webhook | Mapping[str, Any]) -> Webhook:
         return webhook if isinstance(webhook, Webhook) else build(Webhook, self._scoped(webhook))
-
-    def _stub(self, method: Method) -> Callable[..., Any]:
-        stub = self._stubs.get(method.path)
-        if stub is None:
-            stub = self._stubs[method.path] = self._channel.unary_unary(
-                method.path, method.request.SerializeToString, method.response.FromString
-            )
-        return stub
 
 
 class Client(Base):
@@ -83,7 +101,11 @@ class Client(Base):
     """
 
     def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
-        super().__init__(grpc, target, api_key, options)
+        super().__init__(target, api_key, options)
+        self._session = Session(self._connection.open(grpc))
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self.webhooks: WebhookCalls = calls(self._call, "WebhookService")
         self.events: EventCalls = calls(self._call, "EventService")
         self.deliveries: DeliveryCalls = calls(self._call, "DeliveryService")
@@ -95,8 +117,18 @@ class Client(Base):
         self.close()
 
     def close(self) -> None:
-        """Ends every call and watch that is under way, and the connection."""
-        self._channel.close()
+        """Ends the connection and everything on it: calls and watches raise `Closed`, those in
+        flight and later ones. May be called from any thread, and again."""
+        self._closing.set()
+        with self._lock:
+            watches = list(self._watches)
+        for watch in watches:
+            watch._end(by_client=True)
+        self._session.channel.close()
+
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise Closed
 
     def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; takes the arguments of `tenterhook.event`. When this
@@ -111,24 +143,34 @@ class Client(Base):
         return list(self._call(PUBLISH_BATCH, request, None).results)
 
     def publish_stream(self, events: Iterable[Event | EventInit]) -> Iterator[Ack]:
-        """Publishes events as they come and yields what became of each, in order. When it
-        fails, those without an acknowledgement may be published again under their ids."""
-        method = METHODS["EventService"]["stream_publish_events"]
-        requests = (
-            StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
-            for sequence, event in enumerate(events)
-        )
-        stub = self._channel.stream_stream(
-            method.path, method.request.SerializeToString, method.response.FromString
-        )
-        call = stub(requests, metadata=self._connection.metadata())
+        """Publishes events as they come and yields what became of each, in order.
+
+        When it fails, those without an acknowledgement may be published again under their
+        ids. An exception of `events` itself is raised after the acknowledgements of what came
+        before it.
+        """
+        failures: list[Exception] = []
+
+        def requests() -> Iterator[StreamPublishEventsRequest]:
+            # gRPC would keep the exception and raise one of its own.
+            try:
+                for sequence, event in enumerate(events):
+                    yield StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
+            except Exception as error:
+                failures.append(error)
+
+        self._check_open()
+        call = self._session.publish_stream()(requests(), metadata=self._connection.metadata())
         try:
             for response in call:
                 yield read_ack(response)
         except grpc.RpcError as error:
+            self._check_open()
             raise from_rpc_error(error) from None
         finally:
             call.cancel()
+        if failures:
+            raise failures[0]
 
     def create_webhook(
         self, webhook: Webhook | WebhookFields, signing_secret: str = ""
@@ -163,24 +205,34 @@ class Client(Base):
         Begin with `resume_token`, `start_time` or `position`; the default is now. Broken
         and silent connections are made again. Raises when the start is no longer kept.
         """
-        return Watch(self, watch_state(fields.pop("namespace", self._connection.namespace), fields))
+        self._check_open()
+        state = watch_state(fields.pop("namespace", self._connection.namespace), fields)
+        watch = Watch(self, state)
+        with self._lock:
+            self._watches.add(watch)
+        return watch
 
     def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
-        stub, connection = self._stub(method), self._connection
+        stub, connection = self._session.unary(method), self._connection
         deadline = time.monotonic() + (connection.timeout if timeout is None else timeout)
         failures = 0
         while True:
+            self._check_open()
             remaining = deadline - time.monotonic()
             try:
                 return stub(request, timeout=remaining, metadata=connection.metadata())
             except grpc.RpcError as rpc_error:
                 error = from_rpc_error(rpc_error)
+            except ValueError:  # what gRPC raises when the channel was closed meanwhile
+                self._check_open()
+                raise
+            self._check_open()
             remaining = deadline - time.monotonic()
             wait = method.retry_wait(connection.retry, error, failures, remaining)
             if wait is None:
                 raise error
             failures += 1
-            time.sleep(wait)
+            self._closing.wait(wait)
 
 
 def calls(call: Callable[..., Any], service: str) -> Any:
@@ -236,12 +288,14 @@ class Watch(Iterator[WatchItem]):
     """An endless iterator over changes. `close` ends it, from any thread."""
 
     def __init__(self, client: Client, state: WatchState) -> None:
-        self._closed = threading.Event()
-        self._call: Any = None
-        self._own_channel: Any = None
-        self._channel = client._channel
-        self._connection = client._connection
+        self._client = client
         self._state = state
+        self._session = client._session
+        self._own: Session | None = None
+        self._closed = threading.Event()
+        self._closed_by_client = False
+        self._call: Any = None
+        self._reading: Future[Any] | None = None
         self._silenced = False
         self._waiting_since: float | None = None
         guard = threading.Thread(target=_cancel_silent_calls, args=(weakref.ref(self),), daemon=True)
@@ -263,38 +317,81 @@ class Watch(Iterator[WatchItem]):
 
     def close(self) -> None:
         """Ends the watch; a `next` that waits in another thread stops."""
+        self._end(by_client=False)
+
+    def _end(self, *, by_client: bool) -> None:
+        if not self._closed.is_set():
+            self._closed_by_client = by_client
         self._closed.set()
-        if self._call is not None:
-            self._call.cancel()
-        if self._own_channel is not None:
-            self._own_channel.close()
+        self._drop()
+        if self._own is not None:
+            self._own.channel.close()
+
+    def _drop(self) -> None:
+        call, self._call, self._reading = self._call, None, None
+        if call is not None:
+            call.cancel()
 
     def __next__(self) -> WatchItem:
+        item = self._take(None)
+        if item is None:
+            raise StopIteration
+        return item
+
+    def poll(self, timeout: float) -> WatchItem | None:
+        """The next change, or None if none came within `timeout` seconds, or the watch was
+        closed. To stop waiting does not end the watch."""
+        return self._take(time.monotonic() + timeout)
+
+    def _take(self, deadline: float | None) -> WatchItem | None:
         while not self._closed.is_set():
             try:
-                item = self._next_message()
+                item = self._next_message(deadline)
+            except FutureTimeout:
+                return None
             except TenterhookError as error:
                 if self._closed.is_set():
                     break
                 if ends_watch(error):
                     self.close()
                     raise
-                self._pause()
+                self._drop()
+                self._state.failed(self._client._connection.retry, time.monotonic())
                 continue
             if item is not None:
                 return item
-        raise StopIteration
+        if self._closed_by_client:
+            self._closed_by_client = False  # is raised once; then the iterator is at its end
+            raise Closed
+        return None
 
-    def _next_message(self) -> WatchItem | None:
+    def _next_message(self, deadline: float | None) -> WatchItem | None:
         if self._call is None:
+            self._pause(deadline)
             self._call = self._open()
-        self._waiting_since = time.monotonic()
+        call = self._call
         try:
-            return self._state.take(next(self._call))
+            if self._reading is None and deadline is None:
+                return self._state.take(self._receive(call))
+            self._reading = self._reading or _in_thread(self._receive, call)
+            message = self._reading.result(deadline and max(0.0, deadline - time.monotonic()))
+            self._reading = None
+            return self._state.take(message)
         except StopIteration:
             raise TenterhookError(grpc.StatusCode.UNAVAILABLE, "the stream ended") from None
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
+        except FutureTimeout:
+            raise
+        except BaseException:
+            # Ctrl-C, say. gRPC cannot go on reading this call, but another one from the token.
+            self._drop()
+            raise
+
+    def _receive(self, call: Any) -> Any:
+        self._waiting_since = time.monotonic()
+        try:
+            return next(call)
         finally:
             self._waiting_since = None
 
@@ -302,20 +399,42 @@ class Watch(Iterator[WatchItem]):
         if self._silenced:
             # The connection is dead and does not know it: only another one helps.
             self._silenced = False
-            previous, self._own_channel = self._own_channel, self._connection.open(grpc)
-            self._channel = self._own_channel
+            previous, self._own = self._own, Session(self._client._connection.open(grpc))
+            self._session = self._own
             if previous is not None:
-                previous.close()
-        method = METHODS["DeliveryService"]["watch_deliveries"]
-        stub = self._channel.unary_stream(
-            method.path, method.request.SerializeToString, method.response.FromString
-        )
-        return stub(self._state.request, metadata=self._connection.metadata())
+                previous.channel.close()
+        try:
+            metadata = self._client._connection.metadata()
+            return self._session.watch()(self._state.request, metadata=metadata)
+        except ValueError:  # what gRPC raises when the channel was closed meanwhile
+            self._client._check_open()
+            raise
 
-    def _pause(self) -> None:
-        self._call = None
-        self._closed.wait(self._connection.retry.wait(self._state.failures))
-        self._state.failures += 1
+    def _pause(self, deadline: float | None) -> None:
+        """Waits until it may connect; gives up at the deadline."""
+        now = time.monotonic()
+        until = self._state.not_before
+        if deadline is not None and deadline < until:
+            self._closed.wait(max(0.0, deadline - now))
+            raise FutureTimeout
+        if until > now:
+            self._closed.wait(until - now)
+        if self._closed.is_set():
+            raise Closed
+
+
+def _in_thread(function: Callable[[Any], T], argument: Any) -> Future[T]:
+    """Calls it in a thread that does not keep the program alive."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function(argument))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def _cancel_silent_calls(reference: weakref.ref[Watch]) -> None:

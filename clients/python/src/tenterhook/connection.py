@@ -60,14 +60,21 @@ class Connection:
     headers: Callable[[], Mapping[str, str]] | None = None
     options: Sequence[tuple[str, Any]] = ()
 
+    def __post_init__(self) -> None:
+        _, host, _ = _parse(self.target)
+        if self.api_key and not self._is_secure() and not _is_local(host):
+            raise ValueError("an API key is not sent without TLS to another machine")
+
+    def _is_secure(self) -> bool:
+        scheme, host, _ = _parse(self.target)
+        tls = self.ca or self.client_cert or scheme == "https" or not _is_local(host)
+        return scheme != "http" and bool(tls)
+
     def open(self, api: Any) -> Any:
         """Makes a channel with a connection of its own: `api` is `grpc` or `grpc.aio`."""
-        scheme, host, address = _parse(self.target)
+        _, _, address = _parse(self.target)
         options = [*_OPTIONS, _ALONE, *self.options]
-        tls = self.ca or self.client_cert or scheme == "https" or not _is_local(host)
-        if scheme == "http" or not tls:
-            if self.api_key and not _is_local(host):
-                raise ValueError("an API key is not sent without TLS to another machine")
+        if not self._is_secure():
             return api.insecure_channel(address, options=options)
         credentials = grpc.ssl_channel_credentials(self.ca, self.client_key, self.client_cert)
         return api.secure_channel(address, credentials, options=options)

@@ -80,6 +80,13 @@ class Unavailable(TenterhookError):
     """The server cannot be reached, or is stopping. The call may be repeated."""
 
 
+class Closed(TenterhookError):
+    """The client was closed before the call, or while it was in flight."""
+
+    def __init__(self) -> None:
+        super().__init__(grpc.StatusCode.CANCELLED, "the client is closed")
+
+
 _TYPES = {
     grpc.StatusCode.NOT_FOUND: NotFound,
     grpc.StatusCode.ALREADY_EXISTS: Conflict,

@@ -33,7 +33,9 @@ _ENDS_A_WATCH = {
 @dataclass(frozen=True)
 class RetryPolicy:
     """Waits in seconds: `initial`, then `multiplier` times the one before, up to `maximum`,
-    each changed at random by the share `jitter`. `enabled=False` never tries again."""
+    each changed at random by the share `jitter`. A value that is not positive stands for its
+    default, but no `jitter` is none. `enabled=False` never retries a call; a watch reconnects
+    all the same."""
 
     initial: float = 0.1
     multiplier: float = 2.0
@@ -43,8 +45,17 @@ class RetryPolicy:
 
     def wait(self, failures: int) -> float:
         """The wait after so many failures in a row, from 0."""
-        wait = min(self.initial * self.multiplier ** min(failures, 30), self.maximum)
-        return wait * random.uniform(1 - self.jitter, 1 + self.jitter)
+        initial, multiplier, maximum = (
+            given if given > 0 else default
+            for given, default in (
+                (self.initial, RetryPolicy.initial),
+                (self.multiplier, RetryPolicy.multiplier),
+                (self.maximum, RetryPolicy.maximum),
+            )
+        )
+        jitter = min(max(self.jitter, 0.0), 1.0)
+        wait = min(initial * multiplier ** min(failures, 30), maximum)
+        return wait * random.uniform(1 - jitter, 1 + jitter)
 
 
 @dataclass(frozen=True)
@@ -102,3 +113,5 @@ METHODS = _read_methods()
 """Service name to method name in snake case to method."""
 PUBLISH = METHODS["EventService"]["publish_event"]
 PUBLISH_BATCH = METHODS["EventService"]["batch_publish_events"]
+PUBLISH_STREAM = METHODS["EventService"]["stream_publish_events"]
+WATCH = METHODS["DeliveryService"]["watch_deliveries"]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .errors import TenterhookError, from_publish_error
 from .messages import build
+from .policy import RetryPolicy
 from .v1.delivery_pb2 import DeliveryFilter
 from .v1.delivery_service_pb2 import (
     DeliveryChange,
@@ -68,6 +69,13 @@ class WatchState:
             interval = request.bookmark_interval.ToTimedelta().total_seconds()
         self.silence = SILENT_INTERVALS * interval
         self.failures = 0
+        self.not_before = 0.0
+        """When the watch may connect again, on the caller's clock."""
+
+    def failed(self, retry: RetryPolicy, now: float) -> None:
+        """Notes that the connection failed or could not be made."""
+        self.not_before = now + retry.wait(self.failures)
+        self.failures += 1
 
     def take(self, message: WatchDeliveriesResponse) -> WatchItem | None:
         """Notes a message that the program asked for; None for a bookmark."""

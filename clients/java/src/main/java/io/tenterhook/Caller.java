@@ -22,17 +22,33 @@ record Caller(
     ManagedChannel managed,
     Channel channel,
     Duration timeout,
-    RetryPolicy retry) {
+    RetryPolicy retry,
+    Life life) {
 
   static Caller of(
       Supplier<ManagedChannel> connect, UnaryOperator<Channel> headers, Duration timeout, RetryPolicy retry) {
-    ManagedChannel managed = connect.get();
-    return new Caller(connect, headers, managed, headers.apply(managed), timeout, retry);
+    return of(connect, headers, timeout, retry, new Life());
   }
 
-  /** The same over another connection. */
+  private static Caller of(
+      Supplier<ManagedChannel> connect,
+      UnaryOperator<Channel> headers,
+      Duration timeout,
+      RetryPolicy retry,
+      Life life) {
+    ManagedChannel managed = connect.get();
+    life.add(managed);
+    return new Caller(connect, headers, managed, headers.apply(managed), timeout, retry, life);
+  }
+
+  /** The same over another connection, which ends with the client too. */
   Caller reconnected() {
-    return of(connect, headers, timeout, retry);
+    return of(connect, headers, timeout, retry, life);
+  }
+
+  /** Ends this connection. */
+  void disconnect() {
+    life.remove(managed);
   }
 
   <Q, R> R call(MethodDescriptor<Q, R> method, Q request, Duration within) {
@@ -42,14 +58,21 @@ record Caller(
       long left = Math.max(1, deadline - System.nanoTime());
       CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(left, TimeUnit.NANOSECONDS);
       TenterhookException failure;
+      life.check();
       try {
         return ClientCalls.blockingUnaryCall(channel, method, options, identified);
       } catch (StatusRuntimeException thrown) {
+        life.check();
         failure = TenterhookException.of(thrown);
       }
       Optional<Duration> wait = next(method, failure, failures);
-      if (wait.isEmpty() || wait.get().toNanos() >= deadline - System.nanoTime() || !sleep(wait.get())) {
+      if (wait.isEmpty() || wait.get().toNanos() >= deadline - System.nanoTime()) {
         throw failure;
+      }
+      try {
+        pause(wait.get());
+      } catch (InterruptedException interrupted) {
+        throw TenterhookException.interrupted();
       }
     }
   }
@@ -70,16 +93,10 @@ record Caller(
     return Optional.of(wait.compareTo(least) < 0 ? least : wait);
   }
 
-  /** Waits; false when the thread was interrupted. gRPC itself would wait up to 120 s to reconnect. */
-  boolean sleep(Duration wait) {
-    try {
-      TimeUnit.NANOSECONDS.sleep(wait.toNanos());
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
+  /** Waits before the next try. gRPC itself would wait up to 120 s to reconnect. */
+  void pause(Duration wait) throws InterruptedException {
+    life.pause(wait);
     managed.resetConnectBackoff();
-    return true;
   }
 
   static boolean isIdempotent(MethodDescriptor<?, ?> method) {

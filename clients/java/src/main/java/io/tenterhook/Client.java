@@ -1,7 +1,6 @@
 package io.tenterhook;
 
 import io.grpc.Channel;
-import io.grpc.ManagedChannel;
 import io.grpc.MethodDescriptor;
 import io.tenterhook.v1.BatchPublishEventsRequest;
 import io.tenterhook.v1.CreateWebhookRequest;
@@ -22,7 +21,6 @@ import io.tenterhook.v1.WebhookServiceGrpc;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import java.util.stream.StreamSupport;
 
@@ -49,15 +47,13 @@ public final class Client implements AutoCloseable {
     return new ClientBuilder(target);
   }
 
-  /** Ends every call and watch that is under way, and the connection. */
+  /**
+   * Ends the connection and everything on it: calls, streams and watches fail with
+   * {@link TenterhookException.Closed}, those in flight and later ones. May be called again, from any thread.
+   */
   @Override
   public void close() {
-    ManagedChannel channel = caller.managed().shutdownNow();
-    try {
-      channel.awaitTermination(5, TimeUnit.SECONDS);
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    caller.life().close();
   }
 
   /** The connection, with the key and headers: for generated stubs of your own. */
@@ -99,13 +95,15 @@ public final class Client implements AutoCloseable {
   /**
    * Publishes events as they come and gives what became of each, in order; one bad event does not end
    * it. When the iterator throws, events without an acknowledgement may be published again under their
-   * ids.
+   * ids. What {@code events} itself throws is thrown after the acknowledgements of what came before it.
+   * Close the stream if you leave it before its end.
    */
-  public Iterator<Ack> publishStream(Iterator<Event> events) {
-    return new PublishStream(caller.channel(), events, this::complete);
+  public PublishStream publishStream(Iterator<Event> events) {
+    caller.life().check();
+    return new PublishStream(caller, events, this::complete);
   }
 
-  /** Makes a webhook; the answer tells its signing secret, only here. */
+  /** Makes a webhook; the response holds its signing secret, which is shown only once. */
   public CreateWebhookResponse createWebhook(Webhook webhook) {
     return createWebhook(webhook, "");
   }

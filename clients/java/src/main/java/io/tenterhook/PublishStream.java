@@ -1,7 +1,6 @@
 package io.tenterhook;
 
 import io.grpc.CallOptions;
-import io.grpc.Channel;
 import io.grpc.StatusException;
 import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.ClientCalls;
@@ -9,6 +8,7 @@ import io.tenterhook.v1.Event;
 import io.tenterhook.v1.EventServiceGrpc;
 import io.tenterhook.v1.StreamPublishEventsRequest;
 import io.tenterhook.v1.StreamPublishEventsResponse;
+import java.lang.ref.Cleaner;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.Optional;
@@ -16,30 +16,51 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.UnaryOperator;
 
-/** Publishes events as they come; for one thread. */
-final class PublishStream implements Iterator<Ack> {
+/**
+ * The acknowledgements of a stream of events, in order; for one thread, but {@link #close} may be called from
+ * any. One that is left before its end holds a stream of the server until it is closed or collected.
+ */
+public final class PublishStream implements Iterator<Ack>, AutoCloseable {
   /** Events sent ahead of their acknowledgements. */
   private static final int IN_FLIGHT_MAX = 256;
+  private static final Cleaner CLEANER = Cleaner.create();
 
   private final BlockingClientCall<StreamPublishEventsRequest, StreamPublishEventsResponse> call;
+  private final Life life;
   private final Iterator<Event> events;
   private final UnaryOperator<Event> complete;
+  private final Cleaner.Cleanable end;
   private long sent;
   private long acknowledged;
-  private boolean closed;
+  /** No more is sent. */
+  private boolean halfClosed;
+  /** What the events threw. */
+  private RuntimeException failure;
+  private boolean ended;
   private Ack next;
 
-  PublishStream(Channel channel, Iterator<Event> events, UnaryOperator<Event> complete) {
+  PublishStream(Caller caller, Iterator<Event> events, UnaryOperator<Event> complete) {
     call = ClientCalls.blockingBidiStreamingCall(
-        channel, EventServiceGrpc.getStreamPublishEventsMethod(), CallOptions.DEFAULT);
+        caller.channel(), EventServiceGrpc.getStreamPublishEventsMethod(), CallOptions.DEFAULT);
+    life = caller.life();
     this.events = events;
     this.complete = complete;
+    end = cancelledWith(this, call);
+  }
+
+  /** Static, for what is run when the stream is collected must not hold it. */
+  private static Cleaner.Cleanable cancelledWith(PublishStream stream, BlockingClientCall<?, ?> call) {
+    return CLEANER.register(stream, () -> call.cancel("the stream was left", null));
   }
 
   @Override
   public boolean hasNext() {
-    if (next == null) {
+    if (next == null && !ended) {
       next = advance();
+      if (next == null) {
+        close();
+        raise();
+      }
     }
     return next != null;
   }
@@ -54,11 +75,26 @@ final class PublishStream implements Iterator<Ack> {
     return ack;
   }
 
+  /** Ends the stream. */
+  @Override
+  public void close() {
+    ended = true;
+    end.clean();
+  }
+
+  private void raise() {
+    RuntimeException thrown = failure;
+    failure = null;
+    if (thrown != null) {
+      throw thrown;
+    }
+  }
+
   private Ack advance() {
     try {
       StreamPublishEventsResponse response = null;
       boolean waiting = true;
-      while (waiting && !closed && sent - acknowledged < IN_FLIGHT_MAX) {
+      while (waiting && !halfClosed && sent - acknowledged < IN_FLIGHT_MAX) {
         try {
           response = call.read(0, TimeUnit.NANOSECONDS);
           waiting = false;
@@ -74,22 +110,28 @@ final class PublishStream implements Iterator<Ack> {
       }
       acknowledged++;
       return read(response);
-    } catch (StatusException failure) {
-      throw TenterhookException.of(failure);
+    } catch (StatusException failed) {
+      close();
+      life.check();
+      throw TenterhookException.of(failed);
     } catch (InterruptedException interrupted) {
-      call.cancel("interrupted", interrupted);
-      Thread.currentThread().interrupt();
-      throw TenterhookException.of(interrupted);
+      close();
+      throw TenterhookException.interrupted();
     }
   }
 
   private void send() throws StatusException, InterruptedException {
-    if (events.hasNext()) {
-      Event event = complete.apply(events.next());
-      call.write(StreamPublishEventsRequest.newBuilder().setSequence(sent++).setEvent(event).build());
-    } else {
+    Event event = null;
+    try {
+      event = events.hasNext() ? complete.apply(events.next()) : null;
+    } catch (RuntimeException thrown) {
+      failure = thrown;
+    }
+    if (event == null) {
       call.halfClose();
-      closed = true;
+      halfClosed = true;
+    } else {
+      call.write(StreamPublishEventsRequest.newBuilder().setSequence(sent++).setEvent(event).build());
     }
   }
 

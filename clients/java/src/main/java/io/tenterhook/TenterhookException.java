@@ -9,6 +9,7 @@ import io.grpc.Status;
 import io.grpc.protobuf.StatusProto;
 import io.tenterhook.v1.ErrorReason;
 import io.tenterhook.v1.PublishError;
+import java.io.Serializable;
 import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -23,7 +24,7 @@ public class TenterhookException extends RuntimeException {
   private static final String PREFIX = "ERROR_REASON_";
 
   /** One field at fault: its path in the request, and what is wrong with it. */
-  public record FieldViolation(String field, String description) {}
+  public record FieldViolation(String field, String description) implements Serializable {}
 
   /** There is no such webhook, event, delivery or key. */
   public static final class NotFound extends TenterhookException {
@@ -61,14 +62,28 @@ public class TenterhookException extends RuntimeException {
     }
   }
 
-  /** All that is known of a failure. */
+  /** The client was closed before the call, or while it was in flight. */
+  public static final class Closed extends TenterhookException {
+    private static final long serialVersionUID = 1L;
+
+    Closed() {
+      super(Details.of(Status.Code.CANCELLED, "the client is closed"));
+    }
+  }
+
+  /** All that is known of a failure; no {@code retryAfter} is null, for an Optional cannot be serialised. */
   record Details(
       Status.Code code,
       String message,
       ErrorReason reason,
       List<FieldViolation> fieldViolations,
-      Optional<Duration> retryAfter,
-      Map<String, String> metadata) {
+      Duration retryAfter,
+      Map<String, String> metadata)
+      implements Serializable {
+
+    static Details of(Status.Code code, String message) {
+      return new Details(code, message, ErrorReason.ERROR_REASON_UNSPECIFIED, List.of(), null, Map.of());
+    }
 
     String text() {
       StringBuilder text = new StringBuilder(code.name());
@@ -79,7 +94,7 @@ public class TenterhookException extends RuntimeException {
     }
   }
 
-  private final transient Details details;
+  private final Details details;
 
   TenterhookException(Details details) {
     super(details.text());
@@ -108,7 +123,7 @@ public class TenterhookException extends RuntimeException {
 
   /** The wait after which the call may succeed, if the server told one. */
   public Optional<Duration> retryAfter() {
-    return details.retryAfter();
+    return Optional.ofNullable(details.retryAfter());
   }
 
   /** What belongs to the reason. */
@@ -126,7 +141,7 @@ public class TenterhookException extends RuntimeException {
     ErrorReason reason = ErrorReason.ERROR_REASON_UNSPECIFIED;
     Map<String, String> metadata = Map.of();
     List<FieldViolation> violations = new ArrayList<>();
-    Optional<Duration> retryAfter = Optional.empty();
+    Duration retryAfter = null;
     com.google.rpc.Status full = StatusProto.fromThrowable(thrown);
     for (Any detail : full == null ? List.<Any>of() : full.getDetailsList()) {
       try {
@@ -134,20 +149,31 @@ public class TenterhookException extends RuntimeException {
           ErrorInfo info = detail.unpack(ErrorInfo.class);
           if (info.getDomain().equals(DOMAIN)) {
             reason = reasonOf(info.getReason());
-            metadata = info.getMetadataMap();
+            metadata = Map.copyOf(info.getMetadataMap());
           }
         } else if (detail.is(BadRequest.class)) {
           detail.unpack(BadRequest.class).getFieldViolationsList()
               .forEach(one -> violations.add(new FieldViolation(one.getField(), one.getDescription())));
         } else if (detail.is(RetryInfo.class)) {
           com.google.protobuf.Duration delay = detail.unpack(RetryInfo.class).getRetryDelay();
-          retryAfter = Optional.of(Duration.ofSeconds(delay.getSeconds(), delay.getNanos()));
+          retryAfter = Duration.ofSeconds(delay.getSeconds(), delay.getNanos());
         }
       } catch (InvalidProtocolBufferException broken) {
         continue; // a detail that cannot be read tells nothing
       }
     }
     return make(new Details(codeOf(status), message, reason, List.copyOf(violations), retryAfter, metadata));
+  }
+
+  /** The caller's thread was interrupted; it stays so. */
+  static TenterhookException interrupted() {
+    Thread.currentThread().interrupt();
+    return make(Details.of(Status.Code.CANCELLED, "the thread was interrupted"));
+  }
+
+  /** The server cannot be reached over this connection. */
+  static TenterhookException unavailable(String why) {
+    return make(Details.of(Status.Code.UNAVAILABLE, why));
   }
 
   /** What gRPC says in its first line, and the cause of a connection that failed. */
@@ -178,7 +204,7 @@ public class TenterhookException extends RuntimeException {
     List<FieldViolation> violations = refused.getField().isEmpty()
         ? List.of()
         : List.of(new FieldViolation(refused.getField(), description));
-    return make(new Details(code, message, refused.getReason(), violations, Optional.empty(), Map.of()));
+    return make(new Details(code, message, refused.getReason(), violations, null, Map.of()));
   }
 
   private static TenterhookException make(Details details) {

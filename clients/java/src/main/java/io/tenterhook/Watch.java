@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -19,6 +20,8 @@ import java.util.concurrent.TimeoutException;
 /** An endless sequence of changes; for one thread, but {@link #close} may be called from any. */
 public final class Watch implements Iterator<Change>, Iterable<Change>, AutoCloseable {
   private static final Duration DEFAULT_BOOKMARK_INTERVAL = Duration.ofSeconds(30);
+  /** A hundred years; the sum with {@link System#nanoTime} does not overflow in a comparison of differences. */
+  private static final long FOREVER_NANOS = Duration.ofDays(36_500).toNanos();
   /** So many bookmark intervals of silence mean that the connection is dead. */
   private static final int SILENT_INTERVALS = 3;
   private static final Set<Status.Code> ENDS_WATCH = EnumSet.of(
@@ -40,6 +43,10 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   private volatile BlockingClientCall<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
   private volatile boolean closed;
   private int failures;
+  /** When it may connect again, and since when it waits for a message, by {@link System#nanoTime}. */
+  private long notBefore = System.nanoTime();
+  private long waitingSince;
+  private boolean waiting;
   private Change ahead;
 
   Watch(Caller caller, WatchDeliveriesRequest.Builder request) {
@@ -52,18 +59,37 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     silence = interval.multipliedBy(SILENT_INTERVALS);
   }
 
-  /** Waits for the next change; false only after {@link #close}. */
+  /**
+   * Waits for the next change; false only after {@link #close}. An interrupt ends the wait with a
+   * {@link TenterhookException} of the code CANCELLED, and not the watch.
+   */
   @Override
   public boolean hasNext() {
+    return advance(System.nanoTime() + FOREVER_NANOS);
+  }
+
+  /**
+   * The next change; empty if none came within that time, or the watch is closed. To stop waiting does not end
+   * the watch.
+   */
+  public Optional<Change> poll(Duration wait) {
+    return advance(System.nanoTime() + wait.toNanos()) ? Optional.of(next()) : Optional.empty();
+  }
+
+  private boolean advance(long deadline) {
     while (ahead == null && !closed) {
       try {
-        WatchDeliveriesResponse message = receive();
+        WatchDeliveriesResponse message = receive(deadline);
         failures = 0;
         if (message.hasChange()) {
           ahead = new Change(message.getChange(), message.getResumeToken());
         } else {
           request.setResumeToken(message.getResumeToken());
         }
+      } catch (TimeoutException waitIsOver) {
+        return false;
+      } catch (InterruptedException interrupted) {
+        throw TenterhookException.interrupted();
       } catch (TenterhookException failure) {
         recover(failure);
       }
@@ -74,7 +100,8 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   /**
    * Waits for the next change.
    *
-   * @throws TenterhookException only for what would come again, such as a token that is no longer kept
+   * @throws TenterhookException only for what would come again, such as a token that is no longer kept, when
+   *     the client is closed, and when the thread is interrupted
    * @throws NoSuchElementException after {@link #close}
    */
   @Override
@@ -104,7 +131,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     closed = true;
     disconnect("closed");
     if (own) {
-      caller.managed().shutdownNow();
+      caller.disconnect();
     }
   }
 
@@ -121,38 +148,69 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     if (closed) {
       return;
     }
+    if (caller.life().isClosed()) {
+      closed = true;
+      throw new TenterhookException.Closed();
+    }
     if (ENDS_WATCH.contains(failure.code())) {
       closed = true;
       throw failure;
     }
-    if (!caller.sleep(caller.retry().waitAfter(failures++))) {
-      closed = true;
-      throw failure;
-    }
+    notBefore = System.nanoTime() + caller.retry().waitAfter(failures++).toNanos();
   }
 
-  /** Takes the next message off the stream, which it opens if need be. */
-  private WatchDeliveriesResponse receive() {
+  /**
+   * Takes the next message off the stream, which it opens if need be.
+   *
+   * @throws TimeoutException at the deadline, by {@link System#nanoTime}; the stream is kept
+   */
+  private WatchDeliveriesResponse receive(long deadline) throws InterruptedException, TimeoutException {
+    var current = call;
+    if (current == null) {
+      pause(deadline);
+      current = ClientCalls.blockingV2ServerStreamingCall(
+          caller.channel(), DeliveryServiceGrpc.getWatchDeliveriesMethod(), CallOptions.DEFAULT, request.build());
+      call = current;
+      waiting = false;
+    }
+    if (!waiting) {
+      waiting = true;
+      waitingSince = System.nanoTime();
+    }
+    long silentAt = waitingSince + silence.toNanos();
+    long until = silentAt - deadline < 0 ? silentAt : deadline;
     try {
-      var current = call;
-      if (current == null) {
-        current = ClientCalls.blockingV2ServerStreamingCall(
-            caller.channel(), DeliveryServiceGrpc.getWatchDeliveriesMethod(), CallOptions.DEFAULT, request.build());
-        call = current;
-      }
-      WatchDeliveriesResponse message = current.read(silence.toNanos(), TimeUnit.NANOSECONDS);
+      WatchDeliveriesResponse message = current.read(Math.max(0, until - System.nanoTime()), TimeUnit.NANOSECONDS);
       if (message == null) {
-        throw unavailable("the stream ended");
+        throw TenterhookException.unavailable("the stream ended");
       }
+      waiting = false;
       return message;
     } catch (StatusException failure) {
       throw TenterhookException.of(failure);
-    } catch (TimeoutException silent) {
+    } catch (TimeoutException nothing) {
+      if (until == deadline) {
+        throw nothing;
+      }
       reconnect();
-      throw unavailable("the stream is silent");
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      throw TenterhookException.of(Status.CANCELLED.withDescription("the thread was interrupted").asException());
+      throw TenterhookException.unavailable("the stream is silent");
+    }
+  }
+
+  /** Waits until it may connect. */
+  private void pause(long deadline) throws InterruptedException, TimeoutException {
+    boolean late = deadline - notBefore < 0;
+    long left = (late ? deadline : notBefore) - System.nanoTime();
+    if (left > 0) {
+      caller.pause(Duration.ofNanos(left));
+    } else {
+      caller.life().check();
+    }
+    if (late) {
+      throw new TimeoutException();
+    }
+    if (closed) {
+      throw TenterhookException.unavailable("closed");
     }
   }
 
@@ -161,13 +219,9 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     disconnect("silent");
     Caller another = caller.reconnected();
     if (own) {
-      caller.managed().shutdownNow();
+      caller.disconnect();
     }
     caller = another;
     own = true;
-  }
-
-  private static TenterhookException unavailable(String why) {
-    return TenterhookException.of(Status.UNAVAILABLE.withDescription(why).asException());
   }
 }

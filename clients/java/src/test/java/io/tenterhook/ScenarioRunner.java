@@ -45,6 +45,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -61,6 +63,7 @@ final class ScenarioRunner implements AutoCloseable {
   private final Map<String, String> variables = new HashMap<>();
   private final Map<String, Client> clients = new HashMap<>();
   private final Map<String, OpenWatch> watches = new HashMap<>();
+  private final Map<String, AtomicInteger> attempts = new HashMap<>();
 
   ScenarioRunner(String control, JsonObject given) throws IOException, InterruptedException {
     this.control = control;
@@ -149,6 +152,10 @@ final class ScenarioRunner implements AutoCloseable {
       giveUp(step, patience);
       return;
     }
+    if (step.has("close_client_ms")) {
+      var later = CompletableFuture.delayedExecutor(step.get("close_client_ms").getAsLong(), TimeUnit.MILLISECONDS);
+      later.execute(clients.get(text(step.get("client")))::close);
+    }
     JsonElement answer;
     try {
       answer = CompletableFuture.supplyAsync(() -> act(step)).get(patience, TimeUnit.MILLISECONDS);
@@ -185,6 +192,10 @@ final class ScenarioRunner implements AutoCloseable {
       JsonArray results = new JsonArray();
       client.publishBatch(toEvents(step.getAsJsonArray("publish_batch"))).forEach(one -> results.add(json(one)));
       return results;
+    } else if (step.has("leave")) {
+      return leave(client, step);
+    } else if (step.has("fail_at")) {
+      return failAt(client, step);
     } else if (step.has("publish_stream")) {
       return stream(client, events(step));
     } else if (step.has("list")) {
@@ -192,9 +203,18 @@ final class ScenarioRunner implements AutoCloseable {
     } else if (step.has("watch")) {
       Watch watch = client.watch((WatchDeliveriesRequest) message(WatchDeliveriesRequest.newBuilder(), request));
       watches.put(text(step.get("watch")), new OpenWatch(watch, new HashSet<>(), new HashSet<>()));
-      return new JsonObject();
+      return step.has("take") ? take(watches.get(text(step.get("take"))), step) : new JsonObject();
+    } else if (step.has("wait_ms")) {
+      return await(watches.get(text(step.get("take"))), step);
     } else if (step.has("take")) {
       return take(watches.get(text(step.get("take"))), step);
+    } else if (step.has("close_client")) {
+      clients.get(text(step.get("close_client"))).close();
+      return new JsonObject();
+    } else if (step.has("attempts")) {
+      int made = attempts.get(text(step.get("attempts"))).get();
+      require(made <= step.get("at_most").getAsInt(), made + " attempts");
+      return new JsonObject();
     } else if (step.has("close")) {
       watches.get(text(step.get("close"))).watch().close();
       return new JsonObject();
@@ -210,11 +230,16 @@ final class ScenarioRunner implements AutoCloseable {
     if (step.has("api_key")) {
       builder.apiKey(text(step.get("api_key")));
     }
+    Map<String, String> headers = new HashMap<>();
     if (step.has("headers")) {
-      Map<String, String> headers = new HashMap<>();
       step.getAsJsonObject("headers").entrySet().forEach(one -> headers.put(one.getKey(), text(one.getValue())));
-      builder.headers(() -> headers);
     }
+    AtomicInteger made = new AtomicInteger();
+    attempts.put(name, made);
+    builder.headers(() -> {
+      made.incrementAndGet();
+      return headers;
+    });
     if (step.has("ca")) {
       builder.ca(pem(step, "ca"));
     }
@@ -224,10 +249,23 @@ final class ScenarioRunner implements AutoCloseable {
     if (step.has("timeout_ms")) {
       builder.timeout(Duration.ofMillis(step.get("timeout_ms").getAsLong()));
     }
-    if (text(step.get("retry")).equals("false")) {
-      builder.retry(RetryPolicy.DISABLED);
+    if (step.has("retry")) {
+      builder.retry(retry(step.get("retry")));
     }
     clients.put(name, builder.build());
+  }
+
+  /** The policy of a step: true or false, or the fields that are not zero. */
+  private static RetryPolicy retry(JsonElement given) {
+    if (given.isJsonPrimitive()) {
+      return given.getAsBoolean() ? RetryPolicy.DEFAULT : RetryPolicy.DISABLED;
+    }
+    JsonObject fields = given.getAsJsonObject();
+    Function<String, Double> number = name -> fields.has(name) ? fields.get(name).getAsDouble() : 0;
+    Duration initial = Duration.ofMillis(number.apply("initial_ms").longValue());
+    Duration max = Duration.ofMillis(number.apply("max_ms").longValue());
+    boolean enabled = !fields.has("enabled") || fields.get("enabled").getAsBoolean();
+    return new RetryPolicy(initial, number.apply("multiplier"), max, 0, enabled);
   }
 
   private static byte[] pem(JsonObject step, String name) {
@@ -310,6 +348,62 @@ final class ScenarioRunner implements AutoCloseable {
     answer.addProperty("token", token);
     answer.addProperty("count", taken);
     return answer;
+  }
+
+  /** Opens streams whose events do not end, and leaves each after its first acknowledgement. */
+  private static JsonElement leave(Client client, JsonObject step) {
+    List<Event> events = toEvents(step.getAsJsonArray("publish_stream"));
+    for (int index = 0; index < step.get("leave").getAsInt(); index++) {
+      try (PublishStream stream = client.publishStream(Stream.generate(() -> events.get(0)).iterator())) {
+        require(stream.next().result().isPresent(), "not acknowledged");
+      }
+    }
+    return new JsonObject();
+  }
+
+  /** Publishes from a source that fails with an error of its own. */
+  private static JsonElement failAt(Client client, JsonObject step) {
+    Iterator<Event> events = toEvents(step.getAsJsonArray("publish_stream")).iterator();
+    RuntimeException failure = new IllegalStateException("the source failed");
+    int[] taken = {0};
+    Iterator<Event> source = new Iterator<>() {
+      @Override
+      public boolean hasNext() {
+        return true;
+      }
+
+      @Override
+      public Event next() {
+        if (taken[0]++ == step.get("fail_at").getAsInt()) {
+          throw failure;
+        }
+        return events.next();
+      }
+    };
+    JsonObject answer = new JsonObject();
+    int acknowledged = 0;
+    try (PublishStream stream = client.publishStream(source)) {
+      while (stream.hasNext()) {
+        acknowledged += stream.next().result().isPresent() ? 1 : 0;
+      }
+    } catch (IllegalStateException thrown) {
+      answer.addProperty("own_error", thrown == failure);
+    }
+    answer.addProperty("acknowledged", acknowledged);
+    return answer;
+  }
+
+  /** Waits so long for a change, which does not come unless it is one to skip. */
+  private static JsonElement await(OpenWatch open, JsonObject step) {
+    Set<String> skip = new HashSet<>();
+    if (step.has("skip")) {
+      step.getAsJsonArray("skip").forEach(event -> skip.add(text(event)));
+    }
+    open.known().addAll(skip);
+    var change = open.watch().poll(Duration.ofMillis(step.get("wait_ms").getAsLong()));
+    boolean expected = change.map(one -> skip.contains(one.change().getDelivery().getEventId())).orElse(true);
+    require(expected, "not nothing but " + change);
+    return new JsonObject();
   }
 
   private static JsonElement stream(Client client, Iterator<Event> events) {
@@ -424,6 +518,7 @@ final class ScenarioRunner implements AutoCloseable {
       case ALREADY_EXISTS, ABORTED, FAILED_PRECONDITION -> TenterhookException.Conflict.class;
       case INVALID_ARGUMENT, OUT_OF_RANGE -> TenterhookException.Invalid.class;
       case UNAVAILABLE -> TenterhookException.Unavailable.class;
+      case CANCELLED -> wanted.has("closed") ? TenterhookException.Closed.class : TenterhookException.class;
       default -> TenterhookException.class;
     };
     require(error.getClass() == type, error.getClass().toString());
