@@ -3,10 +3,12 @@
 import base64
 import json
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
-from tenterhook import InvalidSignature, Scheme, verify
+from tenterhook import InvalidSignature, Misconfigured, Scheme, sign_for_test, verify
 
 ROOT = pathlib.Path(__file__).parents[3]
 VECTORS = [
@@ -31,7 +33,7 @@ def test_vector(vector):
     if vector["expected"] == "valid":
         check(vector, vector["secrets"])
     else:
-        with pytest.raises(InvalidSignature):
+        with pytest.raises((InvalidSignature, Misconfigured)):
             check(vector, vector["secrets"])
 
 
@@ -56,7 +58,7 @@ def test_one_secret_may_be_given_as_text():
 
 
 def test_no_secret_at_all_verifies_nothing():
-    with pytest.raises(InvalidSignature):
+    with pytest.raises(Misconfigured):
         check(SIGNED[0], [])
 
 
@@ -67,6 +69,36 @@ def test_the_clock_is_read_when_no_time_is_given():
 
 
 def test_a_message_never_tells_the_secret():
-    with pytest.raises(InvalidSignature) as caught:
+    with pytest.raises(Misconfigured) as caught:
         verify({}, b"", "very-secret", 0)
     assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secrets", ["", "whsec_", "whsec_ä", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", ""], [None]])
+def test_a_wrong_secret_is_no_attack(secrets):
+    with pytest.raises(Misconfigured):
+        verify({}, b"", secrets, 0)
+
+
+@pytest.mark.parametrize("body", ["{}", {}, None])
+def test_a_parsed_body_is_no_attack(body):
+    with pytest.raises(Misconfigured, match="not bytes"):
+        verify({}, body, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 0)
+
+
+def test_headers_may_be_bytes_as_asgi_has_them():
+    headers = {name.encode(): value.encode() for name, value in SIGNED[0]["headers"].items()}
+    check({**SIGNED[0], "headers": headers}, SIGNED[0]["secrets"])
+
+
+@pytest.mark.parametrize("vector", [v for v in SIGNED if len(v["secrets"]) == 1], ids=lambda vector: vector["id"])
+def test_what_is_signed_for_a_test_is_what_the_server_signs(vector):
+    options = {"id": vector["id_header"]} if vector.get("id_header") else {}
+    now = vector.get("timestamp") or vector["now"]
+    made = sign_for_test(body_of(vector), vector["secrets"][0], now, scheme=Scheme[vector["scheme"]], **options)
+    assert {name.lower(): value for name, value in vector["headers"].items()} == made
+
+
+def test_a_receiver_does_not_load_grpc():
+    program = "import sys, tenterhook; tenterhook.parse, tenterhook.verify; print('grpc' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"

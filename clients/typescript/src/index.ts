@@ -4,7 +4,9 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { addHeaders, BaseClient, type ClientOptions, type Connection } from "./client.js";
 
 export * from "./common.js";
-export { type HeadersLike, InvalidSignature, type Scheme, verify, type VerifyOptions } from "./verify.js";
+export type { WebhookEvent } from "./event.js";
+export { type HeadersLike, InvalidSignature, Misconfigured, type Scheme, type SignOptions, type VerifyOptions } from "./signatures.js";
+export { parse, signForTest, verify } from "./verify-node.js";
 
 /** 64 MiB bound one answer. */
 const maxReceiveBytes = 64 << 20;

@@ -1,6 +1,7 @@
 """Checks that a request came from Tenterhook and was not changed: for receivers.
 
-Give `verify` the body as it arrived, before anything parses it: signatures cover bytes.
+Give `verify` the body as it arrived, before anything parses it: signatures cover bytes. Nothing
+here needs gRPC.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hmac
 import re
 import time
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 TOLERANCE = 300
 """Seconds that a Standard Webhooks timestamp may be away from the receiver's clock."""
@@ -32,13 +33,18 @@ class Scheme(enum.Enum):
 
 
 class InvalidSignature(Exception):
-    """The request must not be trusted; the text says why, and tells no secret."""
+    """The request must not be trusted: answer 401. The text says why, and holds no secret."""
+
+
+class Misconfigured(Exception):
+    """The receiver itself is wrong, whoever sent the request: a secret that is empty or not base64, a body that
+    was parsed before. Answer 500 and fix it; the text says how, and holds no secret."""
 
 
 class Headers(Protocol):
     """The headers of whatever web framework: anything with `items`."""
 
-    def items(self) -> Iterable[tuple[str, str]]: ...
+    def items(self) -> Iterable[tuple[Any, Any]]: ...
 
 
 def verify(
@@ -50,28 +56,71 @@ def verify(
     scheme: Scheme = Scheme.STANDARD_WEBHOOKS,
     tolerance: float = TOLERANCE,
 ) -> None:
-    """Returns if one of `secrets` signed the request, and raises `InvalidSignature` if not.
+    """Returns if one of `secrets` signed the request, and raises `InvalidSignature` if not, or
+    `Misconfigured` if the receiver itself is wrong.
 
     Header names have no case. `now` is the receiver's clock in Unix seconds; None reads it.
     """
-    secrets = [secrets] if isinstance(secrets, str) else list(secrets)
-    if not secrets or not all(secrets):
-        raise InvalidSignature("an empty secret verifies nothing")
-    lower = {name.lower(): value for name, value in headers.items()}
+    check(headers, body, secrets, now, scheme=scheme, tolerance=tolerance)
+
+
+def check(
+    headers: Headers,
+    body: bytes,
+    secrets: str | Iterable[str],
+    now: float | None,
+    *,
+    scheme: Scheme,
+    tolerance: float,
+) -> dict[str, str]:
+    """Verifies, and returns the headers by their names in lower case."""
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise Misconfigured(
+            f"the body is a {type(body).__name__}, not bytes: pass it as it arrived, before anything parses it"
+        )
+    keys = [_key(scheme, secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+    if not keys:
+        raise Misconfigured("no secret is given")
+    lower = {_text(name).lower(): _text(value) for name, value in headers.items()}
     if scheme is Scheme.STANDARD_WEBHOOKS:
         moment = time.time() if now is None else now
-        wanted, given = _standard_webhooks(lower, body, secrets, moment, tolerance)
+        content, given = _standard_webhooks(lower, bytes(body), moment, tolerance)
     elif scheme is Scheme.NETBOX:
-        given = [_header(lower, "x-hook-signature")]
-        wanted = [_hex(secret, body, "sha512") for secret in secrets]
+        content, given = bytes(body), [_header(lower, "x-hook-signature")]
     else:
-        given = [_header(lower, "x-hub-signature-256")]
-        wanted = ["sha256=" + _hex(secret, body, "sha256") for secret in secrets]
+        content, given = bytes(body), [_header(lower, "x-hub-signature-256")]
+    wanted = [_signature(scheme, key, content) for key in keys]
     matches = [
         hmac.compare_digest(one.encode(), other.encode()) for one in wanted for other in given
     ]
     if not any(matches):
-        raise InvalidSignature("no signature matches")
+        raise InvalidSignature("no signature matches: the secret is another, or the body was changed")
+    return lower
+
+
+def sign_for_test(
+    body: bytes | str,
+    secret: str,
+    now: float | None = None,
+    *,
+    id: str = "msg_test",
+    scheme: Scheme = Scheme.STANDARD_WEBHOOKS,
+) -> dict[str, str]:
+    """The headers that a delivery of `body` has, for tests of a receiver. `id` is its `webhook-id`."""
+    content = body.encode() if isinstance(body, str) else body
+    key = _key(scheme, secret)
+    if scheme is Scheme.NETBOX:
+        return {"x-hook-signature": _signature(scheme, key, content)}
+    if scheme is Scheme.GITHUB:
+        return {"x-hub-signature-256": _signature(scheme, key, content)}
+    timestamp = str(int(time.time() if now is None else now))
+    signature = _signature(scheme, key, f"{id}.{timestamp}.".encode() + content)
+    return {"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
+
+
+def _text(value: str | bytes) -> str:
+    """ASGI has headers as bytes, in Latin-1."""
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
@@ -81,38 +130,40 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _hex(secret: str, body: bytes, algorithm: str) -> str:
-    return hmac.digest(secret.encode(), body, algorithm).hex()
+def _signature(scheme: Scheme, key: bytes, content: bytes) -> str:
+    if scheme is Scheme.NETBOX:
+        return hmac.digest(key, content, "sha512").hex()
+    digest = hmac.digest(key, content, "sha256")
+    return f"sha256={digest.hex()}" if scheme is Scheme.GITHUB else base64.b64encode(digest).decode()
 
 
 def _standard_webhooks(
-    headers: Mapping[str, str], body: bytes, secrets: Iterable[str], now: float, tolerance: float
-) -> tuple[list[str], list[str]]:
-    """The signatures that are right, and those that were given."""
+    headers: Mapping[str, str], body: bytes, now: float, tolerance: float
+) -> tuple[bytes, list[str]]:
+    """What is signed, and the signatures that were given."""
     message_id = _header(headers, "webhook-id")
     timestamp = _header(headers, "webhook-timestamp")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15):
         raise InvalidSignature("webhook-timestamp is not a number of seconds")
     if abs(now - int(timestamp)) > tolerance:
         raise InvalidSignature("webhook-timestamp is too far from the receiver's clock")
-    content = f"{message_id}.{timestamp}.".encode() + body
-    wanted = [
-        base64.b64encode(hmac.digest(_key(secret), content, "sha256")).decode()
-        for secret in secrets
-    ]
     signatures = _header(headers, "webhook-signature").split(" ")
     given = [signature[3:] for signature in signatures if signature.startswith("v1,")]
-    return wanted, given
+    return f"{message_id}.{timestamp}.".encode() + body, given
 
 
-def _key(secret: str) -> bytes:
-    """Reads a Standard Webhooks secret.
-
-    Blanks and line ends around it do not count, the prefix and the padding may be missing.
-    """
+def _key(scheme: Scheme, secret: str) -> bytes:
+    """The key of a secret. Of a Standard Webhooks secret, blanks and line ends around it do not count, and the
+    prefix and the padding may be missing; any other is taken as it is."""
+    if not isinstance(secret, str):
+        raise Misconfigured(f"a secret is a {type(secret).__name__}, not a str")
+    if not secret:
+        raise Misconfigured("a secret is empty")
+    if scheme is not Scheme.STANDARD_WEBHOOKS:
+        return secret.encode()
     match = _SECRET.fullmatch(secret.strip(" \t\r\n").removeprefix(_PREFIX))
     if match is None or len(match[1]) % 4 == 1:
-        raise InvalidSignature("a secret is not base64")
+        raise Misconfigured("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)")
     if not match[1]:
-        raise InvalidSignature("an empty secret verifies nothing")
+        raise Misconfigured("a secret is empty")
     return base64.b64decode(match[1] + "=" * (-len(match[1]) % 4))

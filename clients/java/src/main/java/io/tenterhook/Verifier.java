@@ -46,7 +46,8 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
    * Returns if one of the secrets signed the request.
    *
    * @param headers names without case
-   * @throws InvalidSignatureException if none did
+   * @throws InvalidSignatureException if none did: answer 401
+   * @throws MisconfiguredException if the receiver itself is wrong: answer 500 and fix it
    */
   public void check(Map<String, String> headers, byte[] body, List<String> secrets) throws InvalidSignatureException {
     Map<String, String> anyCase = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
@@ -58,25 +59,65 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
    * Returns if one of the secrets signed the request.
    *
    * @param header gives a header by its name without case, such as {@code request::getHeader}
-   * @throws InvalidSignatureException if none did
+   * @throws InvalidSignatureException if none did: answer 401
+   * @throws MisconfiguredException if the receiver itself is wrong: answer 500 and fix it
    */
   public void check(Function<String, String> header, byte[] body, List<String> secrets)
       throws InvalidSignatureException {
-    if (secrets.isEmpty() || secrets.contains("")) {
-      throw new InvalidSignatureException("an empty secret verifies nothing");
+    if (secrets.isEmpty()) {
+      throw new MisconfiguredException("no secret is given");
     }
+    List<byte[]> keys = secrets.stream().map(this::key).toList();
     List<String> given = new ArrayList<>();
     byte[][] content = read(header, body, given);
     boolean matched = false;
-    for (String secret : secrets) {
-      byte[] wanted = sign(secret, content).getBytes(UTF_8);
+    for (byte[] key : keys) {
+      byte[] wanted = sign(key, content).getBytes(UTF_8);
       for (String signature : given) {
         matched |= MessageDigest.isEqual(wanted, signature.getBytes(UTF_8));
       }
     }
     if (!matched) {
-      throw new InvalidSignatureException("no signature matches");
+      throw new InvalidSignatureException("no signature matches: the secret is another, or the body was changed");
     }
+  }
+
+  /**
+   * Verifies a request, as {@link #check(Function, byte[], List)} does, and gives its event.
+   *
+   * @throws InvalidSignatureException if none of the secrets signed it: answer 401
+   * @throws MisconfiguredException if the receiver itself is wrong, or the webhook has a body template: such a body
+   *     only its receiver can read, after {@code check}
+   */
+  public WebhookEvent parse(Function<String, String> header, byte[] body, List<String> secrets)
+      throws InvalidSignatureException {
+    check(header, body, secrets);
+    return WebhookEvent.read(scheme == Scheme.STANDARD_WEBHOOKS ? header.apply("webhook-id") : "", body);
+  }
+
+  /** With the defaults: verifies a request and gives its event. */
+  public static WebhookEvent event(Function<String, String> header, byte[] body, String... secrets)
+      throws InvalidSignatureException {
+    return DEFAULT.parse(header, body, List.of(secrets));
+  }
+
+  /**
+   * The headers that a delivery of the body has at the time of the clock, for tests of a receiver.
+   *
+   * @param id its {@code webhook-id}
+   */
+  public Map<String, String> signForTest(String id, byte[] body, String secret) {
+    byte[] key = key(secret);
+    byte[][] alone = {body};
+    return switch (scheme) {
+      case NETBOX -> Map.of("x-hook-signature", sign(key, alone));
+      case GITHUB -> Map.of("x-hub-signature-256", sign(key, alone));
+      case STANDARD_WEBHOOKS -> {
+        String timestamp = String.valueOf(clock.get().getEpochSecond());
+        byte[][] content = {(id + "." + timestamp + ".").getBytes(UTF_8), body};
+        yield Map.of("webhook-id", id, "webhook-timestamp", timestamp, "webhook-signature", "v1," + sign(key, content));
+      }
+    };
   }
 
   /** Collects the signatures of the request and returns what they cover. */
@@ -110,25 +151,31 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     }
   }
 
-  private String sign(String secret, byte[][] content) throws InvalidSignatureException {
+  private String sign(byte[] key, byte[][] content) {
     return switch (scheme) {
-      case NETBOX -> HexFormat.of().formatHex(hmac("HmacSHA512", secret.getBytes(UTF_8), content));
-      case GITHUB -> "sha256=" + HexFormat.of().formatHex(hmac("HmacSHA256", secret.getBytes(UTF_8), content));
-      case STANDARD_WEBHOOKS -> Base64.getEncoder().encodeToString(hmac("HmacSHA256", key(secret), content));
+      case NETBOX -> HexFormat.of().formatHex(hmac("HmacSHA512", key, content));
+      case GITHUB -> "sha256=" + HexFormat.of().formatHex(hmac("HmacSHA256", key, content));
+      case STANDARD_WEBHOOKS -> Base64.getEncoder().encodeToString(hmac("HmacSHA256", key, content));
     };
   }
 
   /**
-   * Reads a Standard Webhooks secret: blanks and line ends around it do not count, the prefix and the
-   * padding may be missing.
+   * The key of a secret. Of a Standard Webhooks secret, blanks and line ends around it do not count, and the prefix
+   * and the padding may be missing; any other is taken as it is.
    */
-  private static byte[] key(String secret) throws InvalidSignatureException {
+  private byte[] key(String secret) {
+    if (secret == null || secret.isEmpty()) {
+      throw new MisconfiguredException("a secret is empty");
+    }
+    if (scheme != Scheme.STANDARD_WEBHOOKS) {
+      return secret.getBytes(UTF_8);
+    }
     Matcher matcher = SECRET.matcher(secret);
     if (!matcher.matches() || matcher.group(1).length() % 4 == 1) {
-      throw new InvalidSignatureException("a secret is not base64");
+      throw new MisconfiguredException("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)");
     }
     if (matcher.group(1).isEmpty()) {
-      throw new InvalidSignatureException("an empty secret verifies nothing");
+      throw new MisconfiguredException("a secret is empty");
     }
     return Base64.getDecoder().decode(matcher.group(1));
   }

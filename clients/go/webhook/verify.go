@@ -1,0 +1,233 @@
+package webhook
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Tolerance is how far a Standard Webhooks timestamp may be from the receiver's clock.
+const Tolerance = 300 * time.Second
+
+// Scheme is how requests are signed.
+type Scheme int
+
+const (
+	// StandardWebhooks signs in `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+	StandardWebhooks Scheme = iota
+	// NetBox signs in `X-Hook-Signature`. It does not protect from replays.
+	NetBox
+	// GitHub signs in `X-Hub-Signature-256`. It does not protect from replays.
+	GitHub
+)
+
+// ErrSignature is what the errors about a request that must not be trusted wrap: answer 401. The text says
+// why, and holds no secret.
+var ErrSignature = errors.New("tenterhook: the request must not be trusted")
+
+// ErrMisconfigured is what the errors about the receiver itself wrap, whoever sent the request: a secret that is
+// empty or not base64, a body that is no event. Answer 500 and fix it; the text says how, and holds no secret.
+var ErrMisconfigured = errors.New("tenterhook: the receiver is misconfigured")
+
+type options struct {
+	scheme    Scheme
+	now       time.Time
+	tolerance time.Duration
+	id        string
+	seen      Seen
+	maxBytes  int64
+	logger    *slog.Logger
+}
+
+// Option changes how requests are checked.
+type Option func(*options)
+
+// WithScheme expects that scheme instead of StandardWebhooks.
+func WithScheme(scheme Scheme) Option { return func(o *options) { o.scheme = scheme } }
+
+// At takes the clock to show now.
+func At(now time.Time) Option { return func(o *options) { o.now = now } }
+
+// WithTolerance replaces [Tolerance].
+func WithTolerance(tolerance time.Duration) Option {
+	return func(o *options) { o.tolerance = tolerance }
+}
+
+func chosen(opts []Option) options {
+	made := options{tolerance: Tolerance, id: "msg_test", maxBytes: MaxBytes}
+	for _, option := range opts {
+		option(&made)
+	}
+	return made
+}
+
+func (o options) clock() time.Time {
+	if o.now.IsZero() {
+		return time.Now()
+	}
+	return o.now
+}
+
+// Verify returns nil if one of the secrets signed the request: its header and its body, as it arrived, before
+// anything parses it. Otherwise its error wraps [ErrSignature] or [ErrMisconfigured].
+func Verify(header http.Header, body []byte, secrets []string, opts ...Option) error {
+	check := chosen(opts)
+	keys, err := check.keys(secrets)
+	if err != nil {
+		return err
+	}
+	given, content, err := check.read(header, body)
+	if err != nil {
+		return err
+	}
+	matched := 0
+	for _, key := range keys {
+		wanted := check.sign(key, content)
+		for _, signature := range given {
+			matched |= subtle.ConstantTimeCompare([]byte(wanted), []byte(signature))
+		}
+	}
+	if matched == 0 {
+		return refuse("no signature matches: the secret is another, or the body was changed")
+	}
+	return nil
+}
+
+// SignForTest returns the header that a delivery of body has, for tests of a receiver. [WithID] and [At] set its
+// id and time.
+func SignForTest(body []byte, secret string, opts ...Option) (http.Header, error) {
+	made := chosen(opts)
+	keys, err := made.keys([]string{secret})
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header{}
+	switch made.scheme {
+	case NetBox:
+		header.Set("x-hook-signature", made.sign(keys[0], body))
+	case GitHub:
+		header.Set("x-hub-signature-256", made.sign(keys[0], body))
+	default:
+		timestamp := strconv.FormatInt(made.clock().Unix(), 10)
+		content := append([]byte(made.id+"."+timestamp+"."), body...)
+		header.Set("webhook-id", made.id)
+		header.Set("webhook-timestamp", timestamp)
+		header.Set("webhook-signature", "v1,"+made.sign(keys[0], content))
+	}
+	return header, nil
+}
+
+// WithID is the webhook-id that [SignForTest] signs, instead of msg_test.
+func WithID(id string) Option { return func(o *options) { o.id = id } }
+
+// read gives the signatures of the request and what they cover.
+func (o options) read(header http.Header, body []byte) ([]string, []byte, error) {
+	switch o.scheme {
+	case NetBox:
+		signature, err := one(header, "x-hook-signature")
+		return []string{signature}, body, err
+	case GitHub:
+		signature, err := one(header, "x-hub-signature-256")
+		return []string{signature}, body, err
+	}
+	var values [3]string
+	for i, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
+		value, err := one(header, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		values[i] = value
+	}
+	seconds, err := strconv.ParseUint(values[1], 10, 50)
+	if err != nil {
+		return nil, nil, refuse("webhook-timestamp is not a number of seconds")
+	}
+	if o.clock().Sub(time.Unix(int64(seconds), 0)).Abs() > o.tolerance {
+		return nil, nil, refuse("webhook-timestamp is too far from the receiver's clock")
+	}
+	var given []string
+	for _, signature := range strings.Split(values[2], " ") {
+		if rest, isV1 := strings.CutPrefix(signature, "v1,"); isV1 {
+			given = append(given, rest)
+		}
+	}
+	return given, append([]byte(values[0]+"."+values[1]+"."), body...), nil
+}
+
+// sign gives the signature under one key, as the header has it.
+func (o options) sign(key, content []byte) string {
+	hash := sha256.New
+	if o.scheme == NetBox {
+		hash = sha512.New
+	}
+	mac := hmac.New(hash, key)
+	mac.Write(content)
+	switch o.scheme {
+	case NetBox:
+		return hex.EncodeToString(mac.Sum(nil))
+	case GitHub:
+		return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+	}
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (o options) keys(secrets []string) ([][]byte, error) {
+	if len(secrets) == 0 {
+		return nil, misconfigured("no secret is given")
+	}
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		key, err := []byte(secret), error(nil)
+		if o.scheme == StandardWebhooks {
+			key, err = standardKey(secret)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(key) == 0 {
+			return nil, misconfigured("a secret is empty")
+		}
+		keys[i] = key
+	}
+	return keys, nil
+}
+
+// standardKey reads a Standard Webhooks secret: blanks and line ends around it do not count, the
+// prefix and the padding may be missing.
+func standardKey(secret string) ([]byte, error) {
+	encoded := strings.TrimPrefix(strings.Trim(secret, " \t\r\n"), "whsec_")
+	bare := strings.TrimRight(encoded, "=")
+	// The decoder skips line ends inside.
+	if len(encoded)-len(bare) > 2 || strings.ContainsAny(bare, "\r\n") {
+		return nil, misconfigured("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)")
+	}
+	key, err := base64.RawStdEncoding.DecodeString(bare)
+	if err != nil {
+		return nil, misconfigured("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)")
+	}
+	return key, nil
+}
+
+// one gives the value of a header whose name may be written in any case.
+func one(header http.Header, name string) (string, error) {
+	for key, values := range header {
+		if strings.EqualFold(key, name) && len(values) > 0 && values[0] != "" {
+			return values[0], nil
+		}
+	}
+	return "", refuse("the header " + name + " is missing")
+}
+
+func refuse(why string) error { return fmt.Errorf("%w: %s", ErrSignature, why) }
+
+func misconfigured(why string) error { return fmt.Errorf("%w: %s", ErrMisconfigured, why) }

@@ -1,0 +1,44 @@
+// The same on Node's own crypto, which needs no await.
+
+import { createHmac } from "node:crypto";
+import { readEvent, type WebhookEvent } from "./event.js";
+import { type HeadersLike, header, readSigned, requireMatch, type Signed, type SignOptions, toSign, type VerifyOptions } from "./signatures.js";
+
+/**
+ * Returns if one of `secrets` signed the request, and throws `InvalidSignature` if not, or `Misconfigured` if the receiver
+ * itself is wrong. `body` must be as it arrived, before anything parses it.
+ */
+export function verify(
+  headers: HeadersLike,
+  body: Uint8Array | string,
+  secrets: string | readonly string[],
+  options: VerifyOptions = {},
+): void {
+  const signed = readSigned(headers, body, secrets, options);
+  requireMatch(signed, signed.keys.map((key) => sign(signed, key)));
+}
+
+/**
+ * Verifies a request, as `verify` does, and gives its event. It throws `Misconfigured` also when the webhook has a body
+ * template: such a body only its receiver can read, after `verify`.
+ */
+export function parse(
+  headers: HeadersLike,
+  body: Uint8Array | string,
+  secrets: string | readonly string[],
+  options: VerifyOptions = {},
+): WebhookEvent {
+  verify(headers, body, secrets, options);
+  const standard = (options.scheme ?? "STANDARD_WEBHOOKS") === "STANDARD_WEBHOOKS";
+  return readEvent(standard ? header(headers, "webhook-id") : "", body);
+}
+
+/** The headers that a delivery of `body` has, for tests of a receiver. */
+export function signForTest(body: Uint8Array | string, secret: string, options: SignOptions = {}): Record<string, string> {
+  const made = toSign(body, secret, options);
+  return made.headers(made.write(sign(made, made.keys[0]!)));
+}
+
+function sign({ hash, content }: Pick<Signed, "hash" | "content">, key: Uint8Array): Uint8Array {
+  return createHmac(hash.replace("-", ""), key).update(content).digest();
+}
