@@ -91,6 +91,52 @@ test-client-java: server
 	cd clients/java && java="java -cp target/classes:$$(cat target/classpath) examples/" \
 	  && $(EXAMPLES) "$$java"{Publish,WatchDeliveries,Receiver}.java
 
+# What users install, of each client: wheel and sdist, tgz, crate, a Maven repository, a Go module proxy.
+PACKAGES := $(CURDIR)/target/packages
+CLIENT_VERSION := 0.1.0
+
+.PHONY: packages
+packages: $(CLIENTS:%=package-%) ## build the packages of all clients into target/packages
+
+.PHONY: $(CLIENTS:%=package-%)
+package-python: .tools/packages-python/done license-python
+	cd clients/python && ../../.tools/packages-python/bin/python -m build --outdir $(PACKAGES)
+	.tools/packages-python/bin/twine check --strict $(PACKAGES)/tenterhook-$(CLIENT_VERSION)*
+
+.tools/packages-python/done: clients/clients.mk
+	$(call python-of,3.13) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check build==1.3.0 twine==6.2.0
+	touch $@
+
+# From a copy, so that nothing is written into the checkout.
+package-typescript: license-typescript
+	rm -rf target/package-typescript && mkdir -p target/package-typescript $(PACKAGES)
+	cd clients/typescript && cp -r $(TYPESCRIPT_FILES) LICENSE package.json package-lock.json ../../target/package-typescript
+	cd target/package-typescript && npm ci --no-audit --no-fund --silent && npm pack --silent --pack-destination $(PACKAGES)
+
+package-go: license-go
+	python3 clients/packages/go_proxy.py clients/go $(PACKAGES)/go v$(CLIENT_VERSION)
+
+# Uncommitted changes are packaged too: it is the index that must be clean for a release.
+package-rust: license-rust
+	mkdir -p $(PACKAGES) && cd clients/rust && $(RUST_CLIENT) package --quiet --locked --no-verify --allow-dirty
+	cp target/client/package/tenterhook-client-$(CLIENT_VERSION).crate $(PACKAGES)
+
+package-java: license-java
+	cd clients/java && mvn --batch-mode --quiet -DskipTests deploy -DaltDeploymentRepository=packages::file://$(PACKAGES)/maven
+
+# Each package carries the license; it is one text.
+license-%: LICENSE
+	cmp $< clients/$*/LICENSE
+
+.PHONY: test-packages
+test-packages: $(CLIENTS:%=test-package-%) ## install each package into an empty project and run its examples
+
+# Each with a server of its own: the examples of all clients make the same webhook.
+.PHONY: $(CLIENTS:%=test-package-%)
+$(CLIENTS:%=test-package-%): test-package-%: server package-%
+	CARGO_TARGET_DIR=$(CURDIR)/target/client $(HARNESS) python3 $(CURDIR)/clients/packages/install.py $(PACKAGES) $*
+
 .PHONY: bench-clients
 bench-clients: .tools/python-newest/done .tools/typescript-newest/done ## measure the clients beside the code generated for them
 	cargo build --release --locked --package tenterhook

@@ -1,7 +1,7 @@
 // A service that tells what happens to its sites:
 // `node dist/examples/publish.js [TARGET] [RECEIVER_URL] [SECRET] [REVISION]`.
 
-import { Client, ConflictError, SignatureScheme } from "../src/index.js";
+import { Client, ConflictError, SignatureScheme } from "tenterhook";
 
 interface Site {
   id: number;

@@ -2,7 +2,7 @@
 
 import type { AddressInfo } from "node:net";
 import express from "express";
-import { verify } from "../src/index.js";
+import { verify } from "tenterhook";
 
 const secret = process.argv[2];
 if (secret === undefined) {

@@ -2,7 +2,7 @@
 // `node dist/examples/watch.js [TARGET] [TOKEN_FILE]`.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { Client, DeliveryState, WatchPosition } from "../src/index.js";
+import { Client, DeliveryState, WatchPosition } from "tenterhook";
 
 const [target = "localhost:50051", place = "deliveries.token"] = process.argv.slice(2);
 const client = new Client(target);
