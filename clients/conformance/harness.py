@@ -87,6 +87,9 @@ class Harness:
             case ["durable" | "forgetful" as name, "restart"]:
                 self._servers[name].stop()
                 self._servers[name].start()
+            case ["durable", "kill"]:
+                self._servers["durable"].kill()
+                self._servers["durable"].start()
             case ["full"]:
                 server = self._durable("full")
                 server.fill(self._folder / "full")

@@ -55,6 +55,12 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """Kills it, as a crash does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
     def fill(self, store: pathlib.Path) -> None:
         """Lets no file grow beyond the largest of the store's: to the server its disk is full."""
         assert self._process is not None

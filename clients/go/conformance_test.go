@@ -206,6 +206,10 @@ func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, e
 		return failAt(ctx, client, s)
 	case s["publish_stream"] != nil:
 		return publishAll(ctx, client, r.events(s))
+	case s["publish_each"] != nil:
+		return r.publishEach(ctx, client, s)
+	case s["ordered"] != nil:
+		return ordered(ctx, client, int(number(s["ordered"], 0)))
 	case s["list"] != nil:
 		return list(ctx, client, s)
 	case s["watch"] != nil:
@@ -340,6 +344,69 @@ func (r *runner) fill(value any) any {
 		return variable.ReplaceAllStringFunc(value, func(name string) string { return r.variables[name[1:]] })
 	}
 	return value
+}
+
+// publishEach publishes numbered events by a publisher, with something in the middle.
+func (r *runner) publishEach(ctx context.Context, client *Client, s step) (any, error) {
+	given, _ := s["publisher"].(step)
+	publisher := client.Publisher(PublisherOptions{
+		Linger:    time.Duration(number(given["linger_ms"], 0)) * time.Millisecond,
+		MaxEvents: number(given["max_events"], 0), InFlight: number(given["in_flight"], 0), Outstanding: number(given["outstanding"], 0),
+	})
+	bad, _ := s["bad"].([]any)
+	count := number(s["publish_each"], 0)
+	publications := make([]*Publication, count)
+	meanwhile := make(chan struct{})
+	for n := range count {
+		if n == count/2 {
+			go func() {
+				if path, is := s["meanwhile"].(string); is {
+					r.ask(path)
+				}
+				close(meanwhile)
+			}()
+		}
+		event := Event{ID: fmt.Sprint("e", n), Type: "created", Data: map[string]any{"n": n}}
+		if slices.Contains(bad, any(float64(n))) {
+			event.Type = ""
+		}
+		if keys := number(s["keys"], 0); keys > 0 {
+			event.OrderingKey = fmt.Sprint("k", n%keys)
+		}
+		var err error
+		if publications[n], err = publisher.Publish(ctx, event); err != nil {
+			return nil, err
+		}
+	}
+	publisher.Close()
+	<-meanwhile
+	failed := []any{}
+	for n, publication := range publications {
+		if result, err := publication.Wait(ctx); err != nil {
+			failed = append(failed, float64(n))
+		} else if result.GetEventId() != publication.ID {
+			return nil, fmt.Errorf("%s is the result of %s", result.GetEventId(), publication.ID)
+		}
+	}
+	return step{"stored": float64(count - len(failed)), "failed": failed}, nil
+}
+
+// ordered checks that the events of each key were stored in the order of their numbers.
+func ordered(ctx context.Context, client *Client, keys int) (any, error) {
+	count := 0.0
+	last := map[int]int{}
+	for event, err := range client.ListEvents(ctx, &v1.ListEventsRequest{PageSize: 1000}) { // newest first
+		if err != nil {
+			return nil, err
+		}
+		n, _ := strconv.Atoi(event.GetId()[1:])
+		if before, seen := last[n%keys]; seen && n > before {
+			return nil, fmt.Errorf("e%d is after e%d", before, n)
+		}
+		last[n%keys] = n
+		count++
+	}
+	return step{"count": count}, nil
 }
 
 // leave opens streams whose events do not end, and leaves each after its first acknowledgement.

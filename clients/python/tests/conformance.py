@@ -9,12 +9,13 @@ import json
 import pathlib
 import re
 import signal
+import threading
 import time
 import urllib.request
 import uuid
 
 import pytest
-from fakes import Blocking, close_soon, open_client, shut, stream_of, take_and_leave
+from fakes import Blocking, close_soon, open_client, publish_by_publisher, shut, stream_of, take_and_leave
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
@@ -146,7 +147,7 @@ class Runner:
         if "close_client_ms" in step:
             closing = close_soon(self._clients[step["client"]], step["close_client_ms"] / 1000)
             with limit(patience):
-                self._fail(step)
+                self._fail(step) if "error" in step else self._succeed(step)
             closing.join()
         elif "give_up_ms" in step:
             self._give_up(step, patience)
@@ -213,6 +214,10 @@ class Runner:
             end = (lambda: self._ask(step["then"])) if "then" in step else (lambda: None)
             events = stream_of(self._kind, step["publish_stream"], end)
             return [read_ack(ack) for ack in client.publish_stream(events)]
+        if "publish_each" in step:
+            return self._publish_each(client, step)
+        if "ordered" in step:
+            return ordered(client, step["ordered"])
         if "list" in step:
             pages = getattr(client, f"list_{step['list']}")(**request)
             count = sum(1 for _ in pages)
@@ -276,6 +281,29 @@ class Runner:
             return {"acknowledged": len(acks), "own_error": str(error) == "the source failed"}
         return {"acknowledged": len(acks), "own_error": False}
 
+    def _publish_each(self, client, step):
+        """Publishes numbered events by a publisher, with something in the middle."""
+        given = step.get("publisher", {})
+        options = {name.removesuffix("_ms"): value for name, value in given.items()}
+        if "linger" in options:
+            options["linger"] /= 1000
+        count = step["publish_each"]
+        meanwhile = threading.Thread(target=lambda: self._ask(step["meanwhile"]))
+
+        def numbered():
+            for n in range(count):
+                if n == count // 2 and "meanwhile" in step:
+                    meanwhile.start()
+                key = {"ordering_key": f"k{n % step['keys']}"} if "keys" in step else {}
+                yield {"id": f"e{n}", "type": "" if n in step.get("bad", ()) else "created", "data": {"n": n}, **key}
+
+        publications = publish_by_publisher(client, options, numbered())
+        if "meanwhile" in step:
+            meanwhile.join()
+        failed = [n for n, one in enumerate(publications) if one.exception() is not None]
+        assert all(one.exception() or one.result().event_id == one.event_id for one in publications)
+        return {"stored": count - len(failed), "failed": failed}
+
     def _wait(self, step):
         """Waits so long for a change, which does not come unless it is one to `skip`."""
         watch, known, _ = self._watches[step["take"]]
@@ -326,6 +354,14 @@ def retry_of(step):
     seconds = {name: given.get(f"{name}_ms", 0) / 1000 for name in ("initial", "max")}
     enabled = given.get("enabled", True)
     return RetryPolicy(seconds["initial"], given.get("multiplier", 0), seconds["max"], 0, enabled)
+
+
+def ordered(client, keys):
+    numbers = [int(event.id.removeprefix("e")) for event in client.list_events(page_size=1000)]
+    for key in range(keys):
+        of_key = [number for number in reversed(numbers) if number % keys == key]
+        assert of_key == sorted(of_key), f"key {key}: {of_key}"
+    return {"count": len(numbers)}
 
 
 def call(client, path, fields):

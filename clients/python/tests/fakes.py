@@ -163,6 +163,18 @@ class Blocking:
 
         return self._run(take())
 
+    def publish_by_publisher(self, options, events):
+        async def publish():
+            publisher = self._made.publisher(**options)
+            publications = []
+            for event in events:
+                publications.append(await publisher.publish(**event))
+                await asyncio.sleep(0)
+            await publisher.close()
+            return publications
+
+        return self._run(publish())
+
     def close_from_elsewhere(self):
         asyncio.run_coroutine_threadsafe(self._made.close(), self._loop).result(10)
 
@@ -204,6 +216,16 @@ def take_and_leave(stream):
     item = next(stream)
     stream.close()
     return item
+
+
+def publish_by_publisher(client, options, events):
+    """Publishes all by a publisher, which is closed; their publications."""
+    if isinstance(client, Blocking):
+        return client.publish_by_publisher(options, events)
+    publisher = client.publisher(**options)
+    publications = [publisher.publish(**event) for event in events]
+    publisher.close()
+    return publications
 
 
 def open_client(kind, target, api_key=None, outside=False, **options):

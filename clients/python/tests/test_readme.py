@@ -27,6 +27,16 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 def script(server):
     """The answers that the README's program gets, in order."""
     stream = event_service_pb2.StreamPublishEventsResponse
+    outstanding = 1000
+
+    def stored(request, _context):
+        nonlocal outstanding
+        outstanding -= len(request.events)
+        if outstanding > 0:
+            server.answers.appendleft(stored)
+        results = [{"event_id": event.id, "delivery_count": 1} for event in request.events]
+        return event_service_pb2.BatchPublishEventsResponse(results=results)
+
     fields = error_details_pb2.BadRequest(
         field_violations=[{"field": "event.type", "description": "is required"}]
     )
@@ -34,6 +44,7 @@ def script(server):
         webhook_service_pb2.CreateWebhookResponse(webhook={"id": "wh"}, signing_secret=SECRET),
         event_service_pb2.PublishEventResponse(result={"event_id": "e", "delivery_count": 1}),
         event_service_pb2.BatchPublishEventsResponse(results=[{"event_id": "e"}] * 100),
+        stored,
         *[stream(result={"event_id": "e"}) for _ in range(100)],
         [delivery_service_pb2.WatchDeliveriesResponse(resume_token="t", change={})],
         delivery_service_pb2.ListDeliveriesResponse(resume_token="r"),
@@ -53,6 +64,8 @@ def program(server):
         script(server)
     names = {"__name__": "readme"}
     for snippet in SNIPPETS:
+        if target is None:  # answers are in order
+            snippet = snippet.replace("client.publisher()", "client.publisher(in_flight=1)")
         exec(snippet.replace("localhost:50051", target or server.target), names)
     return names
 

@@ -13,6 +13,7 @@ export {
 } from "./errors.js";
 export { type EventInit, json, jsonText, jsonValue } from "./messages.js";
 export { DeliveryList } from "./pages.js";
+export { type Publication, Publisher, PublisherFullError, type PublisherOptions } from "./publisher.js";
 export { defaultRetry, type RetryPolicy } from "./retry.js";
 export type { Ack } from "./stream.js";
 export { type WaitOptions, Watch, type WatchConnection, type WatchItem } from "./watch.js";

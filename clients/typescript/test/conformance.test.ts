@@ -19,6 +19,8 @@ import {
   ListEventsRequestSchema,
   ListWebhooksRequestSchema,
   NotFoundError,
+  type Publication,
+  type PublisherOptions,
   PublishResultSchema,
   type RetryPolicy,
   TenterhookError,
@@ -206,6 +208,12 @@ class Runner {
     if (step["publish_stream"] !== undefined) {
       return publishAll(client, events(step));
     }
+    if (step["publish_each"] !== undefined) {
+      return publishEach(client, step);
+    }
+    if (step["ordered"] !== undefined) {
+      return ordered(client, step["ordered"] as number);
+    }
     if (step["list"] !== undefined) {
       return list(client, step["list"] as string, request);
     }
@@ -273,6 +281,50 @@ class Runner {
 
 async function ask(path: string): Promise<Json> {
   return (await (await fetch(control! + path)).json()) as Json;
+}
+
+/** Publishes numbered events by a publisher, with something in the middle. */
+async function publishEach(client: Client, step: Step): Promise<Json> {
+  const given = (step["publisher"] ?? {}) as Record<string, number>;
+  const { linger_ms: lingerMs, max_events: maxEvents, in_flight: inFlight, outstanding } = given;
+  const publisher = client.publisher({ lingerMs, maxEvents, inFlight, outstanding } as PublisherOptions);
+  const [count, bad, keys] = [step["publish_each"] as number, (step["bad"] ?? []) as number[], step["keys"] as number | undefined];
+  const publications: Publication[] = [];
+  let meanwhile: Promise<unknown> | undefined;
+  for (let n = 0; n < count; n++) {
+    if (n === Math.floor(count / 2) && step["meanwhile"] !== undefined) {
+      meanwhile = ask(step["meanwhile"] as string);
+      await sleep(1);
+    }
+    const orderingKey = keys === undefined ? {} : { orderingKey: `k${n % keys}` };
+    await publisher.room();
+    publications.push(publisher.publish({ id: `e${n}`, type: bad.includes(n) ? "" : "created", data: { n }, ...orderingKey }));
+  }
+  await publisher.close();
+  await meanwhile;
+  const failed: number[] = [];
+  for (const [n, publication] of publications.entries()) {
+    const result = await publication.catch(() => undefined);
+    if (result === undefined) {
+      failed.push(n);
+    } else {
+      assert.equal(result.eventId, publication.eventId);
+    }
+  }
+  return { stored: count - failed.length, failed };
+}
+
+/** Checks that the events of each key were stored in the order of their numbers. */
+async function ordered(client: Client, keys: number): Promise<Json> {
+  const last = new Map<number, number>();
+  let count = 0;
+  for await (const { id } of client.listEvents({ pageSize: 1000 })) {
+    const n = Number(id.slice(1));
+    assert.ok(n < (last.get(n % keys) ?? Infinity), `${id} is before e${last.get(n % keys)}`); // newest first
+    last.set(n % keys, n);
+    count++;
+  }
+  return { count };
 }
 
 /** The policy of a step: true or false, or the fields that are not zero. */

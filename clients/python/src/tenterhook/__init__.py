@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from .messages import event, json_document, json_value
     from .policy import RetryPolicy
+    from .publisher import AsyncPublication, AsyncPublisher, Publication, Publisher, PublisherFull, PublisherSettings
     from .receive import Receiver, RecentIds, Refused, Seen, WebhookEvent, parse
     from .results import Ack, WatchItem
     from .v1.delivery_pb2 import AttemptOutcome, Delivery, DeliveryState, DeliveryView
@@ -43,6 +44,9 @@ _HOMES = {
     ".errors": ("Closed", "Conflict", "FieldViolation", "Invalid", "NotFound", "TenterhookError", "Unavailable"),
     ".messages": ("event", "json_document", "json_value"),
     ".policy": ("RetryPolicy",),
+    ".publisher": (
+        "AsyncPublication", "AsyncPublisher", "Publication", "Publisher", "PublisherFull", "PublisherSettings",
+    ),
     ".receive": ("Receiver", "RecentIds", "Refused", "Seen", "WebhookEvent", "parse"),
     ".results": ("Ack", "WatchItem"),
     ".v1.delivery_pb2": ("AttemptOutcome", "Delivery", "DeliveryState", "DeliveryView"),
@@ -72,6 +76,8 @@ def __dir__() -> list[str]:
 __all__ = [
     "Ack",
     "AsyncClient",
+    "AsyncPublication",
+    "AsyncPublisher",
     "AttemptOutcome",
     "Client",
     "Closed",
@@ -88,7 +94,11 @@ __all__ = [
     "JsonDocument",
     "Misconfigured",
     "NotFound",
+    "Publication",
     "PublishResult",
+    "Publisher",
+    "PublisherFull",
+    "PublisherSettings",
     "Receiver",
     "RecentIds",
     "Refused",

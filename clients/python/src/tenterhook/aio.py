@@ -14,6 +14,7 @@ import grpc.aio
 from .client import _EVENT_FILTERS, Base, Session, T, calls
 from .errors import Closed, TenterhookError, from_rpc_error
 from .policy import PUBLISH, PUBLISH_BATCH, Method, ends_watch
+from .publisher import AsyncPublisher
 from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .connection import Options
+    from .publisher import PublisherOptions
     from .v1.calls import (
         AsyncDeliveryCalls,
         AsyncEventCalls,
@@ -171,6 +173,10 @@ class AsyncClient(Base):
             call.cancel()
         if failures:
             raise failures[0]
+
+    def publisher(self, **options: Unpack[PublisherOptions]) -> AsyncPublisher:
+        """A publisher that gathers events into batches by itself; see `Client.publisher`."""
+        return AsyncPublisher(self, **options)
 
     async def create_webhook(
         self, webhook: Webhook | WebhookFields, signing_secret: str = ""

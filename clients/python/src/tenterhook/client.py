@@ -16,6 +16,7 @@ from .connection import Connection
 from .errors import Closed, TenterhookError, from_rpc_error
 from .messages import as_event, as_request, build
 from .policy import METHODS, PUBLISH, PUBLISH_BATCH, PUBLISH_STREAM, WATCH, Method, ends_watch
+from .publisher import Publisher
 from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .connection import Options
+    from .publisher import PublisherOptions
     from .v1.calls import (
         DeliveryCalls,
         EventCalls,
@@ -171,6 +173,11 @@ class Client(Base):
             call.cancel()
         if failures:
             raise failures[0]
+
+    def publisher(self, **options: Unpack[PublisherOptions]) -> Publisher:
+        """A publisher that gathers events into batches by itself, which is many times faster; `options` are
+        those of `tenterhook.publisher.PublisherSettings`. Close it, or use it as a context manager."""
+        return Publisher(self, **options)
 
     def create_webhook(
         self, webhook: Webhook | WebhookFields, signing_secret: str = ""

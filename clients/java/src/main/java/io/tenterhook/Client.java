@@ -103,6 +103,17 @@ public final class Client implements AutoCloseable {
     return new PublishStream(caller, events, this::complete);
   }
 
+  /** A publisher that gathers events into batches by itself, which is many times faster. Close it. */
+  public Publisher publisher() {
+    return publisher(Publisher.Settings.DEFAULT);
+  }
+
+  /** A publisher with these settings. */
+  public Publisher publisher(Publisher.Settings settings) {
+    caller.life().check();
+    return new Publisher(caller, this::complete, settings);
+  }
+
   /** Makes a webhook; the response holds its signing secret, which is shown only once. */
   public CreateWebhookResponse createWebhook(Webhook webhook) {
     return createWebhook(webhook, "");

@@ -198,6 +198,10 @@ final class ScenarioRunner implements AutoCloseable {
       return failAt(client, step);
     } else if (step.has("publish_stream")) {
       return stream(client, events(step));
+    } else if (step.has("publish_each")) {
+      return publishEach(client, step);
+    } else if (step.has("ordered")) {
+      return ordered(client, step.get("ordered").getAsInt());
     } else if (step.has("list")) {
       return list(client, text(step.get("list")), request);
     } else if (step.has("watch")) {
@@ -347,6 +351,70 @@ final class ScenarioRunner implements AutoCloseable {
     JsonObject answer = new JsonObject();
     answer.addProperty("token", token);
     answer.addProperty("count", taken);
+    return answer;
+  }
+
+  /** Publishes numbered events by a publisher, with something in the middle. */
+  private JsonElement publishEach(Client client, JsonObject step) {
+    JsonObject given = step.has("publisher") ? step.getAsJsonObject("publisher") : new JsonObject();
+    var normal = Publisher.Settings.DEFAULT;
+    java.util.function.BiFunction<String, Integer, Integer> number =
+        (name, otherwise) -> given.has(name) ? given.get(name).getAsInt() : otherwise;
+    var settings = new Publisher.Settings(
+        Duration.ofMillis(number.apply("linger_ms", 5)),
+        number.apply("max_events", normal.maxEvents()),
+        normal.maxBytes(),
+        number.apply("in_flight", normal.inFlight()),
+        number.apply("outstanding", normal.outstanding()),
+        false,
+        normal.timeout());
+    Set<Integer> bad = new HashSet<>();
+    if (step.has("bad")) {
+      step.getAsJsonArray("bad").forEach(one -> bad.add(one.getAsInt()));
+    }
+    int count = step.get("publish_each").getAsInt();
+    List<Publisher.Publication> publications = new ArrayList<>();
+    CompletableFuture<Void> meanwhile = CompletableFuture.completedFuture(null);
+    try (Publisher publisher = client.publisher(settings)) {
+      for (int n = 0; n < count; n++) {
+        if (n == count / 2 && step.has("meanwhile")) {
+          meanwhile = CompletableFuture.runAsync(() -> ask(text(step.get("meanwhile"))));
+        }
+        Event.Builder event = Event.newBuilder().setId("e" + n).setType(bad.contains(n) ? "" : "created");
+        if (step.has("keys")) {
+          event.setOrderingKey("k" + n % step.get("keys").getAsInt());
+        }
+        publications.add(publisher.publish(event.setData(Json.of(Map.of("n", n))).build()));
+      }
+    }
+    meanwhile.join();
+    JsonArray failed = new JsonArray();
+    for (int n = 0; n < count; n++) {
+      Publisher.Publication publication = publications.get(n);
+      if (publication.result().isCompletedExceptionally()) {
+        failed.add(n);
+      } else {
+        require(publication.result().join().getEventId().equals(publication.eventId()), "the result of another event");
+      }
+    }
+    JsonObject answer = new JsonObject();
+    answer.addProperty("stored", count - failed.size());
+    answer.add("failed", failed);
+    return answer;
+  }
+
+  /** Checks that the events of each key were stored in the order of their numbers. */
+  private static JsonElement ordered(Client client, int keys) {
+    Map<Integer, Integer> last = new HashMap<>();
+    int count = 0;
+    for (Event event : client.listEvents(ListEventsRequest.newBuilder().setPageSize(1000).build())) { // newest first
+      int n = Integer.parseInt(event.getId().substring(1));
+      Integer later = last.put(n % keys, n);
+      require(later == null || n < later, "e" + n + " is before e" + later);
+      count++;
+    }
+    JsonObject answer = new JsonObject();
+    answer.addProperty("count", count);
     return answer;
   }
 
