@@ -6,8 +6,8 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::tenterhook::v1::{
-    CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RotateSigningKeyRequest, RotateSigningKeyResponse,
-    TransportPolicy,
+    CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate, RotateSigningKeyRequest,
+    RotateSigningKeyResponse, TransportPolicy,
 };
 
 /// What stands for a secret.
@@ -37,11 +37,27 @@ impl Debug for CreateWebhookResponse {
 
 impl Debug for HeaderTemplate {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let value = if self.sensitive { hide(&self.value) } else { &self.value };
+        // Of every header: a secret need not have the name of one.
         f.debug_struct("HeaderTemplate")
             .field("name", &self.name)
-            .field("value", &value)
+            .field("value", &hide(&self.value))
             .field("sensitive", &self.sensitive)
+            .finish()
+    }
+}
+
+impl Debug for RequestTemplate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let (url, query) = self.url.split_once('?').map_or((&*self.url, ""), |(url, _)| (url, "?***"));
+        f.debug_struct("RequestTemplate")
+            .field("url", &format_args!("{url:?}{query}"))
+            .field("allowed_hosts", &self.allowed_hosts)
+            .field("method", &self.method)
+            .field("content_type", &self.content_type)
+            .field("additional_headers", &hide(&self.additional_headers))
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .field("undefined_behavior", &self.undefined_behavior)
             .finish()
     }
 }

@@ -71,6 +71,13 @@ fn reflection_keeps_the_comments_of_the_api() {
 fn debug_never_prints_a_secret() {
     let secret = SECRET.to_owned();
     let header = HeaderTemplate { name: "Authorization".into(), value: secret.clone(), sensitive: true };
+    let unmarked = HeaderTemplate { sensitive: false, ..header.clone() };
+    let request = RequestTemplate {
+        url: format!("https://example.com/?key={SECRET}"),
+        additional_headers: format!("Authorization: Bearer {SECRET}"),
+        headers: vec![unmarked.clone()],
+        ..Default::default()
+    };
     let transport = TransportPolicy { client_private_key_pem: secret.clone(), ..Default::default() };
     let webhook = Webhook {
         request: Some(RequestTemplate { headers: vec![header.clone()], ..Default::default() }),
@@ -85,6 +92,8 @@ fn debug_never_prints_a_secret() {
     let rotated = RotateSigningKeyResponse { webhook, signing_secret: secret };
     for printed in [
         format!("{header:?}"),
+        format!("{unmarked:?}"),
+        format!("{request:?}"),
         format!("{transport:?}"),
         format!("{create:?}"),
         format!("{created:#?}"),
@@ -101,7 +110,7 @@ fn debug_tells_an_absent_secret_from_a_hidden_one() {
     let empty = format!("{:?}", CreateWebhookResponse::default());
     assert!(empty.contains("signing_secret: \"\""), "{empty}");
     let plain = HeaderTemplate { name: "X-Site".into(), value: "ams".into(), sensitive: false };
-    assert!(format!("{plain:?}").contains("ams"));
+    assert!(format!("{plain:?}").contains("X-Site"));
 }
 
 #[test]

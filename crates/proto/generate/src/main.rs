@@ -14,10 +14,11 @@ use prost_types::FileDescriptorSet;
 use tonic_prost_build::Builder;
 
 /// Messages that carry a secret: their `Debug` is written by hand in `redacted.rs`.
-const SECRET_MESSAGES: [&str; 6] = [
+const SECRET_MESSAGES: [&str; 7] = [
     "tenterhook.v1.CreateWebhookRequest",
     "tenterhook.v1.CreateWebhookResponse",
     "tenterhook.v1.HeaderTemplate",
+    "tenterhook.v1.RequestTemplate",
     "tenterhook.v1.RotateSigningKeyRequest",
     "tenterhook.v1.RotateSigningKeyResponse",
     "tenterhook.v1.TransportPolicy",

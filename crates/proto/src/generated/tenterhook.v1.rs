@@ -3279,6 +3279,7 @@ pub struct EventRule {
 /// What is sent. Templates are Jinja2 and see `event`, `object_type`, `model`,
 /// `timestamp`, `username`, `request_id`, `data`, `snapshots`, `attributes` and `event_id`.
 #[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct RequestTemplate {
     /// Template of the URL; it must render to an absolute http or https URL. The
     /// host must stand in the template as it is, unless `allowed_hosts` is set.
