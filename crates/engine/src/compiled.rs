@@ -9,7 +9,7 @@ use tenterhook_model::{Fault, PreparedRequest, TargetUrl, WebhookId};
 
 use crate::event_context::EventContext;
 use crate::matching::{Acceptance, Matching, Rules};
-use crate::request::{self, AttemptFacts, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan};
+use crate::request::{self, AttemptFacts, Draft, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan};
 use crate::signature::{Signer, check_secret};
 
 /// Bytes of memory that a compiled webhook takes without its templates, roughly.
@@ -154,6 +154,17 @@ impl Compiled {
         facts: &AttemptFacts,
     ) -> Result<PreparedRequest, RenderFault> {
         self.request.assemble(Parts { event, facts, rendered }, &self.signer, &self.transport)
+    }
+
+    /// Makes what can be made of the request when some templates failed, and gives what is wrong.
+    /// `results` has one for each template, in the order of [`Compiled::templates`].
+    pub fn draft(
+        &self,
+        results: Vec<Result<String, RenderFault>>,
+        event: &EventContext,
+        facts: &AttemptFacts,
+    ) -> (Draft, Vec<RenderFault>) {
+        self.request.draft(results, &self.signer, event, facts)
     }
 
     /// Renders and finishes the request of one attempt in this process.

@@ -3,12 +3,12 @@
 
 use tenterhook_jinja::TemplateFault;
 use tenterhook_model::webhook::{RequestTemplate, SigningKey, Webhook};
-use tenterhook_model::{Fault, FaultKind, PreparedRequest, Secret, Timestamp};
+use tenterhook_model::{Fault, FaultKind, Secret, Timestamp};
 
 use crate::compiled::{Compiled, compile};
 use crate::event_context::EventContext;
 use crate::matching::Matching;
-use crate::request::{AttemptFacts, RenderFault, Rendered, has_secrets};
+use crate::request::{AttemptFacts, Draft, RenderFault, has_secrets};
 use crate::signature::signature_header;
 
 /// A key that anybody may know. Whoever may preview may not thereby sign what he likes.
@@ -21,9 +21,10 @@ const SAMPLE_MARK: &str = " (sample key)";
 pub struct Preview {
     /// Whether the webhook would receive the event, and how each rule did.
     pub matching: Matching,
-    /// What would be sent; secrets are `***`, signatures are of a sample key and say so.
-    pub request: Option<PreparedRequest>,
-    /// What is wrong with the templates when there is no request, all of them.
+    /// What would be sent, without the parts that failed; `None` when the templates do not compile.
+    /// Secrets are `***`, signatures are of a sample key and say so.
+    pub request: Option<Draft>,
+    /// What is wrong with each part that failed.
     pub errors: Vec<RenderFault>,
 }
 
@@ -34,11 +35,11 @@ pub struct Preview {
 /// Every fault of a webhook that does not compile, if one is not the fault of a template.
 pub fn preview(webhook: &Webhook, event: &EventContext, facts: &AttemptFacts) -> Result<Preview, Vec<Fault>> {
     preview_with(webhook, event, facts, |compiled| {
-        Rendered::gather(compiled.templates().iter().map(|template| template.render(event)))
+        compiled.templates().iter().map(|template| template.render(event)).collect()
     })
 }
 
-/// As [`preview`], with the texts of `render`, which may have been made elsewhere.
+/// As [`preview`], with what `render` gives for each template, which may have been made elsewhere.
 ///
 /// # Errors
 /// As [`preview`].
@@ -46,7 +47,7 @@ pub fn preview_with(
     webhook: &Webhook,
     event: &EventContext,
     facts: &AttemptFacts,
-    render: impl FnOnce(&Compiled) -> Result<Rendered, Vec<RenderFault>>,
+    render: impl FnOnce(&Compiled) -> Vec<Result<String, RenderFault>>,
 ) -> Result<Preview, Vec<Fault>> {
     let sample = with_sample_key(webhook);
     let compiled = match compile(&sample) {
@@ -55,14 +56,8 @@ pub fn preview_with(
     };
     let matching = compiled.matches(event);
     let matching = Matching { matched: matching.matched && !webhook.spec.disabled, ..matching };
-    let finished = render(&compiled).and_then(|rendered| {
-        // What was put together is wrong in one way at a time.
-        compiled.finish(rendered, event, facts).map_err(|fault| vec![fault])
-    });
-    Ok(match finished {
-        Ok(request) => Preview { matching, request: Some(hide_secrets(request, &sample)), errors: Vec::new() },
-        Err(errors) => Preview { matching, request: None, errors: one_a_field(errors) },
-    })
+    let (draft, errors) = compiled.draft(render(&compiled), event, facts);
+    Ok(Preview { matching, request: Some(hide_secrets(draft, &sample)), errors: one_a_field(errors) })
 }
 
 /// The preview of a webhook whose templates do not compile.
@@ -139,7 +134,7 @@ fn sample_key() -> SigningKey {
     }
 }
 
-fn hide_secrets(mut request: PreparedRequest, sample: &Webhook) -> PreparedRequest {
+fn hide_secrets(mut request: Draft, sample: &Webhook) -> Draft {
     let signatures: Vec<&str> = sample.schemes().into_iter().map(signature_header).collect();
     for header in &mut request.headers {
         if header.sensitive {

@@ -194,17 +194,22 @@ pub struct SentRequest {
 
 impl From<&PreparedRequest> for SentRequest {
     fn from(request: &PreparedRequest) -> Self {
-        Self {
-            method: request.method,
-            url: request.url.to_string(),
-            headers: request.headers.iter().map(Header::shown).collect(),
-            body: kept_part(&request.body),
-            body_truncated: request.body.len() > limits::BODY_KEPT_BYTES,
-        }
+        Self::of(request.method, request.url.to_string(), &request.headers, &request.body)
     }
 }
 
 impl SentRequest {
+    /// What is kept and shown of a request with these parts.
+    pub fn of(method: HttpMethod, url: String, headers: &[Header], body: &Bytes) -> Self {
+        Self {
+            method,
+            url,
+            headers: headers.iter().map(Header::shown).collect(),
+            body: kept_part(body),
+            body_truncated: body.len() > limits::BODY_KEPT_BYTES,
+        }
+    }
+
     /// The request as it went over HTTP/2, which has header names in lower case (RFC 9113 section 8.2).
     pub fn over_http2(mut self) -> Self {
         for header in &mut self.headers {

@@ -147,7 +147,10 @@ fn write(preview: Preview) -> v1::RenderPreviewResponse {
     v1::RenderPreviewResponse {
         matched,
         rules: rules.into_iter().enumerate().map(rule).collect(),
-        request: preview.request.as_ref().map(|request| write_sent(&SentRequest::from(request), View::Full)),
+        request: preview.request.map(|draft| {
+            let shown = SentRequest::of(draft.method, draft.url, &draft.headers, &draft.body);
+            write_sent(&shown, View::Full)
+        }),
         errors: preview.errors.into_iter().map(write_error).collect(),
     }
 }

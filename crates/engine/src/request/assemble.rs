@@ -36,23 +36,6 @@ pub struct AttemptFacts {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Rendered(pub Vec<String>);
 
-impl Rendered {
-    /// The texts of all templates.
-    ///
-    /// # Errors
-    /// All templates that failed.
-    pub fn gather(results: impl IntoIterator<Item = Result<String, RenderFault>>) -> Result<Self, Vec<RenderFault>> {
-        let (mut texts, mut faults) = (Vec::new(), Vec::new());
-        for result in results {
-            match result {
-                Ok(text) => texts.push(text),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        if faults.is_empty() { Ok(Self(texts)) } else { Err(faults) }
-    }
-}
-
 impl fmt::Debug for Rendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rendered({} texts)", self.0.len())
@@ -85,20 +68,19 @@ impl RequestPlan {
             return Err(RenderFault::of("request", message));
         }
         let url = self.url(&texts)?;
-        let mut headers = self.headers(&texts)?;
-        let body = self.body(&mut texts, event)?;
-        headers.push(Header::new("X-Tenterhook-Delivery", facts.delivery_id.to_string()));
-        headers.push(Header::new("X-Tenterhook-Attempt", facts.attempt.to_string()));
-        if let Some(trace_parent) = &facts.trace_parent {
-            headers.push(Header::new("traceparent", trace_parent.as_str()));
+        let (mut headers, faults) = self.headers(&texts, &[]);
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
         }
+        let body = self.body(&mut texts, event)?;
         debug_assert!(body.len() <= limits::BODY_BYTES, "what is signed is what may be sent");
+        push_own(&mut headers, facts);
         let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body: &body };
         signer.push_headers(&mut headers, message, facts.now);
         Ok(PreparedRequest { method: self.method, url, headers, body, transport: Arc::clone(transport) })
     }
 
-    fn url(&self, texts: &[String]) -> Result<TargetUrl, RenderFault> {
+    pub(super) fn url(&self, texts: &[String]) -> Result<TargetUrl, RenderFault> {
         let read = match &self.url {
             UrlPlan::Fixed(url) => return Ok(url.clone()),
             UrlPlan::FixedHost { template, literal } => url::read_fixed_host(&texts[*template], literal),
@@ -111,31 +93,40 @@ impl RequestPlan {
         read.map_err(|message| RenderFault::of("request.url", message))
     }
 
-    /// The webhook's own headers; of a name that comes twice the last one stays.
-    fn headers(&self, texts: &[String]) -> Result<Vec<Header>, RenderFault> {
+    /// The webhook's own headers, without those that are not legal, and why they are not. Of a name
+    /// that comes twice the last one stays. Templates that are marked in `failed` have no text.
+    pub(super) fn headers(&self, texts: &[String], failed: &[bool]) -> (Vec<Header>, Vec<RenderFault>) {
         let mut headers = Vec::with_capacity(self.headers.len() + SERVERS_OWN);
         headers.extend_from_slice(&self.first_headers);
-        let block = self.block.text(texts);
+        let mut faults = Vec::new();
+        let block = if self.block.has_failed(failed) { "" } else { self.block.text(texts) };
         for (name, value) in block::headers(block) {
-            let checked = check_name(name, &self.schemes).and_then(|()| Ok(check_value(value)?)).map_err(|message| {
-                let name: String = name.chars().take(60).collect();
-                RenderFault::of("request.additional_headers", format!("the line {name:?} {message}"))
-            });
-            checked?;
-            check_length(name, value).map_err(|message| RenderFault::of("request.additional_headers", message))?;
-            put(&mut headers, Header::new(name.to_owned(), value));
+            match self.check_line(name, value) {
+                Ok(()) => put(&mut headers, Header::new(name.to_owned(), value)),
+                Err(message) => faults.push(RenderFault::of("request.additional_headers", message)),
+            }
         }
-        for (index, plan) in self.headers.iter().enumerate() {
-            let header = plan
-                .header(texts)
-                .map_err(|message| RenderFault::of(format!("request.headers[{index}].value"), message))?;
-            put(&mut headers, header);
+        for (index, plan) in self.headers.iter().enumerate().filter(|(_, plan)| !plan.value.has_failed(failed)) {
+            match plan.header(texts) {
+                Ok(header) => put(&mut headers, header),
+                Err(message) => faults.push(RenderFault::of(format!("request.headers[{index}].value"), message)),
+            }
         }
-        check_together(&headers)?;
-        Ok(headers)
+        faults.extend(check_together(&headers).err());
+        (headers, faults)
     }
 
-    fn body(&self, texts: &mut [String], event: &EventContext) -> Result<Bytes, RenderFault> {
+    /// Checks a line of `additional_headers`.
+    fn check_line(&self, name: &str, value: &str) -> Result<(), String> {
+        let legal = check_name(name, &self.schemes).and_then(|()| Ok(check_value(value)?));
+        legal.map_err(|message| {
+            let name: String = name.chars().take(60).collect();
+            format!("the line {name:?} {message}")
+        })?;
+        check_length(name, value)
+    }
+
+    pub(super) fn body(&self, texts: &mut [String], event: &EventContext) -> Result<Bytes, RenderFault> {
         let body = match &self.body {
             BodyPlan::Default => event.default_body(),
             BodyPlan::Fixed(body) => body.clone(),
@@ -151,6 +142,11 @@ impl RequestPlan {
 }
 
 impl Part {
+    /// Whether its template is marked in `failed`.
+    pub(super) fn has_failed(&self, failed: &[bool]) -> bool {
+        matches!(self, Self::Template(template) if failed.get(*template) == Some(&true))
+    }
+
     fn text<'a>(&'a self, texts: &'a [String]) -> &'a str {
         match self {
             Self::Fixed(text) => text,
@@ -165,6 +161,15 @@ impl HeaderPlan {
         check_value(value)?;
         check_length(&self.name, value)?;
         Ok(Header { name: self.name.clone(), value: value.into(), sensitive: self.sensitive })
+    }
+}
+
+/// Adds the headers that every attempt has.
+pub(super) fn push_own(headers: &mut Vec<Header>, facts: &AttemptFacts) {
+    headers.push(Header::new("X-Tenterhook-Delivery", facts.delivery_id.to_string()));
+    headers.push(Header::new("X-Tenterhook-Attempt", facts.attempt.to_string()));
+    if let Some(trace_parent) = &facts.trace_parent {
+        headers.push(Header::new("traceparent", trace_parent.as_str()));
     }
 }
 

@@ -3,6 +3,7 @@
 mod assemble;
 mod block;
 mod compile;
+mod draft;
 mod field;
 mod hosts;
 mod name;
@@ -10,6 +11,7 @@ mod scan;
 mod url;
 
 pub use assemble::{AttemptFacts, Rendered};
+pub use draft::Draft;
 pub use field::{FieldTemplate, RenderFault};
 
 pub(crate) use assemble::Parts;

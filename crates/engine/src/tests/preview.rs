@@ -1,10 +1,20 @@
 //! Trying a webhook out.
 
-use tenterhook_model::Secret;
 use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, SignatureScheme};
+use tenterhook_model::{Header, Secret};
 
 use super::{context, facts, header, signing_key, standard_secret, webhook};
-use crate::preview;
+use crate::{Draft, RenderFault, preview};
+
+/// The value of a header of a draft.
+fn shown<'a>(draft: &'a Draft, name: &str) -> Option<&'a str> {
+    let named = |header: &&Header| header.name.eq_ignore_ascii_case(name);
+    draft.headers.iter().find(named).map(|header| &*header.value)
+}
+
+fn fields(errors: &[RenderFault]) -> Vec<&str> {
+    errors.iter().map(|fault| fault.field.as_str()).collect()
+}
 
 #[test]
 fn a_preview_shows_no_secret_and_no_real_signature() {
@@ -13,27 +23,27 @@ fn a_preview_shows_no_secret_and_no_real_signature() {
     let value = HeaderValue::Sensitive(Secret::new("Token hunter2"));
     webhook.spec.request.headers = vec![HeaderTemplate { name: "Authorization".to_owned(), value }];
     let event = context("{}", None);
-    let shown = preview(&webhook, &event, &facts()).unwrap().request.unwrap();
-    assert_eq!(header(&shown, "authorization"), Some("***"));
+    let draft = preview(&webhook, &event, &facts()).unwrap().request.unwrap();
+    assert_eq!(shown(&draft, "authorization"), Some("***"));
     let real = crate::compile(&webhook).unwrap().prepare(&event, &facts()).unwrap();
     for name in ["x-hook-signature", "webhook-signature"] {
-        let signature = header(&shown, name).unwrap();
+        let signature = shown(&draft, name).unwrap();
         assert!(signature.ends_with(" (sample key)"), "{signature}");
         assert_ne!(signature.trim_end_matches(" (sample key)"), header(&real, name).unwrap());
     }
-    assert_eq!(header(&shown, "webhook-id"), Some("evt-1"));
+    assert_eq!(shown(&draft, "webhook-id"), Some("evt-1"));
 }
 
 #[test]
 fn a_draft_that_will_be_signed_is_shown_signed() {
     let mut webhook = webhook();
     webhook.spec.signing = Some(vec![SignatureScheme::GitHub]);
-    let shown = preview(&webhook, &context("{}", None), &facts()).unwrap().request.unwrap();
-    assert!(header(&shown, "x-hub-signature-256").unwrap().starts_with("sha256="));
+    let draft = preview(&webhook, &context("{}", None), &facts()).unwrap().request.unwrap();
+    assert!(shown(&draft, "x-hub-signature-256").unwrap().starts_with("sha256="));
     webhook.spec.signing = None;
     webhook.spec.request.additional_headers = "X-Hook-Signature: mine".to_owned();
-    let shown = preview(&webhook, &context("{}", None), &facts()).unwrap().request.unwrap();
-    assert_eq!(header(&shown, "x-hook-signature"), Some("mine"));
+    let draft = preview(&webhook, &context("{}", None), &facts()).unwrap().request.unwrap();
+    assert_eq!(shown(&draft, "x-hook-signature"), Some("mine"));
 }
 
 #[test]
@@ -42,7 +52,7 @@ fn every_template_that_fails_is_told_with_its_place() {
     webhook.spec.request.body = "ok\n{{ data.a.b }}".to_owned();
     webhook.spec.request.additional_headers = "X-A: {{ data.a.b }}".to_owned();
     let tried = preview(&webhook, &context("{}", None), &facts()).unwrap();
-    assert!(tried.request.is_none());
+    assert_eq!(tried.request.unwrap().url, "https://example.com/hook", "what rendered stays");
     let places: Vec<_> = tried.errors.iter().map(|fault| (fault.field.as_str(), fault.line)).collect();
     assert_eq!(places, [("request.additional_headers", 1), ("request.body", 2)]);
     assert!(tried.errors[1].excerpt.starts_with("{{ data.a.b }}\n"), "{}", tried.errors[1].excerpt);
@@ -50,6 +60,41 @@ fn every_template_that_fails_is_told_with_its_place() {
     webhook.spec.request.body.clear();
     let tried = preview(&webhook, &context(r#"{"n": "Host"}"#, None), &facts()).unwrap();
     assert_eq!(tried.errors.len(), 1, "what was put together is wrong");
+}
+
+#[test]
+fn what_rendered_stays_when_another_part_fails() {
+    let mut webhook = webhook();
+    webhook.signing_keys = vec![signing_key(&standard_secret(7))];
+    let request = &mut webhook.spec.request;
+    request.url = "https://example.com/{{ data.id }}".to_owned();
+    request.body = "{{ data.id }}".to_owned();
+    let header =
+        |name: &str, text: &str| HeaderTemplate { name: name.to_owned(), value: HeaderValue::Plain(text.to_owned()) };
+    request.headers = vec![header("X-Bad", "{{ 1 // data.zero }}"), header("X-Good", "{{ data.id }}")];
+    request.additional_headers = "X-Fine: 1\n{{ data.name }}: 2".to_owned();
+    let event = context(r#"{"id": 7, "zero": 0, "name": "Host"}"#, None);
+    let tried = preview(&webhook, &event, &facts()).unwrap();
+    assert_eq!(fields(&tried.errors), ["request.headers[0].value", "request.additional_headers"]);
+    let draft = tried.request.unwrap();
+    assert_eq!((&*draft.url, &draft.body[..]), ("https://example.com/7", &b"7"[..]));
+    let told = ["X-Bad", "X-Good", "X-Fine", "Host"].map(|name| shown(&draft, name));
+    assert_eq!(told, [None, Some("7"), Some("1"), None]);
+    assert!(shown(&draft, "webhook-signature").is_some(), "the body is signed");
+}
+
+#[test]
+fn without_a_url_or_body_the_other_parts_are_shown() {
+    let mut webhook = webhook();
+    webhook.signing_keys = vec![signing_key(&standard_secret(7))];
+    webhook.spec.request.url = "https://example.com/{{ 1 // 0 }}".to_owned();
+    let draft = preview(&webhook, &context("{}", None), &facts()).unwrap().request.unwrap();
+    assert!(draft.url.is_empty() && !draft.body.is_empty());
+    webhook.spec.request.url = "https://example.com/hook".to_owned();
+    webhook.spec.request.body = "{{ 1 // 0 }}".to_owned();
+    let draft = preview(&webhook, &context("{}", None), &facts()).unwrap().request.unwrap();
+    assert_eq!((&*draft.url, draft.body.len()), ("https://example.com/hook", 0));
+    assert_eq!(shown(&draft, "webhook-signature"), None, "what is not there is not signed");
 }
 
 #[test]
