@@ -12,6 +12,7 @@ use tenterhook_model::{Fault, Webhook, WebhookId};
 
 use crate::compiled::Compiled;
 use crate::render::Render;
+use crate::single::Single;
 
 /// Bytes that compiled webhooks take together, by their [`Compiled::weight`].
 const BUDGET_BYTES: usize = 64 * 1024 * 1024;
@@ -23,6 +24,8 @@ pub struct Compilations {
     /// Rises with each use, to tell what was used last.
     uses: AtomicU64,
     budget: usize,
+    /// Who compiles a webhook that was dropped.
+    compiling: Single,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +65,7 @@ impl Compilations {
 
     /// An empty cache that holds `budget` bytes, as [`Compiled::weight`] counts them.
     pub fn with_budget(budget: usize) -> Self {
-        Self { entries: RwLock::default(), uses: AtomicU64::new(0), budget }
+        Self { entries: RwLock::default(), uses: AtomicU64::new(0), budget, compiling: Single::default() }
     }
 
     /// What is kept of a webhook: of this revision, or of one that compiles to the same.
@@ -117,7 +120,8 @@ impl Compilations {
         self.read().bytes < self.budget
     }
 
-    /// What is kept of this revision, else what `render` compiles, which is kept then.
+    /// What is kept of this revision, else what `render` compiles, which is kept then. Of many who
+    /// look for one webhook at once, one compiles it.
     ///
     /// # Errors
     /// The faults of a webhook that does not compile.
@@ -129,6 +133,11 @@ impl Compilations {
         webhook: &Arc<Webhook>,
         render: &dyn Render,
     ) -> Result<Arc<Compiled>, Vec<Fault>> {
+        if let Some(compiled) = self.find(webhook) {
+            return Ok(compiled);
+        }
+        let _turn = self.compiling.turn(webhook.id).await;
+        // Whoever had the turn before may have compiled this revision.
         if let Some(compiled) = self.find(webhook) {
             return Ok(compiled);
         }
@@ -205,10 +214,10 @@ impl Drop for Staged<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile;
     use crate::tests as testing;
+    use crate::{Acceptance, AttemptFacts, EventContext, InProcess, Preview, RenderFault, Rules, compile};
     use tenterhook_model::webhook::SigningKey;
-    use tenterhook_model::{Secret, SigningKeyId, Timestamp};
+    use tenterhook_model::{PreparedRequest, Secret, SigningKeyId, Timestamp};
 
     fn webhook(number: u8, revision: u64) -> Arc<Webhook> {
         let mut webhook = Webhook { revision, id: WebhookId::from_bytes([number; 16]), ..testing::webhook() };
@@ -291,6 +300,69 @@ mod tests {
         let gone: Vec<u8> = (0..9).filter(|number| cache.find(&webhook(*number, 1)).is_none()).collect();
         assert_eq!(gone, [1, 2]);
         assert_eq!(cache.read().bytes, 7 * weight);
+    }
+
+    /// Compiles in this process after a pause, and counts.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU64);
+
+    #[async_trait::async_trait]
+    impl Render for Counting {
+        async fn compile(&self, webhook: &Webhook) -> Result<Arc<Compiled>, Vec<Fault>> {
+            let mut has_paused = false;
+            std::future::poll_fn(|_| {
+                let ready = std::mem::replace(&mut has_paused, true);
+                if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            })
+            .await;
+            self.0.fetch_add(1, Ordering::SeqCst);
+            InProcess.compile(webhook).await
+        }
+
+        async fn compile_rules(&self, webhook: &Webhook) -> Result<Arc<Rules>, Vec<Fault>> {
+            InProcess.compile_rules(webhook).await
+        }
+
+        async fn accepts(&self, rules: &Arc<Rules>, event: &Arc<EventContext>) -> Acceptance {
+            InProcess.accepts(rules, event).await
+        }
+
+        async fn prepare(
+            &self,
+            compiled: &Arc<Compiled>,
+            event: &Arc<EventContext>,
+            facts: &AttemptFacts,
+        ) -> Result<PreparedRequest, RenderFault> {
+            InProcess.prepare(compiled, event, facts).await
+        }
+
+        async fn preview(
+            &self,
+            webhook: &Webhook,
+            event: &Arc<EventContext>,
+            facts: &AttemptFacts,
+        ) -> Result<Preview, Vec<Fault>> {
+            InProcess.preview(webhook, event, facts).await
+        }
+    }
+
+    #[test]
+    fn sixty_four_attempts_compile_a_webhook_that_was_dropped_once() {
+        let (cache, render, webhook) = (Compilations::new(), Counting::default(), webhook(1, 1));
+        let mut attempts: Vec<_> = (0..64).map(|_| Some(Box::pin(cache.find_or_compile(&webhook, &render)))).collect();
+        let mut done = 0;
+        for _round in 0..3 {
+            for attempt in &mut attempts {
+                let Some(running) = attempt else { continue };
+                let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                if let std::task::Poll::Ready(compiled) = running.as_mut().poll(&mut context) {
+                    compiled.unwrap();
+                    *attempt = None;
+                    done += 1;
+                }
+            }
+        }
+        assert_eq!((done, render.0.load(Ordering::SeqCst)), (64, 1));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod render;
 mod request;
 /// Signatures: made by the server, checked by a receiver.
 pub mod signature;
+mod single;
 #[cfg(test)]
 mod tests;
 
@@ -32,5 +33,5 @@ pub use event_context::EventContext;
 pub use matching::{Acceptance, Matching, Pattern, RuleResult, Rules};
 pub use preview::{Preview, preview, preview_with};
 pub use render::{InProcess, Render};
-pub use request::{AttemptFacts, FieldTemplate, RenderFault, Rendered};
+pub use request::{AttemptFacts, Draft, FieldTemplate, RenderFault, Rendered};
 pub use signature::{sign, verify};
