@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use tenterhook_model::Fault;
+use tenterhook_model::{Fault, limits};
 
 use crate::refusal::Refusal;
 
@@ -128,6 +128,12 @@ impl Check {
         }
         text
     }
+}
+
+/// The refusal of a batch with more events than one may have.
+pub(crate) fn too_many_events() -> Refusal {
+    let limit = grouped(limits::BATCH_EVENTS);
+    Refusal::field("events", format!("must have at most {limit} events; send more batches"))
 }
 
 /// `12345` as `12,345`, for people.

@@ -28,6 +28,11 @@ pub struct Method {
 }
 
 impl Method {
+    /// Whether it takes many events in one message.
+    pub(crate) fn takes_batch(&self) -> bool {
+        self.path.ends_with("/BatchPublishEvents")
+    }
+
     /// Whether it takes a stream of events.
     pub(crate) fn publishes_stream(&self) -> bool {
         self.pace == Pace::Stream && self.permission == Permission::Publish

@@ -19,7 +19,9 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::connection::Connection;
+use super::elements::Elements;
 use crate::access::{Method, Pace, Permission};
+use crate::check::too_many_events;
 use crate::refusal::Refusal;
 
 /// Bytes of events that one publishing stream may have waiting for their acknowledgement, beyond the last.
@@ -30,6 +32,8 @@ const OPEN_TIME: Duration = Duration::from_secs(10);
 const MESSAGE_TIME: Duration = Duration::from_secs(30);
 /// When to come back to a server that holds too many bytes.
 const CROWDED: Duration = Duration::from_secs(1);
+/// The number of the field `events` of BatchPublishEventsRequest.
+const EVENTS_FIELD: u64 = 1;
 /// A message is preceded by a flag and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
 
@@ -137,6 +141,8 @@ pub(crate) struct Intake<B> {
     prefix_len: usize,
     /// Bytes of the message that are to come.
     left: usize,
+    /// Counts the events of a batch.
+    elements: Option<Elements>,
 }
 
 impl<B> Intake<B> {
@@ -153,6 +159,7 @@ impl<B> Intake<B> {
             prefix: [0; PREFIX],
             prefix_len: 0,
             left: 0,
+            elements: method.takes_batch().then(|| Elements::of(EVENTS_FIELD)),
         }
     }
 
@@ -168,6 +175,10 @@ impl<B> Intake<B> {
             let rest = &self.kept[at..];
             if self.left > 0 {
                 let step = self.left.min(rest.len());
+                let elements = self.elements.as_mut().map_or(0, |elements| elements.read(&rest[..step]));
+                if elements > limits::BATCH_EVENTS {
+                    return Poll::Ready(Err(too_many_events()));
+                }
                 self.left -= step;
                 at += step;
                 if self.left == 0 {
@@ -195,6 +206,7 @@ impl<B> Intake<B> {
             }
             at += part.len();
             (self.prefix_len, self.left) = (0, size);
+            self.elements.iter_mut().for_each(Elements::restart);
             if size == 0 {
                 self.running = None;
             }

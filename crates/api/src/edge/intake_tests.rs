@@ -6,6 +6,7 @@ use crate::access::lookup;
 use crate::edge::Budgets;
 
 const GET: &str = "/tenterhook.v1.WebhookService/GetWebhook";
+const BATCH: &str = "/tenterhook.v1.EventService/BatchPublishEvents";
 const PUBLISH: &str = "/tenterhook.v1.EventService/StreamPublishEvents";
 const HEALTH_WATCH: &str = "/grpc.health.v1.Health/Watch";
 
@@ -88,6 +89,35 @@ async fn what_is_over_its_limit_is_left_to_the_decoder() {
     let mut intake = intake(HEALTH_WATCH, &connection, [message(OPEN_MESSAGE_BYTES + 1)[..5].to_vec()]);
     next(&mut intake).await.unwrap();
     assert_eq!(connection.bytes().held(), 0);
+}
+
+/// A message of so many empty events.
+fn batch(events: usize) -> Vec<u8> {
+    let mut bytes = message(2 * events);
+    bytes.truncate(PREFIX);
+    bytes.extend(b"\x0a\x00".repeat(events));
+    bytes
+}
+
+#[tokio::test]
+async fn a_batch_of_too_many_empty_events_is_refused_before_it_can_be_decoded() {
+    let connection = Budgets::default().connection();
+    let mut fits = intake(BATCH, &connection, [batch(limits::BATCH_EVENTS)]);
+    assert_eq!(next(&mut fits).await.unwrap().len(), PREFIX + 2 * limits::BATCH_EVENTS);
+    let mut pieces: Vec<_> = batch(1_000_000).chunks(700).map(<[u8]>::to_vec).collect();
+    // The end never comes: it is not waited for.
+    pieces.pop();
+    let mut intake = intake(BATCH, &connection, pieces);
+    let mut handed_on = 0;
+    let status = loop {
+        match next(&mut intake).await {
+            Ok(piece) => handed_on += piece.len(),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    assert!(status.message().contains("at most 1,000 events"), "{status}");
+    assert!(handed_on <= PREFIX + 2 * limits::BATCH_EVENTS + 700, "{handed_on}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use tenterhook_store::Published;
 use tokio::time::Instant;
 
 use crate::access::Caller;
-use crate::check::{Check, grouped};
+use crate::check::{Check, too_many_events};
 use crate::refusal::Refusal;
 use crate::state::Shared;
 use crate::wire::event::{Arrival, read_event};
@@ -72,8 +72,7 @@ fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>
         return Err(Refusal::field("events", "must have at least one event"));
     }
     if events.len() > limits::BATCH_EVENTS {
-        let limit = grouped(limits::BATCH_EVENTS);
-        return Err(Refusal::field("events", format!("must have at most {limit} events; send more batches")));
+        return Err(too_many_events());
     }
     let mut check = Check::new();
     let mut parsed: Vec<Event> = Vec::with_capacity(events.len());
