@@ -11,7 +11,7 @@ use tenterhook_model::{Event, Webhook};
 use tenterhook_store::{NewEvent, Published, Store, StoreError};
 
 use crate::digest::content_digest;
-use crate::failures::FailureLog;
+use crate::failures::{FailureLog, RuleFailure};
 use crate::matcher::Matcher;
 use crate::means::Means;
 use crate::meter::Meter;
@@ -49,6 +49,12 @@ impl Intake {
     pub fn new(parts: Parts) -> Self {
         let (matcher, failures) = (Matcher::default(), FailureLog::default());
         Self { parts, matcher, failures, is_ready: AtomicBool::new(false) }
+    }
+
+    /// The last failure of each rule of `webhook` since it was last changed: rules that could not be
+    /// evaluated for an event, and so did not match it. Forgotten when the server stops.
+    pub fn rule_failures(&self, webhook: &Webhook) -> Vec<RuleFailure> {
+        self.failures.of(webhook.id, webhook.spec.rules.len(), webhook.update_time)
     }
 
     /// Compiles the webhooks of the store: the rules of all, then requests as far as the cache

@@ -22,5 +22,6 @@ mod meter;
 mod tests;
 
 pub use digest::content_digest;
+pub use failures::RuleFailure;
 pub use intake::{Intake, Parts};
 pub use meter::{Meter, Unmetered};

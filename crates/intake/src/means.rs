@@ -19,8 +19,8 @@ impl Means<'_> {
     /// Counts a rule that could not be evaluated for an event, and logs it now and then.
     pub(crate) fn report(&self, webhook: WebhookId, rule: usize, event: &Event, error: &str) {
         self.meter.rule_failed();
-        if let Some(failures) = self.failures.note((webhook, rule), event.publish_time) {
-            let error = &error[..error.floor_char_boundary(limits::ERROR_TEXT_BYTES)];
+        let error = &error[..error.floor_char_boundary(limits::ERROR_TEXT_BYTES)];
+        if let Some(failures) = self.failures.note((webhook, rule), event.publish_time, error) {
             tracing::warn!(%webhook, rule, failures, event = %event.id, error, "a rule could not be evaluated");
         }
     }

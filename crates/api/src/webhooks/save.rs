@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 use tenterhook_engine::Compiled;
+use tenterhook_intake::RuleFailure;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{Fault, Webhook, WebhookId, WebhookSpec};
 use tenterhook_proto::tenterhook::v1;
@@ -39,8 +40,12 @@ pub(crate) fn subject(webhook: &Webhook) -> String {
 
 /// The webhook on the wire, as it is now.
 pub(super) fn show(api: &Shared, webhook: &Webhook) -> v1::Webhook {
-    let warnings = api.transport_check.warnings(&webhook.spec.transport);
-    let warnings = warnings.into_iter().map(|fault| fault.under("transport").to_string()).collect();
+    let certificates = api.transport_check.warnings(&webhook.spec.transport);
+    let mut warnings: Vec<String> =
+        certificates.into_iter().map(|fault| fault.under("transport").to_string()).collect();
+    warnings.extend(api.intake.rule_failures(webhook).into_iter().map(|RuleFailure { rule, time, error }| {
+        format!("rules[{rule}]: could not be evaluated at {}, so it did not match: {error}", time.rfc3339())
+    }));
     v1::Webhook { warnings, ..write_webhook(webhook, &api.store.health(webhook.id), api.clock.now()) }
 }
 

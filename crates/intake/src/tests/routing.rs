@@ -70,6 +70,6 @@ async fn a_rule_that_fails_is_counted_for_each_event_and_matches_none() {
         assert!(bench.routed(&set, &lacking).await.is_empty());
     }
     assert_eq!(bench.meter.0.load(Ordering::Relaxed), 100);
-    let quiet = bench.failures.note((WebhookId::from_bytes([1; 16]), 0), Timestamp::from_millis(61_000));
+    let quiet = bench.failures.note((WebhookId::from_bytes([1; 16]), 0), Timestamp::from_millis(61_000), "why");
     assert_eq!(quiet, Some(100), "one line was logged for the first; this one reports the other 99");
 }
