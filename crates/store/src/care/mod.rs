@@ -2,6 +2,7 @@
 //! engine. The command `tenterhook store` calls these.
 
 mod check;
+mod format;
 mod salvage;
 mod search;
 mod stream;
@@ -100,7 +101,7 @@ pub fn import(url: &str, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<
     if !kv.range(crate::kv::Span::new(from, to, 1))?.is_empty() {
         return Err(OpenError::NotEmpty(shown_url(url)));
     }
-    Ok(stream::import(&*kv, input, entropy)?)
+    stream::import(&*kv, input, entropy)
 }
 
 fn open_existing(url: &str) -> Result<Box<dyn Kv>, OpenError> {
@@ -112,7 +113,9 @@ fn open_existing(url: &str) -> Result<Box<dyn Kv>, OpenError> {
     if !file.exists() {
         return Err(OpenError::Missing(shown_url(url)));
     }
-    open_any(url)
+    let kv = open_any(url)?;
+    format::refuse_other(&|span| kv.range(span))?;
+    Ok(kv)
 }
 
 fn open_any(url: &str) -> Result<Box<dyn Kv>, OpenError> {
@@ -121,4 +124,59 @@ fn open_any(url: &str) -> Result<Box<dyn Kv>, OpenError> {
         Location::Sled(directory) => Box::new(SledKv::open(directory)?),
         Location::Memory => Box::new(MemoryKv::default()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::{Batch, Span};
+    use crate::rows;
+    use crate::rows::meta::IdentityRow;
+    use tenterhook_model::OsEntropy;
+
+    /// Makes the store at `url` one of a later version, with one record that only that one can read.
+    fn later(url: &str) {
+        let kv = open_any(url).unwrap();
+        let mut batch = Batch::default();
+        let identity =
+            IdentityRow { format: crate::embedded::FORMAT + 1, version: "7.1.0".into(), ..Default::default() };
+        batch.put(keys::meta::identity(), rows::encode(&identity));
+        batch.put(b"e-of-another-form".to_vec(), b"junk to this version".to_vec());
+        kv.commit(batch).unwrap();
+    }
+
+    #[test]
+    fn a_store_of_a_later_format_is_refused_by_name_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        for engine in ["redb", "sled"] {
+            let url = format!("{engine}:{}", directory.path().join(engine).display());
+            later(&url);
+            let mut output = Vec::new();
+            for (what, refused) in [
+                ("check", check(&url).map(drop)),
+                ("compact", compact(&url).map(drop)),
+                ("export", export(&url, &mut output).map(drop)),
+                ("salvage", salvage(&url, &mut output).map(drop)),
+            ] {
+                let error = refused.unwrap_err();
+                assert!(matches!(error, OpenError::Format { .. }), "{engine} {what}: {error}");
+                assert!(error.to_string().contains("use version 7.1.0 or a later one"), "{error}");
+            }
+            assert!(output.is_empty(), "nothing of it was written");
+            let kv = open_any(&url).unwrap();
+            assert_eq!(kv.range(Span::new(&[], &[u8::MAX], 9)).unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn an_export_of_a_later_format_is_not_imported() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = |name: &str| format!("redb:{}", directory.path().join(name).display());
+        later(&url("later"));
+        let mut exported = Vec::new();
+        stream::export(&*open_any(&url("later")).unwrap(), &mut exported).unwrap();
+        let error = import(&url("new"), &mut exported.as_slice(), &OsEntropy).unwrap_err();
+        assert!(matches!(error, OpenError::Format { .. }), "{error}");
+        assert!(open_any(&url("new")).unwrap().get(&keys::meta::identity()).unwrap().is_none());
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use super::format::{self, Read};
 use super::stream::Records;
 use crate::error::{OpenError, StoreError};
 use crate::keys;
@@ -47,19 +48,18 @@ pub(super) fn salvage(url: &str, output: &mut dyn Write) -> Result<Salvaged, Ope
     match Location::parse(url)? {
         Location::Redb(directory) if directory.join(REDB_FILE).exists() => {
             let store = RedbSalvage::open(directory)?;
+            format::refuse_other(&|span| store.range(span))?;
             let salvaged = Salvaged { missing_commits: store.missing_commits(), ..Salvaged::default() };
             Ok(Walk::new(&|span| store.range(span), salvaged, output)?.all()?)
         }
         Location::Sled(directory) if directory.join(SLED_FILE).exists() => {
             let store = SledKv::open(directory)?;
+            format::refuse_other(&|span| store.range(span))?;
             Ok(Walk::new(&|span| store.range(span), Salvaged::default(), output)?.all()?)
         }
         Location::Redb(_) | Location::Sled(_) | Location::Memory => Err(missing()),
     }
 }
-
-/// Reads a span of a store, or fails where it is damaged.
-type Read<'a> = &'a dyn Fn(Span<'_>) -> Result<Vec<Pair>, StoreError>;
 
 /// A walk through a damaged store.
 struct Walk<'a> {

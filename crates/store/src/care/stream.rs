@@ -4,9 +4,10 @@
 use std::io::{BufReader, BufWriter, Read, Write};
 
 use bytes::Bytes;
-use tenterhook_model::Entropy;
+use tenterhook_model::{Entropy, system};
 
-use crate::error::StoreError;
+use crate::embedded::check_format;
+use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::kv::{Batch, Kv, Span};
 use crate::rows;
@@ -84,10 +85,10 @@ impl<'a> Records<'a> {
 
 /// Writes the records of a stream into an empty store; answers how many. Who the store is
 /// comes last, so that one that was cut short is no store.
-pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<u64, StoreError> {
+pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<u64, OpenError> {
     let mut input = Summed { inner: BufReader::new(input), sum: crc32fast::Hasher::new() };
     if input.read(HEADER.len())? != HEADER {
-        return Err(StoreError::Damaged("the input is no export of a store".into()));
+        return Err(damaged("the input is no export of a store"));
     }
     let mut batch = Batch::default();
     let (mut identity, mut count, mut waiting) = (None, 0u64, 0);
@@ -98,12 +99,14 @@ pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -
         }
         let value_bytes = input.read_u32()?;
         if key_bytes > KEY_MAX || value_bytes > VALUE_MAX {
-            return Err(StoreError::Damaged("the export has a record of impossible length".into()));
+            return Err(damaged("the export has a record of impossible length"));
         }
         let (key, value) = (input.read(key_bytes as usize)?, input.read(value_bytes as usize)?);
         count += 1;
         if key == keys::meta::identity() {
-            identity = Some(rows::decode::<IdentityRow>(&Bytes::from(value), "the identity of the store")?);
+            let row: IdentityRow = rows::decode(&Bytes::from(value), "the identity of the store")?;
+            check_format(&row)?;
+            identity = Some(row);
             continue;
         }
         batch.put(key, value);
@@ -116,9 +119,9 @@ pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -
     let told = input.read(8)?;
     let sum = input.sum.clone().finalize();
     if told != count.to_be_bytes() || input.read_u32()? != sum {
-        return Err(StoreError::Damaged("the export is damaged: count or checksum differ".into()));
+        return Err(damaged("the export is damaged: count or checksum differ"));
     }
-    let mut identity = identity.ok_or_else(|| StoreError::Damaged("the export has no identity".into()))?;
+    let mut identity = identity.ok_or_else(|| damaged("the export has no identity"))?;
     let mut epoch = [0; 8];
     entropy.fill(&mut epoch);
     identity.epoch = u64::from_be_bytes(epoch);
@@ -156,13 +159,17 @@ impl<S: Read> Summed<S> {
     }
 }
 
+fn damaged(what: &str) -> OpenError {
+    OpenError::Store(StoreError::Damaged(what.to_owned()))
+}
+
 fn failed(error: std::io::Error) -> StoreError {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => StoreError::Damaged("the export is cut short".into()),
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             StoreError::Failed("the disk of the export is full".into())
         }
-        _ => StoreError::Failed(error.to_string()),
+        _ => StoreError::Failed(system::in_words(&error)),
     }
 }
 
@@ -215,7 +222,7 @@ mod tests {
         for length in [0, 5, HEADER.len(), HEADER.len() + 3, stream.len() / 2, stream.len() - 1] {
             let kv = MemoryKv::default();
             let error = import(&kv, &mut &stream[..length], &OsEntropy).unwrap_err();
-            assert!(matches!(error, StoreError::Damaged(_)), "{length}: {error}");
+            assert!(matches!(error, OpenError::Store(StoreError::Damaged(_))), "{length}: {error}");
             assert_eq!(kv.get(&keys::meta::identity()).unwrap(), None, "{length}");
         }
     }
@@ -228,7 +235,7 @@ mod tests {
             let mut damaged = stream.clone();
             damaged[at] ^= 4;
             let error = import(&MemoryKv::default(), &mut damaged.as_slice(), &OsEntropy).unwrap_err();
-            assert!(matches!(error, StoreError::Damaged(_)), "{at}: {error}");
+            assert!(matches!(error, OpenError::Store(StoreError::Damaged(_))), "{at}: {error}");
         }
     }
 }

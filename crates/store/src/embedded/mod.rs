@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use tenterhook_model::{Clock, DeliveryState, Entropy, WebhookId};
 
-pub(crate) use start::{FORMAT, lane_info};
+pub(crate) use start::{FORMAT, check_format, lane_info, recognise};
 pub use store::EmbeddedStore;
 
 use crate::error::OpenError;

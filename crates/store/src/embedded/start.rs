@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use tenterhook_model::{Entropy, Lane, Timestamp, WebhookHealth, WebhookId};
+use tenterhook_model::{Entropy, Lane, OsEntropy, Timestamp, WebhookHealth, WebhookId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -28,7 +28,7 @@ use crate::rows::count::OpenRow;
 use crate::rows::journal::JournalRow;
 use crate::rows::meta::{IdentityRow, SequenceRow};
 use crate::rows::webhook::{HealthRow, LaneRow, WebhookRow};
-use crate::seal::Sealer;
+use crate::seal::{Sealer, SealingKey};
 
 /// The form of keys and rows that this code reads and writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -116,9 +116,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
 fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<IdentityRow, OpenError> {
     if let Some(row) = kv.get(&keys::meta::identity())? {
         let identity: IdentityRow = rows::decode(&row, "the identity of the store")?;
-        if identity.format != FORMAT {
-            return Err(OpenError::Format { found: identity.format, known: FORMAT, version: identity.version });
-        }
+        check_format(&identity)?;
         if !sealer.fits(&identity.seal) {
             return Err(OpenError::SealingKey);
         }
@@ -136,6 +134,28 @@ fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<Ide
     batch.put(keys::meta::identity(), rows::encode(&identity));
     kv.commit(batch)?;
     Ok(identity)
+}
+
+/// Whether a store that was made before is one of ours, of this format and sealed with `key`.
+pub(crate) fn recognise<K: Kv>(kv: &K, key: Option<&SealingKey>) -> Result<(), OpenError> {
+    let Some(row) = kv.get(&keys::meta::identity())? else {
+        let is_empty = kv.range(Span::new(&[], &[u8::MAX], 1))?.is_empty();
+        return if is_empty { Ok(()) } else { Err(OpenError::Foreign) };
+    };
+    let identity: IdentityRow = rows::decode(&row, "the identity of the store")?;
+    check_format(&identity)?;
+    let key = key.ok_or(OpenError::SealingKey)?;
+    // Nothing is sealed here, so no chance is needed.
+    if Sealer::new(key, Arc::new(OsEntropy)).fits(&identity.seal) { Ok(()) } else { Err(OpenError::SealingKey) }
+}
+
+/// Refuses a store of another format, before anything of it is read by the rules of this one.
+pub(crate) fn check_format(identity: &IdentityRow) -> Result<(), OpenError> {
+    let IdentityRow { format: found, version, .. } = identity;
+    if *found == FORMAT {
+        return Ok(());
+    }
+    Err(OpenError::Format { found: *found, known: FORMAT, version: version.clone() })
 }
 
 /// The millisecond in which the first event of an open delivery expires.
