@@ -32,7 +32,7 @@ use tokio::sync::Notify;
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError};
 pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span, is_inside_engine};
-pub use open::{open, shown_url};
+pub use open::{exists, open, probe, shown_url};
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{
     Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::Store;
-use crate::embedded::{EmbeddedStore, StoreOptions, Writer};
+use crate::embedded::{EmbeddedStore, StoreOptions, Writer, recognise};
 use crate::error::OpenError;
-use crate::kv::{Kv, MemoryKv, RedbKv, SledKv};
+use crate::kv::place::{self, Holds};
+use crate::kv::{Kv, MemoryKv, REDB_FILE, RedbKv, SLED_FILE, SledKv};
+use crate::seal::SealingKey;
 
 /// Where a store is and what engine it has, as `redb:DIR`, `sled:DIR` or `memory:` says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,31 @@ pub fn open(url: &str, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer)
         Location::Redb(directory) => open_engine(RedbKv::open(directory)?, options),
         Location::Sled(directory) => open_engine(SledKv::open(directory)?, options),
         Location::Memory => open_engine(MemoryKv::default(), options),
+    }
+}
+
+/// Whether there is a store at `url`.
+pub fn exists(url: &str) -> bool {
+    let file = match Location::parse(url) {
+        Ok(Location::Redb(directory)) => directory.join(REDB_FILE),
+        Ok(Location::Sled(directory)) => directory.join(SLED_FILE),
+        Ok(Location::Memory) | Err(_) => return false,
+    };
+    file.exists()
+}
+
+/// Tries whether [`open`] would open the store at `url` with this sealing key. It makes no store:
+/// what had to be made for the attempt is removed again.
+///
+/// # Errors
+/// Why it would not.
+pub fn probe(url: &str, sealing_key: Option<&SealingKey>) -> Result<(), OpenError> {
+    match Location::parse(url)? {
+        Location::Memory => Ok(()),
+        Location::Redb(directory) if exists(url) => recognise(&RedbKv::open(directory)?, sealing_key),
+        Location::Sled(directory) if exists(url) => recognise(&SledKv::open(directory)?, sealing_key),
+        Location::Redb(directory) => place::probe(directory, Holds::Redb),
+        Location::Sled(directory) => place::probe(directory, Holds::Sled),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{care, key, render};
 use tenterhook_server::app;
 use tenterhook_server::config::{Config, ServeArgs};
+use tenterhook_server::failure::Context;
 use tenterhook_server::terminal::Terminal;
 
 /// Threads of the benchmark's own publishers and receiver.
@@ -101,11 +102,12 @@ impl Cli {
 }
 
 fn serve(args: &ServeArgs, terminal: Terminal) -> Result<()> {
-    let config = Config::load(args)?;
     if args.check {
+        app::check(args)?;
         terminal.line("The configuration is fine.");
         return Ok(());
     }
+    let config = Config::load(args)?;
     runtime(config.threads)?.block_on(app::serve(config, terminal))
 }
 

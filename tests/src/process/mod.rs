@@ -3,6 +3,7 @@
 mod arguments;
 mod care;
 mod end_to_end;
+mod failures;
 pub(crate) mod footprint;
 mod hostile;
 mod listen;

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tenterhook_api::Api;
 use tenterhook_dispatch::{Deadlines, Drained};
 use tenterhook_intake::Intake;
@@ -19,6 +19,7 @@ use super::door::{Door, Parts};
 use super::ops::Ops;
 use super::retention::Retention;
 use super::tasks::Tasks;
+use crate::failure::Context;
 
 /// Time beyond the grace for the outcomes of what was cut to be recorded.
 const SETTLE: Duration = Duration::from_secs(5);

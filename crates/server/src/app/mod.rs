@@ -7,6 +7,7 @@ pub(crate) mod door;
 mod drain;
 pub(crate) mod keys;
 pub(crate) mod ops;
+mod ports;
 mod retention;
 mod sampler;
 pub mod sealing;
@@ -14,14 +15,15 @@ pub mod signals;
 mod storage;
 mod tasks;
 mod tls;
+mod trial;
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow};
 use rustls::ServerConfig;
 use tenterhook_api::access::Access;
 use tenterhook_api::{About, Api, ApiState, router};
@@ -38,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
 
 use crate::config::Config;
+use crate::failure::Context;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::{Metrics, Watched};
 use crate::telemetry::trace::Exported;
@@ -49,6 +52,7 @@ use signals::Signals;
 use storage::Storage;
 
 pub use drain::Ending;
+pub use trial::check;
 
 /// Child processes that render what is not plain, at most; one renders thousands a second.
 const RENDER_WORKERS: usize = 2;
@@ -106,8 +110,8 @@ impl App {
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
         let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
         note_files(config, &metrics);
-        let listeners = bind_api(config).await?;
-        let ops = bind_ops(config).await?;
+        let listeners = ports::bind_api(config).await?;
+        let ops = ports::bind_ops(config).await?;
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
         let sampler = sampled(config, &storage, &metrics).await;
@@ -196,45 +200,6 @@ fn about(config: &Config, start_time: Timestamp) -> About {
     }
 }
 
-/// The listeners of the API: one, or for `localhost` one for each family that the machine has.
-async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {
-    let mut listeners = vec![bind(config.listen, "--listen").await?];
-    if let Some(mut also) = config.listen_ipv6 {
-        also.set_port(listeners[0].local_addr().context("the listener has no address")?.port());
-        match TcpListener::bind(also).await {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                bail!("cannot listen on {also}; is another program there? --listen 127.0.0.1:PORT leaves it out")
-            }
-            Err(_) => tracing::info!(address = %also, "this machine has no IPv6 loopback; listening on IPv4 only"),
-        }
-    }
-    Ok(listeners)
-}
-
-/// The operations listener, unless it is off.
-async fn bind_ops(config: &Config) -> Result<Option<TcpListener>> {
-    match config.ops_listen {
-        Some(address) => bind(address, "--ops-listen").await.map(Some),
-        None => Ok(None),
-    }
-}
-
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!(refused_bind(address, flag, error.kind())))
-}
-
-/// Why a port cannot be bound, and what to do about it.
-fn refused_bind(address: SocketAddr, flag: &str, kind: ErrorKind) -> String {
-    let why = match kind {
-        ErrorKind::AddrInUse => "another program listens there",
-        ErrorKind::PermissionDenied => "this user may not use the port (below 1024 it takes CAP_NET_BIND_SERVICE)",
-        ErrorKind::AddrNotAvailable => "this machine does not have the address",
-        _ => return format!("cannot listen on {address} ({kind}); {flag} takes another address"),
-    };
-    format!("cannot listen on {address}: {why}; {flag} takes another address")
-}
-
 /// What sends requests.
 fn deliverer(config: &Config, resolver: Arc<SystemResolver>) -> Deliverer {
     Deliverer::new(Outbound {
@@ -283,7 +248,7 @@ pub fn cage() -> Result<Cage> {
 /// Who may call, and the watch over the file that says so.
 fn access(config: &Config) -> Result<(Access, Option<KeyWatch>)> {
     let ring = match &config.api_keys {
-        Some(file) => keys::parse(&file.text).map_err(anyhow::Error::msg).context("the API keys have faults")?,
+        Some(file) => keys::parse(&file.text).map_err(|errors| anyhow!("the API keys have errors: {errors}"))?,
         None => Default::default(),
     };
     let access = if config.dev { Access::dev(ring) } else { Access::keys(ring) };
@@ -331,19 +296,5 @@ mod tests {
         let flags: Vec<&str> = limits::TABLE.iter().filter_map(|limit| limit.flag).collect();
         assert!(flags.iter().all(|flag| about.settings.contains_key(flag)) && flags.len() == about.settings.len());
         assert_eq!((about.settings["retention"], about.store_engine.as_str()), (90_000, "redb"));
-    }
-
-    #[test]
-    fn a_port_that_cannot_be_bound_is_explained_by_its_own_reason() {
-        let address: SocketAddr = "0.0.0.0:443".parse().unwrap();
-        for (kind, why) in [
-            (ErrorKind::AddrInUse, "another program"),
-            (ErrorKind::PermissionDenied, "CAP_NET_BIND_SERVICE"),
-            (ErrorKind::AddrNotAvailable, "does not have the address"),
-        ] {
-            let text = refused_bind(address, "--listen", kind);
-            assert!(text.contains(why) && text.contains("0.0.0.0:443") && text.contains("--listen"), "{text}");
-        }
-        assert!(!refused_bind(address, "--listen", ErrorKind::PermissionDenied).contains("another program"));
     }
 }

@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use crate::failure::Context;
+use anyhow::{Result, anyhow};
 use sha2::{Digest, Sha256};
 use tenterhook_api::TokenKey;
 use tenterhook_model::Entropy;
@@ -55,15 +56,26 @@ pub fn default_place(url: &str) -> Option<PathBuf> {
     }
 }
 
+/// What [`load_or_make`] would refuse, without making anything.
+///
+/// # Errors
+/// When the file is there and cannot be read, or holds no key; `None` when it is to be made.
+pub fn try_load(path: &Path) -> Result<Option<Keys>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read the sealing key {}", path.display())),
+        Ok(text) => parse(&text).map(Some).map_err(|why| anyhow!("{} holds no sealing key: {why}", path.display())),
+    }
+}
+
 /// The keys that the file at `path` gives; it is made if there is no such file.
 ///
 /// # Errors
 /// When the file cannot be read or written, or holds no key.
 pub fn load_or_make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
-    match fs::read_to_string(path) {
-        Ok(text) => parse(&text).with_context(|| format!("{} holds no sealing key", path.display())),
-        Err(error) if error.kind() == ErrorKind::NotFound => make(path, entropy),
-        Err(error) => Err(error).with_context(|| format!("cannot read the sealing key {}", path.display())),
+    match try_load(path)? {
+        Some(keys) => Ok(keys),
+        None => make(path, entropy),
     }
 }
 
@@ -90,15 +102,15 @@ fn make(path: &Path, entropy: &dyn Entropy) -> Result<Keys> {
     Ok(Keys::new(bytes))
 }
 
-fn parse(text: &str) -> Result<Keys> {
+fn parse(text: &str) -> Result<Keys, &'static str> {
     let digits = text.trim();
-    if digits.len() != 2 * KEY_BYTES || !digits.is_ascii() {
-        bail!("it must be {} hexadecimal digits", 2 * KEY_BYTES);
+    if digits.len() != 2 * KEY_BYTES || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err("it must be one line of 64 hexadecimal digits");
     }
     let mut bytes = [0; KEY_BYTES];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        let pair = &digits[2 * index..2 * index + 2];
-        *byte = u8::from_str_radix(pair, 16).context("it has a character that is no hexadecimal digit")?;
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        let value = |digit: u8| char::from(digit).to_digit(16).expect("every character was just found to be a digit");
+        *byte = (value(pair[0]) * 16 + value(pair[1])) as u8;
     }
     Ok(Keys::new(bytes))
 }

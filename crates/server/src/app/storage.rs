@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use tenterhook_api::TokenKey;
 use tenterhook_model::{Clock, OsEntropy};
-use tenterhook_store::{Gauges, Reads, Store, StoreOptions, shown_url};
+use tenterhook_store::{Gauges, Reads, Store, StoreOptions, exists, shown_url};
 use tokio::sync::oneshot;
 
 use super::sealing::{self, Keys};
 use crate::config::Config;
+use crate::failure::Context;
 use crate::telemetry::metrics::Metrics;
 
 /// An open store.
@@ -35,6 +36,12 @@ impl Storage {
         let (url, key_file) = (config.store.clone(), config.sealing_key_file.clone());
         let opening = tokio::task::spawn_blocking(move || {
             let keys = match key_file.or_else(|| sealing::default_place(&url)) {
+                // A new key would open nothing, and stand where the right one has to go.
+                Some(path) if sealing::try_load(&path)?.is_none() && exists(&url) => bail!(
+                    "the sealing key {} of the store {} is missing; restore it, or name it with --sealing-key-file",
+                    path.display(),
+                    shown_url(&url)
+                ),
                 Some(path) => sealing::load_or_make(&path, &OsEntropy)?,
                 None => Keys::forgettable(&OsEntropy),
             };

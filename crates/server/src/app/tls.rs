@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use rustls::RootCertStore;
 use rustls::ServerConfig;
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
 
 use tenterhook_deliver::expiry_of_certificate;
 use tenterhook_model::Timestamp;
@@ -18,32 +20,37 @@ use crate::config::TlsMaterial;
 /// The protocol that is spoken inside (RFC 9113 section 3.2).
 const HTTP_2: &[u8] = b"h2";
 
+/// What is wrong with the file of a setting: the setting's key, and why.
+pub(crate) type Unusable = (&'static str, String);
+
 /// The server's side of TLS. Client certificates are taken if they come, and not asked for
 /// otherwise: a caller may show an API key instead.
 ///
 /// # Errors
 /// When a certificate or the key cannot be used.
 pub(super) fn server_config(material: &TlsMaterial) -> Result<Arc<ServerConfig>> {
+    usable(material).map_err(|found| {
+        let texts: Vec<String> = found.into_iter().map(|(key, why)| format!("--{key}: {why}")).collect();
+        anyhow!(texts.join("; "))
+    })
+}
+
+/// As [`server_config`], with everything that is wrong.
+pub(crate) fn usable(material: &TlsMaterial) -> Result<Arc<ServerConfig>, Vec<Unusable>> {
     let provider = Arc::new(ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|_| anyhow!("this build speaks no version of TLS"))?;
-    let builder = match &material.client_ca_pem {
-        Some(pem) => {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(certificates(pem.as_bytes()).context("--client-ca")?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).allow_unauthenticated();
-            builder.with_client_cert_verifier(
-                verifier.build().map_err(|_| anyhow!("--client-ca: no certificate in it can be used"))?,
-            )
-        }
+    let verifier = material.client_ca_pem.as_deref().map(|pem| verifier(pem, provider.clone())).transpose();
+    let identity = identity(material, &provider);
+    let (verifier, identity) = match (verifier, identity) {
+        (Ok(verifier), Ok(identity)) => (verifier, identity),
+        (verifier, identity) => return Err(verifier.err().into_iter().chain(identity.err()).collect()),
+    };
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|_| vec![("tls-cert", "this build speaks no version of TLS".to_owned())])?;
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let chain = certificates(material.certificate_pem.as_bytes()).context("--tls-cert")?;
-    let key = PrivateKeyDer::from_pem_slice(material.key_pem.expose().as_bytes());
-    let key = key.map_err(|_| anyhow!("--tls-key: holds no private key in PEM"))?;
-    let config = builder.with_single_cert(chain, key);
-    let mut config = config.map_err(|_| anyhow!("--tls-key: is no key of the certificate of --tls-cert"))?;
+    let mut config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity)));
     config.alpn_protocols.push(HTTP_2.to_vec());
     Ok(Arc::new(config))
 }
@@ -69,7 +76,24 @@ pub(super) fn expiries(material: &TlsMaterial) -> Expiries {
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+/// The certificate chain of the server with its key.
+fn identity(material: &TlsMaterial, provider: &CryptoProvider) -> Result<CertifiedKey, Unusable> {
+    let chain = certificates(material.certificate_pem.as_bytes()).map_err(|why| ("tls-cert", why))?;
+    let key = PrivateKeyDer::from_pem_slice(material.key_pem.expose().as_bytes());
+    let key = key.map_err(|_| ("tls-key", "holds no private key in PEM".to_owned()))?;
+    let identity = CertifiedKey::from_der(chain, key, provider);
+    identity.map_err(|_| ("tls-key", "is not the key of the first certificate of --tls-cert".to_owned()))
+}
+
+/// What checks client certificates.
+fn verifier(pem: &str, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Unusable> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(pem.as_bytes()).map_err(|why| ("client-ca", why))?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).allow_unauthenticated();
+    verifier.build().map_err(|_| ("client-ca", "no certificate in it can be used".to_owned()))
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    read.map_err(|_| anyhow!("holds a damaged certificate"))
+    read.map_err(|_| "holds a damaged certificate".to_owned())
 }

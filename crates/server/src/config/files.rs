@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use tenterhook_model::Secret;
+use tenterhook_api::access::KeyRing;
+use tenterhook_model::{Secret, system};
 
 use crate::app::keys;
 
@@ -30,7 +31,12 @@ impl KeyFile {
     /// Reads and checks the file at `path`.
     pub(crate) fn read(path: &str) -> Result<Self, String> {
         let text = read(path)?;
-        keys::parse(&text).map_err(|faults| format!("{path}: {faults}"))?;
+        let ring = keys::parse(&text).map_err(|faults| format!("{path}: {faults}"))?;
+        if ring.is_empty() && !KeyRing::says_no_keys(&text) {
+            return Err(format!(
+                "{path} lists no keys, so nobody could call; add a line of `tenterhook key new`, or the line `# no keys`"
+            ));
+        }
         Ok(Self { path: PathBuf::from(path), text })
     }
 }
@@ -50,5 +56,6 @@ pub(super) fn pem(label: &'static str) -> impl FnOnce(&str) -> Result<String, St
 }
 
 fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(Path::new(path)).map_err(|error| format!("cannot read {path}: {error}"))
+    std::fs::read_to_string(Path::new(path))
+        .map_err(|error| format!("cannot read {path}: {}", system::text_in_words(&error)))
 }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tenterhook_model::AddressPolicy;
+use tenterhook_model::{AddressPolicy, system};
 use tenterhook_store::shown_url;
 
 pub use fault::{ConfigError, ConfigFault, Source};
@@ -96,6 +96,11 @@ impl Config {
     /// # Errors
     /// Every fault at once.
     pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        Self::read(args).into_result()
+    }
+
+    /// As [`Config::load`], with what could be read next to what is wrong.
+    pub(crate) fn read(args: &ServeArgs) -> Reading {
         let mut faults = Vec::new();
         let mut given = args.given.clone();
         if let Some(path) = &args.file {
@@ -104,14 +109,14 @@ impl Config {
                 Err(error) => faults.push(ConfigFault {
                     key: "config".to_owned(),
                     source: Source::Flag,
-                    message: format!("cannot read {}: {error}", path.display()),
+                    message: format!("cannot read {}: {}", path.display(), system::text_in_words(&error)),
                 }),
             }
         }
         let config = Reader { given: &given, faults: &mut faults }.config();
         let listeners = check::Listeners { api: config.listen, ops: config.ops_listen, dev: config.dev };
         check::check(&listeners, &given, &mut faults);
-        if faults.is_empty() { Ok(config) } else { Err(ConfigError(faults)) }
+        Reading { config, given, faults }
     }
 
     /// The configuration of a server for trying things out: as `--dev` has it, on free ports of
@@ -121,6 +126,36 @@ impl Config {
         let settings = [("dev", "true"), ("listen", "127.0.0.1:0"), ("ops-listen", "off"), ("store", store)];
         let given = settings.map(|(key, text)| (key, one(text))).into_iter().collect();
         Reader { given: &given, faults: &mut Vec::new() }.config()
+    }
+}
+
+/// A configuration, and what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// What could be read; a value that is wrong is its default here.
+    pub(crate) config: Config,
+    given: Settings,
+    faults: Vec<ConfigFault>,
+}
+
+impl Reading {
+    /// Whether something is wrong with the setting `key`.
+    pub(crate) fn is_faulty(&self, key: &str) -> bool {
+        self.faults.iter().any(|fault| fault.key == key)
+    }
+
+    /// Adds what else is wrong with the setting `key`.
+    pub(crate) fn fault(&mut self, key: &str, message: String) {
+        let source = self.given.get(key).map_or(Source::Default, |given| given.source.clone());
+        self.faults.push(ConfigFault { key: key.to_owned(), source, message });
+    }
+
+    /// The configuration, if nothing is wrong.
+    ///
+    /// # Errors
+    /// Everything that is.
+    pub(crate) fn into_result(self) -> Result<Config, ConfigError> {
+        if self.faults.is_empty() { Ok(self.config) } else { Err(ConfigError(self.faults)) }
     }
 }
 

@@ -47,10 +47,9 @@ impl Args for ServeArgs {
                  Keys are the flags without dashes in front; repeatable ones are arrays:\n  \
                  store = \"redb:/var/lib/tenterhook\"\n  retention = \"30d\"\n  allow-network = [\"10.20.0.0/16\"]",
             );
-        let check = Arg::new("check")
-            .long("check")
-            .action(ArgAction::SetTrue)
-            .help("Checks the configuration and the files that it names, and starts nothing");
+        let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help(
+            "Tries a start: reads the configuration and its files, binds the ports, opens the store, and lets go again",
+        );
         command.arg(file).arg(check).args(SETTINGS.iter().map(setting::Setting::flag))
     }
 
@@ -96,7 +95,13 @@ pub(crate) fn add_file(settings: &mut Settings, path: &Path, text: &str, faults:
         Ok(table) => table,
         Err(error) => {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-            return fault("config", format!("is not TOML: line {line}: {}", error.message()));
+            // The line itself is not shown: it may hold what is meant for nobody else.
+            return fault(
+                "config",
+                format!(
+                    "line {line} is not TOML; write one `key = value` a line, each key once, and texts in double quotes"
+                ),
+            );
         }
     };
     for (key, value) in &table {

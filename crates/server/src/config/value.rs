@@ -6,6 +6,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use hyper::Uri;
 use ipnet::IpNet;
 
 /// Units of a duration and their milliseconds, longest name first.
@@ -100,12 +101,19 @@ pub fn share(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(fault)
 }
 
-/// Reads the URL of an OTLP collector.
+/// Reads the URL of an OTLP collector. It is not repeated in errors: it may hold a password.
 pub fn endpoint(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    match rest {
-        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(text.to_owned()),
-        _ => Err(format!("`{text}` is not the URL of a collector; write it like http://127.0.0.1:4317")),
+    if text.starts_with("https://") {
+        return Err("telemetry is sent without TLS, so an https collector cannot be used; give the http:// URL of \
+                    one on this machine or in its network"
+            .to_owned());
+    }
+    let has_host = |url: &Uri| {
+        url.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+    };
+    match text.parse::<Uri>() {
+        Ok(url) if url.scheme_str() == Some("http") && has_host(&url) => Ok(text.to_owned()),
+        _ => Err("is not the URL of a collector; write it like http://127.0.0.1:4317".to_owned()),
     }
 }
 
@@ -173,8 +181,17 @@ mod tests {
         assert_eq!(number("1024", 1..=65_536), Ok(1_024));
         assert!(number("0", 1..=65_536).unwrap_err().contains("from 1 to 65536"));
         assert!(endpoint("http://127.0.0.1:4317").is_ok());
-        for bad in ["127.0.0.1:4317", "http://", "https:///v1"] {
-            assert!(endpoint(bad).is_err(), "{bad}");
+        for bad in [
+            "127.0.0.1:4317",
+            "http://",
+            "http:///v1",
+            "https:///v1",
+            "https://collector:4317",
+            "http://a b/",
+            "http://u:hunter2@collector:4317",
+        ] {
+            let error = endpoint(bad).unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 }

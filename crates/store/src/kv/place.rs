@@ -1,10 +1,12 @@
 //! The directory of a store: taken by one process at a time, holding one engine, on a file
 //! system with some room left.
 
-use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use tenterhook_model::system;
 
 use crate::error::{OpenError, StoreError};
 
@@ -64,7 +66,7 @@ impl Place {
     /// Takes the directory, which is made if need be, for an engine.
     pub(crate) fn take(directory: &Path, engine: Holds) -> Result<Self, OpenError> {
         let path = || directory.display().to_string();
-        let unusable = |error: io::Error| OpenError::Directory { path: path(), reason: error.to_string() };
+        let unusable = |error: io::Error| OpenError::Directory { path: path(), reason: in_words(&error) };
         DirBuilder::new().recursive(true).mode(OWNER_ONLY_DIRECTORY).create(directory).map_err(unusable)?;
         for other in [Holds::Redb, Holds::Sled] {
             if other != engine && directory.join(other.file()).exists() {
@@ -90,6 +92,23 @@ impl Place {
         room(&self.directory)
             .is_some_and(|Room { free, total }| free.saturating_add(free_inside) < RESERVE_BYTES.min(total / 10))
     }
+}
+
+/// Tries whether a directory, which holds no store, can be taken for an engine. What had to be made
+/// for that is removed again.
+pub(crate) fn probe(directory: &Path, engine: Holds) -> Result<(), OpenError> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
+    let had_lock = directory.join(LOCK).exists();
+    let taken = Place::take(directory, engine).map(drop);
+    if !had_lock {
+        // One that could not be made is not there; so for the directories.
+        let _gone = fs::remove_file(directory.join(LOCK));
+    }
+    for made in missing {
+        let _gone = fs::remove_dir(made);
+    }
+    taken
 }
 
 /// Bytes of a file system.
@@ -141,6 +160,16 @@ fn close_to_others(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// What the system says of a file of the store, and what to do where that is plain.
+fn in_words(error: &io::Error) -> String {
+    let words = system::in_words(error);
+    match error.kind() {
+        ErrorKind::PermissionDenied => format!("{words}; run it as the user that owns the store"),
+        ErrorKind::ReadOnlyFilesystem => format!("{words}; mount it for writing"),
+        _ => words,
+    }
+}
+
 /// The error for a failed read or write.
 pub(crate) fn failed(error: io::Error) -> StoreError {
     match error.kind() {
@@ -148,7 +177,7 @@ pub(crate) fn failed(error: io::Error) -> StoreError {
         ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
             StoreError::Damaged("a file of the store is cut short or overwritten".into())
         }
-        _ => StoreError::Failed(error.to_string()),
+        _ => StoreError::Failed(in_words(&error)),
     }
 }
 
@@ -174,6 +203,16 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = Place::take(file.path(), Holds::Redb).unwrap_err();
         assert!(matches!(error, OpenError::Directory { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_probe_leaves_a_directory_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        probe(&directory.path().join("a/b"), Holds::Redb).unwrap();
+        probe(directory.path(), Holds::Sled).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(probe(file.path(), Holds::Redb).is_err() && file.path().exists());
     }
 
     #[test]
