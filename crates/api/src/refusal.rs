@@ -23,7 +23,7 @@ pub const DOMAIN: &str = "tenterhook";
 const VIOLATION_BYTES: usize = 1_300;
 /// Bytes of one violation's field, of its description, and what it takes besides.
 const FIELD_BYTES: usize = 128;
-const DESCRIPTION_BYTES: usize = 600;
+const DESCRIPTION_BYTES: usize = 300;
 const VIOLATION_OVERHEAD: usize = 8;
 /// Bytes of one value in the metadata: a host name (RFC 1035 section 2.3.4).
 const VALUE_BYTES: usize = 255;
@@ -138,6 +138,13 @@ impl Refusal {
             Self::KeyForbidden { .. } => ErrorReason::KeyForbidden,
             Self::StoreFailed | Self::Internal => ErrorReason::Internal,
         }
+    }
+
+    /// What is shown of it, cut to what fits into a header.
+    pub(crate) fn message(&self) -> String {
+        let mut message = self.to_string();
+        cut(&mut message, MESSAGE_BYTES, encoded_len);
+        message
     }
 
     /// The field at fault, if one is.
@@ -304,9 +311,7 @@ fn encoded_len(character: char) -> usize {
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        let mut message = refusal.to_string();
-        cut(&mut message, MESSAGE_BYTES, encoded_len);
-        Self::with_error_details(refusal.code(), message, refusal.details())
+        Self::with_error_details(refusal.code(), refusal.message(), refusal.details())
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use tokio::net::TcpListener;
@@ -31,6 +31,7 @@ use report::{Ceilings, Report, median};
 use scenario::{Figures, SCENARIOS, Setting};
 use tenterhook_listen::receiver::receive;
 use tenterhook_server::config::value;
+use tenterhook_server::failure::Context;
 use tenterhook_server::terminal::Terminal;
 
 /// Connections of the bare client, as many as events are in flight.
@@ -101,7 +102,7 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
         for (name, figures) in &mut runs {
             progress(&format!("run {run} of {}: {name}", args.runs));
             let scenario = SCENARIOS.iter().find(|scenario| scenario.name == *name).context("an unknown scenario")?;
-            figures.push(scenario.run(setting).await.with_context(|| format!("in `{name}`"))?);
+            figures.push(scenario.run(setting).await.map_err(|error| error.context(format!("in `{name}`")))?);
         }
     }
     progress("");

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::{Event, JsonDocument, PublishEventRequest, json_document};
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
 
 use super::flight::Flights;
+use tenterhook_server::failure::Context;
 
 /// Time for the last requests to arrive after publishing has ended.
 const TAIL: Duration = Duration::from_secs(30);

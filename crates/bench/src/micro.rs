@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use serde::Serialize;
 use tenterhook_engine::{AttemptFacts, Compiled, EventContext, Render, compile};
 use tenterhook_jinja::{BareTemplate, Context, Template, TemplateOptions};
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::load::data;
 use super::scenario::BODY;
 use tenterhook_server::app::cage;
+use tenterhook_server::failure::Context as _;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// How long each part is tried before, and how long it is measured.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Serialize;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
@@ -21,6 +21,7 @@ use super::flight::Flights;
 use super::load::{Load, Publishers};
 use super::server::Server;
 use tenterhook_listen::receiver::receive;
+use tenterhook_server::failure::Context;
 
 /// Connections of the publishers.
 const CHANNELS: usize = 2;
@@ -114,7 +115,7 @@ impl Scenario {
         let channels = connect(server.address).await?;
         self.create_webhooks(channels[0].clone(), receiver).await?;
         let publishers = Publishers { channels, webhooks: self.webhooks, flights: flights.clone() };
-        publishers.run(self.load, setting.warm_up).await.context("while warming up")?;
+        publishers.run(self.load, setting.warm_up).await.map_err(|error| error.context("while warming up"))?;
         let before = server.usage()?;
         let took = publishers.measure(self.load, setting.length).await?;
         let after = server.usage()?;

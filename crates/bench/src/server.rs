@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use tenterhook_server::failure::Context;
 
 /// Clock ticks a second in `/proc/PID/stat` (Linux, `USER_HZ`, the same on all architectures).
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
@@ -30,6 +30,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::histogram::Histogram;
 use super::server::Server;
 use tenterhook_server::config::value;
+use tenterhook_server::failure::Context;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// Watchers that share one connection.

@@ -105,7 +105,7 @@ impl Cage {
     ) -> Result<String, RenderFault> {
         let request = match Request::rendering(template.source(), template.mode(), template.undefined(), context) {
             Ok(request) => request,
-            Err(error) => return Err(template.fault(&unplaced(error.to_string()))),
+            Err(_) => return Err(template.fault(&unplaced("the event cannot be handed to a render worker".into()))),
         };
         match self.pool.ask(owner, &request).await {
             Ok(Answer::Output(text)) => template.bounded(text),
@@ -257,7 +257,7 @@ impl Render for Cage {
             for template in compiled.templates() {
                 results.push(self.render_one(&owner, template, event, &mut context).await);
             }
-            rendered = Some(Rendered::gather(results));
+            rendered = Some(results);
         }
         let (event, facts) = (Arc::clone(event), facts.clone());
         let work = move || match rendered {

@@ -1,11 +1,14 @@
 //! Why a receiver's certificate is not trusted: what its owner reads, and what to do.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rustls::{CertificateError, Error, OtherError};
 
 /// Names of a certificate that an error lists.
-const NAMES: usize = 4;
+const NAMES: usize = 3;
+/// Characters that an error shows of one name: it is the receiver's, and may be long.
+const NAME_CHARS: usize = 30;
 
 /// Why a certificate is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +21,10 @@ pub(crate) enum Untrusted {
     SelfSigned,
     #[error("the receiver's certificate is not trusted: {} signed it, whose certificate is unknown here; put that into ca_certificates_pem, or have the receiver send its intermediate certificates", authority(.issuer))]
     UnknownIssuer { issuer: String },
-    #[error("the receiver's certificate is not trusted: it is for {}, not for {host}; use its name in the URL, or a certificate that names {host}", listed(.names))]
+    #[error("the receiver's certificate is not trusted: it is for {}, not for {}; use one of its names in the URL, or reissue it for the host of the URL", listed(.names), brief(.host))]
     WrongName { host: String, names: Vec<String> },
     #[error(
-        "the receiver's certificate is not trusted: it has no subjectAltName, so it is for no host; reissue it with {host} there, or put exactly this certificate into ca_certificates_pem"
+        "the receiver's certificate is not trusted: it has no subjectAltName, so it is for no host; reissue it with {} there, or put exactly this certificate into ca_certificates_pem", brief(.host)
     )]
     NoNames { host: String },
     /// The text says since or until when.
@@ -67,10 +70,49 @@ impl From<Untrusted> for Error {
 }
 
 fn authority(issuer: &str) -> String {
-    if issuer.is_empty() { "an authority without a name".to_owned() } else { format!("`{issuer}`") }
+    if issuer.is_empty() { "an authority without a name".to_owned() } else { format!("`{}`", brief(issuer)) }
+}
+
+/// The beginning of a name, when it is long.
+fn brief(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(NAME_CHARS) {
+        None => name.into(),
+        Some((end, _)) => format!("{}…", &name[..end]).into(),
+    }
 }
 
 fn listed(names: &[String]) -> String {
     let more = if names.len() > NAMES { " and others" } else { "" };
-    names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", ") + more
+    names.iter().take(NAMES).map(|name| brief(name)).collect::<Vec<_>>().join(", ") + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_long_the_names_of_a_certificate_are_the_error_is_short() {
+        let long = || "ü".repeat(1_000);
+        for reason in [
+            Untrusted::NoRoots,
+            Untrusted::SelfSigned,
+            Untrusted::UnknownIssuer { issuer: long() },
+            Untrusted::WrongName { host: long(), names: vec![long(); 100] },
+            Untrusted::NoNames { host: long() },
+            Untrusted::Stale("expired 100000 days ago (1970-01-01)".to_owned()),
+            Untrusted::StaleChain,
+            Untrusted::StaleAuthority { number: 100, stale: "is not valid yet (from 9999-12-31)".to_owned() },
+            Untrusted::Purpose,
+            Untrusted::Authority,
+            Untrusted::Version1,
+            Untrusted::Signature,
+            Untrusted::Algorithm,
+            Untrusted::Revoked,
+            Untrusted::Unreadable,
+        ] {
+            let text = reason.to_string();
+            // What precedes it in an attempt's error: "the TLS handshake failed: ".
+            assert!(text.chars().count() <= 300 - 30, "{} characters: {text}", text.chars().count());
+        }
+    }
 }

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use tenterhook_model::{Clock, Secret, SystemClock};
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
@@ -28,6 +28,7 @@ use stage::{Arrived, Stage};
 use tenterhook_listen::receiver::receive;
 use tenterhook_server::app::App;
 use tenterhook_server::config::Config;
+use tenterhook_server::failure::Context;
 use tenterhook_server::telemetry::Telemetry;
 use tenterhook_server::terminal::{Style, Terminal};
 use watch::Watcher;
@@ -72,7 +73,7 @@ pub async fn run(_args: DemoArgs, terminal: Terminal) -> Result<()> {
     let outcome = play(server, &receiver.to_string(), &stage, terminal).await;
     end.cancel();
     while let Some(ended) = serving.join_next().await {
-        ended.context("the server broke")?.context("the server failed")?;
+        ended.context("the server broke")?.map_err(|error| error.context("the server failed"))?;
     }
     while tasks.join_next().await.is_some() {}
     let arrived = stage.take();

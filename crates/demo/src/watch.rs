@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use tenterhook_model::Timestamp;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
@@ -15,6 +15,7 @@ use tonic::Streaming;
 use tonic::transport::Channel;
 
 use tenterhook_listen::show::time_of_day;
+use tenterhook_server::failure::Context;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// The stream, and what it has told so far.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tenterhook_model::json::nests_deeper;
-use tenterhook_model::limits;
+use tenterhook_model::{JsonError, limits};
 
 use super::value::{Dict, Key, List, Val, View, from_json, from_parsed, text, view};
 
@@ -60,8 +60,8 @@ impl fmt::Debug for Value {
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     /// It is not JSON, or a number in it is beyond a double.
-    #[error("the context is not JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    #[error("the context {0}")]
+    Json(JsonError),
     /// It is not an object.
     #[error("the context is not a JSON object")]
     NotAnObject,
@@ -90,7 +90,7 @@ impl Context {
         if nests_deeper(json, DEPTH_MAX) {
             return Err(ContextError::Depth);
         }
-        let root = from_json(json)?;
+        let root = from_json(json).map_err(|_| ContextError::Json(JsonError::of(json)))?;
         match view(&root) {
             View::Dict(_) => Ok(Self { root }),
             _ => Err(ContextError::NotAnObject),

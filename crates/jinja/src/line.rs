@@ -1,6 +1,7 @@
 //! One template and context a line, for `tenterhook render --jsonl`.
 
 use serde_json::{Value as Json, json};
+use tenterhook_model::JsonError;
 
 use super::context::Context;
 use super::options::TemplateOptions;
@@ -21,7 +22,8 @@ pub fn render_line(line: &str) -> String {
 
 fn rendered(line: &str) -> Result<String, (String, u32, u32)> {
     let unplaced = |message: String| (message, 1, 1);
-    let request: Json = serde_json::from_str(line).map_err(|err| unplaced(err.to_string()))?;
+    let request: Json =
+        serde_json::from_str(line).map_err(|_| unplaced(format!("the line {}", JsonError::of(line))))?;
     let template = request["template"].as_str().ok_or_else(|| unplaced("'template' is not a string".into()))?;
     let empty = json!({});
     let context = request.get("context").unwrap_or(&empty);

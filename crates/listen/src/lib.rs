@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use hyper::StatusCode;
 use tenterhook_model::{Clock, Secret, SystemClock};
@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use crate::receiver::{Answer, Answers, Received, receive};
 use tenterhook_server::app::signals::Signals;
 use tenterhook_server::config::value;
+use tenterhook_server::failure::Context;
 use tenterhook_server::terminal::{Style, Terminal};
 
 pub use signature::{Verdict, verify};

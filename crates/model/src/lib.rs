@@ -45,6 +45,8 @@ pub mod secret;
 pub mod sensitive;
 /// [`StandardSecret`]: how a Standard Webhooks secret is written.
 pub mod standard_secret;
+/// What the operating system says of a failure, in words for people.
+pub mod system;
 /// [`TargetUrl`]: a URL that requests may be sent to.
 pub mod target;
 /// [`Timestamp`], and the [`Clock`] that makes it.
@@ -63,7 +65,7 @@ pub use fault::{Fault, FaultKind};
 pub use health::WebhookHealth;
 pub use host::{Host, HostName, HostNameError};
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, WebhookId};
-pub use json::{JsonText, NUMBER_KEY};
+pub use json::{JsonError, JsonText, NUMBER_KEY};
 pub use limit::{Limit, Unit};
 pub use method::HttpMethod;
 pub use namespace::Namespace;

@@ -39,12 +39,12 @@ pub enum TargetUrlError {
     /// It has a character that URLs cannot have and parsers disagree about.
     #[error("has {0}; encode it (`urlencode`) or take it out")]
     Character(&'static str),
-    /// It does not parse.
-    #[error("is not an absolute URL: {0}")]
-    Syntax(String),
-    /// Its scheme is not http or https.
-    #[error("has the scheme `{0}`; only http and https are sent")]
-    Scheme(String),
+    /// It does not parse; the text says why and quotes nothing of it.
+    #[error("{0}")]
+    Syntax(&'static str),
+    /// Its scheme is not http or https. It is not quoted: in `user:password@host` it is the user.
+    #[error("must begin with http:// or https://; nothing else is sent")]
+    Scheme,
     /// It has a user name or password.
     #[error("has a user name or password; send credentials in a header instead")]
     UserInfo,
@@ -63,7 +63,7 @@ pub enum TargetUrlError {
     #[error("has the port 0, which nobody can listen on")]
     Port,
     /// Its host is a name that means this machine.
-    #[error("has the host `{0}`, which means this machine; use its address and --allow-network")]
+    #[error("has the host `{}`, which means this machine; use its address and --allow-network", Brief(.0))]
     LocalName(String),
 }
 
@@ -74,9 +74,9 @@ impl TargetUrl {
     /// Says what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, TargetUrlError> {
         check_text(text)?;
-        let url = Url::parse(text).map_err(|error| TargetUrlError::Syntax(error.to_string()))?;
+        let url = Url::parse(text).map_err(|error| unreadable(&error))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(TargetUrlError::Scheme(url.scheme().to_owned()));
+            return Err(TargetUrlError::Scheme);
         }
         if !has_authority_slashes(text) {
             return Err(TargetUrlError::NoHost);
@@ -133,6 +133,22 @@ impl TargetUrl {
     pub fn authority(&self) -> &str {
         &self.0.url[url::Position::BeforeHost..url::Position::AfterPort]
     }
+}
+
+/// Why the parser refuses a text.
+fn unreadable(error: &url::ParseError) -> TargetUrlError {
+    use url::ParseError as Why;
+    TargetUrlError::Syntax(match error {
+        Why::EmptyHost => return TargetUrlError::NoHost,
+        Why::RelativeUrlWithoutBase | Why::RelativeUrlWithCannotBeABaseBase | Why::SetHostOnCannotBeABaseUrl => {
+            "is not an absolute URL; write it like https://example.com/hook"
+        }
+        Why::InvalidPort => "has a port that is not a number from 1 to 65535",
+        Why::InvalidIpv4Address => "has a host that looks like an IPv4 address and is not one",
+        Why::InvalidIpv6Address => "has a host in brackets that is not an IPv6 address",
+        Why::IdnaError | Why::InvalidDomainCharacter => "has a host with characters that no host name can have",
+        _ => "is not a URL; write it like https://example.com/hook",
+    })
 }
 
 /// Characters that parsers disagree about, refused before one of them sees the text. Blanks
@@ -211,7 +227,7 @@ mod tests {
         use TargetUrlError as E;
         let refused = |text: &str| TargetUrl::parse(text).unwrap_err();
         assert_eq!(refused(""), E::Empty);
-        assert_eq!(refused("ftp://example.com/"), E::Scheme("ftp".into()));
+        assert_eq!(refused("ftp://example.com/"), E::Scheme);
         assert_eq!(refused("http://user@example.com/"), E::UserInfo);
         assert_eq!(refused("http://@example.com/"), E::UserInfo);
         assert_eq!(refused("http:///hook"), E::NoHost);
@@ -240,6 +256,23 @@ mod tests {
         assert!(matches!(refused("http://example.com/\r\nX: y"), E::Character(_)));
         assert!(matches!(refused("/relative"), E::Syntax(_)));
         assert!(matches!(refused(&format!("http://example.com/{}", "a".repeat(8_192))), E::TooLong { .. }));
+    }
+
+    #[test]
+    fn what_does_not_parse_is_explained_without_quoting_it() {
+        for (text, why) in [
+            ("CANARY", "not an absolute URL"),
+            ("CANARY:hunter2@example.com/", "http://"),
+            ("http://example.com:CANARY/", "has a port"),
+            ("http://example.com:65536/", "from 1 to 65535"),
+            ("http://1.2.3.CANARY.999/", "IPv4"),
+            ("http://[CANARY]/", "IPv6"),
+            ("http://a%00CANARY/", "no host name can have"),
+            ("http://u:CANARY@example.com/", "user name or password"),
+        ] {
+            let message = TargetUrl::parse(text).unwrap_err().to_string();
+            assert!(message.contains(why) && !message.to_lowercase().contains("canary"), "{text}: {message}");
+        }
     }
 
     #[test]

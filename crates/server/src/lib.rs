@@ -8,6 +8,8 @@
 pub mod app;
 /// What `serve` is told, by flags, environment and file.
 pub mod config;
+/// Why a command failed, in words for people.
+pub mod failure;
 /// A small HTTP server for what is not the API.
 pub mod http;
 /// Logs, metrics and traces.

@@ -66,7 +66,7 @@ impl Sealer {
     /// The webhook of a row, with its secrets.
     pub(crate) fn webhook(&self, row: &WebhookRow) -> Result<Webhook, StoreError> {
         let mut webhook: Webhook = serde_json::from_slice(&row.record)
-            .map_err(|error| StoreError::Damaged(format!("the record of a webhook: {error}")))?;
+            .map_err(|_| StoreError::Damaged("the record of a webhook cannot be read".into()))?;
         let id = webhook.id;
         let secrets = webhook.secrets_mut();
         if secrets.len() != row.sealed.len() {

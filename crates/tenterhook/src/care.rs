@@ -5,13 +5,14 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use tenterhook_model::OsEntropy;
 use tenterhook_store::care::{self, Salvaged};
 use tenterhook_store::shown_url;
 
 use tenterhook_server::app::sealing;
+use tenterhook_server::failure::Context;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// Mode of an export: it holds payloads.

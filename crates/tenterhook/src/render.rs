@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use tenterhook_jinja::{Context, Template, TemplateOptions, Undefined, render_line};
+use tenterhook_server::failure::Context as _;
 
 /// What `tenterhook render` is told.
 #[derive(Debug, Clone, Args)]

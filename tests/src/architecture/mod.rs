@@ -7,5 +7,5 @@ mod modules;
 mod page;
 mod paths;
 mod sources;
-mod tree;
+pub(crate) mod tree;
 mod words;

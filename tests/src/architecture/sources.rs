@@ -8,7 +8,7 @@ const FILE_LINES_MAX: usize = 600;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Words that only some folders may use, and why.
-const RESERVED: [(&str, &[&str], &str); 13] = [
+const RESERVED: [(&str, &[&str], &str); 16] = [
     ("SystemTime::now", &["crates/model/src/time.rs"], "one type reads the wall clock"),
     ("TcpStream::connect", &["crates/deliver/", "crates/bench/"], "only deliver opens outbound sockets"),
     ("TcpSocket::", &["crates/deliver/", "crates/server/"], "only deliver opens outbound sockets"),
@@ -29,6 +29,9 @@ const RESERVED: [(&str, &[&str], &str); 13] = [
     (".unwrap()", &[], "a fault is an error, or an expect that says why it cannot be"),
     ("todo!(", &[], "no stubs"),
     ("unimplemented!(", &[], "no stubs"),
+    ("anyhow::Context", &[], "it passes on the texts of libraries; use server::failure::Context"),
+    ("anyhow::{Context", &[], "it passes on the texts of libraries; use server::failure::Context"),
+    ("#[from] serde_json", &[], "the texts of a library are not ours; give the reason in our own words"),
     (
         "tenterhook_proto",
         &["crates/api/", "crates/bench/", "crates/demo/", "crates/proto/"],

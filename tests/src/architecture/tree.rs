@@ -13,13 +13,13 @@ pub(super) fn root() -> PathBuf {
 }
 
 /// The text of a file, by its path from the top of the repository.
-pub(super) fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// A Rust source file that people wrote.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Its path from the top of the repository, with `/`.
     pub path: String,
     /// Its text.
@@ -58,7 +58,7 @@ pub(super) fn sources(folder: &str) -> Vec<Source> {
 }
 
 /// The same, with the tests.
-pub(super) fn all_sources(folder: &str) -> Vec<Source> {
+pub(crate) fn all_sources(folder: &str) -> Vec<Source> {
     let mut found = every_source(folder);
     found.retain(|source| !source.text.lines().take(5).any(|line| line.contains(GENERATED)));
     found

@@ -18,7 +18,6 @@ use futures_util::FutureExt as _;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame};
-use tenterhook_model::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
@@ -30,14 +29,12 @@ use super::connection::{Budgets, Connection, OpenCall};
 use super::intake::Intake;
 use super::peer::PeerNames;
 use super::trail::Trail;
+use super::transport::in_own_words;
 use crate::access::{Access, Method, Pace, Permission, lookup};
-use crate::check::grouped;
 use crate::meter::{CallLabel, CallSpan, Meter, Refused, legal_traceparent};
 use crate::refusal::Refusal;
 use crate::server::{BATCH_TIMEOUT, CALL_TIMEOUT, CALLS, OPEN_CALL_TIMEOUT};
 
-/// What a status of tonic's decoder begins with when a message is over its limit.
-const TOO_LARGE: &str = "Error, decoded message length too large";
 /// When to come back to a server with too many calls under way.
 const CROWDED: Duration = Duration::from_secs(1);
 /// Content type of gRPC, alone or before `+FORMAT` and `;PARAMETERS` (gRPC over HTTP/2, "Content-Type").
@@ -288,7 +285,7 @@ where
         Ok(Ok(Ok(response))) => match status_of(&response) {
             Some(code) if code != Code::Ok => {
                 state.meter.refused(Refused::Status(code));
-                return Ok(explained(response).map(Answer::plain));
+                return Ok(in_own_words(response).map(Answer::plain));
             }
             _ if method.pace == Pace::Stream => {
                 let ending = (method.permission == Permission::Open).then(|| state.ending(&connection));
@@ -331,24 +328,6 @@ fn refusal<R: Default>(status: Status) -> Response<Answer<R>> {
 /// The code of a response that is a status alone.
 fn status_of<R>(response: &Response<R>) -> Option<Code> {
     response.headers().get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
-}
-
-/// The response, with a reason if tonic refused its request's message for its length.
-fn explained<R: Default>(response: Response<R>) -> Response<R> {
-    let refused = response.headers().contains_key(Status::GRPC_STATUS)
-        && Status::from_header_map(response.headers()).is_some_and(|status| is_too_large(&status));
-    if refused { too_large().into_http() } else { response }
-}
-
-/// Whether tonic refused a message for its length.
-pub(crate) fn is_too_large(status: &Status) -> bool {
-    status.code() == Code::OutOfRange && status.message().starts_with(TOO_LARGE)
-}
-
-/// The status of a call whose message is over its limit.
-pub(crate) fn too_large() -> Status {
-    let limit = format!("at most {} bytes", grouped(limits::GRPC_MESSAGE_BYTES));
-    Refusal::Limit { subject: "message", limit }.into()
 }
 
 #[cfg(test)]

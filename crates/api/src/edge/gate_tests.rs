@@ -88,7 +88,8 @@ async fn panics(_: Request<Intake<String>>) -> Result<Response<String>, Infallib
 }
 
 async fn refuses_its_length(_: Request<Intake<String>>) -> Result<Response<String>, Infallible> {
-    Ok(Status::out_of_range(format!("{TOO_LARGE}: found 5 bytes, the limit is: 4 bytes")).into_http())
+    Ok(Status::out_of_range("Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes")
+        .into_http())
 }
 
 #[tokio::test]

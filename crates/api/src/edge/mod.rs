@@ -3,12 +3,15 @@
 mod answer;
 mod budget;
 mod connection;
+mod elements;
 mod gate;
 mod intake;
 mod peer;
 mod trail;
+mod transport;
 
 pub use connection::{Budgets, Connection};
-pub(crate) use gate::{GateLayer, GateState, TraceParent, is_too_large, too_large};
+pub(crate) use gate::{GateLayer, GateState, TraceParent};
 pub(crate) use intake::{Charge, OPEN_MESSAGE_BYTES};
 pub use peer::PeerNames;
+pub(crate) use transport::reworded;

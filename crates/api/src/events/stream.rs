@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use super::publish;
 use crate::access::Caller;
-use crate::edge::{Charge, is_too_large, too_large};
+use crate::edge::{Charge, reworded};
 use crate::refusal::Refusal;
 use crate::state::Api;
 
@@ -78,8 +78,7 @@ impl Inbound {
             }
         };
         match message {
-            Err(status) if is_too_large(&status) => Some(Err(too_large())),
-            Err(status) => Some(Err(status)),
+            Err(status) => Some(Err(reworded(status))),
             Ok(None) => None,
             Ok(Some(message)) => Some(Ok(message)),
         }
@@ -163,7 +162,7 @@ fn outcome(result: Result<v1::PublishResult, Refusal>) -> Outcome {
         Err(refusal) => Outcome::Error(v1::PublishError {
             code: refusal.code().into(),
             reason: refusal.reason().into(),
-            message: refusal.to_string(),
+            message: refusal.message(),
             field: refusal.first_field().unwrap_or_default().to_owned(),
         }),
     }

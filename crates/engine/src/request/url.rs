@@ -68,7 +68,7 @@ fn literal_scheme(literal: &str) -> Result<&str, Fault> {
     if scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http") {
         return Ok(rest);
     }
-    Err(fault(TargetUrlError::Scheme(scheme.to_owned())))
+    Err(fault(TargetUrlError::Scheme))
 }
 
 /// The source up to the first literal end of the host, and the port that stands before it.

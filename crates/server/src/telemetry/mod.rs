@@ -13,7 +13,7 @@ pub(crate) mod trace;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
@@ -32,6 +32,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 use crate::config::{LogFormat, TelemetryConfig};
 use audit::Audit;
 use lines::Lines;
+use crate::failure::Context;
 
 /// How often figures go to the collector.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(15);

@@ -254,8 +254,8 @@ impl Check<'_> {
     fn webhook(&self, key: &[u8], row: &Bytes) -> Finding {
         let id = keys::webhook::decode(Letter::Webhook, key)?;
         let row: WebhookRow = rows::decode(row, "a webhook")?;
-        let mut webhook: tenterhook_model::Webhook =
-            serde_json::from_slice(&row.record).map_err(|error| Wrong::Record(format!("{id}: {error}")))?;
+        let mut webhook: tenterhook_model::Webhook = serde_json::from_slice(&row.record)
+            .map_err(|_| Wrong::Record(format!("{id}: its record cannot be read")))?;
         ensure(webhook.id == id, || format!("{id} is stored as {}", webhook.id))?;
         ensure(webhook.secrets_mut().len() == row.sealed.len(), || format!("{id} has not as many secrets as places"))?;
         let lane = self.lane(webhook.lane)?;

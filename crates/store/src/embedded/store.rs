@@ -51,7 +51,7 @@ impl<K: Kv> EmbeddedStore<K> {
             Reads::Blocking => {
                 let shared = self.shared.clone();
                 let read = tokio::task::spawn_blocking(move || read(&shared)).await;
-                read.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))
+                read.unwrap_or_else(|_| Err(StoreError::Failed("a read panicked, or the server is stopping".into())))
             }
         }
     }

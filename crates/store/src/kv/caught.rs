@@ -3,6 +3,7 @@
 //! accepting events.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -29,6 +30,13 @@ pub(super) fn call<T, E: From<StoreError>>(path: &Path, work: impl FnOnce() -> R
     })
 }
 
+/// The error for what an engine refuses and no rule of ours explains. Its own words are for
+/// programmers: they go to the log, and only when it is asked for.
+pub(super) fn refused(engine: &'static str, words: &dyn Display) -> StoreError {
+    tracing::debug!(engine, %words, "the storage engine refused an operation");
+    StoreError::Failed(format!("the storage engine {engine} refused an operation (--log-level debug shows its words)"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +54,12 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("/var/lib/tenterhook") && text.contains("store check"), "{text}");
         assert!(!text.contains("index"), "the engine's own words stay inside: {text}");
+    }
+
+    #[test]
+    fn the_words_of_an_engine_stay_inside() {
+        let text = refused("redb", &"TableTypeMismatch { table: \"t\" }").to_string();
+        assert!(text.contains("redb") && !text.contains("TableTypeMismatch"), "{text}");
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl From<sled::Error> for StoreError {
         match error {
             sled::Error::Io(error) => place::failed(error),
             sled::Error::Corruption { .. } => Self::Damaged("the log of sled has a page with a wrong checksum".into()),
-            error => Self::Failed(error.to_string()),
+            error => caught::refused("sled", &error),
         }
     }
 }

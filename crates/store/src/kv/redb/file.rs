@@ -24,6 +24,8 @@ use super::disk::Disk;
 use super::missed::Missed;
 use crate::error::{OpenError, StoreError};
 
+/// The name of the engine in errors.
+const ENGINE: &str = "redb";
 /// The table of all records.
 pub(super) const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("tenterhook");
 /// The table of one row with the number of the last commit in the file.
@@ -153,7 +155,7 @@ impl RedbFile {
         self.alone(|open| {
             open.compact().map(|_| ()).map_err(|error| match error {
                 CompactionError::Storage(error) => error.into(),
-                error => StoreError::Failed(error.to_string()),
+                error => caught::refused(ENGINE, &error),
             })
         })
     }
@@ -471,7 +473,7 @@ pub(super) fn write(
 fn of_database(error: DatabaseError) -> StoreError {
     match error {
         DatabaseError::Storage(error) => error.into(),
-        error => StoreError::Failed(error.to_string()),
+        error => caught::refused(ENGINE, &error),
     }
 }
 
@@ -479,10 +481,11 @@ impl From<StorageError> for StoreError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::Io(error) => place::failed(error),
+            StorageError::PreviousIo => Self::Failed("an earlier write failed; the file is opened again".into()),
             StorageError::Corrupted(_) => {
                 Self::Damaged(format!("{REDB_FILE} has a page with a wrong checksum or structure"))
             }
-            error => Self::Failed(error.to_string()),
+            error => caught::refused(ENGINE, &error),
         }
     }
 }
@@ -491,7 +494,7 @@ impl From<TransactionError> for StoreError {
     fn from(error: TransactionError) -> Self {
         match error {
             TransactionError::Storage(error) => error.into(),
-            error => Self::Failed(error.to_string()),
+            error => caught::refused(ENGINE, &error),
         }
     }
 }
@@ -500,7 +503,7 @@ impl From<TableError> for StoreError {
     fn from(error: TableError) -> Self {
         match error {
             TableError::Storage(error) => error.into(),
-            error => Self::Failed(error.to_string()),
+            error => caught::refused(ENGINE, &error),
         }
     }
 }
@@ -509,7 +512,7 @@ impl From<CommitError> for StoreError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Storage(error) => error.into(),
-            error => Self::Failed(error.to_string()),
+            error => caught::refused(ENGINE, &error),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A JSON text that is known to be well formed and is kept byte for byte.
 
+mod diagnose;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 
 use crate::limits;
+use diagnose::diagnose;
+
+/// Characters of a number that an error shows.
+const NUMBER_CHARS: usize = 40;
 
 /// A JSON document as its author spelt it: no number rounded, no key moved.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,15 +23,51 @@ pub struct JsonText(Arc<str>);
 /// Why a text is no JSON that events may carry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// It does not parse; the parser says where and why.
-    #[error("is not valid JSON: {0}")]
-    Syntax(String),
+    /// It does not parse.
+    #[error("is not valid JSON at line {line}, column {column}: {reason}")]
+    Syntax {
+        /// Line from 1.
+        line: u32,
+        /// Column from 1, in characters.
+        column: u32,
+        /// What is wrong; quotes nothing of the text.
+        reason: &'static str,
+    },
+    /// An object has the key [`NUMBER_KEY`], with something other than a number.
+    #[error("has an object with a key that the server keeps to itself")]
+    Key,
     /// It nests deeper than [`limits::JSON_DEPTH`].
     #[error("nests deeper than {} levels", limits::JSON_DEPTH)]
     Depth,
     /// It has a fraction or exponent beyond the range of a double.
-    #[error("has the number {0}, which is beyond the range of a double")]
+    #[error("has the number {}, which is beyond the range of a double", Shortened(.0))]
     Number(String),
+}
+
+impl JsonError {
+    /// Why `text`, which a parser has refused, is not JSON.
+    pub fn of(text: &str) -> Self {
+        // Two levels more than an event has: the context of a template wraps it.
+        if nests_deeper(text, limits::JSON_DEPTH + 2) {
+            return Self::Depth;
+        }
+        match diagnose(text) {
+            Some(flaw) => Self::Syntax { line: flaw.line, column: flaw.column, reason: flaw.reason },
+            None => number_beyond(text).map_or(Self::Key, Self::Number),
+        }
+    }
+}
+
+/// A number in an error: its beginning, when it is long.
+struct Shortened<'a>(&'a str);
+
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(NUMBER_CHARS) {
+            None => f.write_str(self.0),
+            Some((end, _)) => write!(f, "{}…", &self.0[..end]),
+        }
+    }
 }
 
 impl JsonText {
@@ -38,13 +80,10 @@ impl JsonText {
         if nests_deeper(text, limits::JSON_DEPTH) {
             return Err(JsonError::Depth);
         }
-        // Read without keeping anything: this stands on the hot path, and most events are looked
+        // Read without keeping anything: this is on the hot path, and most events are looked
         // into only when they are rendered, if ever.
         let mut beyond = None;
-        let mut parser = serde_json::Deserializer::from_str(text);
-        parser.disable_recursion_limit();
-        let read = Reader(&mut beyond).deserialize(&mut parser).and_then(|()| parser.end());
-        read.map_err(|error| JsonError::Syntax(error.to_string()))?;
+        scan(text, &mut beyond).map_err(|_| JsonError::of(text))?;
         beyond.map_or_else(|| Ok(Self(text.into())), |number| Err(JsonError::Number(number)))
     }
 
@@ -77,6 +116,21 @@ pub fn read(text: &str) -> serde_json::Result<Value> {
     let value = Value::deserialize(&mut parser)?;
     parser.end()?;
     Ok(value)
+}
+
+/// Reads a document and keeps of it only the first number that is beyond the range of a double.
+fn scan(text: &str, beyond: &mut Option<String>) -> serde_json::Result<()> {
+    let mut parser = serde_json::Deserializer::from_str(text);
+    parser.disable_recursion_limit();
+    Reader(beyond).deserialize(&mut parser)?;
+    parser.end()
+}
+
+/// The first number of a document that is beyond the range of a double.
+fn number_beyond(text: &str) -> Option<String> {
+    let mut beyond = None;
+    scan(text, &mut beyond).ok()?;
+    beyond
 }
 
 /// Whether brackets outside of strings nest deeper than `levels`: asked before a recursive parser
@@ -283,11 +337,23 @@ mod tests {
     }
 
     #[test]
+    fn an_error_says_where_and_what_to_do_in_few_words() {
+        let words = |text: &str| JsonText::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            words("{\n  'secret': 1}"),
+            "is not valid JSON at line 2, column 3: single quotes are not JSON; texts and keys take double quotes"
+        );
+        let long = format!("[{}e400]", "9".repeat(10_000));
+        assert!(words(&long).len() < 200, "{}", words(&long));
+        assert!(words(r#"{"$serde_json::private::Number":"x"}"#).contains("keeps to itself"));
+    }
+
+    #[test]
     fn what_python_could_not_carry_is_refused() {
-        assert!(matches!(JsonText::parse(r#""\ud800""#), Err(JsonError::Syntax(_))));
+        assert!(matches!(JsonText::parse(r#""\ud800""#), Err(JsonError::Syntax { .. })));
         assert!(matches!(JsonText::parse("[1E400]"), Err(JsonError::Number(_))));
         for bad in ["", "{", "nul", "[1,]", "1 2", "{'a':1}", "NaN"] {
-            assert!(matches!(JsonText::parse(bad), Err(JsonError::Syntax(_))), "{bad}");
+            assert!(matches!(JsonText::parse(bad), Err(JsonError::Syntax { .. })), "{bad}");
         }
     }
 }
