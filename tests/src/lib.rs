@@ -11,4 +11,5 @@ mod docs;
 mod door;
 mod grpc;
 mod process;
+mod reports;
 mod sim;

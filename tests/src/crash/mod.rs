@@ -2,6 +2,7 @@
 //! acknowledged is delivered, however often the process is killed.
 
 mod feed;
+mod rate;
 mod receiver;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
     BackoffSchedule, CircuitBreaker, CreateWebhookRequest, DeliveryState, Event, HeaderTemplate, PublishEventRequest,
-    RequestTemplate, RetryPolicy, SignatureScheme, SigningPolicy, Webhook, retry_policy,
+    RateLimit, RequestTemplate, RetryPolicy, SignatureScheme, SigningPolicy, Webhook, retry_policy,
 };
 use tokio::task::JoinSet;
 use tonic::transport::Endpoint;
@@ -46,7 +47,7 @@ fn live(folder: &Path) -> Server {
     start(folder, &["--dev"])
 }
 
-async fn make_webhook(channel: Channel, receiver: &Receiver) {
+async fn make_webhook(channel: Channel, receiver: &Receiver, rate_limit: Option<RateLimit>) {
     let secret = HeaderTemplate { name: "X-Secret".to_owned(), value: mark::hidden("header"), sensitive: true };
     let schedule = BackoffSchedule { waits: vec![prost_types::Duration { seconds: 1, nanos: 0 }] };
     let webhook = Webhook {
@@ -64,6 +65,7 @@ async fn make_webhook(channel: Channel, receiver: &Receiver) {
         }),
         // Refused deliveries may come in a row; the breaker is not what this is about.
         circuit_breaker: Some(CircuitBreaker { failures_to_open: 1_000, ..CircuitBreaker::default() }),
+        rate_limit,
         ..Webhook::default()
     };
     let (webhook, signing_secret) = (Some(webhook), mark::standard("crash"));
@@ -72,9 +74,9 @@ async fn make_webhook(channel: Channel, receiver: &Receiver) {
 }
 
 /// Publishes until the server dies under it.
-async fn publish(channel: Channel, name: String, acknowledged: Acknowledged) {
+async fn publish(channel: Channel, name: String, acknowledged: Acknowledged, events: usize) {
     let mut client = EventServiceClient::new(channel);
-    for number in 0..EVENTS {
+    for number in 0..events {
         let id = format!("{name}-{number}");
         let event = Event { id: id.clone(), r#type: "created".to_owned(), ..Event::default() };
         if client.publish_event(PublishEventRequest { event: Some(event) }).await.is_err() {
@@ -89,7 +91,7 @@ async fn live_and_die(server: Server, round: usize, life: Duration, acknowledged
     let channel = connect(&server).await;
     let mut publishers = JoinSet::new();
     for publisher in 0..PUBLISHERS {
-        publishers.spawn(publish(channel.clone(), format!("{round}-{publisher}"), Arc::clone(acknowledged)));
+        publishers.spawn(publish(channel.clone(), format!("{round}-{publisher}"), Arc::clone(acknowledged), EVENTS));
     }
     // The one wait for real time: a process is killed at a moment that it does not know.
     tokio::time::sleep(life).await;
@@ -107,7 +109,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
     for round in 0..ROUNDS {
         let server = live(folder.path());
         if round == 0 {
-            make_webhook(connect(&server).await, &receiver).await;
+            make_webhook(connect(&server).await, &receiver, None).await;
         }
         live_and_die(server, round, dice.millis(5, 250), &acknowledged).await;
     }

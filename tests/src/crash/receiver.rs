@@ -12,6 +12,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// One of so many deliveries is refused at its first attempt.
 const REFUSED_ONE_IN: usize = 5;
@@ -24,6 +25,8 @@ pub(super) struct Arrived {
     /// The value of `webhook-id`.
     pub(super) event: String,
     pub(super) accepted: bool,
+    /// When it came.
+    pub(super) at: Instant,
 }
 
 /// A receiver at work; it ends when dropped.
@@ -70,7 +73,7 @@ async fn answer(
     request.into_body().collect().await?;
     let sum: usize = delivery.bytes().map(usize::from).sum();
     let accepted = attempt != "1" || !sum.is_multiple_of(REFUSED_ONE_IN);
-    arrived.lock().unwrap().push(Arrived { delivery, attempt, event, accepted });
+    arrived.lock().unwrap().push(Arrived { delivery, attempt, event, accepted, at: Instant::now() });
     let mut response = Response::new(Empty::new());
     if !accepted {
         *response.status_mut() = hyper::StatusCode::SERVICE_UNAVAILABLE;

@@ -415,3 +415,61 @@ async fn an_output_only_field_of_a_new_webhook_is_ignored() {
     assert!(made.id.starts_with("wh_") && made.signing_keys.is_empty());
     assert_eq!(made.state(), v1::WebhookState::Active);
 }
+
+#[tokio::test]
+async fn a_rule_that_could_not_be_evaluated_is_a_warning_until_the_webhook_changes() {
+    let bench = Bench::new().await;
+    let text = r#"{"attr": "site.name", "op": "gt", "value": 1}"#.to_owned();
+    let conditions = Some(v1::JsonDocument { value: Some(v1::json_document::Value::Json(text)) });
+    let rules = vec![v1::EventRule::default(), v1::EventRule { conditions, ..Default::default() }];
+    let draft = v1::Webhook { rules: vec![rules[1].clone()], ..webhook("w") };
+    let id = bench.create(create(draft)).await.webhook.unwrap().id;
+    assert!(get(&bench, &id).await.unwrap().warnings.is_empty());
+    bench.publish("created").await;
+    let warnings = get(&bench, &id).await.unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].starts_with("rules[0]: could not be evaluated at "), "{warnings:?}");
+    assert!(warnings[0].contains("site"), "it says why: {warnings:?}");
+    bench.clock.advance(Duration::from_secs(1));
+    let fixed = v1::Webhook { id: id.clone(), rules: vec![rules[0].clone()], ..Default::default() };
+    assert!(updated(&bench, update(fixed, &["rules"])).await.unwrap().warnings.is_empty());
+}
+
+/// What nginx takes of the headers and trailers of a response (`grpc_buffer_size`, one page of memory).
+const PROXY_BYTES: usize = 4_096;
+
+#[tokio::test]
+async fn however_many_fields_are_wrong_the_refusal_passes_a_proxy_and_counts_them() {
+    let bench = Bench::new().await;
+    let rules = (0..60).map(|_| v1::EventRule { event_types: vec!["a b".into()], ..Default::default() }).collect();
+    let header = |number| v1::HeaderTemplate { name: format!("bad name {number}"), ..Default::default() };
+    let mut draft = v1::Webhook { rules, ..webhook("w") };
+    draft.request.as_mut().unwrap().headers = (0..64).map(header).collect();
+    let refused = bench.webhooks().create_webhook(create(draft)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(metadata(&refused, "violations"), "124");
+    let named = fields(&refused);
+    assert!(named.len() > 5 && named[0].starts_with("webhook."), "the first are named: {named:?}");
+    let head = refused.into_http::<()>().into_parts().0.headers;
+    // As HTTP/1 writes them, which is more than HPACK takes.
+    let bytes: usize = head.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    assert!(bytes <= PROXY_BYTES, "{bytes}");
+}
+
+#[tokio::test]
+async fn a_secret_that_only_begins_like_a_standard_one_signs_as_netbox_does() {
+    let bench = Bench::new().await;
+    // Not base64, and a key that is too short for Standard Webhooks.
+    for (name, secret) in
+        [("a", format!("whsec_{}!", mark::signing("odd"))), ("b", mark::standard("b")[..22].to_owned())]
+    {
+        let request = v1::CreateWebhookRequest { signing_secret: secret, ..create(webhook(name)) };
+        let id = bench.create(request).await.webhook.unwrap().id;
+        let request = v1::RenderPreviewRequest {
+            target: Some(v1::render_preview_request::Target::WebhookId(id)),
+            source: Some(v1::render_preview_request::Source::Event(super::bench::event("created"))),
+        };
+        let shown = bench.webhooks().render_preview(request).await.unwrap().into_inner().request.unwrap();
+        let signs = |header: &str| shown.headers.iter().any(|one| one.name.eq_ignore_ascii_case(header));
+        assert!(signs("X-Hook-Signature") && !signs("webhook-signature"), "{:?}", shown.headers);
+    }
+}
