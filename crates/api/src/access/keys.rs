@@ -104,12 +104,12 @@ impl KeyRing {
         let [holder, role, scope, name @ ..] = words.as_slice() else {
             return Err("expected `sha256:HASH ROLE NAMESPACE [NAME]` or `san:VALUE ROLE NAMESPACE [NAME]`".into());
         };
-        let role = role.parse().map_err(|error: super::role::UnknownRole| error.to_string())?;
+        let role = role.parse().map_err(|error: super::role::UnknownRole| format!("the second word {error}"))?;
         let scope = match *scope {
             "*" => Scope::Every,
-            name => Scope::One(
-                name.parse::<Namespace>().map_err(|error| format!("the namespace `{name}` {error}, or `*`"))?,
-            ),
+            name => {
+                Scope::One(name.parse::<Namespace>().map_err(|error| format!("the namespace {error}, or must be `*`"))?)
+            }
         };
         let grant = Grant { role, scope, name: name.join(" ").into() };
         match holder.split_once(':') {
@@ -279,6 +279,16 @@ mod tests {
         let text = format!("{good}\nsha256:12 admin *\nwhat\nsan:x king *\nsan:x admin A\nmd5:1 admin *\nsan: admin *");
         let lines: Vec<usize> = KeyRing::parse(&text).unwrap_err().iter().map(|error| error.line).collect();
         assert_eq!(lines, [2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn what_stands_at_a_wrong_place_is_not_repeated() {
+        let made = new_key(Role::Admin, Scope::Every);
+        let key = made.key.expose();
+        for line in [format!("{key} admin *"), format!("admin {key} *"), format!("san:x admin {key}"), key.to_owned()] {
+            let errors = KeyRing::parse(&line).unwrap_err();
+            assert!(!errors[0].to_string().contains(key), "{}", errors[0]);
+        }
     }
 
     #[test]

@@ -35,10 +35,10 @@ pub enum Role {
     Operator,
 }
 
-/// A text that names no role.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no role; the roles are admin, publisher, viewer and operator")]
-pub struct UnknownRole(String);
+/// A text that names no role. It is not repeated: who swaps two words may have put a key there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("is not a role; the roles are admin, publisher, viewer and operator")]
+pub struct UnknownRole;
 
 impl Role {
     /// Every role.
@@ -76,7 +76,7 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| UnknownRole(text.to_owned()))
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
     }
 }
 

@@ -206,6 +206,17 @@ mod tests {
     }
 
     #[test]
+    fn what_the_system_refuses_is_said_in_words_with_what_to_do() {
+        // EACCES, EROFS and EIO of Linux (errno(3)).
+        for (number, words) in
+            [(13, "run it as the user that owns the store"), (30, "mount it for writing"), (5, "error")]
+        {
+            let text = failed(io::Error::from_raw_os_error(number)).to_string();
+            assert!(text.contains(words) && !text.contains("(os error"), "{text}");
+        }
+    }
+
+    #[test]
     fn a_probe_leaves_a_directory_as_it_was() {
         let directory = tempfile::tempdir().unwrap();
         probe(&directory.path().join("a/b"), Holds::Redb).unwrap();
