@@ -3874,7 +3874,7 @@ pub struct RenderPreviewResponse {
     /// How each rule did, in order.
     #[prost(message, repeated, tag = "2")]
     pub rules: ::prost::alloc::vec::Vec<RuleResult>,
-    /// What would be sent; unset when a template failed.
+    /// What would be sent without the parts that failed.
     #[prost(message, optional, tag = "3")]
     pub request: ::core::option::Option<HttpRequest>,
     /// What is wrong with the templates.

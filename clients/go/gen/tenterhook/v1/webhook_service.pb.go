@@ -1170,7 +1170,7 @@ type RenderPreviewResponse struct {
 	Matched bool `protobuf:"varint,1,opt,name=matched,proto3" json:"matched,omitempty"`
 	// How each rule did, in order.
 	Rules []*RuleResult `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
-	// What would be sent; unset when a template failed.
+	// What would be sent without the parts that failed.
 	Request *HttpRequest `protobuf:"bytes,3,opt,name=request,proto3" json:"request,omitempty"`
 	// What is wrong with the templates.
 	Errors        []*TemplateError `protobuf:"bytes,4,rep,name=errors,proto3" json:"errors,omitempty"`

@@ -615,7 +615,7 @@ export type RenderPreviewResponse = Message<"tenterhook.v1.RenderPreviewResponse
   rules: RuleResult[];
 
   /**
-   * What would be sent; unset when a template failed.
+   * What would be sent without the parts that failed.
    *
    * @generated from field: tenterhook.v1.HttpRequest request = 3;
    */
