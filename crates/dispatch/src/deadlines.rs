@@ -163,7 +163,8 @@ impl Deadlines {
         for delivery in open {
             let end = give_up_time(&delivery, None, &webhook.spec.retry);
             let by_age = delivery.create_time.after(look.max_age);
-            if by_age > now {
+            // One that was made while the clock was ahead says nothing of those behind it.
+            if by_age > now && delivery.create_time <= now {
                 // All behind it are younger.
                 young = Some(by_age);
                 break;

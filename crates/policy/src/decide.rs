@@ -100,14 +100,15 @@ pub fn max_age(retry: &RetryPolicy) -> Duration {
 /// When the delivery is given up whatever its state: at the expiry of its event, or when
 /// it gets too old.
 ///
-/// Its age counts from when it was made. Somebody who retries an old delivery wants it sent,
+/// Its age counts from when it was made, or from its last change when that came before by the
+/// clock: the clock was ahead when the delivery was made. Somebody who retries an old delivery wants it sent,
 /// so afterwards only the number of attempts and the expiry of the event end it.
 pub fn give_up_time(delivery: &Delivery, expire_time: Option<Timestamp>, retry: &RetryPolicy) -> Timestamp {
     let too_old = match delivery {
         Delivery { attempts_before_redrive: 1.., .. } => Timestamp::MAX,
         // Without an attempt only a retry by hand, or the turn of its ordering key, can have changed it.
         Delivery { attempt_count: 0, update_time, .. } => update_time.after(max_age(retry)),
-        Delivery { create_time, .. } => create_time.after(max_age(retry)),
+        Delivery { create_time, update_time, .. } => (*create_time).min(*update_time).after(max_age(retry)),
     };
     expire_time.map_or(too_old, |time| time.min(too_old))
 }
@@ -304,6 +305,13 @@ mod tests {
         assert_eq!(give_up_time(&delivery(1), Some(at(50)), &retry), at(50));
         assert_eq!(give_up_time(&delivery(1), Some(at(500)), &retry), at(100));
         assert_eq!(give_up_time(&delivery(1), None, &RetryPolicy::default()), at(30 * 86_400));
+    }
+
+    #[test]
+    fn a_delivery_that_was_made_while_the_clock_was_ahead_ages_by_its_last_change() {
+        let retry = RetryPolicy { max_age: Some(Duration::from_secs(100)), ..RetryPolicy::default() };
+        let ahead = Delivery { create_time: at(1_000_000), update_time: at(50), ..delivery(1) };
+        assert_eq!(give_up_time(&ahead, None, &retry), at(150));
     }
 
     #[test]

@@ -144,6 +144,18 @@ async fn many_are_ended_in_steps() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_was_made_while_the_clock_was_ahead_hides_none_behind_it() {
+    let mut world = World::start().await;
+    let hook = world.put(60).await;
+    world.clock.set(24 * 3_600_000);
+    world.publish(hook, event("e")).await;
+    world.clock.set(-24 * 3_600_000);
+    world.publish(hook, event("e")).await;
+    pass(61.0).await;
+    assert_eq!(world.states().await, [DeliveryState::Pending, FAILED]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_was_retried_by_hand_stays_and_hides_none_behind_it() {
     let mut world = World::start().await;
     let hook = world.put(60).await;
