@@ -1,6 +1,7 @@
 //! The door of the real server under clients that mean it harm: each is cut off in time, memory
 //! stays bounded, and good clients are served meanwhile.
 
+mod cost;
 mod floods;
 mod frames;
 mod memory;
