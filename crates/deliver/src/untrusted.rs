@@ -112,7 +112,7 @@ mod tests {
         ] {
             let text = reason.to_string();
             // What precedes it in an attempt's error: "the TLS handshake failed: ".
-            assert!(text.chars().count() <= 300 - 30, "{} characters: {text}", text.chars().count());
+            assert!(text.chars().count() <= 300 - 26, "{} characters: {text}", text.chars().count());
         }
     }
 }

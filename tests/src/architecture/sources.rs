@@ -29,8 +29,16 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
     (".unwrap()", &[], "a fault is an error, or an expect that says why it cannot be"),
     ("todo!(", &[], "no stubs"),
     ("unimplemented!(", &[], "no stubs"),
-    ("anyhow::Context", &[], "it passes on the texts of libraries; use server::failure::Context"),
-    ("anyhow::{Context", &[], "it passes on the texts of libraries; use server::failure::Context"),
+    (
+        "anyhow::Context",
+        &["crates/proto/generate/"],
+        "it passes on the texts of libraries; use server::failure::Context",
+    ),
+    (
+        "anyhow::{Context",
+        &["crates/proto/generate/"],
+        "it passes on the texts of libraries; use server::failure::Context",
+    ),
     ("#[from] serde_json", &[], "the texts of a library are not ours; give the reason in our own words"),
     (
         "tenterhook_proto",

@@ -421,7 +421,7 @@ async fn a_rule_that_could_not_be_evaluated_is_a_warning_until_the_webhook_chang
     let bench = Bench::new().await;
     let text = r#"{"attr": "site.name", "op": "gt", "value": 1}"#.to_owned();
     let conditions = Some(v1::JsonDocument { value: Some(v1::json_document::Value::Json(text)) });
-    let rules = vec![v1::EventRule::default(), v1::EventRule { conditions, ..Default::default() }];
+    let rules = [v1::EventRule::default(), v1::EventRule { conditions, ..Default::default() }];
     let draft = v1::Webhook { rules: vec![rules[1].clone()], ..webhook("w") };
     let id = bench.create(create(draft)).await.webhook.unwrap().id;
     assert!(get(&bench, &id).await.unwrap().warnings.is_empty());

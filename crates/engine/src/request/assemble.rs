@@ -10,7 +10,7 @@ use tenterhook_model::{DeliveryId, Header, PreparedRequest, TargetUrl, Timestamp
 
 use super::block;
 use super::field::RenderFault;
-use super::name::{check_length, check_name, check_value};
+use super::name::{check_length, check_name, check_value, line_of};
 use super::{BodyPlan, HeaderPlan, Part, RequestPlan, UrlPlan, url};
 use crate::event_context::EventContext;
 use crate::signature::{Signable, Signer};
@@ -119,10 +119,7 @@ impl RequestPlan {
     /// Checks a line of `additional_headers`.
     fn check_line(&self, name: &str, value: &str) -> Result<(), String> {
         let legal = check_name(name, &self.schemes).and_then(|()| Ok(check_value(value)?));
-        legal.map_err(|message| {
-            let name: String = name.chars().take(60).collect();
-            format!("the line {name:?} {message}")
-        })?;
+        legal.map_err(|message| format!("{} {message}", line_of(name)))?;
         check_length(name, value)
     }
 

@@ -4,7 +4,7 @@ use tenterhook_jinja::python::text::{is_line_end, is_space};
 use tenterhook_model::sensitive::is_sensitive_header;
 use tenterhook_model::webhook::SignatureScheme;
 
-use super::name::{check_length, check_name, check_value};
+use super::name::{check_length, check_name, check_value, line_of};
 
 /// What a template prints, in its outline.
 pub(super) const PRINTED: char = '\u{fffc}';
@@ -31,13 +31,13 @@ pub(super) fn check_outline(outline: &str, schemes: &[SignatureScheme]) -> Vec<S
             continue;
         }
         if let Err(fault) = check_name(name, schemes) {
-            faults.push(format!("the line {name:?} {fault}"));
+            faults.push(format!("{} {fault}", line_of(name)));
             continue;
         }
         let written: String = value.chars().filter(|c| *c != PRINTED).collect();
         let checked = check_value(&written).map_err(str::to_owned).and_then(|()| check_length(name, &written));
         if let Err(fault) = checked {
-            faults.push(format!("the line {name:?} {fault}"));
+            faults.push(format!("{} {fault}", line_of(name)));
         }
     }
     faults

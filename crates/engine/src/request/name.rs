@@ -21,6 +21,8 @@ const SERVERS_OWN: [&str; 12] = [
     "transfer-encoding",
     "upgrade",
 ];
+/// Characters of a name that an error shows.
+const NAME_SHOWN_CHARS: usize = 60;
 /// Beginnings of further names of that kind, in lower case.
 const SERVERS_OWN_PREFIXES: [&str; 2] = ["proxy-", "x-tenterhook-"];
 
@@ -40,6 +42,16 @@ pub(super) fn check_name(name: &str, schemes: &[SignatureScheme]) -> Result<(), 
         return Err(format!("has the name `{name}`, which the signature uses"));
     }
     Ok(())
+}
+
+/// A line of `additional_headers` in an error: by its name, if that is one. What has no colon where
+/// it belongs is not repeated, for it may be a value.
+pub(super) fn line_of(name: &str) -> String {
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return "a line".to_owned();
+    }
+    let shown: String = name.chars().take(NAME_SHOWN_CHARS).collect();
+    format!("the line `{shown}`")
 }
 
 fn is_servers_own(name: &str) -> bool {

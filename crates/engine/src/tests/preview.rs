@@ -52,7 +52,7 @@ fn every_template_that_fails_is_told_with_its_place() {
     webhook.spec.request.body = "ok\n{{ data.a.b }}".to_owned();
     webhook.spec.request.additional_headers = "X-A: {{ data.a.b }}".to_owned();
     let tried = preview(&webhook, &context("{}", None), &facts()).unwrap();
-    assert_eq!(tried.request.unwrap().url, "https://example.com/hook", "what rendered stays");
+    assert_eq!(tried.request.unwrap().url, "https://hooks.example.com/in", "what rendered stays");
     let places: Vec<_> = tried.errors.iter().map(|fault| (fault.field.as_str(), fault.line)).collect();
     assert_eq!(places, [("request.additional_headers", 1), ("request.body", 2)]);
     assert!(tried.errors[1].excerpt.starts_with("{{ data.a.b }}\n"), "{}", tried.errors[1].excerpt);
