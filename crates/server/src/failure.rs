@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use anyhow::{Result, anyhow};
 use tenterhook_model::system;
@@ -52,13 +52,17 @@ impl<T> Context<T> for Option<T> {
 
 /// The first words for people among an error and its causes.
 fn words(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut next = Some(error);
+    let (mut next, mut by_kind) = (Some(error), None);
     while let Some(error) = next {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            // What a library has wrapped is looked at itself.
-            if error.get_ref().is_none() {
-                return Some(system::text_in_words(error));
+        match error.downcast_ref::<io::Error>() {
+            Some(error) if error.get_ref().is_none() => return Some(system::text_in_words(error)),
+            // A library has put its own text there; the kind is the system's, unless it is none.
+            Some(error)
+                if !matches!(error.kind(), ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::InvalidInput) =>
+            {
+                by_kind = Some(system::in_words(&error.kind().into()));
             }
+            _ => {}
         }
         if let Some(status) = error.downcast_ref::<tonic::Status>().filter(|status| !status.details().is_empty()) {
             return Some(status.message().to_owned());
@@ -68,13 +72,12 @@ fn words(error: &(dyn Error + 'static)) -> Option<String> {
         }
         next = error.source();
     }
-    None
+    by_kind
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::ErrorKind;
     use tonic::{Code, Status};
 
     fn said<E: Error + 'static>(error: E) -> String {
@@ -92,6 +95,8 @@ mod tests {
         // ECONNREFUSED of Linux (errno(3)), below the error of a library.
         assert_eq!(said(Foreign(io::Error::from_raw_os_error(111))), "cannot do it: connection refused");
         assert_eq!(said(Foreign(io::Error::other("tls: BadCertificate"))), "cannot do it");
+        let with_a_path = io::Error::new(ErrorKind::NotFound, "PathError { path: \"/x\" }");
+        assert_eq!(said(with_a_path), "cannot do it: no such file or directory");
         assert_eq!(said(StoreError::Full), format!("cannot do it: {}", StoreError::Full));
     }
 

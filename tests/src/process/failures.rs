@@ -55,7 +55,7 @@ fn every_command_that_fails_says_so_by_exit_code_and_in_few_words() {
     fails(&["store", "export", "--store", &none], 1, &["there is no store"]);
     fails(&["store", "export", "--salvage", "--store", &none], 1, &["there is no store"]);
     fails(&["store", "import", &file, "--store", &none], 1, &["no export"]);
-    fails(&["store", "import", &path("none"), "--store", &none], 1, &["cannot read", "no such file"]);
+    fails(&["store", "import", &path("nothing"), "--store", &none], 1, &["cannot read", "no such file"]);
     fails(&["bench", "--only", "nothing of that name"], 1, &["nothing of that name"]);
 }
 

@@ -106,14 +106,10 @@ impl Telemetry {
         })
     }
 
-    /// Shuts down without a word: for a server that did not start.
-    pub(crate) fn discard(&self) {
-        // Dropped, the providers would log that they shut down; there is nothing to send.
-        let quiet = tracing::subscriber::NoSubscriber::default();
-        tracing::subscriber::with_default(quiet, || {
-            let _tracers = self.tracers.as_ref().map(SdkTracerProvider::shutdown);
-            let _meters = self.meters.shutdown();
-        });
+    /// Leaves it to the end of the process, which comes at once: for a server that did not start.
+    /// Dropped, the providers would send what there is, which is nothing, and log that nobody takes it.
+    pub(crate) fn discard(self: Arc<Self>) {
+        std::mem::forget(self);
     }
 
     /// Sends what is left to the collector, for at most 3 seconds. It blocks: the runtime must
