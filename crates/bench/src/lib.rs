@@ -31,7 +31,7 @@ use report::{Ceilings, Report, median};
 use scenario::{Figures, SCENARIOS, Setting};
 use tenterhook_listen::receiver::receive;
 use tenterhook_server::config::value;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::Terminal;
 
 /// Connections of the bare client, as many as events are in flight.

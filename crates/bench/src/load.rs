@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
 
 use super::flight::Flights;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 
 /// Time for the last requests to arrive after publishing has ended.
 const TAIL: Duration = Duration::from_secs(30);

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::load::data;
 use super::scenario::BODY;
 use tenterhook_server::app::cage;
-use tenterhook_server::failure::Context as _;
+use tenterhook_server::failure::InWords as _;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// How long each part is tried before, and how long it is measured.

@@ -21,7 +21,7 @@ use super::flight::Flights;
 use super::load::{Load, Publishers};
 use super::server::Server;
 use tenterhook_listen::receiver::receive;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 
 /// Connections of the publishers.
 const CHANNELS: usize = 2;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 
 /// Clock ticks a second in `/proc/PID/stat` (Linux, `USER_HZ`, the same on all architectures).
 const TICKS_PER_SECOND: f64 = 100.0;

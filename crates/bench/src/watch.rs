@@ -30,7 +30,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::histogram::Histogram;
 use super::server::Server;
 use tenterhook_server::config::value;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// Watchers that share one connection.

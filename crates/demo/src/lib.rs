@@ -28,7 +28,7 @@ use stage::{Arrived, Stage};
 use tenterhook_listen::receiver::receive;
 use tenterhook_server::app::App;
 use tenterhook_server::config::Config;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::telemetry::Telemetry;
 use tenterhook_server::terminal::{Style, Terminal};
 use watch::Watcher;

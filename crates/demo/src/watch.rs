@@ -15,7 +15,7 @@ use tonic::Streaming;
 use tonic::transport::Channel;
 
 use tenterhook_listen::show::time_of_day;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// The stream, and what it has told so far.

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use crate::receiver::{Answer, Answers, Received, receive};
 use tenterhook_server::app::signals::Signals;
 use tenterhook_server::config::value;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 
 pub use signature::{Verdict, verify};

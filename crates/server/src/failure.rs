@@ -13,21 +13,21 @@ use tenterhook_model::system;
 use tenterhook_store::{OpenError, StoreError};
 
 /// Says what failed, in our own words.
-pub trait Context<T> {
+pub trait InWords<T> {
     /// The value, or an error that says `what` and why, as far as the cause has words for people.
     ///
     /// # Errors
     /// When there is no value.
     fn context(self, what: impl Display) -> Result<T>;
 
-    /// As [`Context::context`], with words that are made only when they are needed.
+    /// As [`InWords::context`], with words that are made only when they are needed.
     ///
     /// # Errors
     /// When there is no value.
     fn with_context<W: Display>(self, what: impl FnOnce() -> W) -> Result<T>;
 }
 
-impl<T, E: Error + 'static> Context<T> for std::result::Result<T, E> {
+impl<T, E: Error + 'static> InWords<T> for std::result::Result<T, E> {
     fn context(self, what: impl Display) -> Result<T> {
         self.with_context(|| what)
     }
@@ -40,7 +40,7 @@ impl<T, E: Error + 'static> Context<T> for std::result::Result<T, E> {
     }
 }
 
-impl<T> Context<T> for Option<T> {
+impl<T> InWords<T> for Option<T> {
     fn context(self, what: impl Display) -> Result<T> {
         self.with_context(|| what)
     }

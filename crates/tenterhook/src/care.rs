@@ -12,7 +12,7 @@ use tenterhook_store::care::{self, Salvaged};
 use tenterhook_store::shown_url;
 
 use tenterhook_server::app::sealing;
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// Mode of an export: it holds payloads.

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::{care, key, render};
 use tenterhook_server::app;
 use tenterhook_server::config::{Config, ServeArgs};
-use tenterhook_server::failure::Context;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::Terminal;
 
 /// Threads of the benchmark's own publishers and receiver.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use tenterhook_jinja::{Context, Template, TemplateOptions, Undefined, render_line};
-use tenterhook_server::failure::Context as _;
+use tenterhook_server::failure::InWords as _;
 
 /// What `tenterhook render` is told.
 #[derive(Debug, Clone, Args)]

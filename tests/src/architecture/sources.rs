@@ -32,12 +32,12 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
     (
         "anyhow::Context",
         &["crates/proto/generate/"],
-        "it passes on the texts of libraries; use server::failure::Context",
+        "it passes on the texts of libraries; use server::failure::InWords",
     ),
     (
         "anyhow::{Context",
         &["crates/proto/generate/"],
-        "it passes on the texts of libraries; use server::failure::Context",
+        "it passes on the texts of libraries; use server::failure::InWords",
     ),
     ("#[from] serde_json", &[], "the texts of a library are not ours; give the reason in our own words"),
     (

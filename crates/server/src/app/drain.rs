@@ -19,7 +19,7 @@ use super::door::{Door, Parts};
 use super::ops::Ops;
 use super::retention::Retention;
 use super::tasks::Tasks;
-use crate::failure::Context;
+use crate::failure::InWords;
 
 /// Time beyond the grace for the outcomes of what was cut to be recorded.
 const SETTLE: Duration = Duration::from_secs(5);

@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
 
 use crate::config::Config;
-use crate::failure::Context;
+use crate::failure::InWords;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::{Metrics, Watched};
 use crate::telemetry::trace::Exported;

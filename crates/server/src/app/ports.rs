@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::failure::Context;
+use crate::failure::InWords;
 
 /// The listeners of the API: one, or for `localhost` one for each family that the machine has.
 pub(super) async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {

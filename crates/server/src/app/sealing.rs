@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::failure::Context;
+use crate::failure::InWords;
 use anyhow::{Result, anyhow};
 use sha2::{Digest, Sha256};
 use tenterhook_api::TokenKey;

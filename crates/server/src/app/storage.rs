@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::sealing::{self, Keys};
 use crate::config::Config;
-use crate::failure::Context;
+use crate::failure::InWords;
 use crate::telemetry::metrics::Metrics;
 
 /// An open store.

@@ -9,7 +9,7 @@ use tenterhook_store::probe;
 
 use super::{ports, sealing, tls};
 use crate::config::{Config, ConfigError, ServeArgs};
-use crate::failure::Context;
+use crate::failure::InWords;
 
 /// Why a setting would not do: its key, and what is wrong.
 type Refused = (&'static str, String);

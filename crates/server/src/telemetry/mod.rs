@@ -30,9 +30,9 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{LogFormat, TelemetryConfig};
+use crate::failure::InWords;
 use audit::Audit;
 use lines::Lines;
-use crate::failure::Context;
 
 /// How often figures go to the collector.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(15);
