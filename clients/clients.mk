@@ -123,7 +123,7 @@ package-rust: license-rust
 	cp target/client/package/tenterhook-client-$(CLIENT_VERSION).crate $(PACKAGES)
 
 package-java: license-java
-	cd clients/java && mvn --batch-mode --quiet -DskipTests deploy -DaltDeploymentRepository=packages::file://$(PACKAGES)/maven
+	cd clients/java && mvn --batch-mode --quiet -DskipTests deploy -DaltDeploymentRepository=packages::default::file://$(PACKAGES)/maven
 
 # Each package carries the license; it is one text.
 license-%: LICENSE
