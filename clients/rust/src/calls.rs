@@ -4,14 +4,14 @@ use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tonic::body::Body;
 use tonic::codegen::StdError;
 use tonic::transport::{Channel, Endpoint};
@@ -19,6 +19,7 @@ use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 
 use crate::error::Error;
+use crate::life::{Life, closed_status};
 use crate::methods::{METHODS, Method, identify_request};
 use crate::retry::RetryPolicy;
 
@@ -55,19 +56,46 @@ impl Identified {
 #[derive(Clone, Debug)]
 pub struct Calls {
     endpoint: Endpoint,
-    channel: Channel,
+    /// Made at the first call, for that is in a runtime; none again once the client is closed.
+    channel: Arc<Mutex<Option<Channel>>>,
     options: Arc<Options>,
+    life: Life,
 }
 
 impl Calls {
     pub(crate) fn new(endpoint: Endpoint, options: Options) -> Self {
-        Self { channel: endpoint.connect_lazy(), endpoint, options: Arc::new(options) }
+        Self { endpoint, channel: Arc::default(), options: Arc::new(options), life: Life::new() }
     }
 
     /// The same over another connection.
     pub(crate) fn reconnected(&self) -> Self {
-        let channel = self.endpoint.connect_lazy();
-        Self { channel, endpoint: self.endpoint.clone(), options: Arc::clone(&self.options) }
+        Self { channel: Arc::default(), ..self.clone() }
+    }
+
+    /// Ends the calls of all clones, and the connection.
+    pub(crate) fn close(&self) {
+        self.life.close();
+        self.disconnect();
+    }
+
+    /// Lets go of the connection, which ends with its last call.
+    pub(crate) fn disconnect(&self) {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Waits, unless the client is closed.
+    pub(crate) async fn pause_until(&self, moment: Instant) -> Result<(), Status> {
+        tokio::select! {
+            // Closed first: nothing is done after it.
+            biased;
+            () = self.life.closed() => Err(closed_status()),
+            () = sleep_until(moment) => Ok(()),
+        }
+    }
+
+    fn channel(&self) -> Channel {
+        let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
+        channel.get_or_insert_with(|| self.endpoint.connect_lazy()).clone()
     }
 
     /// The wait after so many failures in a row.
@@ -99,7 +127,7 @@ impl Calls {
             let mut one = Request::from_parts(parts.clone(), Body::new(Full::new(frame.clone())));
             one.headers_mut().insert("grpc-timeout", milliseconds(left));
             self.add_headers(one.headers_mut());
-            let tried = timeout_at(deadline, exchange(self.channel.clone(), one)).await;
+            let tried = timeout_at(deadline, exchange(self.channel(), one)).await;
             let (status, answer) = match tried {
                 // The channel has a timer of its own, which may be first to see the deadline.
                 Err(_) => (Some(late()), None),
@@ -143,15 +171,27 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let mut calls = self.clone();
-        match METHODS.get(request.uri().path()) {
-            Some(&method) if !method.streaming => Box::pin(calls.unary(method, request)),
-            _ => Box::pin(async move {
-                calls.add_headers(request.headers_mut());
-                let channel = calls.channel.ready().await.map_err(unavailable)?;
-                Ok(channel.call(request).await.map_err(unavailable)?)
-            }),
-        }
+        let calls = self.clone();
+        let closed = calls.life.closed();
+        let made = async move {
+            match METHODS.get(request.uri().path()) {
+                Some(&method) if !method.streaming => calls.unary(method, request).await,
+                _ => {
+                    calls.add_headers(request.headers_mut());
+                    let mut channel = calls.channel();
+                    let response = channel.ready().await.map_err(unavailable)?.call(request).await;
+                    Ok(response.map_err(unavailable)?.map(|body| calls.life.bound(body)))
+                }
+            }
+        };
+        Box::pin(async move {
+            tokio::select! {
+                // Closed first: nothing is done after it.
+                biased;
+                () = closed => Err(closed_status().into()),
+                response = made => response,
+            }
+        })
     }
 }
 

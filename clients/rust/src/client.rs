@@ -26,8 +26,8 @@ pub struct Client {
 
 impl Client {
     /// A client of the server at `target`, `host:port`. TLS is used unless the host is this
-    /// machine or the target begins with `http://`. It connects at its first call, and must be
-    /// made within a tokio runtime.
+    /// machine or the target begins with `http://`. It connects at its first call, in the tokio
+    /// runtime of that call.
     ///
     /// # Errors
     /// When the target is not `host:port`.
@@ -43,6 +43,13 @@ impl Client {
 
     pub(crate) fn with(calls: Calls, namespace: String) -> Self {
         Self { calls, namespace }
+    }
+
+    /// Ends the connection and everything on it, for all clones: calls, streams and watches fail
+    /// with [`Kind::Closed`](crate::Kind::Closed), those in flight and later ones. Dropping the last
+    /// clone and its watches ends the connection too.
+    pub fn close(&self) {
+        self.calls.close();
     }
 
     /// Every method of the webhook service.

@@ -1,12 +1,14 @@
 //! The one error type of the client, and how it is read from a gRPC status.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::life::ClosedMark;
 use crate::v1::{ErrorReason, PublishError};
 
 /// The domain of the server's own reasons.
@@ -33,6 +35,8 @@ pub enum Kind {
     Invalid,
     /// The server cannot be reached, or is stopping. The call may be repeated.
     Unavailable,
+    /// The client was closed before the call, or while it was in flight.
+    Closed,
     /// Any other; the code says which.
     Other,
 }
@@ -52,6 +56,7 @@ pub struct Error {
     pub retry_after: Option<Duration>,
     /// What belongs to the reason.
     pub metadata: BTreeMap<String, String>,
+    closed: bool,
 }
 
 impl Error {
@@ -59,6 +64,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.code {
+            _ if self.closed => Kind::Closed,
             Code::NotFound => Kind::NotFound,
             Code::AlreadyExists | Code::Aborted | Code::FailedPrecondition => Kind::Conflict,
             Code::InvalidArgument | Code::OutOfRange => Kind::Invalid,
@@ -98,6 +104,7 @@ impl From<Status> for Error {
             field_violations: Vec::new(),
             retry_after: None,
             metadata: BTreeMap::new(),
+            closed: status.source().is_some_and(|source| source.is::<ClosedMark>()),
         };
         let details = status.get_error_details();
         if let Some(info) = details.error_info().filter(|info| info.domain == DOMAIN) {
@@ -129,6 +136,7 @@ impl From<PublishError> for Error {
             field_violations: fields.map(|field| FieldViolation { field, description }).into_iter().collect(),
             retry_after: None,
             metadata: BTreeMap::new(),
+            closed: false,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// Waits between the tries of a call: `initial`, then `multiplier` times the one before, up to
-/// `max`, each changed at random by the share `jitter`.
+/// `max`, each changed at random by the share `jitter`. A value that is not positive stands for its
+/// default, but no `jitter` is none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// The first wait; 0.1 s.
@@ -14,7 +15,7 @@ pub struct RetryPolicy {
     pub max: Duration,
     /// Share of each wait that is drawn at random, 0 to 1; 0.2.
     pub jitter: f64,
-    /// Whether failed calls are tried again at all.
+    /// Whether failed calls are tried again at all; a watch reconnects all the same.
     pub enabled: bool,
 }
 
@@ -39,10 +40,14 @@ impl RetryPolicy {
 
     /// The wait after so many failures in a row, from 0.
     pub(crate) fn wait(&self, failures: u32) -> Duration {
-        let factor = self.multiplier.powi(failures.min(64).cast_signed());
-        let wait = (self.initial.as_secs_f64() * factor).min(self.max.as_secs_f64());
-        let spread = 1.0 + self.jitter * (2.0 * fastrand::f64() - 1.0);
-        Duration::try_from_secs_f64(wait * spread).unwrap_or(self.max)
+        let fallback = Self::default();
+        let initial = if self.initial.is_zero() { fallback.initial } else { self.initial };
+        let max = if self.max.is_zero() { fallback.max } else { self.max };
+        let multiplier = if self.multiplier > 0.0 { self.multiplier } else { fallback.multiplier };
+        let factor = multiplier.powi(failures.min(64).cast_signed());
+        let wait = (initial.as_secs_f64() * factor).min(max.as_secs_f64());
+        let spread = 1.0 + self.jitter.clamp(0.0, 1.0) * (2.0 * fastrand::f64() - 1.0);
+        Duration::try_from_secs_f64(wait * spread).unwrap_or(max)
     }
 }
 
@@ -66,6 +71,14 @@ mod tests {
                 assert!(wait >= plain.mul_f64(0.79) && wait <= plain.mul_f64(1.21), "{wait:?}");
             }
         }
+    }
+
+    #[test]
+    fn zero_fields_take_their_defaults() {
+        let zero =
+            RetryPolicy { initial: Duration::ZERO, multiplier: 0.0, max: Duration::ZERO, jitter: 0.0, enabled: false };
+        let waits: Vec<u128> = (0..8).map(|failures| zero.wait(failures).as_millis()).collect();
+        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
     }
 
     #[test]

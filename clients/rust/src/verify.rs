@@ -7,7 +7,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
@@ -38,7 +38,8 @@ pub enum Scheme {
     GitHub,
 }
 
-/// Why a request must not be trusted.
+/// Why a request must not be trusted, or, where it [is a misconfiguration](Self::is_misconfiguration),
+/// what is wrong with the receiver.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidSignature {
@@ -55,8 +56,19 @@ pub enum InvalidSignature {
     #[error("a secret is empty or not base64")]
     Secret,
     /// The request was not signed by any of the secrets, or was changed.
-    #[error("no signature matches")]
+    #[error("no signature matches: the secret is another, or the body was changed")]
     Mismatch,
+    /// The body is signed but is no event: the webhook has a body template.
+    #[error("the body is signed but is no event: the webhook has a body template; use verify and read the body")]
+    Body,
+}
+
+impl InvalidSignature {
+    /// Whether the receiver itself is wrong, whoever sent the request: answer 500 and fix it, instead of 401.
+    #[must_use]
+    pub fn is_misconfiguration(self) -> bool {
+        matches!(self, Self::Secret | Self::Body)
+    }
 }
 
 /// Checks with the defaults: [`Scheme::StandardWebhooks`], the system's clock, 300 seconds.
@@ -96,13 +108,14 @@ impl Verifier {
         body: &[u8],
         secrets: &[S],
     ) -> Result<(), InvalidSignature> {
-        let (given, content) = self.read(headers, body)?;
         if secrets.is_empty() {
             return Err(InvalidSignature::Secret);
         }
+        let keys: Vec<_> = secrets.iter().map(|secret| self.key(secret.as_ref())).collect::<Result<_, _>>()?;
+        let (given, content) = self.read(headers, body)?;
         let mut matched = subtle::Choice::from(0);
-        for secret in secrets {
-            let wanted = self.sign(secret.as_ref(), &content)?;
+        for key in &keys {
+            let wanted = self.sign(key, &content)?;
             for signature in &given {
                 matched |= wanted.as_bytes().ct_eq(signature.as_bytes());
             }
@@ -142,14 +155,49 @@ impl Verifier {
         if apart > self.tolerance { Err(InvalidSignature::Time) } else { Ok(()) }
     }
 
-    fn sign(&self, secret: &str, content: &[&[u8]]) -> Result<String, InvalidSignature> {
-        if secret.is_empty() {
-            return Err(InvalidSignature::Secret);
-        }
+    /// The headers that a delivery of `body` has, for tests of a receiver. `id` is its `webhook-id`; its time
+    /// is that of [`Verifier::now`].
+    ///
+    /// # Errors
+    /// When the secret is empty or not base64, or the id cannot be a header.
+    pub fn sign_for_test(&self, id: &str, body: &[u8], secret: &str) -> Result<HeaderMap, InvalidSignature> {
+        let key = self.key(secret)?;
+        let now = self.now.unwrap_or_else(SystemTime::now);
+        let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
+        let pairs = match self.scheme {
+            Scheme::NetBox => vec![("x-hook-signature", self.sign(&key, &[body])?)],
+            Scheme::GitHub => vec![("x-hub-signature-256", self.sign(&key, &[body])?)],
+            Scheme::StandardWebhooks => {
+                let content = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+                let signature = format!("v1,{}", self.sign(&key, &content)?);
+                vec![
+                    ("webhook-id", id.to_owned()),
+                    ("webhook-timestamp", timestamp.clone()),
+                    ("webhook-signature", signature),
+                ]
+            }
+        };
+        let headers = pairs.into_iter().map(|(name, value)| {
+            let value = HeaderValue::try_from(value).map_err(|_| InvalidSignature::Header(name))?;
+            Ok((HeaderName::from_static(name), value))
+        });
+        headers.collect()
+    }
+
+    /// The key of a secret: that of Standard Webhooks is base64, any other is taken as it is.
+    fn key(&self, secret: &str) -> Result<Vec<u8>, InvalidSignature> {
+        let key = match self.scheme {
+            Scheme::StandardWebhooks => standard_key(secret)?,
+            Scheme::NetBox | Scheme::GitHub => secret.as_bytes().to_vec(),
+        };
+        if key.is_empty() { Err(InvalidSignature::Secret) } else { Ok(key) }
+    }
+
+    fn sign(&self, key: &[u8], content: &[&[u8]]) -> Result<String, InvalidSignature> {
         Ok(match self.scheme {
-            Scheme::NetBox => hex::encode(sha512(secret.as_bytes(), content)?),
-            Scheme::GitHub => format!("sha256={}", hex::encode(sha256(secret.as_bytes(), content)?)),
-            Scheme::StandardWebhooks => STANDARD.encode(sha256(&standard_key(secret)?, content)?),
+            Scheme::NetBox => hex::encode(sha512(key, content)?),
+            Scheme::GitHub => format!("sha256={}", hex::encode(sha256(key, content)?)),
+            Scheme::StandardWebhooks => STANDARD.encode(sha256(key, content)?),
         })
     }
 }
@@ -172,9 +220,6 @@ fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Inv
 }
 
 fn sha256(key: &[u8], content: &[&[u8]]) -> Result<Vec<u8>, InvalidSignature> {
-    if key.is_empty() {
-        return Err(InvalidSignature::Secret);
-    }
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| InvalidSignature::Secret)?;
     content.iter().for_each(|part| mac.update(part));
     Ok(mac.finalize().into_bytes().to_vec())

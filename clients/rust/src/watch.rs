@@ -1,13 +1,15 @@
 //! A watch that resumes for ever from what the program was handed.
 
+use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, Streaming};
 
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::v1::watch_deliveries_request::Start;
 use crate::v1::watch_deliveries_response::Payload;
 use crate::v1::{DeliveryChange, WatchDeliveriesRequest, WatchDeliveriesResponse};
@@ -27,13 +29,29 @@ pub struct Change {
 }
 
 /// An endless sequence of changes.
-#[derive(Debug)]
 pub struct Watch {
     client: Client,
     request: WatchDeliveriesRequest,
+    /// A stream on its way; it outlives a wait that is given up.
+    opening: Option<Opening>,
     stream: Option<Streaming<WatchDeliveriesResponse>>,
     silence: Duration,
     failures: u32,
+    /// When it may connect again.
+    not_before: Option<Instant>,
+    /// Since when the program waits for a message.
+    waiting_since: Option<Instant>,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Result<Streaming<WatchDeliveriesResponse>, Status>> + Send>>;
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("request", &self.request)
+            .field("failures", &self.failures)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -45,7 +63,16 @@ impl Client {
         self.scope(&mut request.namespace);
         let asked = request.bookmark_interval.and_then(|asked| Duration::try_from(asked).ok());
         let silence = SILENT_INTERVALS * asked.unwrap_or(DEFAULT_BOOKMARK_INTERVAL);
-        Watch { client: self.clone(), request, stream: None, silence, failures: 0 }
+        Watch {
+            client: self.clone(),
+            request,
+            opening: None,
+            stream: None,
+            silence,
+            failures: 0,
+            not_before: None,
+            waiting_since: None,
+        }
     }
 }
 
@@ -53,10 +80,12 @@ impl Watch {
     /// Waits for the next change.
     ///
     /// # Errors
-    /// Only those that would come again, such as a token that is no longer kept.
+    /// Only those that would come again, such as a token that is no longer kept, and
+    /// [`Kind::Closed`](crate::Kind::Closed) when the client is closed.
     ///
     /// # Cancel safety
-    /// No change is lost when the future is dropped.
+    /// No change is lost when the future is dropped, by a timeout for example; the next call goes on
+    /// where this one stopped.
     pub async fn next(&mut self) -> Result<Change, Error> {
         loop {
             match self.receive().await {
@@ -68,13 +97,17 @@ impl Watch {
                     }
                 }
                 Err(status) => {
-                    self.stream = None;
-                    if ends_watch(status.code()) {
-                        return Err(status.into());
+                    (self.opening, self.stream, self.waiting_since) = (None, None, None);
+                    let error = Error::from(status);
+                    if error.kind() == Kind::Closed {
+                        self.client.calls.disconnect();
+                        return Err(error);
                     }
-                    let wait = self.client.calls.wait(self.failures);
+                    if ends_watch(error.code) {
+                        return Err(error);
+                    }
+                    self.not_before = Some(Instant::now() + self.client.calls.wait(self.failures));
                     self.failures = self.failures.saturating_add(1);
-                    sleep(wait).await;
                 }
             }
         }
@@ -102,27 +135,39 @@ impl Watch {
 
     /// Takes the next message off the stream, which it opens if need be.
     async fn receive(&mut self) -> Result<WatchDeliveriesResponse, Status> {
-        match timeout(self.silence, receive(&self.client, &self.request, &mut self.stream)).await {
-            Ok(message) => message?.ok_or_else(|| Status::unavailable("the stream ended")),
+        if self.stream.is_none() && self.opening.is_none() {
+            if let Some(moment) = self.not_before {
+                self.client.calls.pause_until(moment).await?;
+            }
+            let (mut deliveries, request) = (self.client.deliveries(), self.request.clone());
+            let open = async move { Ok(deliveries.watch_deliveries(request).await?.into_inner()) };
+            self.opening = Some(Box::pin(open));
+        }
+        let silent_at = *self.waiting_since.get_or_insert_with(Instant::now) + self.silence;
+        let message = match timeout_at(silent_at, self.read()).await {
+            Ok(message) => message?.ok_or_else(|| Status::unavailable("the stream ended"))?,
             Err(_) => {
                 // The connection may be dead and not know it: only another one helps.
                 self.client.calls = self.client.calls.reconnected();
-                Err(Status::unavailable("the stream is silent"))
+                return Err(Status::unavailable("the stream is silent"));
             }
-        }
+        };
+        self.waiting_since = None;
+        Ok(message)
     }
-}
 
-async fn receive(
-    client: &Client,
-    request: &WatchDeliveriesRequest,
-    stream: &mut Option<Streaming<WatchDeliveriesResponse>>,
-) -> Result<Option<WatchDeliveriesResponse>, Status> {
-    let stream = match stream {
-        Some(stream) => stream,
-        none => none.insert(client.deliveries().watch_deliveries(request.clone()).await?.into_inner()),
-    };
-    stream.message().await
+    async fn read(&mut self) -> Result<Option<WatchDeliveriesResponse>, Status> {
+        let stream = match (&mut self.stream, &mut self.opening) {
+            (Some(stream), _) => stream,
+            (none, Some(opening)) => {
+                let stream = opening.await?;
+                self.opening = None;
+                none.insert(stream)
+            }
+            (None, None) => return Err(Status::unavailable("the stream ended")),
+        };
+        stream.message().await
+    }
 }
 
 /// Whether a watch that failed so would fail again.

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -13,7 +15,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
 use tenterhook_client::v1::*;
-use tenterhook_client::{Client, Error, Kind, RetryPolicy, Watch};
+use tenterhook_client::{Client, Error, Kind, PublisherOptions, RetryPolicy, Watch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::Code;
@@ -79,14 +81,22 @@ struct Runner {
     variables: BTreeMap<String, String>,
     clients: BTreeMap<String, Client>,
     watches: BTreeMap<String, OpenWatch>,
+    attempts: BTreeMap<String, Arc<AtomicU64>>,
     pool: DescriptorPool,
 }
 
 impl Runner {
     async fn new(control: &str, given: Value) -> Self {
         let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
-        let (clients, watches) = (BTreeMap::new(), BTreeMap::new());
-        let mut made = Self { control: control.to_owned(), given, variables: BTreeMap::new(), clients, watches, pool };
+        let mut made = Self {
+            control: control.to_owned(),
+            given,
+            variables: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            pool,
+        };
         let variables = ask(control, "/").await;
         made.variables = variables.as_object().unwrap().iter().map(|(k, v)| (k.clone(), text(v))).collect();
         let uuid = uuid::Uuid::new_v4();
@@ -131,6 +141,13 @@ impl Runner {
     }
 
     async fn attempt(&mut self, step: &Value, patience: Duration) -> Result<(), Failure> {
+        if let Some(after) = step["close_client_ms"].as_u64() {
+            let client = self.clients[step["client"].as_str().unwrap()].clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                client.close();
+            });
+        }
         if let Some(after) = step["give_up_ms"].as_u64() {
             return match tokio::time::timeout(Duration::from_millis(after), self.act(step)).await {
                 Err(_dropped) => Ok(()),
@@ -172,8 +189,24 @@ impl Runner {
             let results = client.publish_batch(events.iter().map(to_event)).await?;
             return Ok(results.iter().map(|result| self.to_json("PublishResult", result)).collect());
         }
+        if let Some(times) = step["leave"].as_u64() {
+            return leave(&client, &step["publish_stream"][0], times).await;
+        }
+        if let Some(position) = step["fail_at"].as_u64() {
+            // A stream of events cannot fail in Rust: it ends there, and its owner knows why.
+            let events: Vec<_> = step["publish_stream"].as_array().unwrap().iter().map(to_event).collect();
+            let source = stream::iter(events).take(usize::try_from(position).unwrap());
+            let acks: Vec<_> = client.publish_stream(source).await?.try_collect().await?;
+            return Ok(json!({"acknowledged": acks.len(), "own_error": true}));
+        }
         if let Some(events) = step["publish_stream"].as_array() {
             return self.stream(&client, events.iter().map(to_event).collect(), step["then"].as_str()).await;
+        }
+        if let Some(count) = step["publish_each"].as_u64() {
+            return self.publish_each(&client, step, usize::try_from(count).unwrap()).await;
+        }
+        if let Some(keys) = step["ordered"].as_u64() {
+            return ordered(&client, keys).await;
         }
         if let Some(what) = step["list"].as_str() {
             return self.list(&client, what, request).await;
@@ -182,6 +215,23 @@ impl Runner {
             let watch = client.watch(self.to_message("WatchDeliveriesRequest", request));
             let open = OpenWatch { watch, known: BTreeSet::new(), seen: BTreeSet::new() };
             self.watches.insert(name.to_owned(), open);
+            if step.get("take").is_none() {
+                return Ok(json!({}));
+            }
+        }
+        if let Some(limit) = step["wait_ms"].as_u64() {
+            let open = self.watches.get_mut(step["take"].as_str().unwrap()).unwrap();
+            return open.wait(step, Duration::from_millis(limit)).await;
+        }
+        if let Some(name) = step["close_client"].as_str() {
+            self.clients[name].close();
+            return Ok(json!({}));
+        }
+        if let Some(name) = step["attempts"].as_str() {
+            let made = self.attempts[name].load(Ordering::Relaxed);
+            if made > step["at_most"].as_u64().unwrap() {
+                return Err(Failure::Wrong(format!("{made} attempts")));
+            }
             return Ok(json!({}));
         }
         if let Some(name) = step["take"].as_str() {
@@ -199,27 +249,39 @@ impl Runner {
     }
 
     fn connect(&mut self, name: &str, step: &Value) {
-        let enabled = step["retry"].as_bool().unwrap_or(true);
         let timeout = Duration::from_millis(step["timeout_ms"].as_u64().unwrap_or(10_000));
         let mut builder = Client::builder(step["target"].as_str().unwrap())
             .namespace(self.variables["ns"].as_str())
-            .retry(RetryPolicy { enabled, ..Default::default() })
+            .retry(retry_of(&step["retry"]))
             .timeout(timeout);
         if let Some(key) = step["api_key"].as_str() {
             builder = builder.api_key(key);
         }
-        if let Some(given) = step["headers"].as_object() {
-            let given: Vec<(HeaderName, HeaderValue)> =
-                given.iter().map(|(name, value)| (name.parse().unwrap(), text(value).parse().unwrap())).collect();
-            builder = builder.headers(move || given.clone());
-        }
+        let given: Vec<(HeaderName, HeaderValue)> = step["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.parse().unwrap(), text(value).parse().unwrap()))
+            .collect();
+        let attempts = Arc::new(AtomicU64::new(0));
+        self.attempts.insert(name.to_owned(), Arc::clone(&attempts));
+        builder = builder.headers(move || {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            given.clone()
+        });
         if let Some(pem) = step["ca"].as_str() {
             builder = builder.ca(pem);
         }
         if let Some((certificate, key)) = step["cert"].as_str().zip(step["cert_key"].as_str()) {
             builder = builder.identity(certificate, key);
         }
-        self.clients.insert(name.to_owned(), builder.build().unwrap());
+        let client = if step["outside"] == true {
+            // A thread that knows no runtime.
+            std::thread::spawn(|| builder.build()).join().unwrap()
+        } else {
+            builder.build()
+        };
+        self.clients.insert(name.to_owned(), client.unwrap());
     }
 
     /// Publishes a stream; the harness is asked for `then` before it ends.
@@ -243,6 +305,51 @@ impl Runner {
             }
         });
         Ok(answers.collect())
+    }
+
+    /// Publishes numbered events by a publisher, with something in the middle.
+    async fn publish_each(&self, client: &Client, step: &Value, count: usize) -> Answer {
+        let given = &step["publisher"];
+        let number = |name: &str| given[name].as_u64().map(|number| usize::try_from(number).unwrap());
+        let normal = PublisherOptions::default();
+        let publisher = client.publisher(PublisherOptions {
+            linger: given["linger_ms"].as_u64().map_or(normal.linger, Duration::from_millis),
+            events_max: number("max_events").unwrap_or(normal.events_max),
+            in_flight: number("in_flight").unwrap_or(normal.in_flight),
+            outstanding: number("outstanding").unwrap_or(normal.outstanding),
+            ..normal
+        });
+        let mut meanwhile = None;
+        let mut publications = Vec::new();
+        for n in 0..count {
+            if let Some(path) = step["meanwhile"].as_str().filter(|_| n == count / 2) {
+                let (control, path) = (self.control.clone(), path.to_owned());
+                meanwhile = Some(tokio::spawn(async move { ask(&control, &path).await }));
+            }
+            let bad = step["bad"].as_array().is_some_and(|bad| bad.contains(&json!(n)));
+            let key = step["keys"].as_u64().map(|keys| format!("k{}", n as u64 % keys));
+            let event = Event {
+                id: format!("e{n}"),
+                r#type: if bad { String::new() } else { "created".into() },
+                data: Some(tenterhook_client::json(&json!({"n": n})).unwrap()),
+                ordering_key: key.unwrap_or_default(),
+                ..Default::default()
+            };
+            publications.push(publisher.publish(event).await?);
+        }
+        publisher.close().await;
+        if let Some(asked) = meanwhile {
+            asked.await.unwrap();
+        }
+        let mut failed = Vec::new();
+        for (n, publication) in publications.into_iter().enumerate() {
+            let id = publication.event_id().to_owned();
+            match publication.await {
+                Ok(result) => assert_eq!(result.event_id, id),
+                Err(_) => failed.push(n),
+            }
+        }
+        Ok(json!({"stored": count - failed.len(), "failed": failed}))
     }
 
     async fn list(&self, client: &Client, what: &str, request: Value) -> Answer {
@@ -334,6 +441,20 @@ impl Runner {
 }
 
 impl OpenWatch {
+    /// Waits so long for a change, which does not come unless it is one to skip.
+    async fn wait(&mut self, step: &Value, limit: Duration) -> Answer {
+        let skip: Vec<String> = step["skip"].as_array().into_iter().flatten().map(text).collect();
+        self.known.extend(skip.iter().cloned());
+        match tokio::time::timeout(limit, self.watch.next()).await {
+            Err(_dropped) => Ok(json!({})),
+            Ok(next) => {
+                let event = next?.change.delivery.unwrap_or_default().event_id;
+                let wrong = || Failure::Wrong(format!("not nothing but {event}"));
+                if skip.contains(&event) { Ok(json!({})) } else { Err(wrong()) }
+            }
+        }
+    }
+
     /// Reads so many changes, or until each event was seen in the state; none may come twice, and no
     /// other event.
     async fn take(&mut self, step: &Value) -> Answer {
@@ -359,6 +480,45 @@ impl OpenWatch {
             }
         }
         Ok(json!({"token": token, "count": taken}))
+    }
+}
+
+/// Checks that the events of each key were stored in the order of their numbers.
+async fn ordered(client: &Client, keys: u64) -> Answer {
+    let request = ListEventsRequest { page_size: 1000, ..Default::default() };
+    let events: Vec<Event> = client.list_events(request).try_collect().await?; // newest first
+    let mut last = BTreeMap::new();
+    for event in &events {
+        let n: u64 = event.id[1..].parse().unwrap();
+        if last.insert(n % keys, n).is_some_and(|later| n >= later) {
+            return Err(Failure::Wrong(format!("{} is out of order", event.id)));
+        }
+    }
+    Ok(json!({"count": events.len()}))
+}
+
+/// Opens streams whose events do not end, and leaves each after its first acknowledgement.
+async fn leave(client: &Client, event: &Value, times: u64) -> Answer {
+    for _ in 0..times {
+        let event = to_event(event);
+        let mut acks = pin!(client.publish_stream(stream::repeat_with(move || event.clone())).await?);
+        acks.next().await.unwrap()?.outcome?;
+    }
+    Ok(json!({}))
+}
+
+/// The policy of a step: true or false, or the fields that are not zero.
+fn retry_of(given: &Value) -> RetryPolicy {
+    if !given.is_object() {
+        return RetryPolicy { enabled: given.as_bool().unwrap_or(true), ..Default::default() };
+    }
+    let milliseconds = |name: &str| Duration::from_millis(given[name].as_u64().unwrap_or(0));
+    RetryPolicy {
+        initial: milliseconds("initial_ms"),
+        multiplier: given["multiplier"].as_f64().unwrap_or(0.0),
+        max: milliseconds("max_ms"),
+        jitter: 0.0,
+        enabled: given["enabled"].as_bool().unwrap_or(true),
     }
 }
 
@@ -414,6 +574,7 @@ fn check_error(error: &Error, wanted: &Value) -> Result<(), String> {
         "ALREADY_EXISTS" | "ABORTED" | "FAILED_PRECONDITION" => Kind::Conflict,
         "INVALID_ARGUMENT" | "OUT_OF_RANGE" => Kind::Invalid,
         "UNAVAILABLE" => Kind::Unavailable,
+        "CANCELLED" if wanted["closed"] == true => Kind::Closed,
         _ => Kind::Other,
     };
     let reason = wanted["reason"].as_str();

@@ -7,5 +7,6 @@ mod conformance;
 mod contains;
 mod fake;
 mod readme;
+mod receive;
 mod verify;
 mod watch;

@@ -94,3 +94,30 @@ fn a_tolerance_can_be_widened() {
     let verifier = Verifier { now: None, tolerance: Duration::MAX, ..vector.verifier() };
     assert_eq!(verifier.verify(&vector.headers(), &vector.body(), &vector.secrets()), Ok(()));
 }
+
+#[test]
+fn what_is_signed_for_a_test_is_what_the_server_signs() {
+    let signed: Vec<_> = vectors()
+        .into_iter()
+        .filter(|vector| vector.text("category") == "sign" && vector.secrets().len() == 1)
+        .collect();
+    assert!(signed.len() > 5);
+    for vector in signed {
+        let seconds = vector.0["timestamp"].as_u64().unwrap_or_default();
+        let verifier = Verifier { now: Some(UNIX_EPOCH + Duration::from_secs(seconds)), ..vector.verifier() };
+        let made = verifier.sign_for_test(vector.text("id_header"), &vector.body(), vector.secrets()[0]);
+        assert_eq!(made.unwrap(), vector.headers(), "{}", vector.text("id"));
+    }
+}
+
+#[test]
+fn a_wrong_secret_is_no_attack() {
+    for wrong in [vec![], vec![""], vec!["whsec_"], vec!["whsec_ä"], vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", ""]]
+    {
+        let verdict = verify(&HeaderMap::new(), b"", &wrong).unwrap_err();
+        assert!(verdict.is_misconfiguration(), "{wrong:?}: {verdict}");
+    }
+    assert!(
+        !verify(&HeaderMap::new(), b"", &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]).unwrap_err().is_misconfiguration()
+    );
+}
