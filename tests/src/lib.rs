@@ -10,6 +10,7 @@ mod crash;
 mod docs;
 mod door;
 mod grpc;
+mod http;
 mod process;
 mod reports;
 mod sim;

@@ -5,9 +5,10 @@
 //!                                               │ wire: messages ⇄ model, every fault at once
 //!                                               └ refusal: the one place that makes a Status
 //! ```
-//! The command builds an [`ApiState`], serves [`router`]'s routes with a [`Connection`] in each
-//! request, within the bounds of [`server`], and hands [`access::Access`] the key file whenever it changes. Nothing
-//! here knows the dispatcher: "send now" is a row in the store's due queue.
+//! The server builds an [`ApiState`], serves [`router`]'s routes with a [`Connection`] in each
+//! request, within the bounds of [`server`], and hands [`access::Access`] the key file whenever it
+//! changes. Other ways in count what they refuse in [`Refusals`] and what they hold in [`Held`].
+//! Nothing here knows the dispatcher: "send now" is a row in the store's due queue.
 
 /// Who calls, and what they may do.
 pub mod access;
@@ -32,9 +33,9 @@ mod webhooks;
 mod wire;
 
 pub use audit::AuditEntry;
-pub use edge::{Budgets, Connection, PeerNames};
+pub use edge::{Budgets, Connection, Held, PeerNames, Refusals, too_large};
 pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered, status_name};
-pub use refusal::DOMAIN;
+pub use refusal::{DOMAIN, invalid};
 pub use router::{Api, router};
 pub use state::{About, ApiState, Sender};
 pub use token::TokenKey;

@@ -33,7 +33,7 @@ pub struct CallSpan {
 pub enum Refused {
     /// With this status alone, before or by its service.
     Status(Code),
-    /// It was no gRPC call (HTTP 415).
+    /// It was no call: its path, method or content type is none that the server takes.
     NotGrpc,
 }
 

@@ -309,6 +309,11 @@ fn encoded_len(character: char) -> usize {
     if matches!(character, ' '..='~') && character != '%' { 1 } else { 3 * character.len_utf8() }
 }
 
+/// The status of a request in which these `faults` were found before it became a call.
+pub fn invalid(faults: Vec<Fault>) -> Status {
+    Refusal::Faults(faults).into()
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         Self::with_error_details(refusal.code(), refusal.message(), refusal.details())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("proto", &[]),
     ("model", &[]),
     ("fixtures", &["model"]),
@@ -20,11 +20,12 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("cage", &["engine", "jinja", "model"]),
     ("intake", &["engine", "model", "store"]),
     ("api", &["attempt", "engine", "intake", "model", "proto", "store"]),
+    ("http", &["api", "model", "proto"]),
     (
         "server",
         &[
-            "api", "attempt", "cage", "deliver", "dispatch", "engine", "intake", "jinja", "model", "policy", "proto",
-            "store",
+            "api", "attempt", "cage", "deliver", "dispatch", "engine", "http", "intake", "jinja", "model", "policy",
+            "proto", "store",
         ],
     ),
     ("listen", &["engine", "model", "server"]),
@@ -32,8 +33,8 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("bench", &["engine", "jinja", "listen", "model", "proto", "server"]),
     ("tenterhook", &["api", "bench", "cage", "demo", "jinja", "listen", "model", "server", "store"]),
 ];
-/// Crates in the longest chain of uses: command, demo, listen, server, api, intake, engine, jinja, model.
-const CHAIN_MAX: usize = 9;
+/// Crates in the longest chain of uses: command, demo, listen, server, http, api, intake, engine, jinja, model.
+const CHAIN_MAX: usize = 10;
 /// Crates from the registry that the workspace may name; more want a reason.
 const DIRECT_DEPENDENCIES_MAX: usize = 75;
 
@@ -76,7 +77,7 @@ fn every_crate_is_in_the_table_of_arrows() {
 }
 
 #[test]
-fn no_chain_of_our_crates_is_longer_than_nine() {
+fn no_chain_of_our_crates_is_longer_than_ten() {
     fn depth(name: &str, seen: &mut BTreeMap<String, usize>) -> usize {
         if let Some(depth) = seen.get(name) {
             return *depth;

@@ -42,8 +42,8 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
     ("#[from] serde_json", &[], "the texts of a library are not ours; give the reason in our own words"),
     (
         "tenterhook_proto",
-        &["crates/api/", "crates/bench/", "crates/demo/", "crates/proto/"],
-        "only proto, api and the clients of demo and bench know the wire",
+        &["crates/api/", "crates/bench/", "crates/demo/", "crates/http/", "crates/proto/"],
+        "only proto, api, http and the clients of demo and bench know the wire",
     ),
 ];
 

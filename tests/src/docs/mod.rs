@@ -35,6 +35,21 @@ fn the_commands_of_the_administration_page_do_what_it_says() {
     }
 }
 
+#[test]
+fn the_commands_of_the_http_page_do_what_it_says() {
+    let printed = run_page("docs/HTTP.md");
+    for expected in [
+        "\"eventId\": \"site-1-created\"",
+        "{\"sequence\":\"2\",\"error\":{\"code\":3,\"reason\":\"ERROR_REASON_INVALID_FIELD\"",
+        "\"eventId\":\"A234-1235:",
+        "\"reason\": \"INVALID_FIELD\"",
+        "openapi: 3.1.0",
+    ] {
+        assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");
+    }
+    assert_traced(&printed);
+}
+
 /// The log of the server was at its most talkative.
 fn assert_traced(printed: &str) {
     assert!(printed.contains("TRACE"), "nothing was traced:\n{printed}");

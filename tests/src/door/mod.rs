@@ -4,6 +4,7 @@
 mod cost;
 mod floods;
 mod frames;
+mod http1;
 mod memory;
 mod shut;
 

@@ -16,13 +16,13 @@ use super::{fields, raw, reason};
 use crate::canary::mark;
 
 /// What was made before the cases, by the name that the cases call it.
-struct Fixtures {
+pub(crate) struct Fixtures {
     values: BTreeMap<String, String>,
     next_unique: u32,
 }
 
 impl Fixtures {
-    async fn make(bench: &Bench) -> Self {
+    pub(crate) async fn make(bench: &Bench) -> Self {
         let mut values = BTreeMap::new();
         let mut set = |name: &str, value: String| values.insert(format!("${name}"), value);
         let webhook_id = bench.webhook("existing").await;
@@ -59,7 +59,7 @@ impl Fixtures {
     }
 
     /// The value with its fixtures and short forms written out.
-    fn expand(&mut self, value: &Value) -> Value {
+    pub(crate) fn expand(&mut self, value: &Value) -> Value {
         match value {
             Value::String(text) if text == "$unique" => {
                 self.next_unique += 1;
@@ -110,7 +110,7 @@ fn numbered(value: &Value, number: usize) -> Value {
 }
 
 /// The `authorization` header of a case.
-fn authorization(bench: &Bench, auth: &str) -> Option<String> {
+pub(crate) fn authorization(bench: &Bench, auth: &str) -> Option<String> {
     let admin = &bench.keys["admin"];
     match auth {
         "none" => None,

@@ -2,7 +2,7 @@
 
 mod access;
 mod any_request;
-mod bad_requests;
+pub(crate) mod bad_requests;
 mod batches;
 pub(crate) mod bench;
 mod certificates;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tenterhook_engine::signature::{Received, verify};
 use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_model::{Clock, SystemClock};
@@ -34,18 +34,20 @@ use crate::canary::mark;
 /// Time for anything in this test; it takes about two seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub(super) type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Issuer {
+pub(super) fn authority() -> Issuer {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// A certificate for this machine and its key.
-fn issue(authority: &Issuer) -> (rcgen::Certificate, KeyPair) {
+pub(super) fn issue(authority: &Issuer) -> (rcgen::Certificate, KeyPair) {
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    // Under the name of its authority it would count as signed by itself.
+    params.distinguished_name.push(DnType::CommonName, "localhost");
     (params.signed_by(&key, authority).unwrap(), key)
 }
 

@@ -6,6 +6,7 @@ mod end_to_end;
 mod failures;
 pub(crate) mod footprint;
 mod hostile;
+mod http;
 mod listen;
 mod render;
 pub(crate) mod running;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::{Budget, Share};
+use crate::refusal::Refusal;
 
 /// Bytes of requests and answers that are held at once, over all connections, and what each may
 /// hold of them in any case.
@@ -27,6 +28,14 @@ const OPEN_STREAMS: (usize, usize) = (1_024, 2);
 const REFUSALS: (u64, u64) = (2_000, 200);
 /// Answers are counted in rounds; one of the round before the last is too old.
 const ROUNDS: usize = 3;
+
+/// When to come back to a server that holds too many bytes.
+const CROWDED: Duration = Duration::from_secs(1);
+
+/// The refusal of what a connection may not hold at present.
+pub(super) fn crowded() -> Refusal {
+    Refusal::RateLimited { retry_after: CROWDED }
+}
 
 /// What all connections of a server share.
 #[derive(Debug, Clone)]

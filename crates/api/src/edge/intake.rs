@@ -18,7 +18,7 @@ pub(crate) use tenterhook_model::limits::OPEN_MESSAGE_BYTES;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use super::connection::Connection;
+use super::connection::{Connection, crowded};
 use super::elements::Elements;
 use crate::access::{Method, Pace, Permission};
 use crate::check::too_many_events;
@@ -30,8 +30,6 @@ const UNACKNOWLEDGED_BYTES: usize = limits::GRPC_MESSAGE_BYTES;
 const OPEN_TIME: Duration = Duration::from_secs(10);
 /// Time for a message, from its first byte to its last.
 const MESSAGE_TIME: Duration = Duration::from_secs(30);
-/// When to come back to a server that holds too many bytes.
-const CROWDED: Duration = Duration::from_secs(1);
 /// The number of the field `events` of BatchPublishEventsRequest.
 const EVENTS_FIELD: u64 = 1;
 /// A message is preceded by a flag and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
@@ -91,7 +89,7 @@ impl Charge {
             return Poll::Ready(Ok(()));
         }
         if messages.sizes.is_empty() {
-            return Poll::Ready(Err(Refusal::RateLimited { retry_after: CROWDED }));
+            return Poll::Ready(Err(crowded()));
         }
         messages.waker = Some(context.waker().clone());
         Poll::Pending

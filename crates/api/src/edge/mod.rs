@@ -5,13 +5,18 @@ mod budget;
 mod connection;
 mod elements;
 mod gate;
+mod held;
 mod intake;
 mod peer;
+mod refusals;
 mod trail;
 mod transport;
 
 pub use connection::{Budgets, Connection};
 pub(crate) use gate::{GateLayer, GateState, TraceParent};
+pub use held::Held;
 pub(crate) use intake::{Charge, OPEN_MESSAGE_BYTES};
 pub use peer::PeerNames;
+pub use refusals::Refusals;
 pub(crate) use transport::reworded;
+pub use transport::too_large;

@@ -45,7 +45,7 @@ fn is_foreign(status: &Status) -> bool {
 }
 
 /// The status of a call whose message is over its limit.
-fn too_large() -> Status {
+pub fn too_large() -> Status {
     let limit = format!("at most {} bytes", grouped(limits::GRPC_MESSAGE_BYTES));
     Refusal::Limit { subject: "message", limit }.into()
 }

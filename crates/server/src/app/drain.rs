@@ -65,16 +65,15 @@ impl App {
         background_end: CancellationToken,
         shutdown: CancellationToken,
     ) -> Result<Ending> {
-        let Self { listeners, tls, mut storage, deliverer, dispatcher, api, intake, draining, metrics, grace, .. } =
-            self;
+        let Self { listeners, tls, mut storage, deliverer, dispatcher, api, front, intake, draining, .. } = self;
+        let (metrics, grace) = (self.metrics, self.grace);
         let mut dispatching = JoinSet::new();
         dispatching.spawn(dispatcher.run(draining.clone()));
         let mut warming_up = pin!(warm_up(&intake, &api));
         // Most stores are compiled at once, and then no call ever meets a server that is not ready.
         let mut is_ready = timeout(WARM_UP_FIRST, &mut warming_up).await.is_ok();
         let mut serving = JoinSet::new();
-        let routes = api.routes.clone();
-        serving.spawn(Door::new(Parts { listeners, tls, routes, metrics, draining: draining.clone(), grace }).run());
+        serving.spawn(Door::new(Parts { listeners, tls, front, metrics, draining: draining.clone(), grace }).run());
 
         // What has broken comes before the wish to stop, so that it is reported; both before what goes on.
         let broken = loop {

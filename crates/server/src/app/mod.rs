@@ -26,12 +26,13 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use rustls::ServerConfig;
 use tenterhook_api::access::Access;
-use tenterhook_api::{About, Api, ApiState, router};
+use tenterhook_api::{About, Api, ApiState, Refusals, router};
 use tenterhook_attempt::{AttemptTrace, PassThrough};
 use tenterhook_cage::{Cage, WorkerCommand};
 use tenterhook_deliver::{CertificateCheck, Deliverer, Outbound, Roots, SystemResolver, TcpDialer};
 use tenterhook_dispatch::{Dispatcher, Parts, Settings};
 use tenterhook_engine::{Compilations, Contexts, Render};
+use tenterhook_http::Front;
 use tenterhook_intake::Intake;
 use tenterhook_model::{Clock, OsEntropy, SystemClock, Timestamp};
 use tenterhook_store::Store;
@@ -73,6 +74,7 @@ pub struct App {
     deliverer: Deliverer,
     dispatcher: Dispatcher<Deliverer>,
     api: Api,
+    front: Front,
     intake: Arc<Intake>,
     /// Cancelled when the server begins to drain.
     draining: CancellationToken,
@@ -155,6 +157,7 @@ impl App {
             about: about(config, started),
         })
         .await;
+        let front = Front::new(api.routes.clone(), Refusals::new(metrics.clone()), config.allow_origins.clone());
         Ok(Self {
             addresses,
             listeners,
@@ -164,6 +167,7 @@ impl App {
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings),
             deliverer,
             api,
+            front,
             intake,
             draining,
             keys,

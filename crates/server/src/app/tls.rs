@@ -1,4 +1,4 @@
-//! TLS of the gRPC listener.
+//! TLS of the API's listener.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use tenterhook_model::Timestamp;
 
 use crate::config::TlsMaterial;
 
-/// The protocol that is spoken inside (RFC 9113 section 3.2).
-const HTTP_2: &[u8] = b"h2";
+/// The protocols that are spoken inside, the preferred one first (RFC 9113 section 3.2, RFC 7301 section 6).
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// What is wrong with the file of a setting: the setting's key, and why.
 pub(crate) type Unusable = (&'static str, String);
@@ -51,7 +51,7 @@ pub(crate) fn usable(material: &TlsMaterial) -> Result<Arc<ServerConfig>, Vec<Un
         None => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity)));
-    config.alpn_protocols.push(HTTP_2.to_vec());
+    config.alpn_protocols.extend(PROTOCOLS.map(<[u8]>::to_vec));
     Ok(Arc::new(config))
 }
 

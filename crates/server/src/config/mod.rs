@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tenterhook_http::Origin;
 use tenterhook_model::{AddressPolicy, system};
 use tenterhook_store::shown_url;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub reflection: bool,
     /// How long requests under way may go on at the end.
     pub drain_grace: Duration,
+    /// Origins whose pages may call from a browser.
+    pub allow_origins: Vec<Origin>,
     /// The file of API keys.
     pub api_keys: Option<KeyFile>,
     /// Certificates and key of the gRPC API; `None` serves in the clear.
@@ -181,6 +184,7 @@ impl Reader<'_> {
             drain_grace: self
                 .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
                 .unwrap_or(tenterhook_model::limits::DRAIN_GRACE),
+            allow_origins: self.many("allow-origin", value::origin),
             api_keys: self.api_keys(),
             tls: self.tls(),
             store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),

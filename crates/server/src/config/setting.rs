@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 25] = [
+pub(crate) const SETTINGS: [Setting; 26] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -96,6 +96,16 @@ pub(crate) const SETTINGS: [Setting; 25] = [
         help: "How long requests under way may go on after SIGTERM or SIGINT",
         more: "What is not finished by then is released and sent again after the next start. A second signal ends at once.\nExamples: 5s, 1m",
         default: "20s",
+    },
+    Setting {
+        key: "allow-origin",
+        environment: "TENTERHOOK_ALLOW_ORIGIN",
+        value: "ORIGIN",
+        kind: Kind::Many,
+        group: ACCESS,
+        help: "Origin whose pages may call from a browser; repeatable",
+        more: "Scheme, host and port exactly as browsers send them. Without it no page may call; programs are not affected.\nExample: https://app.example.com",
+        default: "none",
     },
     Setting {
         key: "api-keys",

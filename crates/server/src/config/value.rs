@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 use ipnet::IpNet;
+use tenterhook_http::Origin;
 
 /// Units of a duration and their milliseconds, longest name first.
 const UNITS: [(&str, u64); 6] =
@@ -78,6 +79,11 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
         .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
         .map_err(|_| format!("`{text}` is not a network; write it like 10.0.0.0/8, fd00::/8 or 192.168.1.7"))
+}
+
+/// Reads the origin of a page, as browsers send it.
+pub fn origin(text: &str) -> Result<Origin, String> {
+    text.parse().map_err(|error| format!("`{text}` {error}"))
 }
 
 /// Reads a switch.

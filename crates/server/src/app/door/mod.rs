@@ -1,15 +1,20 @@
-//! The door of the gRPC listener: it owns each connection from its accept to its end.
+//! The door of the API's listener: it owns each connection from its accept to its end.
 //!
 //! ```text
-//! accept ─▶ places (room? who goes?) ─▶ session: TLS ─▶ wire (frames, standstill) ─▶ HTTP/2 ─▶ the API
+//! accept ─▶ places (room? who goes?) ─▶ session: TLS ─▶ greeting (which HTTP?) ─▶ wire (frames, standstill)
+//!                                                              the front ◀─ HTTP/2, or HTTP/1.1 in slices ◀┘
 //! ```
 //! Each step has a deadline, each connection a share of what may be held, and each that is refused
 //! or cut is counted by its reason. Decision 18 says why the loop is our own.
 
 mod cut;
 mod frames;
+mod greeting;
+mod http;
 mod places;
+mod rest;
 mod session;
+mod slices;
 mod times;
 mod wire;
 
@@ -23,12 +28,12 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tenterhook_api::Budgets;
+use tenterhook_http::Front;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::service::Routes;
 
 use crate::telemetry::metrics::Metrics;
 pub(crate) use cut::Cut;
@@ -50,8 +55,8 @@ pub(crate) struct Parts {
     pub(crate) listeners: Vec<TcpListener>,
     /// The server's side of TLS, if it speaks TLS.
     pub(crate) tls: Option<Arc<ServerConfig>>,
-    /// The API.
-    pub(crate) routes: Routes,
+    /// The API, whichever way a request takes.
+    pub(crate) front: Front,
     /// Where connections are counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Cancelled when the server begins to stop.
@@ -79,8 +84,8 @@ impl Door {
     }
 
     fn with(parts: Parts, bounds: Bounds, times: Times) -> Self {
-        let Parts { listeners, tls, routes, metrics, draining, .. } = parts;
-        let shared = Arc::new(Shared { tls, routes, times, calls: TaskTracker::new(), draining });
+        let Parts { listeners, tls, front, metrics, draining, .. } = parts;
+        let shared = Arc::new(Shared { tls, front, times, calls: TaskTracker::new(), draining });
         let (budgets, notices) = (Budgets::default(), Notices::default());
         Self { listeners, places: Places::new(bounds), budgets, shared, metrics, notices }
     }

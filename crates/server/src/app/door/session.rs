@@ -5,31 +5,26 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tenterhook_api::access::names_of_certificate;
-use tenterhook_api::server::{HEADER_LIST_BYTES, KEEPALIVE, LOCAL_RESETS, STREAMS_PER_CONNECTION};
 use tenterhook_api::{Connection, PeerNames};
+use tenterhook_http::Front;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::service::Routes;
-use tower::Service as _;
 
 use super::cut::Cut;
+use super::greeting::{Greeting, Protocol};
+use super::http::{Requests, http1, http2};
 use super::places::Place;
 use super::times::Times;
 use super::wire::{Signs, Wire};
 
-/// Bytes of one answer that wait in HTTP/2 for the client's flow control.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Parts of the age by which connections differ.
 const AGE_PARTS: u64 = 100;
 
@@ -38,8 +33,8 @@ const AGE_PARTS: u64 = 100;
 pub(super) struct Shared {
     /// Makes the server's side of TLS, if it speaks TLS.
     pub(super) tls: Option<Arc<ServerConfig>>,
-    /// The API.
-    pub(super) routes: Routes,
+    /// The API, whichever way a request takes.
+    pub(super) front: Front,
     /// How long a connection has for each thing.
     pub(super) times: Times,
     /// The tasks of calls.
@@ -89,7 +84,7 @@ impl Session {
     }
 }
 
-/// A connection that speaks HTTP/2, or is about to.
+/// A connection that speaks HTTP, or is about to.
 struct Open<'a> {
     place: &'a Place,
     connection: Connection,
@@ -98,15 +93,45 @@ struct Open<'a> {
 }
 
 impl Open<'_> {
-    async fn serve<S>(self, stream: S, names: PeerNames) -> Option<Cut>
+    async fn serve<S>(self, mut stream: S, names: PeerNames) -> Option<Cut>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Times { stuck, round, age, .. } = self.shared.times;
+        // Room for others comes first, then the end of the server.
+        let greeting = tokio::select! { biased;
+            () = self.place.evicted.cancelled() => return Some(Cut::Evicted),
+            () = self.shared.draining.cancelled() => return None,
+            greeting = timeout_at(self.open_by, Greeting::read(&mut stream)) => greeting,
+        };
+        let greeting = match greeting {
+            Err(_) => return Some(Cut::Late),
+            Ok(Err(_)) => return None,
+            Ok(Ok(greeting)) => greeting,
+        };
         let signs = Arc::new(Signs::default());
-        let io = TokioIo::new(Wire::new(stream, stuck, signs.clone()));
-        let service = service_fn(answers(self.shared.routes.clone(), self.connection.clone(), names));
-        let mut http = pin!(http2(self.shared.calls.clone()).serve_connection(io, service));
+        let io = TokioIo::new(Wire::new(stream, greeting, self.shared.times.stuck, signs.clone()));
+        let requests = Requests { front: self.shared.front.clone(), connection: self.connection.clone(), names };
+        match greeting.protocol() {
+            Protocol::Http2 => {
+                let service = service_fn(requests.over_http2());
+                let connection = http2(self.shared.calls.clone()).serve_connection(io, service);
+                self.drive(pin!(connection), |http| http.graceful_shutdown(), &signs).await
+            }
+            Protocol::Http1 => {
+                let service = service_fn(requests.over_http1(signs.clone()));
+                let connection = http1(&self.shared.times).serve_connection(io, service);
+                self.drive(pin!(connection), |http| http.graceful_shutdown(), &signs).await
+            }
+        }
+    }
+
+    /// Waits for the end of the connection `http`, which `finish` asks to end after its calls, and
+    /// for every reason to end it.
+    async fn drive<F>(self, mut http: Pin<&mut F>, finish: impl Fn(Pin<&mut F>), signs: &Signs) -> Option<Cut>
+    where
+        F: Future<Output = hyper::Result<()>>,
+    {
+        let Times { round, age, .. } = self.shared.times;
         let old_at = Instant::now() + age.0.mul_f64(1.0 - self.youth());
         let mut rounds = interval_at(Instant::now() + round, round);
         let mut is_open = false;
@@ -116,20 +141,20 @@ impl Open<'_> {
             tokio::select! { biased;
                 () = self.place.evicted.cancelled() => return Some(Cut::Evicted),
                 () = self.shared.draining.cancelled() => {
-                    http.as_mut().graceful_shutdown();
-                    return self.close(http, &signs, Cut::Lingered, None).await;
+                    finish(http.as_mut());
+                    return self.close(http, signs, Cut::Lingered, None).await;
                 }
                 _ = http.as_mut() => return signs.cut(),
                 () = signs.opened(), if !is_open => is_open = true,
                 () = sleep_until(self.open_by), if !is_open => return Some(Cut::Late),
                 () = self.connection.expelled() => {
-                    http.as_mut().graceful_shutdown();
-                    return self.close(http, &signs, Cut::Refused, Some(self.shared.times.linger)).await;
+                    finish(http.as_mut());
+                    return self.close(http, signs, Cut::Refused, Some(self.shared.times.linger)).await;
                 }
                 () = sleep_until(old_at) => {
-                    http.as_mut().graceful_shutdown();
+                    finish(http.as_mut());
                     self.connection.retire();
-                    return self.close(http, &signs, Cut::Lingered, Some(age.1)).await;
+                    return self.close(http, signs, Cut::Lingered, Some(age.1)).await;
                 }
                 _ = rounds.tick() => if self.connection.next_round() {
                     return Some(Cut::Untaken);
@@ -172,46 +197,5 @@ impl Open<'_> {
     /// The part of the age by which this connection goes earlier than others, up to a tenth.
     fn youth(&self) -> f64 {
         (self.place.id % AGE_PARTS) as f64 / AGE_PARTS as f64 / 10.0
-    }
-}
-
-/// HTTP/2 with every limit set.
-fn http2(calls: TaskTracker) -> http2::Builder<Calls> {
-    let mut builder = http2::Builder::new(Calls(calls));
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .max_local_error_reset_streams(LOCAL_RESETS)
-        .max_header_list_size(HEADER_LIST_BYTES)
-        .max_send_buf_size(SEND_BUFFER_BYTES)
-        .keep_alive_interval(KEEPALIVE.0)
-        .keep_alive_timeout(KEEPALIVE.1);
-    builder
-}
-
-/// The API at work on a request.
-type Answering = <Routes as tower::Service<Request<Incoming>>>::Future;
-
-/// Hands a connection's requests to the API.
-fn answers(routes: Routes, connection: Connection, names: PeerNames) -> impl Fn(Request<Incoming>) -> Answering {
-    move |mut request| {
-        request.extensions_mut().insert(connection.clone());
-        request.extensions_mut().insert(names.clone());
-        // The routes are always ready.
-        routes.clone().call(request)
-    }
-}
-
-/// Runs the calls of a connection as tasks that the door waits for.
-#[derive(Debug, Clone)]
-struct Calls(TaskTracker);
-
-impl<F> hyper::rt::Executor<F> for Calls
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, call: F) {
-        self.0.spawn(call);
     }
 }

@@ -1,8 +1,10 @@
 //! The door over real connections. Time is stopped once nothing more is to be sent, so that
 //! deadlines come at once.
 
+use tenterhook_api::Refusals;
 use tenterhook_model::SystemClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tonic::service::Routes;
 
 use super::*;
 use crate::telemetry::Telemetry;
@@ -32,8 +34,8 @@ async fn start_with(bounds: Bounds, times: Times) -> Running {
     let telemetry = Telemetry::quiet().unwrap();
     let metrics = Arc::new(Metrics::new(&telemetry, Arc::new(SystemClock)));
     let (draining, grace) = (CancellationToken::new(), GRACE);
-    let routes = Routes::default();
-    let parts = Parts { listeners: vec![listener], tls: None, routes, metrics, draining: draining.clone(), grace };
+    let front = Front::new(Routes::default(), Refusals::new(metrics.clone()), Vec::new());
+    let parts = Parts { listeners: vec![listener], tls: None, front, metrics, draining: draining.clone(), grace };
     let mut tasks = JoinSet::new();
     tasks.spawn(Door::with(parts, bounds, times).run());
     Running { address, telemetry, draining, tasks }
@@ -166,4 +168,114 @@ fn the_log_has_one_line_a_minute_however_many_are_cut() {
     notices.note(Cut::Full);
     notices.note(Cut::Flood);
     assert_eq!(notices.counts.values().sum::<u64>(), 2, "the others are gathered");
+}
+
+/// A whole request of HTTP/1.1.
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// The first line of the answer to `request`, which is read to its end.
+async fn asked(stream: &mut TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    let (head, mut body) = loop {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "it ends early: {answer:?}");
+        let text = String::from_utf8_lossy(&answer).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            break (head.to_owned(), body.len());
+        }
+    };
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()).unwrap();
+    while body < length.parse().unwrap() {
+        body += stream.read(&mut [0; 1_024]).await.unwrap();
+    }
+    String::from_utf8_lossy(&answer).lines().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_head_of_http_1_that_does_not_come_whole_is_cut_in_ten_seconds() {
+    for sent in [b"G".as_slice(), b"GET / HTTP/1.1\r\nhost:", &GET[..GET.len() - 1]] {
+        let door = start(BOUNDS).await;
+        let mut stream = door.connect(sent).await;
+        tokio::time::pause();
+        let took = end_of(&mut stream).await;
+        assert!((9..=11).contains(&took.as_secs()), "{took:?} after {} bytes", sent.len());
+        door.has_cut("late").await;
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_of_http_1_is_kept_between_requests_and_not_for_ever() {
+    let door = start(BOUNDS).await;
+    let mut stream = door.connect(b"").await;
+    for _ in 0..3 {
+        assert_eq!(asked(&mut stream, GET).await, "HTTP/1.1 404 Not Found");
+    }
+    tokio::time::pause();
+    let took = end_of(&mut stream).await;
+    assert!((29..=31).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_head_of_http_1_over_its_limit_is_refused() {
+    let door = start(BOUNDS).await;
+    let mut stream = door.connect(b"").await;
+    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(20_000));
+    assert_eq!(asked(&mut stream, head.as_bytes()).await, "HTTP/1.1 431 Request Header Fields Too Large");
+    end_of(&mut stream).await;
+}
+
+#[tokio::test]
+async fn an_early_answer_of_http_1_arrives_although_the_body_is_still_sent() {
+    let door = start(BOUNDS).await;
+    let mut stream = door.connect(b"").await;
+    let body = vec![b'x'; 6 << 20];
+    let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    let request = [head.as_bytes(), &body].concat();
+    assert_eq!(asked(&mut stream, &request).await, "HTTP/1.1 404 Not Found");
+}
+
+#[tokio::test]
+async fn a_body_of_http_1_that_nobody_wants_is_not_waited_for() {
+    let door = start(BOUNDS).await;
+    let mut stream = door.connect(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nx").await;
+    tokio::time::pause();
+    let took = end_of(&mut stream).await;
+    assert!((1..=3).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_of_http_1_makes_room_too() {
+    let door = start(Bounds { connections: 1, a_network: 100 }).await;
+    let mut idle = door.connect(b"").await;
+    asked(&mut idle, GET).await;
+    let mut new = door.connect(b"").await;
+    assert_eq!(asked(&mut new, GET).await, "HTTP/1.1 404 Not Found");
+    end_of(&mut idle).await;
+    door.has_cut("evicted").await;
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_that_asks_only_to_be_refused_is_asked_to_go() {
+    let door = start(BOUNDS).await;
+    let (mut read, mut write) = door.connect(b"").await.into_split();
+    let requests = GET.repeat(100);
+    let send = async { while write.write_all(&requests).await.is_ok() {} };
+    let take = async {
+        let mut sink = vec![0; 64 * 1024];
+        while read.read(&mut sink).await.is_ok_and(|bytes| bytes > 0) {}
+    };
+    let both = async { tokio::join!(send, take) };
+    tokio::time::timeout(Duration::from_secs(20), both).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_ends_idle_connections_of_http_1_at_once() {
+    let mut door = start(BOUNDS).await;
+    let mut stream = door.connect(b"").await;
+    asked(&mut stream, GET).await;
+    door.draining.cancel();
+    let begun = Instant::now();
+    door.tasks.join_next().await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }

@@ -7,8 +7,11 @@ use tenterhook_api::server::CONNECTION_AGE;
 /// How long a connection has for each thing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Times {
-    /// From the accept to the first frame: TLS, the preface of HTTP/2 and its settings.
+    /// From the accept to the first frame, or to the head of the first request in HTTP/1.1: TLS,
+    /// the preface of HTTP/2 and its settings.
     pub(super) opening: Duration,
+    /// In HTTP/1.1, from the end of a request to the whole head of the next.
+    pub(super) next_head: Duration,
     /// Longest standstill of its writes.
     pub(super) stuck: Duration,
     /// An answer is taken within two of these.
@@ -25,6 +28,7 @@ impl Times {
     pub(super) fn new(grace: Duration) -> Self {
         Self {
             opening: Duration::from_secs(10),
+            next_head: Duration::from_secs(30),
             stuck: Duration::from_secs(10),
             round: Duration::from_secs(30),
             age: CONNECTION_AGE,

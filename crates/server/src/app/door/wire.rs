@@ -1,6 +1,6 @@
-//! The bytes of one connection, below HTTP/2 and above TLS.
+//! The bytes of one connection, below HTTP and above TLS.
 //!
-//! It counts frames ([`Frames`]), ends a connection whose writes stand still, and reads little
+//! It counts the frames of HTTP/2 ([`Frames`]), ends a connection whose writes stand still, and reads little
 //! more while they do: what a client asks for without taking the answers would pile up here,
 //! since neither HTTP/2's streams nor its flow control count a call that is answered.
 
@@ -17,6 +17,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::cut::Cut;
 use super::frames::Frames;
+use super::greeting::{Greeting, Protocol};
 
 /// Bytes that are read while writes stand still: the requests of at most a few hundred calls.
 const CREDIT: usize = 16 * 1024;
@@ -33,13 +34,20 @@ pub(super) struct Signs {
 }
 
 impl Signs {
-    /// Waits until the client has opened HTTP/2.
+    /// Waits until the client has opened HTTP/2, or has sent the head of its first request.
     ///
     /// # Cancel safety
     /// Nothing is lost when it is dropped. One task may wait at a time.
     pub(super) async fn opened(&self) {
         while !self.opened.load(Ordering::Acquire) {
             self.on_open.notified().await;
+        }
+    }
+
+    /// Takes note that the client has done so.
+    pub(super) fn open(&self) {
+        if !self.opened.swap(true, Ordering::AcqRel) {
+            self.on_open.notify_one();
         }
     }
 
@@ -53,7 +61,10 @@ impl Signs {
 #[derive(Debug)]
 pub(super) struct Wire<S> {
     stream: S,
-    frames: Frames,
+    /// Was read to know the protocol, and is to be read again.
+    greeting: Greeting,
+    /// The frames of HTTP/2.
+    frames: Option<Frames>,
     signs: Arc<Signs>,
     /// Longest time that writes may stand still.
     patience: Duration,
@@ -68,10 +79,11 @@ pub(super) struct Wire<S> {
 }
 
 impl<S> Wire<S> {
-    /// Watches over `stream`, whose writes may stand still for `patience`.
-    pub(super) fn new(stream: S, patience: Duration, signs: Arc<Signs>) -> Self {
+    /// Watches over `stream`, which began with `greeting` and whose writes may stand still for `patience`.
+    pub(super) fn new(stream: S, greeting: Greeting, patience: Duration, signs: Arc<Signs>) -> Self {
+        let frames = (greeting.protocol() == Protocol::Http2).then(Frames::new);
         let (standing, is_blocked, reader) = (None, false, None);
-        Self { stream, frames: Frames::new(), signs, patience, standing, is_blocked, credit: CREDIT, sent: 0, reader }
+        Self { stream, greeting, frames, signs, patience, standing, is_blocked, credit: CREDIT, sent: 0, reader }
     }
 
     fn cut(&self, why: Cut) -> io::Error {
@@ -110,11 +122,12 @@ impl<S> Wire<S> {
     /// Takes note of what was read.
     fn came(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.credit = self.credit.saturating_sub(bytes.len());
-        if self.frames.came(bytes, self.sent).is_err() {
+        let Some(frames) = &mut self.frames else { return Ok(()) };
+        if frames.came(bytes, self.sent).is_err() {
             return Err(self.cut(Cut::Flood));
         }
-        if self.frames.is_open() && !self.signs.opened.swap(true, Ordering::AcqRel) {
-            self.signs.on_open.notify_one();
+        if frames.is_open() {
+            self.signs.open();
         }
         Ok(())
     }
@@ -133,7 +146,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(context, buf);
+        let read = match this.greeting.take(buf.remaining()) {
+            [] => Pin::new(&mut this.stream).poll_read(context, buf),
+            first => {
+                buf.put_slice(first);
+                Poll::Ready(Ok(()))
+            }
+        };
         if let Poll::Ready(Ok(())) = read {
             this.came(&buf.filled()[before..])?;
         }
@@ -185,7 +204,9 @@ mod tests {
     fn wire(room: usize) -> (Wire<DuplexStream>, DuplexStream, Arc<Signs>) {
         let (near, far) = duplex(room);
         let signs = Arc::new(Signs::default());
-        (Wire::new(near, PATIENCE, signs.clone()), far, signs)
+        let mut greeting = Greeting::of(b"PRI");
+        greeting.take(3);
+        (Wire::new(near, greeting, PATIENCE, signs.clone()), far, signs)
     }
 
     /// Writes until nothing more goes, as HTTP/2 does while it has something to send.
@@ -242,5 +263,17 @@ mod tests {
         far.write_all(&[[0; 24].as_slice(), &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat()).await.unwrap();
         wire.read_exact(&mut [0; 33]).await.unwrap();
         signs.opened().await;
+    }
+
+    #[tokio::test]
+    async fn the_greeting_is_read_first_and_no_frames_are_counted_in_http_1() {
+        let (near, mut far) = duplex(1_000);
+        let signs = Arc::new(Signs::default());
+        let mut wire = Wire::new(near, Greeting::of(b"G"), PATIENCE, signs.clone());
+        far.write_all(b"ET / HTTP/1.1\r\n").await.unwrap();
+        let mut read = [0; 16];
+        wire.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"GET / HTTP/1.1\r\n");
+        assert!(!signs.opened.load(Ordering::Acquire));
     }
 }

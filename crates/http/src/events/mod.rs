@@ -1,0 +1,206 @@
+//! `POST /v1/events`: publishes events without gRPC.
+//!
+//! ```text
+//! body ─▶ gather (whole, within its limits) ─▶ proto_json | cloud ─▶ PublishEvent, BatchPublishEvents ─▶ answer
+//!     └─▶ lines (one event a line) ─────────▶ proto_json ────────▶ StreamPublishEvents ───────────────▶ acks
+//! ```
+//! The call is made before the body is read: the gate refuses who may not publish first, and what
+//! the body holds is read only as the service asks for it.
+
+mod acks;
+mod answer;
+mod cloud;
+mod fields;
+mod frame;
+mod gather;
+mod lines;
+mod proto_json;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, TE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as HttpBody;
+use prost::Message;
+use tenterhook_api::{Held, invalid};
+use tenterhook_model::Fault;
+use tenterhook_proto::tenterhook::v1;
+use tonic::body::Body;
+use tonic::codegen::StdError;
+use tonic::service::Routes;
+use tower::Service as _;
+use url::form_urlencoded;
+
+use crate::problem::Problem;
+use gather::{Gathered, Peeked};
+
+/// The path.
+pub(crate) const PATH: &str = "/v1/events";
+/// The calls.
+const PUBLISH: &str = "/tenterhook.v1.EventService/PublishEvent";
+const PUBLISH_BATCH: &str = "/tenterhook.v1.EventService/BatchPublishEvents";
+const PUBLISH_STREAM: &str = "/tenterhook.v1.EventService/StreamPublishEvents";
+/// The header of a trace, and the same as an extension of CloudEvents in binary mode.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const CE_TRACEPARENT: HeaderName = HeaderName::from_static("ce-traceparent");
+
+/// The forms of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One event or a list in ProtoJSON.
+    Json,
+    /// One event in ProtoJSON a line.
+    Lines,
+    /// One CloudEvent.
+    Cloud,
+    /// Several.
+    CloudBatch,
+    /// The data of a CloudEvent whose attributes are headers.
+    CloudData,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        if cloud::is_binary(headers) {
+            return Some(Self::CloudData);
+        }
+        let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        match &*content_type.split(';').next()?.trim().to_ascii_lowercase() {
+            "application/json" => Some(Self::Json),
+            "application/x-ndjson" => Some(Self::Lines),
+            "application/cloudevents+json" => Some(Self::Cloud),
+            "application/cloudevents-batch+json" => Some(Self::CloudBatch),
+            _ => None,
+        }
+    }
+}
+
+/// Answers a POST.
+///
+/// # Errors
+/// When the request does not say what it holds; the call was not made.
+pub(crate) async fn publish<B>(routes: Routes, request: Request<B>) -> Result<Response<Body>, Problem>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<StdError>,
+{
+    let (parts, body) = request.into_parts();
+    let form = Form::of(&parts.headers).ok_or_else(|| {
+        let forms = "send application/json, application/x-ndjson, application/cloudevents+json, \
+                     application/cloudevents-batch+json, or the headers of a CloudEvent";
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, forms)
+    })?;
+    if parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed"));
+    }
+    let namespace = Namespace::of(parts.uri.query())?;
+    let held = Held::of(&parts.extensions);
+    match form {
+        Form::Json => {
+            let body = Peeked::new(body).await?;
+            let path = if body.begins_with(b'[') { PUBLISH_BATCH } else { PUBLISH };
+            let read = move |bytes: &[u8]| match proto_json::read(bytes)? {
+                proto_json::Body::One(event) => one(&namespace, *event),
+                proto_json::Body::Batch(events) => batch(&namespace, events),
+            };
+            Ok(answer::of_call(call(routes, &parts, path, Gathered::new(body, held, read)).await, path == PUBLISH)
+                .await)
+        }
+        Form::Cloud => {
+            let read = move |bytes: &[u8]| one(&namespace, cloud::read_one(bytes)?);
+            Ok(answer::of_call(call(routes, &parts, PUBLISH, Gathered::new(body, held, read)).await, true).await)
+        }
+        Form::CloudData => {
+            let headers = parts.headers.clone();
+            let read = move |bytes: &[u8]| one(&namespace, cloud::read_binary(&headers, bytes)?);
+            Ok(answer::of_call(call(routes, &parts, PUBLISH, Gathered::new(body, held, read)).await, true).await)
+        }
+        Form::CloudBatch => {
+            let read = move |bytes: &[u8]| batch(&namespace, cloud::read_batch(bytes)?);
+            Ok(answer::of_call(call(routes, &parts, PUBLISH_BATCH, Gathered::new(body, held, read)).await, false).await)
+        }
+        Form::Lines => {
+            let refused = acks::Refused::default();
+            let read = move |bytes: &[u8]| line(&namespace, bytes);
+            let body = lines::Lines::new(body, held, refused.clone(), read);
+            Ok(acks::answer(call(routes, &parts, PUBLISH_STREAM, body).await, refused))
+        }
+    }
+}
+
+/// The call at `path` with what `parts` say of the caller.
+async fn call<C>(mut routes: Routes, parts: &Parts, path: &'static str, body: C) -> Response<Body>
+where
+    C: HttpBody<Data = Bytes> + Send + 'static,
+    C::Error: Into<StdError>,
+{
+    let mut call = Request::new(body);
+    *call.method_mut() = http::Method::POST;
+    *call.uri_mut() = Uri::from_static(path);
+    *call.version_mut() = Version::HTTP_2;
+    *call.extensions_mut() = parts.extensions.clone();
+    let headers = call.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    if let Some(key) = parts.headers.get(AUTHORIZATION) {
+        headers.insert(AUTHORIZATION, key.clone());
+    }
+    if let Some(trace) = parts.headers.get(TRACEPARENT).or_else(|| parts.headers.get(CE_TRACEPARENT)) {
+        headers.insert(TRACEPARENT, trace.clone());
+    }
+    // The routes are always ready.
+    let Ok(response) = routes.call(call).await;
+    response
+}
+
+/// The namespace that the query names, for events that name none.
+#[derive(Debug, Clone, Default)]
+struct Namespace(String);
+
+impl Namespace {
+    fn of(query: Option<&str>) -> Result<Self, Problem> {
+        let mut namespace = None;
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if name != "namespace" || namespace.is_some() {
+                let why = "the only query parameter is `namespace`, and it is given once";
+                return Err(Problem::of(&invalid(vec![Fault::invalid("query", why)])));
+            }
+            namespace = Some(value.into_owned());
+        }
+        Ok(Self(namespace.unwrap_or_default()))
+    }
+
+    /// Puts the event at `place` into the namespace; what is wrong with that.
+    fn hold(&self, place: &str, event: &mut v1::Event) -> Option<Fault> {
+        if event.namespace.is_empty() {
+            event.namespace.clone_from(&self.0);
+        }
+        let is_other = !self.0.is_empty() && event.namespace != self.0;
+        is_other.then(|| Fault::invalid(format!("{place}.namespace"), "must be the one in the query, or be left out"))
+    }
+}
+
+fn one(namespace: &Namespace, mut event: v1::Event) -> Result<Vec<u8>, Vec<Fault>> {
+    match namespace.hold("event", &mut event) {
+        Some(fault) => Err(vec![fault]),
+        None => Ok(v1::PublishEventRequest { event: Some(event) }.encode_to_vec()),
+    }
+}
+
+fn batch(namespace: &Namespace, mut events: Vec<v1::Event>) -> Result<Vec<u8>, Vec<Fault>> {
+    let events_with_place = events.iter_mut().enumerate();
+    let faults: Vec<Fault> =
+        events_with_place.filter_map(|(index, event)| namespace.hold(&format!("events[{index}]"), event)).collect();
+    if faults.is_empty() { Ok(v1::BatchPublishEventsRequest { events }.encode_to_vec()) } else { Err(faults) }
+}
+
+/// The event of one line.
+fn line(namespace: &Namespace, bytes: &[u8]) -> Result<v1::Event, Vec<Fault>> {
+    let proto_json::Body::One(mut event) = proto_json::read(bytes)? else {
+        return Err(vec![Fault::invalid("event", "must be one event a line, not a list")]);
+    };
+    match namespace.hold("event", &mut event) {
+        Some(fault) => Err(vec![fault]),
+        None => Ok(*event),
+    }
+}

@@ -1,0 +1,180 @@
+//! The front: which way in a request takes.
+//!
+//! gRPC goes straight to the API's routes. All else is looked at here first: the origin of a page,
+//! the path, the method, the content type. What fits nowhere is refused, and counted as the gate counts.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::future::Either;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body as HttpBody;
+use tenterhook_api::access::lookup;
+use tenterhook_api::{Refusals, Refused};
+use tonic::Code;
+use tonic::body::Body;
+use tonic::codegen::StdError;
+use tonic::service::Routes;
+use tower::Service;
+
+use crate::events;
+use crate::grpc_web;
+use crate::openapi;
+use crate::origins::{self, From, Origin, Origins};
+use crate::problem::Problem;
+
+/// Content type of gRPC, alone or before `+FORMAT` and `;PARAMETERS` (gRPC over HTTP/2, "Content-Type").
+const GRPC: &[u8] = b"application/grpc";
+
+/// Takes every request of the listener.
+#[derive(Debug, Clone)]
+pub struct Front {
+    routes: Routes,
+    refusals: Refusals,
+    origins: Origins,
+}
+
+/// A response, which always comes.
+type Answered = Result<Response<Body>, Infallible>;
+/// The work on a request that is not gRPC.
+type Working = Pin<Box<dyn Future<Output = Answered> + Send>>;
+/// The work on a request with a body of type `B`.
+pub type Answering<B> = Either<<Routes as Service<Request<B>>>::Future, Working>;
+
+impl Front {
+    /// Stands in front of `routes` and counts what it refuses in `refusals`. Pages of the
+    /// `allowed` origins may call.
+    pub fn new(routes: Routes, refusals: Refusals, allowed: Vec<Origin>) -> Self {
+        Self { routes, refusals, origins: Origins::new(allowed) }
+    }
+
+    /// Answers a request.
+    pub fn call<B>(&self, request: Request<B>) -> Answering<B>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError>,
+    {
+        let is_plain = self.origins.origin(request.headers()) == From::NoPage;
+        if is_plain && request.version() >= Version::HTTP_2 && is_grpc(&request) {
+            // The routes are always ready.
+            return Either::Left(self.routes.clone().call(request));
+        }
+        let front = self.clone();
+        Either::Right(Box::pin(async move { Ok(front.answer(request).await) }))
+    }
+
+    async fn answer<B>(self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError>,
+    {
+        let origin = match self.origins.origin(request.headers()) {
+            From::NoPage => None,
+            From::Allowed(origin) => Some(origin),
+            From::Forbidden => {
+                self.refusals.count(request.extensions(), Refused::Status(Code::PermissionDenied));
+                let why = "pages of this origin may not call; the server allows origins by --allow-origin";
+                return Problem::new(StatusCode::FORBIDDEN, why).response();
+            }
+        };
+        let Some(origin) = origin else { return self.route(request).await };
+        if request.method() == Method::OPTIONS {
+            let asked = request.headers().clone();
+            let mut response = self.route(request).await;
+            origins::allow(&origin, &asked, response.headers_mut());
+            return response;
+        }
+        let mut response = self.route(request).await;
+        origins::share(&origin, response.headers_mut());
+        response
+    }
+
+    async fn route<B>(self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError>,
+    {
+        let Some(path) = Path::of(request.uri().path()) else {
+            self.refusals.count(request.extensions(), Refused::NotGrpc);
+            return Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").response();
+        };
+        if request.method() == Method::OPTIONS {
+            return options(path.methods());
+        }
+        let extensions = request.extensions().clone();
+        let answered = match (path, request.method()) {
+            (Path::Method, &Method::POST) => self.grpc_web(request).await,
+            (Path::Events, &Method::POST) => events::publish(self.routes, request.map(Box::pin)).await,
+            (Path::Description, &Method::GET | &Method::HEAD) => return openapi::answer(request.method()),
+            _ => Err(Problem::method(path.methods())),
+        };
+        answered.unwrap_or_else(|problem| {
+            self.refusals.count(&extensions, Refused::NotGrpc);
+            problem.response()
+        })
+    }
+
+    async fn grpc_web<B>(&self, request: Request<B>) -> Result<Response<Body>, Problem>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError>,
+    {
+        if grpc_web::is_grpc_web(&request) {
+            let Ok(response) = self.routes.clone().call(grpc_web::call(request)).await;
+            return Ok(grpc_web::answer(response));
+        }
+        let why = if is_grpc(&request) && request.version() < Version::HTTP_2 {
+            "gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web"
+        } else {
+            "this path takes application/grpc, and application/grpc-web in its binary form"
+        };
+        Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
+    }
+}
+
+/// The paths that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Path {
+    /// A method of gRPC.
+    Method,
+    /// Takes events.
+    Events,
+    /// Describes the paths of plain HTTP.
+    Description,
+}
+
+impl Path {
+    fn of(path: &str) -> Option<Self> {
+        match path {
+            events::PATH => Some(Self::Events),
+            openapi::PATH => Some(Self::Description),
+            path => lookup(path).map(|_| Self::Method),
+        }
+    }
+
+    /// The methods of HTTP that it takes.
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Method | Self::Events => "POST, OPTIONS",
+            Self::Description => "GET, HEAD, OPTIONS",
+        }
+    }
+}
+
+/// Whether a request is gRPC, and not gRPC-Web or something else.
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let rest = content_type.and_then(|value| value.strip_prefix(GRPC));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// Names the `methods` of a path.
+fn options(methods: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
+}
