@@ -51,8 +51,16 @@ test-client-rust: server
 TYPESCRIPT_FILES := README.md bench examples src test tsconfig.json
 NODE_TEST := --test --test-timeout=180000 --test-reporter=spec dist/test/*.test.js
 
+# The browser that runs the scenarios over gRPC-Web; without one they run in Node only, and say so.
+.PHONY: chromium
+chromium:
+	@if ! command -v chromium >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; \
+	  then :; else echo "chromium: NOT INSTALLED; the client is not tested in a browser (apt-get install chromium)"; fi; \
+	fi
+
 .PHONY: test-client-typescript
-test-client-typescript: server .tools/typescript-oldest/done .tools/typescript-newest/done
+test-client-typescript: server chromium .tools/typescript-oldest/done .tools/typescript-newest/done
 	$(call test-typescript,oldest,node)
 	$(call test-typescript,newest,node_modules/.bin/node)
 	cd .tools/typescript-oldest && $(EXAMPLES) "node dist/examples/"{publish,watch,receiver}.js

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from certificates import CLIENT_NAME, SERVER_NAMES, Authority
 from crowd import Crowd
 from proxy import Proxy
-from server import LOOPBACK, Server
+from server import LOOPBACK, PAGE, Server
 
 
 # Time for what a client has sent to reach a server before that is told to stop.
@@ -214,6 +214,7 @@ def main() -> int:
         **os.environ,
         "TENTERHOOK_TARGET": harness.target,
         "TENTERHOOK_CONTROL": f"http://{LOOPBACK}:{controller.server_port}",
+        "TENTERHOOK_PAGE": PAGE,
     }
     try:
         return subprocess.run(arguments.command, env=environment).returncode

@@ -21,13 +21,18 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+# The origin of the page in which a browser runs scenarios.
+PAGE = f"http://{LOOPBACK}:{free_port()}"
+
+
 class Server:
     """A server on ports that it keeps over a restart."""
 
     def __init__(self, binary: str, *flags: str) -> None:
         self.address = f"{LOOPBACK}:{free_port()}"
         self._ops = f"{LOOPBACK}:{free_port()}"
-        self._command = [binary, "serve", "--listen", self.address, "--ops-listen", self._ops, *flags]
+        listen = ["--listen", self.address, "--ops-listen", self._ops, "--allow-origin", PAGE]
+        self._command = [binary, "serve", *listen, *flags]
         self._process: subprocess.Popen | None = None
         self.start()
 
