@@ -26,7 +26,11 @@ pub fn patterns(data: &[u8]) {
         assert_eq!(first, regex.matches(text), "{pattern:?} on {text:?}: a match is the same each time");
     }
     if let Ok(glob) = Pattern::parse(pattern) {
-        assert!(pattern != "*" || glob.matches(text), "`*` matches {text:?}");
+        let matches = glob.matches(text);
+        assert!(pattern.contains('*') || matches == (pattern == text), "{pattern:?} stands for itself, not {text:?}");
+        if let Ok(wider) = Pattern::parse(&pattern.replace("**", "*").replace('*', "**")) {
+            assert!(!matches || wider.matches(text), "{pattern:?} with wider stars lacks {text:?}");
+        }
     }
 }
 
