@@ -14,8 +14,15 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
     ("TcpSocket::", &["crates/deliver/", "crates/server/"], "only deliver opens outbound sockets"),
     (
         "std::fs",
-        &["crates/store/", "crates/server/", "crates/tenterhook/", "crates/bench/", "crates/deliver/src/resolver/"],
-        "only the store, the command and the look-up of names touch the disk",
+        &[
+            "crates/store/",
+            "crates/server/",
+            "crates/tenterhook/",
+            "crates/bench/",
+            "crates/deliver/src/resolver/",
+            "crates/fixtures/",
+        ],
+        "only the store, the command, the look-up of names and the inputs of tests touch the disk",
     ),
     ("tokio::fs", &["crates/store/", "crates/server/"], "only the store and the server touch the disk"),
     (
