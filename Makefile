@@ -42,7 +42,7 @@ watch: ## run the unit tests that match TEST after every change of a source
 	done
 
 .PHONY: test
-test: test-rust test-clients ## run every test
+test: test-rust test-deploy test-clients ## run every test
 
 .PHONY: tests-python
 tests-python: .tools/tests-python/done ## prepare the Jinja2 that the engine is compared with
@@ -58,6 +58,33 @@ test-rust: tests-python $(GRPCURL) ## test the server
 
 .PHONY: test-clients
 test-clients: $(CLIENTS:%=test-client-%) ## test the client libraries
+
+.PHONY: test-deploy
+test-deploy: .tools/release/done ## test the chart, the manifests and what accompanies a release
+	cd deploy/check && go vet . && go test .
+	cd deploy/release && ../../.tools/release/bin/python -m unittest
+
+.PHONY: generate-deploy
+generate-deploy: ## write deploy/kubernetes again, after a change of the chart
+	cd deploy/check && go test -run TheManifests . -write
+
+# The libraries that a bill of materials is checked with.
+.tools/release/done: deploy/release/requirements.txt
+	$(call python-of,3.11) -m venv .tools/release
+	.tools/release/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# What `make dist` builds for; rustup and a C compiler for it must be there (Debian: musl-tools).
+DIST_TARGET := x86_64-unknown-linux-musl
+
+.PHONY: dist
+dist: ## make the files of a release: static binary, licences, bill of materials, chart, sums
+	rustup target add $(DIST_TARGET)
+	deploy/release/dist.sh $(DIST_TARGET)
+
+.PHONY: image
+image: ## build the container image with docker or podman
+	$(firstword $(shell command -v docker podman)) build --file deploy/container/Containerfile --tag tenterhook .
 
 .PHONY: lint
 lint: lint-rust lint-proto check-generated ## check format, lints, wire compatibility and generated code

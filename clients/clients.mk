@@ -147,12 +147,12 @@ $(CLIENTS:%=test-package-%): test-package-%: server package-%
 
 .PHONY: bench-clients
 bench-clients: .tools/python-newest/done .tools/typescript-newest/done ## measure the clients beside the code generated for them
-	cargo build --release --locked --package tenterhook
+	cargo build --profile dist --locked --package tenterhook
 	cd clients/go && go build -o ../../.tools/go-examples/bench ./bench
 	cd clients/rust && $(RUST_CLIENT) bench --locked --bench publish --no-run
 	$(call build-typescript,newest)
 	cd clients/java && mvn --batch-mode --quiet compile $(CLASSPATH_GOAL)
-	@python3 clients/conformance/bench.py --binary target/release/tenterhook \
+	@python3 clients/conformance/bench.py --binary target/dist/tenterhook \
 	  "Rust=env $(RUST_CLIENT) bench --quiet --locked --manifest-path clients/rust/Cargo.toml --bench publish --" \
 	  "Go=.tools/go-examples/bench" \
 	  "Python, blocking=.tools/python-newest/bin/python clients/python/bench/publish.py blocking" \

@@ -7,6 +7,7 @@ mod canary;
 mod conformance;
 mod context;
 mod crash;
+mod deploy;
 mod docs;
 mod door;
 mod grpc;

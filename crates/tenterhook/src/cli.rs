@@ -61,6 +61,11 @@ enum Command {
         after_help = "Examples:\n  tenterhook store check --store redb:/var/lib/tenterhook\n  tenterhook store export backup.tenterhook --store redb:/var/lib/tenterhook\n  tenterhook store import backup.tenterhook --store sled:/var/lib/tenterhook-2"
     )]
     Store(care::StoreArgs),
+    /// Asks a server on this machine whether it is alive; for containers and scripts
+    #[command(
+        after_help = "Exit codes: 0 it is, 1 it is not, 2 the settings are wrong.\n\nExamples:\n  tenterhook healthcheck\n  tenterhook healthcheck --ready --config /etc/tenterhook/tenterhook.toml"
+    )]
+    Healthcheck(crate::healthcheck::HealthcheckArgs),
     /// Measures how fast publish to receiver is on this machine
     #[command(
         after_help = "Examples:\n  tenterhook bench\n  tenterhook bench --runs 1 --only '10 webhooks'\n  tenterhook bench --json -- --threads 2"
@@ -87,6 +92,7 @@ impl Cli {
             Command::Serve(args) => serve(&args, terminal),
             Command::Demo(args) => runtime(1)?.block_on(tenterhook_demo::run(args, terminal)),
             Command::Listen(args) => runtime(1)?.block_on(tenterhook_listen::run(args, terminal)),
+            Command::Healthcheck(args) => runtime(1)?.block_on(crate::healthcheck::run(&args, terminal)),
             Command::Render(args) => render::run(&args),
             Command::Key(args) => {
                 key::run(&args, terminal);

@@ -4,6 +4,8 @@
 pub mod care;
 /// The command line, and which module answers.
 pub mod cli;
+/// `tenterhook healthcheck`.
+pub mod healthcheck;
 /// `tenterhook key`.
 pub mod key;
 /// `tenterhook render`.

@@ -2,7 +2,7 @@
 
 use super::{command, run, stderr, stdout};
 
-const COMMANDS: [&str; 7] = ["serve", "demo", "listen", "render", "key", "store", "bench"];
+const COMMANDS: [&str; 8] = ["serve", "demo", "listen", "render", "key", "store", "bench", "healthcheck"];
 
 #[test]
 fn help_names_every_command_and_where_to_start() {

@@ -11,6 +11,7 @@ mod listen;
 mod render;
 pub(crate) mod running;
 pub(crate) mod serve;
+mod supervised;
 
 use std::process::{Command, Output, Stdio};
 

@@ -18,6 +18,7 @@ use super::App;
 use super::door::{Door, Parts};
 use super::ops::Ops;
 use super::retention::Retention;
+use super::supervisor::Supervisor;
 use super::tasks::Tasks;
 use crate::failure::InWords;
 
@@ -66,10 +67,10 @@ impl App {
         shutdown: CancellationToken,
     ) -> Result<Ending> {
         let Self { listeners, tls, mut storage, deliverer, dispatcher, api, front, intake, draining, .. } = self;
-        let (metrics, grace) = (self.metrics, self.grace);
+        let (metrics, grace, supervisor) = (self.metrics, self.grace, self.supervisor);
         let mut dispatching = JoinSet::new();
         dispatching.spawn(dispatcher.run(draining.clone()));
-        let mut warming_up = pin!(warm_up(&intake, &api));
+        let mut warming_up = pin!(warm_up(&intake, &api, &supervisor));
         // Most stores are compiled at once, and then no call ever meets a server that is not ready.
         let mut is_ready = timeout(WARM_UP_FIRST, &mut warming_up).await.is_ok();
         let mut serving = JoinSet::new();
@@ -89,6 +90,7 @@ impl App {
         if let Some(broken) = &broken {
             tracing::error!(broken, "a part of the server has ended; stopping");
         }
+        supervisor.stopping();
         draining.cancel();
         api.drain().await;
         let end = Instant::now() + grace + SETTLE;
@@ -135,10 +137,11 @@ impl App {
 }
 
 /// Compiles the stored webhooks while calls are served, and then reports the server ready.
-async fn warm_up(intake: &Intake, api: &Api) {
+async fn warm_up(intake: &Intake, api: &Api, supervisor: &Supervisor) {
     let began = Instant::now();
     intake.warm_up().await;
     api.ready().await;
+    supervisor.ready();
     tracing::debug!(took = ?began.elapsed(), "the webhooks are compiled");
 }
 

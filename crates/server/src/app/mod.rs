@@ -13,6 +13,7 @@ mod sampler;
 pub mod sealing;
 pub mod signals;
 mod storage;
+mod supervisor;
 mod tasks;
 mod tls;
 mod trial;
@@ -51,6 +52,7 @@ use keys::KeyWatch;
 use sampler::Sampler;
 use signals::Signals;
 use storage::Storage;
+use supervisor::Supervisor;
 
 pub use drain::Ending;
 pub use trial::check;
@@ -84,6 +86,8 @@ pub struct App {
     retention: Duration,
     grace: Duration,
     sampler: Option<Sampler>,
+    /// Learns when the server is ready and when it stops.
+    supervisor: Supervisor,
 }
 
 /// Where a server listens.
@@ -176,6 +180,7 @@ impl App {
             retention: config.retention,
             grace: config.drain_grace,
             sampler: Some(sampler),
+            supervisor: Supervisor::default(),
         })
     }
 
@@ -267,7 +272,7 @@ fn access(config: &Config) -> Result<(Access, Option<KeyWatch>)> {
 pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry, terminal.colours_the_log())?);
     let signals = Signals::install().context("cannot watch for signals")?;
-    let app = match App::build(&config, telemetry.clone()).await {
+    let mut app = match App::build(&config, telemetry.clone()).await {
         Ok(app) => app,
         Err(error) => {
             // Nothing was measured yet, and the error is the first thing that is printed.
@@ -279,6 +284,7 @@ pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let Addresses { api, ops } = app.addresses;
     let webhooks = app.storage.store.webhooks().by_id.len();
     Banner { config: &config, api, ops, webhooks, open: open.pending + open.in_flight + open.retrying }.show(terminal);
+    app.supervisor = Supervisor::from_environment();
     let ended = app.run(signals.shutdown.clone()).await;
     if let Ok(ending) = &ended {
         tracing::info!(%ending, "ended");

@@ -6,23 +6,28 @@
 mod check;
 mod fault;
 mod files;
+mod ops;
 mod setting;
 mod source;
 pub mod value;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tenterhook_http::Origin;
-use tenterhook_model::{AddressPolicy, system};
+use tenterhook_model::AddressPolicy;
 use tenterhook_store::shown_url;
 
 pub use fault::{ConfigError, ConfigFault, Source};
 pub use files::{KeyFile, TlsMaterial};
+pub use ops::OpsArgs;
 pub use source::ServeArgs;
 
 use source::{Given, Settings};
+
+/// Where the operations listener is by default.
+const OPS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_464);
 
 /// Everything that `serve` was told.
 #[derive(Debug, Clone)]
@@ -107,14 +112,7 @@ impl Config {
         let mut faults = Vec::new();
         let mut given = args.given.clone();
         if let Some(path) = &args.file {
-            match std::fs::read_to_string(path) {
-                Ok(text) => source::add_file(&mut given, path, &text, &mut faults),
-                Err(error) => faults.push(ConfigFault {
-                    key: "config".to_owned(),
-                    source: Source::Flag,
-                    message: format!("cannot read {}: {}", path.display(), system::text_in_words(&error)),
-                }),
-            }
+            source::read_file(&mut given, path, &mut faults);
         }
         let config = Reader { given: &given, faults: &mut faults }.config();
         let listeners = check::Listeners { api: config.listen, ops: config.ops_listen, dev: config.dev };
@@ -176,9 +174,7 @@ impl Reader<'_> {
         Config {
             listen: self.one("listen", value::address).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50_051))),
             listen_ipv6: self.one("listen", value::ipv6_of_localhost).flatten(),
-            ops_listen: self
-                .one("ops-listen", off_or_address)
-                .unwrap_or_else(|| Some(SocketAddr::from(([127, 0, 0, 1], 9_464)))),
+            ops_listen: self.one("ops-listen", off_or_address).unwrap_or(Some(OPS_LISTEN)),
             dev,
             reflection: self.switch("reflection", dev),
             drain_grace: self

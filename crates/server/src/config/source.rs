@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use tenterhook_model::system;
 
 use super::fault::{ConfigFault, Source};
-use super::setting::{self, Kind, SETTINGS};
+use super::setting::{self, Kind, SETTINGS, Setting};
 
 /// The values that were given for one setting, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,18 +36,11 @@ pub struct ServeArgs {
 
 impl Args for ServeArgs {
     fn augment_args(command: Command) -> Command {
-        let file = Arg::new("config")
-            .long("config")
-            .value_name("FILE")
-            .env("TENTERHOOK_CONFIG")
-            .hide_env_values(true)
-            .value_parser(clap::value_parser!(OsString))
-            .help("TOML file with the settings below; flags and environment win over it")
-            .long_help(
-                "TOML file with the settings below; flags and environment win over it\n\n\
-                 Keys are the flags without dashes in front; repeatable ones are arrays:\n  \
-                 store = \"redb:/var/lib/tenterhook\"\n  retention = \"30d\"\n  allow-network = [\"10.20.0.0/16\"]",
-            );
+        let file = file_flag("TOML file with the settings below; flags and environment win over it").long_help(
+            "TOML file with the settings below; flags and environment win over it\n\n\
+             Keys are the flags without dashes in front; repeatable ones are arrays:\n  \
+             store = \"redb:/var/lib/tenterhook\"\n  retention = \"30d\"\n  allow-network = [\"10.20.0.0/16\"]",
+        );
         let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help(
             "Tries a start: reads the configuration and its files, binds the ports, opens the store, and lets go again",
         );
@@ -66,28 +60,64 @@ impl FromArgMatches for ServeArgs {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        self.file = matches.get_one::<OsString>("config").filter(|file| !file.is_empty()).map(PathBuf::from);
-        for setting in &SETTINGS {
-            let source = match matches.value_source(setting.key) {
-                Some(ValueSource::CommandLine) => Source::Flag,
-                Some(ValueSource::EnvVariable) => Source::Environment,
-                _ => continue,
-            };
-            let values = matches.get_raw(setting.key).into_iter().flatten();
-            let values: Vec<String> = values.map(OsStr::to_string_lossy).map(Into::into).collect();
-            // A variable that is set but empty is how compose files say "not set".
-            let is_unset = source == Source::Environment && values.iter().all(String::is_empty);
-            if !is_unset {
-                self.given.insert(setting.key, Given { values, source });
-            }
-        }
+        self.file = file(matches);
+        self.given.extend(given(matches, SETTINGS.iter()));
         Ok(())
+    }
+}
+
+/// The flag that names the configuration file.
+pub(super) fn file_flag(help: &'static str) -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .env("TENTERHOOK_CONFIG")
+        .hide_env_values(true)
+        .value_parser(clap::value_parser!(OsString))
+        .help(help)
+}
+
+/// The configuration file that [`file_flag`] names, if any.
+pub(super) fn file(matches: &ArgMatches) -> Option<PathBuf> {
+    matches.get_one::<OsString>("config").filter(|file| !file.is_empty()).map(PathBuf::from)
+}
+
+/// What the command line and the environment give for `settings`.
+pub(super) fn given(matches: &ArgMatches, settings: impl IntoIterator<Item = &'static Setting>) -> Settings {
+    let mut found = Settings::new();
+    for setting in settings {
+        let source = match matches.value_source(setting.key) {
+            Some(ValueSource::CommandLine) => Source::Flag,
+            Some(ValueSource::EnvVariable) => Source::Environment,
+            _ => continue,
+        };
+        let values = matches.get_raw(setting.key).into_iter().flatten();
+        let values: Vec<String> = values.map(OsStr::to_string_lossy).map(Into::into).collect();
+        // A variable that is set but empty is how compose files say "not set".
+        let is_unset = source == Source::Environment && values.iter().all(String::is_empty);
+        if !is_unset {
+            found.insert(setting.key, Given { values, source });
+        }
+    }
+    found
+}
+
+/// Adds to `settings` what the configuration file at `path` gives for keys that are not given yet;
+/// faults go to `faults`.
+pub(super) fn read_file(settings: &mut Settings, path: &Path, faults: &mut Vec<ConfigFault>) {
+    match std::fs::read_to_string(path) {
+        Ok(text) => add_file(settings, path, &text, faults),
+        Err(error) => faults.push(ConfigFault {
+            key: "config".to_owned(),
+            source: Source::Flag,
+            message: format!("cannot read {}: {}", path.display(), system::text_in_words(&error)),
+        }),
     }
 }
 
 /// Adds to `settings` what the text of the configuration file at `path` gives for keys that
 /// are not given yet; faults go to `faults`.
-pub(crate) fn add_file(settings: &mut Settings, path: &Path, text: &str, faults: &mut Vec<ConfigFault>) {
+fn add_file(settings: &mut Settings, path: &Path, text: &str, faults: &mut Vec<ConfigFault>) {
     let source = Source::File(path.to_owned());
     let mut fault =
         |key: &str, message: String| faults.push(ConfigFault { key: key.to_owned(), source: source.clone(), message });
