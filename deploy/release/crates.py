@@ -4,6 +4,7 @@
 features; `cargo metadata` has their licences and folders, and Cargo.lock their checksums.
 """
 
+import functools
 import json
 import pathlib
 import subprocess
@@ -51,9 +52,15 @@ def linked(target: str) -> set[tuple[str, str]]:
     """Name and version of each crate that a build for `target` uses, macros included."""
     lines = cargo(
         *("tree", "--locked", "--package", COMMAND, "--edges", "normal", "--target", target),
-        *("--prefix", "none", "--no-dedupe", "--format", "{p}"),
+        *("--prefix", "depth", "--no-dedupe", "--format", " {p}"),
     )
-    return {(name, version.removeprefix("v")) for name, version, *_ in (line.split() for line in lines.splitlines() if line)}
+    found, is_below = set(), False
+    for depth, name, version, *_ in (line.split() for line in lines.splitlines() if line):
+        # Where features are unified over the workspace, the trees of its other members follow.
+        is_below = name == COMMAND if depth == "0" else is_below
+        if is_below:
+            found.add((name, version.removeprefix("v")))
+    return found
 
 
 def checksums() -> dict[tuple[str, str], str]:
@@ -61,6 +68,7 @@ def checksums() -> dict[tuple[str, str], str]:
     return {(one["name"], one["version"]): one["checksum"] for one in lock["package"] if "checksum" in one}
 
 
+@functools.cache
 def crates(target: str) -> list[Crate]:
     """Every crate of a build for `target`, in the order of their names."""
     wanted, sums = linked(target), checksums()

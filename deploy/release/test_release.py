@@ -48,7 +48,8 @@ class Licences(unittest.TestCase):
         page = licences.page(TARGET)
         for crate in crates.crates(TARGET):
             if not crate.is_ours and not crate.is_macro:
-                self.assertRegex(page, rf"(?m)^{crate.name} {crate.version.replace('+', '.')} .*{crate.licence[:3]}")
+                line = next(line for line in page.splitlines() if line.startswith(f"{crate.name} {crate.version} "))
+                self.assertTrue(line.endswith(f"  {crate.licence}"), line)
         self.assertIn("Permission is hereby granted, free of charge", page)
 
     def test_old_ways_to_write_two_licences_become_expressions(self):
