@@ -3,6 +3,7 @@
 //! A real server on a temporary store, a real receiver on loopback, real gRPC and HTTP
 //! between them. It succeeds only if everything arrived as it should.
 
+mod lines;
 mod scene;
 mod stage;
 mod watch;
@@ -23,9 +24,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
+use lines::Lines;
 use scene::{DELIVERIES, INVENTORY, ON_CALL, REFUSALS, SLACK};
 use stage::{Arrived, Stage};
 use tenterhook_listen::receiver::receive;
+use tenterhook_listen::show::time_of_day;
 use tenterhook_server::app::App;
 use tenterhook_server::config::Config;
 use tenterhook_server::failure::InWords;
@@ -39,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Pause before each event, so that a person can follow.
 const PACE: Duration = Duration::from_millis(300);
 
-/// What `tenterhook demo` is told: nothing yet.
+/// The flags of `tenterhook demo`: none yet.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {}
 
@@ -54,7 +57,8 @@ pub async fn run(_args: DemoArgs, terminal: Terminal) -> Result<()> {
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")?;
     let receiver = listener.local_addr().context("the listener has no address")?;
-    let stage = Arc::new(Stage::new(terminal));
+    let lines = Arc::new(Lines::new(terminal));
+    let stage = Arc::new(Stage::new(lines.clone()));
     tasks.spawn(receive(listener, end.clone(), stage.clone()));
 
     let folder = tempfile::tempdir().context("cannot make a folder for the store")?;
@@ -70,7 +74,8 @@ pub async fn run(_args: DemoArgs, terminal: Terminal) -> Result<()> {
         terminal.paint(Style::Cyan, format!("http://{receiver}")),
     ));
 
-    let outcome = play(server, &receiver.to_string(), &stage, terminal).await;
+    let outcome = play(server, &receiver.to_string(), &stage, &lines).await;
+    lines.finish();
     end.cancel();
     while let Some(ended) = serving.join_next().await {
         ended.context("the server broke")?.map_err(|error| error.context("the server failed"))?;
@@ -84,17 +89,18 @@ fn heading(terminal: Terminal, number: u32, text: &str) -> String {
     format!("\n{}", terminal.paint(Style::Bold, format!("{number}  {text}")))
 }
 
-/// Creates webhooks, watches, publishes and waits. Answers how many deliveries succeeded.
-async fn play(server: SocketAddr, receiver: &str, stage: &Stage, terminal: Terminal) -> Result<usize> {
+/// Creates webhooks, watches, publishes and waits. Returns how many deliveries succeeded.
+async fn play(server: SocketAddr, receiver: &str, stage: &Stage, lines: &Arc<Lines>) -> Result<usize> {
+    let terminal = lines.terminal();
     let endpoint = Endpoint::from_shared(format!("http://{server}")).context("the server has no address")?;
     let channel = endpoint.connect().await.context("cannot connect to the server")?;
-    let mut watcher = Watcher::begin(channel.clone(), terminal).await?;
+    let mut watcher = Watcher::begin(channel.clone(), lines.clone()).await?;
 
     terminal.line(heading(terminal, 2, "Three webhooks, created over gRPC"));
     let about = [
-        format!("new IP addresses, as the NetBox documentation has it: {}", scene::SLACK_BODY),
-        "everything, with NetBox's default body; signed as NETBOX and STANDARD_WEBHOOKS".to_owned(),
-        format!("sites that are active; its receiver refuses {REFUSALS} times, it is retried every second"),
+        format!("new IP addresses, as in the NetBox documentation:\n    {}", scene::SLACK_BODY),
+        "everything, with NetBox's default body; signed in two schemes".to_owned(),
+        format!("active sites; its receiver refuses {REFUSALS} requests before it takes one"),
     ];
     for (webhook, about) in
         [scene::slack(receiver), scene::inventory(receiver), scene::on_call(receiver)].into_iter().zip(about)
@@ -108,10 +114,14 @@ async fn play(server: SocketAddr, receiver: &str, stage: &Stage, terminal: Termi
         terminal.line(format!("  {} {about}", terminal.paint(Style::Cyan, format!("{name:<10}"))));
     }
 
-    terminal.line(heading(terminal, 3, "Four events published; → requests as they arrive, ~ WatchDeliveries live"));
-    // Both at once, so that changes are shown when they happen.
-    let (published, ended) = tokio::join!(publish(channel, terminal), watcher.until_ended(DELIVERIES, PATIENCE));
-    published.and(ended)
+    terminal.line(heading(terminal, 3, "Four events: + published, → request received, ~ change watched live"));
+    // Both at once, so that changes are shown when they happen; the printing never ends by itself.
+    tokio::select! { biased;
+        (published, ended) = async {
+            tokio::join!(publish(channel, lines), watcher.until_ended(DELIVERIES, PATIENCE))
+        } => published.and(ended),
+        never = lines.print() => match never {},
+    }
 }
 
 async fn create(channel: Channel, webhook: Webhook) -> Result<(String, Secret)> {
@@ -119,11 +129,12 @@ async fn create(channel: Channel, webhook: Webhook) -> Result<(String, Secret)> 
     let request = CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() };
     let answer = WebhookServiceClient::new(channel).create_webhook(request).await;
     let answer = answer.with_context(|| format!("the webhook {name} was refused"))?.into_inner();
-    let webhook = answer.webhook.context("the server told no webhook")?;
+    let webhook = answer.webhook.context("the response has no webhook")?;
     Ok((webhook.id, Secret::new(answer.signing_secret)))
 }
 
-async fn publish(channel: Channel, terminal: Terminal) -> Result<()> {
+async fn publish(channel: Channel, lines: &Lines) -> Result<()> {
+    let terminal = lines.terminal();
     let mut client = EventServiceClient::new(channel);
     let now = SystemClock.now();
     let now = prost_types::Timestamp { seconds: now.seconds(), nanos: i32::try_from(now.subsec_nanos())? };
@@ -131,30 +142,26 @@ async fn publish(channel: Channel, terminal: Terminal) -> Result<()> {
     for event in scene::events(now) {
         sleep(PACE).await;
         let label = format!("{} {} by {}", event.object_type, event.r#type, event.username);
-        let began = Instant::now();
-        let answer = client.publish_event(PublishEventRequest { event: Some(event) }).await;
-        let answer = answer.with_context(|| format!("{label} was refused"))?.into_inner();
-        let result = answer.result.context("the server told no result")?;
+        let (time, began) = (SystemClock.now(), Instant::now());
+        let response = client.publish_event(PublishEventRequest { event: Some(event) }).await;
+        let response = response.with_context(|| format!("{label} was refused"))?.into_inner();
+        let result = response.result.context("the response has no result")?;
         made += result.delivery_count;
-        terminal.line(format!(
-            "  {} {label} {}",
-            terminal.paint(Style::Bold, "published"),
-            terminal.paint(
-                Style::Dim,
-                format!(
-                    "on disk in {:.1} ms, {} deliver{}",
-                    began.elapsed().as_secs_f64() * 1e3,
-                    result.delivery_count,
-                    if result.delivery_count == 1 { "y" } else { "ies" }
-                )
-            ),
-        ));
+        let took = began.elapsed().as_secs_f64() * 1e3;
+        let deliveries = if result.delivery_count == 1 { "delivery" } else { "deliveries" };
+        let line = format!(
+            "  {} {}  {}",
+            terminal.paint(Style::Dim, time_of_day(time)),
+            terminal.paint(Style::Bold, format!("+ {label}")),
+            terminal.paint(Style::Dim, format!("{} {deliveries}, {took:.1} ms", result.delivery_count)),
+        );
+        lines.add(time, line);
     }
     ensure!(usize::try_from(made)? == DELIVERIES, "the events made {made} deliveries instead of {DELIVERIES}");
     Ok(())
 }
 
-/// Tells how it went and what to try next.
+/// Shows how it went and what to try next.
 fn summary(terminal: Terminal, succeeded: usize, arrived: &Arrived, took: Duration) -> Result<()> {
     let requests = u32::try_from(DELIVERIES)? + REFUSALS;
     // Four deliveries of the signed webhook, two schemes each.
@@ -195,12 +202,13 @@ fn next(terminal: Terminal) -> String {
     // As it was called: whoever built from source has no `tenterhook` in the path.
     let program = std::env::args().next().unwrap_or_else(|| "tenterhook".to_owned());
     let commands = [
-        ("listen --port 9000", "a receiver that prints what it gets"),
-        ("serve --dev", "a server on this machine that needs no key"),
-        ("bench", "how fast it is here"),
+        ("a server on this machine that needs no key", "serve --dev"),
+        ("in a second terminal: a receiver that gets every event of that server", "listen --server"),
+        ("how fast it is here", "bench"),
     ];
-    let lines = commands.map(|(arguments, about)| {
-        format!("  {} {about}", terminal.paint(Style::Cyan, format!("{program} {arguments:<20}")))
+    let lines = commands.map(|(about, arguments)| {
+        let about = terminal.paint(Style::Dim, format!("# {about}"));
+        format!("  {about}\n  {}", terminal.paint(Style::Cyan, format!("{program} {arguments}")))
     });
     format!("{}\n{}", heading(terminal, 5, "Try next"), lines.join("\n"))
 }

@@ -1,19 +1,24 @@
 //! The receiver of the demo: prints each request as it arrives, verifies signatures, and
 //! refuses the first requests of one webhook.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
-use tenterhook_model::{Clock, Secret, SystemClock};
+use tenterhook_model::{Clock, Secret, SystemClock, Timestamp};
 
+use super::lines::Lines;
 use super::scene::{INVENTORY, ON_CALL, REFUSALS, SLACK};
 use tenterhook_listen::receiver::{Answer, Answers, Received};
 use tenterhook_listen::show::time_of_day;
 use tenterhook_listen::{Verdict, verify};
-use tenterhook_server::terminal::{Style, Terminal, harmless};
+use tenterhook_server::terminal::{Style, harmless};
 
-/// Characters of a body that are shown.
-const SHOWN_CHARS: usize = 180;
+/// Characters of a body that are shown: what fits into 80 columns.
+const BODY_CHARS: usize = 75;
+/// Characters of a signature that are shown beside its verdict.
+const SIGNATURE_CHARS: usize = 46;
+/// What lines about a request begin with.
+const INDENT: &str = "    ";
 
 /// What arrived so far.
 #[derive(Debug, Default)]
@@ -31,15 +36,15 @@ pub(super) struct Arrived {
 /// The receiver.
 #[derive(Debug)]
 pub(super) struct Stage {
-    terminal: Terminal,
+    lines: Arc<Lines>,
     secret: Mutex<Option<Secret>>,
     arrived: Mutex<Arrived>,
 }
 
 impl Stage {
     /// A receiver that knows no secret yet.
-    pub(super) fn new(terminal: Terminal) -> Self {
-        Self { terminal, secret: Mutex::default(), arrived: Mutex::default() }
+    pub(super) fn new(lines: Arc<Lines>) -> Self {
+        Self { lines, secret: Mutex::default(), arrived: Mutex::default() }
     }
 
     /// Tells the secret of the signed webhook, as its owner got it.
@@ -84,31 +89,40 @@ impl Stage {
         }
     }
 
-    fn show(&self, request: &Received, verdicts: &[Verdict], status: StatusCode) -> String {
-        let terminal = self.terminal;
+    fn show(&self, shown: &Shown<'_>) -> String {
+        let Shown { time, request, verdicts, status } = shown;
+        let terminal = self.lines.terminal();
         let style = if status.is_success() { Style::Green } else { Style::Red };
         let mut lines = vec![format!(
             "  {} {} {} {}  {}",
-            terminal.paint(Style::Dim, time_of_day(SystemClock.now())),
+            terminal.paint(Style::Dim, time_of_day(*time)),
             terminal.paint(Style::Bold, format!("→ {} {:<10}", request.method, request.path)),
             terminal.paint(Style::Dim, "attempt"),
             request.header("x-tenterhook-attempt"),
             terminal.paint(style, format!("answered {}", status.as_u16())),
         )];
-        let indent = " ".repeat(15);
-        for verdict in verdicts {
+        for verdict in *verdicts {
             let style = if verdict.is_good() { Style::Green } else { Style::Red };
             let signature = match verdict.scheme {
                 Some("NETBOX") => format!("x-hook-signature: {}", request.header("x-hook-signature")),
                 _ => format!("webhook-signature: {}", request.header("webhook-signature")),
             };
-            let signature = terminal.paint(Style::Dim, cut(&signature, 48));
-            lines.push(format!("{indent}  {signature}  {}", terminal.paint(style, verdict)));
+            let signature = terminal.paint(Style::Dim, cut(&signature, SIGNATURE_CHARS));
+            lines.push(format!("{INDENT}{signature}  {}", terminal.paint(style, verdict)));
         }
         let body = harmless(&String::from_utf8_lossy(&request.body));
-        lines.push(format!("{indent}  {}", terminal.paint(Style::Cyan, cut(&body, SHOWN_CHARS))));
+        lines.push(format!("{INDENT}{}", terminal.paint(Style::Cyan, cut(&body, BODY_CHARS))));
         lines.join("\n")
     }
+}
+
+/// A request that arrived, and what was made of it.
+#[derive(Debug, Clone, Copy)]
+struct Shown<'a> {
+    time: Timestamp,
+    request: &'a Received,
+    verdicts: &'a [Verdict],
+    status: StatusCode,
 }
 
 /// `text` up to `chars` characters.
@@ -121,9 +135,10 @@ fn cut(text: &str, chars: usize) -> String {
 
 impl Answers for Stage {
     fn answer(&self, request: Received) -> Answer {
+        let time = SystemClock.now();
         let verdicts = self.verdicts(&request);
         let status = self.count(&request, &verdicts);
-        self.terminal.line(self.show(&request, &verdicts, status));
+        self.lines.add(time, self.show(&Shown { time, request: &request, verdicts: &verdicts, status }));
         Answer::status(status)
     }
 }
@@ -133,6 +148,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use hyper::{HeaderMap, Method};
+    use tenterhook_server::terminal::Terminal;
 
     fn request(path: &str) -> Received {
         Received {
@@ -146,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_on_call_receiver_refuses_twice_and_then_takes() {
-        let stage = Stage::new(Terminal::plain());
+        let stage = Stage::new(Arc::new(Lines::new(Terminal::plain())));
         let statuses: Vec<u16> = (0..3).map(|_| stage.answer(request(ON_CALL.0)).status.as_u16()).collect();
         assert_eq!(statuses, [503, 503, 200]);
         let arrived = stage.take();
@@ -156,7 +172,7 @@ mod tests {
 
     #[test]
     fn unsigned_and_unexpected_requests_are_faults() {
-        let stage = Stage::new(Terminal::plain());
+        let stage = Stage::new(Arc::new(Lines::new(Terminal::plain())));
         stage.know(Secret::new("s3cret"));
         stage.answer(request(INVENTORY.0));
         stage.answer(request("/elsewhere"));

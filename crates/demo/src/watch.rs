@@ -1,6 +1,7 @@
 //! The live stream of the demo: prints each change of each delivery and knows when all have ended.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -14,14 +15,15 @@ use tokio::time::{Instant, timeout_at};
 use tonic::Streaming;
 use tonic::transport::Channel;
 
+use super::lines::Lines;
 use tenterhook_listen::show::time_of_day;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_server::terminal::Style;
 
-/// The stream, and what it has told so far.
+/// The stream, and what it has shown so far.
 #[derive(Debug)]
 pub(super) struct Watcher {
-    terminal: Terminal,
+    lines: Arc<Lines>,
     stream: Streaming<WatchDeliveriesResponse>,
     names: HashMap<String, String>,
     states: HashMap<String, DeliveryState>,
@@ -29,22 +31,22 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// Begins to watch; from the first bookmark, which this waits for, no change is missed.
-    pub(super) async fn begin(channel: Channel, terminal: Terminal) -> Result<Self> {
+    pub(super) async fn begin(channel: Channel, lines: Arc<Lines>) -> Result<Self> {
         let mut client = DeliveryServiceClient::new(channel);
         let answer = client.watch_deliveries(WatchDeliveriesRequest::default()).await;
         let mut stream = answer.context("WatchDeliveries was refused")?.into_inner();
         match stream.message().await.context("the watch broke")?.and_then(|message| message.payload) {
-            Some(Payload::Bookmark(_)) => Ok(Self { terminal, stream, names: HashMap::new(), states: HashMap::new() }),
+            Some(Payload::Bookmark(_)) => Ok(Self { lines, stream, names: HashMap::new(), states: HashMap::new() }),
             other => bail!("the watch began with {other:?} instead of a bookmark"),
         }
     }
 
-    /// Tells the name of a webhook, to print it instead of its id.
+    /// Gives the name of a webhook, to print it instead of its id.
     pub(super) fn name(&mut self, webhook_id: &str, name: &str) {
         self.names.insert(webhook_id.to_owned(), name.to_owned());
     }
 
-    /// Prints changes until `deliveries` have ended, for at most `limit`. Answers how many succeeded.
+    /// Prints changes until `deliveries` have ended, for at most `limit`. Returns how many succeeded.
     pub(super) async fn until_ended(&mut self, deliveries: usize, limit: Duration) -> Result<usize> {
         let deadline = Instant::now() + limit;
         while self.ended() < deliveries {
@@ -70,12 +72,14 @@ impl Watcher {
     fn take(&mut self, change: DeliveryChange) {
         if let Some(delivery) = &change.delivery {
             self.states.insert(delivery.id.clone(), delivery.state());
-            self.terminal.line(self.show(&change));
+            let (time, line) = self.show(&change);
+            self.lines.add(time, line);
         }
     }
 
-    fn show(&self, change: &DeliveryChange) -> String {
-        let terminal = self.terminal;
+    /// When a change happened, and its line.
+    fn show(&self, change: &DeliveryChange) -> (Timestamp, String) {
+        let terminal = self.lines.terminal();
         let delivery = change.delivery.clone().unwrap_or_default();
         let time = change.change_time.unwrap_or_default();
         let time = Timestamp::new(time.seconds, u32::try_from(time.nanos).unwrap_or_default()).unwrap_or_default();
@@ -87,25 +91,21 @@ impl Watcher {
             DeliveryState::Retrying => Style::Yellow,
             _ => Style::Dim,
         };
-        let before = match change.previous_state() {
-            DeliveryState::Unspecified => String::new(),
-            previous => format!("{} → ", short(previous)),
-        };
         let attempt = delivery.last_attempt.as_ref().map_or_else(String::new, |attempt| {
             let status = attempt.response.as_ref().map_or_else(|| attempt.error.clone(), |r| r.status.to_string());
             let took = attempt.duration.unwrap_or_default();
             let millis = took.seconds as f64 * 1e3 + f64::from(took.nanos) / 1e6;
-            format!("attempt {}, {status} in {millis:.1} ms", attempt.number)
+            format!("attempt {}: {status}, {millis:.1} ms", attempt.number)
         });
-        let changed = format!("{before}{}", short(state));
-        format!(
-            "  {} {} {name:<10} {:<18} {} {}",
+        let line = format!(
+            "  {} {} {name:<9} {:<17} {} {}",
             terminal.paint(Style::Dim, time_of_day(time)),
-            terminal.paint(Style::Yellow, "~ watch"),
+            terminal.paint(Style::Yellow, "~"),
             delivery.event_id,
-            terminal.paint(style, format!("{changed:<21}")),
+            terminal.paint(style, format!("{:<9}", short(state))),
             terminal.paint(Style::Dim, attempt),
-        )
+        );
+        (time, line.trim_end().to_owned())
     }
 }
 

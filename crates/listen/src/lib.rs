@@ -6,19 +6,21 @@ pub mod receiver;
 /// A request on the screen.
 pub mod show;
 mod signature;
+mod subscription;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use hyper::StatusCode;
 use tenterhook_model::{Clock, Secret, SystemClock};
 use tokio::net::TcpListener;
 
 use crate::receiver::{Answer, Answers, Received, receive};
+use crate::subscription::Subscription;
 use tenterhook_server::app::signals::Signals;
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
@@ -35,6 +37,14 @@ pub struct ListenArgs {
     /// Address to listen on; 0.0.0.0 takes requests from other machines too
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     host: IpAddr,
+    /// Creates a webhook at this server that sends every event here, and deletes it at the end
+    ///
+    /// For a server on this machine with --dev. Requests are signed, and their signatures checked.
+    #[arg(
+        long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:50051",
+        value_parser = subscription::server
+    )]
+    server: Option<String>,
     /// Secret to check signatures with; repeatable while keys rotate
     ///
     /// Checks whichever of X-Hook-Signature (NetBox), webhook-signature (Standard Webhooks)
@@ -67,14 +77,19 @@ fn status(text: &str) -> Result<StatusCode, String> {
 /// Runs until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// When the port is taken.
-pub async fn run(args: ListenArgs, terminal: Terminal) -> Result<()> {
+/// When the port is taken, or the server takes no webhook.
+pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
     let signals = Signals::install()?;
     let wanted = SocketAddr::new(args.host, args.port);
     let listener = TcpListener::bind(wanted)
         .await
         .with_context(|| format!("cannot listen on {wanted}; is another program there? try --port 0"))?;
     let address = listener.local_addr().context("the listener has no address")?;
+    let subscription = match &args.server {
+        Some(server) => Some(Subscription::begin(server, address).await?),
+        None => None,
+    };
+    args.secrets.extend(subscription.as_ref().map(|subscription| subscription.secret.clone()));
     if args.json {
         terminal.line(serde_json::json!({ "listening": format!("http://{address}/") }));
     } else {
@@ -83,19 +98,28 @@ pub async fn run(args: ListenArgs, terminal: Terminal) -> Result<()> {
     let listener_end = signals.shutdown.clone();
     let answers = Arc::new(Listener { args, terminal, arrived: AtomicU64::new(0) });
     receive(listener, listener_end, answers).await;
-    Ok(())
+    match subscription {
+        Some(subscription) => {
+            let ended = subscription.end().await;
+            ended.map_err(|error| anyhow!("the webhook of this receiver was not deleted: {error}"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn greeting(args: &ListenArgs, address: SocketAddr, terminal: Terminal) -> String {
     let url = terminal.paint(Style::Cyan, format!("http://{address}/"));
     let mut text = format!("Waiting for webhooks at {url} and any path below; end with Ctrl-C.");
+    if let Some(server) = &args.server {
+        text.push_str(&format!("\nThe server at {server} sends every event here until then."));
+    }
     if args.fail_first > 0 {
         text.push_str(&format!("\nThe first {} are answered with 503.", args.fail_first));
     }
     if args.secrets.is_empty() {
         text.push_str("\nSignatures are not checked; give --secret SECRET to check them.");
     }
-    if address.ip().is_loopback() {
+    if address.ip().is_loopback() && args.server.is_none() {
         text.push_str("\nA server on this machine needs --dev or --allow-network 127.0.0.1 to send here.");
     }
     text

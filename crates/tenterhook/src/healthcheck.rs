@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use tenterhook_server::config::OpsArgs;
 use tenterhook_server::terminal::{Terminal, harmless};
@@ -42,7 +42,7 @@ pub async fn run(args: &HealthcheckArgs, terminal: Terminal) -> Result<()> {
     let response = response
         .map_err(|_| anyhow!("the server at {address} did not respond within {} seconds", PATIENCE.as_secs()))?
         .map_err(|error| anyhow!("no server responds at {address}: {}", error.kind()))?;
-    judge(&response).with_context(|| format!("the server at {address} is not {state}"))?;
+    judge(&response).map_err(|why| anyhow!("the server at {address} is not {state}: {why}"))?;
     terminal.line(format!("The server at {address} is {state}."));
     Ok(())
 }
@@ -56,14 +56,14 @@ async fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&response).into_owned())
 }
 
-/// Reads the status line (RFC 9112, section 4); any status but 200 is an error with what the server says.
-fn judge(response: &str) -> Result<()> {
+/// Reads the status line (RFC 9112, section 4). The error says why the server is not what was asked.
+fn judge(response: &str) -> std::result::Result<(), String> {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or((response, ""));
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3));
-    let status = status.context("what responds there is no Tenterhook server")?;
+    let Some(status) = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)) else {
+        return Err("what responds there is no Tenterhook server".to_owned());
+    };
     let reason: String = harmless(body.trim()).chars().take(REASON_CHARS).collect();
-    ensure!(status == "200", "status {status}: {reason}");
-    Ok(())
+    if status == "200" { Ok(()) } else { Err(format!("status {status}: {reason}")) }
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     fn only_status_200_is_healthy() {
         let response = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 9\r\n\r\ndraining\u{1b}\n");
         assert!(judge(&response("200 OK")).is_ok());
-        let error = judge(&response("503 Service Unavailable")).unwrap_err().to_string();
+        let error = judge(&response("503 Service Unavailable")).unwrap_err();
         assert_eq!(error, "status 503: draining\\u{1b}");
         for other in ["", "SSH-2.0-x\r\n", "HTTP/1.1 \u{fc}00", "HTTP/1.1 2"] {
             assert!(judge(other).is_err(), "{other}");

@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "proto", "store",
         ],
     ),
-    ("listen", &["engine", "model", "server"]),
+    ("listen", &["engine", "model", "proto", "server"]),
     ("demo", &["listen", "model", "proto", "server"]),
     ("bench", &["engine", "jinja", "listen", "model", "proto", "server"]),
     ("tenterhook", &["api", "bench", "cage", "demo", "jinja", "listen", "model", "server", "store"]),

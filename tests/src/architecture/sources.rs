@@ -53,7 +53,14 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
     ("#[from] serde_json", &[], "the texts of a library are not ours; give the reason in our own words"),
     (
         "tenterhook_proto",
-        &["crates/api/", "crates/bench/", "crates/demo/", "crates/http/", "crates/proto/"],
+        &[
+            "crates/api/",
+            "crates/bench/",
+            "crates/demo/",
+            "crates/listen/src/subscription.rs",
+            "crates/http/",
+            "crates/proto/",
+        ],
         "only proto, api, http and the clients of demo and bench know the wire",
     ),
 ];

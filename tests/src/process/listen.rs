@@ -3,6 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
+use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
+use tenterhook_proto::tenterhook::v1::{Event, ListWebhooksRequest, PublishEventRequest};
+
 use super::command;
 use super::running::Running;
 use crate::canary::mark;
@@ -68,4 +72,37 @@ fn json_lines_are_for_programs() {
     let line: serde_json::Value = serde_json::from_str(&running.line_with("\"method\"")).unwrap();
     assert_eq!((line["method"].as_str(), line["body"].as_str()), (Some("POST"), Some("text")));
     assert_eq!(line["path"], "/hook");
+}
+
+#[test]
+fn a_receiver_with_a_server_gets_its_events_signed_until_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = super::serve::start_logging(super::serve::Log::Text, folder.path(), &["--dev"]);
+    let url = format!("http://{}", server.api);
+    let (mut listener, _) = start(&["--server", &url]);
+    listener.line_with(&format!("{url} sends every event here"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let endpoint = tonic::transport::Endpoint::from_shared(url.clone()).unwrap();
+    let (mut events, mut webhooks) = runtime.block_on(async {
+        let channel = super::serve::connect(endpoint).await;
+        (EventServiceClient::new(channel.clone()), WebhookServiceClient::new(channel))
+    });
+    let event = Event { r#type: "created".to_owned(), object_type: "dcim.site".to_owned(), ..Event::default() };
+    let deliveries = runtime.block_on(events.publish_event(PublishEventRequest { event: Some(event) }));
+    assert_eq!(deliveries.unwrap().into_inner().result.unwrap().delivery_count, 1);
+    listener.line_with("POST /");
+    listener.line_with("NETBOX verified");
+    listener.line_with("STANDARD_WEBHOOKS verified");
+    listener.signal("TERM");
+    assert_eq!(listener.wait().status.code(), Some(0));
+    let left = runtime.block_on(webhooks.list_webhooks(ListWebhooksRequest::default()));
+    assert_eq!(left.unwrap().into_inner().webhooks.len(), 0, "its webhook is deleted");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_with_the_way_out() {
+    let output = super::run(&["listen", "--port", "0", "--server", "http://127.0.0.1:1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = super::stderr(&output);
+    assert!(text.contains("no server responds at http://127.0.0.1:1") && text.contains("serve --dev"), "{text}");
 }

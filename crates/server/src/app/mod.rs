@@ -125,8 +125,7 @@ impl App {
         let deliverer = deliverer(config, resolver.clone());
         let render: Arc<dyn Render> = Arc::new(cage()?);
         let compilations = Arc::new(Compilations::new());
-        let trace: Arc<dyn AttemptTrace> =
-            if telemetry.exports_spans() { Arc::new(Exported) } else { Arc::new(PassThrough) };
+        let trace = trace(&telemetry);
         let parts = Parts {
             store: storage.store.clone(),
             render: render.clone(),
@@ -207,6 +206,11 @@ fn about(config: &Config, start_time: Timestamp) -> About {
             ("retention", millis(config.retention)),
         ]),
     }
+}
+
+/// What traces attempts, if spans are exported.
+fn trace(telemetry: &Telemetry) -> Arc<dyn AttemptTrace> {
+    if telemetry.exports_spans() { Arc::new(Exported) } else { Arc::new(PassThrough) }
 }
 
 /// What sends requests.
