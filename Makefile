@@ -82,6 +82,17 @@ dist: ## make the files of a release: static binary, licences, bill of materials
 	rustup target add $(DIST_TARGET)
 	deploy/release/dist.sh $(DIST_TARGET)
 
+MDBOOK := .tools/mdbook-0.5.4
+
+.PHONY: site
+site: $(MDBOOK)/bin/mdbook ## build the site of docs/ into target/site; a warning fails
+	mkdir -p target && cd docs && $(CURDIR)/$< build 2>&1 | tee ../target/site.log
+	! grep -E 'WARN|ERROR' target/site.log
+
+# Without what serves and searches, and unoptimised: it is compiled once and reads few pages.
+$(MDBOOK)/bin/mdbook:
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-default-features mdbook@0.5.4 --root $(MDBOOK)
+
 .PHONY: image
 image: ## build the container image with docker or podman
 	$(firstword $(shell command -v docker podman)) build --file deploy/container/Containerfile --tag tenterhook .

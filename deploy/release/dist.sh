@@ -25,6 +25,7 @@ folder=$out/stage/$name
 mkdir -p "$folder"
 install -m 0755 "target/$target/dist/tenterhook" "$folder/"
 install -m 0644 LICENSE README.md CHANGELOG.md "$folder/"
+install -m 0644 crates/proto/src/generated/reflection.bin "$folder/tenterhook.protoset"
 cp -r proto docs "$folder/"
 mkdir "$folder/deploy"
 cp -r deploy/{systemd,container,kubernetes,helm,prometheus,grafana} "$folder/deploy/"

@@ -15,11 +15,28 @@ const MADE_SECRET: &str = "whsec_";
 #[test]
 fn the_commands_of_the_readme_do_what_it_says() {
     let printed = run_page("README.md");
-    for expected in ["IP address 192.0.2.1/24 was created by jstretch!", "DELIVERY_STATE_SUCCEEDED", "U0lURSAx"] {
+    for expected in [
+        "STANDARD_WEBHOOKS verified",
+        "IP address 192.0.2.1/24 was created by jstretch!",
+        "DELIVERY_STATE_SUCCEEDED",
+        "U0lURSAx",
+    ] {
         assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");
     }
     assert_traced(&printed);
     assert_told_once(&printed, README_SECRET);
+}
+
+#[test]
+fn the_commands_of_the_first_ten_minutes_do_what_the_page_says() {
+    let printed = run_page("docs/FIRST_DELIVERY.md");
+    assert!(printed.contains("POST /") && printed.contains("\"model\": \"site\""), "{printed}");
+}
+
+#[test]
+fn the_commands_of_the_deployment_guide_administer_a_server_with_keys_and_tls() {
+    let printed = run_page("docs/DEPLOYING.md");
+    assert_eq!(printed.matches("\"displayName\": \"orders\"").count(), 2, "created and listed:\n{printed}");
 }
 
 #[test]

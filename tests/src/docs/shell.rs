@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LINES: usize = 10_000;
 /// Ports that the pages name, each replaced by a free one.
 const PORTS: [&str; 3] = ["50051", "9464", "9000"];
+/// The API as grpcurl reads it where there is no reflection.
+const PROTOSET: &str = "crates/proto/src/generated/reflection.bin";
 /// Printed behind a block that ended well.
 const END: &str = "=== the block has ended ===";
 
@@ -54,6 +56,8 @@ impl Shell {
         let listeners = PORTS.map(|named| (named, TcpListener::bind("127.0.0.1:0").unwrap()));
         let ports: Vec<_> = listeners.iter().map(|(named, free)| (*named, free.local_addr().unwrap().port())).collect();
         let folder = tempfile::tempdir().unwrap();
+        // A release has it beside the binary.
+        std::fs::copy(repository().join(PROTOSET), folder.path().join("tenterhook.protoset")).unwrap();
         let mut bash = Command::new("bash");
         bash.args(["-e", "-o", "pipefail", "-s"]).current_dir(folder.path()).process_group(0);
         // Where the server listens when the page does not say.
