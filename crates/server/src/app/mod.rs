@@ -137,7 +137,6 @@ impl App {
             trace: trace.clone(),
         };
         let intake = Arc::new(intake(&parts, metrics.clone()));
-        let settings = Settings { max_in_flight: config.max_in_flight, grace: config.drain_grace };
         let (access, keys) = access(config)?;
         let draining = CancellationToken::new();
         let api = router(ApiState {
@@ -160,17 +159,16 @@ impl App {
             about: about(config, started),
         })
         .await;
-        let front = Front::new(api.routes.clone(), Refusals::new(metrics.clone()), config.allow_origins.clone());
         Ok(Self {
             addresses,
             listeners,
             ops,
             tls,
             storage,
-            dispatcher: Dispatcher::new(parts, deliverer.clone(), settings),
+            dispatcher: Dispatcher::new(parts, deliverer.clone(), settings(config)),
             deliverer,
+            front: Front::new(api.routes.clone(), Refusals::new(metrics.clone()), config.allow_origins.clone()),
             api,
-            front,
             intake,
             draining,
             keys,
@@ -206,6 +204,11 @@ fn about(config: &Config, start_time: Timestamp) -> About {
             ("retention", millis(config.retention)),
         ]),
     }
+}
+
+/// Bounds of the dispatcher.
+fn settings(config: &Config) -> Settings {
+    Settings { max_in_flight: config.max_in_flight, grace: config.drain_grace }
 }
 
 /// What traces attempts, if spans are exported.
