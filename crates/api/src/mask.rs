@@ -64,8 +64,9 @@ static PLAIN: [Path; 5] = [field!(display_name), field!(description), field!(dis
 /// Its messages as a whole.
 static MESSAGES: [Path; 6] =
     [field!(request), field!(signing), field!(retry), field!(circuit_breaker), field!(rate_limit), field!(transport)];
-static REQUEST: [Path; 8] = fields!(request: RequestTemplate {
-    url, allowed_hosts, method, content_type, additional_headers, headers, body, undefined_behavior
+static REQUEST: [Path; 9] = fields!(request: RequestTemplate {
+    url, allowed_hosts, method, content_type, additional_headers, headers, body, undefined_behavior,
+    body_format
 });
 static SIGNING: [Path; 1] = fields!(signing: SigningPolicy { schemes });
 /// The two ways to back off are one choice: either path replaces the other's value.

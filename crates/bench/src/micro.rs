@@ -166,6 +166,8 @@ fn event() -> Result<Event> {
         request_id: String::new(),
         data: Some(JsonText::parse(&data())?),
         snapshots: None,
+        request: None,
+        context: None,
         attributes: Default::default(),
         ordering_key: String::new(),
         deliver_after: None,

@@ -13,13 +13,15 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tenterhook_jinja::python::json;
 use tenterhook_jinja::{Context, Value as TemplateValue};
+use tenterhook_model::webhook::BodyFormat;
 use tenterhook_model::{Event, JsonText, Timestamp};
 use time::OffsetDateTime;
 
 use crate::conditions::Subject;
+use crate::default_body;
 
 /// The names that templates and expressions see.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 12] = [
     "event",
     "object_type",
     "model",
@@ -30,7 +32,12 @@ pub(crate) const NAMES: [&str; 10] = [
     "snapshots",
     "event_id",
     "attributes",
+    "request",
+    "context",
 ];
+/// Those of [`NAMES`] that are not defined when the event has no value for them, as in NetBox.
+/// The others are `none` then.
+const UNDEFINED_WHEN_ABSENT: [&str; 2] = ["request", "context"];
 
 /// One event, ready to be matched and rendered. Threads share it through an [`Arc`].
 #[derive(Debug)]
@@ -38,8 +45,11 @@ pub struct EventContext {
     event: Arc<Event>,
     data: OnceLock<Option<Value>>,
     snapshots: OnceLock<Option<Value>>,
+    request: OnceLock<Option<Value>>,
+    context: OnceLock<Option<Value>>,
     template: OnceLock<Context>,
-    default_body: OnceLock<Bytes>,
+    /// One for each of [`BodyFormat::ALL`].
+    default_bodies: [OnceLock<Bytes>; BodyFormat::ALL.len()],
     parses: AtomicUsize,
 }
 
@@ -50,8 +60,10 @@ impl EventContext {
             event,
             data: OnceLock::new(),
             snapshots: OnceLock::new(),
+            request: OnceLock::new(),
+            context: OnceLock::new(),
             template: OnceLock::new(),
-            default_body: OnceLock::new(),
+            default_bodies: Default::default(),
             parses: AtomicUsize::new(0),
         }
     }
@@ -66,31 +78,34 @@ impl EventContext {
         self.parses.load(Ordering::Relaxed)
     }
 
-    /// The event as JSON text: exactly `event, timestamp, model, username, request_id,
-    /// data, snapshots`, byte for byte as NetBox's `json.dumps` writes them.
-    pub fn default_body(&self) -> Bytes {
-        self.default_body.get_or_init(|| Bytes::from(self.write_default_body())).clone()
+    /// The event as JSON text, with the members that `format` has, byte for byte as NetBox's
+    /// `json.dumps` writes them.
+    pub fn default_body(&self, format: BodyFormat) -> Bytes {
+        let body = &self.default_bodies[format as usize];
+        body.get_or_init(|| Bytes::from(self.write_default_body(format))).clone()
     }
 
     /// What templates see as one JSON object, for a renderer in another process.
     pub fn template_json(&self) -> Value {
-        let member = |name: &str| (name.to_owned(), self.member(name));
-        Value::Object(NAMES.into_iter().map(member).collect())
+        let member = |name: &str| Some((name.to_owned(), self.member(name)?));
+        Value::Object(NAMES.into_iter().filter_map(member).collect())
     }
 
     /// What templates see.
     pub(crate) fn template(&self) -> &Context {
         self.template.get_or_init(|| {
-            Context::new(NAMES.into_iter().map(|name| {
+            Context::new(NAMES.into_iter().filter_map(|name| {
                 let value = match name {
                     "data" => self.template_data(),
                     "snapshots" => self.template_snapshots(),
+                    "request" => of_parsed(self.request()?),
+                    "context" => of_parsed(self.plugin_context()?),
                     "attributes" => TemplateValue::dict(
                         self.event.attributes.iter().map(|(key, value)| (key, TemplateValue::text(value))),
                     ),
                     name => self.text(name).map_or_else(TemplateValue::none, |text| TemplateValue::text(&text)),
                 };
-                (name, value)
+                Some((name, value))
             }))
         })
     }
@@ -149,16 +164,48 @@ impl EventContext {
         self.snapshots.get_or_init(parse).as_ref()
     }
 
-    /// The value of one of [`NAMES`]: null where it is absent or empty.
-    fn member(&self, name: &str) -> Value {
-        match name {
-            "data" => self.data().cloned().unwrap_or_default(),
-            "snapshots" => self.snapshots().cloned().unwrap_or_default(),
-            "attributes" => {
-                let attributes = self.event.attributes.iter();
-                attributes.map(|(key, value)| (key.clone(), Value::from(&**value))).collect()
+    /// The request that caused the event: the one that was published, else what `username` and
+    /// `request_id` say of it.
+    fn request(&self) -> Option<&Value> {
+        let make = || match &self.event.request {
+            Some(text) => Some(self.parse(text)),
+            None if self.event.request_id.is_empty() && self.event.username.is_empty() => None,
+            None => {
+                let text = |name| self.text(name).map_or(Value::Null, Value::from);
+                let members = [("id", "request_id"), ("user", "username")];
+                Some(members.into_iter().map(|(member, name)| (member.to_owned(), text(name))).collect())
             }
-            name => self.text(name).map_or(Value::Null, Value::from),
+        };
+        self.request.get_or_init(make).as_ref()
+    }
+
+    /// What plugins of NetBox have added.
+    fn plugin_context(&self) -> Option<&Value> {
+        self.context.get_or_init(|| self.event.context.as_ref().map(|text| self.parse(text))).as_ref()
+    }
+
+    /// The value of one of [`NAMES`]; `None` where it is not defined, null where it is absent or empty.
+    fn member(&self, name: &str) -> Option<Value> {
+        match (name, self.content(name)) {
+            ("attributes", _) => {
+                let attributes = self.event.attributes.iter();
+                Some(attributes.map(|(key, value)| (key.clone(), Value::from(&**value))).collect())
+            }
+            (_, Some(Content::Text(text))) => Some(Value::from(text)),
+            (_, Some(Content::Json(value))) => Some(value.clone()),
+            (name, None) => (!UNDEFINED_WHEN_ABSENT.contains(&name)).then_some(Value::Null),
+        }
+    }
+
+    /// The value of one of [`NAMES`] but `attributes`; `None` where it is absent or empty.
+    fn content(&self, name: &str) -> Option<Content<'_>> {
+        match name {
+            "data" => self.data().map(Content::Json),
+            "snapshots" => self.snapshots().map(Content::Json),
+            "request" => self.request().map(Content::Json),
+            "context" => self.plugin_context().map(Content::Json),
+            "attributes" => None,
+            name => self.text(name).map(Content::Text),
         }
     }
 
@@ -178,34 +225,33 @@ impl EventContext {
         if text.is_empty() { None } else { Some(text) }
     }
 
-    fn write_default_body(&self) -> String {
-        let event = &self.event;
-        let mut out = String::with_capacity(event.size() + event.size() / 8 + 160);
-        let text = |out: &mut String, text: &str| match text {
-            "" => out.push_str("null"),
-            text => json::write_text(out, text),
-        };
-        let value = |out: &mut String, value: Option<&Value>| match value {
-            Some(value) => json::write_value(out, value),
-            None => out.push_str("null"),
-        };
-        out.push_str("{\"event\": ");
-        text(&mut out, &event.event_type);
-        out.push_str(", \"timestamp\": ");
-        text(&mut out, &isoformat(event.timestamp()));
-        out.push_str(", \"model\": ");
-        text(&mut out, event.model());
-        out.push_str(", \"username\": ");
-        text(&mut out, &event.username);
-        out.push_str(", \"request_id\": ");
-        text(&mut out, &event.request_id);
-        out.push_str(", \"data\": ");
-        value(&mut out, self.data());
-        out.push_str(", \"snapshots\": ");
-        value(&mut out, self.snapshots());
+    fn write_default_body(&self, format: BodyFormat) -> String {
+        let mut out = String::with_capacity(self.event.size() + self.event.size() / 8 + 160);
+        let mut separator = "{";
+        for member in default_body::members(format) {
+            let content = self.content(member.name);
+            if member.optional && content.is_none() {
+                continue;
+            }
+            out.push_str(separator);
+            separator = ", ";
+            json::write_text(&mut out, member.name);
+            out.push_str(": ");
+            match content {
+                Some(Content::Text(text)) => json::write_text(&mut out, &text),
+                Some(Content::Json(value)) => json::write_value(&mut out, value),
+                None => out.push_str("null"),
+            }
+        }
         out.push('}');
         out
     }
+}
+
+/// A value of the context.
+enum Content<'a> {
+    Text(Cow<'a, str>),
+    Json(&'a Value),
 }
 
 fn of_parsed(value: &Value) -> TemplateValue {
@@ -235,8 +281,12 @@ mod tests {
     use crate::tests as testing;
     use tenterhook_model::Snapshots;
 
+    fn body_of(event: Event, format: BodyFormat) -> String {
+        String::from_utf8(EventContext::new(Arc::new(event)).default_body(format).to_vec()).unwrap()
+    }
+
     fn body(event: Event) -> String {
-        String::from_utf8(EventContext::new(Arc::new(event)).default_body().to_vec()).unwrap()
+        body_of(event, BodyFormat::Netbox32)
     }
 
     #[test]
@@ -260,9 +310,94 @@ mod tests {
     }
 
     #[test]
+    fn every_version_of_netbox_has_its_members_in_its_order() {
+        let json = |text: &str| Some(JsonText::parse(text).unwrap());
+        let start = r#"{"event": "created", "timestamp": "2026-03-06T15:11:23.503186+00:00""#;
+        let data = r#""data": {"name": "AMS-1", "id": 4}"#;
+        let snapshots = r#""snapshots": {"prechange": null, "postchange": {"a": 1}}"#;
+        let request = r#""request": {"id": "r-1", "method": "PUT", "path": "/\u00e9", "user": "admin"}"#;
+        let context = r#""context": {"plugin": 1.0}"#;
+        let event = Event {
+            request_id: "r-1".to_owned(),
+            request: json(r#"{"id":"r-1","method":"PUT","path":"/é","user":"admin"}"#),
+            context: json(r#"{"plugin":1.0}"#),
+            snapshots: Some(Snapshots { prechange: None, postchange: json(r#"{"a":1}"#) }),
+            ..testing::event()
+        };
+        let (object, model) = (r#""object_type": "dcim.site""#, r#""model": "site""#);
+        let who = r#""username": "admin", "request_id": "r-1""#;
+        let expected = [
+            (BodyFormat::Netbox32, format!("{start}, {model}, {who}, {data}, {snapshots}}}")),
+            (BodyFormat::Netbox44, format!("{start}, {object}, {model}, {who}, {data}, {snapshots}, {context}}}")),
+            (BodyFormat::Netbox45, format!("{start}, {object}, {who}, {data}, {snapshots}, {context}}}")),
+            (BodyFormat::Netbox46, format!("{start}, {object}, {who}, {data}, {request}, {snapshots}, {context}}}")),
+            (BodyFormat::Netbox47, format!("{start}, {object}, {request}, {data}, {snapshots}, {context}}}")),
+        ];
+        for (format, body) in expected {
+            assert_eq!(body_of(event.clone(), format), body, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn members_that_a_version_may_lack_are_left_out_when_absent() {
+        let bare = || Event { username: String::new(), ..testing::event() };
+        let start = r#"{"event": "created", "timestamp": "2026-03-06T15:11:23.503186+00:00", "object_type": "dcim.site""#;
+        let (who, data) = (r#""username": null, "request_id": null"#, r#""data": {"name": "AMS-1", "id": 4}"#);
+        let expected = [
+            (BodyFormat::Netbox44, format!(r#"{start}, "model": "site", {who}, {data}}}"#)),
+            (BodyFormat::Netbox45, format!("{start}, {who}, {data}}}")),
+            (BodyFormat::Netbox46, format!(r#"{start}, {who}, {data}, "request": null}}"#)),
+            (BodyFormat::Netbox47, format!("{start}, {data}}}")),
+        ];
+        for (format, body) in expected {
+            assert_eq!(body_of(bare(), format), body, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_without_request_has_one_of_its_user_and_request_id() {
+        let event = |user: &str, id: &str| {
+            Event { username: user.to_owned(), request_id: id.to_owned(), ..testing::event() }
+        };
+        let cases = [
+            (event("admin", "r-1"), r#""request": {"id": "r-1", "user": "admin"}"#),
+            (event("admin", ""), r#""request": {"id": null, "user": "admin"}"#),
+            (event("", "r-1"), r#""request": {"id": "r-1", "user": null}"#),
+        ];
+        for (event, expected) in cases {
+            let body = body_of(event, BodyFormat::Netbox47);
+            assert!(body.contains(expected), "{body}");
+        }
+    }
+
+    #[test]
+    fn templates_see_request_and_context_of_every_version() {
+        let render = |event: Event| {
+            let mut webhook = testing::webhook();
+            webhook.spec.request.body = "{{ request is defined }} {{ request.user }} {{ context.plugin }} \
+                {{ context is defined }}"
+                .to_owned();
+            let context = Arc::new(EventContext::new(Arc::new(event)));
+            let request = crate::compile(&webhook).unwrap().prepare(&context, &testing::facts()).unwrap();
+            String::from_utf8(request.body.to_vec()).unwrap()
+        };
+        let json = |text: &str| Some(JsonText::parse(text).unwrap());
+        let full = Event {
+            request: json(r#"{"user": "sue"}"#),
+            context: json(r#"{"plugin": 7}"#),
+            ..testing::event()
+        };
+        assert_eq!(render(full), "True sue 7 True");
+        let from_username = Event { context: json("{}"), ..testing::event() };
+        assert_eq!(render(from_username), "True admin  True");
+    }
+
+    #[test]
     fn the_default_body_is_written_once() {
         let context = testing::context("{}", None);
-        assert_eq!(context.default_body().as_ptr(), context.default_body().as_ptr());
+        for format in BodyFormat::ALL {
+            assert_eq!(context.default_body(format).as_ptr(), context.default_body(format).as_ptr());
+        }
     }
 
     #[test]
@@ -282,7 +417,7 @@ mod tests {
         parsed.subject();
         assert_eq!(parsed.parses(), 3);
         assert_eq!(compiled.render(&direct).unwrap(), compiled.render(&parsed).unwrap());
-        parsed.default_body();
+        parsed.default_body(BodyFormat::Netbox32);
         assert_eq!((direct.parses(), parsed.parses()), (3, 3), "each document is parsed once");
     }
 
@@ -305,7 +440,8 @@ mod tests {
     fn the_context_as_json_has_every_name() {
         let context = testing::context(r#"{"a": 1.50}"#, None);
         let json = context.template_json();
-        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), NAMES);
+        let expected: Vec<_> = NAMES.into_iter().filter(|name| *name != "context").collect();
+        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), expected);
         assert_eq!(json["data"]["a"].to_string(), "1.50");
         assert_eq!(json["attributes"]["tier"], "1");
         assert_eq!(json["request_id"], Value::Null);

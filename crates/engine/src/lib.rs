@@ -12,6 +12,7 @@ mod compilations;
 mod compiled;
 mod conditions;
 mod contexts;
+mod default_body;
 mod event_context;
 /// Bodies of fuzz targets.
 #[cfg(any(test, feature = "fuzz"))]

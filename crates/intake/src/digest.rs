@@ -39,6 +39,14 @@ pub fn content_digest(event: &Event) -> [u8; 32] {
     }
     hash.update([u8::from(event.snapshots.is_some())]);
     hash.update((event.attributes.len() as u64).to_be_bytes());
+    // Events without these keep the digests that they had before there were such.
+    for (number, document) in [(1u8, &event.request), (2, &event.context)] {
+        if let Some(document) = document {
+            hash.update([number]);
+            hash.update((document.as_str().len() as u64).to_be_bytes());
+            hash.update(document.as_str().as_bytes());
+        }
+    }
     hash.finalize().into()
 }
 
@@ -69,7 +77,7 @@ mod tests {
     #[test]
     fn any_change_of_content_changes_the_digest() {
         let base = Event { data: json(r#"{"id":1}"#), ..event("created", "") };
-        let changes: [fn(&mut Event); 16] = [
+        let changes: [fn(&mut Event); 19] = [
             |e| e.id = "f".parse().unwrap(),
             |e| e.namespace = "other".parse().unwrap(),
             |e| e.event_type = "updated".into(),
@@ -86,6 +94,9 @@ mod tests {
             |e| e.occur_time = Some(Timestamp::from_millis(0)),
             |e| e.deliver_after = Some(Timestamp::from_millis(0)),
             |e| e.expire_time = Some(Timestamp::from_millis(0)),
+            |e| e.request = json("1"),
+            |e| e.context = json("1"),
+            |e| (e.request, e.context) = (json("1"), json("1")),
         ];
         let mut digests = vec![content_digest(&base)];
         for change in changes {

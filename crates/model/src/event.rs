@@ -29,6 +29,10 @@ pub struct Event {
     pub data: Option<JsonText>,
     /// The object before and after.
     pub snapshots: Option<Snapshots>,
+    /// The request that caused it, as NetBox describes it.
+    pub request: Option<JsonText>,
+    /// Further values, as plugins of NetBox add them.
+    pub context: Option<JsonText>,
     /// Attributes for matching and routing.
     pub attributes: BTreeMap<String, String>,
     /// Events with one key reach each webhook in order; empty means no order.
@@ -73,6 +77,8 @@ impl Event {
             + self.namespace.as_str().len()
             + texts.iter().map(|text| text.len()).sum::<usize>()
             + json(&self.data)
+            + json(&self.request)
+            + json(&self.context)
             + snapshots
             + attributes
     }

@@ -146,6 +146,31 @@ pub struct RequestTemplate {
     pub body: String,
     /// Whether an undefined name is an error in every use.
     pub strict_undefined: bool,
+    /// The JSON that is sent when `body` is empty. Webhooks that were stored before there was a
+    /// choice have none.
+    #[serde(default)]
+    pub body_format: BodyFormat,
+}
+
+/// The default body: which members it has, in which order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum BodyFormat {
+    /// NetBox 3.2.
+    #[default]
+    Netbox32,
+    /// NetBox 4.4.
+    Netbox44,
+    /// NetBox 4.5.
+    Netbox45,
+    /// NetBox 4.6.
+    Netbox46,
+    /// NetBox 4.7.
+    Netbox47,
+}
+
+impl BodyFormat {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Netbox32, Self::Netbox44, Self::Netbox45, Self::Netbox46, Self::Netbox47];
 }
 
 /// One header of a request.

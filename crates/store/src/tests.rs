@@ -23,6 +23,8 @@ pub(crate) fn full_event() -> Event {
         request_id: "r-1".into(),
         data: json(r#"{"b": 1E5, "a": [1, 2.50]}"#),
         snapshots: Some(Snapshots { prechange: None, postchange: json("{}") }),
+        request: json(r#"{"id": "r", "method": "POST"}"#),
+        context: json(r#"{"plugin": 1}"#),
         attributes: BTreeMap::from([("k".into(), "v".into())]),
         ordering_key: "site-1".into(),
         deliver_after: Timestamp::new(1, 2),

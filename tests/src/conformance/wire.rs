@@ -65,6 +65,8 @@ pub(super) fn event(value: &Value) -> Event {
         request_id: text(value, "request_id").to_owned(),
         data: document(&value["data"]),
         snapshots: value.get("snapshots").map(snapshots),
+        request: document(&value["request"]),
+        context: document(&value["context"]),
         attributes: text_map(&value["attributes"]),
         ordering_key: text(value, "ordering_key").to_owned(),
         deliver_after: None,

@@ -91,6 +91,7 @@ fn webhook_cases() -> Vec<Case> {
         ),
         create(json!({ "request": { "body": "{{" } }), "webhook.request.body"),
         create(json!({ "request": { "undefined_behavior": 99 } }), "webhook.request.undefined_behavior"),
+        create(json!({ "request": { "body_format": 99 } }), "webhook.request.body_format"),
         create(json!({ "signing": { "schemes": [99] } }), "webhook.signing.schemes[0]"),
     ]
 }
@@ -181,6 +182,8 @@ fn event_cases() -> Vec<Case> {
         publish(json!({ "data": {} }), "event.data"),
         publish(json!({ "snapshots": { "prechange": { "json": "{" } } }), "event.snapshots.prechange.json"),
         publish(json!({ "snapshots": { "postchange": { "json": "{" } } }), "event.snapshots.postchange.json"),
+        publish(json!({ "request": { "json": "{" } }), "event.request.json"),
+        publish(json!({ "context": { "json": "{" } }), "event.context.json"),
         publish(json!({ "attributes": many(65) }), "event.attributes"),
         publish(json!({ "ordering_key": long(256) }), "event.ordering_key"),
         ("PublishEvent", json!({}), "event"),

@@ -32,6 +32,8 @@ pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<
     check.text("request_id", &event.request_id, limits::EVENT_TEXT_CHARS);
     let data = read_document(check, "data", event.data, limits::EVENT_BYTES);
     let snapshots = event.snapshots.map(|snapshots| read_snapshots(check, snapshots));
+    let request = read_document(check, "request", event.request, limits::EVENT_BYTES);
+    let context = read_document(check, "context", event.context, limits::EVENT_BYTES);
     check_labels(check, "attributes", &event.attributes);
     check.text("ordering_key", &event.ordering_key, limits::EVENT_TEXT_CHARS);
     let deliver_after = read_timestamp(check, "deliver_after", event.deliver_after);
@@ -51,6 +53,8 @@ pub(crate) fn read_event(check: &mut Check, event: v1::Event, arrival: &Arrival<
         request_id: event.request_id,
         data,
         snapshots,
+        request,
+        context,
         attributes: event.attributes,
         ordering_key: event.ordering_key,
         deliver_after,
@@ -96,6 +100,8 @@ pub(crate) fn write_event(event: &Event) -> v1::Event {
         deliver_after: event.deliver_after.map(timestamp),
         expire_time: event.expire_time.map(timestamp),
         publish_time: Some(timestamp(event.publish_time)),
+        request: event.request.as_ref().map(document),
+        context: event.context.as_ref().map(document),
     }
 }
 
@@ -135,6 +141,7 @@ mod tests {
         fn any_event()(
             id in "[A-Za-z0-9_:-]{1,128}", namespace in "[a-z0-9][a-z0-9._-]{0,62}", r#type in ".{1,40}",
             texts in proptest::array::uniform4(".{0,40}"), data in proptest::option::of("[0-9]{1,9}"),
+            netbox in proptest::array::uniform2(proptest::option::of("[1-9]{1,9}")),
             snapshots in proptest::option::of((proptest::option::of("\"[a-z]{0,9}\""), proptest::option::of("[1-9]"))),
             attributes in proptest::collection::btree_map("[a-z]{1,9}", ".{0,9}", 0..5),
             times in proptest::array::uniform2(proptest::option::of(0i64..1_000_000)),
@@ -151,6 +158,8 @@ mod tests {
                 deliver_after: times[1].and_then(at),
                 expire_time: times[1].and_then(|time| at(time + 1)),
                 publish_time: None,
+                request: netbox[0].as_deref().map(text),
+                context: netbox[1].as_deref().map(text),
             }
         }
     }
@@ -187,6 +196,8 @@ mod tests {
             deliver_after: out_of_range,
             expire_time: out_of_range,
             publish_time: out_of_range,
+            request: Some(text("{]")),
+            context: Some(text("")),
         };
         let expected = [
             "event.id",
@@ -199,6 +210,8 @@ mod tests {
             "event.data.json",
             "event.snapshots.prechange.json",
             "event.snapshots.postchange.json",
+            "event.request.json",
+            "event.context.json",
             "event.attributes",
             "event.ordering_key",
             "event.deliver_after",

@@ -1,7 +1,7 @@
 //! Request templates and event rules between the wire and the model.
 
 use tenterhook_model::sensitive::is_sensitive_header;
-use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, RequestTemplate};
+use tenterhook_model::webhook::{BodyFormat, EventRule, HeaderTemplate, HeaderValue, RequestTemplate};
 use tenterhook_model::{HttpMethod, Secret, limits};
 use tenterhook_proto::tenterhook::v1;
 
@@ -85,6 +85,7 @@ pub(crate) fn read_request(
     if undefined.is_err() {
         check.refuse("undefined_behavior", "must be UNDEFINED_BEHAVIOR_LENIENT or UNDEFINED_BEHAVIOR_STRICT");
     }
+    let body_format = read_body_format(check, request.body_format);
     RequestTemplate {
         url: request.url,
         allowed_hosts: request.allowed_hosts,
@@ -94,6 +95,32 @@ pub(crate) fn read_request(
         headers,
         body: request.body,
         strict_undefined: undefined == Ok(v1::UndefinedBehavior::Strict),
+        body_format,
+    }
+}
+
+fn read_body_format(check: &mut Check, format: i32) -> BodyFormat {
+    use v1::BodyFormat as Wire;
+    match Wire::try_from(format) {
+        Ok(Wire::Unspecified | Wire::Netbox32) => BodyFormat::Netbox32,
+        Ok(Wire::Netbox44) => BodyFormat::Netbox44,
+        Ok(Wire::Netbox45) => BodyFormat::Netbox45,
+        Ok(Wire::Netbox46) => BodyFormat::Netbox46,
+        Ok(Wire::Netbox47) => BodyFormat::Netbox47,
+        Err(_) => {
+            check.refuse("body_format", "must be one of BODY_FORMAT_NETBOX_3_2, 4_4, 4_5, 4_6 and 4_7");
+            BodyFormat::default()
+        }
+    }
+}
+
+fn write_body_format(format: BodyFormat) -> v1::BodyFormat {
+    match format {
+        BodyFormat::Netbox32 => v1::BodyFormat::Netbox32,
+        BodyFormat::Netbox44 => v1::BodyFormat::Netbox44,
+        BodyFormat::Netbox45 => v1::BodyFormat::Netbox45,
+        BodyFormat::Netbox46 => v1::BodyFormat::Netbox46,
+        BodyFormat::Netbox47 => v1::BodyFormat::Netbox47,
     }
 }
 
@@ -163,6 +190,7 @@ pub(crate) fn write_request(request: &RequestTemplate) -> v1::RequestTemplate {
         headers: request.headers.iter().map(header).collect(),
         body: request.body.clone(),
         undefined_behavior: undefined.into(),
+        body_format: write_body_format(request.body_format).into(),
     }
 }
 
@@ -204,12 +232,24 @@ mod tests {
     }
 
     #[test]
+    fn every_body_format_comes_back() {
+        for body_format in 1..=5 {
+            let (request, faults) = read(v1::RequestTemplate { body_format, ..Default::default() }, None);
+            assert!(faults.is_empty());
+            assert_eq!(write_request(&request).body_format, body_format);
+        }
+    }
+
+    #[test]
     fn unset_enums_take_their_defaults_and_unknown_ones_are_refused() {
         let written = write_request(&read(v1::RequestTemplate::default(), None).0);
         assert_eq!(written.method(), v1::HttpMethod::Post);
         assert_eq!(written.undefined_behavior(), v1::UndefinedBehavior::Lenient);
-        let (_, faults) = read(v1::RequestTemplate { method: 99, undefined_behavior: -1, ..Default::default() }, None);
-        assert_eq!(faults, ["request.method", "request.undefined_behavior"]);
+        assert_eq!(written.body_format(), v1::BodyFormat::Netbox32);
+        let unknown =
+            v1::RequestTemplate { method: 99, undefined_behavior: -1, body_format: 99, ..Default::default() };
+        let (_, faults) = read(unknown, None);
+        assert_eq!(faults, ["request.method", "request.undefined_behavior", "request.body_format"]);
     }
 
     #[test]

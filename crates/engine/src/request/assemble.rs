@@ -125,7 +125,7 @@ impl RequestPlan {
 
     pub(super) fn body(&self, texts: &mut [String], event: &EventContext) -> Result<Bytes, RenderFault> {
         let body = match &self.body {
-            BodyPlan::Default => event.default_body(),
+            BodyPlan::Default(format) => event.default_body(*format),
             BodyPlan::Fixed(body) => body.clone(),
             BodyPlan::Template(template) => Bytes::from(std::mem::take(&mut texts[*template])),
         };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tenterhook_jinja::python::text::is_space;
 use tenterhook_jinja::{Mode, Undefined};
-use tenterhook_model::webhook::{HeaderTemplate, RequestTemplate, SignatureScheme};
+use tenterhook_model::webhook::{BodyFormat, HeaderTemplate, RequestTemplate, SignatureScheme};
 use tenterhook_model::{Fault, Header, limits};
 
 use super::field::FieldOptions;
@@ -30,7 +30,7 @@ pub(crate) fn compile(request: &RequestTemplate, schemes: Vec<SignatureScheme>) 
     let first_headers = [Header::new("User-Agent", USER_AGENT), Header::new("Content-Type", content_type)];
     let block = compiler.block(&request.additional_headers);
     let headers = compiler.headers(&request.headers);
-    let body = compiler.body(&request.body);
+    let body = compiler.body(&request.body, request.body_format);
     compiler.check_together(block.as_ref(), &headers);
     let Compiler { templates, faults, .. } = compiler;
     match (url, block, body) {
@@ -203,9 +203,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn body(&mut self, source: &str) -> Option<BodyPlan> {
+    fn body(&mut self, source: &str, format: BodyFormat) -> Option<BodyPlan> {
         if source.is_empty() {
-            return Some(BodyPlan::Default);
+            return Some(BodyPlan::Default(format));
         }
         let template = self.template("body", source, self.options(Mode::Text, false))?;
         Some(match template.constant() {

@@ -21,7 +21,7 @@ pub(crate) use compile::compile;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use tenterhook_model::webhook::SignatureScheme;
+use tenterhook_model::webhook::{BodyFormat, SignatureScheme};
 use tenterhook_model::{Header, HttpMethod, TargetUrl};
 
 use self::hosts::HostPattern;
@@ -62,7 +62,7 @@ struct HeaderPlan {
 
 enum BodyPlan {
     /// The event as JSON.
-    Default,
+    Default(BodyFormat),
     Fixed(Bytes),
     /// The place of its template.
     Template(usize),

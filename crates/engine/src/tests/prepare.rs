@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, SignatureScheme, Webhook};
+use tenterhook_model::webhook::{BodyFormat, EventRule, HeaderTemplate, HeaderValue, SignatureScheme, Webhook};
 use tenterhook_model::{HttpMethod, JsonText, PreparedRequest, Secret, Timestamp, limits};
 
 use super::{context, facts, header, signing_key, standard_secret, webhook};
@@ -29,7 +29,7 @@ fn a_request_has_the_servers_headers_and_the_default_body() {
     assert_eq!(header(&request, "x-tenterhook-delivery"), Some(facts.delivery_id.to_string().as_str()));
     assert_eq!(header(&request, "x-tenterhook-attempt"), Some("2"));
     assert_eq!(header(&request, "traceparent"), Some("00-1-2-01"));
-    assert_eq!(request.body.as_ptr(), event.default_body().as_ptr(), "the default body is shared");
+    assert_eq!(request.body.as_ptr(), event.default_body(BodyFormat::Netbox32).as_ptr(), "the default body is shared");
     assert_eq!(request.headers.len(), 5);
 }
 

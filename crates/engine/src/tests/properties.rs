@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tenterhook_jinja::python::json::dumps;
 use tenterhook_jinja::{Expression, Template, TemplateOptions};
-use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, SignatureScheme};
+use tenterhook_model::webhook::{BodyFormat, EventRule, HeaderTemplate, HeaderValue, SignatureScheme};
 use tenterhook_model::{JsonText, Webhook};
 
 use super::{context, facts, standard_secret, webhook};
@@ -67,10 +67,10 @@ fn with_conditions(conditions: &Value) -> Webhook {
 proptest! {
     #[test]
     fn the_default_body_is_ascii_json_of_the_same_data(data in json_value()) {
-        let body = context(&data.to_string(), None).default_body();
+        let body = context(&data.to_string(), None).default_body(BodyFormat::Netbox32);
         prop_assert!(body.is_ascii());
         let read: Value = serde_json::from_slice(&body).unwrap();
-        let again = context(&read["data"].to_string(), None).default_body();
+        let again = context(&read["data"].to_string(), None).default_body(BodyFormat::Netbox32);
         prop_assert_eq!(&body, &again, "what was written reads back as the same");
         prop_assert_eq!(std::mem::discriminant(&read["data"]), std::mem::discriminant(&data));
         prop_assert_eq!(read.as_object().unwrap().len(), 7);

@@ -1730,6 +1730,15 @@ pub struct Event {
     /// Output only. When the server received it: the `timestamp` of templates and rules.
     #[prost(message, optional, tag = "14")]
     pub publish_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The request that caused it, as NetBox 4.6 and later describe it: an object with `id`,
+    /// `method`, `path`, `user` and the like. Templates see it as `request`. Unset, they see `id` and
+    /// `user` there, of `request_id` and `username`.
+    #[prost(message, optional, tag = "15")]
+    pub request: ::core::option::Option<JsonDocument>,
+    /// Further values, as plugins of NetBox 4.4 and later add them. Templates see it as `context`; it
+    /// is undefined there when unset.
+    #[prost(message, optional, tag = "16")]
+    pub context: ::core::option::Option<JsonDocument>,
 }
 /// A JSON value. Responses always use `json`.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3304,12 +3313,15 @@ pub struct RequestTemplate {
     /// Further headers, each a template of its own, after `additional_headers`.
     #[prost(message, repeated, tag = "6")]
     pub headers: ::prost::alloc::vec::Vec<HeaderTemplate>,
-    /// Template of the body; empty sends the event context as JSON.
+    /// Template of the body; empty sends the event as JSON, in the form of `body_format`.
     #[prost(string, tag = "7")]
     pub body: ::prost::alloc::string::String,
     /// What an undefined name does in the templates; unset means lenient.
     #[prost(enumeration = "UndefinedBehavior", tag = "8")]
     pub undefined_behavior: i32,
+    /// The JSON that is sent when `body` is empty; without effect otherwise.
+    #[prost(enumeration = "BodyFormat", tag = "9")]
+    pub body_format: i32,
 }
 /// One header of a request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3517,6 +3529,54 @@ impl WebhookState {
             "WEBHOOK_STATE_PAUSED" => Some(Self::Paused),
             "WEBHOOK_STATE_SUSPENDED" => Some(Self::Suspended),
             "WEBHOOK_STATE_DISABLED" => Some(Self::Disabled),
+            _ => None,
+        }
+    }
+}
+/// The default body: which members it has and in which order. All are written as Python's
+/// `json.dumps` writes them, with `timestamp` in ISO 8601.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BodyFormat {
+    /// As `BODY_FORMAT_NETBOX_3_2`.
+    Unspecified = 0,
+    /// NetBox 3.2: `event`, `timestamp`, `model`, `username`, `request_id`, `data`, `snapshots`.
+    Netbox32 = 1,
+    /// NetBox 4.4: `event`, `timestamp`, `object_type`, `model`, `username`, `request_id`, `data`, and
+    /// `snapshots` and `context` where the event has them.
+    Netbox44 = 2,
+    /// NetBox 4.5: as 4.4 without `model`.
+    Netbox45 = 3,
+    /// NetBox 4.6: as 4.5 with `request` after `data`.
+    Netbox46 = 4,
+    /// NetBox 4.7: `event`, `timestamp`, `object_type`, `request`, `data`, `snapshots`, `context`;
+    /// `request`, `snapshots` and `context` only where the event has them.
+    Netbox47 = 5,
+}
+impl BodyFormat {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BODY_FORMAT_UNSPECIFIED",
+            Self::Netbox32 => "BODY_FORMAT_NETBOX_3_2",
+            Self::Netbox44 => "BODY_FORMAT_NETBOX_4_4",
+            Self::Netbox45 => "BODY_FORMAT_NETBOX_4_5",
+            Self::Netbox46 => "BODY_FORMAT_NETBOX_4_6",
+            Self::Netbox47 => "BODY_FORMAT_NETBOX_4_7",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BODY_FORMAT_UNSPECIFIED" => Some(Self::Unspecified),
+            "BODY_FORMAT_NETBOX_3_2" => Some(Self::Netbox32),
+            "BODY_FORMAT_NETBOX_4_4" => Some(Self::Netbox44),
+            "BODY_FORMAT_NETBOX_4_5" => Some(Self::Netbox45),
+            "BODY_FORMAT_NETBOX_4_6" => Some(Self::Netbox46),
+            "BODY_FORMAT_NETBOX_4_7" => Some(Self::Netbox47),
             _ => None,
         }
     }

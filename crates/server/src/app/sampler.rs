@@ -94,23 +94,7 @@ mod tests {
     }
 
     fn event(now: Timestamp) -> Event {
-        Event {
-            id: "e-1".parse().unwrap(),
-            namespace: Default::default(),
-            event_type: "created".into(),
-            object_type: "dcim.site".into(),
-            occur_time: None,
-            username: String::new(),
-            request_id: String::new(),
-            data: None,
-            snapshots: None,
-            attributes: Default::default(),
-            ordering_key: String::new(),
-            deliver_after: None,
-            expire_time: None,
-            publish_time: now,
-            trace_parent: None,
-        }
+        Event { object_type: "dcim.site".into(), publish_time: now, ..tenterhook_fixtures::event("e-1") }
     }
 
     #[tokio::test]

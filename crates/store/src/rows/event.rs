@@ -43,6 +43,10 @@ pub(crate) struct EventRow {
     /// Delivery ids of 16 bytes one after the other.
     #[prost(bytes = "bytes", tag = "15")]
     deliveries: Bytes,
+    #[prost(string, optional, tag = "16")]
+    request: Option<String>,
+    #[prost(string, optional, tag = "17")]
+    context: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -88,6 +92,8 @@ pub(crate) fn encode(event: &Event, content: &[u8; 32], deliveries: &[DeliveryId
     wire.bytes(14, content);
     let ids: Vec<u8> = deliveries.iter().flat_map(|id| *id.as_bytes()).collect();
     wire.bytes(15, &ids);
+    write_json(&mut wire, 16, event.request.as_ref());
+    write_json(&mut wire, 17, event.context.as_ref());
     wire.finish()
 }
 
@@ -130,6 +136,8 @@ impl EventRow {
                 prechange: json(snapshots.prechange),
                 postchange: json(snapshots.postchange),
             }),
+            request: json(self.request),
+            context: json(self.context),
             attributes: self.attributes,
             ordering_key: self.ordering_key,
             deliver_after: self.deliver_after.map(Time::get),

@@ -183,6 +183,8 @@ fn event(n: usize) -> Event {
         request_id: "17af32f0-852a-46ca-a7d4-33ecd0c13de6".into(),
         data: Some(JsonText::parse(&data).unwrap()),
         snapshots: None,
+        request: None,
+        context: None,
         attributes: Default::default(),
         ordering_key: String::new(),
         deliver_after: None,

@@ -53,6 +53,8 @@ fn rich() -> Event {
         request_id: "a-request".into(),
         data: json(r#"{"name": "Zürich", "rack": 12}"#),
         snapshots: Some(Snapshots { prechange: None, postchange: json("[1, 2]") }),
+        request: None,
+        context: None,
         ordering_key: "rack-12".into(),
         trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         ..event("rich")

@@ -57,7 +57,14 @@ type Event struct {
 	// Its deliveries are given up at this time; unset means never before the retry policy does.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// Output only. When the server received it: the `timestamp` of templates and rules.
-	PublishTime   *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=publish_time,json=publishTime,proto3" json:"publish_time,omitempty"`
+	PublishTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=publish_time,json=publishTime,proto3" json:"publish_time,omitempty"`
+	// The request that caused it, as NetBox 4.6 and later describe it: an object with `id`,
+	// `method`, `path`, `user` and the like. Templates see it as `request`. Unset, they see `id` and
+	// `user` there, of `request_id` and `username`.
+	Request *JsonDocument `protobuf:"bytes,15,opt,name=request,proto3" json:"request,omitempty"`
+	// Further values, as plugins of NetBox 4.4 and later add them. Templates see it as `context`; it
+	// is undefined there when unset.
+	Context       *JsonDocument `protobuf:"bytes,16,opt,name=context,proto3" json:"context,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -186,6 +193,20 @@ func (x *Event) GetExpireTime() *timestamppb.Timestamp {
 func (x *Event) GetPublishTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.PublishTime
+	}
+	return nil
+}
+
+func (x *Event) GetRequest() *JsonDocument {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *Event) GetContext() *JsonDocument {
+	if x != nil {
+		return x.Context
 	}
 	return nil
 }
@@ -336,7 +357,7 @@ var File_tenterhook_v1_event_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x19tenterhook/v1/event.proto\x12\rtenterhook.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x05\n" +
+	"\x19tenterhook/v1/event.proto\x12\rtenterhook.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x06\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n" +
@@ -358,7 +379,9 @@ const file_tenterhook_v1_event_proto_rawDesc = "" +
 	"\rdeliver_after\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\fdeliverAfter\x12;\n" +
 	"\vexpire_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12=\n" +
-	"\fpublish_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vpublishTime\x1a=\n" +
+	"\fpublish_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vpublishTime\x125\n" +
+	"\arequest\x18\x0f \x01(\v2\x1b.tenterhook.v1.JsonDocumentR\arequest\x125\n" +
+	"\acontext\x18\x10 \x01(\v2\x1b.tenterhook.v1.JsonDocumentR\acontext\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"g\n" +
@@ -404,14 +427,16 @@ var file_tenterhook_v1_event_proto_depIdxs = []int32{
 	4,  // 4: tenterhook.v1.Event.deliver_after:type_name -> google.protobuf.Timestamp
 	4,  // 5: tenterhook.v1.Event.expire_time:type_name -> google.protobuf.Timestamp
 	4,  // 6: tenterhook.v1.Event.publish_time:type_name -> google.protobuf.Timestamp
-	5,  // 7: tenterhook.v1.JsonDocument.structured:type_name -> google.protobuf.Value
-	1,  // 8: tenterhook.v1.Snapshots.prechange:type_name -> tenterhook.v1.JsonDocument
-	1,  // 9: tenterhook.v1.Snapshots.postchange:type_name -> tenterhook.v1.JsonDocument
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	1,  // 7: tenterhook.v1.Event.request:type_name -> tenterhook.v1.JsonDocument
+	1,  // 8: tenterhook.v1.Event.context:type_name -> tenterhook.v1.JsonDocument
+	5,  // 9: tenterhook.v1.JsonDocument.structured:type_name -> google.protobuf.Value
+	1,  // 10: tenterhook.v1.Snapshots.prechange:type_name -> tenterhook.v1.JsonDocument
+	1,  // 11: tenterhook.v1.Snapshots.postchange:type_name -> tenterhook.v1.JsonDocument
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_event_proto_init() }

@@ -85,6 +85,74 @@ func (WebhookState) EnumDescriptor() ([]byte, []int) {
 	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{0}
 }
 
+// The default body: which members it has and in which order. All are written as Python's
+// `json.dumps` writes them, with `timestamp` in ISO 8601.
+type BodyFormat int32
+
+const (
+	// As `BODY_FORMAT_NETBOX_3_2`.
+	BodyFormat_BODY_FORMAT_UNSPECIFIED BodyFormat = 0
+	// NetBox 3.2: `event`, `timestamp`, `model`, `username`, `request_id`, `data`, `snapshots`.
+	BodyFormat_BODY_FORMAT_NETBOX_3_2 BodyFormat = 1
+	// NetBox 4.4: `event`, `timestamp`, `object_type`, `model`, `username`, `request_id`, `data`, and
+	// `snapshots` and `context` where the event has them.
+	BodyFormat_BODY_FORMAT_NETBOX_4_4 BodyFormat = 2
+	// NetBox 4.5: as 4.4 without `model`.
+	BodyFormat_BODY_FORMAT_NETBOX_4_5 BodyFormat = 3
+	// NetBox 4.6: as 4.5 with `request` after `data`.
+	BodyFormat_BODY_FORMAT_NETBOX_4_6 BodyFormat = 4
+	// NetBox 4.7: `event`, `timestamp`, `object_type`, `request`, `data`, `snapshots`, `context`;
+	// `request`, `snapshots` and `context` only where the event has them.
+	BodyFormat_BODY_FORMAT_NETBOX_4_7 BodyFormat = 5
+)
+
+// Enum value maps for BodyFormat.
+var (
+	BodyFormat_name = map[int32]string{
+		0: "BODY_FORMAT_UNSPECIFIED",
+		1: "BODY_FORMAT_NETBOX_3_2",
+		2: "BODY_FORMAT_NETBOX_4_4",
+		3: "BODY_FORMAT_NETBOX_4_5",
+		4: "BODY_FORMAT_NETBOX_4_6",
+		5: "BODY_FORMAT_NETBOX_4_7",
+	}
+	BodyFormat_value = map[string]int32{
+		"BODY_FORMAT_UNSPECIFIED": 0,
+		"BODY_FORMAT_NETBOX_3_2":  1,
+		"BODY_FORMAT_NETBOX_4_4":  2,
+		"BODY_FORMAT_NETBOX_4_5":  3,
+		"BODY_FORMAT_NETBOX_4_6":  4,
+		"BODY_FORMAT_NETBOX_4_7":  5,
+	}
+)
+
+func (x BodyFormat) Enum() *BodyFormat {
+	p := new(BodyFormat)
+	*p = x
+	return p
+}
+
+func (x BodyFormat) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BodyFormat) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_webhook_proto_enumTypes[1].Descriptor()
+}
+
+func (BodyFormat) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_webhook_proto_enumTypes[1]
+}
+
+func (x BodyFormat) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BodyFormat.Descriptor instead.
+func (BodyFormat) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{1}
+}
+
 // What a template does with a name that is not defined.
 type UndefinedBehavior int32
 
@@ -122,11 +190,11 @@ func (x UndefinedBehavior) String() string {
 }
 
 func (UndefinedBehavior) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_webhook_proto_enumTypes[1].Descriptor()
+	return file_tenterhook_v1_webhook_proto_enumTypes[2].Descriptor()
 }
 
 func (UndefinedBehavior) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_webhook_proto_enumTypes[1]
+	return &file_tenterhook_v1_webhook_proto_enumTypes[2]
 }
 
 func (x UndefinedBehavior) Number() protoreflect.EnumNumber {
@@ -135,7 +203,7 @@ func (x UndefinedBehavior) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use UndefinedBehavior.Descriptor instead.
 func (UndefinedBehavior) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{1}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{2}
 }
 
 // The methods that a webhook may use. A body is sent with each.
@@ -187,11 +255,11 @@ func (x HttpMethod) String() string {
 }
 
 func (HttpMethod) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_webhook_proto_enumTypes[2].Descriptor()
+	return file_tenterhook_v1_webhook_proto_enumTypes[3].Descriptor()
 }
 
 func (HttpMethod) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_webhook_proto_enumTypes[2]
+	return &file_tenterhook_v1_webhook_proto_enumTypes[3]
 }
 
 func (x HttpMethod) Number() protoreflect.EnumNumber {
@@ -200,7 +268,7 @@ func (x HttpMethod) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HttpMethod.Descriptor instead.
 func (HttpMethod) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{2}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{3}
 }
 
 // A way to sign.
@@ -247,11 +315,11 @@ func (x SignatureScheme) String() string {
 }
 
 func (SignatureScheme) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_webhook_proto_enumTypes[3].Descriptor()
+	return file_tenterhook_v1_webhook_proto_enumTypes[4].Descriptor()
 }
 
 func (SignatureScheme) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_webhook_proto_enumTypes[3]
+	return &file_tenterhook_v1_webhook_proto_enumTypes[4]
 }
 
 func (x SignatureScheme) Number() protoreflect.EnumNumber {
@@ -260,7 +328,7 @@ func (x SignatureScheme) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SignatureScheme.Descriptor instead.
 func (SignatureScheme) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{3}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{4}
 }
 
 // A receiver of events: which events it gets, what it is sent, and how.
@@ -618,12 +686,14 @@ type RequestTemplate struct {
 	AdditionalHeaders string `protobuf:"bytes,5,opt,name=additional_headers,json=additionalHeaders,proto3" json:"additional_headers,omitempty"`
 	// Further headers, each a template of its own, after `additional_headers`.
 	Headers []*HeaderTemplate `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
-	// Template of the body; empty sends the event context as JSON.
+	// Template of the body; empty sends the event as JSON, in the form of `body_format`.
 	Body string `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`
 	// What an undefined name does in the templates; unset means lenient.
 	UndefinedBehavior UndefinedBehavior `protobuf:"varint,8,opt,name=undefined_behavior,json=undefinedBehavior,proto3,enum=tenterhook.v1.UndefinedBehavior" json:"undefined_behavior,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The JSON that is sent when `body` is empty; without effect otherwise.
+	BodyFormat    BodyFormat `protobuf:"varint,9,opt,name=body_format,json=bodyFormat,proto3,enum=tenterhook.v1.BodyFormat" json:"body_format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RequestTemplate) Reset() {
@@ -710,6 +780,13 @@ func (x *RequestTemplate) GetUndefinedBehavior() UndefinedBehavior {
 		return x.UndefinedBehavior
 	}
 	return UndefinedBehavior_UNDEFINED_BEHAVIOR_UNSPECIFIED
+}
+
+func (x *RequestTemplate) GetBodyFormat() BodyFormat {
+	if x != nil {
+		return x.BodyFormat
+	}
+	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
 // One header of a request.
@@ -1491,7 +1568,7 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\bdisabled\x18\a \x01(\bR\bdisabled\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xeb\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x03\n" +
 	"\x0fRequestTemplate\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12#\n" +
 	"\rallowed_hosts\x18\x02 \x03(\tR\fallowedHosts\x121\n" +
@@ -1500,7 +1577,9 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x12additional_headers\x18\x05 \x01(\tR\x11additionalHeaders\x127\n" +
 	"\aheaders\x18\x06 \x03(\v2\x1d.tenterhook.v1.HeaderTemplateR\aheaders\x12\x12\n" +
 	"\x04body\x18\a \x01(\tR\x04body\x12O\n" +
-	"\x12undefined_behavior\x18\b \x01(\x0e2 .tenterhook.v1.UndefinedBehaviorR\x11undefinedBehavior\"X\n" +
+	"\x12undefined_behavior\x18\b \x01(\x0e2 .tenterhook.v1.UndefinedBehaviorR\x11undefinedBehavior\x12:\n" +
+	"\vbody_format\x18\t \x01(\x0e2\x19.tenterhook.v1.BodyFormatR\n" +
+	"bodyFormat\"X\n" +
 	"\x0eHeaderTemplate\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x1c\n" +
@@ -1558,7 +1637,15 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x14WEBHOOK_STATE_ACTIVE\x10\x01\x12\x18\n" +
 	"\x14WEBHOOK_STATE_PAUSED\x10\x02\x12\x1b\n" +
 	"\x17WEBHOOK_STATE_SUSPENDED\x10\x03\x12\x1a\n" +
-	"\x16WEBHOOK_STATE_DISABLED\x10\x04*v\n" +
+	"\x16WEBHOOK_STATE_DISABLED\x10\x04*\xb5\x01\n" +
+	"\n" +
+	"BodyFormat\x12\x1b\n" +
+	"\x17BODY_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16BODY_FORMAT_NETBOX_3_2\x10\x01\x12\x1a\n" +
+	"\x16BODY_FORMAT_NETBOX_4_4\x10\x02\x12\x1a\n" +
+	"\x16BODY_FORMAT_NETBOX_4_5\x10\x03\x12\x1a\n" +
+	"\x16BODY_FORMAT_NETBOX_4_6\x10\x04\x12\x1a\n" +
+	"\x16BODY_FORMAT_NETBOX_4_7\x10\x05*v\n" +
 	"\x11UndefinedBehavior\x12\"\n" +
 	"\x1eUNDEFINED_BEHAVIOR_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aUNDEFINED_BEHAVIOR_LENIENT\x10\x01\x12\x1d\n" +
@@ -1590,72 +1677,74 @@ func file_tenterhook_v1_webhook_proto_rawDescGZIP() []byte {
 	return file_tenterhook_v1_webhook_proto_rawDescData
 }
 
-var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_tenterhook_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_tenterhook_v1_webhook_proto_goTypes = []any{
 	(WebhookState)(0),             // 0: tenterhook.v1.WebhookState
-	(UndefinedBehavior)(0),        // 1: tenterhook.v1.UndefinedBehavior
-	(HttpMethod)(0),               // 2: tenterhook.v1.HttpMethod
-	(SignatureScheme)(0),          // 3: tenterhook.v1.SignatureScheme
-	(*Webhook)(nil),               // 4: tenterhook.v1.Webhook
-	(*EventRule)(nil),             // 5: tenterhook.v1.EventRule
-	(*RequestTemplate)(nil),       // 6: tenterhook.v1.RequestTemplate
-	(*HeaderTemplate)(nil),        // 7: tenterhook.v1.HeaderTemplate
-	(*SigningPolicy)(nil),         // 8: tenterhook.v1.SigningPolicy
-	(*SigningKey)(nil),            // 9: tenterhook.v1.SigningKey
-	(*RetryPolicy)(nil),           // 10: tenterhook.v1.RetryPolicy
-	(*ExponentialBackoff)(nil),    // 11: tenterhook.v1.ExponentialBackoff
-	(*BackoffSchedule)(nil),       // 12: tenterhook.v1.BackoffSchedule
-	(*CircuitBreaker)(nil),        // 13: tenterhook.v1.CircuitBreaker
-	(*RateLimit)(nil),             // 14: tenterhook.v1.RateLimit
-	(*TransportPolicy)(nil),       // 15: tenterhook.v1.TransportPolicy
-	(*WebhookHealth)(nil),         // 16: tenterhook.v1.WebhookHealth
-	nil,                           // 17: tenterhook.v1.Webhook.LabelsEntry
-	nil,                           // 18: tenterhook.v1.EventRule.AttributesEntry
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*JsonDocument)(nil),          // 20: tenterhook.v1.JsonDocument
-	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
+	(BodyFormat)(0),               // 1: tenterhook.v1.BodyFormat
+	(UndefinedBehavior)(0),        // 2: tenterhook.v1.UndefinedBehavior
+	(HttpMethod)(0),               // 3: tenterhook.v1.HttpMethod
+	(SignatureScheme)(0),          // 4: tenterhook.v1.SignatureScheme
+	(*Webhook)(nil),               // 5: tenterhook.v1.Webhook
+	(*EventRule)(nil),             // 6: tenterhook.v1.EventRule
+	(*RequestTemplate)(nil),       // 7: tenterhook.v1.RequestTemplate
+	(*HeaderTemplate)(nil),        // 8: tenterhook.v1.HeaderTemplate
+	(*SigningPolicy)(nil),         // 9: tenterhook.v1.SigningPolicy
+	(*SigningKey)(nil),            // 10: tenterhook.v1.SigningKey
+	(*RetryPolicy)(nil),           // 11: tenterhook.v1.RetryPolicy
+	(*ExponentialBackoff)(nil),    // 12: tenterhook.v1.ExponentialBackoff
+	(*BackoffSchedule)(nil),       // 13: tenterhook.v1.BackoffSchedule
+	(*CircuitBreaker)(nil),        // 14: tenterhook.v1.CircuitBreaker
+	(*RateLimit)(nil),             // 15: tenterhook.v1.RateLimit
+	(*TransportPolicy)(nil),       // 16: tenterhook.v1.TransportPolicy
+	(*WebhookHealth)(nil),         // 17: tenterhook.v1.WebhookHealth
+	nil,                           // 18: tenterhook.v1.Webhook.LabelsEntry
+	nil,                           // 19: tenterhook.v1.EventRule.AttributesEntry
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*JsonDocument)(nil),          // 21: tenterhook.v1.JsonDocument
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
 }
 var file_tenterhook_v1_webhook_proto_depIdxs = []int32{
 	0,  // 0: tenterhook.v1.Webhook.state:type_name -> tenterhook.v1.WebhookState
-	5,  // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
-	6,  // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
-	8,  // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
-	10, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
-	13, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
-	14, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
-	15, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
-	17, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
-	9,  // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
-	16, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
-	19, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
-	19, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
-	18, // 13: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
-	20, // 14: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
-	2,  // 15: tenterhook.v1.RequestTemplate.method:type_name -> tenterhook.v1.HttpMethod
-	7,  // 16: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
-	1,  // 17: tenterhook.v1.RequestTemplate.undefined_behavior:type_name -> tenterhook.v1.UndefinedBehavior
-	3,  // 18: tenterhook.v1.SigningPolicy.schemes:type_name -> tenterhook.v1.SignatureScheme
-	19, // 19: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
-	19, // 20: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
-	21, // 21: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
-	11, // 22: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
-	12, // 23: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
-	21, // 24: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
-	21, // 25: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
-	21, // 26: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
-	21, // 27: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
-	21, // 28: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
-	21, // 29: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
-	21, // 30: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
-	19, // 31: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
-	19, // 32: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
-	19, // 33: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	6,  // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
+	7,  // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
+	9,  // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
+	11, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
+	14, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
+	15, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
+	16, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
+	18, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
+	10, // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
+	17, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
+	20, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
+	20, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
+	19, // 13: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
+	21, // 14: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
+	3,  // 15: tenterhook.v1.RequestTemplate.method:type_name -> tenterhook.v1.HttpMethod
+	8,  // 16: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
+	2,  // 17: tenterhook.v1.RequestTemplate.undefined_behavior:type_name -> tenterhook.v1.UndefinedBehavior
+	1,  // 18: tenterhook.v1.RequestTemplate.body_format:type_name -> tenterhook.v1.BodyFormat
+	4,  // 19: tenterhook.v1.SigningPolicy.schemes:type_name -> tenterhook.v1.SignatureScheme
+	20, // 20: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
+	20, // 21: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
+	22, // 22: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
+	12, // 23: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
+	13, // 24: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
+	22, // 25: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
+	22, // 26: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
+	22, // 27: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
+	22, // 28: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
+	22, // 29: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
+	22, // 30: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
+	22, // 31: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
+	20, // 32: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
+	20, // 33: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
+	20, // 34: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_webhook_proto_init() }
@@ -1673,7 +1762,7 @@ func file_tenterhook_v1_webhook_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_webhook_proto_rawDesc), len(file_tenterhook_v1_webhook_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -281,6 +281,8 @@ class EventFields(TypedDict, total=False):
     deliver_after: datetime | timestamp_pb2.Timestamp | None
     expire_time: datetime | timestamp_pb2.Timestamp | None
     publish_time: datetime | timestamp_pb2.Timestamp | None
+    request: Any | None
+    context: Any | None
 
 
 class EventInit(EventFields, total=False):
@@ -344,6 +346,7 @@ class RequestTemplateFields(TypedDict, total=False):
     headers: Iterable[webhook_pb2.HeaderTemplate | HeaderTemplateFields] | None
     body: str | None
     undefined_behavior: webhook_pb2.UndefinedBehavior | str | None
+    body_format: webhook_pb2.BodyFormat | str | None
 
 
 class SigningPolicyFields(TypedDict, total=False):

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tenterhook/v1/event.proto\x12\rtenterhook.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x05\n\x05\x45vent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x1f\n\x0bobject_type\x18\x04 \x01(\tR\nobjectType\x12\x39\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\toccurTime\x12\x1a\n\x08username\x18\x06 \x01(\tR\x08username\x12\x1d\n\nrequest_id\x18\x07 \x01(\tR\trequestId\x12/\n\x04\x64\x61ta\x18\x08 \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\x04\x64\x61ta\x12\x36\n\tsnapshots\x18\t \x01(\x0b\x32\x18.tenterhook.v1.SnapshotsR\tsnapshots\x12\x44\n\nattributes\x18\n \x03(\x0b\x32$.tenterhook.v1.Event.AttributesEntryR\nattributes\x12!\n\x0cordering_key\x18\x0b \x01(\tR\x0borderingKey\x12?\n\rdeliver_after\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0c\x64\x65liverAfter\x12;\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12=\n\x0cpublish_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0bpublishTime\x1a=\n\x0f\x41ttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"g\n\x0cJsonDocument\x12\x14\n\x04json\x18\x01 \x01(\tH\x00R\x04json\x12\x38\n\nstructured\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00R\nstructuredB\x07\n\x05value\"\x83\x01\n\tSnapshots\x12\x39\n\tprechange\x18\x01 \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\tprechange\x12;\n\npostchange\x18\x02 \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\npostchangeB`\n\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tenterhook/v1/event.proto\x12\rtenterhook.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x06\n\x05\x45vent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x1f\n\x0bobject_type\x18\x04 \x01(\tR\nobjectType\x12\x39\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\toccurTime\x12\x1a\n\x08username\x18\x06 \x01(\tR\x08username\x12\x1d\n\nrequest_id\x18\x07 \x01(\tR\trequestId\x12/\n\x04\x64\x61ta\x18\x08 \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\x04\x64\x61ta\x12\x36\n\tsnapshots\x18\t \x01(\x0b\x32\x18.tenterhook.v1.SnapshotsR\tsnapshots\x12\x44\n\nattributes\x18\n \x03(\x0b\x32$.tenterhook.v1.Event.AttributesEntryR\nattributes\x12!\n\x0cordering_key\x18\x0b \x01(\tR\x0borderingKey\x12?\n\rdeliver_after\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0c\x64\x65liverAfter\x12;\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12=\n\x0cpublish_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0bpublishTime\x12\x35\n\x07request\x18\x0f \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\x07request\x12\x35\n\x07\x63ontext\x18\x10 \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\x07\x63ontext\x1a=\n\x0f\x41ttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"g\n\x0cJsonDocument\x12\x14\n\x04json\x18\x01 \x01(\tH\x00R\x04json\x12\x38\n\nstructured\x18\x02 \x01(\x0b\x32\x16.google.protobuf.ValueH\x00R\nstructuredB\x07\n\x05value\"\x83\x01\n\tSnapshots\x12\x39\n\tprechange\x18\x01 \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\tprechange\x12;\n\npostchange\x18\x02 \x01(\x0b\x32\x1b.tenterhook.v1.JsonDocumentR\npostchangeB`\n\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,11 +37,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENT_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_EVENT_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_EVENT']._serialized_start=108
-  _globals['_EVENT']._serialized_end=794
-  _globals['_EVENT_ATTRIBUTESENTRY']._serialized_start=733
-  _globals['_EVENT_ATTRIBUTESENTRY']._serialized_end=794
-  _globals['_JSONDOCUMENT']._serialized_start=796
-  _globals['_JSONDOCUMENT']._serialized_end=899
-  _globals['_SNAPSHOTS']._serialized_start=902
-  _globals['_SNAPSHOTS']._serialized_end=1033
+  _globals['_EVENT']._serialized_end=904
+  _globals['_EVENT_ATTRIBUTESENTRY']._serialized_start=843
+  _globals['_EVENT_ATTRIBUTESENTRY']._serialized_end=904
+  _globals['_JSONDOCUMENT']._serialized_start=906
+  _globals['_JSONDOCUMENT']._serialized_end=1009
+  _globals['_SNAPSHOTS']._serialized_start=1012
+  _globals['_SNAPSHOTS']._serialized_end=1143
 # @@protoc_insertion_point(module_scope)

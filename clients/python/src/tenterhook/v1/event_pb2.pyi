@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Opti
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("id", "namespace", "type", "object_type", "occur_time", "username", "request_id", "data", "snapshots", "attributes", "ordering_key", "deliver_after", "expire_time", "publish_time")
+    __slots__ = ("id", "namespace", "type", "object_type", "occur_time", "username", "request_id", "data", "snapshots", "attributes", "ordering_key", "deliver_after", "expire_time", "publish_time", "request", "context")
     class AttributesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,8 @@ class Event(_message.Message):
     DELIVER_AFTER_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     PUBLISH_TIME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     type: str
@@ -44,7 +46,9 @@ class Event(_message.Message):
     deliver_after: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
     publish_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., type: _Optional[str] = ..., object_type: _Optional[str] = ..., occur_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., username: _Optional[str] = ..., request_id: _Optional[str] = ..., data: _Optional[_Union[JsonDocument, _Mapping]] = ..., snapshots: _Optional[_Union[Snapshots, _Mapping]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., ordering_key: _Optional[str] = ..., deliver_after: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., publish_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    request: JsonDocument
+    context: JsonDocument
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., type: _Optional[str] = ..., object_type: _Optional[str] = ..., occur_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., username: _Optional[str] = ..., request_id: _Optional[str] = ..., data: _Optional[_Union[JsonDocument, _Mapping]] = ..., snapshots: _Optional[_Union[Snapshots, _Mapping]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., ordering_key: _Optional[str] = ..., deliver_after: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., publish_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., request: _Optional[_Union[JsonDocument, _Mapping]] = ..., context: _Optional[_Union[JsonDocument, _Mapping]] = ...) -> None: ...
 
 class JsonDocument(_message.Message):
     __slots__ = ("json", "structured")

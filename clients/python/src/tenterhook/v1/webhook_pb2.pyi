@@ -17,6 +17,15 @@ class WebhookState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     WEBHOOK_STATE_SUSPENDED: _ClassVar[WebhookState]
     WEBHOOK_STATE_DISABLED: _ClassVar[WebhookState]
 
+class BodyFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BODY_FORMAT_UNSPECIFIED: _ClassVar[BodyFormat]
+    BODY_FORMAT_NETBOX_3_2: _ClassVar[BodyFormat]
+    BODY_FORMAT_NETBOX_4_4: _ClassVar[BodyFormat]
+    BODY_FORMAT_NETBOX_4_5: _ClassVar[BodyFormat]
+    BODY_FORMAT_NETBOX_4_6: _ClassVar[BodyFormat]
+    BODY_FORMAT_NETBOX_4_7: _ClassVar[BodyFormat]
+
 class UndefinedBehavior(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     UNDEFINED_BEHAVIOR_UNSPECIFIED: _ClassVar[UndefinedBehavior]
@@ -43,6 +52,12 @@ WEBHOOK_STATE_ACTIVE: WebhookState
 WEBHOOK_STATE_PAUSED: WebhookState
 WEBHOOK_STATE_SUSPENDED: WebhookState
 WEBHOOK_STATE_DISABLED: WebhookState
+BODY_FORMAT_UNSPECIFIED: BodyFormat
+BODY_FORMAT_NETBOX_3_2: BodyFormat
+BODY_FORMAT_NETBOX_4_4: BodyFormat
+BODY_FORMAT_NETBOX_4_5: BodyFormat
+BODY_FORMAT_NETBOX_4_6: BodyFormat
+BODY_FORMAT_NETBOX_4_7: BodyFormat
 UNDEFINED_BEHAVIOR_UNSPECIFIED: UndefinedBehavior
 UNDEFINED_BEHAVIOR_LENIENT: UndefinedBehavior
 UNDEFINED_BEHAVIOR_STRICT: UndefinedBehavior
@@ -136,7 +151,7 @@ class EventRule(_message.Message):
     def __init__(self, display_name: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., object_types: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., conditions: _Optional[_Union[_event_pb2.JsonDocument, _Mapping]] = ..., expression: _Optional[str] = ..., disabled: bool = ...) -> None: ...
 
 class RequestTemplate(_message.Message):
-    __slots__ = ("url", "allowed_hosts", "method", "content_type", "additional_headers", "headers", "body", "undefined_behavior")
+    __slots__ = ("url", "allowed_hosts", "method", "content_type", "additional_headers", "headers", "body", "undefined_behavior", "body_format")
     URL_FIELD_NUMBER: _ClassVar[int]
     ALLOWED_HOSTS_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +160,7 @@ class RequestTemplate(_message.Message):
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
     UNDEFINED_BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
+    BODY_FORMAT_FIELD_NUMBER: _ClassVar[int]
     url: str
     allowed_hosts: _containers.RepeatedScalarFieldContainer[str]
     method: HttpMethod
@@ -153,7 +169,8 @@ class RequestTemplate(_message.Message):
     headers: _containers.RepeatedCompositeFieldContainer[HeaderTemplate]
     body: str
     undefined_behavior: UndefinedBehavior
-    def __init__(self, url: _Optional[str] = ..., allowed_hosts: _Optional[_Iterable[str]] = ..., method: _Optional[_Union[HttpMethod, str]] = ..., content_type: _Optional[str] = ..., additional_headers: _Optional[str] = ..., headers: _Optional[_Iterable[_Union[HeaderTemplate, _Mapping]]] = ..., body: _Optional[str] = ..., undefined_behavior: _Optional[_Union[UndefinedBehavior, str]] = ...) -> None: ...
+    body_format: BodyFormat
+    def __init__(self, url: _Optional[str] = ..., allowed_hosts: _Optional[_Iterable[str]] = ..., method: _Optional[_Union[HttpMethod, str]] = ..., content_type: _Optional[str] = ..., additional_headers: _Optional[str] = ..., headers: _Optional[_Iterable[_Union[HeaderTemplate, _Mapping]]] = ..., body: _Optional[str] = ..., undefined_behavior: _Optional[_Union[UndefinedBehavior, str]] = ..., body_format: _Optional[_Union[BodyFormat, str]] = ...) -> None: ...
 
 class HeaderTemplate(_message.Message):
     __slots__ = ("name", "value", "sensitive")

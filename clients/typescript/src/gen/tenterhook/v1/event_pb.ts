@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tenterhook/v1/event.proto.
  */
 export const file_tenterhook_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Chl0ZW50ZXJob29rL3YxL2V2ZW50LnByb3RvEg10ZW50ZXJob29rLnYxIpAECgVFdmVudBIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEdHlwZRgDIAEoCRITCgtvYmplY3RfdHlwZRgEIAEoCRIuCgpvY2N1cl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCgh1c2VybmFtZRgGIAEoCRISCgpyZXF1ZXN0X2lkGAcgASgJEikKBGRhdGEYCCABKAsyGy50ZW50ZXJob29rLnYxLkpzb25Eb2N1bWVudBIrCglzbmFwc2hvdHMYCSABKAsyGC50ZW50ZXJob29rLnYxLlNuYXBzaG90cxI4CgphdHRyaWJ1dGVzGAogAygLMiQudGVudGVyaG9vay52MS5FdmVudC5BdHRyaWJ1dGVzRW50cnkSFAoMb3JkZXJpbmdfa2V5GAsgASgJEjEKDWRlbGl2ZXJfYWZ0ZXIYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxwdWJsaXNoX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlUKDEpzb25Eb2N1bWVudBIOCgRqc29uGAEgASgJSAASLAoKc3RydWN0dXJlZBgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZUgAQgcKBXZhbHVlImwKCVNuYXBzaG90cxIuCglwcmVjaGFuZ2UYASABKAsyGy50ZW50ZXJob29rLnYxLkpzb25Eb2N1bWVudBIvCgpwb3N0Y2hhbmdlGAIgASgLMhsudGVudGVyaG9vay52MS5Kc29uRG9jdW1lbnRCYAoQaW8udGVudGVyaG9vay52MVABWkpnaXRodWIuY29tL3RlbnRlcmhvb2svdGVudGVyaG9vay9jbGllbnRzL2dvL2dlbi90ZW50ZXJob29rL3YxO3RlbnRlcmhvb2t2MWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chl0ZW50ZXJob29rL3YxL2V2ZW50LnByb3RvEg10ZW50ZXJob29rLnYxIuwECgVFdmVudBIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEdHlwZRgDIAEoCRITCgtvYmplY3RfdHlwZRgEIAEoCRIuCgpvY2N1cl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCgh1c2VybmFtZRgGIAEoCRISCgpyZXF1ZXN0X2lkGAcgASgJEikKBGRhdGEYCCABKAsyGy50ZW50ZXJob29rLnYxLkpzb25Eb2N1bWVudBIrCglzbmFwc2hvdHMYCSABKAsyGC50ZW50ZXJob29rLnYxLlNuYXBzaG90cxI4CgphdHRyaWJ1dGVzGAogAygLMiQudGVudGVyaG9vay52MS5FdmVudC5BdHRyaWJ1dGVzRW50cnkSFAoMb3JkZXJpbmdfa2V5GAsgASgJEjEKDWRlbGl2ZXJfYWZ0ZXIYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxwdWJsaXNoX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKB3JlcXVlc3QYDyABKAsyGy50ZW50ZXJob29rLnYxLkpzb25Eb2N1bWVudBIsCgdjb250ZXh0GBAgASgLMhsudGVudGVyaG9vay52MS5Kc29uRG9jdW1lbnQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiVQoMSnNvbkRvY3VtZW50Eg4KBGpzb24YASABKAlIABIsCgpzdHJ1Y3R1cmVkGAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlSABCBwoFdmFsdWUibAoJU25hcHNob3RzEi4KCXByZWNoYW5nZRgBIAEoCzIbLnRlbnRlcmhvb2sudjEuSnNvbkRvY3VtZW50Ei8KCnBvc3RjaGFuZ2UYAiABKAsyGy50ZW50ZXJob29rLnYxLkpzb25Eb2N1bWVudEJgChBpby50ZW50ZXJob29rLnYxUAFaSmdpdGh1Yi5jb20vdGVudGVyaG9vay90ZW50ZXJob29rL2NsaWVudHMvZ28vZ2VuL3RlbnRlcmhvb2svdjE7dGVudGVyaG9va3YxYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Something that happened. It never changes once it is published.
@@ -121,6 +121,23 @@ export type Event = Message<"tenterhook.v1.Event"> & {
    * @generated from field: google.protobuf.Timestamp publish_time = 14;
    */
   publishTime?: Timestamp | undefined;
+
+  /**
+   * The request that caused it, as NetBox 4.6 and later describe it: an object with `id`,
+   * `method`, `path`, `user` and the like. Templates see it as `request`. Unset, they see `id` and
+   * `user` there, of `request_id` and `username`.
+   *
+   * @generated from field: tenterhook.v1.JsonDocument request = 15;
+   */
+  request?: JsonDocument | undefined;
+
+  /**
+   * Further values, as plugins of NetBox 4.4 and later add them. Templates see it as `context`; it
+   * is undefined there when unset.
+   *
+   * @generated from field: tenterhook.v1.JsonDocument context = 16;
+   */
+  context?: JsonDocument | undefined;
 };
 
 /**
