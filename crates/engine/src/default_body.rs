@@ -38,9 +38,7 @@ const REQUEST: Member = optional("request");
 pub(crate) const fn members(format: BodyFormat) -> &'static [Member] {
     match format {
         BodyFormat::Netbox32 => &[EVENT, TIMESTAMP, MODEL, USERNAME, REQUEST_ID, DATA, EVERY_SNAPSHOTS],
-        BodyFormat::Netbox44 => {
-            &[EVENT, TIMESTAMP, OBJECT_TYPE, MODEL, USERNAME, REQUEST_ID, DATA, SNAPSHOTS, CONTEXT]
-        }
+        BodyFormat::Netbox44 => &[EVENT, TIMESTAMP, OBJECT_TYPE, MODEL, USERNAME, REQUEST_ID, DATA, SNAPSHOTS, CONTEXT],
         BodyFormat::Netbox45 => &[EVENT, TIMESTAMP, OBJECT_TYPE, USERNAME, REQUEST_ID, DATA, SNAPSHOTS, CONTEXT],
         BodyFormat::Netbox46 => {
             &[EVENT, TIMESTAMP, OBJECT_TYPE, USERNAME, REQUEST_ID, DATA, EVERY_REQUEST, SNAPSHOTS, CONTEXT]

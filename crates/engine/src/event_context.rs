@@ -341,7 +341,8 @@ mod tests {
     #[test]
     fn members_that_a_version_may_lack_are_left_out_when_absent() {
         let bare = || Event { username: String::new(), ..testing::event() };
-        let start = r#"{"event": "created", "timestamp": "2026-03-06T15:11:23.503186+00:00", "object_type": "dcim.site""#;
+        let start =
+            r#"{"event": "created", "timestamp": "2026-03-06T15:11:23.503186+00:00", "object_type": "dcim.site""#;
         let (who, data) = (r#""username": null, "request_id": null"#, r#""data": {"name": "AMS-1", "id": 4}"#);
         let expected = [
             (BodyFormat::Netbox44, format!(r#"{start}, "model": "site", {who}, {data}}}"#)),
@@ -356,9 +357,8 @@ mod tests {
 
     #[test]
     fn an_event_without_request_has_one_of_its_user_and_request_id() {
-        let event = |user: &str, id: &str| {
-            Event { username: user.to_owned(), request_id: id.to_owned(), ..testing::event() }
-        };
+        let event =
+            |user: &str, id: &str| Event { username: user.to_owned(), request_id: id.to_owned(), ..testing::event() };
         let cases = [
             (event("admin", "r-1"), r#""request": {"id": "r-1", "user": "admin"}"#),
             (event("admin", ""), r#""request": {"id": null, "user": "admin"}"#),
@@ -382,11 +382,7 @@ mod tests {
             String::from_utf8(request.body.to_vec()).unwrap()
         };
         let json = |text: &str| Some(JsonText::parse(text).unwrap());
-        let full = Event {
-            request: json(r#"{"user": "sue"}"#),
-            context: json(r#"{"plugin": 7}"#),
-            ..testing::event()
-        };
+        let full = Event { request: json(r#"{"user": "sue"}"#), context: json(r#"{"plugin": 7}"#), ..testing::event() };
         assert_eq!(render(full), "True sue 7 True");
         let from_username = Event { context: json("{}"), ..testing::event() };
         assert_eq!(render(from_username), "True admin  True");

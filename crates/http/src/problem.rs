@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Map, Value, json};
 use tonic::body::Body;
@@ -19,7 +19,7 @@ const LIMIT_EXCEEDED: &str = "LIMIT_EXCEEDED";
 pub(crate) struct Problem {
     status: StatusCode,
     members: Map<String, Value>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
@@ -29,13 +29,13 @@ impl Problem {
         members.insert("title".to_owned(), json!(status.canonical_reason().unwrap_or_default()));
         members.insert("status".to_owned(), json!(status.as_u16()));
         members.insert("detail".to_owned(), json!(detail.into()));
-        Self { status, members, headers: HeaderMap::new() }
+        Self { status, members, headers: Vec::new() }
     }
 
     /// A method that the path does not take; it takes those of `allow`.
     pub(crate) fn method(allow: &'static str) -> Self {
         let mut problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allow}"));
-        problem.headers.insert(ALLOW, HeaderValue::from_static(allow));
+        problem.headers.push((ALLOW, HeaderValue::from_static(allow)));
         problem
     }
 
@@ -59,13 +59,13 @@ impl Problem {
         }
         match problem.status {
             StatusCode::UNAUTHORIZED => {
-                problem.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                problem.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let wait = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap_or_default();
                 let seconds = wait.as_millis().div_ceil(1_000).max(1);
                 let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-                problem.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+                problem.headers.push((RETRY_AFTER, HeaderValue::from(seconds)));
             }
             _ => {}
         }
@@ -77,7 +77,7 @@ impl Problem {
         let body = Bytes::from(Value::Object(self.members).to_string());
         let mut response = Response::new(Body::new(Full::new(body)));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        response.headers_mut().extend(self.headers);
         response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
         response
     }
@@ -105,6 +105,7 @@ fn status_code(code: Code, reason: Option<&str>) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderMap;
     use http_body_util::BodyExt as _;
     use std::time::Duration;
     use tonic_types::ErrorDetails;

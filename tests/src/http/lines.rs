@@ -17,9 +17,11 @@ use crate::grpc::bench::Bench;
 
 const NDJSON: &str = "application/x-ndjson";
 
+/// A part of a body.
+type Part = Result<Frame<Bytes>, Infallible>;
+
 /// A body that is sent part by part.
-pub(super) fn body()
--> (Sender<Result<Frame<Bytes>, Infallible>>, StreamBody<ReceiverStream<Result<Frame<Bytes>, Infallible>>>) {
+pub(super) fn body() -> (Sender<Part>, StreamBody<ReceiverStream<Part>>) {
     let (sender, receiver) = channel(8);
     (sender, StreamBody::new(ReceiverStream::new(receiver)))
 }

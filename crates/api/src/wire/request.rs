@@ -246,8 +246,7 @@ mod tests {
         assert_eq!(written.method(), v1::HttpMethod::Post);
         assert_eq!(written.undefined_behavior(), v1::UndefinedBehavior::Lenient);
         assert_eq!(written.body_format(), v1::BodyFormat::Netbox32);
-        let unknown =
-            v1::RequestTemplate { method: 99, undefined_behavior: -1, body_format: 99, ..Default::default() };
+        let unknown = v1::RequestTemplate { method: 99, undefined_behavior: -1, body_format: 99, ..Default::default() };
         let (_, faults) = read(unknown, None);
         assert_eq!(faults, ["request.method", "request.undefined_behavior", "request.body_format"]);
     }
