@@ -8,7 +8,7 @@
 //! The server builds an [`ApiState`], serves [`router`]'s routes with a [`Connection`] in each
 //! request, within the bounds of [`server`], and hands [`access::Access`] the key file whenever it
 //! changes. Other ways in count what they refuse in [`Refusals`] and what they hold in [`Held`].
-//! Nothing here knows the dispatcher: "send now" is a row in the store's due queue.
+//! Nothing here knows the dispatcher: "send now" is a row in the store's due queue, and its bell.
 
 /// Who calls, and what they may do.
 pub mod access;
@@ -29,6 +29,7 @@ mod router;
 pub mod server;
 mod state;
 mod token;
+mod waits;
 mod webhooks;
 mod wire;
 

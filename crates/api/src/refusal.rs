@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
     Expired { oldest: Option<Timestamp> },
     #[error("there is no webhook {0}")]
     NoWebhook(String),
+    #[error("no webhook of the namespace `{0}` has this display name; ListWebhooks shows those that there are")]
+    NoWebhookNamed(String),
     #[error("there is no event {0}")]
     NoEvent(String),
     #[error("there is no delivery {0}")]
@@ -102,7 +104,11 @@ impl Refusal {
             Self::Faults(faults) if are_unavailable(faults) => Code::ResourceExhausted,
             Self::Faults(_) | Self::PageToken | Self::ResumeToken => Code::InvalidArgument,
             Self::Expired { .. } => Code::OutOfRange,
-            Self::NoWebhook(_) | Self::NoEvent(_) | Self::NoDelivery(_) | Self::NoSigningKey(_) => Code::NotFound,
+            Self::NoWebhook(_)
+            | Self::NoWebhookNamed(_)
+            | Self::NoEvent(_)
+            | Self::NoDelivery(_)
+            | Self::NoSigningKey(_) => Code::NotFound,
             Self::NameTaken(_) | Self::EventConflict(_) | Self::RequestConflict => Code::AlreadyExists,
             Self::EtagMismatch { .. } => Code::Aborted,
             Self::State { .. } => Code::FailedPrecondition,
@@ -121,7 +127,7 @@ impl Refusal {
             Self::PageToken => ErrorReason::PageTokenInvalid,
             Self::ResumeToken => ErrorReason::ResumeTokenInvalid,
             Self::Expired { .. } => ErrorReason::ResumeTokenExpired,
-            Self::NoWebhook(_) => ErrorReason::WebhookNotFound,
+            Self::NoWebhook(_) | Self::NoWebhookNamed(_) => ErrorReason::WebhookNotFound,
             Self::NoEvent(_) => ErrorReason::EventNotFound,
             Self::NoDelivery(_) => ErrorReason::DeliveryNotFound,
             Self::NoSigningKey(_) => ErrorReason::SigningKeyNotFound,
@@ -165,6 +171,7 @@ impl Refusal {
             Self::Faults(faults) => metadata_of(faults),
             Self::Expired { oldest: Some(oldest) } => one("oldest_time", &oldest.rfc3339()),
             Self::NoWebhook(id) | Self::NameTaken(id) => one("webhook_id", id),
+            Self::NoWebhookNamed(namespace) => one("namespace", namespace),
             Self::NoEvent(id) | Self::EventConflict(id) => one("event_id", id),
             Self::NoDelivery(id) => one("delivery_id", id),
             Self::NoSigningKey(id) => one("key_id", id),
@@ -370,6 +377,7 @@ mod tests {
             Refusal::ResumeToken,
             Refusal::Expired { oldest: Some(Timestamp::default()) },
             Refusal::NoWebhook(id()),
+            Refusal::NoWebhookNamed(id()),
             Refusal::NoEvent(id()),
             Refusal::NoDelivery(id()),
             Refusal::NoSigningKey(id()),

@@ -1,7 +1,7 @@
 //! The second half of the loop's work: attempts end, the policy decides, outcomes are recorded.
 
 use tenterhook_attempt::Deliver;
-use tenterhook_model::{Excuse, Next, Outcome, Timestamp};
+use tenterhook_model::{Excuse, FailureSummary, Next, Outcome, Timestamp};
 use tenterhook_policy::{Decision, Trial, retry_after};
 use tenterhook_store::Settlement;
 use tokio::time::Instant;
@@ -109,6 +109,9 @@ fn settle(
     let outcome = attempt.outcome;
     let asked = retry_after(outcome, attempt.response.as_ref(), now);
     let failing = lane.ended(Trial { outcome, start: attempt.start_time, end: now, asked }, begun, instant);
+    if !matches!(outcome, Outcome::Success | Outcome::Interrupted) {
+        lane.note_failure(FailureSummary::of(&claim.delivery, &attempt));
+    }
     let facts = Facts {
         delivery: &claim.delivery,
         expire_time: claim.event.expire_time,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::{Excuse, Timestamp, Webhook, WebhookHealth, limits};
+use tenterhook_model::{Excuse, FailureSummary, Timestamp, Webhook, WebhookHealth, limits};
 use tenterhook_policy::{Admission, Admit, Breaker, Trial};
 use tokio::time::Instant;
 
@@ -136,6 +136,18 @@ impl Lane {
     pub(crate) fn note_due(&mut self) {
         self.more = true;
         self.again = self.claiming;
+    }
+
+    /// A person asked at `now` that the webhook be sent to: an open breaker lets a request through.
+    pub(crate) fn ask(&mut self, now: Timestamp) {
+        self.keep_to_clock(now);
+        self.health = std::mem::take(&mut self.health).asked(now);
+        self.note_due();
+    }
+
+    /// Notes a failed attempt for those who look at the webhook.
+    pub(crate) fn note_failure(&mut self, failure: FailureSummary) {
+        self.health.last_error = Some(failure);
     }
 
     /// Notes that the webhook is gone.

@@ -78,6 +78,17 @@ impl Lanes {
         }
     }
 
+    /// Notes that a person asked at `now` that the webhooks be sent to. One without a lane gets a
+    /// health that knows it.
+    pub(crate) fn asked(&mut self, webhooks: Vec<WebhookId>, now: Timestamp, instant: Instant) {
+        for id in webhooks {
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.ask(now);
+                self.enqueue(id, instant);
+            }
+        }
+    }
+
     /// Takes over what changed in the webhooks: a new revision, a pause, a removal.
     pub(crate) fn refresh(&mut self, set: &WebhookSet, instant: Instant) {
         if set.revision == self.revision {

@@ -89,6 +89,7 @@ impl<D: Deliver> Run<D> {
                 }
                 self.latest = now;
                 self.lanes.wake(now, instant);
+                self.lanes.asked(store.take_asked(), now, instant);
                 self.lanes.due(store.take_ready(now), &*store, instant);
             }
             self.lanes.refresh(&store.webhooks(), instant);

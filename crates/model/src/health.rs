@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::{Attempt, Outcome};
+use crate::delivery::Delivery;
+use crate::id::{DeliveryId, EventId};
+use crate::request::CapturedResponse;
 use crate::time::Timestamp;
 
 /// The recent fate of a webhook's attempts, and what its circuit breaker makes of it.
@@ -31,6 +35,69 @@ pub struct WebhookHealth {
     pub not_before: Option<Timestamp>,
     /// When the next request would come in an even flow at the webhook's rate; `None` without a rate.
     pub rate_time: Option<Timestamp>,
+    /// The last attempt that failed, in short.
+    pub last_error: Option<FailureSummary>,
+}
+
+/// A failed attempt in short, as the health of its webhook keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureSummary {
+    /// The delivery that was attempted.
+    pub delivery_id: DeliveryId,
+    /// Its event.
+    pub event_id: EventId,
+    /// The number of the attempt, from 1.
+    pub number: u32,
+    /// When it ended.
+    pub time: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// How it ended, by the name of the outcome.
+    outcome: String,
+    /// The status of the response, if there was one.
+    pub status: Option<u16>,
+    /// What went wrong, in words.
+    pub error: String,
+    /// The beginning of the response's body, if that is UTF-8; at most [`Self::ANSWER_BYTES`].
+    pub answer: String,
+}
+
+impl FailureSummary {
+    /// Bytes of a response that are kept: two lines of a terminal.
+    pub const ANSWER_BYTES: usize = 160;
+
+    /// The summary of an attempt of this delivery.
+    pub fn of(delivery: &Delivery, attempt: &Attempt) -> Self {
+        Self {
+            delivery_id: delivery.id,
+            event_id: delivery.event_id.clone(),
+            number: attempt.number,
+            time: attempt.start_time.after(attempt.duration),
+            duration: attempt.duration,
+            outcome: attempt.outcome.as_str().to_owned(),
+            status: attempt.response.as_ref().map(|response| response.status),
+            error: attempt.error.clone(),
+            answer: attempt.response.as_ref().map(beginning).unwrap_or_default(),
+        }
+    }
+
+    /// How the attempt ended; `None` when a later version of the server named the outcome.
+    pub fn outcome(&self) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == self.outcome)
+    }
+}
+
+/// The beginning of a body that is text; empty when it is not.
+fn beginning(response: &CapturedResponse) -> String {
+    let bytes = &response.body[..response.body.len().min(FailureSummary::ANSWER_BYTES)];
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        // Only the last character may be cut in half.
+        Err(error) if error.error_len().is_none() => {
+            String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned()
+        }
+        Err(_) => String::new(),
+    }
 }
 
 impl WebhookHealth {
@@ -42,8 +109,18 @@ impl WebhookHealth {
             last_failure: self.last_failure,
             not_before: self.not_before,
             rate_time: self.rate_time,
+            last_error: self.last_error.clone(),
             ..Self::default()
         }
+    }
+
+    /// The health after a person asked that the webhook be sent to at `now`: an open breaker, or a
+    /// receiver that asked to be left alone, lets one request through at once. If that fails, the
+    /// waits of the breaker start again from the shortest.
+    #[must_use]
+    pub fn asked(self, now: Timestamp) -> Self {
+        let at_once = |time: Option<Timestamp>| time.map(|time| time.min(now));
+        Self { next_probe: at_once(self.next_probe), not_before: at_once(self.not_before), failed_probes: 0, ..self }
     }
 
     /// Whether the breaker holds deliveries back.
@@ -77,6 +154,9 @@ impl WebhookHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::DeliveryState;
+    use crate::id::{Lane, WebhookId};
+    use crate::namespace::Namespace;
 
     fn at(seconds: i64) -> Option<Timestamp> {
         Timestamp::new(seconds, 0)
@@ -93,7 +173,87 @@ mod tests {
             failed_probes: 2,
             not_before: at(70),
             rate_time: at(12),
+            last_error: Some(FailureSummary::of(&delivery(), &attempt())),
         }
+    }
+
+    fn delivery() -> Delivery {
+        let now = Timestamp::from_millis(1);
+        Delivery {
+            id: DeliveryId::new(now, 1, Lane(1)),
+            namespace: Namespace::default(),
+            webhook_id: WebhookId::from_bytes([1; 16]),
+            event_id: "e".parse().unwrap(),
+            event_type: "created".into(),
+            ordering_key: String::new(),
+            state: DeliveryState::Pending,
+            attempt_count: 0,
+            attempts_before_redrive: 0,
+            attempts_uncounted: 0,
+            next_attempt_time: None,
+            last_attempt: None,
+            create_time: now,
+            update_time: now,
+            finish_time: None,
+        }
+    }
+
+    fn attempt() -> Attempt {
+        let response = CapturedResponse {
+            status: 500,
+            headers: Vec::new(),
+            body: format!("{}é", "x".repeat(FailureSummary::ANSWER_BYTES - 1)).into(),
+            body_truncated: false,
+            note: String::new(),
+        };
+        Attempt {
+            number: 3,
+            start_time: Timestamp::from_millis(5),
+            duration: Duration::from_millis(7),
+            outcome: Outcome::HttpStatus,
+            error: "answered 500".into(),
+            request: None,
+            response: Some(response),
+            timings: crate::Timings::default(),
+            remote_address: None,
+            tried_addresses: Vec::new(),
+            trace_id: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_summary_keeps_the_beginning_of_an_answer_that_is_text() {
+        let summary = FailureSummary::of(&delivery(), &attempt());
+        assert_eq!((summary.number, summary.status, summary.time), (3, Some(500), Timestamp::from_millis(12)));
+        assert_eq!(summary.answer, "x".repeat(FailureSummary::ANSWER_BYTES - 1), "no half character is kept");
+        let mut binary = attempt();
+        binary.response.as_mut().unwrap().body = vec![b'a', 0xff, b'b'].into();
+        assert_eq!(FailureSummary::of(&delivery(), &binary).answer, "");
+        let silent = Attempt { response: None, outcome: Outcome::Timeout, ..attempt() };
+        let summary = FailureSummary::of(&delivery(), &silent);
+        assert_eq!((summary.status, summary.answer.as_str()), (None, ""));
+    }
+
+    #[test]
+    fn every_outcome_of_a_summary_is_read_back() {
+        for outcome in Outcome::ALL {
+            let attempt = Attempt { outcome, ..attempt() };
+            let summary = FailureSummary::of(&delivery(), &attempt);
+            assert_eq!(summary.outcome(), Some(outcome));
+            let text = serde_json::to_string(&summary).unwrap();
+            assert_eq!(serde_json::from_str::<FailureSummary>(&text).unwrap(), summary);
+        }
+    }
+
+    #[test]
+    fn a_webhook_that_is_asked_for_is_probed_at_once_and_waits_from_the_shortest_again() {
+        let asked = failing().asked(at(20).unwrap());
+        assert_eq!((asked.next_probe, asked.not_before, asked.failed_probes), (at(20), at(20), 0));
+        assert!(asked.circuit_open(), "it is a probe, not a closed breaker");
+        assert_eq!(asked.consecutive_failures, 9);
+        let due = failing().asked(at(99).unwrap());
+        assert_eq!((due.next_probe, due.not_before), (at(40), at(70)), "what is due stays due");
+        assert_eq!(WebhookHealth::default().asked(at(5).unwrap()), WebhookHealth::default());
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub use chance::{Entropy, OsEntropy};
 pub use delivery::{Delivery, DeliveryState, IllegalTransition, Next, Transition};
 pub use event::{Event, Snapshots};
 pub use fault::{Fault, FaultKind};
-pub use health::WebhookHealth;
+pub use health::{FailureSummary, WebhookHealth};
 pub use host::{Host, HostName, HostNameError};
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, WebhookId};
 pub use json::{JsonError, JsonText, NUMBER_KEY};

@@ -93,6 +93,7 @@ impl Breaker {
                     last_failure: health.last_failure,
                     not_before: health.not_before,
                     rate_time: health.rate_time,
+                    last_error: health.last_error.take(),
                     ..WebhookHealth::default()
                 };
                 return None;

@@ -2,7 +2,8 @@
 //! much of it may be asked at once.
 //!
 //! Everything here is pure: the time, the chance and the past come in, a decision goes out.
-//! `dispatch` asks [`Admission`] before each attempt, and [`decide`] and [`Breaker`] after it.
+//! `dispatch` asks [`Admission`] before each attempt, and [`decide`] and [`Breaker`] after it; `api`
+//! asks [`Waiting`] why a delivery is not sent.
 
 mod admission;
 mod breaker;
@@ -12,6 +13,7 @@ pub mod defaults;
 mod hold;
 mod retry_after;
 mod schedule;
+mod waiting;
 
 #[cfg(test)]
 mod properties;
@@ -24,3 +26,4 @@ pub use decide::{Decision, Ended, Retry, decide, give_up_time, max_age};
 pub use hold::Hold;
 pub use retry_after::retry_after;
 pub use schedule::wait;
+pub use waiting::Waiting;

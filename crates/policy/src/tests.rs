@@ -1,7 +1,8 @@
 //! What the tests of this crate share: a fixed chance, answers, deliveries, short times.
 
+use tenterhook_fixtures::event;
 pub(crate) use tenterhook_fixtures::response as answer;
-use tenterhook_fixtures::{event, webhook};
+pub(crate) use tenterhook_fixtures::webhook;
 use tenterhook_model::{Delivery, DeliveryState, Entropy, Timestamp};
 
 /// A chance that is always the same number from 0 to 1.

@@ -24,6 +24,7 @@ mod tests;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId};
@@ -38,7 +39,7 @@ pub use record::{
     Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
 pub use seal::SealingKey;
-pub use stats::{DeliveryStats, Gauges, Latencies, StatsQuery, Waits};
+pub use stats::{Backlog, DeliveryStats, FailedAttempts, Gauges, Latencies, StatsBucket, StatsQuery, Waits};
 
 /// What the service needs of a store. Slices go in, an answer per item comes out; ids,
 /// times and sequence numbers are the store's.
@@ -82,6 +83,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Every attempt of a delivery, oldest first.
     async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError>;
 
+    /// The delivery whose turn it is, for each webhook and ordering key; `None` when nobody has it.
+    async fn turns(&self, of: Vec<(WebhookId, String)>) -> Result<Vec<Option<DeliveryId>>, StoreError>;
+
+    /// How many deliveries of each webhook wait, and since when.
+    async fn backlogs(&self, of: Vec<WebhookId>) -> Result<Vec<Backlog>, StoreError>;
+
     /// Deliveries, newest first, a page at a time.
     async fn list_deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery>, StoreError>;
 
@@ -89,10 +96,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `now`. Whoever takes them claims until a claim comes back short.
     fn take_ready(&self, now: Timestamp) -> Vec<WebhookId>;
 
+    /// Webhooks of which a person has asked, since the last call, that they be sent to now: by
+    /// [`Store::redrive`], [`Store::replay`], [`Store::ask`], or by changing or resuming one. An open
+    /// breaker lets one request through at once; the health that the store keeps says so already.
+    fn take_asked(&self) -> Vec<WebhookId>;
+
     /// When the next delivery that waits for its time is due; `None` when none waits.
     fn next_due(&self) -> Option<Timestamp>;
 
-    /// Rung when `take_ready` or `next_due` may answer something new. A hint only.
+    /// Rung when `take_ready`, `take_asked` or `next_due` may return something new. A hint only.
     fn due_bell(&self) -> &Notify;
 
     /// Up to `limit` due deliveries of the webhook in due order, taken out of the queue until they are
@@ -107,7 +119,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// webhooks, in one commit.
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
 
-    /// Makes deliveries due now, whatever their state but in flight.
+    /// Asks that the webhook be sent to now: what its breaker, or a wait that its receiver asked for,
+    /// holds back is tried with one request at once ([`WebhookHealth::asked`]).
+    async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError>;
+
+    /// Makes deliveries due now, whatever their state but in flight. They go before all others of
+    /// their webhook, and the webhook is sent to now as after [`Store::ask`].
     async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError>;
 
     /// Cancels deliveries that are not final; an attempt under way is finished, and recorded as the last.
@@ -123,7 +140,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Remembers the count that is answered to a request id, for [`Store::recall`].
     async fn remember(&self, namespace: &Namespace, request: (String, [u8; 32]), count: u64) -> Result<(), StoreError>;
 
-    /// Makes new deliveries of past events for one webhook.
+    /// Makes new deliveries of past events for one webhook, which is sent to now as after [`Store::ask`].
     async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError>;
 
     /// Changes after `after` in commit order, at most `limit`.
@@ -189,6 +206,11 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Counts of each webhook that had deliveries in the window or has open ones now.
     async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError>;
+
+    /// What ended of all webhooks of the query together, in buckets of `width`, oldest first, also
+    /// empty ones; what is open now is in none. `width` is in whole minutes, and in whole hours for
+    /// windows beyond a day.
+    async fn stats_buckets(&self, query: StatsQuery, width: Duration) -> Result<Vec<StatsBucket>, StoreError>;
 
     /// What is open now and how much disk the store takes, for metrics.
     async fn gauges(&self) -> Result<Gauges, StoreError>;

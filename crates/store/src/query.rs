@@ -56,6 +56,10 @@ pub struct DeliveryQuery {
     pub states: Vec<DeliveryState>,
     /// Any of these outcomes of the last attempt; empty means all.
     pub last_outcomes: Vec<Outcome>,
+    /// Any of these statuses of the last response; empty means all.
+    pub response_statuses: Vec<u16>,
+    /// At least this many attempts finished.
+    pub min_attempts: u32,
     /// Made at or after this time.
     pub start_time: Option<Timestamp>,
     /// Made before this time.
@@ -64,6 +68,27 @@ pub struct DeliveryQuery {
     pub after: Option<Vec<u8>>,
     /// At most this many items.
     pub limit: usize,
+}
+
+impl DeliveryQuery {
+    /// Whether a delivery, of the right namespace, is one of those asked for. Times and type
+    /// patterns are not looked at.
+    pub fn passes(&self, delivery: &Delivery) -> bool {
+        let last = delivery.last_attempt.as_deref();
+        let status = last.and_then(|attempt| attempt.response.as_ref()).map(|response| response.status);
+        let outcome = last.map(|attempt| attempt.outcome);
+        is_any(&self.webhook_ids, Some(&delivery.webhook_id))
+            && is_any(&self.event_ids, Some(&delivery.event_id))
+            && is_any(&self.states, Some(&delivery.state))
+            && is_any(&self.last_outcomes, outcome.as_ref())
+            && is_any(&self.response_statuses, status.as_ref())
+            && delivery.attempt_count >= self.min_attempts
+    }
+}
+
+/// Whether `value` is one of those asked for; none asked for means all.
+fn is_any<T: PartialEq>(asked: &[T], value: Option<&T>) -> bool {
+    asked.is_empty() || value.is_some_and(|value| asked.contains(value))
 }
 
 /// One record of the journal: a delivery as it was after a change.

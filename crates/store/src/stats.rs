@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenterhook_model::{Namespace, Timestamp, WebhookId};
+use tenterhook_model::{Namespace, Outcome, Timestamp, WebhookId};
 
 /// Which counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +24,34 @@ pub struct DeliveryStats {
     pub failed: u64,
     /// Attempts that ended in the window.
     pub attempts: u64,
+    /// Those of them that failed, by how they ended.
+    pub failures: Vec<FailedAttempts>,
     /// Deliveries that wait or are under way, now.
     pub open: u64,
     /// When the oldest of these was made.
     pub oldest_open: Option<Timestamp>,
     /// How long the attempts took.
     pub latencies: Latencies,
+}
+
+/// Failed attempts that ended alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedAttempts {
+    /// How they ended.
+    pub outcome: Outcome,
+    /// The status of the response; 0 without one.
+    pub status: u16,
+    /// How many.
+    pub count: u64,
+}
+
+/// What ended in one part of a window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StatsBucket {
+    /// When it begins: a multiple of its width since 1970.
+    pub start: Timestamp,
+    /// What ended in it, without what is open now.
+    pub stats: DeliveryStats,
 }
 
 impl DeliveryStats {
@@ -43,7 +65,23 @@ impl DeliveryStats {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
+        other.failures.iter().for_each(|failures| self.add_failures(*failures));
         self.latencies.add(&other.latencies);
+    }
+
+    /// Adds failed attempts.
+    pub fn add_failures(&mut self, more: FailedAttempts) {
+        let alike = |known: &&mut FailedAttempts| (known.outcome, known.status) == (more.outcome, more.status);
+        match self.failures.iter_mut().find(alike) {
+            Some(known) => known.count += more.count,
+            None => self.failures.push(more),
+        }
+    }
+
+    /// Attempts that failed by something else than the end of the server.
+    pub fn failed_attempts(&self) -> u64 {
+        let failed = self.failures.iter().filter(|failures| failures.outcome != Outcome::Interrupted);
+        failed.map(|failures| failures.count).sum()
     }
 }
 
@@ -101,6 +139,15 @@ impl Latencies {
         let micros = FIRST_MICROS * (bucket as f64 / BUCKETS_PER_OCTAVE).exp2();
         Some(Duration::from_nanos((micros * 1e3) as u64))
     }
+}
+
+/// What waits of one webhook now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Open deliveries that are not in flight.
+    pub waiting: u64,
+    /// When the oldest of them was made.
+    pub oldest: Option<Timestamp>,
 }
 
 /// What is open now, over all tenants.
@@ -168,7 +215,12 @@ mod tests {
             ..Default::default()
         };
         slow.latencies.record(Duration::from_secs(200));
+        let failures = |outcome, status, count| FailedAttempts { outcome, status, count };
+        fast.add_failures(failures(Outcome::HttpStatus, 500, 1));
+        slow.failures = vec![failures(Outcome::HttpStatus, 500, 2), failures(Outcome::Interrupted, 0, 7)];
         fast.add(&slow);
+        assert_eq!(fast.failures[0], failures(Outcome::HttpStatus, 500, 3));
+        assert_eq!((fast.failures.len(), fast.failed_attempts()), (2, 3), "a stop of the server is no failure");
         assert_eq!((fast.succeeded, fast.failed, fast.attempts, fast.open), (1, 4, 5, 2));
         assert_eq!(fast.oldest_open, Some(Timestamp::from_millis(7)));
         assert!(fast.latencies.quantile(0.5).unwrap() < Duration::from_millis(2));

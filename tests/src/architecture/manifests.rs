@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("dispatch", &["attempt", "engine", "model", "policy", "store"]),
     ("cage", &["engine", "jinja", "model"]),
     ("intake", &["engine", "model", "store"]),
-    ("api", &["attempt", "engine", "intake", "model", "proto", "store"]),
+    ("api", &["attempt", "engine", "intake", "model", "policy", "proto", "store"]),
     ("http", &["api", "model", "proto"]),
     (
         "server",

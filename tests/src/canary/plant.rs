@@ -91,7 +91,7 @@ async fn show_in_process(place: u64) {
     match place {
         1 => {
             let webhook_id = bench.create(described(signing("told once"))).await.webhook.unwrap().id;
-            let _ = bench.webhooks().get_webhook(v1::GetWebhookRequest { webhook_id }).await;
+            let _ = bench.webhooks().get_webhook(v1::GetWebhookRequest { webhook_id, ..Default::default() }).await;
         }
         2 => drop(bench.create(described(hidden("shown"))).await),
         _ => drop(bench.events().publish_event(caused_by(hidden("shown"))).await),

@@ -219,7 +219,8 @@ impl<'a> Workload<'a> {
         let rotated = self.webhooks().rotate_signing_key(rotate(signing("rotated"))).await.unwrap().into_inner();
         let keys = rotated.webhook.unwrap().signing_keys;
         for key in [&keys[1].id, &keys[1].id, &keys[0].id] {
-            let request = v1::RevokeSigningKeyRequest { webhook_id: main.id.clone(), key_id: key.clone() };
+            let request =
+                v1::RevokeSigningKeyRequest { webhook_id: main.id.clone(), key_id: key.clone(), ..Default::default() };
             let _ = self.webhooks().revoke_signing_key(request).await;
         }
     }
@@ -238,7 +239,11 @@ impl<'a> Workload<'a> {
         let draft = self.webhook("draft", "/", &[("X-Secret", &plain("draft header"))]);
         self.preview_of(Target::Webhook(draft)).await.unwrap();
         for webhook in [main, broken] {
-            let request = v1::TestWebhookRequest { webhook_id: webhook.to_owned(), event: Some(event("tried")) };
+            let request = v1::TestWebhookRequest {
+                webhook_id: webhook.to_owned(),
+                event: Some(event("tried")),
+                ..Default::default()
+            };
             self.webhooks().test_webhook(request).await.unwrap();
         }
     }
@@ -270,7 +275,7 @@ impl<'a> Workload<'a> {
 
     /// Reads everything that may be read.
     async fn look_at_all(&self, main: &v1::Webhook) {
-        let get = v1::GetWebhookRequest { webhook_id: main.id.clone() };
+        let get = v1::GetWebhookRequest { webhook_id: main.id.clone(), ..Default::default() };
         self.webhooks().get_webhook(get).await.unwrap();
         self.webhooks().list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap();
         let view = v1::DeliveryView::Full.into();

@@ -1,6 +1,8 @@
-//! The commands of README.md and docs/ADMINISTRATION.md, run as they stand, and the outline of the clients' pages.
+//! The commands of README.md and docs/ADMINISTRATION.md, run as they stand, the outline of the clients' pages, and
+//! whether docs/ERRORS.md is complete.
 
 mod blocks;
+mod errors;
 mod links;
 mod outline;
 mod shell;

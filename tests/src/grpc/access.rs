@@ -39,7 +39,8 @@ async fn a_key_of_another_namespace_sees_nothing_of_this_one() {
     let bench = Bench::new().await;
     let id = bench.webhook("here").await;
     let mut other = bench.webhooks_as("admin@other");
-    let get = other.get_webhook(v1::GetWebhookRequest { webhook_id: id.clone() }).await.unwrap_err();
+    let get =
+        other.get_webhook(v1::GetWebhookRequest { webhook_id: id.clone(), ..Default::default() }).await.unwrap_err();
     assert_eq!((get.code(), reason(&get).as_str()), (Code::NotFound, "WEBHOOK_NOT_FOUND"));
     let list = other.list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap_err();
     assert_eq!((list.code(), reason(&list).as_str()), (Code::PermissionDenied, "KEY_FORBIDDEN"));

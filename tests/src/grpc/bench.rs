@@ -17,8 +17,8 @@ use tenterhook_deliver::CertificateCheck;
 use tenterhook_engine::{Compilations, InProcess};
 use tenterhook_intake::Intake;
 use tenterhook_model::{
-    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, HostName, Next, OsEntropy, Outcome,
-    PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp,
+    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, FailureSummary, HostName, Next, OsEntropy,
+    Outcome, PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, WebhookHealth,
 };
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
@@ -247,17 +247,42 @@ impl Bench {
         self.store.claim(webhook.parse().unwrap(), 100, self.clock.now()).await.unwrap()
     }
 
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What a dispatcher settles after the attempt with this number.
+    pub(crate) fn settlement(&self, delivery_id: DeliveryId, number: u32, next: Next) -> Settlement {
+        let outcome = if next == Next::Succeed { Outcome::Success } else { Outcome::HttpStatus };
+        let attempt = Some(Arc::new(attempt(number, outcome, self.clock.now())));
+        Settlement { delivery_id, attempt, counts: true, next, health: None, suspend: None }
+    }
+
     /// Claims what is due of a webhook and settles all of it with `next`; gives the deliveries.
     pub(crate) async fn attempt(&self, webhook: &str, next: Next) -> Vec<DeliveryId> {
         let claims = self.claim(webhook).await;
-        let outcome = if next == Next::Succeed { Outcome::Success } else { Outcome::HttpStatus };
+        let settlement = |claim: &Claim| self.settlement(claim.delivery.id, claim.delivery.attempt_count + 1, next);
+        self.store.settle(claims.iter().map(settlement).collect()).await.unwrap();
+        claims.iter().map(|claim| claim.delivery.id).collect()
+    }
+
+    /// As [`Self::attempt`], with this health, whose last failure is the first of them, and with the
+    /// reason why the webhook is stopped, if it is.
+    pub(crate) async fn fail(
+        &self,
+        webhook: &str,
+        next: Next,
+        health: WebhookHealth,
+        suspend: Option<String>,
+    ) -> Vec<DeliveryId> {
+        let claims = self.claim(webhook).await;
+        let first = &claims[0].delivery;
+        let failed = attempt(first.attempt_count + 1, Outcome::HttpStatus, self.clock.now());
+        let health = WebhookHealth { last_error: Some(FailureSummary::of(first, &failed)), ..health };
         let settlement = |claim: &Claim| Settlement {
-            delivery_id: claim.delivery.id,
-            attempt: Some(Arc::new(attempt(claim.delivery.attempt_count + 1, outcome, self.clock.now()))),
-            counts: true,
-            next,
-            health: None,
-            suspend: None,
+            health: Some(health.clone()),
+            suspend: suspend.clone(),
+            ..self.settlement(claim.delivery.id, claim.delivery.attempt_count + 1, next)
         };
         self.store.settle(claims.iter().map(settlement).collect()).await.unwrap();
         claims.iter().map(|claim| claim.delivery.id).collect()

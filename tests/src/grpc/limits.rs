@@ -198,7 +198,11 @@ async fn ask(bench: &Bench, limit: &str, size: u64) -> Result<(), Status> {
             bench.events().list_events(request).await.map(drop)
         }
         "REASON_CHARS" => {
-            let request = v1::PauseWebhookRequest { webhook_id: bench.webhook(&unique()).await, reason: text };
+            let request = v1::PauseWebhookRequest {
+                webhook_id: bench.webhook(&unique()).await,
+                reason: text,
+                ..Default::default()
+            };
             bench.webhooks().pause_webhook(request).await.map(drop)
         }
         "ROTATION_GRACE_MAX" => {
@@ -381,7 +385,7 @@ async fn a_message_has_so_many_bytes_and_no_more() {
     let bench = Bench::new().await;
     let refused = async |bytes: usize| {
         // A tag and a length of four bytes come before the text.
-        let request = v1::GetWebhookRequest { webhook_id: "a".repeat(bytes - 5) };
+        let request = v1::GetWebhookRequest { webhook_id: "a".repeat(bytes - 5), ..Default::default() };
         assert_eq!(prost::Message::encoded_len(&request), bytes);
         bench.webhooks().get_webhook(request).await.unwrap_err()
     };
@@ -431,7 +435,7 @@ async fn what_is_not_asked_for_has_its_default() {
     let (made_at, ends) = (rotated.signing_keys[0].create_time.unwrap(), rotated.signing_keys[1].expire_time.unwrap());
     assert_eq!((ends.seconds - made_at.seconds) as u64, limits::ROTATION_GRACE.as_secs());
 
-    let test = v1::TestWebhookRequest { webhook_id: made.id, event: None };
+    let test = v1::TestWebhookRequest { webhook_id: made.id, ..Default::default() };
     bench.webhooks().test_webhook(test).await.unwrap();
     let sent = bench.sent.lock().unwrap()[0].transport.deadline();
     assert_eq!(sent, limits::ATTEMPT_TIMEOUT);

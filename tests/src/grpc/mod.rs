@@ -9,6 +9,8 @@ mod certificates;
 mod crowd;
 mod events;
 mod every_field;
+mod explain;
+mod finding;
 mod foreign_words;
 mod info;
 mod limits;
@@ -17,6 +19,7 @@ mod proto_json;
 mod raw;
 mod steps;
 mod trials;
+mod waiting;
 mod watch;
 mod webhooks;
 

@@ -84,9 +84,9 @@ async fn a_draft_with_other_faults_is_refused_with_all_of_them() {
 async fn a_test_sends_one_request_and_stores_nothing() {
     let bench = Bench::new().await;
     let webhook_id = bench.webhook("w").await;
-    let pause = v1::PauseWebhookRequest { webhook_id: webhook_id.clone(), reason: String::new() };
+    let pause = v1::PauseWebhookRequest { webhook_id: webhook_id.clone(), ..Default::default() };
     bench.webhooks().pause_webhook(pause).await.unwrap();
-    let request = v1::TestWebhookRequest { webhook_id, event: None };
+    let request = v1::TestWebhookRequest { webhook_id, ..Default::default() };
     let answer = bench.webhooks().test_webhook(request).await.unwrap().into_inner();
     let attempt = answer.attempt.unwrap();
     assert_eq!((attempt.number, attempt.outcome()), (1, v1::AttemptOutcome::Success));
@@ -104,7 +104,11 @@ async fn a_test_whose_template_fails_tells_so_as_its_outcome() {
     let mut failing = webhook("w");
     failing.request.as_mut().unwrap().body = "{{ 1 // 0 }}".into();
     let made = bench.create(v1::CreateWebhookRequest { webhook: Some(failing), ..Default::default() }).await;
-    let request = v1::TestWebhookRequest { webhook_id: made.webhook.unwrap().id, event: Some(event("created")) };
+    let request = v1::TestWebhookRequest {
+        webhook_id: made.webhook.unwrap().id,
+        event: Some(event("created")),
+        ..Default::default()
+    };
     let attempt = bench.webhooks().test_webhook(request).await.unwrap().into_inner().attempt.unwrap();
     assert_eq!(attempt.outcome(), v1::AttemptOutcome::Render);
     assert!(attempt.error.starts_with("request.body, line 1, column 4: ") && attempt.request.is_none());
@@ -118,7 +122,7 @@ async fn a_test_is_made_like_an_attempt_of_a_delivery() {
     let mut panicking = webhook("w");
     panicking.request.as_mut().unwrap().body = "panic".into();
     let made = bench.create(v1::CreateWebhookRequest { webhook: Some(panicking), ..Default::default() }).await;
-    let request = v1::TestWebhookRequest { webhook_id: made.webhook.unwrap().id, event: None };
+    let request = v1::TestWebhookRequest { webhook_id: made.webhook.unwrap().id, ..Default::default() };
     let answer = bench.webhooks().test_webhook(request).await.unwrap().into_inner();
     let attempt = answer.attempt.unwrap();
     assert_eq!(attempt.outcome(), v1::AttemptOutcome::Connection, "a panic is an outcome, not a failed call");

@@ -25,7 +25,7 @@ fn update(webhook: v1::Webhook, paths: &[&str]) -> v1::UpdateWebhookRequest {
 }
 
 async fn get(bench: &Bench, id: &str) -> Result<v1::Webhook, Status> {
-    let request = v1::GetWebhookRequest { webhook_id: id.to_owned() };
+    let request = v1::GetWebhookRequest { webhook_id: id.to_owned(), ..Default::default() };
     bench.webhooks().get_webhook(request).await.map(|response| response.into_inner().webhook.unwrap())
 }
 
@@ -179,7 +179,7 @@ async fn sensitive_headers_are_kept_when_an_update_leaves_them_empty() {
     assert_eq!(told.request.as_ref().unwrap().headers[0].value, "");
     let again = v1::Webhook { description: "new".into(), ..told.clone() };
     updated(&bench, update(again, &["*"])).await.unwrap();
-    let test = v1::TestWebhookRequest { webhook_id: told.id, event: None };
+    let test = v1::TestWebhookRequest { webhook_id: told.id, ..Default::default() };
     bench.webhooks().test_webhook(test).await.unwrap();
     let sent = bench.sent.lock().unwrap()[0].headers.clone();
     assert!(sent.iter().any(|header| header.name == "X-Key" && *header.value == *mark::hidden("key")));
@@ -261,13 +261,13 @@ async fn a_name_that_nobody_answers_for_is_accepted_after_two_seconds() {
 async fn pausing_and_resuming_may_be_repeated_and_tell_the_reason() {
     let bench = Bench::new().await;
     let id = bench.webhook("w").await;
-    let pause = v1::PauseWebhookRequest { webhook_id: id.clone(), reason: "maintenance".into() };
+    let pause = v1::PauseWebhookRequest { webhook_id: id.clone(), reason: "maintenance".into(), ..Default::default() };
     let paused = bench.webhooks().pause_webhook(pause.clone()).await.unwrap().into_inner().webhook.unwrap();
     assert_eq!((paused.state(), paused.state_reason.as_str()), (v1::WebhookState::Paused, "maintenance"));
     let again = bench.webhooks().pause_webhook(pause).await.unwrap().into_inner().webhook.unwrap();
     assert_eq!(again, paused);
     for _ in 0..2 {
-        let resume = v1::ResumeWebhookRequest { webhook_id: id.clone() };
+        let resume = v1::ResumeWebhookRequest { webhook_id: id.clone(), ..Default::default() };
         let resumed = bench.webhooks().resume_webhook(resume).await.unwrap().into_inner().webhook.unwrap();
         assert_eq!((resumed.state(), resumed.state_reason.as_str()), (v1::WebhookState::Active, ""));
     }
@@ -306,7 +306,7 @@ async fn an_update_does_not_undo_a_suspension() {
 async fn a_paused_webhook_gets_deliveries_and_a_disabled_one_does_not() {
     let bench = Bench::new().await;
     let paused = bench.webhook("paused").await;
-    let pause = v1::PauseWebhookRequest { webhook_id: paused, reason: String::new() };
+    let pause = v1::PauseWebhookRequest { webhook_id: paused, ..Default::default() };
     bench.webhooks().pause_webhook(pause).await.unwrap();
     bench.create(create(v1::Webhook { disabled: true, ..webhook("disabled") })).await;
     let request = v1::PublishEventRequest { event: Some(super::bench::event("created")) };
@@ -345,7 +345,11 @@ async fn an_old_key_can_be_revoked_and_the_current_one_cannot() {
     let id = bench.create(signed).await.webhook.unwrap().id;
     let rotate = v1::RotateSigningKeyRequest { webhook_id: id.clone(), ..Default::default() };
     let keys = bench.webhooks().rotate_signing_key(rotate).await.unwrap().into_inner().webhook.unwrap().signing_keys;
-    let revoke = |key: &str| v1::RevokeSigningKeyRequest { webhook_id: id.clone(), key_id: key.to_owned() };
+    let revoke = |key: &str| v1::RevokeSigningKeyRequest {
+        webhook_id: id.clone(),
+        key_id: key.to_owned(),
+        ..Default::default()
+    };
     let current = bench.webhooks().revoke_signing_key(revoke(&keys[0].id)).await.unwrap_err();
     assert_eq!((current.code(), reason(&current).as_str()), (Code::FailedPrecondition, "STATE_FORBIDS"));
     let left = bench.webhooks().revoke_signing_key(revoke(&keys[1].id)).await.unwrap().into_inner().webhook.unwrap();

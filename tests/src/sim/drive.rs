@@ -86,6 +86,7 @@ impl Driver {
             Step::Resume(hook) => self.halt(OrderKind::Resume(hook), hook, None).await,
             Step::Cancel(number) => self.change(number, OrderKind::Cancel).await,
             Step::Redrive(number) => self.change(number, OrderKind::Redrive).await,
+            Step::Ask(hook) => self.ask(hook).await,
             Step::Crash { turns } => {
                 for _ in 0..turns {
                     tokio::task::yield_now().await;
@@ -127,6 +128,14 @@ impl Driver {
         // While the disk fails it is as if nobody had asked.
         if self.save(Webhook { halt, ..Webhook::clone(&found) }, Expect::Present).await.is_ok() {
             self.orders.push(Order { kind, called, answered: self.machine.clock.elapsed() });
+        }
+    }
+
+    /// Asks that a webhook be sent to now, as a successful test does.
+    async fn ask(&mut self, hook: usize) {
+        let called = self.machine.clock.elapsed();
+        if self.process().store.ask(id_of(hook)).await.is_ok() {
+            self.orders.push(Order { kind: OrderKind::Ask(hook), called, answered: self.machine.clock.elapsed() });
         }
     }
 

@@ -33,6 +33,7 @@ pub(crate) enum Fault {
     Cancel,
     CancelUnderWay,
     Redrive,
+    Ask,
     RepeatedPublish,
     UnansweredPublish,
     ExpiredDelivery,
@@ -46,7 +47,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Every kind.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::ErrorStatus,
         Self::BusyStatus,
         Self::GoneStatus,
@@ -69,6 +70,7 @@ impl Fault {
         Self::Cancel,
         Self::CancelUnderWay,
         Self::Redrive,
+        Self::Ask,
         Self::RepeatedPublish,
         Self::UnansweredPublish,
         Self::ExpiredDelivery,
@@ -109,6 +111,7 @@ impl Fault {
             Self::Cancel => ordered(&|kind| matches!(kind, OrderKind::Cancel(_))),
             Self::CancelUnderWay => cancelled_under_way(run),
             Self::Redrive => ordered(&|kind| matches!(kind, OrderKind::Redrive(_))),
+            Self::Ask => ordered(&|kind| matches!(kind, OrderKind::Ask(_))),
             Self::RepeatedPublish => run.acked.iter().any(|acked| acked.duplicate),
             Self::UnansweredPublish => run.acked.len() < published(run),
             Self::ExpiredDelivery => finished(&|one| one.state == DeliveryState::Failed && one.attempt_count == 0),

@@ -121,6 +121,7 @@ pub(crate) enum OrderKind {
     Resume(usize),
     Cancel(DeliveryId),
     Redrive(DeliveryId),
+    Ask(usize),
 }
 
 impl History {
@@ -142,6 +143,15 @@ impl History {
     /// Whether somebody retried the delivery by hand.
     pub(crate) fn was_redriven(&self, id: DeliveryId) -> bool {
         self.orders.iter().any(|order| order.kind == OrderKind::Redrive(id))
+    }
+
+    /// When a person asked, and was answered, that a webhook of the plan be sent to.
+    pub(crate) fn asked(&self, hook: usize) -> impl Iterator<Item = &Order> {
+        self.orders.iter().filter(move |order| match order.kind {
+            OrderKind::Resume(other) | OrderKind::Ask(other) => other == hook,
+            OrderKind::Redrive(id) => self.hook_of(self.deliveries[&id].webhook_id) == hook,
+            OrderKind::Pause(_) | OrderKind::Cancel(_) => false,
+        })
     }
 
     /// Whether a process ended without recording everything after `from` and at or before `until`.

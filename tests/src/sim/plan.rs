@@ -89,6 +89,8 @@ pub(crate) enum Step {
     Cancel(usize),
     /// Retries it.
     Redrive(usize),
+    /// Asks that a webhook be sent to now.
+    Ask(usize),
     /// Kills the process after so many turns of the runtime, and starts it again.
     Crash {
         turns: u64,
@@ -309,6 +311,8 @@ fn meddling(dice: &mut Dice, hooks: usize, publishes: &[Duration]) -> Vec<(Durat
         sometimes(10, dice, &mut |dice| Step::DiskFails { commits: dice.between(1, 20) as usize });
         sometimes(30, dice, &mut |dice| Step::Cancel(dice.between(0, 40) as usize));
         sometimes(30, dice, &mut |dice| Step::Redrive(dice.between(0, 40) as usize));
+        sometimes(40, dice, &mut |dice| Step::Redrive(dice.between(0, 40) as usize));
+        sometimes(20, dice, &mut |dice| Step::Ask(dice.between(0, hooks as u64 - 1) as usize));
         sometimes(30, dice, &mut |dice| Step::Pause(dice.between(0, hooks as u64 - 1) as usize));
         sometimes(30, dice, &mut |dice| Step::Resume(dice.between(0, hooks as u64 - 1) as usize));
     }

@@ -80,7 +80,11 @@ async fn program(target: &str) -> Result<(), Box<dyn std::error::Error>> {
     watches(&client, &webhook).await?;
     fails(&client).await;
 
-    let request = PauseWebhookRequest { webhook_id: webhook.id.clone(), reason: "receiver is being moved".into() };
+    let request = PauseWebhookRequest {
+        webhook_id: webhook.id.clone(),
+        reason: "receiver is being moved".into(),
+        ..Default::default()
+    };
     client.webhooks().pause_webhook(request).await?;
 
     let request = DeleteWebhookRequest { webhook_id: webhook.id, ..Default::default() };
@@ -113,7 +117,7 @@ async fn fails(client: &Client) {
     }
     assert_eq!(error.field_violations.len(), 1);
 
-    let request = GetWebhookRequest { webhook_id: "wh_00000000000000000000000000".into() };
+    let request = GetWebhookRequest { webhook_id: "wh_00000000000000000000000000".into(), ..Default::default() };
     if let Err(status) = client.webhooks().get_webhook(request).await {
         assert_eq!(Error::from(status).reason, ErrorReason::WebhookNotFound);
     }

@@ -44,7 +44,7 @@ const fn method(path: &'static str, permission: Permission, pace: Pace) -> Metho
 }
 
 /// Every method that is served.
-pub const METHODS: [Method; 31] = {
+pub const METHODS: [Method; 32] = {
     use Pace::{Batch, Call, Stream};
     use Permission::{Administer, Open, Operate, Publish, View};
     [
@@ -64,6 +64,7 @@ pub const METHODS: [Method; 31] = {
         method("/tenterhook.v1.EventService/StreamPublishEvents", Publish, Stream),
         method("/tenterhook.v1.EventService/GetEvent", View, Call),
         method("/tenterhook.v1.EventService/ListEvents", View, Call),
+        method("/tenterhook.v1.EventService/ExplainEvent", View, Batch),
         method("/tenterhook.v1.EventService/ReplayEvents", Operate, Batch),
         method("/tenterhook.v1.DeliveryService/GetDelivery", View, Call),
         method("/tenterhook.v1.DeliveryService/ListDeliveries", View, Call),
@@ -135,9 +136,9 @@ mod tests {
 
     #[test]
     fn methods_without_side_effects_are_for_viewers_and_the_others_are_not() {
-        for method in &METHODS[..27] {
+        for method in &METHODS[..28] {
             let name = method.path.rsplit('/').next().unwrap();
-            let reads = ["Get", "List", "Watch", "RenderPreview"].iter().any(|verb| name.starts_with(verb));
+            let reads = ["Get", "List", "Watch", "RenderPreview", "Explain"].iter().any(|verb| name.starts_with(verb));
             assert_eq!(method.permission == Permission::View, reads, "{name}");
         }
     }

@@ -61,8 +61,7 @@ impl v1::delivery_service_server::DeliveryService for Deliveries {
         request: Request<v1::BatchRetryDeliveriesRequest>,
     ) -> Result<Response<v1::BatchRetryDeliveriesResponse>, Status> {
         let (caller, request) = parts(request)?;
-        let delivery_count = steer::retry_all(&self.0, &caller, request).await?;
-        Ok(Response::new(v1::BatchRetryDeliveriesResponse { delivery_count }))
+        Ok(Response::new(steer::retry_all(&self.0, &caller, request).await?))
     }
 
     async fn cancel_delivery(

@@ -10,6 +10,7 @@ use crate::check::Check;
 use crate::refusal::Refusal;
 use crate::state::Shared;
 use crate::token::{Pages, Resume};
+use crate::waits::Waits;
 use crate::wire::delivery::{View, write_delivery};
 use crate::wire::filter::{DeliveryFilter, read_page_size, read_view};
 
@@ -38,8 +39,15 @@ pub(super) async fn get(
     let view = read_view(&mut check, request.view, View::Full);
     check.finish()?;
     let delivery = find(api, caller, &request.delivery_id).await?;
-    let delivery = Some(show(api, &delivery, view, limits::PAGE_BYTES).await?);
-    Ok(v1::GetDeliveryResponse { delivery })
+    let mut shown = show(api, &delivery, view, limits::PAGE_BYTES).await?;
+    explain(api, &delivery, &mut shown).await?;
+    Ok(v1::GetDeliveryResponse { delivery: Some(shown) })
+}
+
+/// Says in `shown` why the delivery waits.
+pub(super) async fn explain(api: &Shared, delivery: &Delivery, shown: &mut v1::Delivery) -> Result<(), Refusal> {
+    Waits::of(api, std::slice::from_ref(delivery)).await?.explain(delivery, shown);
+    Ok(())
 }
 
 /// The delivery on the wire; in the full view with the attempts that it had, in `budget` bytes.
@@ -79,9 +87,11 @@ fn fit(delivery: &mut v1::Delivery, budget: usize) {
 fn drop_bodies(attempt: &mut v1::DeliveryAttempt) {
     if let Some(request) = attempt.request.as_mut().filter(|request| !request.body.is_empty()) {
         (request.body, request.body_truncated) = (Default::default(), true);
+        request.body_text.clear();
     }
     if let Some(response) = attempt.response.as_mut().filter(|response| !response.body.is_empty()) {
         (response.body, response.body_truncated) = (Default::default(), true);
+        response.body_text.clear();
     }
 }
 
@@ -140,16 +150,21 @@ async fn page(
 ) -> Result<(Vec<v1::Delivery>, Option<Vec<u8>>), Refusal> {
     let limit = if list.view == View::Full { list.page_size.min(FULL_PAGE) } else { list.page_size };
     let mut shown = Vec::new();
+    let Some(query) = list.filter.in_namespace(&list.namespace, &api.store.webhooks()) else {
+        return Ok((shown, None));
+    };
     for _ in 0..READS_MAX {
-        let query = DeliveryQuery { namespace: list.namespace.clone(), after, limit, ..list.filter.query.clone() };
+        let query = DeliveryQuery { after, limit, ..query.clone() };
         let page = api.store.list_deliveries(query).await?;
+        let waits = Waits::of(api, &page.items).await?;
         let mut room = limits::PAGE_BYTES;
         for (index, delivery) in page.items.iter().enumerate() {
             if list.filter.event_types.match_text(&delivery.event_type) {
                 let share = room / (page.items.len() - index);
-                let delivery = show(api, delivery, list.view, share).await?;
-                room = room.saturating_sub(delivery.encoded_len());
-                shown.push(delivery);
+                let mut written = show(api, delivery, list.view, share).await?;
+                waits.explain(delivery, &mut written);
+                room = room.saturating_sub(written.encoded_len());
+                shown.push(written);
             }
         }
         after = page.next;

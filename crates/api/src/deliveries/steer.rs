@@ -3,16 +3,18 @@
 //! A batch works in steps of [`STEP`] deliveries, each its own commit, so that a million of
 //! them hold nobody up and a call that is cut short has done whole steps.
 
+use std::collections::BTreeMap;
+
 use tenterhook_model::{Delivery, DeliveryState, Namespace};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{DeliveryQuery, Redrive};
 
-use super::read::find;
+use super::read::{explain, find};
 use crate::access::Caller;
 use crate::check::Check;
 use crate::refusal::Refusal;
 use crate::state::Shared;
-use crate::wire::delivery::{View, write_delivery};
+use crate::wire::delivery::{View, write_delivery, write_state};
 use crate::wire::filter::DeliveryFilter;
 
 /// Deliveries of one step of a batch.
@@ -26,18 +28,12 @@ enum Verb {
 }
 
 impl Verb {
-    /// The states that a batch without states means.
-    fn default_states(self) -> Vec<DeliveryState> {
+    /// Whether a delivery in `state` can be steered so, in a batch whose filter names states or not.
+    /// Nobody wants to send again what was received, or what a person stopped, without saying so.
+    fn applies_to(self, state: DeliveryState, names_states: bool) -> bool {
         match self {
-            Self::Retry => vec![DeliveryState::Failed],
-            Self::Cancel => DeliveryState::ALL.into_iter().filter(|state| !state.is_final()).collect(),
-        }
-    }
-
-    /// Whether a delivery in `state` can be steered so.
-    fn applies_to(self, state: DeliveryState) -> bool {
-        match self {
-            Self::Retry => state != DeliveryState::InFlight,
+            Self::Retry if names_states => state != DeliveryState::InFlight,
+            Self::Retry => matches!(state, DeliveryState::Pending | DeliveryState::Retrying | DeliveryState::Failed),
             Self::Cancel => !state.is_final(),
         }
     }
@@ -63,7 +59,11 @@ async fn one(api: &Shared, caller: &Caller, id: &str, verb: Verb) -> Result<v1::
     let delivery = find(api, caller, id).await?;
     let answers = apply(api, verb, std::slice::from_ref(&delivery)).await?;
     match answers.into_iter().next() {
-        Some(Redrive::Done(delivery)) => Ok(write_delivery(&delivery, View::Basic, &[])),
+        Some(Redrive::Done(delivery)) => {
+            let mut shown = write_delivery(&delivery, View::Basic, &[]);
+            explain(api, &delivery, &mut shown).await?;
+            Ok(shown)
+        }
         // A repeat of a call that succeeded succeeds.
         Some(Redrive::Forbidden(DeliveryState::Cancelled)) if verb == Verb::Cancel => {
             Ok(write_delivery(&find(api, caller, id).await?, View::Basic, &[]))
@@ -85,9 +85,11 @@ pub(super) async fn retry_all(
     api: &Shared,
     caller: &Caller,
     request: v1::BatchRetryDeliveriesRequest,
-) -> Result<i64, Refusal> {
+) -> Result<v1::BatchRetryDeliveriesResponse, Refusal> {
     let batch = Batch::read(Verb::Retry, &request.namespace, request.filter, request.validate_only)?;
-    batch.run(api, caller).await
+    let Tally { steered, skipped } = batch.run(api, caller).await?;
+    let skipped = skipped.into_iter().map(|(state, count)| v1::DeliveryStateCount { state, count });
+    Ok(v1::BatchRetryDeliveriesResponse { delivery_count: steered, skipped: skipped.collect() })
 }
 
 pub(super) async fn cancel_all(
@@ -96,7 +98,22 @@ pub(super) async fn cancel_all(
     request: v1::BatchCancelDeliveriesRequest,
 ) -> Result<i64, Refusal> {
     let batch = Batch::read(Verb::Cancel, &request.namespace, request.filter, request.validate_only)?;
-    batch.run(api, caller).await
+    Ok(batch.run(api, caller).await?.steered)
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Deliveries that were steered, or would be.
+    steered: i64,
+    /// Deliveries that match and were left out, by the number of their state.
+    skipped: BTreeMap<i32, i64>,
+}
+
+impl Tally {
+    fn skip(&mut self, state: DeliveryState) {
+        *self.skipped.entry(write_state(state).into()).or_default() += 1;
+    }
 }
 
 /// A batch that was checked.
@@ -104,6 +121,8 @@ struct Batch {
     verb: Verb,
     namespace: Namespace,
     filter: DeliveryFilter,
+    /// Whether the filter named states.
+    names_states: bool,
     only_counts: bool,
 }
 
@@ -122,38 +141,50 @@ impl Batch {
         }
         let mut filter = check.within("filter", |check| DeliveryFilter::read(check, &filter));
         check.finish()?;
-        if filter.query.states.is_empty() {
-            filter.query.states = verb.default_states();
+        let names_states = !filter.query.states.is_empty();
+        if !names_states && verb == Verb::Cancel {
+            filter.query.states = DeliveryState::ALL.into_iter().filter(|state| !state.is_final()).collect();
         }
-        Ok(Self { verb, namespace: namespace.unwrap_or_default(), filter, only_counts })
+        Ok(Self { verb, namespace: namespace.unwrap_or_default(), filter, names_states, only_counts })
     }
 
-    async fn run(self, api: &Shared, caller: &Caller) -> Result<i64, Refusal> {
+    async fn run(self, api: &Shared, caller: &Caller) -> Result<Tally, Refusal> {
         let about = |count: i64| caller.about(|| format!("{} {count} deliveries", self.namespace));
         about(0);
         caller.within(&self.namespace)?;
-        let (mut count, mut after) = (0, None);
+        let (mut tally, mut after) = (Tally::default(), None);
+        let Some(query) = self.filter.in_namespace(&self.namespace, &api.store.webhooks()) else { return Ok(tally) };
         loop {
-            let query =
-                DeliveryQuery { namespace: self.namespace.clone(), after, limit: STEP, ..self.filter.query.clone() };
-            let mut page = api.store.list_deliveries(query).await?;
+            let mut page = api.store.list_deliveries(DeliveryQuery { after, limit: STEP, ..query.clone() }).await?;
+            page.items.retain(|delivery| self.filter.event_types.match_text(&delivery.event_type));
             page.items.retain(|delivery| {
-                self.verb.applies_to(delivery.state) && self.filter.event_types.match_text(&delivery.event_type)
+                let applies = self.verb.applies_to(delivery.state, self.names_states);
+                if !applies {
+                    tally.skip(delivery.state);
+                }
+                applies
             });
-            count += self.step(api, &page.items).await?;
-            about(count);
+            self.step(api, &page.items, &mut tally).await?;
+            about(tally.steered);
             match page.next {
                 Some(next) => after = Some(next),
-                None => return Ok(count),
+                None => return Ok(tally),
             }
         }
     }
 
-    async fn step(&self, api: &Shared, deliveries: &[Delivery]) -> Result<i64, Refusal> {
+    async fn step(&self, api: &Shared, deliveries: &[Delivery], tally: &mut Tally) -> Result<(), Refusal> {
         if self.only_counts || deliveries.is_empty() {
-            return Ok(deliveries.len() as i64);
+            tally.steered += deliveries.len() as i64;
+            return Ok(());
         }
-        let answers = apply(api, self.verb, deliveries).await?;
-        Ok(answers.iter().filter(|answer| matches!(answer, Redrive::Done(_))).count() as i64)
+        for answer in apply(api, self.verb, deliveries).await? {
+            match answer {
+                Redrive::Done(_) => tally.steered += 1,
+                Redrive::Forbidden(state) => tally.skip(state),
+                Redrive::NotFound => {}
+            }
+        }
+        Ok(())
     }
 }

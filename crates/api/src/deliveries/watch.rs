@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, Stream, stream};
 use tenterhook_model::{Namespace, Timestamp, limits};
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start, watch_deliveries_response::Payload};
-use tenterhook_store::{Change, JournalSpan, Sequence};
+use tenterhook_store::{Change, JournalSpan, Sequence, WebhookSet};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -98,9 +98,9 @@ impl Checked {
         }
     }
 
-    fn passes(&self, change: &Change) -> bool {
+    fn passes(&self, change: &Change, webhooks: &WebhookSet) -> bool {
         change.delivery.namespace == self.namespace
-            && self.filter.passes(&change.delivery)
+            && self.filter.passes(&change.delivery, webhooks)
             && self.not_before.is_none_or(|time| change.time >= time)
     }
 }
@@ -169,7 +169,7 @@ impl Watch {
                 self.looked_at += 1;
                 debug_assert_eq!(change.sequence.0, self.position.0 + 1, "a watch has neither gaps nor repeats");
                 self.position = change.sequence;
-                if self.request.passes(&change) {
+                if self.request.passes(&change, &self.api.store.webhooks()) {
                     return self.change(&change).await;
                 }
             }

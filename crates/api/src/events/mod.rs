@@ -1,5 +1,6 @@
 //! EventService: takes events in and shows them.
 
+mod explain;
 mod publish;
 mod read;
 mod replay;
@@ -72,6 +73,14 @@ impl v1::event_service_server::EventService for Events {
     ) -> Result<Response<v1::ListEventsResponse>, Status> {
         let (caller, request) = parts(request)?;
         Ok(Response::new(read::list(&self.0, &caller, request).await?))
+    }
+
+    async fn explain_event(
+        &self,
+        request: Request<v1::ExplainEventRequest>,
+    ) -> Result<Response<v1::ExplainEventResponse>, Status> {
+        let (caller, request) = parts(request)?;
+        Ok(Response::new(explain::explain(&self.0, &caller, request).await?))
     }
 
     async fn replay_events(

@@ -58,7 +58,7 @@ pub(super) async fn create(
     caller.about(|| save::subject(&saved.webhook));
     // The key that was made with the webhook is its oldest.
     let secret = saved.webhook.signing_keys.last().map(|key| key.secret.expose().to_owned());
-    let webhook = Some(save::show(api, &saved.webhook));
+    let webhook = Some(save::show(api, &saved.webhook).await?);
     Ok(v1::CreateWebhookResponse { webhook, signing_secret: secret.unwrap_or_default() })
 }
 

@@ -8,7 +8,7 @@ use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::Expect;
 
 use super::create::{fresh_key, fresh_secret};
-use super::save::{self, check_request_id, find, show};
+use super::save::{self, check_request_id, find_named, naming, show};
 use crate::access::Caller;
 use crate::check::Check;
 use crate::refusal::Refusal;
@@ -28,12 +28,9 @@ pub(super) async fn rotate(
     let graces = Duration::ZERO..=limits::ROTATION_GRACE_MAX;
     let grace = read_duration(&mut check, "grace_period", request.grace_period, graces);
     check_request_id(&mut check, &request_id);
-    let webhook = find(api, caller, "webhook_id", &request.webhook_id);
-    if let Err(Refusal::Faults(faults)) = &webhook {
-        check.take(faults.clone());
-    }
+    let webhook = find_named(api, caller, &mut check, naming!(request));
     check.finish()?;
-    let webhook = webhook?;
+    let Some(webhook) = webhook? else { return Err(Refusal::Internal) };
     let secret = match request.signing_secret {
         empty if empty.is_empty() => fresh_secret(&*api.entropy),
         given => Secret::new(given),
@@ -42,7 +39,7 @@ pub(super) async fn rotate(
     // The current revision is what the new key was made for: of two rotations at once one is told.
     let saved = save::put(api, rotated, Expect::Revision(webhook.revision), remembered).await?;
     let secret = saved.webhook.signing_keys.first().map(|key| key.secret.expose().to_owned());
-    let webhook = Some(show(api, &saved.webhook));
+    let webhook = Some(show(api, &saved.webhook).await?);
     Ok(v1::RotateSigningKeyResponse { webhook, signing_secret: secret.unwrap_or_default() })
 }
 
@@ -81,14 +78,12 @@ pub(super) async fn revoke(
 ) -> Result<v1::Webhook, Refusal> {
     let mut check = Check::new();
     let key: Option<SigningKeyId> = check.parse("key_id", &request.key_id);
-    let webhook = find(api, caller, "webhook_id", &request.webhook_id);
-    if let Err(Refusal::Faults(faults)) = &webhook {
-        check.take(faults.clone());
-    }
+    let webhook = find_named(api, caller, &mut check, naming!(request));
     let Some(key) = key else { return Err(check.into_refusal()) };
     check.finish()?;
-    let saved = save::change(api, webhook?.id, |webhook| take_out(webhook, key));
-    Ok(show(api, &*saved.await?))
+    let Some(webhook) = webhook? else { return Err(Refusal::Internal) };
+    let saved = save::change(api, webhook.id, |webhook| take_out(webhook, key));
+    show(api, &*saved.await?).await
 }
 
 fn take_out(webhook: &mut Webhook, id: SigningKeyId) -> Result<(), Refusal> {

@@ -1,10 +1,10 @@
-//! ListWebhooks: from memory, oldest first.
+//! ListWebhooks: oldest first.
 
 use prost::Message as _;
 use tenterhook_model::{Namespace, WebhookId, limits};
 use tenterhook_proto::tenterhook::v1;
 
-use super::save::show;
+use super::save::show_with;
 use crate::access::Caller;
 use crate::check::Check;
 use crate::refusal::Refusal;
@@ -15,7 +15,7 @@ use crate::wire::labels::check_labels;
 use crate::wire::webhook::read_state;
 
 /// The next page.
-pub(super) fn list(
+pub(super) async fn list(
     api: &Shared,
     caller: &Caller,
     mut request: v1::ListWebhooksRequest,
@@ -33,16 +33,19 @@ pub(super) fn list(
     let after = pages.read(&token)?.map(|bits| bits.try_into().map(WebhookId::from_bytes));
     let after = after.transpose().map_err(|_| Refusal::PageToken)?;
     let set = api.store.webhooks();
-    let mut matching = set.by_id.values().filter(|webhook| {
+    let matching = set.by_id.values().filter(|webhook| {
         after.is_none_or(|after| webhook.id > after)
             && webhook.namespace == namespace
             && (states.is_empty() || states.contains(&webhook.state()))
             && request.labels.iter().all(|(key, value)| webhook.spec.labels.get(key) == Some(value))
     });
+    let mut matching: Vec<_> = matching.take(size + 1).collect();
+    let has_more = matching.len() > size;
+    matching.truncate(size);
+    let backlogs = api.store.backlogs(matching.iter().map(|webhook| webhook.id).collect()).await?;
     let (mut webhooks, mut bytes, mut last) = (Vec::new(), 0, None);
-    while webhooks.len() < size && bytes < limits::PAGE_BYTES {
-        let Some(webhook) = matching.next() else { break };
-        let shown = show(api, webhook);
+    for (webhook, backlog) in matching.into_iter().zip(backlogs) {
+        let shown = show_with(api, webhook, backlog);
         bytes += shown.encoded_len();
         if bytes > limits::PAGE_BYTES && !webhooks.is_empty() {
             return Ok(page(webhooks, &pages, last));
@@ -50,8 +53,7 @@ pub(super) fn list(
         last = Some(webhook.id);
         webhooks.push(shown);
     }
-    let more = matching.next().and(last);
-    Ok(page(webhooks, &pages, more))
+    Ok(page(webhooks, &pages, last.filter(|_| has_more)))
 }
 
 fn page(webhooks: Vec<v1::Webhook>, pages: &Pages<'_>, more: Option<WebhookId>) -> v1::ListWebhooksResponse {

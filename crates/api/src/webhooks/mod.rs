@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status};
 
 use crate::state::{Api, parts};
 
+pub(crate) use preview::{inline_event, sample_facts, write_rules};
 pub(crate) use save::{check_request_id, remembered, subject};
 
 /// The service on the wire.
@@ -35,8 +36,7 @@ impl v1::webhook_service_server::WebhookService for Webhooks {
         request: Request<v1::GetWebhookRequest>,
     ) -> Result<Response<v1::GetWebhookResponse>, Status> {
         let (caller, request) = parts(request)?;
-        let found = save::find(&self.0, &caller, "webhook_id", &request.webhook_id)?;
-        let webhook = Some(save::show(&self.0, &found));
+        let webhook = Some(save::get(&self.0, &caller, &request).await?);
         Ok(Response::new(v1::GetWebhookResponse { webhook }))
     }
 
@@ -45,7 +45,7 @@ impl v1::webhook_service_server::WebhookService for Webhooks {
         request: Request<v1::ListWebhooksRequest>,
     ) -> Result<Response<v1::ListWebhooksResponse>, Status> {
         let (caller, request) = parts(request)?;
-        Ok(Response::new(list::list(&self.0, &caller, request)?))
+        Ok(Response::new(list::list(&self.0, &caller, request).await?))
     }
 
     async fn update_webhook(
@@ -80,7 +80,7 @@ impl v1::webhook_service_server::WebhookService for Webhooks {
         request: Request<v1::ResumeWebhookRequest>,
     ) -> Result<Response<v1::ResumeWebhookResponse>, Status> {
         let (caller, request) = parts(request)?;
-        let webhook = Some(update::resume(&self.0, &caller, &request.webhook_id).await?);
+        let webhook = Some(update::resume(&self.0, &caller, &request).await?);
         Ok(Response::new(v1::ResumeWebhookResponse { webhook }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_engine::{AttemptFacts, EventContext, Matching, Preview, RenderFault};
+use tenterhook_engine::{AttemptFacts, EventContext, Matching, Preview, RenderFault, RuleResult};
 use tenterhook_model::{
     DeliveryId, EventId, Fault, FaultKind, Lane, Namespace, SentRequest, Timestamp, Webhook, WebhookId,
 };
@@ -110,7 +110,7 @@ async fn source(
 }
 
 /// An event of the request, which belongs to the webhook's namespace.
-pub(super) fn inline_event(
+pub(crate) fn inline_event(
     api: &Shared,
     check: &mut Check,
     mut event: v1::Event,
@@ -133,26 +133,31 @@ pub(super) fn inline_event(
 }
 
 /// What an attempt that never happens is told of itself.
-pub(super) fn sample_facts(now: Timestamp) -> AttemptFacts {
+pub(crate) fn sample_facts(now: Timestamp) -> AttemptFacts {
     AttemptFacts { delivery_id: DeliveryId::new(now, 0, Lane(0)), attempt: 1, now, trace_parent: None }
 }
 
 fn write(preview: Preview) -> v1::RenderPreviewResponse {
     let Matching { matched, rules } = preview.matching;
-    let rule = |(index, rule): (usize, tenterhook_engine::RuleResult)| v1::RuleResult {
-        index: i32::try_from(index).unwrap_or(i32::MAX),
-        matched: rule.matched,
-        reason: rule.reason,
-    };
     v1::RenderPreviewResponse {
         matched,
-        rules: rules.into_iter().enumerate().map(rule).collect(),
+        rules: write_rules(rules),
         request: preview.request.map(|draft| {
             let shown = SentRequest::of(draft.method, draft.url, &draft.headers, &draft.body);
             write_sent(&shown, View::Full)
         }),
         errors: preview.errors.into_iter().map(write_error).collect(),
     }
+}
+
+/// How each rule did, on the wire.
+pub(crate) fn write_rules(rules: Vec<RuleResult>) -> Vec<v1::RuleResult> {
+    let rule = |(index, rule): (usize, RuleResult)| v1::RuleResult {
+        index: i32::try_from(index).unwrap_or(i32::MAX),
+        matched: rule.matched,
+        reason: rule.reason,
+    };
+    rules.into_iter().enumerate().map(rule).collect()
 }
 
 fn write_error(fault: RenderFault) -> v1::TemplateError {

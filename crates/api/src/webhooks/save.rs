@@ -7,16 +7,16 @@ use sha2::{Digest as _, Sha256};
 use tenterhook_engine::Compiled;
 use tenterhook_intake::RuleFailure;
 use tenterhook_model::webhook::TransportPolicy;
-use tenterhook_model::{Fault, Webhook, WebhookId, WebhookSpec};
+use tenterhook_model::{Fault, Namespace, Webhook, WebhookId, WebhookSpec, limits};
 use tenterhook_proto::tenterhook::v1;
-use tenterhook_store::{Expect, SaveError, SavedWebhook, WebhookChange};
+use tenterhook_store::{Backlog, Expect, SaveError, SavedWebhook, WebhookChange};
 
 use super::target;
 use crate::access::Caller;
 use crate::check::Check;
 use crate::refusal::Refusal;
 use crate::state::Shared;
-use crate::wire::webhook::write_webhook;
+use crate::wire::webhook::{Standing, write_webhook};
 
 /// Times that a change is made anew because somebody else was faster.
 const TRIES: usize = 8;
@@ -38,15 +38,105 @@ pub(crate) fn subject(webhook: &Webhook) -> String {
     format!("{} webhook {} {}", webhook.namespace, webhook.id, webhook.spec.display_name)
 }
 
+/// How a request names a webhook: by its id, or by its name in a namespace.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Naming<'a> {
+    pub(super) webhook_id: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) display_name: &'a str,
+}
+
+/// A request that names a webhook by id or by name.
+macro_rules! naming {
+    ($request:expr) => {
+        $crate::webhooks::save::Naming {
+            webhook_id: &$request.webhook_id,
+            namespace: &$request.namespace,
+            display_name: &$request.display_name,
+        }
+    };
+}
+pub(super) use naming;
+
+/// The webhook that a request names, if the caller may see it. What is wrong with the naming goes
+/// to `check`; then there is none.
+pub(super) fn find_named(
+    api: &Shared,
+    caller: &Caller,
+    check: &mut Check,
+    naming: Naming<'_>,
+) -> Result<Option<Arc<Webhook>>, Refusal> {
+    let namespace: Option<Namespace> = check.parse("namespace", naming.namespace);
+    let name = naming.display_name;
+    if name.chars().count() > limits::DISPLAY_NAME_CHARS {
+        check.text("display_name", name, limits::DISPLAY_NAME_CHARS);
+        return Ok(None);
+    }
+    match (naming.webhook_id, namespace) {
+        ("", _) if name.is_empty() => {
+            check.refuse("webhook_id", "must be set; or name the webhook by `display_name` and `namespace`");
+            Ok(None)
+        }
+        ("", None) => Ok(None),
+        ("", Some(namespace)) => {
+            caller.within(&namespace)?;
+            let set = api.store.webhooks();
+            let named = |webhook: &&Arc<Webhook>| webhook.namespace == namespace && webhook.spec.display_name == name;
+            let found = set.by_id.values().find(named).cloned();
+            let found = found.ok_or_else(|| Refusal::NoWebhookNamed(namespace.to_string()))?;
+            caller.about(|| subject(&found));
+            Ok(Some(found))
+        }
+        _ if !name.is_empty() => {
+            check.refuse("display_name", "must be empty when `webhook_id` is set");
+            Ok(None)
+        }
+        (id, namespace) => match find(api, caller, "webhook_id", id) {
+            Err(Refusal::Faults(faults)) => {
+                check.take(faults);
+                Ok(None)
+            }
+            Err(other) => Err(other),
+            Ok(webhook) => {
+                if !naming.namespace.is_empty() && namespace.is_some_and(|asked| asked != webhook.namespace) {
+                    check.refuse("namespace", "is not that of the webhook");
+                    return Ok(None);
+                }
+                Ok(Some(webhook))
+            }
+        },
+    }
+}
+
+/// The webhook that a request names.
+pub(super) async fn get(
+    api: &Shared,
+    caller: &Caller,
+    request: &v1::GetWebhookRequest,
+) -> Result<v1::Webhook, Refusal> {
+    let mut check = Check::new();
+    let found = find_named(api, caller, &mut check, naming!(request))?;
+    let Some(webhook) = found else { return Err(check.into_refusal()) };
+    check.finish()?;
+    show(api, &webhook).await
+}
+
 /// The webhook on the wire, as it is now.
-pub(super) fn show(api: &Shared, webhook: &Webhook) -> v1::Webhook {
+pub(super) async fn show(api: &Shared, webhook: &Webhook) -> Result<v1::Webhook, Refusal> {
+    let backlog = api.store.backlogs(vec![webhook.id]).await?.pop().unwrap_or_default();
+    Ok(show_with(api, webhook, backlog))
+}
+
+/// The webhook on the wire, as it is now, with what waits for it.
+pub(super) fn show_with(api: &Shared, webhook: &Webhook, backlog: Backlog) -> v1::Webhook {
     let certificates = api.transport_check.warnings(&webhook.spec.transport);
     let mut warnings: Vec<String> =
         certificates.into_iter().map(|fault| fault.under("transport").to_string()).collect();
     warnings.extend(api.intake.rule_failures(webhook).into_iter().map(|RuleFailure { rule, time, error }| {
         format!("rules[{rule}]: could not be evaluated at {}, so it did not match: {error}", time.rfc3339())
     }));
-    v1::Webhook { warnings, ..write_webhook(webhook, &api.store.health(webhook.id), api.clock.now()) }
+    let standing = Standing { health: api.store.health(webhook.id), backlog, now: api.clock.now() };
+    v1::Webhook { warnings, ..write_webhook(webhook, &standing) }
 }
 
 /// Checks the etag that a caller sent, if it sent one.
@@ -202,7 +292,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_tells_methods_and_contents_apart() {
-        let request = |id: &str| v1::GetWebhookRequest { webhook_id: id.into() };
+        let request = |id: &str| v1::GetWebhookRequest { webhook_id: id.into(), ..Default::default() };
         let digest = |method, request: &v1::GetWebhookRequest| remembered("A", method, request).unwrap();
         assert_eq!(digest("m", &request("a")), digest("m", &request("a")));
         assert_ne!(digest("m", &request("a")), digest("m", &request("b")));

@@ -7,7 +7,7 @@ use tenterhook_model::{Fault, Webhook, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Expect, SaveError, WebhookChange};
 
-use super::save::{self, Checked, check_etag, find, show};
+use super::save::{self, Checked, check_etag, find, find_named, naming, show};
 use crate::access::Caller;
 use crate::check::Check;
 use crate::mask;
@@ -30,15 +30,15 @@ pub(super) async fn update(
         let changed = changed(api, &current, new, mask).await?;
         if request.validate_only {
             check_name(api, &changed.webhook)?;
-            return Ok(show(api, &changed.webhook));
+            return show(api, &changed.webhook).await;
         }
         if changed.webhook.spec == current.spec {
-            return Ok(show(api, &current));
+            return show(api, &current).await;
         }
         match save::put_checked(api, changed, Expect::Revision(current.revision), None).await {
             // Who sent an etag wants to know; else the same fields go over what it is now.
             Err(SaveError::Changed { .. }) if new.etag.is_empty() => {}
-            saved => return Ok(show(api, &saved?.webhook)),
+            saved => return show(api, &saved?.webhook).await,
         }
     }
 }
@@ -122,22 +122,34 @@ pub(super) async fn pause(
 ) -> Result<v1::Webhook, Refusal> {
     let mut check = Check::new();
     check.text("reason", &request.reason, limits::REASON_CHARS);
-    let found = find(api, caller, "webhook_id", &request.webhook_id);
+    let found = find_named(api, caller, &mut check, naming!(request));
     check.finish()?;
+    let Some(found) = found? else { return Err(Refusal::Internal) };
     let halt = Halt { by: HaltedBy::Operator, reason: request.reason.clone() };
-    let saved = save::change(api, found?.id, |webhook| {
+    let saved = save::change(api, found.id, |webhook| {
         webhook.halt = Some(halt.clone());
         Ok(())
     });
-    Ok(show(api, &*saved.await?))
+    show(api, &*saved.await?).await
 }
 
-/// Sends again.
-pub(super) async fn resume(api: &Shared, caller: &Caller, id: &str) -> Result<v1::Webhook, Refusal> {
-    let found = find(api, caller, "webhook_id", id)?;
+/// Sends again; to a webhook that is active, at once, whatever its breaker waits for.
+pub(super) async fn resume(
+    api: &Shared,
+    caller: &Caller,
+    request: &v1::ResumeWebhookRequest,
+) -> Result<v1::Webhook, Refusal> {
+    let mut check = Check::new();
+    let found = find_named(api, caller, &mut check, naming!(request))?;
+    let Some(found) = found else { return Err(check.into_refusal()) };
+    check.finish()?;
     let saved = save::change(api, found.id, |webhook| {
         webhook.halt = None;
         Ok(())
     });
-    Ok(show(api, &*saved.await?))
+    let saved = saved.await?;
+    if found.sends() {
+        api.store.ask(found.id).await?;
+    }
+    show(api, &saved).await
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tenterhook_model::{
-    Attempt, CapturedResponse, Delivery, DeliveryState, Header, Outcome, SentRequest, Timings, TriedAddress,
-    TriedResult,
+    Attempt, CapturedResponse, Delivery, DeliveryState, FailureSummary, Header, Outcome, SentRequest, Timings,
+    TriedAddress, TriedResult,
 };
 use tenterhook_proto::tenterhook::v1;
 
@@ -42,6 +42,8 @@ pub(crate) fn write_delivery(delivery: &Delivery, view: View, attempts: &[Attemp
         update_time: Some(timestamp(delivery.update_time)),
         finish_time: delivery.finish_time.map(timestamp),
         attempts,
+        // A fact of the moment, which whoever shows the delivery adds.
+        waiting: None,
     }
 }
 
@@ -62,6 +64,21 @@ pub(crate) fn write_attempt(attempt: &Attempt, view: View) -> v1::DeliveryAttemp
     }
 }
 
+/// A failed attempt in short, on the wire.
+pub(crate) fn write_failure(failure: &FailureSummary) -> v1::AttemptSummary {
+    v1::AttemptSummary {
+        delivery_id: failure.delivery_id.to_string(),
+        event_id: failure.event_id.to_string(),
+        number: count(failure.number),
+        end_time: Some(timestamp(failure.time)),
+        duration: Some(duration(failure.duration)),
+        outcome: failure.outcome().map_or(v1::AttemptOutcome::Unspecified, write_outcome).into(),
+        response_status: failure.status.map_or(0, i32::from),
+        error: failure.error.clone(),
+        response_text: failure.answer.clone(),
+    }
+}
+
 fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -74,6 +91,17 @@ fn body(body: &Bytes, truncated: bool, view: View) -> (Bytes, bool) {
     }
 }
 
+/// A body as text, if it is UTF-8. Of one that was cut, the last character may be cut in half.
+fn text_of(body: &Bytes, truncated: bool) -> String {
+    match std::str::from_utf8(body) {
+        Ok(text) => text.to_owned(),
+        Err(error) if truncated && error.error_len().is_none() => {
+            String::from_utf8_lossy(&body[..error.valid_up_to()]).into_owned()
+        }
+        Err(_) => String::new(),
+    }
+}
+
 /// The request on the wire; its body only in the full view.
 pub(crate) fn write_sent(request: &SentRequest, view: View) -> v1::HttpRequest {
     let (body, body_truncated) = body(&request.body, request.body_truncated, view);
@@ -81,6 +109,7 @@ pub(crate) fn write_sent(request: &SentRequest, view: View) -> v1::HttpRequest {
         method: request.method.as_str().to_owned(),
         url: request.url.clone(),
         headers: write_headers(&request.headers),
+        body_text: text_of(&body, body_truncated),
         body,
         body_truncated,
     }
@@ -91,6 +120,7 @@ fn write_response(response: &CapturedResponse, view: View) -> v1::HttpResponse {
     v1::HttpResponse {
         status: i32::from(response.status),
         headers: write_headers(&response.headers),
+        body_text: text_of(&body, body_truncated),
         body,
         body_truncated,
         note: response.note.clone(),
@@ -144,7 +174,8 @@ pub(crate) fn read_state(state: i32) -> Option<DeliveryState> {
     DeliveryState::ALL.into_iter().find(|known| i32::from(write_state(*known)) == state)
 }
 
-fn write_outcome(outcome: Outcome) -> v1::AttemptOutcome {
+/// The outcome on the wire.
+pub(crate) fn write_outcome(outcome: Outcome) -> v1::AttemptOutcome {
     match outcome {
         Outcome::Success => v1::AttemptOutcome::Success,
         Outcome::HttpStatus => v1::AttemptOutcome::HttpStatus,
@@ -243,6 +274,19 @@ mod tests {
         assert_eq!(last.timings.unwrap().dns.unwrap().nanos, 7_000);
         assert_eq!((written.namespace.as_str(), written.ordering_key.as_str()), ("team", "k"));
         assert!(written.next_attempt_time.is_some() && written.finish_time.is_none());
+    }
+
+    #[test]
+    fn a_body_is_text_where_it_is_utf_8() {
+        let text = |body: &'static [u8], truncated| text_of(&Bytes::from_static(body), truncated);
+        assert_eq!(text("Zürich".as_bytes(), false), "Zürich");
+        assert_eq!(text(b"Z\xc3", true), "Z", "a character that was cut in half is left out");
+        assert_eq!(text(b"Z\xc3", false), "", "it was not cut, so it is no UTF-8");
+        assert_eq!(text(b"Z\xff\xc3", true), "");
+        let full = write_delivery(&delivery(), View::Full, &[attempt(1)]).last_attempt.unwrap();
+        assert_eq!((full.request.unwrap().body_text, full.response.unwrap().body_text), ("sent".into(), "came".into()));
+        let basic = write_delivery(&delivery(), View::Basic, &[]).last_attempt.unwrap();
+        assert_eq!(basic.request.unwrap().body_text, "");
     }
 
     #[test]

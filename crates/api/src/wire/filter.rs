@@ -1,12 +1,13 @@
 //! Filters of lists, watches and batches, from the wire to a store's query.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
 use tenterhook_engine::Pattern;
-use tenterhook_model::{Delivery, Event, limits};
+use tenterhook_model::{Delivery, Event, Namespace, Webhook, limits};
 use tenterhook_proto::tenterhook::v1;
-use tenterhook_store::{DeliveryQuery, EventQuery};
+use tenterhook_store::{DeliveryQuery, EventQuery, WebhookSet};
 
 use super::delivery::{View, read_outcome, read_state};
 use super::labels::{check_labels, check_patterns};
@@ -45,6 +46,8 @@ pub(crate) struct DeliveryFilter {
     pub(crate) query: DeliveryQuery,
     /// Patterns for the event's type.
     pub(crate) event_types: Patterns,
+    /// Labels of the webhook.
+    pub(crate) webhook_labels: BTreeMap<String, String>,
 }
 
 impl DeliveryFilter {
@@ -58,10 +61,14 @@ impl DeliveryFilter {
             last_outcomes: enums(check, "last_outcomes", &filter.last_outcomes, read_outcome),
             start_time: read_timestamp(check, "start_time", filter.start_time),
             end_time: read_timestamp(check, "end_time", filter.end_time),
+            response_statuses: statuses(check, &filter.response_statuses),
+            min_attempts: read_min_attempts(check, filter.min_attempts),
             ..DeliveryQuery::default()
         };
         check_span(check, query.start_time.zip(query.end_time).is_some_and(|(start, end)| start >= end));
-        Self { query, event_types: Patterns::read(check, "event_types", &filter.event_types) }
+        check_labels(check, "webhook_labels", &filter.webhook_labels);
+        let webhook_labels = filter.webhook_labels.clone().into_iter().collect();
+        Self { query, event_types: Patterns::read(check, "event_types", &filter.event_types), webhook_labels }
     }
 
     /// Whether it names anything at all: a batch over everything is more likely a slip.
@@ -70,18 +77,31 @@ impl DeliveryFilter {
     }
 
     /// Whether `delivery`, of the right namespace, passes. Times are not looked at.
-    pub(crate) fn passes(&self, delivery: &Delivery) -> bool {
-        let query = &self.query;
-        let outcome = delivery.last_attempt.as_ref().map(|attempt| attempt.outcome);
-        let any = |is_empty: bool, contains: bool| is_empty || contains;
-        any(query.webhook_ids.is_empty(), query.webhook_ids.contains(&delivery.webhook_id))
-            && any(query.event_ids.is_empty(), query.event_ids.contains(&delivery.event_id))
-            && any(query.states.is_empty(), query.states.contains(&delivery.state))
-            && any(
-                query.last_outcomes.is_empty(),
-                outcome.is_some_and(|outcome| query.last_outcomes.contains(&outcome)),
-            )
+    pub(crate) fn passes(&self, delivery: &Delivery, webhooks: &WebhookSet) -> bool {
+        self.query.passes(delivery)
             && self.event_types.match_text(&delivery.event_type)
+            && (self.webhook_labels.is_empty()
+                || webhooks.by_id.get(&delivery.webhook_id).is_some_and(|webhook| self.labels_match(webhook)))
+    }
+
+    /// The query of a page in `namespace`, whose labels name webhooks as they are now; `None` when
+    /// no webhook carries them.
+    pub(crate) fn in_namespace(&self, namespace: &Namespace, webhooks: &WebhookSet) -> Option<DeliveryQuery> {
+        let mut query = DeliveryQuery { namespace: namespace.clone(), ..self.query.clone() };
+        if !self.webhook_labels.is_empty() {
+            let of_namespace = webhooks.by_id.values().filter(|webhook| webhook.namespace == *namespace);
+            let labelled = of_namespace.filter(|webhook| self.labels_match(webhook)).map(|webhook| webhook.id);
+            let asked = &self.query.webhook_ids;
+            query.webhook_ids = labelled.filter(|id| asked.is_empty() || asked.contains(id)).collect();
+            if query.webhook_ids.is_empty() {
+                return None;
+            }
+        }
+        Some(query)
+    }
+
+    fn labels_match(&self, webhook: &Webhook) -> bool {
+        self.webhook_labels.iter().all(|(key, value)| webhook.spec.labels.get(key) == Some(value))
     }
 }
 
@@ -125,6 +145,28 @@ impl EventFilter {
     pub(crate) fn is_empty(filter: &v1::EventFilter) -> bool {
         *filter == v1::EventFilter::default()
     }
+}
+
+/// The statuses in `response_statuses`.
+fn statuses(check: &mut Check, numbers: &[i32]) -> Vec<u16> {
+    check.count("response_statuses", numbers.len(), limits::FILTER_ITEMS);
+    check.within("response_statuses", |check| {
+        let mut known = Vec::new();
+        for (index, number) in numbers.iter().enumerate() {
+            match u16::try_from(*number).ok().filter(|status| (100..=599).contains(status)) {
+                Some(status) => known.push(status),
+                None => check.item(index, |check| check.refuse_here("must be a status from 100 to 599")),
+            }
+        }
+        known
+    })
+}
+
+fn read_min_attempts(check: &mut Check, number: i32) -> u32 {
+    u32::try_from(number).unwrap_or_else(|_| {
+        check.refuse("min_attempts", "must not be negative");
+        0
+    })
 }
 
 fn check_span(check: &mut Check, is_backwards: bool) {

@@ -40,6 +40,7 @@ fn every_part_of_a_delivery_filter_at_fault_is_named() {
         last_outcomes: vec![99],
         start_time: at(i64::MAX),
         end_time: at(i64::MIN),
+        ..Default::default()
     };
     let expected = [
         "filter.webhook_ids[0]",
@@ -111,7 +112,7 @@ fn delivery() -> Delivery {
 
 #[test]
 fn a_delivery_passes_when_every_part_matches() {
-    let passes = |filter| deliveries(filter).0.passes(&delivery());
+    let passes = |filter| deliveries(filter).0.passes(&delivery(), &WebhookSet::default());
     let webhook = |byte| v1::DeliveryFilter {
         webhook_ids: vec![WebhookId::from_bytes([byte; 16]).to_string()],
         ..Default::default()
@@ -128,6 +129,60 @@ fn a_delivery_passes_when_every_part_matches() {
     assert!(!passes(outcome), "it has no attempt yet");
     let both = v1::DeliveryFilter { states: vec![1], ..webhook(2) };
     assert!(!passes(both));
+    let status = v1::DeliveryFilter { response_statuses: vec![500], ..Default::default() };
+    assert!(!passes(status), "it has no response yet");
+    let tried = |min_attempts| v1::DeliveryFilter { min_attempts, ..Default::default() };
+    assert!(passes(tried(0)) && !passes(tried(1)));
+}
+
+#[test]
+fn statuses_and_attempts_that_cannot_be_are_refused() {
+    let filter =
+        v1::DeliveryFilter { response_statuses: vec![500, 99, 600, -1], min_attempts: -1, ..Default::default() };
+    let expected = ["[1]", "[2]", "[3]"].map(|place| format!("filter.response_statuses{place}"));
+    assert_eq!(deliveries(filter).1, [&expected[..], &["filter.min_attempts".to_owned()]].concat());
+}
+
+#[test]
+fn labels_choose_webhooks_as_they_are_now() {
+    let labelled = |byte: u8, team: &str| {
+        let spec = tenterhook_model::WebhookSpec {
+            labels: [("team".to_owned(), team.to_owned())].into(),
+            ..Default::default()
+        };
+        std::sync::Arc::new(Webhook {
+            id: WebhookId::from_bytes([byte; 16]),
+            lane: Lane(byte.into()),
+            namespace: Namespace::default(),
+            spec,
+            halt: None,
+            signing_keys: Vec::new(),
+            revision: 1,
+            create_time: Timestamp::default(),
+            update_time: Timestamp::default(),
+        })
+    };
+    let webhooks = [labelled(1, "a"), labelled(2, "b"), labelled(3, "a")];
+    let set = WebhookSet { by_id: webhooks.map(|one| (one.id, one)).into(), ..WebhookSet::default() };
+    let filter = |team: &str, ids: &[u8]| {
+        let filter = v1::DeliveryFilter {
+            webhook_labels: [("team".to_owned(), team.to_owned())].into(),
+            webhook_ids: ids.iter().map(|id| WebhookId::from_bytes([*id; 16]).to_string()).collect(),
+            ..Default::default()
+        };
+        deliveries(filter).0
+    };
+    let ids = |filter: DeliveryFilter, namespace: &Namespace| {
+        filter.in_namespace(namespace, &set).map(|query| query.webhook_ids.iter().map(|id| id.as_bytes()[0]).collect())
+    };
+    let here = Namespace::default();
+    assert_eq!(ids(filter("a", &[]), &here), Some(vec![1, 3]));
+    assert_eq!(ids(filter("a", &[2, 3]), &here), Some(vec![3]));
+    assert_eq!(ids(filter("c", &[]), &here), None, "none, and not all");
+    assert_eq!(ids(filter("a", &[2]), &here), None);
+    assert_eq!(ids(filter("a", &[]), &"other".parse().unwrap()), None);
+    assert!(filter("a", &[]).passes(&delivery(), &set) && !filter("b", &[]).passes(&delivery(), &set));
+    assert!(!filter("a", &[]).passes(&delivery(), &WebhookSet::default()), "a webhook that is gone has no labels");
 }
 
 #[test]

@@ -3,22 +3,35 @@
 use tenterhook_model::webhook::SigningKey;
 use tenterhook_model::{Timestamp, Webhook, WebhookHealth, WebhookSpec, WebhookState};
 use tenterhook_proto::tenterhook::v1;
+use tenterhook_store::Backlog;
 
+use super::delivery::write_failure;
 use super::policies::{write_breaker, write_rate, write_retry, write_transport};
 use super::request::{write_request, write_rule};
 use super::spec::write_scheme;
 use super::time::timestamp;
 
-/// The webhook on the wire, with its receiver's health and the keys that sign at `now`; its
-/// warnings are the caller's to add.
-pub(crate) fn write_webhook(webhook: &Webhook, health: &WebhookHealth, now: Timestamp) -> v1::Webhook {
+/// How a webhook stands at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standing {
+    /// How its receiver has been doing.
+    pub(crate) health: WebhookHealth,
+    /// What waits for it.
+    pub(crate) backlog: Backlog,
+    /// The moment.
+    pub(crate) now: Timestamp,
+}
+
+/// The webhook on the wire, as it stands, with the keys that sign then; its warnings are the
+/// caller's to add.
+pub(crate) fn write_webhook(webhook: &Webhook, standing: &Standing) -> v1::Webhook {
     v1::Webhook {
         id: webhook.id.to_string(),
         namespace: webhook.namespace.to_string(),
         state: write_state(webhook.state()).into(),
         state_reason: state_reason(webhook),
-        signing_keys: webhook.live_keys(now).map(write_key).collect(),
-        health: Some(write_health(health)),
+        signing_keys: webhook.live_keys(standing.now).map(write_key).collect(),
+        health: Some(write_health(webhook, standing)),
         etag: webhook.etag(),
         create_time: Some(timestamp(webhook.create_time)),
         update_time: Some(timestamp(webhook.update_time)),
@@ -55,7 +68,7 @@ fn state_reason(webhook: &Webhook) -> String {
     }
 }
 
-fn write_state(state: WebhookState) -> v1::WebhookState {
+pub(crate) fn write_state(state: WebhookState) -> v1::WebhookState {
     match state {
         WebhookState::Active => v1::WebhookState::Active,
         WebhookState::Paused => v1::WebhookState::Paused,
@@ -83,13 +96,19 @@ fn write_key(key: &SigningKey) -> v1::SigningKey {
     }
 }
 
-fn write_health(health: &WebhookHealth) -> v1::WebhookHealth {
+fn write_health(webhook: &Webhook, Standing { health, backlog, now }: &Standing) -> v1::WebhookHealth {
+    // What is sent nothing waits for its resumption, not for a probe.
+    let probe = health.next_probe.filter(|_| webhook.sends());
     v1::WebhookHealth {
         consecutive_failures: i32::try_from(health.consecutive_failures).unwrap_or(i32::MAX),
-        circuit_open: health.circuit_open(),
-        next_probe_time: health.next_probe.map(timestamp),
+        circuit_open: probe.is_some(),
+        next_probe_time: probe.filter(|time| time > now).map(timestamp),
         last_success_time: health.last_success.map(timestamp),
         last_failure_time: health.last_failure.map(timestamp),
+        last_error: health.last_error.as_ref().map(write_failure),
+        failing_since: health.failing_since.map(timestamp),
+        waiting: i64::try_from(backlog.waiting).unwrap_or(i64::MAX),
+        oldest_waiting_time: backlog.oldest.map(timestamp),
     }
 }
 
@@ -133,7 +152,7 @@ mod tests {
     }
 
     fn write(webhook: &Webhook) -> v1::Webhook {
-        write_webhook(webhook, &WebhookHealth::default(), Timestamp::from_millis(7))
+        write_webhook(webhook, &Standing { now: Timestamp::from_millis(7), ..Standing::default() })
     }
 
     #[test]
@@ -178,10 +197,18 @@ mod tests {
             last_success: Some(Timestamp::from_millis(3)),
             ..WebhookHealth::default()
         };
-        let written = write_health(&health);
+        let backlog = Backlog { waiting: 12, oldest: Some(Timestamp::from_millis(2)) };
+        let standing = |now| Standing { health: health.clone(), backlog, now: Timestamp::from_millis(now) };
+        let written = write_health(&webhook(), &standing(8));
         assert_eq!((written.consecutive_failures, written.circuit_open), (7, true));
         assert_eq!(written.next_probe_time, Some(timestamp(Timestamp::from_millis(9))));
         assert_eq!(written.last_success_time, Some(timestamp(Timestamp::from_millis(3))));
         assert_eq!(written.last_failure_time, None);
+        assert_eq!((written.waiting, written.oldest_waiting_time.unwrap().nanos), (12, 2_000_000));
+        let due = write_health(&webhook(), &standing(9));
+        assert_eq!((due.circuit_open, due.next_probe_time), (true, None), "no time in the past is shown");
+        let halted = Webhook { halt: Some(Halt { by: HaltedBy::Server, reason: "410".into() }), ..webhook() };
+        let written = write_health(&halted, &standing(8));
+        assert_eq!((written.circuit_open, written.next_probe_time, written.consecutive_failures), (false, None, 7));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::webhook::{BreakerPolicy, RateLimit, RetryPolicy};
-use tenterhook_model::{DeliveryState, Webhook};
+use tenterhook_model::{DeliveryState, Outcome, Webhook};
 
 use super::store::Scripted;
 use super::world::{Receivers, Reply, World};
@@ -153,4 +153,43 @@ async fn a_removed_webhook_is_sent_nothing_more() {
     world.store.remove(webhook(1).id);
     world.pass_seconds(100).await;
     assert_eq!(world.call_seconds(), [0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_is_probed_at_once_when_a_person_asks() {
+    let world = World::start(store(&narrow(), 20), Receivers::new(|_, n| Reply::Status(if n < 7 { 500 } else { 200 })));
+    // Five failures open it; the first probe fails after 30 seconds, the second would come 60 later.
+    world.pass_seconds(40).await;
+    assert_eq!(world.call_seconds(), [0, 0, 0, 0, 0, 30]);
+    tenterhook_store::Store::ask(&*world.store, webhook(1).id).await.unwrap();
+    world.pass_seconds(1).await;
+    assert_eq!(world.call_seconds()[6..], [40]);
+    // It failed: the waits have started again from the shortest, and the next asking finds it well.
+    world.pass_seconds(30).await;
+    tenterhook_store::Store::ask(&*world.store, webhook(1).id).await.unwrap();
+    world.pass_seconds(1).await;
+    assert_eq!(world.call_seconds()[7..10], [71, 71, 71]);
+    assert!(world.store.held().finished.len() > 10, "the rest follows");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_asked_to_be_left_alone_is_tried_with_one_request_when_a_person_asks() {
+    let reply = |_: &_, n| if n == 0 { Reply::RetryAfter(503, "3600") } else { Reply::Status(200) };
+    let world = World::start(store(&narrow(), 3), Receivers::new(reply));
+    world.pass_seconds(100).await;
+    assert_eq!(world.call_seconds(), [0]);
+    tenterhook_store::Store::ask(&*world.store, webhook(1).id).await.unwrap();
+    world.pass_seconds(1).await;
+    assert_eq!(world.call_seconds(), [0, 100, 100]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_failure_is_kept_with_the_health_also_after_a_success() {
+    let world = World::start(store(&narrow(), 2), Receivers::new(|_, n| Reply::Status(if n == 0 { 500 } else { 200 })));
+    world.pass_seconds(1).await;
+    let held = world.store.held();
+    let health = &held.health[&webhook(1).id];
+    let last = health.last_error.as_ref().unwrap();
+    assert_eq!((last.status, last.number, last.outcome()), (Some(500), 1, Some(Outcome::HttpStatus)));
+    assert_eq!((health.consecutive_failures, last.delivery_id), (0, held.groups[0][0].delivery_id));
 }

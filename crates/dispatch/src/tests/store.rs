@@ -22,6 +22,7 @@ pub(crate) struct Held {
     pub(crate) finished: Vec<Delivery>,
     pub(crate) health: BTreeMap<WebhookId, WebhookHealth>,
     pub(crate) ready: BTreeSet<WebhookId>,
+    pub(crate) asked: BTreeSet<WebhookId>,
     /// Every group of settlements that was taken.
     pub(crate) groups: Vec<Vec<Settlement>>,
     pub(crate) released: Vec<DeliveryId>,
@@ -136,6 +137,16 @@ impl Store for Scripted {
         std::mem::take(&mut held.ready).into_iter().collect()
     }
 
+    fn take_asked(&self) -> Vec<WebhookId> {
+        std::mem::take(&mut self.held().asked).into_iter().collect()
+    }
+
+    async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError> {
+        self.held().asked.insert(webhook);
+        self.bell.notify_one();
+        Ok(())
+    }
+
     fn next_due(&self) -> Option<Timestamp> {
         self.held().later.iter().filter_map(|claim| claim.delivery.next_attempt_time).min()
     }
@@ -219,6 +230,14 @@ impl Store for Scripted {
         unreachable!("the dispatcher looks nothing up")
     }
 
+    async fn turns(&self, _: Vec<(WebhookId, String)>) -> Result<Vec<Option<DeliveryId>>, StoreError> {
+        unreachable!("the dispatcher looks nothing up")
+    }
+
+    async fn backlogs(&self, _: Vec<WebhookId>) -> Result<Vec<Backlog>, StoreError> {
+        unreachable!("the dispatcher looks nothing up")
+    }
+
     async fn attempts(&self, _: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
         unreachable!("the dispatcher looks nothing up")
     }
@@ -298,6 +317,10 @@ impl Store for Scripted {
 
     fn deadline_bell(&self) -> &Notify {
         unreachable!("the dispatcher looks at what it claims")
+    }
+
+    async fn stats_buckets(&self, _: StatsQuery, _: std::time::Duration) -> Result<Vec<StatsBucket>, StoreError> {
+        unreachable!("the dispatcher counts nothing")
     }
 
     async fn stats(&self, _: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {

@@ -28,7 +28,8 @@ pub struct Delivery {
     /// Attempts finished.
     #[prost(int32, tag = "8")]
     pub attempt_count: i32,
-    /// When the next attempt is due; unset when there is none.
+    /// When the next attempt is due; unset when there is none, while another delivery of its
+    /// ordering key comes first, and while its webhook is paused or suspended and the time has passed.
     #[prost(message, optional, tag = "9")]
     pub next_attempt_time: ::core::option::Option<::prost_types::Timestamp>,
     /// The last attempt finished. Bodies are left out unless the view is full.
@@ -46,6 +47,53 @@ pub struct Delivery {
     /// Every attempt, oldest first; only in the full view.
     #[prost(message, repeated, tag = "14")]
     pub attempts: ::prost::alloc::vec::Vec<DeliveryAttempt>,
+    /// Why it waits, now; unset when it does not wait, and in WatchDeliveries, which shows the past.
+    #[prost(message, optional, tag = "15")]
+    pub waiting: ::core::option::Option<Waiting>,
+}
+/// Why a delivery waits.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Waiting {
+    /// The reason that holds it back longest.
+    #[prost(enumeration = "WaitingReason", tag = "1")]
+    pub reason: i32,
+    /// When that reason ends; unset when no time is known, because it ends by something that happens.
+    #[prost(message, optional, tag = "2")]
+    pub until_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The delivery that must end first; set only with the reason ORDERING_KEY.
+    #[prost(string, tag = "3")]
+    pub behind_delivery_id: ::prost::alloc::string::String,
+}
+/// One attempt in short.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttemptSummary {
+    /// The delivery that was attempted.
+    #[prost(string, tag = "1")]
+    pub delivery_id: ::prost::alloc::string::String,
+    /// Its event.
+    #[prost(string, tag = "2")]
+    pub event_id: ::prost::alloc::string::String,
+    /// The number of the attempt, from 1.
+    #[prost(int32, tag = "3")]
+    pub number: i32,
+    /// When it ended.
+    #[prost(message, optional, tag = "4")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How long it took.
+    #[prost(message, optional, tag = "5")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+    /// How it ended.
+    #[prost(enumeration = "AttemptOutcome", tag = "6")]
+    pub outcome: i32,
+    /// The status of the response; 0 when there was none.
+    #[prost(int32, tag = "7")]
+    pub response_status: i32,
+    /// What went wrong, in words.
+    #[prost(string, tag = "8")]
+    pub error: ::prost::alloc::string::String,
+    /// The beginning of the response's body, at most 160 bytes; empty when it is not UTF-8.
+    #[prost(string, tag = "9")]
+    pub response_text: ::prost::alloc::string::String,
 }
 /// One try.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -140,6 +188,10 @@ pub struct HttpRequest {
     /// Whether the body was cut.
     #[prost(bool, tag = "5")]
     pub body_truncated: bool,
+    /// The body as text, if it is UTF-8; a character that was cut in half at its end is left out.
+    /// Empty when the body is not UTF-8, or not shown.
+    #[prost(string, tag = "6")]
+    pub body_text: ::prost::alloc::string::String,
 }
 /// An answer.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -159,6 +211,9 @@ pub struct HttpResponse {
     /// What was odd about the answer, in words; empty when nothing was. It decides nothing.
     #[prost(string, tag = "5")]
     pub note: ::prost::alloc::string::String,
+    /// The body as text, as in HttpRequest.
+    #[prost(string, tag = "6")]
+    pub body_text: ::prost::alloc::string::String,
 }
 /// One header.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -171,7 +226,7 @@ pub struct HttpHeader {
     pub value: ::prost::alloc::string::String,
 }
 /// Which deliveries; every field that is set must match.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliveryFilter {
     /// Any of these webhooks.
     #[prost(string, repeated, tag = "1")]
@@ -194,6 +249,78 @@ pub struct DeliveryFilter {
     /// Made before this time.
     #[prost(message, optional, tag = "7")]
     pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Any of these statuses of the last response, 100 to 599.
+    #[prost(int32, repeated, tag = "8")]
+    pub response_statuses: ::prost::alloc::vec::Vec<i32>,
+    /// At least this many finished attempts.
+    #[prost(int32, tag = "9")]
+    pub min_attempts: i32,
+    /// To a webhook that carries all of these labels.
+    #[prost(btree_map = "string, string", tag = "10")]
+    pub webhook_labels: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// The reasons for which a delivery waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WaitingReason {
+    /// Not set.
+    Unspecified = 0,
+    /// The webhook is paused. ResumeWebhook ends it.
+    Paused = 1,
+    /// The server suspended the webhook after failures. ResumeWebhook ends it.
+    Suspended = 2,
+    /// The circuit breaker is open until a probe succeeds; `until_time` is the time of the next probe,
+    /// unset when it is due or in flight. RetryDelivery, ResumeWebhook and a successful TestWebhook
+    /// send it at once.
+    CircuitBreaker = 3,
+    /// The receiver asked to be sent nothing before `until_time` (Retry-After); unset when one request
+    /// is finding out whether that is over.
+    RetryAfter = 4,
+    /// Another delivery with the same ordering key comes first: `behind_delivery_id`.
+    OrderingKey = 5,
+    /// Its own time has not come: the wait before the next attempt, or the event's `deliver_after`.
+    NotBefore = 6,
+    /// The rate limit of the webhook.
+    RateLimit = 7,
+    /// It is due and waits for others to end: of the webhook (`max_in_flight`) or of the server.
+    Capacity = 8,
+}
+impl WaitingReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WAITING_REASON_UNSPECIFIED",
+            Self::Paused => "WAITING_REASON_PAUSED",
+            Self::Suspended => "WAITING_REASON_SUSPENDED",
+            Self::CircuitBreaker => "WAITING_REASON_CIRCUIT_BREAKER",
+            Self::RetryAfter => "WAITING_REASON_RETRY_AFTER",
+            Self::OrderingKey => "WAITING_REASON_ORDERING_KEY",
+            Self::NotBefore => "WAITING_REASON_NOT_BEFORE",
+            Self::RateLimit => "WAITING_REASON_RATE_LIMIT",
+            Self::Capacity => "WAITING_REASON_CAPACITY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WAITING_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "WAITING_REASON_PAUSED" => Some(Self::Paused),
+            "WAITING_REASON_SUSPENDED" => Some(Self::Suspended),
+            "WAITING_REASON_CIRCUIT_BREAKER" => Some(Self::CircuitBreaker),
+            "WAITING_REASON_RETRY_AFTER" => Some(Self::RetryAfter),
+            "WAITING_REASON_ORDERING_KEY" => Some(Self::OrderingKey),
+            "WAITING_REASON_NOT_BEFORE" => Some(Self::NotBefore),
+            "WAITING_REASON_RATE_LIMIT" => Some(Self::RateLimit),
+            "WAITING_REASON_CAPACITY" => Some(Self::Capacity),
+            _ => None,
+        }
+    }
 }
 /// The states of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -397,7 +524,7 @@ pub struct GetDeliveryResponse {
     pub delivery: ::core::option::Option<Delivery>,
 }
 /// Request of ListDeliveries.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListDeliveriesRequest {
     /// The tenant; empty means `default`.
     #[prost(string, tag = "1")]
@@ -429,7 +556,7 @@ pub struct ListDeliveriesResponse {
     pub resume_token: ::prost::alloc::string::String,
 }
 /// Request of WatchDeliveries.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchDeliveriesRequest {
     /// The tenant; empty means `default`.
     #[prost(string, tag = "1")]
@@ -523,12 +650,13 @@ pub struct RetryDeliveryResponse {
     pub delivery: ::core::option::Option<Delivery>,
 }
 /// Request of BatchRetryDeliveries.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchRetryDeliveriesRequest {
     /// The tenant; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
-    /// Which ones; it must not be empty. Without states: those that failed.
+    /// Which ones; it must not be empty. Without states: every one that matches, but none that
+    /// succeeded or was cancelled; to send those again, name their states.
     #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<DeliveryFilter>,
     /// Counts and changes nothing.
@@ -536,11 +664,25 @@ pub struct BatchRetryDeliveriesRequest {
     pub validate_only: bool,
 }
 /// Response of BatchRetryDeliveries.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchRetryDeliveriesResponse {
     /// Deliveries made due.
     #[prost(int64, tag = "1")]
     pub delivery_count: i64,
+    /// Deliveries that match but were left out, by state: those in flight, and without states in the
+    /// filter those that succeeded or were cancelled.
+    #[prost(message, repeated, tag = "2")]
+    pub skipped: ::prost::alloc::vec::Vec<DeliveryStateCount>,
+}
+/// A number of deliveries in one state.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeliveryStateCount {
+    /// The state.
+    #[prost(enumeration = "DeliveryState", tag = "1")]
+    pub state: i32,
+    /// How many.
+    #[prost(int64, tag = "2")]
+    pub count: i64,
 }
 /// Request of CancelDelivery.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -557,7 +699,7 @@ pub struct CancelDeliveryResponse {
     pub delivery: ::core::option::Option<Delivery>,
 }
 /// Request of BatchCancelDeliveries.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchCancelDeliveriesRequest {
     /// The tenant; empty means `default`.
     #[prost(string, tag = "1")]
@@ -588,6 +730,10 @@ pub struct GetDeliveryStatsRequest {
     /// How far back: 1 minute to 30 days; unset means 1 hour.
     #[prost(message, optional, tag = "3")]
     pub window: ::core::option::Option<::prost_types::Duration>,
+    /// Divides the window into buckets of this width: whole minutes, and whole hours for a window of
+    /// more than a day; at most 1,000 of them. Unset means no buckets.
+    #[prost(message, optional, tag = "4")]
+    pub bucket_width: ::core::option::Option<::prost_types::Duration>,
 }
 /// Response of GetDeliveryStats.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -595,12 +741,26 @@ pub struct GetDeliveryStatsResponse {
     /// The sums.
     #[prost(message, optional, tag = "1")]
     pub total: ::core::option::Option<DeliveryStats>,
-    /// For each webhook with deliveries in the window, most failures first; at most 100.
+    /// For each webhook with deliveries in the window, those with the most failed attempts first; at
+    /// most 100.
     #[prost(message, repeated, tag = "2")]
     pub webhooks: ::prost::alloc::vec::Vec<WebhookDeliveryStats>,
+    /// The sums bucket by bucket, oldest first, also of empty buckets; none without `bucket_width`.
+    #[prost(message, repeated, tag = "3")]
+    pub buckets: ::prost::alloc::vec::Vec<DeliveryStatsBucket>,
+}
+/// The counts of one bucket of the window.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeliveryStatsBucket {
+    /// When it begins; it ends where the next one begins, the last one now.
+    #[prost(message, optional, tag = "1")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What ended in it; without what is open now.
+    #[prost(message, optional, tag = "2")]
+    pub stats: ::core::option::Option<DeliveryStats>,
 }
 /// The counts of one webhook.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WebhookDeliveryStats {
     /// The webhook.
     #[prost(string, tag = "1")]
@@ -610,7 +770,7 @@ pub struct WebhookDeliveryStats {
     pub stats: ::core::option::Option<DeliveryStats>,
 }
 /// Counts of deliveries.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliveryStats {
     /// Those that succeeded in the window.
     #[prost(int64, tag = "1")]
@@ -633,6 +793,27 @@ pub struct DeliveryStats {
     /// 99 of 100 attempts were at least this fast.
     #[prost(message, optional, tag = "7")]
     pub attempt_latency_p99: ::core::option::Option<::prost_types::Duration>,
+    /// Attempts in the window that failed, also of deliveries that have succeeded since or wait for
+    /// another attempt. An attempt that the server cut short is none of them.
+    #[prost(int64, tag = "8")]
+    pub failed_attempts: i64,
+    /// The failed attempts by outcome and status, the most frequent first; those that the server cut
+    /// short are listed with their own outcome. What ended before this version counted them is missing.
+    #[prost(message, repeated, tag = "9")]
+    pub outcomes: ::prost::alloc::vec::Vec<OutcomeCount>,
+}
+/// A number of failed attempts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OutcomeCount {
+    /// How they ended.
+    #[prost(enumeration = "AttemptOutcome", tag = "1")]
+    pub outcome: i32,
+    /// The status of the response; 0 for outcomes without one.
+    #[prost(int32, tag = "2")]
+    pub response_status: i32,
+    /// How many.
+    #[prost(int64, tag = "3")]
+    pub count: i64,
 }
 /// Where a watch may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -840,7 +1021,10 @@ pub mod delivery_service_client {
                 );
             self.inner.server_streaming(req, path, codec).await
         }
-        /// RetryDelivery makes a delivery due now, whatever its state but in flight.
+        /// RetryDelivery makes a delivery due now, whatever its state but in flight, and lets it go before
+        /// the others of its webhook. An open circuit breaker, or a receiver that asked to be left alone,
+        /// holds it back no longer: one request goes at once, and the rest when it has succeeded. A
+        /// webhook that is paused or suspended is sent nothing before ResumeWebhook.
         pub async fn retry_delivery(
             &mut self,
             request: impl tonic::IntoRequest<super::RetryDeliveryRequest>,
@@ -867,7 +1051,7 @@ pub mod delivery_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// BatchRetryDeliveries does so for every delivery that matches.
+        /// BatchRetryDeliveries does so for the deliveries that match.
         pub async fn batch_retry_deliveries(
             &mut self,
             request: impl tonic::IntoRequest<super::BatchRetryDeliveriesRequest>,
@@ -1028,7 +1212,10 @@ pub mod delivery_service_server {
             tonic::Response<Self::WatchDeliveriesStream>,
             tonic::Status,
         >;
-        /// RetryDelivery makes a delivery due now, whatever its state but in flight.
+        /// RetryDelivery makes a delivery due now, whatever its state but in flight, and lets it go before
+        /// the others of its webhook. An open circuit breaker, or a receiver that asked to be left alone,
+        /// holds it back no longer: one request goes at once, and the rest when it has succeeded. A
+        /// webhook that is paused or suspended is sent nothing before ResumeWebhook.
         async fn retry_delivery(
             &self,
             request: tonic::Request<super::RetryDeliveryRequest>,
@@ -1036,7 +1223,7 @@ pub mod delivery_service_server {
             tonic::Response<super::RetryDeliveryResponse>,
             tonic::Status,
         >;
-        /// BatchRetryDeliveries does so for every delivery that matches.
+        /// BatchRetryDeliveries does so for the deliveries that match.
         async fn batch_retry_deliveries(
             &self,
             request: tonic::Request<super::BatchRetryDeliveriesRequest>,
@@ -1579,7 +1766,8 @@ pub enum ErrorReason {
     /// OUT_OF_RANGE. The changes after a resume token or start time are no longer
     /// kept. Metadata: `oldest_time`. List again, then watch from its token.
     ResumeTokenExpired = 5,
-    /// NOT_FOUND. Metadata: `webhook_id`.
+    /// NOT_FOUND. Metadata: `webhook_id`, or `namespace` when the request names the webhook by
+    /// `display_name`.
     WebhookNotFound = 6,
     /// NOT_FOUND. Metadata: `event_id`.
     EventNotFound = 7,
@@ -1769,1415 +1957,6 @@ pub struct Snapshots {
     /// After; unset when it was deleted.
     #[prost(message, optional, tag = "2")]
     pub postchange: ::core::option::Option<JsonDocument>,
-}
-/// Request of PublishEvent.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct PublishEventRequest {
-    /// The event.
-    #[prost(message, optional, tag = "1")]
-    pub event: ::core::option::Option<Event>,
-}
-/// Response of PublishEvent.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PublishEventResponse {
-    /// What became of it.
-    #[prost(message, optional, tag = "1")]
-    pub result: ::core::option::Option<PublishResult>,
-}
-/// What became of an event.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PublishResult {
-    /// Its id.
-    #[prost(string, tag = "1")]
-    pub event_id: ::prost::alloc::string::String,
-    /// When it was stored.
-    #[prost(message, optional, tag = "2")]
-    pub publish_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whether it had been stored before under the same id.
-    #[prost(bool, tag = "3")]
-    pub duplicate: bool,
-    /// The deliveries made of it, one for each webhook that matched.
-    #[prost(int32, tag = "4")]
-    pub delivery_count: i32,
-}
-/// Request of BatchPublishEvents.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BatchPublishEventsRequest {
-    /// The events; all of one namespace.
-    #[prost(message, repeated, tag = "1")]
-    pub events: ::prost::alloc::vec::Vec<Event>,
-}
-/// Response of BatchPublishEvents.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct BatchPublishEventsResponse {
-    /// What became of each, in order.
-    #[prost(message, repeated, tag = "1")]
-    pub results: ::prost::alloc::vec::Vec<PublishResult>,
-}
-/// One message of the caller's in StreamPublishEvents.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StreamPublishEventsRequest {
-    /// A number of the caller's, returned in the acknowledgement.
-    #[prost(uint64, tag = "1")]
-    pub sequence: u64,
-    /// The event.
-    #[prost(message, optional, tag = "2")]
-    pub event: ::core::option::Option<Event>,
-}
-/// One acknowledgement in StreamPublishEvents.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StreamPublishEventsResponse {
-    /// The number that the caller gave.
-    #[prost(uint64, tag = "1")]
-    pub sequence: u64,
-    /// What became of the event.
-    #[prost(oneof = "stream_publish_events_response::Outcome", tags = "2, 3")]
-    pub outcome: ::core::option::Option<stream_publish_events_response::Outcome>,
-}
-/// Nested message and enum types in `StreamPublishEventsResponse`.
-pub mod stream_publish_events_response {
-    /// What became of the event.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Outcome {
-        /// It is on disk.
-        #[prost(message, tag = "2")]
-        Result(super::PublishResult),
-        /// It was refused and is not stored.
-        #[prost(message, tag = "3")]
-        Error(super::PublishError),
-    }
-}
-/// Why an event was refused.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct PublishError {
-    /// The canonical gRPC code.
-    #[prost(int32, tag = "1")]
-    pub code: i32,
-    /// The reason.
-    #[prost(enumeration = "ErrorReason", tag = "2")]
-    pub reason: i32,
-    /// What is wrong.
-    #[prost(string, tag = "3")]
-    pub message: ::prost::alloc::string::String,
-    /// The field at fault, if one is.
-    #[prost(string, tag = "4")]
-    pub field: ::prost::alloc::string::String,
-}
-/// Request of GetEvent.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetEventRequest {
-    /// The tenant; empty means `default`.
-    #[prost(string, tag = "1")]
-    pub namespace: ::prost::alloc::string::String,
-    /// The event.
-    #[prost(string, tag = "2")]
-    pub event_id: ::prost::alloc::string::String,
-}
-/// Response of GetEvent.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetEventResponse {
-    /// The event.
-    #[prost(message, optional, tag = "1")]
-    pub event: ::core::option::Option<Event>,
-}
-/// Which events; every field that is set must match.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct EventFilter {
-    /// Any of these ids.
-    #[prost(string, repeated, tag = "1")]
-    pub event_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Any of these patterns for the type.
-    #[prost(string, repeated, tag = "2")]
-    pub event_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Any of these patterns for the object type.
-    #[prost(string, repeated, tag = "3")]
-    pub object_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// All of these attributes.
-    #[prost(btree_map = "string, string", tag = "4")]
-    pub attributes: ::prost::alloc::collections::BTreeMap<
-        ::prost::alloc::string::String,
-        ::prost::alloc::string::String,
-    >,
-    /// Published at or after this time.
-    #[prost(message, optional, tag = "5")]
-    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Published before this time.
-    #[prost(message, optional, tag = "6")]
-    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// Request of ListEvents.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListEventsRequest {
-    /// The tenant; empty means `default`.
-    #[prost(string, tag = "1")]
-    pub namespace: ::prost::alloc::string::String,
-    /// At most this many: 0 means 50, and more than 1,000 means 1,000.
-    #[prost(int32, tag = "2")]
-    pub page_size: i32,
-    /// The `next_page_token` of the page before; all else must be as it was then.
-    #[prost(string, tag = "3")]
-    pub page_token: ::prost::alloc::string::String,
-    /// Which ones.
-    #[prost(message, optional, tag = "4")]
-    pub filter: ::core::option::Option<EventFilter>,
-}
-/// Response of ListEvents.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListEventsResponse {
-    /// The events.
-    #[prost(message, repeated, tag = "1")]
-    pub events: ::prost::alloc::vec::Vec<Event>,
-    /// For the next page; empty on the last.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-/// Request of ReplayEvents.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ReplayEventsRequest {
-    /// The tenant; empty means `default`.
-    #[prost(string, tag = "1")]
-    pub namespace: ::prost::alloc::string::String,
-    /// The webhook to deliver to.
-    #[prost(string, tag = "2")]
-    pub webhook_id: ::prost::alloc::string::String,
-    /// Which events; it must not be empty.
-    #[prost(message, optional, tag = "3")]
-    pub filter: ::core::option::Option<EventFilter>,
-    /// Also those that were delivered to the webhook before.
-    #[prost(bool, tag = "4")]
-    pub include_delivered: bool,
-    /// Counts and makes nothing.
-    #[prost(bool, tag = "5")]
-    pub validate_only: bool,
-    /// A UUID of the caller's, as in CreateWebhook.
-    #[prost(string, tag = "6")]
-    pub request_id: ::prost::alloc::string::String,
-}
-/// Response of ReplayEvents.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReplayEventsResponse {
-    /// Deliveries made.
-    #[prost(int64, tag = "1")]
-    pub delivery_count: i64,
-}
-/// Generated client implementations.
-pub mod event_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// EventService takes events in. An answer means that the event is on disk.
-    #[derive(Debug, Clone)]
-    pub struct EventServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl EventServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> EventServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> EventServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            EventServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// PublishEvent stores one event and makes its deliveries.
-        pub async fn publish_event(
-            &mut self,
-            request: impl tonic::IntoRequest<super::PublishEventRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::PublishEventResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.EventService/PublishEvent",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tenterhook.v1.EventService", "PublishEvent"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// BatchPublishEvents stores up to 1,000 events, all or none, in order.
-        pub async fn batch_publish_events(
-            &mut self,
-            request: impl tonic::IntoRequest<super::BatchPublishEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::BatchPublishEventsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.EventService/BatchPublishEvents",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("tenterhook.v1.EventService", "BatchPublishEvents"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// StreamPublishEvents stores events as they come and acknowledges each, in
-        /// order. One bad event is refused by its own acknowledgement; the stream goes on.
-        pub async fn stream_publish_events(
-            &mut self,
-            request: impl tonic::IntoStreamingRequest<
-                Message = super::StreamPublishEventsRequest,
-            >,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::StreamPublishEventsResponse>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.EventService/StreamPublishEvents",
-            );
-            let mut req = request.into_streaming_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("tenterhook.v1.EventService", "StreamPublishEvents"),
-                );
-            self.inner.streaming(req, path, codec).await
-        }
-        /// GetEvent returns one event.
-        pub async fn get_event(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetEventRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetEventResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.EventService/GetEvent",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tenterhook.v1.EventService", "GetEvent"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// ListEvents returns events, a page at a time, newest first.
-        pub async fn list_events(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListEventsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.EventService/ListEvents",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tenterhook.v1.EventService", "ListEvents"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// ReplayEvents makes new deliveries of past events for one webhook.
-        pub async fn replay_events(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReplayEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ReplayEventsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.EventService/ReplayEvents",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tenterhook.v1.EventService", "ReplayEvents"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod event_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with EventServiceServer.
-    #[async_trait]
-    pub trait EventService: std::marker::Send + std::marker::Sync + 'static {
-        /// PublishEvent stores one event and makes its deliveries.
-        async fn publish_event(
-            &self,
-            request: tonic::Request<super::PublishEventRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::PublishEventResponse>,
-            tonic::Status,
-        >;
-        /// BatchPublishEvents stores up to 1,000 events, all or none, in order.
-        async fn batch_publish_events(
-            &self,
-            request: tonic::Request<super::BatchPublishEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::BatchPublishEventsResponse>,
-            tonic::Status,
-        >;
-        /// Server streaming response type for the StreamPublishEvents method.
-        type StreamPublishEventsStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<
-                    super::StreamPublishEventsResponse,
-                    tonic::Status,
-                >,
-            >
-            + std::marker::Send
-            + 'static;
-        /// StreamPublishEvents stores events as they come and acknowledges each, in
-        /// order. One bad event is refused by its own acknowledgement; the stream goes on.
-        async fn stream_publish_events(
-            &self,
-            request: tonic::Request<tonic::Streaming<super::StreamPublishEventsRequest>>,
-        ) -> std::result::Result<
-            tonic::Response<Self::StreamPublishEventsStream>,
-            tonic::Status,
-        >;
-        /// GetEvent returns one event.
-        async fn get_event(
-            &self,
-            request: tonic::Request<super::GetEventRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetEventResponse>,
-            tonic::Status,
-        >;
-        /// ListEvents returns events, a page at a time, newest first.
-        async fn list_events(
-            &self,
-            request: tonic::Request<super::ListEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListEventsResponse>,
-            tonic::Status,
-        >;
-        /// ReplayEvents makes new deliveries of past events for one webhook.
-        async fn replay_events(
-            &self,
-            request: tonic::Request<super::ReplayEventsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ReplayEventsResponse>,
-            tonic::Status,
-        >;
-    }
-    /// EventService takes events in. An answer means that the event is on disk.
-    #[derive(Debug)]
-    pub struct EventServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> EventServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for EventServiceServer<T>
-    where
-        T: EventService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/tenterhook.v1.EventService/PublishEvent" => {
-                    #[allow(non_camel_case_types)]
-                    struct PublishEventSvc<T: EventService>(pub Arc<T>);
-                    impl<
-                        T: EventService,
-                    > tonic::server::UnaryService<super::PublishEventRequest>
-                    for PublishEventSvc<T> {
-                        type Response = super::PublishEventResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::PublishEventRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as EventService>::publish_event(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = PublishEventSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/tenterhook.v1.EventService/BatchPublishEvents" => {
-                    #[allow(non_camel_case_types)]
-                    struct BatchPublishEventsSvc<T: EventService>(pub Arc<T>);
-                    impl<
-                        T: EventService,
-                    > tonic::server::UnaryService<super::BatchPublishEventsRequest>
-                    for BatchPublishEventsSvc<T> {
-                        type Response = super::BatchPublishEventsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::BatchPublishEventsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as EventService>::batch_publish_events(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = BatchPublishEventsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/tenterhook.v1.EventService/StreamPublishEvents" => {
-                    #[allow(non_camel_case_types)]
-                    struct StreamPublishEventsSvc<T: EventService>(pub Arc<T>);
-                    impl<
-                        T: EventService,
-                    > tonic::server::StreamingService<super::StreamPublishEventsRequest>
-                    for StreamPublishEventsSvc<T> {
-                        type Response = super::StreamPublishEventsResponse;
-                        type ResponseStream = T::StreamPublishEventsStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<
-                                tonic::Streaming<super::StreamPublishEventsRequest>,
-                            >,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as EventService>::stream_publish_events(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = StreamPublishEventsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/tenterhook.v1.EventService/GetEvent" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetEventSvc<T: EventService>(pub Arc<T>);
-                    impl<
-                        T: EventService,
-                    > tonic::server::UnaryService<super::GetEventRequest>
-                    for GetEventSvc<T> {
-                        type Response = super::GetEventResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetEventRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as EventService>::get_event(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetEventSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/tenterhook.v1.EventService/ListEvents" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListEventsSvc<T: EventService>(pub Arc<T>);
-                    impl<
-                        T: EventService,
-                    > tonic::server::UnaryService<super::ListEventsRequest>
-                    for ListEventsSvc<T> {
-                        type Response = super::ListEventsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListEventsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as EventService>::list_events(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListEventsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/tenterhook.v1.EventService/ReplayEvents" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReplayEventsSvc<T: EventService>(pub Arc<T>);
-                    impl<
-                        T: EventService,
-                    > tonic::server::UnaryService<super::ReplayEventsRequest>
-                    for ReplayEventsSvc<T> {
-                        type Response = super::ReplayEventsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReplayEventsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as EventService>::replay_events(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReplayEventsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for EventServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "tenterhook.v1.EventService";
-    impl<T> tonic::server::NamedService for EventServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// Request of GetServerInfo.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetServerInfoRequest {}
-/// Response of GetServerInfo.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetServerInfoResponse {
-    /// The server.
-    #[prost(message, optional, tag = "1")]
-    pub server: ::core::option::Option<ServerInfo>,
-    /// The caller.
-    #[prost(message, optional, tag = "2")]
-    pub caller: ::core::option::Option<CallerInfo>,
-}
-/// A server as it runs now.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ServerInfo {
-    /// Its version, such as `0.1.0`.
-    #[prost(string, tag = "1")]
-    pub version: ::prost::alloc::string::String,
-    /// The storage engine: `redb`, `sled` or `memory`.
-    #[prost(string, tag = "2")]
-    pub store_engine: ::prost::alloc::string::String,
-    /// When the process started.
-    #[prost(message, optional, tag = "3")]
-    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// The server's time of day, for comparing clocks.
-    #[prost(message, optional, tag = "4")]
-    pub current_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// How long finished events, deliveries and changes are kept.
-    #[prost(message, optional, tag = "5")]
-    pub retention: ::core::option::Option<::prost_types::Duration>,
-    /// Every limit of the server. docs/LIMITS.md lists them with their defaults.
-    #[prost(message, repeated, tag = "6")]
-    pub limits: ::prost::alloc::vec::Vec<ServerLimit>,
-    /// What this server can do or is allowed to do. A client ignores names it does
-    /// not know. `reflection`: describes its API to any client. `private_receivers`:
-    /// sends to some addresses in private networks. `insecure_receivers`: webhooks
-    /// may set `insecure_skip_verify`. `anonymous`: callers need no key.
-    #[prost(string, repeated, tag = "7")]
-    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-/// A limit of the server.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ServerLimit {
-    /// Its name, such as `event_bytes`.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// What it limits.
-    #[prost(string, tag = "2")]
-    pub description: ::prost::alloc::string::String,
-    /// The largest value allowed, or the default where the description says so.
-    #[prost(int64, tag = "3")]
-    pub value: i64,
-    /// The smallest value allowed; 0 when there is none.
-    #[prost(int64, tag = "4")]
-    pub minimum: i64,
-    /// The unit of both: `bytes`, `characters`, `items`, `levels`, `milliseconds`
-    /// or `seconds`.
-    #[prost(string, tag = "5")]
-    pub unit: ::prost::alloc::string::String,
-    /// The flag of `tenterhook serve` that changes it, without dashes; empty when
-    /// it is fixed.
-    #[prost(string, tag = "6")]
-    pub flag: ::prost::alloc::string::String,
-}
-/// Who calls.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CallerInfo {
-    /// The name of the key or certificate; empty when it has none.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// What the caller may do, and where.
-    #[prost(message, repeated, tag = "2")]
-    pub grants: ::prost::alloc::vec::Vec<CallerGrant>,
-}
-/// A role in one namespace or in all.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CallerGrant {
-    /// The role: `admin`, `publisher`, `viewer` or `operator`.
-    #[prost(string, tag = "1")]
-    pub role: ::prost::alloc::string::String,
-    /// The namespace; `*` stands for every namespace.
-    #[prost(string, tag = "2")]
-    pub namespace: ::prost::alloc::string::String,
-}
-/// Request of ListNamespaces.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListNamespacesRequest {
-    /// How many to return at most, 1 to 1,000; 0 means 50.
-    #[prost(int32, tag = "1")]
-    pub page_size: i32,
-    /// The `next_page_token` of the page before; empty for the first page.
-    #[prost(string, tag = "2")]
-    pub page_token: ::prost::alloc::string::String,
-}
-/// Response of ListNamespaces.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListNamespacesResponse {
-    /// The namespaces. A page may be short, even empty, although more follow.
-    #[prost(message, repeated, tag = "1")]
-    pub namespaces: ::prost::alloc::vec::Vec<NamespaceInfo>,
-    /// Where the next page begins; empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-/// A namespace.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct NamespaceInfo {
-    /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// How many webhooks it holds.
-    #[prost(int32, tag = "2")]
-    pub webhook_count: i32,
-}
-/// Generated client implementations.
-pub mod server_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// ServerService describes the server and what the caller may see of it.
-    #[derive(Debug, Clone)]
-    pub struct ServerServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl ServerServiceClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> ServerServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> ServerServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            ServerServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// GetServerInfo returns the server's version, limits and settings, and who
-        /// the caller is.
-        pub async fn get_server_info(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetServerInfoRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetServerInfoResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.ServerService/GetServerInfo",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("tenterhook.v1.ServerService", "GetServerInfo"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// ListNamespaces returns the namespaces that hold webhooks or events and that
-        /// the caller may see, a page at a time: the shortest names first, names of one
-        /// length in alphabetical order.
-        pub async fn list_namespaces(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListNamespacesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListNamespacesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/tenterhook.v1.ServerService/ListNamespaces",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("tenterhook.v1.ServerService", "ListNamespaces"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod server_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with ServerServiceServer.
-    #[async_trait]
-    pub trait ServerService: std::marker::Send + std::marker::Sync + 'static {
-        /// GetServerInfo returns the server's version, limits and settings, and who
-        /// the caller is.
-        async fn get_server_info(
-            &self,
-            request: tonic::Request<super::GetServerInfoRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetServerInfoResponse>,
-            tonic::Status,
-        >;
-        /// ListNamespaces returns the namespaces that hold webhooks or events and that
-        /// the caller may see, a page at a time: the shortest names first, names of one
-        /// length in alphabetical order.
-        async fn list_namespaces(
-            &self,
-            request: tonic::Request<super::ListNamespacesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListNamespacesResponse>,
-            tonic::Status,
-        >;
-    }
-    /// ServerService describes the server and what the caller may see of it.
-    #[derive(Debug)]
-    pub struct ServerServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> ServerServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for ServerServiceServer<T>
-    where
-        T: ServerService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/tenterhook.v1.ServerService/GetServerInfo" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetServerInfoSvc<T: ServerService>(pub Arc<T>);
-                    impl<
-                        T: ServerService,
-                    > tonic::server::UnaryService<super::GetServerInfoRequest>
-                    for GetServerInfoSvc<T> {
-                        type Response = super::GetServerInfoResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetServerInfoRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as ServerService>::get_server_info(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetServerInfoSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/tenterhook.v1.ServerService/ListNamespaces" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListNamespacesSvc<T: ServerService>(pub Arc<T>);
-                    impl<
-                        T: ServerService,
-                    > tonic::server::UnaryService<super::ListNamespacesRequest>
-                    for ListNamespacesSvc<T> {
-                        type Response = super::ListNamespacesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListNamespacesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as ServerService>::list_namespaces(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListNamespacesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for ServerServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "tenterhook.v1.ServerService";
-    impl<T> tonic::server::NamedService for ServerServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
 }
 /// A receiver of events: which events it gets, what it is sent, and how.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3473,15 +2252,17 @@ pub struct TransportPolicy {
     pub trust_system_roots: bool,
 }
 /// How a receiver has been doing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WebhookHealth {
     /// Failures since the last success.
     #[prost(int32, tag = "1")]
     pub consecutive_failures: i32,
-    /// Whether its circuit breaker holds deliveries back.
+    /// Whether its circuit breaker holds deliveries back. A webhook that is paused or suspended is
+    /// sent nothing anyway: its breaker is not shown as open.
     #[prost(bool, tag = "2")]
     pub circuit_open: bool,
-    /// When the next probe is due; unset while the breaker is closed.
+    /// When the next probe is due; unset while the breaker is closed, and once the probe is due or in
+    /// flight.
     #[prost(message, optional, tag = "3")]
     pub next_probe_time: ::core::option::Option<::prost_types::Timestamp>,
     /// The last attempt that succeeded.
@@ -3490,6 +2271,18 @@ pub struct WebhookHealth {
     /// The last attempt that failed.
     #[prost(message, optional, tag = "5")]
     pub last_failure_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// That attempt in short; kept after a success.
+    #[prost(message, optional, tag = "6")]
+    pub last_error: ::core::option::Option<AttemptSummary>,
+    /// Since when nothing but failures has been seen; unset after a success and after ResumeWebhook.
+    #[prost(message, optional, tag = "7")]
+    pub failing_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Deliveries that wait; those in flight are not among them.
+    #[prost(int64, tag = "8")]
+    pub waiting: i64,
+    /// When the oldest of those that wait was made.
+    #[prost(message, optional, tag = "9")]
+    pub oldest_waiting_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Whether a webhook receives events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3733,9 +2526,15 @@ pub struct CreateWebhookResponse {
 /// Request of GetWebhook.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetWebhookRequest {
-    /// The webhook.
+    /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
+    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    #[prost(string, tag = "2")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The name of the webhook, instead of `webhook_id`.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
 }
 /// Response of GetWebhook.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3819,12 +2618,18 @@ pub struct DeleteWebhookResponse {
 /// Request of PauseWebhook.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PauseWebhookRequest {
-    /// The webhook.
+    /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
     /// Why, for those who look at it later.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    #[prost(string, tag = "3")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The name of the webhook, instead of `webhook_id`.
+    #[prost(string, tag = "4")]
+    pub display_name: ::prost::alloc::string::String,
 }
 /// Response of PauseWebhook.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3836,9 +2641,15 @@ pub struct PauseWebhookResponse {
 /// Request of ResumeWebhook.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResumeWebhookRequest {
-    /// The webhook.
+    /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
+    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    #[prost(string, tag = "2")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The name of the webhook, instead of `webhook_id`.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
 }
 /// Response of ResumeWebhook.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3851,7 +2662,7 @@ pub struct ResumeWebhookResponse {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct RotateSigningKeyRequest {
-    /// The webhook.
+    /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
     /// The new secret; empty lets the server make one.
@@ -3863,6 +2674,12 @@ pub struct RotateSigningKeyRequest {
     /// A UUID of the caller's, as in CreateWebhook.
     #[prost(string, tag = "4")]
     pub request_id: ::prost::alloc::string::String,
+    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    #[prost(string, tag = "5")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The name of the webhook, instead of `webhook_id`.
+    #[prost(string, tag = "6")]
+    pub display_name: ::prost::alloc::string::String,
 }
 /// Response of RotateSigningKey.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3878,12 +2695,18 @@ pub struct RotateSigningKeyResponse {
 /// Request of RevokeSigningKey.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeSigningKeyRequest {
-    /// The webhook.
+    /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
     /// The key; the current one cannot be revoked, only rotated.
     #[prost(string, tag = "2")]
     pub key_id: ::prost::alloc::string::String,
+    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    #[prost(string, tag = "3")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The name of the webhook, instead of `webhook_id`.
+    #[prost(string, tag = "4")]
+    pub display_name: ::prost::alloc::string::String,
 }
 /// Response of RevokeSigningKey.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3973,12 +2796,22 @@ pub struct TemplateError {
 /// Request of TestWebhook.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TestWebhookRequest {
-    /// The webhook; one that is paused is sent to all the same.
+    /// The webhook; or name it by `display_name`. One that is paused is sent to all the same.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
-    /// The event to send; unset sends an event of the type `ping`.
+    /// An event to send that is not published. Without it and without `event_id` an event of the type
+    /// `ping` is sent, whose data is empty: a template that needs data fails with it.
     #[prost(message, optional, tag = "2")]
     pub event: ::core::option::Option<Event>,
+    /// A stored event to send, as a delivery would send it.
+    #[prost(string, tag = "3")]
+    pub event_id: ::prost::alloc::string::String,
+    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    #[prost(string, tag = "4")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The name of the webhook, instead of `webhook_id`.
+    #[prost(string, tag = "5")]
+    pub display_name: ::prost::alloc::string::String,
 }
 /// Response of TestWebhook. A receiver that refuses is an answer, not an error of the call.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4238,7 +3071,8 @@ pub mod webhook_service_client {
                 .insert(GrpcMethod::new("tenterhook.v1.WebhookService", "PauseWebhook"));
             self.inner.unary(req, path, codec).await
         }
-        /// ResumeWebhook sends again, what queued up first.
+        /// ResumeWebhook sends again, what queued up first. For a webhook that is active it lets one
+        /// delivery through an open circuit breaker at once, and the rest when that has succeeded.
         pub async fn resume_webhook(
             &mut self,
             request: impl tonic::IntoRequest<super::ResumeWebhookRequest>,
@@ -4347,7 +3181,8 @@ pub mod webhook_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// TestWebhook sends one request now and returns how it went. It is never
-        /// retried, stored or counted.
+        /// retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery
+        /// through at once, and the rest when that has succeeded too.
         pub async fn test_webhook(
             &mut self,
             request: impl tonic::IntoRequest<super::TestWebhookRequest>,
@@ -4435,7 +3270,8 @@ pub mod webhook_service_server {
             tonic::Response<super::PauseWebhookResponse>,
             tonic::Status,
         >;
-        /// ResumeWebhook sends again, what queued up first.
+        /// ResumeWebhook sends again, what queued up first. For a webhook that is active it lets one
+        /// delivery through an open circuit breaker at once, and the rest when that has succeeded.
         async fn resume_webhook(
             &self,
             request: tonic::Request<super::ResumeWebhookRequest>,
@@ -4468,7 +3304,8 @@ pub mod webhook_service_server {
             tonic::Status,
         >;
         /// TestWebhook sends one request now and returns how it went. It is never
-        /// retried, stored or counted.
+        /// retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery
+        /// through at once, and the rest when that has succeeded too.
         async fn test_webhook(
             &self,
             request: tonic::Request<super::TestWebhookRequest>,
@@ -5088,6 +3925,1561 @@ pub mod webhook_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "tenterhook.v1.WebhookService";
     impl<T> tonic::server::NamedService for WebhookServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Request of PublishEvent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishEventRequest {
+    /// The event.
+    #[prost(message, optional, tag = "1")]
+    pub event: ::core::option::Option<Event>,
+}
+/// Response of PublishEvent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishEventResponse {
+    /// What became of it.
+    #[prost(message, optional, tag = "1")]
+    pub result: ::core::option::Option<PublishResult>,
+}
+/// What became of an event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishResult {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub event_id: ::prost::alloc::string::String,
+    /// When it was stored.
+    #[prost(message, optional, tag = "2")]
+    pub publish_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether it had been stored before under the same id.
+    #[prost(bool, tag = "3")]
+    pub duplicate: bool,
+    /// The deliveries made of it, one for each webhook that matched.
+    #[prost(int32, tag = "4")]
+    pub delivery_count: i32,
+}
+/// Request of BatchPublishEvents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchPublishEventsRequest {
+    /// The events; all of one namespace.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<Event>,
+}
+/// Response of BatchPublishEvents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchPublishEventsResponse {
+    /// What became of each, in order.
+    #[prost(message, repeated, tag = "1")]
+    pub results: ::prost::alloc::vec::Vec<PublishResult>,
+}
+/// One message of the caller's in StreamPublishEvents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StreamPublishEventsRequest {
+    /// A number of the caller's, returned in the acknowledgement.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// The event.
+    #[prost(message, optional, tag = "2")]
+    pub event: ::core::option::Option<Event>,
+}
+/// One acknowledgement in StreamPublishEvents.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StreamPublishEventsResponse {
+    /// The number that the caller gave.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// What became of the event.
+    #[prost(oneof = "stream_publish_events_response::Outcome", tags = "2, 3")]
+    pub outcome: ::core::option::Option<stream_publish_events_response::Outcome>,
+}
+/// Nested message and enum types in `StreamPublishEventsResponse`.
+pub mod stream_publish_events_response {
+    /// What became of the event.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// It is on disk.
+        #[prost(message, tag = "2")]
+        Result(super::PublishResult),
+        /// It was refused and is not stored.
+        #[prost(message, tag = "3")]
+        Error(super::PublishError),
+    }
+}
+/// Why an event was refused.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PublishError {
+    /// The canonical gRPC code.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    /// The reason.
+    #[prost(enumeration = "ErrorReason", tag = "2")]
+    pub reason: i32,
+    /// What is wrong.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+    /// The field at fault, if one is.
+    #[prost(string, tag = "4")]
+    pub field: ::prost::alloc::string::String,
+}
+/// Request of GetEvent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEventRequest {
+    /// The tenant; empty means `default`.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The event.
+    #[prost(string, tag = "2")]
+    pub event_id: ::prost::alloc::string::String,
+}
+/// Response of GetEvent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetEventResponse {
+    /// The event.
+    #[prost(message, optional, tag = "1")]
+    pub event: ::core::option::Option<Event>,
+}
+/// Which events; every field that is set must match.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EventFilter {
+    /// Any of these ids.
+    #[prost(string, repeated, tag = "1")]
+    pub event_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Any of these patterns for the type.
+    #[prost(string, repeated, tag = "2")]
+    pub event_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Any of these patterns for the object type.
+    #[prost(string, repeated, tag = "3")]
+    pub object_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// All of these attributes.
+    #[prost(btree_map = "string, string", tag = "4")]
+    pub attributes: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Published at or after this time.
+    #[prost(message, optional, tag = "5")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Published before this time.
+    #[prost(message, optional, tag = "6")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Request of ListEvents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEventsRequest {
+    /// The tenant; empty means `default`.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// At most this many: 0 means 50, and more than 1,000 means 1,000.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; all else must be as it was then.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which ones.
+    #[prost(message, optional, tag = "4")]
+    pub filter: ::core::option::Option<EventFilter>,
+}
+/// Response of ListEvents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEventsResponse {
+    /// The events.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<Event>,
+    /// For the next page; empty on the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of ReplayEvents.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReplayEventsRequest {
+    /// The tenant; empty means `default`.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The webhook to deliver to.
+    #[prost(string, tag = "2")]
+    pub webhook_id: ::prost::alloc::string::String,
+    /// Which events; it must not be empty.
+    #[prost(message, optional, tag = "3")]
+    pub filter: ::core::option::Option<EventFilter>,
+    /// Also those that were delivered to the webhook before.
+    #[prost(bool, tag = "4")]
+    pub include_delivered: bool,
+    /// Counts and makes nothing.
+    #[prost(bool, tag = "5")]
+    pub validate_only: bool,
+    /// A UUID of the caller's, as in CreateWebhook.
+    #[prost(string, tag = "6")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// Response of ReplayEvents.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayEventsResponse {
+    /// Deliveries made.
+    #[prost(int64, tag = "1")]
+    pub delivery_count: i64,
+}
+/// Request of ExplainEvent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainEventRequest {
+    /// The tenant; empty means `default`.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// At most this many webhooks: 0 means 50, and more than 1,000 means 1,000.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; all else must be as it was then.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+    /// The event to explain.
+    #[prost(oneof = "explain_event_request::Source", tags = "2, 3")]
+    pub source: ::core::option::Option<explain_event_request::Source>,
+}
+/// Nested message and enum types in `ExplainEventRequest`.
+pub mod explain_event_request {
+    /// The event to explain.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Source {
+        /// A stored one.
+        #[prost(string, tag = "2")]
+        EventId(::prost::alloc::string::String),
+        /// One that is not published.
+        #[prost(message, tag = "3")]
+        Event(super::Event),
+    }
+}
+/// Response of ExplainEvent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainEventResponse {
+    /// The webhooks of the namespace as they are now.
+    #[prost(message, repeated, tag = "1")]
+    pub webhooks: ::prost::alloc::vec::Vec<WebhookExplanation>,
+    /// For the next page; empty on the last.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Why a webhook receives an event, or does not.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WebhookExplanation {
+    /// The webhook.
+    #[prost(string, tag = "1")]
+    pub webhook_id: ::prost::alloc::string::String,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Its state. One that is paused or suspended receives its events when it is resumed.
+    #[prost(enumeration = "WebhookState", tag = "3")]
+    pub state: i32,
+    /// Whether the event matches the webhook as it is now.
+    #[prost(bool, tag = "4")]
+    pub matched: bool,
+    /// Why the event matches, or why not, in one line. It names a webhook that was changed after the
+    /// event was published: the event was matched by its rules of that time.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// How each rule did, in order; none for a webhook without rules.
+    #[prost(message, repeated, tag = "6")]
+    pub rules: ::prost::alloc::vec::Vec<RuleResult>,
+    /// The deliveries of the event to this webhook, newest first, in the basic view: one, and one more
+    /// for each replay. None for an event that is not published.
+    #[prost(message, repeated, tag = "7")]
+    pub deliveries: ::prost::alloc::vec::Vec<Delivery>,
+}
+/// Generated client implementations.
+pub mod event_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// EventService takes events in. An answer means that the event is on disk.
+    #[derive(Debug, Clone)]
+    pub struct EventServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl EventServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> EventServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> EventServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            EventServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// PublishEvent stores one event and makes its deliveries.
+        pub async fn publish_event(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PublishEventRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishEventResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.EventService/PublishEvent",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tenterhook.v1.EventService", "PublishEvent"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// BatchPublishEvents stores up to 1,000 events, all or none, in order.
+        pub async fn batch_publish_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BatchPublishEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchPublishEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.EventService/BatchPublishEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tenterhook.v1.EventService", "BatchPublishEvents"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// StreamPublishEvents stores events as they come and acknowledges each, in
+        /// order. One bad event is refused by its own acknowledgement; the stream goes on.
+        pub async fn stream_publish_events(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::StreamPublishEventsRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::StreamPublishEventsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.EventService/StreamPublishEvents",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tenterhook.v1.EventService", "StreamPublishEvents"),
+                );
+            self.inner.streaming(req, path, codec).await
+        }
+        /// GetEvent returns one event.
+        pub async fn get_event(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetEventRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEventResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.EventService/GetEvent",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tenterhook.v1.EventService", "GetEvent"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListEvents returns events, a page at a time, newest first.
+        pub async fn list_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.EventService/ListEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tenterhook.v1.EventService", "ListEvents"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ExplainEvent returns for every webhook of the namespace whether it receives an event and why,
+        /// oldest webhook first.
+        pub async fn explain_event(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainEventRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainEventResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.EventService/ExplainEvent",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tenterhook.v1.EventService", "ExplainEvent"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ReplayEvents makes new deliveries of past events for one webhook.
+        pub async fn replay_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplayEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.EventService/ReplayEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tenterhook.v1.EventService", "ReplayEvents"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod event_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with EventServiceServer.
+    #[async_trait]
+    pub trait EventService: std::marker::Send + std::marker::Sync + 'static {
+        /// PublishEvent stores one event and makes its deliveries.
+        async fn publish_event(
+            &self,
+            request: tonic::Request<super::PublishEventRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishEventResponse>,
+            tonic::Status,
+        >;
+        /// BatchPublishEvents stores up to 1,000 events, all or none, in order.
+        async fn batch_publish_events(
+            &self,
+            request: tonic::Request<super::BatchPublishEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchPublishEventsResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the StreamPublishEvents method.
+        type StreamPublishEventsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::StreamPublishEventsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// StreamPublishEvents stores events as they come and acknowledges each, in
+        /// order. One bad event is refused by its own acknowledgement; the stream goes on.
+        async fn stream_publish_events(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::StreamPublishEventsRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::StreamPublishEventsStream>,
+            tonic::Status,
+        >;
+        /// GetEvent returns one event.
+        async fn get_event(
+            &self,
+            request: tonic::Request<super::GetEventRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEventResponse>,
+            tonic::Status,
+        >;
+        /// ListEvents returns events, a page at a time, newest first.
+        async fn list_events(
+            &self,
+            request: tonic::Request<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        >;
+        /// ExplainEvent returns for every webhook of the namespace whether it receives an event and why,
+        /// oldest webhook first.
+        async fn explain_event(
+            &self,
+            request: tonic::Request<super::ExplainEventRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainEventResponse>,
+            tonic::Status,
+        >;
+        /// ReplayEvents makes new deliveries of past events for one webhook.
+        async fn replay_events(
+            &self,
+            request: tonic::Request<super::ReplayEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayEventsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// EventService takes events in. An answer means that the event is on disk.
+    #[derive(Debug)]
+    pub struct EventServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> EventServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for EventServiceServer<T>
+    where
+        T: EventService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tenterhook.v1.EventService/PublishEvent" => {
+                    #[allow(non_camel_case_types)]
+                    struct PublishEventSvc<T: EventService>(pub Arc<T>);
+                    impl<
+                        T: EventService,
+                    > tonic::server::UnaryService<super::PublishEventRequest>
+                    for PublishEventSvc<T> {
+                        type Response = super::PublishEventResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PublishEventRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventService>::publish_event(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PublishEventSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tenterhook.v1.EventService/BatchPublishEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct BatchPublishEventsSvc<T: EventService>(pub Arc<T>);
+                    impl<
+                        T: EventService,
+                    > tonic::server::UnaryService<super::BatchPublishEventsRequest>
+                    for BatchPublishEventsSvc<T> {
+                        type Response = super::BatchPublishEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BatchPublishEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventService>::batch_publish_events(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BatchPublishEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tenterhook.v1.EventService/StreamPublishEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct StreamPublishEventsSvc<T: EventService>(pub Arc<T>);
+                    impl<
+                        T: EventService,
+                    > tonic::server::StreamingService<super::StreamPublishEventsRequest>
+                    for StreamPublishEventsSvc<T> {
+                        type Response = super::StreamPublishEventsResponse;
+                        type ResponseStream = T::StreamPublishEventsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::StreamPublishEventsRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventService>::stream_publish_events(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StreamPublishEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tenterhook.v1.EventService/GetEvent" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEventSvc<T: EventService>(pub Arc<T>);
+                    impl<
+                        T: EventService,
+                    > tonic::server::UnaryService<super::GetEventRequest>
+                    for GetEventSvc<T> {
+                        type Response = super::GetEventResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetEventRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventService>::get_event(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEventSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tenterhook.v1.EventService/ListEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEventsSvc<T: EventService>(pub Arc<T>);
+                    impl<
+                        T: EventService,
+                    > tonic::server::UnaryService<super::ListEventsRequest>
+                    for ListEventsSvc<T> {
+                        type Response = super::ListEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventService>::list_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tenterhook.v1.EventService/ExplainEvent" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainEventSvc<T: EventService>(pub Arc<T>);
+                    impl<
+                        T: EventService,
+                    > tonic::server::UnaryService<super::ExplainEventRequest>
+                    for ExplainEventSvc<T> {
+                        type Response = super::ExplainEventResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainEventRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventService>::explain_event(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainEventSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tenterhook.v1.EventService/ReplayEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplayEventsSvc<T: EventService>(pub Arc<T>);
+                    impl<
+                        T: EventService,
+                    > tonic::server::UnaryService<super::ReplayEventsRequest>
+                    for ReplayEventsSvc<T> {
+                        type Response = super::ReplayEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplayEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EventService>::replay_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplayEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for EventServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tenterhook.v1.EventService";
+    impl<T> tonic::server::NamedService for EventServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Request of GetServerInfo.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServerInfoRequest {}
+/// Response of GetServerInfo.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetServerInfoResponse {
+    /// The server.
+    #[prost(message, optional, tag = "1")]
+    pub server: ::core::option::Option<ServerInfo>,
+    /// The caller.
+    #[prost(message, optional, tag = "2")]
+    pub caller: ::core::option::Option<CallerInfo>,
+}
+/// A server as it runs now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServerInfo {
+    /// Its version, such as `0.1.0`.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// The storage engine: `redb`, `sled` or `memory`.
+    #[prost(string, tag = "2")]
+    pub store_engine: ::prost::alloc::string::String,
+    /// When the process started.
+    #[prost(message, optional, tag = "3")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The server's time of day, for comparing clocks.
+    #[prost(message, optional, tag = "4")]
+    pub current_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How long finished events, deliveries and changes are kept.
+    #[prost(message, optional, tag = "5")]
+    pub retention: ::core::option::Option<::prost_types::Duration>,
+    /// Every limit of the server. docs/LIMITS.md lists them with their defaults.
+    #[prost(message, repeated, tag = "6")]
+    pub limits: ::prost::alloc::vec::Vec<ServerLimit>,
+    /// What this server can do or is allowed to do. A client ignores names it does
+    /// not know. `reflection`: describes its API to any client. `private_receivers`:
+    /// sends to some addresses in private networks. `insecure_receivers`: webhooks
+    /// may set `insecure_skip_verify`. `anonymous`: callers need no key.
+    #[prost(string, repeated, tag = "7")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A limit of the server.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServerLimit {
+    /// Its name, such as `event_bytes`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it limits.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+    /// The largest value allowed, or the default where the description says so.
+    #[prost(int64, tag = "3")]
+    pub value: i64,
+    /// The smallest value allowed; 0 when there is none.
+    #[prost(int64, tag = "4")]
+    pub minimum: i64,
+    /// The unit of both: `bytes`, `characters`, `items`, `levels`, `milliseconds`
+    /// or `seconds`.
+    #[prost(string, tag = "5")]
+    pub unit: ::prost::alloc::string::String,
+    /// The flag of `tenterhook serve` that changes it, without dashes; empty when
+    /// it is fixed.
+    #[prost(string, tag = "6")]
+    pub flag: ::prost::alloc::string::String,
+}
+/// Who calls.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CallerInfo {
+    /// The name of the key or certificate; empty when it has none.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What the caller may do, and where.
+    #[prost(message, repeated, tag = "2")]
+    pub grants: ::prost::alloc::vec::Vec<CallerGrant>,
+}
+/// A role in one namespace or in all.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CallerGrant {
+    /// The role: `admin`, `publisher`, `viewer` or `operator`.
+    #[prost(string, tag = "1")]
+    pub role: ::prost::alloc::string::String,
+    /// The namespace; `*` stands for every namespace.
+    #[prost(string, tag = "2")]
+    pub namespace: ::prost::alloc::string::String,
+}
+/// Request of ListNamespaces.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNamespacesRequest {
+    /// How many to return at most, 1 to 1,000; 0 means 50.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// The `next_page_token` of the page before; empty for the first page.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Response of ListNamespaces.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNamespacesResponse {
+    /// The namespaces. A page may be short, even empty, although more follow.
+    #[prost(message, repeated, tag = "1")]
+    pub namespaces: ::prost::alloc::vec::Vec<NamespaceInfo>,
+    /// Where the next page begins; empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A namespace.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NamespaceInfo {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// How many webhooks it holds.
+    #[prost(int32, tag = "2")]
+    pub webhook_count: i32,
+}
+/// Generated client implementations.
+pub mod server_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// ServerService describes the server and what the caller may see of it.
+    #[derive(Debug, Clone)]
+    pub struct ServerServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ServerServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ServerServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ServerServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ServerServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// GetServerInfo returns the server's version, limits and settings, and who
+        /// the caller is.
+        pub async fn get_server_info(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetServerInfoRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetServerInfoResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.ServerService/GetServerInfo",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tenterhook.v1.ServerService", "GetServerInfo"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// ListNamespaces returns the namespaces that hold webhooks or events and that
+        /// the caller may see, a page at a time: the shortest names first, names of one
+        /// length in alphabetical order.
+        pub async fn list_namespaces(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNamespacesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNamespacesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tenterhook.v1.ServerService/ListNamespaces",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("tenterhook.v1.ServerService", "ListNamespaces"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod server_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ServerServiceServer.
+    #[async_trait]
+    pub trait ServerService: std::marker::Send + std::marker::Sync + 'static {
+        /// GetServerInfo returns the server's version, limits and settings, and who
+        /// the caller is.
+        async fn get_server_info(
+            &self,
+            request: tonic::Request<super::GetServerInfoRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetServerInfoResponse>,
+            tonic::Status,
+        >;
+        /// ListNamespaces returns the namespaces that hold webhooks or events and that
+        /// the caller may see, a page at a time: the shortest names first, names of one
+        /// length in alphabetical order.
+        async fn list_namespaces(
+            &self,
+            request: tonic::Request<super::ListNamespacesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNamespacesResponse>,
+            tonic::Status,
+        >;
+    }
+    /// ServerService describes the server and what the caller may see of it.
+    #[derive(Debug)]
+    pub struct ServerServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ServerServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ServerServiceServer<T>
+    where
+        T: ServerService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tenterhook.v1.ServerService/GetServerInfo" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetServerInfoSvc<T: ServerService>(pub Arc<T>);
+                    impl<
+                        T: ServerService,
+                    > tonic::server::UnaryService<super::GetServerInfoRequest>
+                    for GetServerInfoSvc<T> {
+                        type Response = super::GetServerInfoResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetServerInfoRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ServerService>::get_server_info(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetServerInfoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tenterhook.v1.ServerService/ListNamespaces" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNamespacesSvc<T: ServerService>(pub Arc<T>);
+                    impl<
+                        T: ServerService,
+                    > tonic::server::UnaryService<super::ListNamespacesRequest>
+                    for ListNamespacesSvc<T> {
+                        type Response = super::ListNamespacesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNamespacesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ServerService>::list_namespaces(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNamespacesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ServerServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tenterhook.v1.ServerService";
+    impl<T> tonic::server::NamedService for ServerServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

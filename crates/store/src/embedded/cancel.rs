@@ -3,6 +3,7 @@
 use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Transition};
 
 use super::group::{Before, Group};
+use super::queue::Effect;
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
@@ -10,8 +11,8 @@ use crate::record::Redrive;
 use crate::rows::delivery::{Stored, Wait};
 
 impl<K: Kv> Group<'_, K> {
-    /// Makes a delivery due now, unless an attempt is under way or its webhook is gone. One
-    /// with an ordering key waits for its turn all the same.
+    /// Makes a delivery due now, before all others of its webhook, unless an attempt is in flight or
+    /// its webhook is gone. One with an ordering key waits for its turn all the same.
     pub(crate) fn redrive(&mut self, id: DeliveryId) -> Result<Redrive, StoreError> {
         if let Some(before) = self.open(id)? {
             if self.shared.is_claimed(id) {
@@ -49,6 +50,13 @@ impl<K: Kv> Group<'_, K> {
         }
         self.unqueue(&before);
         self.put_open(&stored);
+        if stored.wait == Wait::Due {
+            let place = (keys::due_millis(self.now), before.id);
+            self.effects.push(Effect::Prefer(place));
+        }
+        if let Some(webhook) = self.shared.webhooks().by_lane.get(&before.id.lane()) {
+            self.ask(*webhook);
+        }
         let change = self.record(Some(before.state), stored.delivery);
         Redrive::Done(Box::new(change.delivery.clone()))
     }

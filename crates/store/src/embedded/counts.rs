@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryState, Lane, Timestamp, limits};
+use tenterhook_model::{DeliveryState, Lane, Outcome, Timestamp, limits};
 
 use super::journal::{Recorded, Recorder};
 use super::shared::Shared;
@@ -16,10 +16,11 @@ use crate::keys::count::Span;
 use crate::kv::{Batch, Kv};
 use crate::query::Sequence;
 use crate::rows;
-use crate::rows::count::{CountRow, OpenRow};
-use crate::rows::journal::Counted;
+use crate::rows::count::{CountRow, FailureRow, OpenRow};
+use crate::rows::journal::{Counted, CountedAttempt};
 use crate::rows::meta::SequenceRow;
-use crate::stats::{DeliveryStats, Latencies};
+use crate::rows::number::Numbered as _;
+use crate::stats::{DeliveryStats, FailedAttempts, Latencies};
 
 /// Counts are written after this time at the latest.
 const FLUSH_AFTER: Duration = Duration::from_secs(10);
@@ -50,6 +51,9 @@ impl Open {
     }
 }
 
+/// What looks at counts: the start of their span in milliseconds since 1970, and the counts.
+pub(crate) type Each<'a> = dyn FnMut(u64, &CountRow) -> Result<(), StoreError> + 'a;
+
 /// What is counted, and how much of it is on disk.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -73,7 +77,7 @@ impl From<&Recorded> for Counted {
             id: change.delivery.id,
             previous: change.previous,
             state: change.delivery.state,
-            attempt: last.map(|attempt| attempt.duration),
+            attempt: last.map(|attempt| CountedAttempt::from(&**attempt)),
         }
     }
 }
@@ -152,9 +156,13 @@ impl Counts {
         let row = self.fresh.entry(lane).or_default().entry(minute).or_default();
         row.succeeded += u64::from(succeeded);
         row.failed += u64::from(failed);
-        if let Some(took) = change.attempt {
+        if let Some(attempt) = change.attempt {
             row.attempts += 1;
-            let bucket = Latencies::bucket(took);
+            if attempt.outcome != Outcome::Success {
+                let (outcome, status) = (attempt.outcome.number(), u32::from(attempt.status));
+                add_failures(&mut row.failures, &[FailureRow { outcome, status, count: 1 }]);
+            }
+            let bucket = Latencies::bucket(attempt.took);
             if row.latencies.len() <= bucket {
                 row.latencies.resize(bucket + 1, 0);
             }
@@ -200,47 +208,39 @@ impl Counts {
         Ok(true)
     }
 
-    /// Adds what is not on disk yet of a lane to its counts, from the first of these times up to the second.
-    pub(crate) fn add_fresh(&self, lane: Lane, (start, end): (u64, u64), stats: &mut DeliveryStats) {
-        for counted in self.fresh.get(&lane).into_iter().flat_map(|minutes| minutes.range(start..end)) {
-            add_to(stats, counted.1);
-        }
+    /// Shows `each` what is not on disk yet of a lane, from the first of these times up to the second.
+    fn each_fresh(&self, lane: Lane, (start, end): (u64, u64), each: &mut Each<'_>) -> Result<(), StoreError> {
+        let mut minutes = self.fresh.get(&lane).into_iter().flat_map(|minutes| minutes.range(start..end));
+        minutes.try_for_each(|(minute, counted)| each(*minute, counted))
     }
 }
 
 impl<K: Kv> Shared<K> {
-    /// Adds what ended in a lane from `start`, in milliseconds since 1970, to `now` to `stats`: whole
-    /// minutes as far back as they are kept, whole hours before that.
-    pub(crate) fn add_counts(
+    /// Shows `each` what ended in a lane from `start`, in milliseconds since 1970, to `now`, with the
+    /// start of its span: whole minutes as far back as they are kept, whole hours before that.
+    pub(crate) fn each_count(
         &self,
         lane: Lane,
         now: Timestamp,
         start: u64,
-        stats: &mut DeliveryStats,
+        each: &mut Each<'_>,
     ) -> Result<(), StoreError> {
         let start = start_of(Span::Minute, start);
         let minutes = start_of(Span::Hour, now.before(limits::MINUTES_KEPT).millis_u48()) + Span::Hour.millis();
         if start < minutes {
-            self.add_rows(lane, Span::Hour, (start_of(Span::Hour, start), minutes), stats)?;
+            self.each_row(lane, Span::Hour, (start_of(Span::Hour, start), minutes), each)?;
         }
         // What ended while the clock was ahead did not end since `start`.
         let end = start_of(Span::Minute, now.millis_u48()) + Span::Minute.millis();
-        self.add_rows(lane, Span::Minute, (start.max(minutes), end.max(start)), stats)?;
-        self.counts().add_fresh(lane, (start, end.max(start)), stats);
-        Ok(())
+        self.each_row(lane, Span::Minute, (start.max(minutes), end.max(start)), each)?;
+        self.counts().each_fresh(lane, (start, end.max(start)), each)
     }
 
-    fn add_rows(
-        &self,
-        lane: Lane,
-        span: Span,
-        (from, to): (u64, u64),
-        stats: &mut DeliveryStats,
-    ) -> Result<(), StoreError> {
+    fn each_row(&self, lane: Lane, span: Span, (from, to): (u64, u64), each: &mut Each<'_>) -> Result<(), StoreError> {
         let (from, to) = (keys::count::encode(lane, span, from), keys::count::encode(lane, span, to));
         // A month of hours and a day of minutes are some thousand rows.
-        for (_, row) in self.kv.range(crate::kv::Span::new(&from, &to, usize::MAX))? {
-            add_to(stats, &rows::decode(&row, "counts")?);
+        for (key, row) in self.kv.range(crate::kv::Span::new(&from, &to, usize::MAX))? {
+            each(keys::count::decode(&key)?.2, &rows::decode(&row, "counts")?)?;
         }
         Ok(())
     }
@@ -281,16 +281,32 @@ fn add(sum: &mut CountRow, counted: &CountRow) {
     sum.failed += counted.failed;
     sum.attempts += counted.attempts;
     add_counts(&mut sum.latencies, &counted.latencies);
+    add_failures(&mut sum.failures, &counted.failures);
 }
 
-/// Adds a row to the counts that are told.
-pub(crate) fn add_to(stats: &mut DeliveryStats, row: &CountRow) {
+fn add_failures(sum: &mut Vec<FailureRow>, counted: &[FailureRow]) {
+    for more in counted {
+        match sum.iter_mut().find(|known| (known.outcome, known.status) == (more.outcome, more.status)) {
+            Some(known) => known.count += more.count,
+            None => sum.push(*more),
+        }
+    }
+}
+
+/// Adds a row to the counts that are shown.
+pub(crate) fn add_to(stats: &mut DeliveryStats, row: &CountRow) -> Result<(), StoreError> {
+    for failure in &row.failures {
+        let outcome = Outcome::of(failure.outcome, "a row of counts")?;
+        let status = u16::try_from(failure.status).unwrap_or_default();
+        stats.add_failures(FailedAttempts { outcome, status, count: failure.count });
+    }
     stats.succeeded += row.succeeded;
     stats.failed += row.failed;
     stats.attempts += row.attempts;
     for (bucket, count) in row.latencies.iter().enumerate().filter(|(_, count)| **count > 0) {
         stats.latencies.record_in(bucket, *count);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -301,7 +317,9 @@ mod tests {
 
     fn change(sequence: u64, previous: Option<DeliveryState>, state: DeliveryState) -> Counted {
         let time = Timestamp::from_millis(3_600_000 + sequence as i64 * 1_000);
-        let attempt = (state == DeliveryState::Succeeded).then_some(Duration::from_millis(3));
+        let took = Duration::from_millis(3);
+        let attempt = CountedAttempt { took, outcome: Outcome::Success, status: 200 };
+        let attempt = (state == DeliveryState::Succeeded).then_some(attempt);
         let id = DeliveryId::new(time, 0, Lane(7));
         Counted { sequence: Sequence(sequence), time, id, previous, state, attempt }
     }

@@ -1,7 +1,7 @@
 //! A group of writes that go into one commit: it sees its own writes, gathers what the commit
 //! will do to memory, and does that only when the commit has succeeded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -60,6 +60,8 @@ pub(crate) struct Group<'a, K> {
     /// Fails the whole group: the engine failed while it was half applied.
     pub(crate) broken: Option<StoreError>,
     halts: BTreeMap<WebhookId, String>,
+    /// Webhooks of which a person asks that they be sent to now.
+    asked: BTreeSet<WebhookId>,
     timeline: BTreeMap<Namespace, (Moment, Vec<TimelineEntry>)>,
 }
 
@@ -117,6 +119,7 @@ impl<'a, K: Kv> Group<'a, K> {
             nearly_full: None,
             broken: None,
             halts: BTreeMap::new(),
+            asked: BTreeSet::new(),
             timeline: BTreeMap::new(),
         }
     }
@@ -220,12 +223,35 @@ impl<'a, K: Kv> Group<'a, K> {
         self.halts.entry(webhook).or_insert(reason);
     }
 
+    /// Lets the webhook be sent to now, whatever its breaker waits for.
+    pub(crate) fn ask(&mut self, webhook: WebhookId) {
+        self.asked.insert(webhook);
+    }
+
+    /// Puts what was asked for into the health of its webhooks, also where an outcome that was
+    /// decided before the dispatcher heard of it says otherwise.
+    fn settle_asked(&mut self) {
+        let set = self.shared.webhooks();
+        for webhook in &self.asked {
+            if set.by_id.contains_key(webhook) && !self.health.contains_key(webhook) {
+                self.health.extend(self.shared.known_health(*webhook).map(|health| (*webhook, health)));
+            }
+        }
+        let queues = self.shared.queues();
+        for (webhook, health) in &mut self.health {
+            if self.asked.contains(webhook) || queues.is_asked(*webhook) {
+                *health = std::mem::take(health).asked(self.now);
+            }
+        }
+    }
+
     /// Commits, and then does to memory what the commit did to the disk.
     pub(crate) fn commit(mut self) -> Result<(), StoreError> {
         if let Some(error) = self.broken {
             return Err(error);
         }
         let halted = self.write_halts();
+        self.settle_asked();
         self.write_health();
         self.write_timeline();
         self.recorder.write(&mut self.batch);
@@ -312,6 +338,10 @@ impl<'a, K: Kv> Group<'a, K> {
             let before = queues.next_due();
             for effect in self.effects {
                 queues.apply(effect, millis);
+            }
+            let set = shared.webhooks();
+            for webhook in self.asked.iter().filter_map(|id| set.by_id.get(id)) {
+                queues.ask(webhook.lane);
             }
             queues.has_ready() || queues.next_due() != before
         };

@@ -31,6 +31,10 @@ pub(crate) enum Request {
         settlements: Vec<Settlement>,
         answer: Answer<Vec<Settled>>,
     },
+    Ask {
+        webhook: WebhookId,
+        answer: Answer<()>,
+    },
     Redrive {
         deliveries: Vec<DeliveryId>,
         answer: Answer<Vec<Redrive>>,
@@ -88,7 +92,9 @@ impl Request {
             Self::GiveUp { deliveries, .. } => deliveries.len(),
             Self::GiveUpExpired { limit, .. } => *limit,
             Self::BringForward { moves, .. } => moves.len(),
-            Self::Save { .. } | Self::Remember { .. } | Self::Expire { .. } | Self::Probe { .. } => 1,
+            Self::Save { .. } | Self::Remember { .. } | Self::Ask { .. } | Self::Expire { .. } | Self::Probe { .. } => {
+                1
+            }
         }
     }
 

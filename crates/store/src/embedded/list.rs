@@ -196,11 +196,8 @@ impl Maker<'_> {
         self.looked_at += 1;
         let query = self.query;
         let Some(delivery) = delivery else { return };
-        let outcome = delivery.last_attempt.as_ref().map(|attempt| attempt.outcome);
         let matches = delivery.namespace == query.namespace
-            && (query.webhook_ids.is_empty() || query.webhook_ids.contains(&delivery.webhook_id))
-            && (query.states.is_empty() || query.states.contains(&delivery.state))
-            && (query.last_outcomes.is_empty() || outcome.is_some_and(|o| query.last_outcomes.contains(&o)))
+            && query.passes(&delivery)
             && query.start_time.is_none_or(|start| delivery.create_time >= start)
             && query.end_time.is_none_or(|end| delivery.create_time < end);
         if matches {

@@ -23,6 +23,7 @@ mod shared;
 mod start;
 mod store;
 mod timeline;
+mod totals;
 mod writer;
 
 use std::fmt;

@@ -154,6 +154,9 @@ impl<K: Kv> Group<'_, K> {
             self.batch.put(keys::event::replayed(&webhook.namespace, &event.id, id), Vec::new());
             made.push(id);
         }
+        if !made.is_empty() {
+            self.ask(webhook.id);
+        }
         Ok(made)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, WebhookId};
+use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Lane, Namespace, Timestamp, WebhookId};
 
 use super::shared::Shared;
 use crate::error::StoreError;
@@ -13,6 +13,10 @@ use crate::rows;
 use crate::rows::attempt::AttemptRow;
 use crate::rows::delivery::Stored;
 use crate::rows::event::EventRow;
+use crate::stats::Backlog;
+
+/// Rows that a look for the oldest delivery that waits reads at a time; those in flight come first.
+const OLDEST_CHUNK: usize = 16;
 
 impl<K: Kv> Shared<K> {
     /// The event, while it is kept.
@@ -52,6 +56,45 @@ impl<K: Kv> Shared<K> {
             Ok(Stored::decode(row, id, &info)?.delivery)
         });
         open.collect()
+    }
+
+    /// The delivery whose turn it is in an ordering key.
+    pub(crate) fn turn(&self, webhook: WebhookId, ordering_key: &str) -> Result<Option<DeliveryId>, StoreError> {
+        let Some(lane) = self.webhooks().by_id.get(&webhook).map(|webhook| webhook.lane) else { return Ok(None) };
+        let row = self.kv.get(&keys::order::turn(lane, ordering_key))?;
+        let id = |row: &[u8]| row.try_into().map(DeliveryId::from_bytes);
+        let damaged = |_| StoreError::Damaged("the turn of an ordering key".to_owned());
+        row.as_deref().map(id).transpose().map_err(damaged)
+    }
+
+    /// What waits of a webhook.
+    pub(crate) fn backlog(&self, webhook: WebhookId) -> Result<Backlog, StoreError> {
+        let Some(lane) = self.webhooks().by_id.get(&webhook).map(|webhook| webhook.lane) else {
+            return Ok(Backlog::default());
+        };
+        let open = self.counts().open(lane).total();
+        let waiting = open.saturating_sub(self.queues().in_flight_of(lane) as u64);
+        let oldest = if waiting > 0 { self.oldest_waiting(lane)? } else { None };
+        Ok(Backlog { waiting, oldest })
+    }
+
+    /// When the oldest open delivery of a lane was made that is not in flight.
+    fn oldest_waiting(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+        let (mut from, to) = keys::delivery::of_lane(Family::Open, lane);
+        let info = self.lane(lane)?;
+        loop {
+            let rows = self.kv.range(Span::new(&from, &to, OLDEST_CHUNK))?;
+            for (key, row) in &rows {
+                let id = keys::delivery::decode(Family::Open, key)?;
+                if !self.is_claimed(id) {
+                    return Ok(Some(Stored::decode(row, id, &info)?.delivery.create_time));
+                }
+            }
+            match rows.last() {
+                Some((last, _)) if rows.len() == OLDEST_CHUNK => from = keys::after(last),
+                _ => return Ok(None),
+            }
+        }
     }
 
     /// The delivery as it is stored.

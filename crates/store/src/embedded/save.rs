@@ -40,6 +40,10 @@ impl<K: Kv> Group<'_, K> {
                 if before.as_ref().is_some_and(|before| !before.sends() && now.sends()) {
                     self.resume(now.id);
                 }
+                if before.is_some() && now.sends() {
+                    // Whoever changes a webhook whose receiver fails wants to see whether that helped.
+                    self.ask(now.id);
+                }
                 if let Some((request_id, content)) = request {
                     self.remember(&now, &request_id, content);
                 }
@@ -67,8 +71,7 @@ impl<K: Kv> Group<'_, K> {
 
     /// A webhook that somebody resumed begins with a clean health.
     fn resume(&mut self, webhook: WebhookId) {
-        let health = self.shared.health.read().unwrap_or_else(PoisonError::into_inner).get(&webhook).cloned();
-        if let Some(health) = health {
+        if let Some(health) = self.shared.known_health(webhook) {
             self.health.insert(webhook, health.resumed());
         }
     }

@@ -49,6 +49,11 @@ impl<K: Kv> Shared<K> {
         self.webhooks.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Health of a webhook's receiver, if anything is known of it.
+    pub(crate) fn known_health(&self, webhook: WebhookId) -> Option<WebhookHealth> {
+        self.health.read().unwrap_or_else(PoisonError::into_inner).get(&webhook).cloned()
+    }
+
     /// Whose lane it is.
     ///
     /// # Errors

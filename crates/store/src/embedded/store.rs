@@ -2,8 +2,8 @@
 //! answered here, in the caller's task or on a thread for blocking work.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Seq
 use crate::record::{
     Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
-use crate::stats::{DeliveryStats, Gauges, StatsQuery};
+use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
 /// A store over an embedded engine.
 pub struct EmbeddedStore<K> {
@@ -77,21 +77,6 @@ impl<K: Kv> EmbeddedStore<K> {
         let _late = tokio::time::timeout(limits::ADMISSION_WAIT, wait).await;
     }
 
-    fn stats_of(shared: &Shared<K>, query: &StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
-        let now = shared.clock.now();
-        let set = shared.webhooks();
-        let mut all = Vec::new();
-        for webhook in set.by_id.values().filter(|webhook| webhook.namespace == query.namespace) {
-            if query.webhook_id.is_none_or(|id| id == webhook.id) {
-                let stats = shared.lane_stats(webhook.lane, now, query.window)?;
-                if stats.open > 0 || stats.attempts > 0 || stats.failed > 0 {
-                    all.push((webhook.id, stats));
-                }
-            }
-        }
-        Ok(all)
-    }
-
     fn gauges_of(shared: &Shared<K>) -> Result<Gauges, StoreError> {
         let open = shared.counts().all_open();
         let in_flight = shared.queues().in_flight() as u64;
@@ -131,7 +116,7 @@ impl<K: Kv> Store for EmbeddedStore<K> {
     }
 
     fn health(&self, webhook: WebhookId) -> WebhookHealth {
-        self.shared.health.read().unwrap_or_else(PoisonError::into_inner).get(&webhook).cloned().unwrap_or_default()
+        self.shared.known_health(webhook).unwrap_or_default()
     }
 
     async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
@@ -163,12 +148,24 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         self.read(move |shared| shared.find_attempts(id)).await
     }
 
+    async fn turns(&self, of: Vec<(WebhookId, String)>) -> Result<Vec<Option<DeliveryId>>, StoreError> {
+        self.read(move |shared| of.iter().map(|(webhook, key)| shared.turn(*webhook, key)).collect()).await
+    }
+
+    async fn backlogs(&self, of: Vec<WebhookId>) -> Result<Vec<Backlog>, StoreError> {
+        self.read(move |shared| of.iter().map(|webhook| shared.backlog(*webhook)).collect()).await
+    }
+
     async fn list_deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery>, StoreError> {
         self.read(move |shared| shared.deliveries(&query)).await
     }
 
     fn take_ready(&self, now: Timestamp) -> Vec<WebhookId> {
         self.shared.queues().take_ready(now.millis_u48())
+    }
+
+    fn take_asked(&self) -> Vec<WebhookId> {
+        self.shared.queues().take_asked()
     }
 
     fn next_due(&self) -> Option<Timestamp> {
@@ -191,6 +188,10 @@ impl<K: Kv> Store for EmbeddedStore<K> {
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
         self.shared.inbox.write(|answer| Request::Settle { settlements, answer }).await
+    }
+
+    async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError> {
+        self.shared.inbox.write(|answer| Request::Ask { webhook, answer }).await
     }
 
     async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
@@ -281,7 +282,11 @@ impl<K: Kv> Store for EmbeddedStore<K> {
     }
 
     async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
-        self.read(move |shared| Self::stats_of(shared, &query)).await
+        self.read(move |shared| shared.stats(&query)).await
+    }
+
+    async fn stats_buckets(&self, query: StatsQuery, width: Duration) -> Result<Vec<StatsBucket>, StoreError> {
+        self.read(move |shared| shared.stats_buckets(&query, width)).await
     }
 
     async fn gauges(&self) -> Result<Gauges, StoreError> {
@@ -310,24 +315,5 @@ impl<K: Kv> Store for EmbeddedStore<K> {
 
     fn close(&self) {
         self.shared.inbox.close();
-    }
-}
-
-impl<K: Kv> Shared<K> {
-    /// The counts of a lane over the `window` up to `now`.
-    fn lane_stats(
-        &self,
-        lane: tenterhook_model::Lane,
-        now: Timestamp,
-        window: Duration,
-    ) -> Result<DeliveryStats, StoreError> {
-        let start = now.before(window).millis_u48();
-        let mut stats = DeliveryStats::default();
-        self.add_counts(lane, now, start, &mut stats)?;
-        stats.open = self.counts().open(lane).total();
-        if stats.open > 0 {
-            stats.oldest_open = self.oldest_open(lane)?;
-        }
-        Ok(stats)
     }
 }

@@ -242,6 +242,10 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
                 settlements.into_iter().map(|settlement| group.settle(settlement)).collect();
             after_commit(answer, settled.inspect_err(|error| group.shared.kv.note(error)))
         }
+        Request::Ask { webhook, answer } => {
+            group.ask(webhook);
+            after_commit(answer, Ok(()))
+        }
         Request::Redrive { deliveries, answer } => {
             after_commit(answer, deliveries.into_iter().map(|id| group.redrive(id)).collect())
         }

@@ -197,6 +197,11 @@ impl AttemptRow {
         Duration::from_nanos(self.duration_nanos)
     }
 
+    /// How it ended.
+    pub(crate) fn outcome(&self) -> Result<Outcome, StoreError> {
+        Outcome::of(self.outcome, &format!("the attempt {}", self.number))
+    }
+
     /// The attempt of the row.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! The row of a delivery. Namespace and webhook are those of its lane and not repeated.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use prost::Message;
 use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Timestamp};
@@ -152,9 +151,9 @@ impl DeliveryRow {
         DeliveryState::of(self.state, &format!("a delivery of the event {}", self.event_id))
     }
 
-    /// How long the last attempt took.
-    pub(crate) fn last_duration(&self) -> Option<Duration> {
-        self.last_attempt.as_ref().map(AttemptRow::duration)
+    /// The last attempt finished.
+    pub(crate) fn last_attempt(&self) -> Option<&AttemptRow> {
+        self.last_attempt.as_ref()
     }
 
     /// The delivery of the row.

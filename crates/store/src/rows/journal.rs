@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
-use tenterhook_model::{DeliveryId, DeliveryState, Lane, Timestamp};
+use tenterhook_model::{Attempt, DeliveryId, DeliveryState, Lane, Outcome, Timestamp};
 
 use super::attempt::Part;
 use super::delivery::{self, DeliveryRow};
@@ -36,6 +36,9 @@ pub(crate) struct ChangeRow {
     /// Whether an attempt ended with it.
     #[prost(bool, tag = "5")]
     pub(crate) attempted: bool,
+    /// The status of the response to that attempt; 0 without one.
+    #[prost(uint32, tag = "6")]
+    status: u32,
 }
 
 /// What retention reads of a [`JournalRow`]: when its changes happened.
@@ -66,8 +69,26 @@ pub(crate) struct Counted {
     pub(crate) id: DeliveryId,
     pub(crate) previous: Option<DeliveryState>,
     pub(crate) state: DeliveryState,
-    /// How long the attempt took that ended with it.
-    pub(crate) attempt: Option<Duration>,
+    /// The attempt that ended with it.
+    pub(crate) attempt: Option<CountedAttempt>,
+}
+
+/// What counts of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CountedAttempt {
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+    /// The status of the response; 0 without one.
+    pub(crate) status: u16,
+}
+
+impl From<&Attempt> for CountedAttempt {
+    fn from(attempt: &Attempt) -> Self {
+        let status = attempt.response.as_ref().map_or(0, |response| response.status);
+        Self { took: attempt.duration, outcome: attempt.outcome, status }
+    }
 }
 
 /// Appends a change to a block, as [`JournalRow`] reads it.
@@ -78,6 +99,8 @@ pub(crate) fn write(block: &mut Wire, change: &Change, attempted: bool) {
         wire.bytes(3, change.delivery.id.as_bytes());
         wire.message(4, |wire| delivery::write(wire, &change.delivery, Part::Outline));
         wire.flag(5, attempted);
+        let last = change.delivery.last_attempt.as_deref().filter(|_| attempted);
+        wire.number(6, last.map_or(0, |attempt| CountedAttempt::from(attempt).status.into()));
     });
 }
 
@@ -99,7 +122,14 @@ impl ChangeRow {
         let previous = self.previous(sequence)?;
         let row = self.delivery.ok_or_else(|| StoreError::Damaged(format!("the change {}", sequence.0)))?;
         let state = row.state()?;
-        let attempt = row.last_duration().filter(|_| self.attempted);
+        let attempt = match row.last_attempt().filter(|_| self.attempted) {
+            Some(last) => Some(CountedAttempt {
+                took: last.duration(),
+                outcome: last.outcome()?,
+                status: u16::try_from(self.status).unwrap_or_default(),
+            }),
+            None => None,
+        };
         Ok(Counted { sequence, time, id, previous, state, attempt })
     }
 

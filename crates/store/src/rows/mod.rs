@@ -10,7 +10,7 @@ pub(crate) mod event;
 pub(crate) mod journal;
 pub(crate) mod lane;
 pub(crate) mod meta;
-mod number;
+pub(crate) mod number;
 pub(crate) mod webhook;
 mod wire;
 

@@ -3,11 +3,22 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryId, DeliveryState, EventId, Next, Outcome};
-use tenterhook_store::{DeliveryQuery, StatsQuery};
+use tenterhook_model::{CapturedResponse, DeliveryId, DeliveryState, EventId, Next, Outcome};
+use tenterhook_store::{DeliveryQuery, FailedAttempts, StatsQuery};
 
 use crate::bench::{Bench, event, new_event, settlement};
 use crate::on_every_engine;
+
+/// A response without headers and body.
+fn response(status: u16) -> CapturedResponse {
+    CapturedResponse {
+        status,
+        headers: Vec::new(),
+        body: Default::default(),
+        body_truncated: false,
+        note: String::new(),
+    }
+}
 
 /// All pages of a query, a few items at a time.
 async fn pages(bench: &Bench, query: DeliveryQuery) -> Vec<DeliveryId> {
@@ -160,6 +171,84 @@ on_every_engine! {
             let stats = bench.store.stats(window(days)).await.unwrap();
             assert_eq!(stats[0].1.succeeded, succeeded, "{days} days");
         }
+    }
+
+    async fn failed_attempts_are_counted_by_outcome_and_status_also_after_a_crash(bench) {
+        let hook = bench.webhook(1).await;
+        let mut ids = Vec::new();
+        for name in ["a", "b", "c"] {
+            ids.extend(bench.publish(event(name), &[hook.id]).await);
+        }
+        bench.claim(hook.id, 9).await;
+        let mut failed: Vec<_> = ids.iter().map(|id| settlement(*id, 1, Next::RetryAt(bench.now()))).collect();
+        let answers = [(Outcome::HttpStatus, 503), (Outcome::HttpStatus, 503), (Outcome::Timeout, 0)];
+        for (settlement, (outcome, status)) in failed.iter_mut().zip(answers) {
+            let attempt = std::sync::Arc::make_mut(settlement.attempt.as_mut().unwrap());
+            attempt.outcome = outcome;
+            attempt.response = (status > 0).then(|| response(status));
+        }
+        bench.store.settle(failed).await.unwrap();
+        bench.deliver_all(hook.id).await;
+        let query = StatsQuery { namespace: Default::default(), webhook_id: None, window: Duration::from_secs(3_600) };
+        let failures = |outcome, status, count| FailedAttempts { outcome, status, count };
+        let expected = [failures(Outcome::HttpStatus, 503, 2), failures(Outcome::Timeout, 0, 1)];
+        for is_last in [false, true] {
+            let stats = bench.store.stats(query.clone()).await.unwrap().remove(0).1;
+            assert_eq!((stats.failures.as_slice(), stats.failed_attempts(), stats.attempts), (&expected[..], 3, 6));
+            assert_eq!((stats.failed, stats.succeeded), (0, 3));
+            if !is_last {
+                bench.crash().await;
+            }
+        }
+        bench.reopen().await;
+        let stats = bench.store.stats(query).await.unwrap().remove(0).1;
+        assert_eq!(stats.failures, expected, "they are on disk, too");
+    }
+
+    async fn buckets_hold_what_ended_in_them_and_add_up(bench) {
+        let (one, other) = (bench.webhook(1).await, bench.webhook(2).await);
+        for round in 0..6 {
+            for hook in [&one, &other] {
+                bench.publish(event(&format!("e{round}-{}", hook.id)), &[hook.id]).await;
+                bench.deliver_all(hook.id).await;
+            }
+            bench.clock.advance(3 * 60_000);
+        }
+        let query = |webhook_id| StatsQuery { namespace: Default::default(), webhook_id, window: Duration::from_secs(3_600) };
+        let width = Duration::from_secs(300);
+        for (webhook_id, total) in [(None, 12), (Some(one.id), 6)] {
+            let buckets = bench.store.stats_buckets(query(webhook_id), width).await.unwrap();
+            let counts: Vec<u64> = buckets.iter().map(|bucket| bucket.stats.succeeded).collect();
+            assert_eq!(counts.iter().sum::<u64>(), total);
+            assert!(counts.iter().filter(|count| **count > 0).count() >= 3, "{counts:?}");
+            assert!(buckets.windows(2).all(|two| two[1].start.since(two[0].start) == width));
+            assert!(buckets.iter().all(|bucket| bucket.start.millis() % 300_000 == 0));
+            let last = buckets.last().unwrap().start;
+            assert!(last <= bench.now() && bench.now().since(last) < width);
+        }
+    }
+
+    async fn deliveries_are_found_by_status_and_attempts(bench) {
+        let hook = bench.webhook(1).await;
+        let mut ids = Vec::new();
+        for name in ["a", "b", "c"] {
+            ids.extend(bench.publish(event(name), &[hook.id]).await);
+        }
+        bench.claim(hook.id, 2).await;
+        for (id, status) in [(ids[0], 500), (ids[1], 404)] {
+            let mut failed = settlement(id, 1, Next::RetryAt(bench.now()));
+            std::sync::Arc::make_mut(failed.attempt.as_mut().unwrap()).response = Some(response(status));
+            bench.store.settle(vec![failed]).await.unwrap();
+        }
+        let found = |response_statuses: Vec<u16>, min_attempts| {
+            let query = DeliveryQuery { response_statuses, min_attempts, limit: 10, ..Default::default() };
+            let store = bench.store.clone();
+            async move { store.list_deliveries(query).await.unwrap().items.iter().map(|one| one.id).collect::<Vec<_>>() }
+        };
+        assert_eq!(found(vec![500, 503], 0).await, [ids[0]]);
+        assert_eq!(found(vec![404, 500], 0).await, [ids[1], ids[0]]);
+        assert_eq!(found(vec![], 1).await, [ids[1], ids[0]]);
+        assert_eq!(found(vec![404], 2).await, []);
     }
 
     async fn gauges_follow_the_states(bench) {

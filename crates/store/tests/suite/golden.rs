@@ -113,7 +113,10 @@ async fn records(store: &dyn Store, now: Timestamp) -> Vec<String> {
         let request = ("request".to_owned(), [1; 32]);
         lines.push(format!("{:?}", store.recall(&namespace, &request).await.unwrap()));
         let query = StatsQuery { namespace, webhook_id: None, window: Duration::from_secs(3_600) };
-        lines.push(format!("{:?}", store.stats(query).await.unwrap()));
+        let mut stats = store.stats(query).await.unwrap();
+        // The versions that wrote the golden stores did not count failed attempts by how they ended.
+        stats.iter_mut().for_each(|(_, stats)| stats.failures.clear());
+        lines.push(format!("{stats:?}"));
     }
     let changes = store.changes(store.journal().before_oldest, 1_000).await.unwrap().changes;
     lines.extend(changes.iter().map(|change| format!("{change:?}")));

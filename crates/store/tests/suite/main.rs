@@ -5,6 +5,7 @@
 mod bench;
 
 mod admission;
+mod asking;
 mod care;
 mod claims;
 mod deadlines;

@@ -8,7 +8,7 @@ use tenterhook_model::{Attempt, Outcome, Timestamp};
 use super::retry::asked;
 use super::{Verdict, attempts_of, end, ensure};
 use crate::sim::chance::SimClock;
-use crate::sim::history::{History, OrderKind};
+use crate::sim::history::History;
 
 /// Whether the attempt says that the receiver fails; one that asks for a time does not.
 fn is_failure(attempt: &Attempt) -> bool {
@@ -34,13 +34,12 @@ pub(super) fn breaker_open_means_no_attempt(history: &History) -> Verdict {
     Ok(())
 }
 
-/// When the breaker of a webhook may have been closed, whatever failed before: a resume, and a
-/// crash, after which the last outcomes before it may be forgotten.
+/// When the breaker of a webhook may have let one through, whatever failed before: when a person
+/// asked, and after a crash, by which the last outcomes before it may be forgotten.
 fn resets(history: &History, hook: usize) -> Vec<Timestamp> {
     let crashes = history.lives.iter().filter(|life| life.lost_outcomes()).map(|life| life.until);
-    let resumes = history.orders.iter().filter(|order| order.kind == OrderKind::Resume(hook));
-    let resumes = resumes.flat_map(|order| [order.called, order.answered]);
-    crashes.chain(resumes).map(|time| SimClock::begin().after(time)).collect()
+    let asked = history.asked(hook).flat_map(|order| [order.called, order.answered]);
+    crashes.chain(asked).map(|time| SimClock::begin().after(time)).collect()
 }
 
 /// When, by the failures that had ended before the attempt began, the receiver might be asked
@@ -52,13 +51,17 @@ fn earliest(history: &History, hook: usize, attempts: &[&Attempt], resets: &[Tim
     // One that succeeded at the very moment may be what let this one through.
     let others = attempts.iter().filter(|attempt| end(attempt) <= now && !std::ptr::eq(**attempt, begun));
     let success = others.filter(|attempt| attempt.outcome == Outcome::Success).map(|attempt| end(attempt)).max();
-    let reset = resets.iter().filter(|reset| **reset <= now).max().copied();
-    let from = success.max(reset).unwrap_or(Timestamp::MIN);
-    let run: Vec<&Attempt> = ended().copied().filter(|attempt| is_failure(attempt) && end(attempt) >= from).collect();
-    // Of the failures at the very moment of the success nobody knows how many came after it.
-    let at_once = run.iter().filter(|attempt| end(attempt) == from).count();
-    let opened = |first: usize| next_probe(policy, &run[first..]);
-    (0..=at_once).map(opened).min().unwrap_or(Timestamp::MIN)
+    let success = success.unwrap_or(Timestamp::MIN);
+    // What came before a reset may count or not: a crash need not have lost it.
+    let resets = resets.iter().filter(|reset| (success..=now).contains(*reset)).copied();
+    let since = |from: Timestamp| {
+        let failed = ended().copied().filter(|attempt| is_failure(attempt) && end(attempt) >= from);
+        let run: Vec<&Attempt> = failed.collect();
+        // Of the failures at the very moment of the success nobody knows how many came after it.
+        let at_once = run.iter().filter(|attempt| end(attempt) == from).count();
+        (0..=at_once).map(|first| next_probe(policy, &run[first..])).min().unwrap_or(Timestamp::MIN)
+    };
+    resets.chain([success]).map(since).min().unwrap_or(Timestamp::MIN)
 }
 
 /// When the receiver may be asked again after these failures in a row, by the order of their ends.

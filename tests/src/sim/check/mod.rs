@@ -3,6 +3,7 @@
 //! An invariant says what must hold of every run, whatever failed in it, and where it is
 //! silent: time that jumped, or a crash between two facts, can make a fact undecidable.
 
+mod asked;
 mod breaker;
 mod deadlines;
 mod ends;
@@ -26,7 +27,7 @@ pub(crate) type Verdict = Result<(), String>;
 pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
 
 /// Every invariant.
-pub(crate) const ALL: [Invariant; 28] = [
+pub(crate) const ALL: [Invariant; 29] = [
     ("acked_event_is_stored", stored::acked_event_is_stored),
     ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
     ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
@@ -52,6 +53,7 @@ pub(crate) const ALL: [Invariant; 28] = [
     ("healthy_namespace_is_served_while_another_hangs", flow::healthy_namespace_is_served_while_another_hangs),
     ("halted_webhook_gets_nothing", flow::halted_webhook_gets_nothing),
     ("breaker_open_means_no_attempt", breaker::breaker_open_means_no_attempt),
+    ("what_is_retried_by_hand_is_sent_now", asked::what_is_retried_by_hand_is_sent_now),
     ("signature_verifies_at_receiver", sent::signature_verifies_at_receiver),
     ("crash_repeats_only_what_was_in_flight", sent::crash_repeats_only_what_was_in_flight),
     ("drain_leaves_nothing_in_flight", sent::drain_leaves_nothing_in_flight),

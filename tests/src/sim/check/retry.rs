@@ -6,6 +6,7 @@ use tenterhook_model::webhook::{Backoff, RetryPolicy};
 use tenterhook_model::{Attempt, Delivery, Outcome, Timestamp};
 
 use super::{Verdict, attempts_of, end, ensure, slack};
+use crate::sim::chance::SimClock;
 use crate::sim::history::History;
 
 /// The longest that a receiver can put the next attempt off.
@@ -111,6 +112,9 @@ pub(super) fn retry_after_holds_back_the_receiver(history: &History) -> Verdict 
     for hook in 0..history.webhooks.len() {
         for (id, busy) in attempts_of(history, hook).filter(|(_, attempt)| !asked(attempt).is_zero()) {
             let (from, until) = (end(busy).after(slack(history)), end(busy).after(asked(busy).min(DAY)));
+            // What a person asks for goes at once; how many go after that is the breaker's to say.
+            let asked = history.asked(hook).map(|order| SimClock::begin().after(order.called));
+            let until = asked.filter(|time| time.after(slack(history)) >= end(busy)).fold(until, Timestamp::min);
             let early = |attempt: &Attempt| attempt.start_time > from && attempt.start_time < until;
             let wrong = attempts_of(history, hook).find(|(_, attempt)| early(attempt));
             ensure(wrong.is_none(), || format!("receiver {hook} asked for {until:?} by {id} and was sent {wrong:?}"))?;

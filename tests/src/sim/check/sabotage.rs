@@ -12,7 +12,7 @@ use crate::sim::drive;
 use crate::sim::history::{Answer, End, History, Order, OrderKind, Seen};
 
 /// Seeds that are tried until one has what the sabotage needs.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 100;
 
 /// A way to break a run.
 type Sabotage = fn(&mut History);
@@ -156,6 +156,7 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
             hook.spec.circuit_breaker.initial_open = Some(Duration::from_secs(100_000));
         }
     }),
+    ("what_is_retried_by_hand_is_sent_now", |run| run.seen.clear()),
     ("signature_verifies_at_receiver", |run| run.seen[0].body = "forged".into()),
     ("crash_repeats_only_what_was_in_flight", |run| {
         let again = Seen { answer: Answer::Status(200), ..run.seen[0].clone() };

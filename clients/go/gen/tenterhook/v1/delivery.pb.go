@@ -23,6 +23,86 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The reasons for which a delivery waits.
+type WaitingReason int32
+
+const (
+	// Not set.
+	WaitingReason_WAITING_REASON_UNSPECIFIED WaitingReason = 0
+	// The webhook is paused. ResumeWebhook ends it.
+	WaitingReason_WAITING_REASON_PAUSED WaitingReason = 1
+	// The server suspended the webhook after failures. ResumeWebhook ends it.
+	WaitingReason_WAITING_REASON_SUSPENDED WaitingReason = 2
+	// The circuit breaker is open until a probe succeeds; `until_time` is the time of the next probe,
+	// unset when it is due or in flight. RetryDelivery, ResumeWebhook and a successful TestWebhook
+	// send it at once.
+	WaitingReason_WAITING_REASON_CIRCUIT_BREAKER WaitingReason = 3
+	// The receiver asked to be sent nothing before `until_time` (Retry-After); unset when one request
+	// is finding out whether that is over.
+	WaitingReason_WAITING_REASON_RETRY_AFTER WaitingReason = 4
+	// Another delivery with the same ordering key comes first: `behind_delivery_id`.
+	WaitingReason_WAITING_REASON_ORDERING_KEY WaitingReason = 5
+	// Its own time has not come: the wait before the next attempt, or the event's `deliver_after`.
+	WaitingReason_WAITING_REASON_NOT_BEFORE WaitingReason = 6
+	// The rate limit of the webhook.
+	WaitingReason_WAITING_REASON_RATE_LIMIT WaitingReason = 7
+	// It is due and waits for others to end: of the webhook (`max_in_flight`) or of the server.
+	WaitingReason_WAITING_REASON_CAPACITY WaitingReason = 8
+)
+
+// Enum value maps for WaitingReason.
+var (
+	WaitingReason_name = map[int32]string{
+		0: "WAITING_REASON_UNSPECIFIED",
+		1: "WAITING_REASON_PAUSED",
+		2: "WAITING_REASON_SUSPENDED",
+		3: "WAITING_REASON_CIRCUIT_BREAKER",
+		4: "WAITING_REASON_RETRY_AFTER",
+		5: "WAITING_REASON_ORDERING_KEY",
+		6: "WAITING_REASON_NOT_BEFORE",
+		7: "WAITING_REASON_RATE_LIMIT",
+		8: "WAITING_REASON_CAPACITY",
+	}
+	WaitingReason_value = map[string]int32{
+		"WAITING_REASON_UNSPECIFIED":     0,
+		"WAITING_REASON_PAUSED":          1,
+		"WAITING_REASON_SUSPENDED":       2,
+		"WAITING_REASON_CIRCUIT_BREAKER": 3,
+		"WAITING_REASON_RETRY_AFTER":     4,
+		"WAITING_REASON_ORDERING_KEY":    5,
+		"WAITING_REASON_NOT_BEFORE":      6,
+		"WAITING_REASON_RATE_LIMIT":      7,
+		"WAITING_REASON_CAPACITY":        8,
+	}
+)
+
+func (x WaitingReason) Enum() *WaitingReason {
+	p := new(WaitingReason)
+	*p = x
+	return p
+}
+
+func (x WaitingReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (WaitingReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_delivery_proto_enumTypes[0].Descriptor()
+}
+
+func (WaitingReason) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_delivery_proto_enumTypes[0]
+}
+
+func (x WaitingReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use WaitingReason.Descriptor instead.
+func (WaitingReason) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{0}
+}
+
 // The states of a delivery.
 type DeliveryState int32
 
@@ -76,11 +156,11 @@ func (x DeliveryState) String() string {
 }
 
 func (DeliveryState) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_delivery_proto_enumTypes[0].Descriptor()
+	return file_tenterhook_v1_delivery_proto_enumTypes[1].Descriptor()
 }
 
 func (DeliveryState) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_delivery_proto_enumTypes[0]
+	return &file_tenterhook_v1_delivery_proto_enumTypes[1]
 }
 
 func (x DeliveryState) Number() protoreflect.EnumNumber {
@@ -89,7 +169,7 @@ func (x DeliveryState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeliveryState.Descriptor instead.
 func (DeliveryState) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{0}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{1}
 }
 
 // What became of a connection that was begun.
@@ -137,11 +217,11 @@ func (x TriedAddressResult) String() string {
 }
 
 func (TriedAddressResult) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_delivery_proto_enumTypes[1].Descriptor()
+	return file_tenterhook_v1_delivery_proto_enumTypes[2].Descriptor()
 }
 
 func (TriedAddressResult) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_delivery_proto_enumTypes[1]
+	return &file_tenterhook_v1_delivery_proto_enumTypes[2]
 }
 
 func (x TriedAddressResult) Number() protoreflect.EnumNumber {
@@ -150,7 +230,7 @@ func (x TriedAddressResult) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TriedAddressResult.Descriptor instead.
 func (TriedAddressResult) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{1}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
 }
 
 // How an attempt ended.
@@ -218,11 +298,11 @@ func (x AttemptOutcome) String() string {
 }
 
 func (AttemptOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_delivery_proto_enumTypes[2].Descriptor()
+	return file_tenterhook_v1_delivery_proto_enumTypes[3].Descriptor()
 }
 
 func (AttemptOutcome) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_delivery_proto_enumTypes[2]
+	return &file_tenterhook_v1_delivery_proto_enumTypes[3]
 }
 
 func (x AttemptOutcome) Number() protoreflect.EnumNumber {
@@ -231,7 +311,7 @@ func (x AttemptOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttemptOutcome.Descriptor instead.
 func (AttemptOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
 }
 
 // How much of each delivery to tell.
@@ -271,11 +351,11 @@ func (x DeliveryView) String() string {
 }
 
 func (DeliveryView) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_delivery_proto_enumTypes[3].Descriptor()
+	return file_tenterhook_v1_delivery_proto_enumTypes[4].Descriptor()
 }
 
 func (DeliveryView) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_delivery_proto_enumTypes[3]
+	return &file_tenterhook_v1_delivery_proto_enumTypes[4]
 }
 
 func (x DeliveryView) Number() protoreflect.EnumNumber {
@@ -284,7 +364,7 @@ func (x DeliveryView) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeliveryView.Descriptor instead.
 func (DeliveryView) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{4}
 }
 
 // One event on its way to one webhook.
@@ -306,7 +386,8 @@ type Delivery struct {
 	State DeliveryState `protobuf:"varint,7,opt,name=state,proto3,enum=tenterhook.v1.DeliveryState" json:"state,omitempty"`
 	// Attempts finished.
 	AttemptCount int32 `protobuf:"varint,8,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
-	// When the next attempt is due; unset when there is none.
+	// When the next attempt is due; unset when there is none, while another delivery of its
+	// ordering key comes first, and while its webhook is paused or suspended and the time has passed.
 	NextAttemptTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_attempt_time,json=nextAttemptTime,proto3" json:"next_attempt_time,omitempty"`
 	// The last attempt finished. Bodies are left out unless the view is full.
 	LastAttempt *DeliveryAttempt `protobuf:"bytes,10,opt,name=last_attempt,json=lastAttempt,proto3" json:"last_attempt,omitempty"`
@@ -317,7 +398,9 @@ type Delivery struct {
 	// When it reached its last state; unset before.
 	FinishTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=finish_time,json=finishTime,proto3" json:"finish_time,omitempty"`
 	// Every attempt, oldest first; only in the full view.
-	Attempts      []*DeliveryAttempt `protobuf:"bytes,14,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	Attempts []*DeliveryAttempt `protobuf:"bytes,14,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	// Why it waits, now; unset when it does not wait, and in WatchDeliveries, which shows the past.
+	Waiting       *Waiting `protobuf:"bytes,15,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -450,6 +533,195 @@ func (x *Delivery) GetAttempts() []*DeliveryAttempt {
 	return nil
 }
 
+func (x *Delivery) GetWaiting() *Waiting {
+	if x != nil {
+		return x.Waiting
+	}
+	return nil
+}
+
+// Why a delivery waits.
+type Waiting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The reason that holds it back longest.
+	Reason WaitingReason `protobuf:"varint,1,opt,name=reason,proto3,enum=tenterhook.v1.WaitingReason" json:"reason,omitempty"`
+	// When that reason ends; unset when no time is known, because it ends by something that happens.
+	UntilTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until_time,json=untilTime,proto3" json:"until_time,omitempty"`
+	// The delivery that must end first; set only with the reason ORDERING_KEY.
+	BehindDeliveryId string `protobuf:"bytes,3,opt,name=behind_delivery_id,json=behindDeliveryId,proto3" json:"behind_delivery_id,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Waiting) Reset() {
+	*x = Waiting{}
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Waiting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Waiting) ProtoMessage() {}
+
+func (x *Waiting) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
+func (*Waiting) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Waiting) GetReason() WaitingReason {
+	if x != nil {
+		return x.Reason
+	}
+	return WaitingReason_WAITING_REASON_UNSPECIFIED
+}
+
+func (x *Waiting) GetUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UntilTime
+	}
+	return nil
+}
+
+func (x *Waiting) GetBehindDeliveryId() string {
+	if x != nil {
+		return x.BehindDeliveryId
+	}
+	return ""
+}
+
+// One attempt in short.
+type AttemptSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery that was attempted.
+	DeliveryId string `protobuf:"bytes,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
+	// Its event.
+	EventId string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The number of the attempt, from 1.
+	Number int32 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	// When it ended.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// How long it took.
+	Duration *durationpb.Duration `protobuf:"bytes,5,opt,name=duration,proto3" json:"duration,omitempty"`
+	// How it ended.
+	Outcome AttemptOutcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=tenterhook.v1.AttemptOutcome" json:"outcome,omitempty"`
+	// The status of the response; 0 when there was none.
+	ResponseStatus int32 `protobuf:"varint,7,opt,name=response_status,json=responseStatus,proto3" json:"response_status,omitempty"`
+	// What went wrong, in words.
+	Error string `protobuf:"bytes,8,opt,name=error,proto3" json:"error,omitempty"`
+	// The beginning of the response's body, at most 160 bytes; empty when it is not UTF-8.
+	ResponseText  string `protobuf:"bytes,9,opt,name=response_text,json=responseText,proto3" json:"response_text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttemptSummary) Reset() {
+	*x = AttemptSummary{}
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttemptSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttemptSummary) ProtoMessage() {}
+
+func (x *AttemptSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttemptSummary.ProtoReflect.Descriptor instead.
+func (*AttemptSummary) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AttemptSummary) GetDeliveryId() string {
+	if x != nil {
+		return x.DeliveryId
+	}
+	return ""
+}
+
+func (x *AttemptSummary) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *AttemptSummary) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *AttemptSummary) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *AttemptSummary) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *AttemptSummary) GetOutcome() AttemptOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return AttemptOutcome_ATTEMPT_OUTCOME_UNSPECIFIED
+}
+
+func (x *AttemptSummary) GetResponseStatus() int32 {
+	if x != nil {
+		return x.ResponseStatus
+	}
+	return 0
+}
+
+func (x *AttemptSummary) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *AttemptSummary) GetResponseText() string {
+	if x != nil {
+		return x.ResponseText
+	}
+	return ""
+}
+
 // One try.
 type DeliveryAttempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -482,7 +754,7 @@ type DeliveryAttempt struct {
 
 func (x *DeliveryAttempt) Reset() {
 	*x = DeliveryAttempt{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[1]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -494,7 +766,7 @@ func (x *DeliveryAttempt) String() string {
 func (*DeliveryAttempt) ProtoMessage() {}
 
 func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[1]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -507,7 +779,7 @@ func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryAttempt.ProtoReflect.Descriptor instead.
 func (*DeliveryAttempt) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{1}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *DeliveryAttempt) GetNumber() int32 {
@@ -602,7 +874,7 @@ type TriedAddress struct {
 
 func (x *TriedAddress) Reset() {
 	*x = TriedAddress{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +886,7 @@ func (x *TriedAddress) String() string {
 func (*TriedAddress) ProtoMessage() {}
 
 func (x *TriedAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[2]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +899,7 @@ func (x *TriedAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TriedAddress.ProtoReflect.Descriptor instead.
 func (*TriedAddress) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{2}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TriedAddress) GetAddress() string {
@@ -673,7 +945,7 @@ type AttemptTimings struct {
 
 func (x *AttemptTimings) Reset() {
 	*x = AttemptTimings{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +957,7 @@ func (x *AttemptTimings) String() string {
 func (*AttemptTimings) ProtoMessage() {}
 
 func (x *AttemptTimings) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[3]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +970,7 @@ func (x *AttemptTimings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttemptTimings.ProtoReflect.Descriptor instead.
 func (*AttemptTimings) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AttemptTimings) GetQueued() *durationpb.Duration {
@@ -757,13 +1029,16 @@ type HttpRequest struct {
 	Body []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
 	// Whether the body was cut.
 	BodyTruncated bool `protobuf:"varint,5,opt,name=body_truncated,json=bodyTruncated,proto3" json:"body_truncated,omitempty"`
+	// The body as text, if it is UTF-8; a character that was cut in half at its end is left out.
+	// Empty when the body is not UTF-8, or not shown.
+	BodyText      string `protobuf:"bytes,6,opt,name=body_text,json=bodyText,proto3" json:"body_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HttpRequest) Reset() {
 	*x = HttpRequest{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +1050,7 @@ func (x *HttpRequest) String() string {
 func (*HttpRequest) ProtoMessage() {}
 
 func (x *HttpRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[4]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1063,7 @@ func (x *HttpRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpRequest.ProtoReflect.Descriptor instead.
 func (*HttpRequest) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{4}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *HttpRequest) GetMethod() string {
@@ -826,6 +1101,13 @@ func (x *HttpRequest) GetBodyTruncated() bool {
 	return false
 }
 
+func (x *HttpRequest) GetBodyText() string {
+	if x != nil {
+		return x.BodyText
+	}
+	return ""
+}
+
 // An answer.
 type HttpResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -838,14 +1120,16 @@ type HttpResponse struct {
 	// Whether the body was cut.
 	BodyTruncated bool `protobuf:"varint,4,opt,name=body_truncated,json=bodyTruncated,proto3" json:"body_truncated,omitempty"`
 	// What was odd about the answer, in words; empty when nothing was. It decides nothing.
-	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// The body as text, as in HttpRequest.
+	BodyText      string `protobuf:"bytes,6,opt,name=body_text,json=bodyText,proto3" json:"body_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HttpResponse) Reset() {
 	*x = HttpResponse{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1141,7 @@ func (x *HttpResponse) String() string {
 func (*HttpResponse) ProtoMessage() {}
 
 func (x *HttpResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[5]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1154,7 @@ func (x *HttpResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpResponse.ProtoReflect.Descriptor instead.
 func (*HttpResponse) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{5}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HttpResponse) GetStatus() int32 {
@@ -908,6 +1192,13 @@ func (x *HttpResponse) GetNote() string {
 	return ""
 }
 
+func (x *HttpResponse) GetBodyText() string {
+	if x != nil {
+		return x.BodyText
+	}
+	return ""
+}
+
 // One header.
 type HttpHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -921,7 +1212,7 @@ type HttpHeader struct {
 
 func (x *HttpHeader) Reset() {
 	*x = HttpHeader{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1224,7 @@ func (x *HttpHeader) String() string {
 func (*HttpHeader) ProtoMessage() {}
 
 func (x *HttpHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[6]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1237,7 @@ func (x *HttpHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpHeader.ProtoReflect.Descriptor instead.
 func (*HttpHeader) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{6}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HttpHeader) GetName() string {
@@ -979,14 +1270,20 @@ type DeliveryFilter struct {
 	// Made at or after this time.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// Made before this time.
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Any of these statuses of the last response, 100 to 599.
+	ResponseStatuses []int32 `protobuf:"varint,8,rep,packed,name=response_statuses,json=responseStatuses,proto3" json:"response_statuses,omitempty"`
+	// At least this many finished attempts.
+	MinAttempts int32 `protobuf:"varint,9,opt,name=min_attempts,json=minAttempts,proto3" json:"min_attempts,omitempty"`
+	// To a webhook that carries all of these labels.
+	WebhookLabels map[string]string `protobuf:"bytes,10,rep,name=webhook_labels,json=webhookLabels,proto3" json:"webhook_labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliveryFilter) Reset() {
 	*x = DeliveryFilter{}
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[7]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -998,7 +1295,7 @@ func (x *DeliveryFilter) String() string {
 func (*DeliveryFilter) ProtoMessage() {}
 
 func (x *DeliveryFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_proto_msgTypes[7]
+	mi := &file_tenterhook_v1_delivery_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1011,7 +1308,7 @@ func (x *DeliveryFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryFilter.ProtoReflect.Descriptor instead.
 func (*DeliveryFilter) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{7}
+	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeliveryFilter) GetWebhookIds() []string {
@@ -1063,11 +1360,32 @@ func (x *DeliveryFilter) GetEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *DeliveryFilter) GetResponseStatuses() []int32 {
+	if x != nil {
+		return x.ResponseStatuses
+	}
+	return nil
+}
+
+func (x *DeliveryFilter) GetMinAttempts() int32 {
+	if x != nil {
+		return x.MinAttempts
+	}
+	return 0
+}
+
+func (x *DeliveryFilter) GetWebhookLabels() map[string]string {
+	if x != nil {
+		return x.WebhookLabels
+	}
+	return nil
+}
+
 var File_tenterhook_v1_delivery_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\n" +
-	"\x1ctenterhook/v1/delivery.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x05\n" +
+	"\x1ctenterhook/v1/delivery.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x05\n" +
 	"\bDelivery\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x1d\n" +
@@ -1088,7 +1406,24 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"updateTime\x12;\n" +
 	"\vfinish_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"finishTime\x12:\n" +
-	"\battempts\x18\x0e \x03(\v2\x1e.tenterhook.v1.DeliveryAttemptR\battempts\"\x9a\x04\n" +
+	"\battempts\x18\x0e \x03(\v2\x1e.tenterhook.v1.DeliveryAttemptR\battempts\x120\n" +
+	"\awaiting\x18\x0f \x01(\v2\x16.tenterhook.v1.WaitingR\awaiting\"\xa8\x01\n" +
+	"\aWaiting\x124\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x1c.tenterhook.v1.WaitingReasonR\x06reason\x129\n" +
+	"\n" +
+	"until_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tuntilTime\x12,\n" +
+	"\x12behind_delivery_id\x18\x03 \x01(\tR\x10behindDeliveryId\"\xef\x02\n" +
+	"\x0eAttemptSummary\x12\x1f\n" +
+	"\vdelivery_id\x18\x01 \x01(\tR\n" +
+	"deliveryId\x12\x19\n" +
+	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x05R\x06number\x125\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x125\n" +
+	"\bduration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\bduration\x127\n" +
+	"\aoutcome\x18\x06 \x01(\x0e2\x1d.tenterhook.v1.AttemptOutcomeR\aoutcome\x12'\n" +
+	"\x0fresponse_status\x18\a \x01(\x05R\x0eresponseStatus\x12\x14\n" +
+	"\x05error\x18\b \x01(\tR\x05error\x12#\n" +
+	"\rresponse_text\x18\t \x01(\tR\fresponseText\"\x9a\x04\n" +
 	"\x0fDeliveryAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x129\n" +
 	"\n" +
@@ -1114,23 +1449,25 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\aconnect\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\aconnect\x12+\n" +
 	"\x03tls\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03tls\x128\n" +
 	"\n" +
-	"first_byte\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\tfirstByte\"\xa7\x01\n" +
+	"first_byte\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\tfirstByte\"\xc4\x01\n" +
 	"\vHttpRequest\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x123\n" +
 	"\aheaders\x18\x03 \x03(\v2\x19.tenterhook.v1.HttpHeaderR\aheaders\x12\x12\n" +
 	"\x04body\x18\x04 \x01(\fR\x04body\x12%\n" +
-	"\x0ebody_truncated\x18\x05 \x01(\bR\rbodyTruncated\"\xaa\x01\n" +
+	"\x0ebody_truncated\x18\x05 \x01(\bR\rbodyTruncated\x12\x1b\n" +
+	"\tbody_text\x18\x06 \x01(\tR\bbodyText\"\xc7\x01\n" +
 	"\fHttpResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x123\n" +
 	"\aheaders\x18\x02 \x03(\v2\x19.tenterhook.v1.HttpHeaderR\aheaders\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12%\n" +
 	"\x0ebody_truncated\x18\x04 \x01(\bR\rbodyTruncated\x12\x12\n" +
-	"\x04note\x18\x05 \x01(\tR\x04note\"6\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x1b\n" +
+	"\tbody_text\x18\x06 \x01(\tR\bbodyText\"6\n" +
 	"\n" +
 	"HttpHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xdb\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xc6\x04\n" +
 	"\x0eDeliveryFilter\x12\x1f\n" +
 	"\vwebhook_ids\x18\x01 \x03(\tR\n" +
 	"webhookIds\x12\x1b\n" +
@@ -1141,7 +1478,24 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\rlast_outcomes\x18\x05 \x03(\x0e2\x1d.tenterhook.v1.AttemptOutcomeR\flastOutcomes\x129\n" +
 	"\n" +
 	"start_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\aendTime*\xdd\x01\n" +
+	"\bend_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12+\n" +
+	"\x11response_statuses\x18\b \x03(\x05R\x10responseStatuses\x12!\n" +
+	"\fmin_attempts\x18\t \x01(\x05R\vminAttempts\x12W\n" +
+	"\x0ewebhook_labels\x18\n" +
+	" \x03(\v20.tenterhook.v1.DeliveryFilter.WebhookLabelsEntryR\rwebhookLabels\x1a@\n" +
+	"\x12WebhookLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*\xa8\x02\n" +
+	"\rWaitingReason\x12\x1e\n" +
+	"\x1aWAITING_REASON_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15WAITING_REASON_PAUSED\x10\x01\x12\x1c\n" +
+	"\x18WAITING_REASON_SUSPENDED\x10\x02\x12\"\n" +
+	"\x1eWAITING_REASON_CIRCUIT_BREAKER\x10\x03\x12\x1e\n" +
+	"\x1aWAITING_REASON_RETRY_AFTER\x10\x04\x12\x1f\n" +
+	"\x1bWAITING_REASON_ORDERING_KEY\x10\x05\x12\x1d\n" +
+	"\x19WAITING_REASON_NOT_BEFORE\x10\x06\x12\x1d\n" +
+	"\x19WAITING_REASON_RATE_LIMIT\x10\a\x12\x1b\n" +
+	"\x17WAITING_REASON_CAPACITY\x10\b*\xdd\x01\n" +
 	"\rDeliveryState\x12\x1e\n" +
 	"\x1aDELIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16DELIVERY_STATE_PENDING\x10\x01\x12\x1c\n" +
@@ -1185,57 +1539,68 @@ func file_tenterhook_v1_delivery_proto_rawDescGZIP() []byte {
 	return file_tenterhook_v1_delivery_proto_rawDescData
 }
 
-var file_tenterhook_v1_delivery_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_tenterhook_v1_delivery_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_tenterhook_v1_delivery_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_tenterhook_v1_delivery_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_tenterhook_v1_delivery_proto_goTypes = []any{
-	(DeliveryState)(0),            // 0: tenterhook.v1.DeliveryState
-	(TriedAddressResult)(0),       // 1: tenterhook.v1.TriedAddressResult
-	(AttemptOutcome)(0),           // 2: tenterhook.v1.AttemptOutcome
-	(DeliveryView)(0),             // 3: tenterhook.v1.DeliveryView
-	(*Delivery)(nil),              // 4: tenterhook.v1.Delivery
-	(*DeliveryAttempt)(nil),       // 5: tenterhook.v1.DeliveryAttempt
-	(*TriedAddress)(nil),          // 6: tenterhook.v1.TriedAddress
-	(*AttemptTimings)(nil),        // 7: tenterhook.v1.AttemptTimings
-	(*HttpRequest)(nil),           // 8: tenterhook.v1.HttpRequest
-	(*HttpResponse)(nil),          // 9: tenterhook.v1.HttpResponse
-	(*HttpHeader)(nil),            // 10: tenterhook.v1.HttpHeader
-	(*DeliveryFilter)(nil),        // 11: tenterhook.v1.DeliveryFilter
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
+	(WaitingReason)(0),            // 0: tenterhook.v1.WaitingReason
+	(DeliveryState)(0),            // 1: tenterhook.v1.DeliveryState
+	(TriedAddressResult)(0),       // 2: tenterhook.v1.TriedAddressResult
+	(AttemptOutcome)(0),           // 3: tenterhook.v1.AttemptOutcome
+	(DeliveryView)(0),             // 4: tenterhook.v1.DeliveryView
+	(*Delivery)(nil),              // 5: tenterhook.v1.Delivery
+	(*Waiting)(nil),               // 6: tenterhook.v1.Waiting
+	(*AttemptSummary)(nil),        // 7: tenterhook.v1.AttemptSummary
+	(*DeliveryAttempt)(nil),       // 8: tenterhook.v1.DeliveryAttempt
+	(*TriedAddress)(nil),          // 9: tenterhook.v1.TriedAddress
+	(*AttemptTimings)(nil),        // 10: tenterhook.v1.AttemptTimings
+	(*HttpRequest)(nil),           // 11: tenterhook.v1.HttpRequest
+	(*HttpResponse)(nil),          // 12: tenterhook.v1.HttpResponse
+	(*HttpHeader)(nil),            // 13: tenterhook.v1.HttpHeader
+	(*DeliveryFilter)(nil),        // 14: tenterhook.v1.DeliveryFilter
+	nil,                           // 15: tenterhook.v1.DeliveryFilter.WebhookLabelsEntry
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
 }
 var file_tenterhook_v1_delivery_proto_depIdxs = []int32{
-	0,  // 0: tenterhook.v1.Delivery.state:type_name -> tenterhook.v1.DeliveryState
-	12, // 1: tenterhook.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
-	5,  // 2: tenterhook.v1.Delivery.last_attempt:type_name -> tenterhook.v1.DeliveryAttempt
-	12, // 3: tenterhook.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
-	12, // 4: tenterhook.v1.Delivery.update_time:type_name -> google.protobuf.Timestamp
-	12, // 5: tenterhook.v1.Delivery.finish_time:type_name -> google.protobuf.Timestamp
-	5,  // 6: tenterhook.v1.Delivery.attempts:type_name -> tenterhook.v1.DeliveryAttempt
-	12, // 7: tenterhook.v1.DeliveryAttempt.start_time:type_name -> google.protobuf.Timestamp
-	13, // 8: tenterhook.v1.DeliveryAttempt.duration:type_name -> google.protobuf.Duration
-	2,  // 9: tenterhook.v1.DeliveryAttempt.outcome:type_name -> tenterhook.v1.AttemptOutcome
-	8,  // 10: tenterhook.v1.DeliveryAttempt.request:type_name -> tenterhook.v1.HttpRequest
-	9,  // 11: tenterhook.v1.DeliveryAttempt.response:type_name -> tenterhook.v1.HttpResponse
-	7,  // 12: tenterhook.v1.DeliveryAttempt.timings:type_name -> tenterhook.v1.AttemptTimings
-	6,  // 13: tenterhook.v1.DeliveryAttempt.tried_addresses:type_name -> tenterhook.v1.TriedAddress
-	1,  // 14: tenterhook.v1.TriedAddress.result:type_name -> tenterhook.v1.TriedAddressResult
-	13, // 15: tenterhook.v1.AttemptTimings.queued:type_name -> google.protobuf.Duration
-	13, // 16: tenterhook.v1.AttemptTimings.render:type_name -> google.protobuf.Duration
-	13, // 17: tenterhook.v1.AttemptTimings.dns:type_name -> google.protobuf.Duration
-	13, // 18: tenterhook.v1.AttemptTimings.connect:type_name -> google.protobuf.Duration
-	13, // 19: tenterhook.v1.AttemptTimings.tls:type_name -> google.protobuf.Duration
-	13, // 20: tenterhook.v1.AttemptTimings.first_byte:type_name -> google.protobuf.Duration
-	10, // 21: tenterhook.v1.HttpRequest.headers:type_name -> tenterhook.v1.HttpHeader
-	10, // 22: tenterhook.v1.HttpResponse.headers:type_name -> tenterhook.v1.HttpHeader
-	0,  // 23: tenterhook.v1.DeliveryFilter.states:type_name -> tenterhook.v1.DeliveryState
-	2,  // 24: tenterhook.v1.DeliveryFilter.last_outcomes:type_name -> tenterhook.v1.AttemptOutcome
-	12, // 25: tenterhook.v1.DeliveryFilter.start_time:type_name -> google.protobuf.Timestamp
-	12, // 26: tenterhook.v1.DeliveryFilter.end_time:type_name -> google.protobuf.Timestamp
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	1,  // 0: tenterhook.v1.Delivery.state:type_name -> tenterhook.v1.DeliveryState
+	16, // 1: tenterhook.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	8,  // 2: tenterhook.v1.Delivery.last_attempt:type_name -> tenterhook.v1.DeliveryAttempt
+	16, // 3: tenterhook.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	16, // 4: tenterhook.v1.Delivery.update_time:type_name -> google.protobuf.Timestamp
+	16, // 5: tenterhook.v1.Delivery.finish_time:type_name -> google.protobuf.Timestamp
+	8,  // 6: tenterhook.v1.Delivery.attempts:type_name -> tenterhook.v1.DeliveryAttempt
+	6,  // 7: tenterhook.v1.Delivery.waiting:type_name -> tenterhook.v1.Waiting
+	0,  // 8: tenterhook.v1.Waiting.reason:type_name -> tenterhook.v1.WaitingReason
+	16, // 9: tenterhook.v1.Waiting.until_time:type_name -> google.protobuf.Timestamp
+	16, // 10: tenterhook.v1.AttemptSummary.end_time:type_name -> google.protobuf.Timestamp
+	17, // 11: tenterhook.v1.AttemptSummary.duration:type_name -> google.protobuf.Duration
+	3,  // 12: tenterhook.v1.AttemptSummary.outcome:type_name -> tenterhook.v1.AttemptOutcome
+	16, // 13: tenterhook.v1.DeliveryAttempt.start_time:type_name -> google.protobuf.Timestamp
+	17, // 14: tenterhook.v1.DeliveryAttempt.duration:type_name -> google.protobuf.Duration
+	3,  // 15: tenterhook.v1.DeliveryAttempt.outcome:type_name -> tenterhook.v1.AttemptOutcome
+	11, // 16: tenterhook.v1.DeliveryAttempt.request:type_name -> tenterhook.v1.HttpRequest
+	12, // 17: tenterhook.v1.DeliveryAttempt.response:type_name -> tenterhook.v1.HttpResponse
+	10, // 18: tenterhook.v1.DeliveryAttempt.timings:type_name -> tenterhook.v1.AttemptTimings
+	9,  // 19: tenterhook.v1.DeliveryAttempt.tried_addresses:type_name -> tenterhook.v1.TriedAddress
+	2,  // 20: tenterhook.v1.TriedAddress.result:type_name -> tenterhook.v1.TriedAddressResult
+	17, // 21: tenterhook.v1.AttemptTimings.queued:type_name -> google.protobuf.Duration
+	17, // 22: tenterhook.v1.AttemptTimings.render:type_name -> google.protobuf.Duration
+	17, // 23: tenterhook.v1.AttemptTimings.dns:type_name -> google.protobuf.Duration
+	17, // 24: tenterhook.v1.AttemptTimings.connect:type_name -> google.protobuf.Duration
+	17, // 25: tenterhook.v1.AttemptTimings.tls:type_name -> google.protobuf.Duration
+	17, // 26: tenterhook.v1.AttemptTimings.first_byte:type_name -> google.protobuf.Duration
+	13, // 27: tenterhook.v1.HttpRequest.headers:type_name -> tenterhook.v1.HttpHeader
+	13, // 28: tenterhook.v1.HttpResponse.headers:type_name -> tenterhook.v1.HttpHeader
+	1,  // 29: tenterhook.v1.DeliveryFilter.states:type_name -> tenterhook.v1.DeliveryState
+	3,  // 30: tenterhook.v1.DeliveryFilter.last_outcomes:type_name -> tenterhook.v1.AttemptOutcome
+	16, // 31: tenterhook.v1.DeliveryFilter.start_time:type_name -> google.protobuf.Timestamp
+	16, // 32: tenterhook.v1.DeliveryFilter.end_time:type_name -> google.protobuf.Timestamp
+	15, // 33: tenterhook.v1.DeliveryFilter.webhook_labels:type_name -> tenterhook.v1.DeliveryFilter.WebhookLabelsEntry
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_delivery_proto_init() }
@@ -1248,8 +1613,8 @@ func file_tenterhook_v1_delivery_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_delivery_proto_rawDesc), len(file_tenterhook_v1_delivery_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   8,
+			NumEnums:      5,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

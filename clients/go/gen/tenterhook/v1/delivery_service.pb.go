@@ -768,7 +768,8 @@ type BatchRetryDeliveriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tenant; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	// Which ones; it must not be empty. Without states: those that failed.
+	// Which ones; it must not be empty. Without states: every one that matches, but none that
+	// succeeded or was cancelled; to send those again, name their states.
 	Filter *DeliveryFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Counts and changes nothing.
 	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
@@ -832,6 +833,9 @@ type BatchRetryDeliveriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Deliveries made due.
 	DeliveryCount int64 `protobuf:"varint,1,opt,name=delivery_count,json=deliveryCount,proto3" json:"delivery_count,omitempty"`
+	// Deliveries that match but were left out, by state: those in flight, and without states in the
+	// filter those that succeeded or were cancelled.
+	Skipped       []*DeliveryStateCount `protobuf:"bytes,2,rep,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -873,6 +877,68 @@ func (x *BatchRetryDeliveriesResponse) GetDeliveryCount() int64 {
 	return 0
 }
 
+func (x *BatchRetryDeliveriesResponse) GetSkipped() []*DeliveryStateCount {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+// A number of deliveries in one state.
+type DeliveryStateCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State DeliveryState `protobuf:"varint,1,opt,name=state,proto3,enum=tenterhook.v1.DeliveryState" json:"state,omitempty"`
+	// How many.
+	Count         int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryStateCount) Reset() {
+	*x = DeliveryStateCount{}
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryStateCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryStateCount) ProtoMessage() {}
+
+func (x *DeliveryStateCount) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryStateCount.ProtoReflect.Descriptor instead.
+func (*DeliveryStateCount) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DeliveryStateCount) GetState() DeliveryState {
+	if x != nil {
+		return x.State
+	}
+	return DeliveryState_DELIVERY_STATE_UNSPECIFIED
+}
+
+func (x *DeliveryStateCount) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // Request of CancelDelivery.
 type CancelDeliveryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -884,7 +950,7 @@ type CancelDeliveryRequest struct {
 
 func (x *CancelDeliveryRequest) Reset() {
 	*x = CancelDeliveryRequest{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[12]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +962,7 @@ func (x *CancelDeliveryRequest) String() string {
 func (*CancelDeliveryRequest) ProtoMessage() {}
 
 func (x *CancelDeliveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[12]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +975,7 @@ func (x *CancelDeliveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelDeliveryRequest.ProtoReflect.Descriptor instead.
 func (*CancelDeliveryRequest) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{12}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CancelDeliveryRequest) GetDeliveryId() string {
@@ -930,7 +996,7 @@ type CancelDeliveryResponse struct {
 
 func (x *CancelDeliveryResponse) Reset() {
 	*x = CancelDeliveryResponse{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[13]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -942,7 +1008,7 @@ func (x *CancelDeliveryResponse) String() string {
 func (*CancelDeliveryResponse) ProtoMessage() {}
 
 func (x *CancelDeliveryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[13]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +1021,7 @@ func (x *CancelDeliveryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelDeliveryResponse.ProtoReflect.Descriptor instead.
 func (*CancelDeliveryResponse) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{13}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CancelDeliveryResponse) GetDelivery() *Delivery {
@@ -980,7 +1046,7 @@ type BatchCancelDeliveriesRequest struct {
 
 func (x *BatchCancelDeliveriesRequest) Reset() {
 	*x = BatchCancelDeliveriesRequest{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[14]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -992,7 +1058,7 @@ func (x *BatchCancelDeliveriesRequest) String() string {
 func (*BatchCancelDeliveriesRequest) ProtoMessage() {}
 
 func (x *BatchCancelDeliveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[14]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1005,7 +1071,7 @@ func (x *BatchCancelDeliveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCancelDeliveriesRequest.ProtoReflect.Descriptor instead.
 func (*BatchCancelDeliveriesRequest) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{14}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *BatchCancelDeliveriesRequest) GetNamespace() string {
@@ -1040,7 +1106,7 @@ type BatchCancelDeliveriesResponse struct {
 
 func (x *BatchCancelDeliveriesResponse) Reset() {
 	*x = BatchCancelDeliveriesResponse{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[15]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1118,7 @@ func (x *BatchCancelDeliveriesResponse) String() string {
 func (*BatchCancelDeliveriesResponse) ProtoMessage() {}
 
 func (x *BatchCancelDeliveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[15]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1131,7 @@ func (x *BatchCancelDeliveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchCancelDeliveriesResponse.ProtoReflect.Descriptor instead.
 func (*BatchCancelDeliveriesResponse) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{15}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *BatchCancelDeliveriesResponse) GetDeliveryCount() int64 {
@@ -1083,14 +1149,17 @@ type GetDeliveryStatsRequest struct {
 	// One webhook; empty means all.
 	WebhookId string `protobuf:"bytes,2,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
 	// How far back: 1 minute to 30 days; unset means 1 hour.
-	Window        *durationpb.Duration `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
+	Window *durationpb.Duration `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
+	// Divides the window into buckets of this width: whole minutes, and whole hours for a window of
+	// more than a day; at most 1,000 of them. Unset means no buckets.
+	BucketWidth   *durationpb.Duration `protobuf:"bytes,4,opt,name=bucket_width,json=bucketWidth,proto3" json:"bucket_width,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDeliveryStatsRequest) Reset() {
 	*x = GetDeliveryStatsRequest{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[16]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1102,7 +1171,7 @@ func (x *GetDeliveryStatsRequest) String() string {
 func (*GetDeliveryStatsRequest) ProtoMessage() {}
 
 func (x *GetDeliveryStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[16]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1115,7 +1184,7 @@ func (x *GetDeliveryStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDeliveryStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetDeliveryStatsRequest) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{16}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetDeliveryStatsRequest) GetNamespace() string {
@@ -1139,20 +1208,30 @@ func (x *GetDeliveryStatsRequest) GetWindow() *durationpb.Duration {
 	return nil
 }
 
+func (x *GetDeliveryStatsRequest) GetBucketWidth() *durationpb.Duration {
+	if x != nil {
+		return x.BucketWidth
+	}
+	return nil
+}
+
 // Response of GetDeliveryStats.
 type GetDeliveryStatsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The sums.
 	Total *DeliveryStats `protobuf:"bytes,1,opt,name=total,proto3" json:"total,omitempty"`
-	// For each webhook with deliveries in the window, most failures first; at most 100.
-	Webhooks      []*WebhookDeliveryStats `protobuf:"bytes,2,rep,name=webhooks,proto3" json:"webhooks,omitempty"`
+	// For each webhook with deliveries in the window, those with the most failed attempts first; at
+	// most 100.
+	Webhooks []*WebhookDeliveryStats `protobuf:"bytes,2,rep,name=webhooks,proto3" json:"webhooks,omitempty"`
+	// The sums bucket by bucket, oldest first, also of empty buckets; none without `bucket_width`.
+	Buckets       []*DeliveryStatsBucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDeliveryStatsResponse) Reset() {
 	*x = GetDeliveryStatsResponse{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[17]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1243,7 @@ func (x *GetDeliveryStatsResponse) String() string {
 func (*GetDeliveryStatsResponse) ProtoMessage() {}
 
 func (x *GetDeliveryStatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[17]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1256,7 @@ func (x *GetDeliveryStatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDeliveryStatsResponse.ProtoReflect.Descriptor instead.
 func (*GetDeliveryStatsResponse) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{17}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetDeliveryStatsResponse) GetTotal() *DeliveryStats {
@@ -1190,6 +1269,68 @@ func (x *GetDeliveryStatsResponse) GetTotal() *DeliveryStats {
 func (x *GetDeliveryStatsResponse) GetWebhooks() []*WebhookDeliveryStats {
 	if x != nil {
 		return x.Webhooks
+	}
+	return nil
+}
+
+func (x *GetDeliveryStatsResponse) GetBuckets() []*DeliveryStatsBucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
+// The counts of one bucket of the window.
+type DeliveryStatsBucket struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it begins; it ends where the next one begins, the last one now.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// What ended in it; without what is open now.
+	Stats         *DeliveryStats `protobuf:"bytes,2,opt,name=stats,proto3" json:"stats,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryStatsBucket) Reset() {
+	*x = DeliveryStatsBucket{}
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryStatsBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryStatsBucket) ProtoMessage() {}
+
+func (x *DeliveryStatsBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryStatsBucket.ProtoReflect.Descriptor instead.
+func (*DeliveryStatsBucket) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DeliveryStatsBucket) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *DeliveryStatsBucket) GetStats() *DeliveryStats {
+	if x != nil {
+		return x.Stats
 	}
 	return nil
 }
@@ -1207,7 +1348,7 @@ type WebhookDeliveryStats struct {
 
 func (x *WebhookDeliveryStats) Reset() {
 	*x = WebhookDeliveryStats{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[18]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1360,7 @@ func (x *WebhookDeliveryStats) String() string {
 func (*WebhookDeliveryStats) ProtoMessage() {}
 
 func (x *WebhookDeliveryStats) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[18]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1373,7 @@ func (x *WebhookDeliveryStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookDeliveryStats.ProtoReflect.Descriptor instead.
 func (*WebhookDeliveryStats) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{18}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WebhookDeliveryStats) GetWebhookId() string {
@@ -1266,13 +1407,19 @@ type DeliveryStats struct {
 	AttemptLatencyP50 *durationpb.Duration `protobuf:"bytes,6,opt,name=attempt_latency_p50,json=attemptLatencyP50,proto3" json:"attempt_latency_p50,omitempty"`
 	// 99 of 100 attempts were at least this fast.
 	AttemptLatencyP99 *durationpb.Duration `protobuf:"bytes,7,opt,name=attempt_latency_p99,json=attemptLatencyP99,proto3" json:"attempt_latency_p99,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Attempts in the window that failed, also of deliveries that have succeeded since or wait for
+	// another attempt. An attempt that the server cut short is none of them.
+	FailedAttempts int64 `protobuf:"varint,8,opt,name=failed_attempts,json=failedAttempts,proto3" json:"failed_attempts,omitempty"`
+	// The failed attempts by outcome and status, the most frequent first; those that the server cut
+	// short are listed with their own outcome. What ended before this version counted them is missing.
+	Outcomes      []*OutcomeCount `protobuf:"bytes,9,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliveryStats) Reset() {
 	*x = DeliveryStats{}
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[19]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1431,7 @@ func (x *DeliveryStats) String() string {
 func (*DeliveryStats) ProtoMessage() {}
 
 func (x *DeliveryStats) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[19]
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1444,7 @@ func (x *DeliveryStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryStats.ProtoReflect.Descriptor instead.
 func (*DeliveryStats) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{19}
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeliveryStats) GetSucceeded() int64 {
@@ -1347,6 +1494,84 @@ func (x *DeliveryStats) GetAttemptLatencyP99() *durationpb.Duration {
 		return x.AttemptLatencyP99
 	}
 	return nil
+}
+
+func (x *DeliveryStats) GetFailedAttempts() int64 {
+	if x != nil {
+		return x.FailedAttempts
+	}
+	return 0
+}
+
+func (x *DeliveryStats) GetOutcomes() []*OutcomeCount {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+// A number of failed attempts.
+type OutcomeCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How they ended.
+	Outcome AttemptOutcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=tenterhook.v1.AttemptOutcome" json:"outcome,omitempty"`
+	// The status of the response; 0 for outcomes without one.
+	ResponseStatus int32 `protobuf:"varint,2,opt,name=response_status,json=responseStatus,proto3" json:"response_status,omitempty"`
+	// How many.
+	Count         int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeCount) Reset() {
+	*x = OutcomeCount{}
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeCount) ProtoMessage() {}
+
+func (x *OutcomeCount) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_delivery_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeCount.ProtoReflect.Descriptor instead.
+func (*OutcomeCount) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_delivery_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *OutcomeCount) GetOutcome() AttemptOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return AttemptOutcome_ATTEMPT_OUTCOME_UNSPECIFIED
+}
+
+func (x *OutcomeCount) GetResponseStatus() int32 {
+	if x != nil {
+		return x.ResponseStatus
+	}
+	return 0
+}
+
+func (x *OutcomeCount) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 var File_tenterhook_v1_delivery_service_proto protoreflect.FileDescriptor
@@ -1404,9 +1629,13 @@ const file_tenterhook_v1_delivery_service_proto_rawDesc = "" +
 	"\x1bBatchRetryDeliveriesRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x125\n" +
 	"\x06filter\x18\x02 \x01(\v2\x1d.tenterhook.v1.DeliveryFilterR\x06filter\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"E\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x82\x01\n" +
 	"\x1cBatchRetryDeliveriesResponse\x12%\n" +
-	"\x0edelivery_count\x18\x01 \x01(\x03R\rdeliveryCount\"8\n" +
+	"\x0edelivery_count\x18\x01 \x01(\x03R\rdeliveryCount\x12;\n" +
+	"\askipped\x18\x02 \x03(\v2!.tenterhook.v1.DeliveryStateCountR\askipped\"^\n" +
+	"\x12DeliveryStateCount\x122\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1c.tenterhook.v1.DeliveryStateR\x05state\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"8\n" +
 	"\x15CancelDeliveryRequest\x12\x1f\n" +
 	"\vdelivery_id\x18\x01 \x01(\tR\n" +
 	"deliveryId\"M\n" +
@@ -1417,19 +1646,25 @@ const file_tenterhook_v1_delivery_service_proto_rawDesc = "" +
 	"\x06filter\x18\x02 \x01(\v2\x1d.tenterhook.v1.DeliveryFilterR\x06filter\x12#\n" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"F\n" +
 	"\x1dBatchCancelDeliveriesResponse\x12%\n" +
-	"\x0edelivery_count\x18\x01 \x01(\x03R\rdeliveryCount\"\x89\x01\n" +
+	"\x0edelivery_count\x18\x01 \x01(\x03R\rdeliveryCount\"\xc7\x01\n" +
 	"\x17GetDeliveryStatsRequest\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1d\n" +
 	"\n" +
 	"webhook_id\x18\x02 \x01(\tR\twebhookId\x121\n" +
-	"\x06window\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06window\"\x8f\x01\n" +
+	"\x06window\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06window\x12<\n" +
+	"\fbucket_width\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\vbucketWidth\"\xcd\x01\n" +
 	"\x18GetDeliveryStatsResponse\x122\n" +
 	"\x05total\x18\x01 \x01(\v2\x1c.tenterhook.v1.DeliveryStatsR\x05total\x12?\n" +
-	"\bwebhooks\x18\x02 \x03(\v2#.tenterhook.v1.WebhookDeliveryStatsR\bwebhooks\"i\n" +
+	"\bwebhooks\x18\x02 \x03(\v2#.tenterhook.v1.WebhookDeliveryStatsR\bwebhooks\x12<\n" +
+	"\abuckets\x18\x03 \x03(\v2\".tenterhook.v1.DeliveryStatsBucketR\abuckets\"\x84\x01\n" +
+	"\x13DeliveryStatsBucket\x129\n" +
+	"\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x122\n" +
+	"\x05stats\x18\x02 \x01(\v2\x1c.tenterhook.v1.DeliveryStatsR\x05stats\"i\n" +
 	"\x14WebhookDeliveryStats\x12\x1d\n" +
 	"\n" +
 	"webhook_id\x18\x01 \x01(\tR\twebhookId\x122\n" +
-	"\x05stats\x18\x02 \x01(\v2\x1c.tenterhook.v1.DeliveryStatsR\x05stats\"\xce\x02\n" +
+	"\x05stats\x18\x02 \x01(\v2\x1c.tenterhook.v1.DeliveryStatsR\x05stats\"\xb0\x03\n" +
 	"\rDeliveryStats\x12\x1c\n" +
 	"\tsucceeded\x18\x01 \x01(\x03R\tsucceeded\x12\x16\n" +
 	"\x06failed\x18\x02 \x01(\x03R\x06failed\x12\x1a\n" +
@@ -1437,7 +1672,13 @@ const file_tenterhook_v1_delivery_service_proto_rawDesc = "" +
 	"\x04open\x18\x04 \x01(\x03R\x04open\x12A\n" +
 	"\x0foldest_open_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\roldestOpenAge\x12I\n" +
 	"\x13attempt_latency_p50\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x11attemptLatencyP50\x12I\n" +
-	"\x13attempt_latency_p99\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11attemptLatencyP99*d\n" +
+	"\x13attempt_latency_p99\x18\a \x01(\v2\x19.google.protobuf.DurationR\x11attemptLatencyP99\x12'\n" +
+	"\x0ffailed_attempts\x18\b \x01(\x03R\x0efailedAttempts\x127\n" +
+	"\boutcomes\x18\t \x03(\v2\x1b.tenterhook.v1.OutcomeCountR\boutcomes\"\x86\x01\n" +
+	"\fOutcomeCount\x127\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x1d.tenterhook.v1.AttemptOutcomeR\aoutcome\x12'\n" +
+	"\x0fresponse_status\x18\x02 \x01(\x05R\x0eresponseStatus\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count*d\n" +
 	"\rWatchPosition\x12\x1e\n" +
 	"\x1aWATCH_POSITION_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12WATCH_POSITION_NOW\x10\x01\x12\x1b\n" +
@@ -1466,7 +1707,7 @@ func file_tenterhook_v1_delivery_service_proto_rawDescGZIP() []byte {
 }
 
 var file_tenterhook_v1_delivery_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_tenterhook_v1_delivery_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_tenterhook_v1_delivery_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_tenterhook_v1_delivery_service_proto_goTypes = []any{
 	(WatchPosition)(0),                    // 0: tenterhook.v1.WatchPosition
 	(*GetDeliveryRequest)(nil),            // 1: tenterhook.v1.GetDeliveryRequest
@@ -1481,70 +1722,82 @@ var file_tenterhook_v1_delivery_service_proto_goTypes = []any{
 	(*RetryDeliveryResponse)(nil),         // 10: tenterhook.v1.RetryDeliveryResponse
 	(*BatchRetryDeliveriesRequest)(nil),   // 11: tenterhook.v1.BatchRetryDeliveriesRequest
 	(*BatchRetryDeliveriesResponse)(nil),  // 12: tenterhook.v1.BatchRetryDeliveriesResponse
-	(*CancelDeliveryRequest)(nil),         // 13: tenterhook.v1.CancelDeliveryRequest
-	(*CancelDeliveryResponse)(nil),        // 14: tenterhook.v1.CancelDeliveryResponse
-	(*BatchCancelDeliveriesRequest)(nil),  // 15: tenterhook.v1.BatchCancelDeliveriesRequest
-	(*BatchCancelDeliveriesResponse)(nil), // 16: tenterhook.v1.BatchCancelDeliveriesResponse
-	(*GetDeliveryStatsRequest)(nil),       // 17: tenterhook.v1.GetDeliveryStatsRequest
-	(*GetDeliveryStatsResponse)(nil),      // 18: tenterhook.v1.GetDeliveryStatsResponse
-	(*WebhookDeliveryStats)(nil),          // 19: tenterhook.v1.WebhookDeliveryStats
-	(*DeliveryStats)(nil),                 // 20: tenterhook.v1.DeliveryStats
-	(DeliveryView)(0),                     // 21: tenterhook.v1.DeliveryView
-	(*Delivery)(nil),                      // 22: tenterhook.v1.Delivery
-	(*DeliveryFilter)(nil),                // 23: tenterhook.v1.DeliveryFilter
-	(*timestamppb.Timestamp)(nil),         // 24: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 25: google.protobuf.Duration
-	(DeliveryState)(0),                    // 26: tenterhook.v1.DeliveryState
+	(*DeliveryStateCount)(nil),            // 13: tenterhook.v1.DeliveryStateCount
+	(*CancelDeliveryRequest)(nil),         // 14: tenterhook.v1.CancelDeliveryRequest
+	(*CancelDeliveryResponse)(nil),        // 15: tenterhook.v1.CancelDeliveryResponse
+	(*BatchCancelDeliveriesRequest)(nil),  // 16: tenterhook.v1.BatchCancelDeliveriesRequest
+	(*BatchCancelDeliveriesResponse)(nil), // 17: tenterhook.v1.BatchCancelDeliveriesResponse
+	(*GetDeliveryStatsRequest)(nil),       // 18: tenterhook.v1.GetDeliveryStatsRequest
+	(*GetDeliveryStatsResponse)(nil),      // 19: tenterhook.v1.GetDeliveryStatsResponse
+	(*DeliveryStatsBucket)(nil),           // 20: tenterhook.v1.DeliveryStatsBucket
+	(*WebhookDeliveryStats)(nil),          // 21: tenterhook.v1.WebhookDeliveryStats
+	(*DeliveryStats)(nil),                 // 22: tenterhook.v1.DeliveryStats
+	(*OutcomeCount)(nil),                  // 23: tenterhook.v1.OutcomeCount
+	(DeliveryView)(0),                     // 24: tenterhook.v1.DeliveryView
+	(*Delivery)(nil),                      // 25: tenterhook.v1.Delivery
+	(*DeliveryFilter)(nil),                // 26: tenterhook.v1.DeliveryFilter
+	(*timestamppb.Timestamp)(nil),         // 27: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 28: google.protobuf.Duration
+	(DeliveryState)(0),                    // 29: tenterhook.v1.DeliveryState
+	(AttemptOutcome)(0),                   // 30: tenterhook.v1.AttemptOutcome
 }
 var file_tenterhook_v1_delivery_service_proto_depIdxs = []int32{
-	21, // 0: tenterhook.v1.GetDeliveryRequest.view:type_name -> tenterhook.v1.DeliveryView
-	22, // 1: tenterhook.v1.GetDeliveryResponse.delivery:type_name -> tenterhook.v1.Delivery
-	23, // 2: tenterhook.v1.ListDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
-	21, // 3: tenterhook.v1.ListDeliveriesRequest.view:type_name -> tenterhook.v1.DeliveryView
-	22, // 4: tenterhook.v1.ListDeliveriesResponse.deliveries:type_name -> tenterhook.v1.Delivery
-	23, // 5: tenterhook.v1.WatchDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
-	21, // 6: tenterhook.v1.WatchDeliveriesRequest.view:type_name -> tenterhook.v1.DeliveryView
-	24, // 7: tenterhook.v1.WatchDeliveriesRequest.start_time:type_name -> google.protobuf.Timestamp
+	24, // 0: tenterhook.v1.GetDeliveryRequest.view:type_name -> tenterhook.v1.DeliveryView
+	25, // 1: tenterhook.v1.GetDeliveryResponse.delivery:type_name -> tenterhook.v1.Delivery
+	26, // 2: tenterhook.v1.ListDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
+	24, // 3: tenterhook.v1.ListDeliveriesRequest.view:type_name -> tenterhook.v1.DeliveryView
+	25, // 4: tenterhook.v1.ListDeliveriesResponse.deliveries:type_name -> tenterhook.v1.Delivery
+	26, // 5: tenterhook.v1.WatchDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
+	24, // 6: tenterhook.v1.WatchDeliveriesRequest.view:type_name -> tenterhook.v1.DeliveryView
+	27, // 7: tenterhook.v1.WatchDeliveriesRequest.start_time:type_name -> google.protobuf.Timestamp
 	0,  // 8: tenterhook.v1.WatchDeliveriesRequest.position:type_name -> tenterhook.v1.WatchPosition
-	25, // 9: tenterhook.v1.WatchDeliveriesRequest.bookmark_interval:type_name -> google.protobuf.Duration
+	28, // 9: tenterhook.v1.WatchDeliveriesRequest.bookmark_interval:type_name -> google.protobuf.Duration
 	7,  // 10: tenterhook.v1.WatchDeliveriesResponse.change:type_name -> tenterhook.v1.DeliveryChange
 	8,  // 11: tenterhook.v1.WatchDeliveriesResponse.bookmark:type_name -> tenterhook.v1.Bookmark
-	24, // 12: tenterhook.v1.DeliveryChange.change_time:type_name -> google.protobuf.Timestamp
-	26, // 13: tenterhook.v1.DeliveryChange.previous_state:type_name -> tenterhook.v1.DeliveryState
-	22, // 14: tenterhook.v1.DeliveryChange.delivery:type_name -> tenterhook.v1.Delivery
-	24, // 15: tenterhook.v1.Bookmark.server_time:type_name -> google.protobuf.Timestamp
-	22, // 16: tenterhook.v1.RetryDeliveryResponse.delivery:type_name -> tenterhook.v1.Delivery
-	23, // 17: tenterhook.v1.BatchRetryDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
-	22, // 18: tenterhook.v1.CancelDeliveryResponse.delivery:type_name -> tenterhook.v1.Delivery
-	23, // 19: tenterhook.v1.BatchCancelDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
-	25, // 20: tenterhook.v1.GetDeliveryStatsRequest.window:type_name -> google.protobuf.Duration
-	20, // 21: tenterhook.v1.GetDeliveryStatsResponse.total:type_name -> tenterhook.v1.DeliveryStats
-	19, // 22: tenterhook.v1.GetDeliveryStatsResponse.webhooks:type_name -> tenterhook.v1.WebhookDeliveryStats
-	20, // 23: tenterhook.v1.WebhookDeliveryStats.stats:type_name -> tenterhook.v1.DeliveryStats
-	25, // 24: tenterhook.v1.DeliveryStats.oldest_open_age:type_name -> google.protobuf.Duration
-	25, // 25: tenterhook.v1.DeliveryStats.attempt_latency_p50:type_name -> google.protobuf.Duration
-	25, // 26: tenterhook.v1.DeliveryStats.attempt_latency_p99:type_name -> google.protobuf.Duration
-	1,  // 27: tenterhook.v1.DeliveryService.GetDelivery:input_type -> tenterhook.v1.GetDeliveryRequest
-	3,  // 28: tenterhook.v1.DeliveryService.ListDeliveries:input_type -> tenterhook.v1.ListDeliveriesRequest
-	5,  // 29: tenterhook.v1.DeliveryService.WatchDeliveries:input_type -> tenterhook.v1.WatchDeliveriesRequest
-	9,  // 30: tenterhook.v1.DeliveryService.RetryDelivery:input_type -> tenterhook.v1.RetryDeliveryRequest
-	11, // 31: tenterhook.v1.DeliveryService.BatchRetryDeliveries:input_type -> tenterhook.v1.BatchRetryDeliveriesRequest
-	13, // 32: tenterhook.v1.DeliveryService.CancelDelivery:input_type -> tenterhook.v1.CancelDeliveryRequest
-	15, // 33: tenterhook.v1.DeliveryService.BatchCancelDeliveries:input_type -> tenterhook.v1.BatchCancelDeliveriesRequest
-	17, // 34: tenterhook.v1.DeliveryService.GetDeliveryStats:input_type -> tenterhook.v1.GetDeliveryStatsRequest
-	2,  // 35: tenterhook.v1.DeliveryService.GetDelivery:output_type -> tenterhook.v1.GetDeliveryResponse
-	4,  // 36: tenterhook.v1.DeliveryService.ListDeliveries:output_type -> tenterhook.v1.ListDeliveriesResponse
-	6,  // 37: tenterhook.v1.DeliveryService.WatchDeliveries:output_type -> tenterhook.v1.WatchDeliveriesResponse
-	10, // 38: tenterhook.v1.DeliveryService.RetryDelivery:output_type -> tenterhook.v1.RetryDeliveryResponse
-	12, // 39: tenterhook.v1.DeliveryService.BatchRetryDeliveries:output_type -> tenterhook.v1.BatchRetryDeliveriesResponse
-	14, // 40: tenterhook.v1.DeliveryService.CancelDelivery:output_type -> tenterhook.v1.CancelDeliveryResponse
-	16, // 41: tenterhook.v1.DeliveryService.BatchCancelDeliveries:output_type -> tenterhook.v1.BatchCancelDeliveriesResponse
-	18, // 42: tenterhook.v1.DeliveryService.GetDeliveryStats:output_type -> tenterhook.v1.GetDeliveryStatsResponse
-	35, // [35:43] is the sub-list for method output_type
-	27, // [27:35] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	27, // 12: tenterhook.v1.DeliveryChange.change_time:type_name -> google.protobuf.Timestamp
+	29, // 13: tenterhook.v1.DeliveryChange.previous_state:type_name -> tenterhook.v1.DeliveryState
+	25, // 14: tenterhook.v1.DeliveryChange.delivery:type_name -> tenterhook.v1.Delivery
+	27, // 15: tenterhook.v1.Bookmark.server_time:type_name -> google.protobuf.Timestamp
+	25, // 16: tenterhook.v1.RetryDeliveryResponse.delivery:type_name -> tenterhook.v1.Delivery
+	26, // 17: tenterhook.v1.BatchRetryDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
+	13, // 18: tenterhook.v1.BatchRetryDeliveriesResponse.skipped:type_name -> tenterhook.v1.DeliveryStateCount
+	29, // 19: tenterhook.v1.DeliveryStateCount.state:type_name -> tenterhook.v1.DeliveryState
+	25, // 20: tenterhook.v1.CancelDeliveryResponse.delivery:type_name -> tenterhook.v1.Delivery
+	26, // 21: tenterhook.v1.BatchCancelDeliveriesRequest.filter:type_name -> tenterhook.v1.DeliveryFilter
+	28, // 22: tenterhook.v1.GetDeliveryStatsRequest.window:type_name -> google.protobuf.Duration
+	28, // 23: tenterhook.v1.GetDeliveryStatsRequest.bucket_width:type_name -> google.protobuf.Duration
+	22, // 24: tenterhook.v1.GetDeliveryStatsResponse.total:type_name -> tenterhook.v1.DeliveryStats
+	21, // 25: tenterhook.v1.GetDeliveryStatsResponse.webhooks:type_name -> tenterhook.v1.WebhookDeliveryStats
+	20, // 26: tenterhook.v1.GetDeliveryStatsResponse.buckets:type_name -> tenterhook.v1.DeliveryStatsBucket
+	27, // 27: tenterhook.v1.DeliveryStatsBucket.start_time:type_name -> google.protobuf.Timestamp
+	22, // 28: tenterhook.v1.DeliveryStatsBucket.stats:type_name -> tenterhook.v1.DeliveryStats
+	22, // 29: tenterhook.v1.WebhookDeliveryStats.stats:type_name -> tenterhook.v1.DeliveryStats
+	28, // 30: tenterhook.v1.DeliveryStats.oldest_open_age:type_name -> google.protobuf.Duration
+	28, // 31: tenterhook.v1.DeliveryStats.attempt_latency_p50:type_name -> google.protobuf.Duration
+	28, // 32: tenterhook.v1.DeliveryStats.attempt_latency_p99:type_name -> google.protobuf.Duration
+	23, // 33: tenterhook.v1.DeliveryStats.outcomes:type_name -> tenterhook.v1.OutcomeCount
+	30, // 34: tenterhook.v1.OutcomeCount.outcome:type_name -> tenterhook.v1.AttemptOutcome
+	1,  // 35: tenterhook.v1.DeliveryService.GetDelivery:input_type -> tenterhook.v1.GetDeliveryRequest
+	3,  // 36: tenterhook.v1.DeliveryService.ListDeliveries:input_type -> tenterhook.v1.ListDeliveriesRequest
+	5,  // 37: tenterhook.v1.DeliveryService.WatchDeliveries:input_type -> tenterhook.v1.WatchDeliveriesRequest
+	9,  // 38: tenterhook.v1.DeliveryService.RetryDelivery:input_type -> tenterhook.v1.RetryDeliveryRequest
+	11, // 39: tenterhook.v1.DeliveryService.BatchRetryDeliveries:input_type -> tenterhook.v1.BatchRetryDeliveriesRequest
+	14, // 40: tenterhook.v1.DeliveryService.CancelDelivery:input_type -> tenterhook.v1.CancelDeliveryRequest
+	16, // 41: tenterhook.v1.DeliveryService.BatchCancelDeliveries:input_type -> tenterhook.v1.BatchCancelDeliveriesRequest
+	18, // 42: tenterhook.v1.DeliveryService.GetDeliveryStats:input_type -> tenterhook.v1.GetDeliveryStatsRequest
+	2,  // 43: tenterhook.v1.DeliveryService.GetDelivery:output_type -> tenterhook.v1.GetDeliveryResponse
+	4,  // 44: tenterhook.v1.DeliveryService.ListDeliveries:output_type -> tenterhook.v1.ListDeliveriesResponse
+	6,  // 45: tenterhook.v1.DeliveryService.WatchDeliveries:output_type -> tenterhook.v1.WatchDeliveriesResponse
+	10, // 46: tenterhook.v1.DeliveryService.RetryDelivery:output_type -> tenterhook.v1.RetryDeliveryResponse
+	12, // 47: tenterhook.v1.DeliveryService.BatchRetryDeliveries:output_type -> tenterhook.v1.BatchRetryDeliveriesResponse
+	15, // 48: tenterhook.v1.DeliveryService.CancelDelivery:output_type -> tenterhook.v1.CancelDeliveryResponse
+	17, // 49: tenterhook.v1.DeliveryService.BatchCancelDeliveries:output_type -> tenterhook.v1.BatchCancelDeliveriesResponse
+	19, // 50: tenterhook.v1.DeliveryService.GetDeliveryStats:output_type -> tenterhook.v1.GetDeliveryStatsResponse
+	43, // [43:51] is the sub-list for method output_type
+	35, // [35:43] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_delivery_service_proto_init() }
@@ -1568,7 +1821,7 @@ func file_tenterhook_v1_delivery_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_delivery_service_proto_rawDesc), len(file_tenterhook_v1_delivery_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

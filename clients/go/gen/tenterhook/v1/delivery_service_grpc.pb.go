@@ -43,9 +43,12 @@ type DeliveryServiceClient interface {
 	// gap, from any point that is still kept. It ends only when the caller, the
 	// connection or the server does.
 	WatchDeliveries(ctx context.Context, in *WatchDeliveriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDeliveriesResponse], error)
-	// RetryDelivery makes a delivery due now, whatever its state but in flight.
+	// RetryDelivery makes a delivery due now, whatever its state but in flight, and lets it go before
+	// the others of its webhook. An open circuit breaker, or a receiver that asked to be left alone,
+	// holds it back no longer: one request goes at once, and the rest when it has succeeded. A
+	// webhook that is paused or suspended is sent nothing before ResumeWebhook.
 	RetryDelivery(ctx context.Context, in *RetryDeliveryRequest, opts ...grpc.CallOption) (*RetryDeliveryResponse, error)
-	// BatchRetryDeliveries does so for every delivery that matches.
+	// BatchRetryDeliveries does so for the deliveries that match.
 	BatchRetryDeliveries(ctx context.Context, in *BatchRetryDeliveriesRequest, opts ...grpc.CallOption) (*BatchRetryDeliveriesResponse, error)
 	// CancelDelivery stops a delivery that is not final; an attempt under way is finished.
 	CancelDelivery(ctx context.Context, in *CancelDeliveryRequest, opts ...grpc.CallOption) (*CancelDeliveryResponse, error)
@@ -166,9 +169,12 @@ type DeliveryServiceServer interface {
 	// gap, from any point that is still kept. It ends only when the caller, the
 	// connection or the server does.
 	WatchDeliveries(*WatchDeliveriesRequest, grpc.ServerStreamingServer[WatchDeliveriesResponse]) error
-	// RetryDelivery makes a delivery due now, whatever its state but in flight.
+	// RetryDelivery makes a delivery due now, whatever its state but in flight, and lets it go before
+	// the others of its webhook. An open circuit breaker, or a receiver that asked to be left alone,
+	// holds it back no longer: one request goes at once, and the rest when it has succeeded. A
+	// webhook that is paused or suspended is sent nothing before ResumeWebhook.
 	RetryDelivery(context.Context, *RetryDeliveryRequest) (*RetryDeliveryResponse, error)
-	// BatchRetryDeliveries does so for every delivery that matches.
+	// BatchRetryDeliveries does so for the deliveries that match.
 	BatchRetryDeliveries(context.Context, *BatchRetryDeliveriesRequest) (*BatchRetryDeliveriesResponse, error)
 	// CancelDelivery stops a delivery that is not final; an attempt under way is finished.
 	CancelDelivery(context.Context, *CancelDeliveryRequest) (*CancelDeliveryResponse, error)

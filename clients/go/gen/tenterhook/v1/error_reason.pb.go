@@ -39,7 +39,8 @@ const (
 	// OUT_OF_RANGE. The changes after a resume token or start time are no longer
 	// kept. Metadata: `oldest_time`. List again, then watch from its token.
 	ErrorReason_ERROR_REASON_RESUME_TOKEN_EXPIRED ErrorReason = 5
-	// NOT_FOUND. Metadata: `webhook_id`.
+	// NOT_FOUND. Metadata: `webhook_id`, or `namespace` when the request names the webhook by
+	// `display_name`.
 	ErrorReason_ERROR_REASON_WEBHOOK_NOT_FOUND ErrorReason = 6
 	// NOT_FOUND. Metadata: `event_id`.
 	ErrorReason_ERROR_REASON_EVENT_NOT_FOUND ErrorReason = 7

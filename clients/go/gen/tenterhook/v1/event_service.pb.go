@@ -960,11 +960,282 @@ func (x *ReplayEventsResponse) GetDeliveryCount() int64 {
 	return 0
 }
 
+// Request of ExplainEvent.
+type ExplainEventRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant; empty means `default`.
+	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The event to explain.
+	//
+	// Types that are valid to be assigned to Source:
+	//
+	//	*ExplainEventRequest_EventId
+	//	*ExplainEventRequest_Event
+	Source isExplainEventRequest_Source `protobuf_oneof:"source"`
+	// At most this many webhooks: 0 means 50, and more than 1,000 means 1,000.
+	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The `next_page_token` of the page before; all else must be as it was then.
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainEventRequest) Reset() {
+	*x = ExplainEventRequest{}
+	mi := &file_tenterhook_v1_event_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainEventRequest) ProtoMessage() {}
+
+func (x *ExplainEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_event_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainEventRequest.ProtoReflect.Descriptor instead.
+func (*ExplainEventRequest) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_event_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExplainEventRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ExplainEventRequest) GetSource() isExplainEventRequest_Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *ExplainEventRequest) GetEventId() string {
+	if x != nil {
+		if x, ok := x.Source.(*ExplainEventRequest_EventId); ok {
+			return x.EventId
+		}
+	}
+	return ""
+}
+
+func (x *ExplainEventRequest) GetEvent() *Event {
+	if x != nil {
+		if x, ok := x.Source.(*ExplainEventRequest_Event); ok {
+			return x.Event
+		}
+	}
+	return nil
+}
+
+func (x *ExplainEventRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ExplainEventRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type isExplainEventRequest_Source interface {
+	isExplainEventRequest_Source()
+}
+
+type ExplainEventRequest_EventId struct {
+	// A stored one.
+	EventId string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3,oneof"`
+}
+
+type ExplainEventRequest_Event struct {
+	// One that is not published.
+	Event *Event `protobuf:"bytes,3,opt,name=event,proto3,oneof"`
+}
+
+func (*ExplainEventRequest_EventId) isExplainEventRequest_Source() {}
+
+func (*ExplainEventRequest_Event) isExplainEventRequest_Source() {}
+
+// Response of ExplainEvent.
+type ExplainEventResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The webhooks of the namespace as they are now.
+	Webhooks []*WebhookExplanation `protobuf:"bytes,1,rep,name=webhooks,proto3" json:"webhooks,omitempty"`
+	// For the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainEventResponse) Reset() {
+	*x = ExplainEventResponse{}
+	mi := &file_tenterhook_v1_event_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainEventResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainEventResponse) ProtoMessage() {}
+
+func (x *ExplainEventResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_event_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainEventResponse.ProtoReflect.Descriptor instead.
+func (*ExplainEventResponse) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_event_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ExplainEventResponse) GetWebhooks() []*WebhookExplanation {
+	if x != nil {
+		return x.Webhooks
+	}
+	return nil
+}
+
+func (x *ExplainEventResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Why a webhook receives an event, or does not.
+type WebhookExplanation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The webhook.
+	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	// Its name.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Its state. One that is paused or suspended receives its events when it is resumed.
+	State WebhookState `protobuf:"varint,3,opt,name=state,proto3,enum=tenterhook.v1.WebhookState" json:"state,omitempty"`
+	// Whether the event matches the webhook as it is now.
+	Matched bool `protobuf:"varint,4,opt,name=matched,proto3" json:"matched,omitempty"`
+	// Why the event matches, or why not, in one line. It names a webhook that was changed after the
+	// event was published: the event was matched by its rules of that time.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How each rule did, in order; none for a webhook without rules.
+	Rules []*RuleResult `protobuf:"bytes,6,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The deliveries of the event to this webhook, newest first, in the basic view: one, and one more
+	// for each replay. None for an event that is not published.
+	Deliveries    []*Delivery `protobuf:"bytes,7,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookExplanation) Reset() {
+	*x = WebhookExplanation{}
+	mi := &file_tenterhook_v1_event_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookExplanation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookExplanation) ProtoMessage() {}
+
+func (x *WebhookExplanation) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_event_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookExplanation.ProtoReflect.Descriptor instead.
+func (*WebhookExplanation) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_event_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WebhookExplanation) GetWebhookId() string {
+	if x != nil {
+		return x.WebhookId
+	}
+	return ""
+}
+
+func (x *WebhookExplanation) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *WebhookExplanation) GetState() WebhookState {
+	if x != nil {
+		return x.State
+	}
+	return WebhookState_WEBHOOK_STATE_UNSPECIFIED
+}
+
+func (x *WebhookExplanation) GetMatched() bool {
+	if x != nil {
+		return x.Matched
+	}
+	return false
+}
+
+func (x *WebhookExplanation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *WebhookExplanation) GetRules() []*RuleResult {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *WebhookExplanation) GetDeliveries() []*Delivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
 var File_tenterhook_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"!tenterhook/v1/event_service.proto\x12\rtenterhook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a tenterhook/v1/error_reason.proto\x1a\x19tenterhook/v1/event.proto\"A\n" +
+	"!tenterhook/v1/event_service.proto\x12\rtenterhook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenterhook/v1/delivery.proto\x1a tenterhook/v1/error_reason.proto\x1a\x19tenterhook/v1/event.proto\x1a\x1btenterhook/v1/webhook.proto\x1a#tenterhook/v1/webhook_service.proto\"A\n" +
 	"\x13PublishEventRequest\x12*\n" +
 	"\x05event\x18\x01 \x01(\v2\x14.tenterhook.v1.EventR\x05event\"L\n" +
 	"\x14PublishEventResponse\x124\n" +
@@ -1029,7 +1300,29 @@ const file_tenterhook_v1_event_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x06 \x01(\tR\trequestId\"=\n" +
 	"\x14ReplayEventsResponse\x12%\n" +
-	"\x0edelivery_count\x18\x01 \x01(\x03R\rdeliveryCount2\xd6\x04\n" +
+	"\x0edelivery_count\x18\x01 \x01(\x03R\rdeliveryCount\"\xc4\x01\n" +
+	"\x13ExplainEventRequest\x12\x1c\n" +
+	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1b\n" +
+	"\bevent_id\x18\x02 \x01(\tH\x00R\aeventId\x12,\n" +
+	"\x05event\x18\x03 \x01(\v2\x14.tenterhook.v1.EventH\x00R\x05event\x12\x1b\n" +
+	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageTokenB\b\n" +
+	"\x06source\"}\n" +
+	"\x14ExplainEventResponse\x12=\n" +
+	"\bwebhooks\x18\x01 \x03(\v2!.tenterhook.v1.WebhookExplanationR\bwebhooks\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x02\n" +
+	"\x12WebhookExplanation\x12\x1d\n" +
+	"\n" +
+	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12!\n" +
+	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x121\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1b.tenterhook.v1.WebhookStateR\x05state\x12\x18\n" +
+	"\amatched\x18\x04 \x01(\bR\amatched\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12/\n" +
+	"\x05rules\x18\x06 \x03(\v2\x19.tenterhook.v1.RuleResultR\x05rules\x127\n" +
+	"\n" +
+	"deliveries\x18\a \x03(\v2\x17.tenterhook.v1.DeliveryR\n" +
+	"deliveries2\xb4\x05\n" +
 	"\fEventService\x12\\\n" +
 	"\fPublishEvent\x12\".tenterhook.v1.PublishEventRequest\x1a#.tenterhook.v1.PublishEventResponse\"\x03\x90\x02\x02\x12n\n" +
 	"\x12BatchPublishEvents\x12(.tenterhook.v1.BatchPublishEventsRequest\x1a).tenterhook.v1.BatchPublishEventsResponse\"\x03\x90\x02\x02\x12p\n" +
@@ -1037,6 +1330,7 @@ const file_tenterhook_v1_event_service_proto_rawDesc = "" +
 	"\bGetEvent\x12\x1e.tenterhook.v1.GetEventRequest\x1a\x1f.tenterhook.v1.GetEventResponse\"\x03\x90\x02\x01\x12V\n" +
 	"\n" +
 	"ListEvents\x12 .tenterhook.v1.ListEventsRequest\x1a!.tenterhook.v1.ListEventsResponse\"\x03\x90\x02\x01\x12\\\n" +
+	"\fExplainEvent\x12\".tenterhook.v1.ExplainEventRequest\x1a#.tenterhook.v1.ExplainEventResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\fReplayEvents\x12\".tenterhook.v1.ReplayEventsRequest\x1a#.tenterhook.v1.ReplayEventsResponse\"\x03\x90\x02\x02B`\n" +
 	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
@@ -1052,7 +1346,7 @@ func file_tenterhook_v1_event_service_proto_rawDescGZIP() []byte {
 	return file_tenterhook_v1_event_service_proto_rawDescData
 }
 
-var file_tenterhook_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_tenterhook_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_tenterhook_v1_event_service_proto_goTypes = []any{
 	(*PublishEventRequest)(nil),         // 0: tenterhook.v1.PublishEventRequest
 	(*PublishEventResponse)(nil),        // 1: tenterhook.v1.PublishEventResponse
@@ -1069,45 +1363,58 @@ var file_tenterhook_v1_event_service_proto_goTypes = []any{
 	(*ListEventsResponse)(nil),          // 12: tenterhook.v1.ListEventsResponse
 	(*ReplayEventsRequest)(nil),         // 13: tenterhook.v1.ReplayEventsRequest
 	(*ReplayEventsResponse)(nil),        // 14: tenterhook.v1.ReplayEventsResponse
-	nil,                                 // 15: tenterhook.v1.EventFilter.AttributesEntry
-	(*Event)(nil),                       // 16: tenterhook.v1.Event
-	(*timestamppb.Timestamp)(nil),       // 17: google.protobuf.Timestamp
-	(ErrorReason)(0),                    // 18: tenterhook.v1.ErrorReason
+	(*ExplainEventRequest)(nil),         // 15: tenterhook.v1.ExplainEventRequest
+	(*ExplainEventResponse)(nil),        // 16: tenterhook.v1.ExplainEventResponse
+	(*WebhookExplanation)(nil),          // 17: tenterhook.v1.WebhookExplanation
+	nil,                                 // 18: tenterhook.v1.EventFilter.AttributesEntry
+	(*Event)(nil),                       // 19: tenterhook.v1.Event
+	(*timestamppb.Timestamp)(nil),       // 20: google.protobuf.Timestamp
+	(ErrorReason)(0),                    // 21: tenterhook.v1.ErrorReason
+	(WebhookState)(0),                   // 22: tenterhook.v1.WebhookState
+	(*RuleResult)(nil),                  // 23: tenterhook.v1.RuleResult
+	(*Delivery)(nil),                    // 24: tenterhook.v1.Delivery
 }
 var file_tenterhook_v1_event_service_proto_depIdxs = []int32{
-	16, // 0: tenterhook.v1.PublishEventRequest.event:type_name -> tenterhook.v1.Event
+	19, // 0: tenterhook.v1.PublishEventRequest.event:type_name -> tenterhook.v1.Event
 	2,  // 1: tenterhook.v1.PublishEventResponse.result:type_name -> tenterhook.v1.PublishResult
-	17, // 2: tenterhook.v1.PublishResult.publish_time:type_name -> google.protobuf.Timestamp
-	16, // 3: tenterhook.v1.BatchPublishEventsRequest.events:type_name -> tenterhook.v1.Event
+	20, // 2: tenterhook.v1.PublishResult.publish_time:type_name -> google.protobuf.Timestamp
+	19, // 3: tenterhook.v1.BatchPublishEventsRequest.events:type_name -> tenterhook.v1.Event
 	2,  // 4: tenterhook.v1.BatchPublishEventsResponse.results:type_name -> tenterhook.v1.PublishResult
-	16, // 5: tenterhook.v1.StreamPublishEventsRequest.event:type_name -> tenterhook.v1.Event
+	19, // 5: tenterhook.v1.StreamPublishEventsRequest.event:type_name -> tenterhook.v1.Event
 	2,  // 6: tenterhook.v1.StreamPublishEventsResponse.result:type_name -> tenterhook.v1.PublishResult
 	7,  // 7: tenterhook.v1.StreamPublishEventsResponse.error:type_name -> tenterhook.v1.PublishError
-	18, // 8: tenterhook.v1.PublishError.reason:type_name -> tenterhook.v1.ErrorReason
-	16, // 9: tenterhook.v1.GetEventResponse.event:type_name -> tenterhook.v1.Event
-	15, // 10: tenterhook.v1.EventFilter.attributes:type_name -> tenterhook.v1.EventFilter.AttributesEntry
-	17, // 11: tenterhook.v1.EventFilter.start_time:type_name -> google.protobuf.Timestamp
-	17, // 12: tenterhook.v1.EventFilter.end_time:type_name -> google.protobuf.Timestamp
+	21, // 8: tenterhook.v1.PublishError.reason:type_name -> tenterhook.v1.ErrorReason
+	19, // 9: tenterhook.v1.GetEventResponse.event:type_name -> tenterhook.v1.Event
+	18, // 10: tenterhook.v1.EventFilter.attributes:type_name -> tenterhook.v1.EventFilter.AttributesEntry
+	20, // 11: tenterhook.v1.EventFilter.start_time:type_name -> google.protobuf.Timestamp
+	20, // 12: tenterhook.v1.EventFilter.end_time:type_name -> google.protobuf.Timestamp
 	10, // 13: tenterhook.v1.ListEventsRequest.filter:type_name -> tenterhook.v1.EventFilter
-	16, // 14: tenterhook.v1.ListEventsResponse.events:type_name -> tenterhook.v1.Event
+	19, // 14: tenterhook.v1.ListEventsResponse.events:type_name -> tenterhook.v1.Event
 	10, // 15: tenterhook.v1.ReplayEventsRequest.filter:type_name -> tenterhook.v1.EventFilter
-	0,  // 16: tenterhook.v1.EventService.PublishEvent:input_type -> tenterhook.v1.PublishEventRequest
-	3,  // 17: tenterhook.v1.EventService.BatchPublishEvents:input_type -> tenterhook.v1.BatchPublishEventsRequest
-	5,  // 18: tenterhook.v1.EventService.StreamPublishEvents:input_type -> tenterhook.v1.StreamPublishEventsRequest
-	8,  // 19: tenterhook.v1.EventService.GetEvent:input_type -> tenterhook.v1.GetEventRequest
-	11, // 20: tenterhook.v1.EventService.ListEvents:input_type -> tenterhook.v1.ListEventsRequest
-	13, // 21: tenterhook.v1.EventService.ReplayEvents:input_type -> tenterhook.v1.ReplayEventsRequest
-	1,  // 22: tenterhook.v1.EventService.PublishEvent:output_type -> tenterhook.v1.PublishEventResponse
-	4,  // 23: tenterhook.v1.EventService.BatchPublishEvents:output_type -> tenterhook.v1.BatchPublishEventsResponse
-	6,  // 24: tenterhook.v1.EventService.StreamPublishEvents:output_type -> tenterhook.v1.StreamPublishEventsResponse
-	9,  // 25: tenterhook.v1.EventService.GetEvent:output_type -> tenterhook.v1.GetEventResponse
-	12, // 26: tenterhook.v1.EventService.ListEvents:output_type -> tenterhook.v1.ListEventsResponse
-	14, // 27: tenterhook.v1.EventService.ReplayEvents:output_type -> tenterhook.v1.ReplayEventsResponse
-	22, // [22:28] is the sub-list for method output_type
-	16, // [16:22] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	19, // 16: tenterhook.v1.ExplainEventRequest.event:type_name -> tenterhook.v1.Event
+	17, // 17: tenterhook.v1.ExplainEventResponse.webhooks:type_name -> tenterhook.v1.WebhookExplanation
+	22, // 18: tenterhook.v1.WebhookExplanation.state:type_name -> tenterhook.v1.WebhookState
+	23, // 19: tenterhook.v1.WebhookExplanation.rules:type_name -> tenterhook.v1.RuleResult
+	24, // 20: tenterhook.v1.WebhookExplanation.deliveries:type_name -> tenterhook.v1.Delivery
+	0,  // 21: tenterhook.v1.EventService.PublishEvent:input_type -> tenterhook.v1.PublishEventRequest
+	3,  // 22: tenterhook.v1.EventService.BatchPublishEvents:input_type -> tenterhook.v1.BatchPublishEventsRequest
+	5,  // 23: tenterhook.v1.EventService.StreamPublishEvents:input_type -> tenterhook.v1.StreamPublishEventsRequest
+	8,  // 24: tenterhook.v1.EventService.GetEvent:input_type -> tenterhook.v1.GetEventRequest
+	11, // 25: tenterhook.v1.EventService.ListEvents:input_type -> tenterhook.v1.ListEventsRequest
+	15, // 26: tenterhook.v1.EventService.ExplainEvent:input_type -> tenterhook.v1.ExplainEventRequest
+	13, // 27: tenterhook.v1.EventService.ReplayEvents:input_type -> tenterhook.v1.ReplayEventsRequest
+	1,  // 28: tenterhook.v1.EventService.PublishEvent:output_type -> tenterhook.v1.PublishEventResponse
+	4,  // 29: tenterhook.v1.EventService.BatchPublishEvents:output_type -> tenterhook.v1.BatchPublishEventsResponse
+	6,  // 30: tenterhook.v1.EventService.StreamPublishEvents:output_type -> tenterhook.v1.StreamPublishEventsResponse
+	9,  // 31: tenterhook.v1.EventService.GetEvent:output_type -> tenterhook.v1.GetEventResponse
+	12, // 32: tenterhook.v1.EventService.ListEvents:output_type -> tenterhook.v1.ListEventsResponse
+	16, // 33: tenterhook.v1.EventService.ExplainEvent:output_type -> tenterhook.v1.ExplainEventResponse
+	14, // 34: tenterhook.v1.EventService.ReplayEvents:output_type -> tenterhook.v1.ReplayEventsResponse
+	28, // [28:35] is the sub-list for method output_type
+	21, // [21:28] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_event_service_proto_init() }
@@ -1115,11 +1422,18 @@ func file_tenterhook_v1_event_service_proto_init() {
 	if File_tenterhook_v1_event_service_proto != nil {
 		return
 	}
+	file_tenterhook_v1_delivery_proto_init()
 	file_tenterhook_v1_error_reason_proto_init()
 	file_tenterhook_v1_event_proto_init()
+	file_tenterhook_v1_webhook_proto_init()
+	file_tenterhook_v1_webhook_service_proto_init()
 	file_tenterhook_v1_event_service_proto_msgTypes[6].OneofWrappers = []any{
 		(*StreamPublishEventsResponse_Result)(nil),
 		(*StreamPublishEventsResponse_Error)(nil),
+	}
+	file_tenterhook_v1_event_service_proto_msgTypes[15].OneofWrappers = []any{
+		(*ExplainEventRequest_EventId)(nil),
+		(*ExplainEventRequest_Event)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1127,7 +1441,7 @@ func file_tenterhook_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_event_service_proto_rawDesc), len(file_tenterhook_v1_event_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

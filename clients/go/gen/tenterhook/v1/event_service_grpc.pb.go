@@ -24,6 +24,7 @@ const (
 	EventService_StreamPublishEvents_FullMethodName = "/tenterhook.v1.EventService/StreamPublishEvents"
 	EventService_GetEvent_FullMethodName            = "/tenterhook.v1.EventService/GetEvent"
 	EventService_ListEvents_FullMethodName          = "/tenterhook.v1.EventService/ListEvents"
+	EventService_ExplainEvent_FullMethodName        = "/tenterhook.v1.EventService/ExplainEvent"
 	EventService_ReplayEvents_FullMethodName        = "/tenterhook.v1.EventService/ReplayEvents"
 )
 
@@ -44,6 +45,9 @@ type EventServiceClient interface {
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*GetEventResponse, error)
 	// ListEvents returns events, a page at a time, newest first.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
+	// ExplainEvent returns for every webhook of the namespace whether it receives an event and why,
+	// oldest webhook first.
+	ExplainEvent(ctx context.Context, in *ExplainEventRequest, opts ...grpc.CallOption) (*ExplainEventResponse, error)
 	// ReplayEvents makes new deliveries of past events for one webhook.
 	ReplayEvents(ctx context.Context, in *ReplayEventsRequest, opts ...grpc.CallOption) (*ReplayEventsResponse, error)
 }
@@ -109,6 +113,16 @@ func (c *eventServiceClient) ListEvents(ctx context.Context, in *ListEventsReque
 	return out, nil
 }
 
+func (c *eventServiceClient) ExplainEvent(ctx context.Context, in *ExplainEventRequest, opts ...grpc.CallOption) (*ExplainEventResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainEventResponse)
+	err := c.cc.Invoke(ctx, EventService_ExplainEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *eventServiceClient) ReplayEvents(ctx context.Context, in *ReplayEventsRequest, opts ...grpc.CallOption) (*ReplayEventsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReplayEventsResponse)
@@ -136,6 +150,9 @@ type EventServiceServer interface {
 	GetEvent(context.Context, *GetEventRequest) (*GetEventResponse, error)
 	// ListEvents returns events, a page at a time, newest first.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
+	// ExplainEvent returns for every webhook of the namespace whether it receives an event and why,
+	// oldest webhook first.
+	ExplainEvent(context.Context, *ExplainEventRequest) (*ExplainEventResponse, error)
 	// ReplayEvents makes new deliveries of past events for one webhook.
 	ReplayEvents(context.Context, *ReplayEventsRequest) (*ReplayEventsResponse, error)
 	mustEmbedUnimplementedEventServiceServer()
@@ -162,6 +179,9 @@ func (UnimplementedEventServiceServer) GetEvent(context.Context, *GetEventReques
 }
 func (UnimplementedEventServiceServer) ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListEvents not implemented")
+}
+func (UnimplementedEventServiceServer) ExplainEvent(context.Context, *ExplainEventRequest) (*ExplainEventResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainEvent not implemented")
 }
 func (UnimplementedEventServiceServer) ReplayEvents(context.Context, *ReplayEventsRequest) (*ReplayEventsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReplayEvents not implemented")
@@ -266,6 +286,24 @@ func _EventService_ListEvents_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventService_ExplainEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).ExplainEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_ExplainEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).ExplainEvent(ctx, req.(*ExplainEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EventService_ReplayEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReplayEventsRequest)
 	if err := dec(in); err != nil {
@@ -306,6 +344,10 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListEvents",
 			Handler:    _EventService_ListEvents_Handler,
+		},
+		{
+			MethodName: "ExplainEvent",
+			Handler:    _EventService_ExplainEvent_Handler,
 		},
 		{
 			MethodName: "ReplayEvents",

@@ -1440,16 +1440,26 @@ type WebhookHealth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Failures since the last success.
 	ConsecutiveFailures int32 `protobuf:"varint,1,opt,name=consecutive_failures,json=consecutiveFailures,proto3" json:"consecutive_failures,omitempty"`
-	// Whether its circuit breaker holds deliveries back.
+	// Whether its circuit breaker holds deliveries back. A webhook that is paused or suspended is
+	// sent nothing anyway: its breaker is not shown as open.
 	CircuitOpen bool `protobuf:"varint,2,opt,name=circuit_open,json=circuitOpen,proto3" json:"circuit_open,omitempty"`
-	// When the next probe is due; unset while the breaker is closed.
+	// When the next probe is due; unset while the breaker is closed, and once the probe is due or in
+	// flight.
 	NextProbeTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=next_probe_time,json=nextProbeTime,proto3" json:"next_probe_time,omitempty"`
 	// The last attempt that succeeded.
 	LastSuccessTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_success_time,json=lastSuccessTime,proto3" json:"last_success_time,omitempty"`
 	// The last attempt that failed.
 	LastFailureTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_failure_time,json=lastFailureTime,proto3" json:"last_failure_time,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// That attempt in short; kept after a success.
+	LastError *AttemptSummary `protobuf:"bytes,6,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// Since when nothing but failures has been seen; unset after a success and after ResumeWebhook.
+	FailingSince *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=failing_since,json=failingSince,proto3" json:"failing_since,omitempty"`
+	// Deliveries that wait; those in flight are not among them.
+	Waiting int64 `protobuf:"varint,8,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// When the oldest of those that wait was made.
+	OldestWaitingTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=oldest_waiting_time,json=oldestWaitingTime,proto3" json:"oldest_waiting_time,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *WebhookHealth) Reset() {
@@ -1517,11 +1527,39 @@ func (x *WebhookHealth) GetLastFailureTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *WebhookHealth) GetLastError() *AttemptSummary {
+	if x != nil {
+		return x.LastError
+	}
+	return nil
+}
+
+func (x *WebhookHealth) GetFailingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FailingSince
+	}
+	return nil
+}
+
+func (x *WebhookHealth) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *WebhookHealth) GetOldestWaitingTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestWaitingTime
+	}
+	return nil
+}
+
 var File_tenterhook_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x1btenterhook/v1/webhook.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tenterhook/v1/event.proto\"\x96\b\n" +
+	"\x1btenterhook/v1/webhook.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenterhook/v1/delivery.proto\x1a\x19tenterhook/v1/event.proto\"\x96\b\n" +
 	"\aWebhook\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12!\n" +
@@ -1625,13 +1663,18 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x14insecure_skip_verify\x18\x03 \x01(\bR\x12insecureSkipVerify\x124\n" +
 	"\x16client_certificate_pem\x18\x04 \x01(\tR\x14clientCertificatePem\x123\n" +
 	"\x16client_private_key_pem\x18\x05 \x01(\tR\x13clientPrivateKeyPem\x12,\n" +
-	"\x12trust_system_roots\x18\x06 \x01(\bR\x10trustSystemRoots\"\xb9\x02\n" +
+	"\x12trust_system_roots\x18\x06 \x01(\bR\x10trustSystemRoots\"\x9e\x04\n" +
 	"\rWebhookHealth\x121\n" +
 	"\x14consecutive_failures\x18\x01 \x01(\x05R\x13consecutiveFailures\x12!\n" +
 	"\fcircuit_open\x18\x02 \x01(\bR\vcircuitOpen\x12B\n" +
 	"\x0fnext_probe_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rnextProbeTime\x12F\n" +
 	"\x11last_success_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0flastSuccessTime\x12F\n" +
-	"\x11last_failure_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTime*\x9a\x01\n" +
+	"\x11last_failure_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTime\x12<\n" +
+	"\n" +
+	"last_error\x18\x06 \x01(\v2\x1d.tenterhook.v1.AttemptSummaryR\tlastError\x12?\n" +
+	"\rfailing_since\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\ffailingSince\x12\x18\n" +
+	"\awaiting\x18\b \x01(\x03R\awaiting\x12J\n" +
+	"\x13oldest_waiting_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x11oldestWaitingTime*\x9a\x01\n" +
 	"\fWebhookState\x12\x1d\n" +
 	"\x19WEBHOOK_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14WEBHOOK_STATE_ACTIVE\x10\x01\x12\x18\n" +
@@ -1703,6 +1746,7 @@ var file_tenterhook_v1_webhook_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
 	(*JsonDocument)(nil),          // 21: tenterhook.v1.JsonDocument
 	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
+	(*AttemptSummary)(nil),        // 23: tenterhook.v1.AttemptSummary
 }
 var file_tenterhook_v1_webhook_proto_depIdxs = []int32{
 	0,  // 0: tenterhook.v1.Webhook.state:type_name -> tenterhook.v1.WebhookState
@@ -1740,11 +1784,14 @@ var file_tenterhook_v1_webhook_proto_depIdxs = []int32{
 	20, // 32: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
 	20, // 33: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
 	20, // 34: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	23, // 35: tenterhook.v1.WebhookHealth.last_error:type_name -> tenterhook.v1.AttemptSummary
+	20, // 36: tenterhook.v1.WebhookHealth.failing_since:type_name -> google.protobuf.Timestamp
+	20, // 37: tenterhook.v1.WebhookHealth.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_webhook_proto_init() }
@@ -1752,6 +1799,7 @@ func file_tenterhook_v1_webhook_proto_init() {
 	if File_tenterhook_v1_webhook_proto != nil {
 		return
 	}
+	file_tenterhook_v1_delivery_proto_init()
 	file_tenterhook_v1_event_proto_init()
 	file_tenterhook_v1_webhook_proto_msgTypes[6].OneofWrappers = []any{
 		(*RetryPolicy_Exponential)(nil),

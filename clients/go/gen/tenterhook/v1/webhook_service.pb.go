@@ -158,8 +158,12 @@ func (x *CreateWebhookResponse) GetSigningSecret() string {
 // Request of GetWebhook.
 type GetWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The webhook.
-	WebhookId     string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	// The webhook; or name it by `display_name`.
+	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	// The tenant of the webhook that `display_name` names; empty means `default`.
+	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The name of the webhook, instead of `webhook_id`.
+	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +201,20 @@ func (*GetWebhookRequest) Descriptor() ([]byte, []int) {
 func (x *GetWebhookRequest) GetWebhookId() string {
 	if x != nil {
 		return x.WebhookId
+	}
+	return ""
+}
+
+func (x *GetWebhookRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *GetWebhookRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
 	}
 	return ""
 }
@@ -607,10 +625,14 @@ func (x *DeleteWebhookResponse) GetCancelledDeliveries() int64 {
 // Request of PauseWebhook.
 type PauseWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The webhook.
+	// The webhook; or name it by `display_name`.
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
 	// Why, for those who look at it later.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The tenant of the webhook that `display_name` names; empty means `default`.
+	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The name of the webhook, instead of `webhook_id`.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -655,6 +677,20 @@ func (x *PauseWebhookRequest) GetWebhookId() string {
 func (x *PauseWebhookRequest) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *PauseWebhookRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *PauseWebhookRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
 	}
 	return ""
 }
@@ -708,8 +744,12 @@ func (x *PauseWebhookResponse) GetWebhook() *Webhook {
 // Request of ResumeWebhook.
 type ResumeWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The webhook.
-	WebhookId     string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	// The webhook; or name it by `display_name`.
+	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	// The tenant of the webhook that `display_name` names; empty means `default`.
+	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The name of the webhook, instead of `webhook_id`.
+	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -747,6 +787,20 @@ func (*ResumeWebhookRequest) Descriptor() ([]byte, []int) {
 func (x *ResumeWebhookRequest) GetWebhookId() string {
 	if x != nil {
 		return x.WebhookId
+	}
+	return ""
+}
+
+func (x *ResumeWebhookRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *ResumeWebhookRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
 	}
 	return ""
 }
@@ -800,14 +854,18 @@ func (x *ResumeWebhookResponse) GetWebhook() *Webhook {
 // Request of RotateSigningKey.
 type RotateSigningKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The webhook.
+	// The webhook; or name it by `display_name`.
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
 	// The new secret; empty lets the server make one.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
 	// How long the old key goes on signing beside the new one; unset means 24 hours.
 	GracePeriod *durationpb.Duration `protobuf:"bytes,3,opt,name=grace_period,json=gracePeriod,proto3" json:"grace_period,omitempty"`
 	// A UUID of the caller's, as in CreateWebhook.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The tenant of the webhook that `display_name` names; empty means `default`.
+	Namespace string `protobuf:"bytes,5,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The name of the webhook, instead of `webhook_id`.
+	DisplayName   string `protobuf:"bytes,6,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -870,6 +928,20 @@ func (x *RotateSigningKeyRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *RotateSigningKeyRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *RotateSigningKeyRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
 // Response of RotateSigningKey.
 type RotateSigningKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -928,10 +1000,14 @@ func (x *RotateSigningKeyResponse) GetSigningSecret() string {
 // Request of RevokeSigningKey.
 type RevokeSigningKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The webhook.
+	// The webhook; or name it by `display_name`.
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
 	// The key; the current one cannot be revoked, only rotated.
-	KeyId         string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	KeyId string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// The tenant of the webhook that `display_name` names; empty means `default`.
+	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The name of the webhook, instead of `webhook_id`.
+	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -976,6 +1052,20 @@ func (x *RevokeSigningKeyRequest) GetWebhookId() string {
 func (x *RevokeSigningKeyRequest) GetKeyId() string {
 	if x != nil {
 		return x.KeyId
+	}
+	return ""
+}
+
+func (x *RevokeSigningKeyRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *RevokeSigningKeyRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
 	}
 	return ""
 }
@@ -1376,10 +1466,17 @@ func (x *TemplateError) GetMessage() string {
 // Request of TestWebhook.
 type TestWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The webhook; one that is paused is sent to all the same.
+	// The webhook; or name it by `display_name`. One that is paused is sent to all the same.
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
-	// The event to send; unset sends an event of the type `ping`.
-	Event         *Event `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	// An event to send that is not published. Without it and without `event_id` an event of the type
+	// `ping` is sent, whose data is empty: a template that needs data fails with it.
+	Event *Event `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	// A stored event to send, as a delivery would send it.
+	EventId string `protobuf:"bytes,3,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The tenant of the webhook that `display_name` names; empty means `default`.
+	Namespace string `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The name of the webhook, instead of `webhook_id`.
+	DisplayName   string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1426,6 +1523,27 @@ func (x *TestWebhookRequest) GetEvent() *Event {
 		return x.Event
 	}
 	return nil
+}
+
+func (x *TestWebhookRequest) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *TestWebhookRequest) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *TestWebhookRequest) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
 }
 
 // Response of TestWebhook. A receiver that refuses is an answer, not an error of the call.
@@ -1496,10 +1614,12 @@ const file_tenterhook_v1_webhook_service_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"p\n" +
 	"\x15CreateWebhookResponse\x120\n" +
 	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\x12%\n" +
-	"\x0esigning_secret\x18\x02 \x01(\tR\rsigningSecret\"2\n" +
+	"\x0esigning_secret\x18\x02 \x01(\tR\rsigningSecret\"s\n" +
 	"\x11GetWebhookRequest\x12\x1d\n" +
 	"\n" +
-	"webhook_id\x18\x01 \x01(\tR\twebhookId\"F\n" +
+	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\"F\n" +
 	"\x12GetWebhookResponse\x120\n" +
 	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"\xa7\x02\n" +
 	"\x13ListWebhooksRequest\x12\x1c\n" +
@@ -1528,32 +1648,40 @@ const file_tenterhook_v1_webhook_service_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12#\n" +
 	"\rallow_missing\x18\x03 \x01(\bR\fallowMissing\"J\n" +
 	"\x15DeleteWebhookResponse\x121\n" +
-	"\x14cancelled_deliveries\x18\x01 \x01(\x03R\x13cancelledDeliveries\"L\n" +
+	"\x14cancelled_deliveries\x18\x01 \x01(\x03R\x13cancelledDeliveries\"\x8d\x01\n" +
 	"\x13PauseWebhookRequest\x12\x1d\n" +
 	"\n" +
 	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"H\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1c\n" +
+	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName\"H\n" +
 	"\x14PauseWebhookResponse\x120\n" +
-	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"5\n" +
+	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"v\n" +
 	"\x14ResumeWebhookRequest\x12\x1d\n" +
 	"\n" +
-	"webhook_id\x18\x01 \x01(\tR\twebhookId\"I\n" +
+	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12\x1c\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\"I\n" +
 	"\x15ResumeWebhookResponse\x120\n" +
-	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"\xbc\x01\n" +
+	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"\xfd\x01\n" +
 	"\x17RotateSigningKeyRequest\x12\x1d\n" +
 	"\n" +
 	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12%\n" +
 	"\x0esigning_secret\x18\x02 \x01(\tR\rsigningSecret\x12<\n" +
 	"\fgrace_period\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\vgracePeriod\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\"s\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12\x1c\n" +
+	"\tnamespace\x18\x05 \x01(\tR\tnamespace\x12!\n" +
+	"\fdisplay_name\x18\x06 \x01(\tR\vdisplayName\"s\n" +
 	"\x18RotateSigningKeyResponse\x120\n" +
 	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\x12%\n" +
-	"\x0esigning_secret\x18\x02 \x01(\tR\rsigningSecret\"O\n" +
+	"\x0esigning_secret\x18\x02 \x01(\tR\rsigningSecret\"\x90\x01\n" +
 	"\x17RevokeSigningKeyRequest\x12\x1d\n" +
 	"\n" +
 	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12\x15\n" +
-	"\x06key_id\x18\x02 \x01(\tR\x05keyId\"L\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1c\n" +
+	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12!\n" +
+	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName\"L\n" +
 	"\x18RevokeSigningKeyResponse\x120\n" +
 	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"\xca\x01\n" +
 	"\x14RenderPreviewRequest\x12\x1f\n" +
@@ -1578,11 +1706,14 @@ const file_tenterhook_v1_webhook_service_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
 	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x16\n" +
 	"\x06column\x18\x03 \x01(\x05R\x06column\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"_\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\xbb\x01\n" +
 	"\x12TestWebhookRequest\x12\x1d\n" +
 	"\n" +
 	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12*\n" +
-	"\x05event\x18\x02 \x01(\v2\x14.tenterhook.v1.EventR\x05event\"\x88\x01\n" +
+	"\x05event\x18\x02 \x01(\v2\x14.tenterhook.v1.EventR\x05event\x12\x19\n" +
+	"\bevent_id\x18\x03 \x01(\tR\aeventId\x12\x1c\n" +
+	"\tnamespace\x18\x04 \x01(\tR\tnamespace\x12!\n" +
+	"\fdisplay_name\x18\x05 \x01(\tR\vdisplayName\"\x88\x01\n" +
 	"\x13TestWebhookResponse\x128\n" +
 	"\aattempt\x18\x01 \x01(\v2\x1e.tenterhook.v1.DeliveryAttemptR\aattempt\x127\n" +
 	"\tsend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bsendTime2\xa9\b\n" +

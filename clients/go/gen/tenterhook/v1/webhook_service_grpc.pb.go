@@ -50,7 +50,8 @@ type WebhookServiceClient interface {
 	DeleteWebhook(ctx context.Context, in *DeleteWebhookRequest, opts ...grpc.CallOption) (*DeleteWebhookResponse, error)
 	// PauseWebhook stops sending; events queue up.
 	PauseWebhook(ctx context.Context, in *PauseWebhookRequest, opts ...grpc.CallOption) (*PauseWebhookResponse, error)
-	// ResumeWebhook sends again, what queued up first.
+	// ResumeWebhook sends again, what queued up first. For a webhook that is active it lets one
+	// delivery through an open circuit breaker at once, and the rest when that has succeeded.
 	ResumeWebhook(ctx context.Context, in *ResumeWebhookRequest, opts ...grpc.CallOption) (*ResumeWebhookResponse, error)
 	// RotateSigningKey makes a new key; the old one signs too until the grace period ends.
 	RotateSigningKey(ctx context.Context, in *RotateSigningKeyRequest, opts ...grpc.CallOption) (*RotateSigningKeyResponse, error)
@@ -59,7 +60,8 @@ type WebhookServiceClient interface {
 	// RenderPreview tells what would be sent, and sends nothing.
 	RenderPreview(ctx context.Context, in *RenderPreviewRequest, opts ...grpc.CallOption) (*RenderPreviewResponse, error)
 	// TestWebhook sends one request now and returns how it went. It is never
-	// retried, stored or counted.
+	// retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery
+	// through at once, and the rest when that has succeeded too.
 	TestWebhook(ctx context.Context, in *TestWebhookRequest, opts ...grpc.CallOption) (*TestWebhookResponse, error)
 }
 
@@ -199,7 +201,8 @@ type WebhookServiceServer interface {
 	DeleteWebhook(context.Context, *DeleteWebhookRequest) (*DeleteWebhookResponse, error)
 	// PauseWebhook stops sending; events queue up.
 	PauseWebhook(context.Context, *PauseWebhookRequest) (*PauseWebhookResponse, error)
-	// ResumeWebhook sends again, what queued up first.
+	// ResumeWebhook sends again, what queued up first. For a webhook that is active it lets one
+	// delivery through an open circuit breaker at once, and the rest when that has succeeded.
 	ResumeWebhook(context.Context, *ResumeWebhookRequest) (*ResumeWebhookResponse, error)
 	// RotateSigningKey makes a new key; the old one signs too until the grace period ends.
 	RotateSigningKey(context.Context, *RotateSigningKeyRequest) (*RotateSigningKeyResponse, error)
@@ -208,7 +211,8 @@ type WebhookServiceServer interface {
 	// RenderPreview tells what would be sent, and sends nothing.
 	RenderPreview(context.Context, *RenderPreviewRequest) (*RenderPreviewResponse, error)
 	// TestWebhook sends one request now and returns how it went. It is never
-	// retried, stored or counted.
+	// retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery
+	// through at once, and the rest when that has succeeded too.
 	TestWebhook(context.Context, *TestWebhookRequest) (*TestWebhookResponse, error)
 	mustEmbedUnimplementedWebhookServiceServer()
 }

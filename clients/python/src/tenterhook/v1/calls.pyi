@@ -38,6 +38,9 @@ class ListDeliveriesFlatFields(TypedDict, total=False):
     last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
+    response_statuses: Iterable[int] | None
+    min_attempts: int | None
+    webhook_labels: Mapping[str, str] | None
     namespace: str | None
     page_size: int | None
     page_token: str | None
@@ -63,6 +66,9 @@ class WatchDeliveriesFlatFields(TypedDict, total=False):
     last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
+    response_statuses: Iterable[int] | None
+    min_attempts: int | None
+    webhook_labels: Mapping[str, str] | None
     namespace: str | None
     filter: delivery_pb2.DeliveryFilter | DeliveryFilterFields | None
     view: delivery_pb2.DeliveryView | str | None
@@ -89,6 +95,9 @@ class BatchRetryDeliveriesFlatFields(TypedDict, total=False):
     last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
+    response_statuses: Iterable[int] | None
+    min_attempts: int | None
+    webhook_labels: Mapping[str, str] | None
     namespace: str | None
     filter: delivery_pb2.DeliveryFilter | DeliveryFilterFields | None
     validate_only: bool | None
@@ -112,6 +121,9 @@ class BatchCancelDeliveriesFlatFields(TypedDict, total=False):
     last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
+    response_statuses: Iterable[int] | None
+    min_attempts: int | None
+    webhook_labels: Mapping[str, str] | None
     namespace: str | None
     filter: delivery_pb2.DeliveryFilter | DeliveryFilterFields | None
     validate_only: bool | None
@@ -121,6 +133,84 @@ class GetDeliveryStatsRequestFields(TypedDict, total=False):
     namespace: str | None
     webhook_id: str | None
     window: timedelta | duration_pb2.Duration | None
+    bucket_width: timedelta | duration_pb2.Duration | None
+
+
+class CreateWebhookRequestFields(TypedDict, total=False):
+    webhook: webhook_pb2.Webhook | WebhookFields | None
+    signing_secret: str | None
+    request_id: str | None
+    validate_only: bool | None
+
+
+class GetWebhookRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    namespace: str | None
+    display_name: str | None
+
+
+class ListWebhooksRequestFields(TypedDict, total=False):
+    namespace: str | None
+    page_size: int | None
+    page_token: str | None
+    labels: Mapping[str, str] | None
+    states: Iterable[webhook_pb2.WebhookState | str] | None
+
+
+class UpdateWebhookRequestFields(TypedDict, total=False):
+    webhook: webhook_pb2.Webhook | WebhookFields | None
+    update_mask: Sequence[str] | field_mask_pb2.FieldMask | None
+    validate_only: bool | None
+
+
+class DeleteWebhookRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    etag: str | None
+    allow_missing: bool | None
+
+
+class PauseWebhookRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    reason: str | None
+    namespace: str | None
+    display_name: str | None
+
+
+class ResumeWebhookRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    namespace: str | None
+    display_name: str | None
+
+
+class RotateSigningKeyRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    signing_secret: str | None
+    grace_period: timedelta | duration_pb2.Duration | None
+    request_id: str | None
+    namespace: str | None
+    display_name: str | None
+
+
+class RevokeSigningKeyRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    key_id: str | None
+    namespace: str | None
+    display_name: str | None
+
+
+class RenderPreviewRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    webhook: webhook_pb2.Webhook | WebhookFields | None
+    event_id: str | None
+    event: event_pb2.Event | EventInit | None
+
+
+class TestWebhookRequestFields(TypedDict, total=False):
+    webhook_id: str | None
+    event: event_pb2.Event | EventInit | None
+    event_id: str | None
+    namespace: str | None
+    display_name: str | None
 
 
 class PublishEventRequestFields(TypedDict, total=False):
@@ -161,6 +251,14 @@ class ListEventsFlatFields(TypedDict, total=False):
     filter: event_service_pb2.EventFilter | EventFilterFields | None
 
 
+class ExplainEventRequestFields(TypedDict, total=False):
+    namespace: str | None
+    event_id: str | None
+    event: event_pb2.Event | EventInit | None
+    page_size: int | None
+    page_token: str | None
+
+
 class ReplayEventsRequestFields(TypedDict, total=False):
     namespace: str | None
     webhook_id: str | None
@@ -193,70 +291,6 @@ class ListNamespacesRequestFields(TypedDict, total=False):
     page_token: str | None
 
 
-class CreateWebhookRequestFields(TypedDict, total=False):
-    webhook: webhook_pb2.Webhook | WebhookFields | None
-    signing_secret: str | None
-    request_id: str | None
-    validate_only: bool | None
-
-
-class GetWebhookRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-
-
-class ListWebhooksRequestFields(TypedDict, total=False):
-    namespace: str | None
-    page_size: int | None
-    page_token: str | None
-    labels: Mapping[str, str] | None
-    states: Iterable[webhook_pb2.WebhookState | str] | None
-
-
-class UpdateWebhookRequestFields(TypedDict, total=False):
-    webhook: webhook_pb2.Webhook | WebhookFields | None
-    update_mask: Sequence[str] | field_mask_pb2.FieldMask | None
-    validate_only: bool | None
-
-
-class DeleteWebhookRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-    etag: str | None
-    allow_missing: bool | None
-
-
-class PauseWebhookRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-    reason: str | None
-
-
-class ResumeWebhookRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-
-
-class RotateSigningKeyRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-    signing_secret: str | None
-    grace_period: timedelta | duration_pb2.Duration | None
-    request_id: str | None
-
-
-class RevokeSigningKeyRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-    key_id: str | None
-
-
-class RenderPreviewRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-    webhook: webhook_pb2.Webhook | WebhookFields | None
-    event_id: str | None
-    event: event_pb2.Event | EventInit | None
-
-
-class TestWebhookRequestFields(TypedDict, total=False):
-    webhook_id: str | None
-    event: event_pb2.Event | EventInit | None
-
-
 class DeliveryFilterFields(TypedDict, total=False):
     webhook_ids: Iterable[str] | None
     event_ids: Iterable[str] | None
@@ -265,6 +299,33 @@ class DeliveryFilterFields(TypedDict, total=False):
     last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
+    response_statuses: Iterable[int] | None
+    min_attempts: int | None
+    webhook_labels: Mapping[str, str] | None
+
+
+class WebhookFields(TypedDict, total=False):
+    id: str | None
+    namespace: str | None
+    display_name: str | None
+    description: str | None
+    disabled: bool | None
+    state: webhook_pb2.WebhookState | str | None
+    state_reason: str | None
+    rules: Iterable[webhook_pb2.EventRule | EventRuleFields] | None
+    request: webhook_pb2.RequestTemplate | RequestTemplateFields | None
+    signing: webhook_pb2.SigningPolicy | SigningPolicyFields | None
+    retry: webhook_pb2.RetryPolicy | RetryPolicyFields | None
+    circuit_breaker: webhook_pb2.CircuitBreaker | CircuitBreakerFields | None
+    rate_limit: webhook_pb2.RateLimit | RateLimitFields | None
+    transport: webhook_pb2.TransportPolicy | TransportPolicyFields | None
+    labels: Mapping[str, str] | None
+    signing_keys: Iterable[webhook_pb2.SigningKey | SigningKeyFields] | None
+    health: webhook_pb2.WebhookHealth | WebhookHealthFields | None
+    etag: str | None
+    create_time: datetime | timestamp_pb2.Timestamp | None
+    update_time: datetime | timestamp_pb2.Timestamp | None
+    warnings: Iterable[str] | None
 
 
 class EventFields(TypedDict, total=False):
@@ -296,35 +357,6 @@ class EventFilterFields(TypedDict, total=False):
     attributes: Mapping[str, str] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
-
-
-class WebhookFields(TypedDict, total=False):
-    id: str | None
-    namespace: str | None
-    display_name: str | None
-    description: str | None
-    disabled: bool | None
-    state: webhook_pb2.WebhookState | str | None
-    state_reason: str | None
-    rules: Iterable[webhook_pb2.EventRule | EventRuleFields] | None
-    request: webhook_pb2.RequestTemplate | RequestTemplateFields | None
-    signing: webhook_pb2.SigningPolicy | SigningPolicyFields | None
-    retry: webhook_pb2.RetryPolicy | RetryPolicyFields | None
-    circuit_breaker: webhook_pb2.CircuitBreaker | CircuitBreakerFields | None
-    rate_limit: webhook_pb2.RateLimit | RateLimitFields | None
-    transport: webhook_pb2.TransportPolicy | TransportPolicyFields | None
-    labels: Mapping[str, str] | None
-    signing_keys: Iterable[webhook_pb2.SigningKey | SigningKeyFields] | None
-    health: webhook_pb2.WebhookHealth | WebhookHealthFields | None
-    etag: str | None
-    create_time: datetime | timestamp_pb2.Timestamp | None
-    update_time: datetime | timestamp_pb2.Timestamp | None
-    warnings: Iterable[str] | None
-
-
-class SnapshotsFields(TypedDict, total=False):
-    prechange: Any | None
-    postchange: Any | None
 
 
 class EventRuleFields(TypedDict, total=False):
@@ -396,6 +428,15 @@ class WebhookHealthFields(TypedDict, total=False):
     next_probe_time: datetime | timestamp_pb2.Timestamp | None
     last_success_time: datetime | timestamp_pb2.Timestamp | None
     last_failure_time: datetime | timestamp_pb2.Timestamp | None
+    last_error: delivery_pb2.AttemptSummary | AttemptSummaryFields | None
+    failing_since: datetime | timestamp_pb2.Timestamp | None
+    waiting: int | None
+    oldest_waiting_time: datetime | timestamp_pb2.Timestamp | None
+
+
+class SnapshotsFields(TypedDict, total=False):
+    prechange: Any | None
+    postchange: Any | None
 
 
 class HeaderTemplateFields(TypedDict, total=False):
@@ -412,6 +453,18 @@ class ExponentialBackoffFields(TypedDict, total=False):
 
 class BackoffScheduleFields(TypedDict, total=False):
     waits: Iterable[timedelta | duration_pb2.Duration] | None
+
+
+class AttemptSummaryFields(TypedDict, total=False):
+    delivery_id: str | None
+    event_id: str | None
+    number: int | None
+    end_time: datetime | timestamp_pb2.Timestamp | None
+    duration: timedelta | duration_pb2.Duration | None
+    outcome: delivery_pb2.AttemptOutcome | str | None
+    response_status: int | None
+    error: str | None
+    response_text: str | None
 
 
 class DeliveryCalls:
@@ -474,74 +527,6 @@ class AsyncDeliveryCalls:
     async def get_delivery_stats(self, request: delivery_service_pb2.GetDeliveryStatsRequest, *, timeout: float | None = ...) -> delivery_service_pb2.GetDeliveryStatsResponse: ...
     @overload
     async def get_delivery_stats(self, *, timeout: float | None = ..., **fields: Unpack[GetDeliveryStatsRequestFields]) -> delivery_service_pb2.GetDeliveryStatsResponse: ...
-
-
-class EventCalls:
-    @overload
-    def publish_event(self, request: event_service_pb2.PublishEventRequest, *, timeout: float | None = ...) -> event_service_pb2.PublishEventResponse: ...
-    @overload
-    def publish_event(self, *, timeout: float | None = ..., **fields: Unpack[PublishEventRequestFields]) -> event_service_pb2.PublishEventResponse: ...
-    @overload
-    def batch_publish_events(self, request: event_service_pb2.BatchPublishEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.BatchPublishEventsResponse: ...
-    @overload
-    def batch_publish_events(self, *, timeout: float | None = ..., **fields: Unpack[BatchPublishEventsRequestFields]) -> event_service_pb2.BatchPublishEventsResponse: ...
-    @overload
-    def get_event(self, request: event_service_pb2.GetEventRequest, *, timeout: float | None = ...) -> event_service_pb2.GetEventResponse: ...
-    @overload
-    def get_event(self, *, timeout: float | None = ..., **fields: Unpack[GetEventRequestFields]) -> event_service_pb2.GetEventResponse: ...
-    @overload
-    def list_events(self, request: event_service_pb2.ListEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ListEventsResponse: ...
-    @overload
-    def list_events(self, *, timeout: float | None = ..., **fields: Unpack[ListEventsRequestFields]) -> event_service_pb2.ListEventsResponse: ...
-    @overload
-    def replay_events(self, request: event_service_pb2.ReplayEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ReplayEventsResponse: ...
-    @overload
-    def replay_events(self, *, timeout: float | None = ..., **fields: Unpack[ReplayEventsRequestFields]) -> event_service_pb2.ReplayEventsResponse: ...
-
-
-class AsyncEventCalls:
-    @overload
-    async def publish_event(self, request: event_service_pb2.PublishEventRequest, *, timeout: float | None = ...) -> event_service_pb2.PublishEventResponse: ...
-    @overload
-    async def publish_event(self, *, timeout: float | None = ..., **fields: Unpack[PublishEventRequestFields]) -> event_service_pb2.PublishEventResponse: ...
-    @overload
-    async def batch_publish_events(self, request: event_service_pb2.BatchPublishEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.BatchPublishEventsResponse: ...
-    @overload
-    async def batch_publish_events(self, *, timeout: float | None = ..., **fields: Unpack[BatchPublishEventsRequestFields]) -> event_service_pb2.BatchPublishEventsResponse: ...
-    @overload
-    async def get_event(self, request: event_service_pb2.GetEventRequest, *, timeout: float | None = ...) -> event_service_pb2.GetEventResponse: ...
-    @overload
-    async def get_event(self, *, timeout: float | None = ..., **fields: Unpack[GetEventRequestFields]) -> event_service_pb2.GetEventResponse: ...
-    @overload
-    async def list_events(self, request: event_service_pb2.ListEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ListEventsResponse: ...
-    @overload
-    async def list_events(self, *, timeout: float | None = ..., **fields: Unpack[ListEventsRequestFields]) -> event_service_pb2.ListEventsResponse: ...
-    @overload
-    async def replay_events(self, request: event_service_pb2.ReplayEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ReplayEventsResponse: ...
-    @overload
-    async def replay_events(self, *, timeout: float | None = ..., **fields: Unpack[ReplayEventsRequestFields]) -> event_service_pb2.ReplayEventsResponse: ...
-
-
-class ServerCalls:
-    @overload
-    def get_server_info(self, request: server_service_pb2.GetServerInfoRequest, *, timeout: float | None = ...) -> server_service_pb2.GetServerInfoResponse: ...
-    @overload
-    def get_server_info(self, *, timeout: float | None = ..., **fields: Unpack[GetServerInfoRequestFields]) -> server_service_pb2.GetServerInfoResponse: ...
-    @overload
-    def list_namespaces(self, request: server_service_pb2.ListNamespacesRequest, *, timeout: float | None = ...) -> server_service_pb2.ListNamespacesResponse: ...
-    @overload
-    def list_namespaces(self, *, timeout: float | None = ..., **fields: Unpack[ListNamespacesRequestFields]) -> server_service_pb2.ListNamespacesResponse: ...
-
-
-class AsyncServerCalls:
-    @overload
-    async def get_server_info(self, request: server_service_pb2.GetServerInfoRequest, *, timeout: float | None = ...) -> server_service_pb2.GetServerInfoResponse: ...
-    @overload
-    async def get_server_info(self, *, timeout: float | None = ..., **fields: Unpack[GetServerInfoRequestFields]) -> server_service_pb2.GetServerInfoResponse: ...
-    @overload
-    async def list_namespaces(self, request: server_service_pb2.ListNamespacesRequest, *, timeout: float | None = ...) -> server_service_pb2.ListNamespacesResponse: ...
-    @overload
-    async def list_namespaces(self, *, timeout: float | None = ..., **fields: Unpack[ListNamespacesRequestFields]) -> server_service_pb2.ListNamespacesResponse: ...
 
 
 class WebhookCalls:
@@ -636,3 +621,79 @@ class AsyncWebhookCalls:
     async def test_webhook(self, request: webhook_service_pb2.TestWebhookRequest, *, timeout: float | None = ...) -> webhook_service_pb2.TestWebhookResponse: ...
     @overload
     async def test_webhook(self, *, timeout: float | None = ..., **fields: Unpack[TestWebhookRequestFields]) -> webhook_service_pb2.TestWebhookResponse: ...
+
+
+class EventCalls:
+    @overload
+    def publish_event(self, request: event_service_pb2.PublishEventRequest, *, timeout: float | None = ...) -> event_service_pb2.PublishEventResponse: ...
+    @overload
+    def publish_event(self, *, timeout: float | None = ..., **fields: Unpack[PublishEventRequestFields]) -> event_service_pb2.PublishEventResponse: ...
+    @overload
+    def batch_publish_events(self, request: event_service_pb2.BatchPublishEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.BatchPublishEventsResponse: ...
+    @overload
+    def batch_publish_events(self, *, timeout: float | None = ..., **fields: Unpack[BatchPublishEventsRequestFields]) -> event_service_pb2.BatchPublishEventsResponse: ...
+    @overload
+    def get_event(self, request: event_service_pb2.GetEventRequest, *, timeout: float | None = ...) -> event_service_pb2.GetEventResponse: ...
+    @overload
+    def get_event(self, *, timeout: float | None = ..., **fields: Unpack[GetEventRequestFields]) -> event_service_pb2.GetEventResponse: ...
+    @overload
+    def list_events(self, request: event_service_pb2.ListEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ListEventsResponse: ...
+    @overload
+    def list_events(self, *, timeout: float | None = ..., **fields: Unpack[ListEventsRequestFields]) -> event_service_pb2.ListEventsResponse: ...
+    @overload
+    def explain_event(self, request: event_service_pb2.ExplainEventRequest, *, timeout: float | None = ...) -> event_service_pb2.ExplainEventResponse: ...
+    @overload
+    def explain_event(self, *, timeout: float | None = ..., **fields: Unpack[ExplainEventRequestFields]) -> event_service_pb2.ExplainEventResponse: ...
+    @overload
+    def replay_events(self, request: event_service_pb2.ReplayEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ReplayEventsResponse: ...
+    @overload
+    def replay_events(self, *, timeout: float | None = ..., **fields: Unpack[ReplayEventsRequestFields]) -> event_service_pb2.ReplayEventsResponse: ...
+
+
+class AsyncEventCalls:
+    @overload
+    async def publish_event(self, request: event_service_pb2.PublishEventRequest, *, timeout: float | None = ...) -> event_service_pb2.PublishEventResponse: ...
+    @overload
+    async def publish_event(self, *, timeout: float | None = ..., **fields: Unpack[PublishEventRequestFields]) -> event_service_pb2.PublishEventResponse: ...
+    @overload
+    async def batch_publish_events(self, request: event_service_pb2.BatchPublishEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.BatchPublishEventsResponse: ...
+    @overload
+    async def batch_publish_events(self, *, timeout: float | None = ..., **fields: Unpack[BatchPublishEventsRequestFields]) -> event_service_pb2.BatchPublishEventsResponse: ...
+    @overload
+    async def get_event(self, request: event_service_pb2.GetEventRequest, *, timeout: float | None = ...) -> event_service_pb2.GetEventResponse: ...
+    @overload
+    async def get_event(self, *, timeout: float | None = ..., **fields: Unpack[GetEventRequestFields]) -> event_service_pb2.GetEventResponse: ...
+    @overload
+    async def list_events(self, request: event_service_pb2.ListEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ListEventsResponse: ...
+    @overload
+    async def list_events(self, *, timeout: float | None = ..., **fields: Unpack[ListEventsRequestFields]) -> event_service_pb2.ListEventsResponse: ...
+    @overload
+    async def explain_event(self, request: event_service_pb2.ExplainEventRequest, *, timeout: float | None = ...) -> event_service_pb2.ExplainEventResponse: ...
+    @overload
+    async def explain_event(self, *, timeout: float | None = ..., **fields: Unpack[ExplainEventRequestFields]) -> event_service_pb2.ExplainEventResponse: ...
+    @overload
+    async def replay_events(self, request: event_service_pb2.ReplayEventsRequest, *, timeout: float | None = ...) -> event_service_pb2.ReplayEventsResponse: ...
+    @overload
+    async def replay_events(self, *, timeout: float | None = ..., **fields: Unpack[ReplayEventsRequestFields]) -> event_service_pb2.ReplayEventsResponse: ...
+
+
+class ServerCalls:
+    @overload
+    def get_server_info(self, request: server_service_pb2.GetServerInfoRequest, *, timeout: float | None = ...) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    def get_server_info(self, *, timeout: float | None = ..., **fields: Unpack[GetServerInfoRequestFields]) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    def list_namespaces(self, request: server_service_pb2.ListNamespacesRequest, *, timeout: float | None = ...) -> server_service_pb2.ListNamespacesResponse: ...
+    @overload
+    def list_namespaces(self, *, timeout: float | None = ..., **fields: Unpack[ListNamespacesRequestFields]) -> server_service_pb2.ListNamespacesResponse: ...
+
+
+class AsyncServerCalls:
+    @overload
+    async def get_server_info(self, request: server_service_pb2.GetServerInfoRequest, *, timeout: float | None = ...) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    async def get_server_info(self, *, timeout: float | None = ..., **fields: Unpack[GetServerInfoRequestFields]) -> server_service_pb2.GetServerInfoResponse: ...
+    @overload
+    async def list_namespaces(self, request: server_service_pb2.ListNamespacesRequest, *, timeout: float | None = ...) -> server_service_pb2.ListNamespacesResponse: ...
+    @overload
+    async def list_namespaces(self, *, timeout: float | None = ..., **fields: Unpack[ListNamespacesRequestFields]) -> server_service_pb2.ListNamespacesResponse: ...

@@ -123,10 +123,20 @@ class BatchRetryDeliveriesRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., filter: _Optional[_Union[_delivery_pb2.DeliveryFilter, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
 
 class BatchRetryDeliveriesResponse(_message.Message):
-    __slots__ = ("delivery_count",)
+    __slots__ = ("delivery_count", "skipped")
     DELIVERY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
     delivery_count: int
-    def __init__(self, delivery_count: _Optional[int] = ...) -> None: ...
+    skipped: _containers.RepeatedCompositeFieldContainer[DeliveryStateCount]
+    def __init__(self, delivery_count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[DeliveryStateCount, _Mapping]]] = ...) -> None: ...
+
+class DeliveryStateCount(_message.Message):
+    __slots__ = ("state", "count")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    state: _delivery_pb2.DeliveryState
+    count: int
+    def __init__(self, state: _Optional[_Union[_delivery_pb2.DeliveryState, str]] = ..., count: _Optional[int] = ...) -> None: ...
 
 class CancelDeliveryRequest(_message.Message):
     __slots__ = ("delivery_id",)
@@ -157,22 +167,34 @@ class BatchCancelDeliveriesResponse(_message.Message):
     def __init__(self, delivery_count: _Optional[int] = ...) -> None: ...
 
 class GetDeliveryStatsRequest(_message.Message):
-    __slots__ = ("namespace", "webhook_id", "window")
+    __slots__ = ("namespace", "webhook_id", "window", "bucket_width")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    BUCKET_WIDTH_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     webhook_id: str
     window: _duration_pb2.Duration
-    def __init__(self, namespace: _Optional[str] = ..., webhook_id: _Optional[str] = ..., window: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    bucket_width: _duration_pb2.Duration
+    def __init__(self, namespace: _Optional[str] = ..., webhook_id: _Optional[str] = ..., window: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., bucket_width: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GetDeliveryStatsResponse(_message.Message):
-    __slots__ = ("total", "webhooks")
+    __slots__ = ("total", "webhooks", "buckets")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     WEBHOOKS_FIELD_NUMBER: _ClassVar[int]
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
     total: DeliveryStats
     webhooks: _containers.RepeatedCompositeFieldContainer[WebhookDeliveryStats]
-    def __init__(self, total: _Optional[_Union[DeliveryStats, _Mapping]] = ..., webhooks: _Optional[_Iterable[_Union[WebhookDeliveryStats, _Mapping]]] = ...) -> None: ...
+    buckets: _containers.RepeatedCompositeFieldContainer[DeliveryStatsBucket]
+    def __init__(self, total: _Optional[_Union[DeliveryStats, _Mapping]] = ..., webhooks: _Optional[_Iterable[_Union[WebhookDeliveryStats, _Mapping]]] = ..., buckets: _Optional[_Iterable[_Union[DeliveryStatsBucket, _Mapping]]] = ...) -> None: ...
+
+class DeliveryStatsBucket(_message.Message):
+    __slots__ = ("start_time", "stats")
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    STATS_FIELD_NUMBER: _ClassVar[int]
+    start_time: _timestamp_pb2.Timestamp
+    stats: DeliveryStats
+    def __init__(self, start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., stats: _Optional[_Union[DeliveryStats, _Mapping]] = ...) -> None: ...
 
 class WebhookDeliveryStats(_message.Message):
     __slots__ = ("webhook_id", "stats")
@@ -183,7 +205,7 @@ class WebhookDeliveryStats(_message.Message):
     def __init__(self, webhook_id: _Optional[str] = ..., stats: _Optional[_Union[DeliveryStats, _Mapping]] = ...) -> None: ...
 
 class DeliveryStats(_message.Message):
-    __slots__ = ("succeeded", "failed", "attempts", "open", "oldest_open_age", "attempt_latency_p50", "attempt_latency_p99")
+    __slots__ = ("succeeded", "failed", "attempts", "open", "oldest_open_age", "attempt_latency_p50", "attempt_latency_p99", "failed_attempts", "outcomes")
     SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +213,8 @@ class DeliveryStats(_message.Message):
     OLDEST_OPEN_AGE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_LATENCY_P50_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_LATENCY_P99_FIELD_NUMBER: _ClassVar[int]
+    FAILED_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
     succeeded: int
     failed: int
     attempts: int
@@ -198,4 +222,16 @@ class DeliveryStats(_message.Message):
     oldest_open_age: _duration_pb2.Duration
     attempt_latency_p50: _duration_pb2.Duration
     attempt_latency_p99: _duration_pb2.Duration
-    def __init__(self, succeeded: _Optional[int] = ..., failed: _Optional[int] = ..., attempts: _Optional[int] = ..., open: _Optional[int] = ..., oldest_open_age: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., attempt_latency_p50: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., attempt_latency_p99: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    failed_attempts: int
+    outcomes: _containers.RepeatedCompositeFieldContainer[OutcomeCount]
+    def __init__(self, succeeded: _Optional[int] = ..., failed: _Optional[int] = ..., attempts: _Optional[int] = ..., open: _Optional[int] = ..., oldest_open_age: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., attempt_latency_p50: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., attempt_latency_p99: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., failed_attempts: _Optional[int] = ..., outcomes: _Optional[_Iterable[_Union[OutcomeCount, _Mapping]]] = ...) -> None: ...
+
+class OutcomeCount(_message.Message):
+    __slots__ = ("outcome", "response_status", "count")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_STATUS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    outcome: _delivery_pb2.AttemptOutcome
+    response_status: int
+    count: int
+    def __init__(self, outcome: _Optional[_Union[_delivery_pb2.AttemptOutcome, str]] = ..., response_status: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...

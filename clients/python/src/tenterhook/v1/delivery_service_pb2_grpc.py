@@ -105,14 +105,17 @@ class DeliveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RetryDelivery(self, request, context):
-        """RetryDelivery makes a delivery due now, whatever its state but in flight.
+        """RetryDelivery makes a delivery due now, whatever its state but in flight, and lets it go before
+        the others of its webhook. An open circuit breaker, or a receiver that asked to be left alone,
+        holds it back no longer: one request goes at once, and the rest when it has succeeded. A
+        webhook that is paused or suspended is sent nothing before ResumeWebhook.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchRetryDeliveries(self, request, context):
-        """BatchRetryDeliveries does so for every delivery that matches.
+        """BatchRetryDeliveries does so for the deliveries that match.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

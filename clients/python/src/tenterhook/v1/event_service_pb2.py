@@ -23,11 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from tenterhook.v1 import delivery_pb2 as tenterhook_dot_v1_dot_delivery__pb2
 from tenterhook.v1 import error_reason_pb2 as tenterhook_dot_v1_dot_error__reason__pb2
 from tenterhook.v1 import event_pb2 as tenterhook_dot_v1_dot_event__pb2
+from tenterhook.v1 import webhook_pb2 as tenterhook_dot_v1_dot_webhook__pb2
+from tenterhook.v1 import webhook_service_pb2 as tenterhook_dot_v1_dot_webhook__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tenterhook/v1/event_service.proto\x12\rtenterhook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a tenterhook/v1/error_reason.proto\x1a\x19tenterhook/v1/event.proto\"A\n\x13PublishEventRequest\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.tenterhook.v1.EventR\x05\x65vent\"L\n\x14PublishEventResponse\x12\x34\n\x06result\x18\x01 \x01(\x0b\x32\x1c.tenterhook.v1.PublishResultR\x06result\"\xae\x01\n\rPublishResult\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12=\n\x0cpublish_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0bpublishTime\x12\x1c\n\tduplicate\x18\x03 \x01(\x08R\tduplicate\x12%\n\x0e\x64\x65livery_count\x18\x04 \x01(\x05R\rdeliveryCount\"I\n\x19\x42\x61tchPublishEventsRequest\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.tenterhook.v1.EventR\x06\x65vents\"T\n\x1a\x42\x61tchPublishEventsResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32\x1c.tenterhook.v1.PublishResultR\x07results\"d\n\x1aStreamPublishEventsRequest\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12*\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x14.tenterhook.v1.EventR\x05\x65vent\"\xb1\x01\n\x1bStreamPublishEventsResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32\x1c.tenterhook.v1.PublishResultH\x00R\x06result\x12\x33\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1b.tenterhook.v1.PublishErrorH\x00R\x05\x65rrorB\t\n\x07outcome\"\x86\x01\n\x0cPublishError\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x32\n\x06reason\x18\x02 \x01(\x0e\x32\x1a.tenterhook.v1.ErrorReasonR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12\x14\n\x05\x66ield\x18\x04 \x01(\tR\x05\x66ield\"J\n\x0fGetEventRequest\x12\x1c\n\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x19\n\x08\x65vent_id\x18\x02 \x01(\tR\x07\x65ventId\">\n\x10GetEventResponse\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.tenterhook.v1.EventR\x05\x65vent\"\xeb\x02\n\x0b\x45ventFilter\x12\x1b\n\tevent_ids\x18\x01 \x03(\tR\x08\x65ventIds\x12\x1f\n\x0b\x65vent_types\x18\x02 \x03(\tR\neventTypes\x12!\n\x0cobject_types\x18\x03 \x03(\tR\x0bobjectTypes\x12J\n\nattributes\x18\x04 \x03(\x0b\x32*.tenterhook.v1.EventFilter.AttributesEntryR\nattributes\x12\x39\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x1a=\n\x0f\x41ttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xa1\x01\n\x11ListEventsRequest\x12\x1c\n\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\x12\x32\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1a.tenterhook.v1.EventFilterR\x06\x66ilter\"j\n\x12ListEventsResponse\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.tenterhook.v1.EventR\x06\x65vents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf7\x01\n\x13ReplayEventsRequest\x12\x1c\n\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1d\n\nwebhook_id\x18\x02 \x01(\tR\twebhookId\x12\x32\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1a.tenterhook.v1.EventFilterR\x06\x66ilter\x12+\n\x11include_delivered\x18\x04 \x01(\x08R\x10includeDelivered\x12#\n\rvalidate_only\x18\x05 \x01(\x08R\x0cvalidateOnly\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\"=\n\x14ReplayEventsResponse\x12%\n\x0e\x64\x65livery_count\x18\x01 \x01(\x03R\rdeliveryCount2\xd6\x04\n\x0c\x45ventService\x12\\\n\x0cPublishEvent\x12\".tenterhook.v1.PublishEventRequest\x1a#.tenterhook.v1.PublishEventResponse\"\x03\x90\x02\x02\x12n\n\x12\x42\x61tchPublishEvents\x12(.tenterhook.v1.BatchPublishEventsRequest\x1a).tenterhook.v1.BatchPublishEventsResponse\"\x03\x90\x02\x02\x12p\n\x13StreamPublishEvents\x12).tenterhook.v1.StreamPublishEventsRequest\x1a*.tenterhook.v1.StreamPublishEventsResponse(\x01\x30\x01\x12P\n\x08GetEvent\x12\x1e.tenterhook.v1.GetEventRequest\x1a\x1f.tenterhook.v1.GetEventResponse\"\x03\x90\x02\x01\x12V\n\nListEvents\x12 .tenterhook.v1.ListEventsRequest\x1a!.tenterhook.v1.ListEventsResponse\"\x03\x90\x02\x01\x12\\\n\x0cReplayEvents\x12\".tenterhook.v1.ReplayEventsRequest\x1a#.tenterhook.v1.ReplayEventsResponse\"\x03\x90\x02\x02\x42`\n\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tenterhook/v1/event_service.proto\x12\rtenterhook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenterhook/v1/delivery.proto\x1a tenterhook/v1/error_reason.proto\x1a\x19tenterhook/v1/event.proto\x1a\x1btenterhook/v1/webhook.proto\x1a#tenterhook/v1/webhook_service.proto\"A\n\x13PublishEventRequest\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.tenterhook.v1.EventR\x05\x65vent\"L\n\x14PublishEventResponse\x12\x34\n\x06result\x18\x01 \x01(\x0b\x32\x1c.tenterhook.v1.PublishResultR\x06result\"\xae\x01\n\rPublishResult\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\tR\x07\x65ventId\x12=\n\x0cpublish_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0bpublishTime\x12\x1c\n\tduplicate\x18\x03 \x01(\x08R\tduplicate\x12%\n\x0e\x64\x65livery_count\x18\x04 \x01(\x05R\rdeliveryCount\"I\n\x19\x42\x61tchPublishEventsRequest\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.tenterhook.v1.EventR\x06\x65vents\"T\n\x1a\x42\x61tchPublishEventsResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32\x1c.tenterhook.v1.PublishResultR\x07results\"d\n\x1aStreamPublishEventsRequest\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12*\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x14.tenterhook.v1.EventR\x05\x65vent\"\xb1\x01\n\x1bStreamPublishEventsResponse\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x36\n\x06result\x18\x02 \x01(\x0b\x32\x1c.tenterhook.v1.PublishResultH\x00R\x06result\x12\x33\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x1b.tenterhook.v1.PublishErrorH\x00R\x05\x65rrorB\t\n\x07outcome\"\x86\x01\n\x0cPublishError\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x32\n\x06reason\x18\x02 \x01(\x0e\x32\x1a.tenterhook.v1.ErrorReasonR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12\x14\n\x05\x66ield\x18\x04 \x01(\tR\x05\x66ield\"J\n\x0fGetEventRequest\x12\x1c\n\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x19\n\x08\x65vent_id\x18\x02 \x01(\tR\x07\x65ventId\">\n\x10GetEventResponse\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x14.tenterhook.v1.EventR\x05\x65vent\"\xeb\x02\n\x0b\x45ventFilter\x12\x1b\n\tevent_ids\x18\x01 \x03(\tR\x08\x65ventIds\x12\x1f\n\x0b\x65vent_types\x18\x02 \x03(\tR\neventTypes\x12!\n\x0cobject_types\x18\x03 \x03(\tR\x0bobjectTypes\x12J\n\nattributes\x18\x04 \x03(\x0b\x32*.tenterhook.v1.EventFilter.AttributesEntryR\nattributes\x12\x39\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x1a=\n\x0f\x41ttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xa1\x01\n\x11ListEventsRequest\x12\x1c\n\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\x12\x32\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1a.tenterhook.v1.EventFilterR\x06\x66ilter\"j\n\x12ListEventsResponse\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.tenterhook.v1.EventR\x06\x65vents\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf7\x01\n\x13ReplayEventsRequest\x12\x1c\n\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1d\n\nwebhook_id\x18\x02 \x01(\tR\twebhookId\x12\x32\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1a.tenterhook.v1.EventFilterR\x06\x66ilter\x12+\n\x11include_delivered\x18\x04 \x01(\x08R\x10includeDelivered\x12#\n\rvalidate_only\x18\x05 \x01(\x08R\x0cvalidateOnly\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestId\"=\n\x14ReplayEventsResponse\x12%\n\x0e\x64\x65livery_count\x18\x01 \x01(\x03R\rdeliveryCount\"\xc4\x01\n\x13\x45xplainEventRequest\x12\x1c\n\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x1b\n\x08\x65vent_id\x18\x02 \x01(\tH\x00R\x07\x65ventId\x12,\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x14.tenterhook.v1.EventH\x00R\x05\x65vent\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x05 \x01(\tR\tpageTokenB\x08\n\x06source\"}\n\x14\x45xplainEventResponse\x12=\n\x08webhooks\x18\x01 \x03(\x0b\x32!.tenterhook.v1.WebhookExplanationR\x08webhooks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x02\n\x12WebhookExplanation\x12\x1d\n\nwebhook_id\x18\x01 \x01(\tR\twebhookId\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\x1b.tenterhook.v1.WebhookStateR\x05state\x12\x18\n\x07matched\x18\x04 \x01(\x08R\x07matched\x12\x16\n\x06reason\x18\x05 \x01(\tR\x06reason\x12/\n\x05rules\x18\x06 \x03(\x0b\x32\x19.tenterhook.v1.RuleResultR\x05rules\x12\x37\n\ndeliveries\x18\x07 \x03(\x0b\x32\x17.tenterhook.v1.DeliveryR\ndeliveries2\xb4\x05\n\x0c\x45ventService\x12\\\n\x0cPublishEvent\x12\".tenterhook.v1.PublishEventRequest\x1a#.tenterhook.v1.PublishEventResponse\"\x03\x90\x02\x02\x12n\n\x12\x42\x61tchPublishEvents\x12(.tenterhook.v1.BatchPublishEventsRequest\x1a).tenterhook.v1.BatchPublishEventsResponse\"\x03\x90\x02\x02\x12p\n\x13StreamPublishEvents\x12).tenterhook.v1.StreamPublishEventsRequest\x1a*.tenterhook.v1.StreamPublishEventsResponse(\x01\x30\x01\x12P\n\x08GetEvent\x12\x1e.tenterhook.v1.GetEventRequest\x1a\x1f.tenterhook.v1.GetEventResponse\"\x03\x90\x02\x01\x12V\n\nListEvents\x12 .tenterhook.v1.ListEventsRequest\x1a!.tenterhook.v1.ListEventsResponse\"\x03\x90\x02\x01\x12\\\n\x0c\x45xplainEvent\x12\".tenterhook.v1.ExplainEventRequest\x1a#.tenterhook.v1.ExplainEventResponse\"\x03\x90\x02\x01\x12\\\n\x0cReplayEvents\x12\".tenterhook.v1.ReplayEventsRequest\x1a#.tenterhook.v1.ReplayEventsResponse\"\x03\x90\x02\x02\x42`\n\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,40 +48,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSERVICE'].methods_by_name['GetEvent']._serialized_options = b'\220\002\001'
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001'
+  _globals['_EVENTSERVICE'].methods_by_name['ExplainEvent']._loaded_options = None
+  _globals['_EVENTSERVICE'].methods_by_name['ExplainEvent']._serialized_options = b'\220\002\001'
   _globals['_EVENTSERVICE'].methods_by_name['ReplayEvents']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['ReplayEvents']._serialized_options = b'\220\002\002'
-  _globals['_PUBLISHEVENTREQUEST']._serialized_start=146
-  _globals['_PUBLISHEVENTREQUEST']._serialized_end=211
-  _globals['_PUBLISHEVENTRESPONSE']._serialized_start=213
-  _globals['_PUBLISHEVENTRESPONSE']._serialized_end=289
-  _globals['_PUBLISHRESULT']._serialized_start=292
-  _globals['_PUBLISHRESULT']._serialized_end=466
-  _globals['_BATCHPUBLISHEVENTSREQUEST']._serialized_start=468
-  _globals['_BATCHPUBLISHEVENTSREQUEST']._serialized_end=541
-  _globals['_BATCHPUBLISHEVENTSRESPONSE']._serialized_start=543
-  _globals['_BATCHPUBLISHEVENTSRESPONSE']._serialized_end=627
-  _globals['_STREAMPUBLISHEVENTSREQUEST']._serialized_start=629
-  _globals['_STREAMPUBLISHEVENTSREQUEST']._serialized_end=729
-  _globals['_STREAMPUBLISHEVENTSRESPONSE']._serialized_start=732
-  _globals['_STREAMPUBLISHEVENTSRESPONSE']._serialized_end=909
-  _globals['_PUBLISHERROR']._serialized_start=912
-  _globals['_PUBLISHERROR']._serialized_end=1046
-  _globals['_GETEVENTREQUEST']._serialized_start=1048
-  _globals['_GETEVENTREQUEST']._serialized_end=1122
-  _globals['_GETEVENTRESPONSE']._serialized_start=1124
-  _globals['_GETEVENTRESPONSE']._serialized_end=1186
-  _globals['_EVENTFILTER']._serialized_start=1189
-  _globals['_EVENTFILTER']._serialized_end=1552
-  _globals['_EVENTFILTER_ATTRIBUTESENTRY']._serialized_start=1491
-  _globals['_EVENTFILTER_ATTRIBUTESENTRY']._serialized_end=1552
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1555
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1716
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1718
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1824
-  _globals['_REPLAYEVENTSREQUEST']._serialized_start=1827
-  _globals['_REPLAYEVENTSREQUEST']._serialized_end=2074
-  _globals['_REPLAYEVENTSRESPONSE']._serialized_start=2076
-  _globals['_REPLAYEVENTSRESPONSE']._serialized_end=2137
-  _globals['_EVENTSERVICE']._serialized_start=2140
-  _globals['_EVENTSERVICE']._serialized_end=2738
+  _globals['_PUBLISHEVENTREQUEST']._serialized_start=242
+  _globals['_PUBLISHEVENTREQUEST']._serialized_end=307
+  _globals['_PUBLISHEVENTRESPONSE']._serialized_start=309
+  _globals['_PUBLISHEVENTRESPONSE']._serialized_end=385
+  _globals['_PUBLISHRESULT']._serialized_start=388
+  _globals['_PUBLISHRESULT']._serialized_end=562
+  _globals['_BATCHPUBLISHEVENTSREQUEST']._serialized_start=564
+  _globals['_BATCHPUBLISHEVENTSREQUEST']._serialized_end=637
+  _globals['_BATCHPUBLISHEVENTSRESPONSE']._serialized_start=639
+  _globals['_BATCHPUBLISHEVENTSRESPONSE']._serialized_end=723
+  _globals['_STREAMPUBLISHEVENTSREQUEST']._serialized_start=725
+  _globals['_STREAMPUBLISHEVENTSREQUEST']._serialized_end=825
+  _globals['_STREAMPUBLISHEVENTSRESPONSE']._serialized_start=828
+  _globals['_STREAMPUBLISHEVENTSRESPONSE']._serialized_end=1005
+  _globals['_PUBLISHERROR']._serialized_start=1008
+  _globals['_PUBLISHERROR']._serialized_end=1142
+  _globals['_GETEVENTREQUEST']._serialized_start=1144
+  _globals['_GETEVENTREQUEST']._serialized_end=1218
+  _globals['_GETEVENTRESPONSE']._serialized_start=1220
+  _globals['_GETEVENTRESPONSE']._serialized_end=1282
+  _globals['_EVENTFILTER']._serialized_start=1285
+  _globals['_EVENTFILTER']._serialized_end=1648
+  _globals['_EVENTFILTER_ATTRIBUTESENTRY']._serialized_start=1587
+  _globals['_EVENTFILTER_ATTRIBUTESENTRY']._serialized_end=1648
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1651
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1812
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1814
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1920
+  _globals['_REPLAYEVENTSREQUEST']._serialized_start=1923
+  _globals['_REPLAYEVENTSREQUEST']._serialized_end=2170
+  _globals['_REPLAYEVENTSRESPONSE']._serialized_start=2172
+  _globals['_REPLAYEVENTSRESPONSE']._serialized_end=2233
+  _globals['_EXPLAINEVENTREQUEST']._serialized_start=2236
+  _globals['_EXPLAINEVENTREQUEST']._serialized_end=2432
+  _globals['_EXPLAINEVENTRESPONSE']._serialized_start=2434
+  _globals['_EXPLAINEVENTRESPONSE']._serialized_end=2559
+  _globals['_WEBHOOKEXPLANATION']._serialized_start=2562
+  _globals['_WEBHOOKEXPLANATION']._serialized_end=2855
+  _globals['_EVENTSERVICE']._serialized_start=2858
+  _globals['_EVENTSERVICE']._serialized_end=3550
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,9 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tenterhook.v1 import delivery_pb2 as _delivery_pb2
 from tenterhook.v1 import error_reason_pb2 as _error_reason_pb2
 from tenterhook.v1 import event_pb2 as _event_pb2
+from tenterhook.v1 import webhook_pb2 as _webhook_pb2
+from tenterhook.v1 import webhook_service_pb2 as _webhook_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -152,3 +155,43 @@ class ReplayEventsResponse(_message.Message):
     DELIVERY_COUNT_FIELD_NUMBER: _ClassVar[int]
     delivery_count: int
     def __init__(self, delivery_count: _Optional[int] = ...) -> None: ...
+
+class ExplainEventRequest(_message.Message):
+    __slots__ = ("namespace", "event_id", "event", "page_size", "page_token")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    event_id: str
+    event: _event_pb2.Event
+    page_size: int
+    page_token: str
+    def __init__(self, namespace: _Optional[str] = ..., event_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ExplainEventResponse(_message.Message):
+    __slots__ = ("webhooks", "next_page_token")
+    WEBHOOKS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    webhooks: _containers.RepeatedCompositeFieldContainer[WebhookExplanation]
+    next_page_token: str
+    def __init__(self, webhooks: _Optional[_Iterable[_Union[WebhookExplanation, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WebhookExplanation(_message.Message):
+    __slots__ = ("webhook_id", "display_name", "state", "matched", "reason", "rules", "deliveries")
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    webhook_id: str
+    display_name: str
+    state: _webhook_pb2.WebhookState
+    matched: bool
+    reason: str
+    rules: _containers.RepeatedCompositeFieldContainer[_webhook_service_pb2.RuleResult]
+    deliveries: _containers.RepeatedCompositeFieldContainer[_delivery_pb2.Delivery]
+    def __init__(self, webhook_id: _Optional[str] = ..., display_name: _Optional[str] = ..., state: _Optional[_Union[_webhook_pb2.WebhookState, str]] = ..., matched: bool = ..., reason: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[_webhook_service_pb2.RuleResult, _Mapping]]] = ..., deliveries: _Optional[_Iterable[_Union[_delivery_pb2.Delivery, _Mapping]]] = ...) -> None: ...

@@ -60,6 +60,11 @@ class EventServiceStub(object):
                 request_serializer=tenterhook_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
                 response_deserializer=tenterhook_dot_v1_dot_event__service__pb2.ListEventsResponse.FromString,
                 _registered_method=True)
+        self.ExplainEvent = channel.unary_unary(
+                '/tenterhook.v1.EventService/ExplainEvent',
+                request_serializer=tenterhook_dot_v1_dot_event__service__pb2.ExplainEventRequest.SerializeToString,
+                response_deserializer=tenterhook_dot_v1_dot_event__service__pb2.ExplainEventResponse.FromString,
+                _registered_method=True)
         self.ReplayEvents = channel.unary_unary(
                 '/tenterhook.v1.EventService/ReplayEvents',
                 request_serializer=tenterhook_dot_v1_dot_event__service__pb2.ReplayEventsRequest.SerializeToString,
@@ -107,6 +112,14 @@ class EventServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainEvent(self, request, context):
+        """ExplainEvent returns for every webhook of the namespace whether it receives an event and why,
+        oldest webhook first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReplayEvents(self, request, context):
         """ReplayEvents makes new deliveries of past events for one webhook.
         """
@@ -141,6 +154,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.ListEvents,
                     request_deserializer=tenterhook_dot_v1_dot_event__service__pb2.ListEventsRequest.FromString,
                     response_serializer=tenterhook_dot_v1_dot_event__service__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'ExplainEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainEvent,
+                    request_deserializer=tenterhook_dot_v1_dot_event__service__pb2.ExplainEventRequest.FromString,
+                    response_serializer=tenterhook_dot_v1_dot_event__service__pb2.ExplainEventResponse.SerializeToString,
             ),
             'ReplayEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplayEvents,
@@ -284,6 +302,33 @@ class EventService(object):
             '/tenterhook.v1.EventService/ListEvents',
             tenterhook_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
             tenterhook_dot_v1_dot_event__service__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tenterhook.v1.EventService/ExplainEvent',
+            tenterhook_dot_v1_dot_event__service__pb2.ExplainEventRequest.SerializeToString,
+            tenterhook_dot_v1_dot_event__service__pb2.ExplainEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,5 +1,6 @@
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tenterhook.v1 import delivery_pb2 as _delivery_pb2
 from tenterhook.v1 import event_pb2 as _event_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -269,15 +270,23 @@ class TransportPolicy(_message.Message):
     def __init__(self, attempt_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., ca_certificates_pem: _Optional[str] = ..., insecure_skip_verify: bool = ..., client_certificate_pem: _Optional[str] = ..., client_private_key_pem: _Optional[str] = ..., trust_system_roots: bool = ...) -> None: ...
 
 class WebhookHealth(_message.Message):
-    __slots__ = ("consecutive_failures", "circuit_open", "next_probe_time", "last_success_time", "last_failure_time")
+    __slots__ = ("consecutive_failures", "circuit_open", "next_probe_time", "last_success_time", "last_failure_time", "last_error", "failing_since", "waiting", "oldest_waiting_time")
     CONSECUTIVE_FAILURES_FIELD_NUMBER: _ClassVar[int]
     CIRCUIT_OPEN_FIELD_NUMBER: _ClassVar[int]
     NEXT_PROBE_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_SUCCESS_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_FAILURE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    FAILING_SINCE_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_WAITING_TIME_FIELD_NUMBER: _ClassVar[int]
     consecutive_failures: int
     circuit_open: bool
     next_probe_time: _timestamp_pb2.Timestamp
     last_success_time: _timestamp_pb2.Timestamp
     last_failure_time: _timestamp_pb2.Timestamp
-    def __init__(self, consecutive_failures: _Optional[int] = ..., circuit_open: bool = ..., next_probe_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_success_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_failure_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    last_error: _delivery_pb2.AttemptSummary
+    failing_since: _timestamp_pb2.Timestamp
+    waiting: int
+    oldest_waiting_time: _timestamp_pb2.Timestamp
+    def __init__(self, consecutive_failures: _Optional[int] = ..., circuit_open: bool = ..., next_probe_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_success_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_failure_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_error: _Optional[_Union[_delivery_pb2.AttemptSummary, _Mapping]] = ..., failing_since: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., waiting: _Optional[int] = ..., oldest_waiting_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -32,10 +32,14 @@ class CreateWebhookResponse(_message.Message):
     def __init__(self, webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., signing_secret: _Optional[str] = ...) -> None: ...
 
 class GetWebhookRequest(_message.Message):
-    __slots__ = ("webhook_id",)
+    __slots__ = ("webhook_id", "namespace", "display_name")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
-    def __init__(self, webhook_id: _Optional[str] = ...) -> None: ...
+    namespace: str
+    display_name: str
+    def __init__(self, webhook_id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
 
 class GetWebhookResponse(_message.Message):
     __slots__ = ("webhook",)
@@ -105,12 +109,16 @@ class DeleteWebhookResponse(_message.Message):
     def __init__(self, cancelled_deliveries: _Optional[int] = ...) -> None: ...
 
 class PauseWebhookRequest(_message.Message):
-    __slots__ = ("webhook_id", "reason")
+    __slots__ = ("webhook_id", "reason", "namespace", "display_name")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
     reason: str
-    def __init__(self, webhook_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    namespace: str
+    display_name: str
+    def __init__(self, webhook_id: _Optional[str] = ..., reason: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
 
 class PauseWebhookResponse(_message.Message):
     __slots__ = ("webhook",)
@@ -119,10 +127,14 @@ class PauseWebhookResponse(_message.Message):
     def __init__(self, webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ...) -> None: ...
 
 class ResumeWebhookRequest(_message.Message):
-    __slots__ = ("webhook_id",)
+    __slots__ = ("webhook_id", "namespace", "display_name")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
-    def __init__(self, webhook_id: _Optional[str] = ...) -> None: ...
+    namespace: str
+    display_name: str
+    def __init__(self, webhook_id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
 
 class ResumeWebhookResponse(_message.Message):
     __slots__ = ("webhook",)
@@ -131,16 +143,20 @@ class ResumeWebhookResponse(_message.Message):
     def __init__(self, webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ...) -> None: ...
 
 class RotateSigningKeyRequest(_message.Message):
-    __slots__ = ("webhook_id", "signing_secret", "grace_period", "request_id")
+    __slots__ = ("webhook_id", "signing_secret", "grace_period", "request_id", "namespace", "display_name")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     SIGNING_SECRET_FIELD_NUMBER: _ClassVar[int]
     GRACE_PERIOD_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
     signing_secret: str
     grace_period: _duration_pb2.Duration
     request_id: str
-    def __init__(self, webhook_id: _Optional[str] = ..., signing_secret: _Optional[str] = ..., grace_period: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    namespace: str
+    display_name: str
+    def __init__(self, webhook_id: _Optional[str] = ..., signing_secret: _Optional[str] = ..., grace_period: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
 
 class RotateSigningKeyResponse(_message.Message):
     __slots__ = ("webhook", "signing_secret")
@@ -151,12 +167,16 @@ class RotateSigningKeyResponse(_message.Message):
     def __init__(self, webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., signing_secret: _Optional[str] = ...) -> None: ...
 
 class RevokeSigningKeyRequest(_message.Message):
-    __slots__ = ("webhook_id", "key_id")
+    __slots__ = ("webhook_id", "key_id", "namespace", "display_name")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
     key_id: str
-    def __init__(self, webhook_id: _Optional[str] = ..., key_id: _Optional[str] = ...) -> None: ...
+    namespace: str
+    display_name: str
+    def __init__(self, webhook_id: _Optional[str] = ..., key_id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
 
 class RevokeSigningKeyResponse(_message.Message):
     __slots__ = ("webhook",)
@@ -211,12 +231,18 @@ class TemplateError(_message.Message):
     def __init__(self, field: _Optional[str] = ..., line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class TestWebhookRequest(_message.Message):
-    __slots__ = ("webhook_id", "event")
+    __slots__ = ("webhook_id", "event", "event_id", "namespace", "display_name")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
     event: _event_pb2.Event
-    def __init__(self, webhook_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ...) -> None: ...
+    event_id: str
+    namespace: str
+    display_name: str
+    def __init__(self, webhook_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.Event, _Mapping]] = ..., event_id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
 
 class TestWebhookResponse(_message.Message):
     __slots__ = ("attempt", "send_time")

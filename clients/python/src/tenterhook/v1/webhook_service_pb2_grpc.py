@@ -139,7 +139,8 @@ class WebhookServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResumeWebhook(self, request, context):
-        """ResumeWebhook sends again, what queued up first.
+        """ResumeWebhook sends again, what queued up first. For a webhook that is active it lets one
+        delivery through an open circuit breaker at once, and the rest when that has succeeded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,7 +169,8 @@ class WebhookServiceServicer(object):
 
     def TestWebhook(self, request, context):
         """TestWebhook sends one request now and returns how it went. It is never
-        retried, stored or counted.
+        retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery
+        through at once, and the rest when that has succeeded too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,6 +1,6 @@
 //! The queue of one webhook: its two heads, what is claimed of it, and whose turn it is.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tenterhook_model::{DeliveryId, Event, WebhookId};
@@ -9,6 +9,10 @@ use super::flow::Flow;
 use super::head::{Budget, Head, Item};
 use crate::keys::due::Place;
 use crate::query::Change;
+
+/// Deliveries of a lane that may go before all others: one step of a batch. More than these are no
+/// longer a choice, and go in the order of their times.
+const PREFERRED_MAX: usize = 256;
 
 /// Which head of a lane an item is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub(crate) struct LaneQueue {
     pub(super) flow: Flow,
     pub(super) fresh: Head,
     pub(super) due: Head,
+    /// Due deliveries that go before all others, because a person asked for them.
+    preferred: VecDeque<Place>,
     claimed: HashMap<DeliveryId, Claimed>,
     turns: HashMap<Arc<str>, Turn>,
     /// Ids that wait in `turns`.
@@ -79,6 +85,7 @@ impl LaneQueue {
             flow: Flow::default(),
             fresh: head(),
             due: head(),
+            preferred: VecDeque::new(),
             claimed: HashMap::new(),
             turns: HashMap::new(),
             held: HashSet::new(),
@@ -124,10 +131,18 @@ impl LaneQueue {
         }
     }
 
+    /// Lets the delivery that waits at this place of the due queue go before all others.
+    pub(crate) fn prefer(&mut self, place: Place) {
+        if self.sends && !self.is_out(place.1) && self.preferred.len() < PREFERRED_MAX {
+            self.preferred.push_back(place);
+        }
+    }
+
     /// Takes a delivery out of its queue that was cancelled or moved. What is in memory of a
     /// claimed one is no longer what is stored.
     pub(crate) fn discard(&mut self, kind: Kind, place: Place, budget: &mut Budget) {
         self.head(kind).remove(place, budget);
+        self.preferred.retain(|preferred| *preferred != place);
         if let Some(claimed) = self.claimed.get_mut(&place.1) {
             claimed.item.change = None;
         }
@@ -142,17 +157,10 @@ impl LaneQueue {
     pub(crate) fn pick(&mut self, limit: usize, millis: u64, budget: &mut Budget) -> Vec<Picked> {
         let mut picked = Vec::new();
         while self.sends && picked.len() < limit {
-            // What is fresh is due whatever the clock says now: it was due when it was made.
-            let fresh = self.fresh.first();
-            let due = self.due.first().filter(|place| place.0 <= millis);
-            let (kind, place) = match (fresh, due) {
-                (Some(fresh), Some(due)) if due < fresh => (Kind::Due, due),
-                (Some(fresh), _) => (Kind::Fresh, fresh),
-                (None, Some(due)) => (Kind::Due, due),
-                (None, None) => break,
-            };
-            let item = self.head(kind).remove(place, budget).expect("the first item of a head is in it");
-            if self.claimed.contains_key(&place.1) {
+            let Some((kind, place)) = self.next(millis) else { break };
+            // One that goes before all others may be on disk only.
+            let item = self.head(kind).remove(place, budget).unwrap_or_default();
+            if self.is_out(place.1) {
                 continue;
             }
             picked.push(Picked { id: place.1, change: item.change.clone(), event: item.event.clone() });
@@ -165,6 +173,21 @@ impl LaneQueue {
         );
         self.flow.take(picked.len(), millis);
         picked
+    }
+
+    /// The place of the next that is due at `millis`.
+    fn next(&mut self, millis: u64) -> Option<(Kind, Place)> {
+        if let Some(place) = self.preferred.pop_front() {
+            return Some((Kind::Due, place));
+        }
+        // What is fresh is due whatever the clock says now: it was due when it was made.
+        let fresh = self.fresh.first();
+        let due = self.due.first().filter(|place| place.0 <= millis);
+        match (fresh, due) {
+            (Some(fresh), Some(due)) if due < fresh => Some((Kind::Due, due)),
+            (Some(fresh), _) => Some((Kind::Fresh, fresh)),
+            (None, due) => due.map(|due| (Kind::Due, due)),
+        }
     }
 
     /// Whether a claimed delivery may go out, as far as its ordering key is concerned; one
@@ -213,6 +236,7 @@ impl LaneQueue {
     pub(crate) fn forget(&mut self, budget: &mut Budget) {
         self.fresh.forget(budget);
         self.due.forget(budget);
+        self.preferred.clear();
     }
 
     /// Whether something may be due at `millis`, in memory or on disk.

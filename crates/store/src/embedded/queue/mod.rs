@@ -28,6 +28,8 @@ pub(crate) use lane::{Kind, LaneQueue, Picked};
 pub(crate) enum Effect {
     /// A delivery waits in a queue.
     Wait { kind: Kind, place: Place, item: Item },
+    /// The delivery that waits at this place for its time, which has come, goes before all others.
+    Prefer(Place),
     /// A delivery no longer waits at its place.
     Discard { kind: Kind, place: Place },
     /// A claimed delivery was settled.
@@ -40,6 +42,8 @@ pub(crate) struct Queues {
     lanes: HashMap<Lane, LaneQueue>,
     ready: VecDeque<Lane>,
     timers: BTreeSet<(u64, Lane)>,
+    /// Webhooks that are to be sent to now, whatever their breakers wait for.
+    asked: BTreeSet<WebhookId>,
     budget: Budget,
 }
 
@@ -64,6 +68,7 @@ impl Queues {
         if let Some(mut queue) = self.lanes.remove(&lane) {
             queue.forget(&mut self.budget);
             self.timers.retain(|(_, other)| *other != lane);
+            self.asked.remove(&queue.webhook);
         }
     }
 
@@ -74,6 +79,11 @@ impl Queues {
                 let Some(lane) = self.lanes.get_mut(&place.1.lane()) else { return };
                 lane.insert(kind, place, item, &mut self.budget);
                 (place.1.lane(), kind == Kind::Fresh || place.0 <= millis)
+            }
+            Effect::Prefer(place) => {
+                let Some(lane) = self.lanes.get_mut(&place.1.lane()) else { return };
+                lane.prefer(place);
+                (place.1.lane(), true)
             }
             Effect::Discard { kind, place } => {
                 let Some(lane) = self.lanes.get_mut(&place.1.lane()) else { return };
@@ -89,6 +99,25 @@ impl Queues {
             self.list(lane);
         }
         self.set_timer(lane, millis);
+    }
+
+    /// Notes that the webhook of a lane is to be sent to now. One that is halted is not: what it
+    /// waits for is its resumption.
+    pub(crate) fn ask(&mut self, lane: Lane) {
+        if let Some(queue) = self.lanes.get(&lane).filter(|queue| queue.sends) {
+            self.asked.insert(queue.webhook);
+            self.list(lane);
+        }
+    }
+
+    /// Whether `take_asked` will return the webhook.
+    pub(crate) fn is_asked(&self, webhook: WebhookId) -> bool {
+        self.asked.contains(&webhook)
+    }
+
+    /// The webhooks that are to be sent to now, since the last call.
+    pub(crate) fn take_asked(&mut self) -> Vec<WebhookId> {
+        std::mem::take(&mut self.asked).into_iter().collect()
     }
 
     /// Whether `take_ready` has something to tell.
@@ -219,6 +248,11 @@ impl Queues {
     /// What waits in a lane at `millis`, of its `open` deliveries.
     pub(crate) fn waits(&self, lane: Lane, open: Open, millis: u64) -> Waits {
         self.lanes.get(&lane).map(|queue| queue.waits(open, millis)).unwrap_or_default()
+    }
+
+    /// How many deliveries of a lane are claimed.
+    pub(crate) fn in_flight_of(&self, lane: Lane) -> usize {
+        self.lanes.get(&lane).map_or(0, LaneQueue::in_flight)
     }
 
     /// Deliveries that wait in memory in those of the lanes that keep up.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tenterhook/v1/delivery.proto.
  */
 export const file_tenterhook_v1_delivery: GenFile = /*@__PURE__*/
-  fileDesc("Chx0ZW50ZXJob29rL3YxL2RlbGl2ZXJ5LnByb3RvEg10ZW50ZXJob29rLnYxIu8DCghEZWxpdmVyeRIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEgoKd2ViaG9va19pZBgDIAEoCRIQCghldmVudF9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEhQKDG9yZGVyaW5nX2tleRgGIAEoCRIrCgVzdGF0ZRgHIAEoDjIcLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAggASgFEjUKEW5leHRfYXR0ZW1wdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgxsYXN0X2F0dGVtcHQYCiABKAsyHi50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5QXR0ZW1wdBIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghhdHRlbXB0cxgOIAMoCzIeLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlBdHRlbXB0IqkDCg9EZWxpdmVyeUF0dGVtcHQSDgoGbnVtYmVyGAEgASgFEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGR1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KB291dGNvbWUYBCABKA4yHS50ZW50ZXJob29rLnYxLkF0dGVtcHRPdXRjb21lEg0KBWVycm9yGAUgASgJEisKB3JlcXVlc3QYBiABKAsyGi50ZW50ZXJob29rLnYxLkh0dHBSZXF1ZXN0Ei0KCHJlc3BvbnNlGAcgASgLMhsudGVudGVyaG9vay52MS5IdHRwUmVzcG9uc2USLgoHdGltaW5ncxgIIAEoCzIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdFRpbWluZ3MSFgoOcmVtb3RlX2FkZHJlc3MYCSABKAkSEAoIdHJhY2VfaWQYCiABKAkSNAoPdHJpZWRfYWRkcmVzc2VzGAsgAygLMhsudGVudGVyaG9vay52MS5UcmllZEFkZHJlc3MiYQoMVHJpZWRBZGRyZXNzEg8KB2FkZHJlc3MYASABKAkSMQoGcmVzdWx0GAIgASgOMiEudGVudGVyaG9vay52MS5UcmllZEFkZHJlc3NSZXN1bHQSDQoFZXJyb3IYAyABKAkikQIKDkF0dGVtcHRUaW1pbmdzEikKBnF1ZXVlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIpCgZyZW5kZXIYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDZG5zGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKB2Nvbm5lY3QYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDdGxzGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmZpcnN0X2J5dGUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ifAoLSHR0cFJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEgsKA3VybBgCIAEoCRIqCgdoZWFkZXJzGAMgAygLMhkudGVudGVyaG9vay52MS5IdHRwSGVhZGVyEgwKBGJvZHkYBCABKAwSFgoOYm9keV90cnVuY2F0ZWQYBSABKAgifgoMSHR0cFJlc3BvbnNlEg4KBnN0YXR1cxgBIAEoBRIqCgdoZWFkZXJzGAIgAygLMhkudGVudGVyaG9vay52MS5IdHRwSGVhZGVyEgwKBGJvZHkYAyABKAwSFgoOYm9keV90cnVuY2F0ZWQYBCABKAgSDAoEbm90ZRgFIAEoCSIpCgpIdHRwSGVhZGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkijwIKDkRlbGl2ZXJ5RmlsdGVyEhMKC3dlYmhvb2tfaWRzGAEgAygJEhEKCWV2ZW50X2lkcxgCIAMoCRITCgtldmVudF90eXBlcxgDIAMoCRIsCgZzdGF0ZXMYBCADKA4yHC50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5U3RhdGUSNAoNbGFzdF9vdXRjb21lcxgFIAMoDjIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdE91dGNvbWUSLgoKc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKt0BCg1EZWxpdmVyeVN0YXRlEh4KGkRFTElWRVJZX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWREVMSVZFUllfU1RBVEVfUEVORElORxABEhwKGERFTElWRVJZX1NUQVRFX0lOX0ZMSUdIVBACEhsKF0RFTElWRVJZX1NUQVRFX1JFVFJZSU5HEAMSHAoYREVMSVZFUllfU1RBVEVfU1VDQ0VFREVEEAQSGQoVREVMSVZFUllfU1RBVEVfRkFJTEVEEAUSHAoYREVMSVZFUllfU1RBVEVfQ0FOQ0VMTEVEEAYqxQEKElRyaWVkQWRkcmVzc1Jlc3VsdBIkCiBUUklFRF9BRERSRVNTX1JFU1VMVF9VTlNQRUNJRklFRBAAEiIKHlRSSUVEX0FERFJFU1NfUkVTVUxUX0NPTk5FQ1RFRBABEh8KG1RSSUVEX0FERFJFU1NfUkVTVUxUX0ZBSUxFRBACEiIKHlRSSUVEX0FERFJFU1NfUkVTVUxUX1RJTUVEX09VVBADEiAKHFRSSUVEX0FERFJFU1NfUkVTVUxUX0RST1BQRUQQBCq4AgoOQXR0ZW1wdE91dGNvbWUSHwobQVRURU1QVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGwoXQVRURU1QVF9PVVRDT01FX1NVQ0NFU1MQARIfChtBVFRFTVBUX09VVENPTUVfSFRUUF9TVEFUVVMQAhIbChdBVFRFTVBUX09VVENPTUVfVElNRU9VVBADEhcKE0FUVEVNUFRfT1VUQ09NRV9ETlMQBBIeChpBVFRFTVBUX09VVENPTUVfQ09OTkVDVElPThAFEhcKE0FUVEVNUFRfT1VUQ09NRV9UTFMQBhIbChdBVFRFTVBUX09VVENPTUVfQkxPQ0tFRBAHEhoKFkFUVEVNUFRfT1VUQ09NRV9SRU5ERVIQCBIfChtBVFRFTVBUX09VVENPTUVfSU5URVJSVVBURUQQCSpeCgxEZWxpdmVyeVZpZXcSHQoZREVMSVZFUllfVklFV19VTlNQRUNJRklFRBAAEhcKE0RFTElWRVJZX1ZJRVdfQkFTSUMQARIWChJERUxJVkVSWV9WSUVXX0ZVTEwQAkJgChBpby50ZW50ZXJob29rLnYxUAFaSmdpdGh1Yi5jb20vdGVudGVyaG9vay90ZW50ZXJob29rL2NsaWVudHMvZ28vZ2VuL3RlbnRlcmhvb2svdjE7dGVudGVyaG9va3YxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Chx0ZW50ZXJob29rL3YxL2RlbGl2ZXJ5LnByb3RvEg10ZW50ZXJob29rLnYxIpgECghEZWxpdmVyeRIKCgJpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSEgoKd2ViaG9va19pZBgDIAEoCRIQCghldmVudF9pZBgEIAEoCRISCgpldmVudF90eXBlGAUgASgJEhQKDG9yZGVyaW5nX2tleRgGIAEoCRIrCgVzdGF0ZRgHIAEoDjIcLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0ZRIVCg1hdHRlbXB0X2NvdW50GAggASgFEjUKEW5leHRfYXR0ZW1wdF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0CgxsYXN0X2F0dGVtcHQYCiABKAsyHi50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5QXR0ZW1wdBIvCgtjcmVhdGVfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaF90aW1lGA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCghhdHRlbXB0cxgOIAMoCzIeLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlBdHRlbXB0EicKB3dhaXRpbmcYDyABKAsyFi50ZW50ZXJob29rLnYxLldhaXRpbmcigwEKB1dhaXRpbmcSLAoGcmVhc29uGAEgASgOMhwudGVudGVyaG9vay52MS5XYWl0aW5nUmVhc29uEi4KCnVudGlsX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhoKEmJlaGluZF9kZWxpdmVyeV9pZBgDIAEoCSKRAgoOQXR0ZW1wdFN1bW1hcnkSEwoLZGVsaXZlcnlfaWQYASABKAkSEAoIZXZlbnRfaWQYAiABKAkSDgoGbnVtYmVyGAMgASgFEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgdvdXRjb21lGAYgASgOMh0udGVudGVyaG9vay52MS5BdHRlbXB0T3V0Y29tZRIXCg9yZXNwb25zZV9zdGF0dXMYByABKAUSDQoFZXJyb3IYCCABKAkSFQoNcmVzcG9uc2VfdGV4dBgJIAEoCSKpAwoPRGVsaXZlcnlBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgdvdXRjb21lGAQgASgOMh0udGVudGVyaG9vay52MS5BdHRlbXB0T3V0Y29tZRINCgVlcnJvchgFIAEoCRIrCgdyZXF1ZXN0GAYgASgLMhoudGVudGVyaG9vay52MS5IdHRwUmVxdWVzdBItCghyZXNwb25zZRgHIAEoCzIbLnRlbnRlcmhvb2sudjEuSHR0cFJlc3BvbnNlEi4KB3RpbWluZ3MYCCABKAsyHS50ZW50ZXJob29rLnYxLkF0dGVtcHRUaW1pbmdzEhYKDnJlbW90ZV9hZGRyZXNzGAkgASgJEhAKCHRyYWNlX2lkGAogASgJEjQKD3RyaWVkX2FkZHJlc3NlcxgLIAMoCzIbLnRlbnRlcmhvb2sudjEuVHJpZWRBZGRyZXNzImEKDFRyaWVkQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEjEKBnJlc3VsdBgCIAEoDjIhLnRlbnRlcmhvb2sudjEuVHJpZWRBZGRyZXNzUmVzdWx0Eg0KBWVycm9yGAMgASgJIpECCg5BdHRlbXB0VGltaW5ncxIpCgZxdWV1ZWQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKQoGcmVuZGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA2RucxgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgdjb25uZWN0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3RscxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgpmaXJzdF9ieXRlGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIo8BCgtIdHRwUmVxdWVzdBIOCgZtZXRob2QYASABKAkSCwoDdXJsGAIgASgJEioKB2hlYWRlcnMYAyADKAsyGS50ZW50ZXJob29rLnYxLkh0dHBIZWFkZXISDAoEYm9keRgEIAEoDBIWCg5ib2R5X3RydW5jYXRlZBgFIAEoCBIRCglib2R5X3RleHQYBiABKAkikQEKDEh0dHBSZXNwb25zZRIOCgZzdGF0dXMYASABKAUSKgoHaGVhZGVycxgCIAMoCzIZLnRlbnRlcmhvb2sudjEuSHR0cEhlYWRlchIMCgRib2R5GAMgASgMEhYKDmJvZHlfdHJ1bmNhdGVkGAQgASgIEgwKBG5vdGUYBSABKAkSEQoJYm9keV90ZXh0GAYgASgJIikKCkh0dHBIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSLAAwoORGVsaXZlcnlGaWx0ZXISEwoLd2ViaG9va19pZHMYASADKAkSEQoJZXZlbnRfaWRzGAIgAygJEhMKC2V2ZW50X3R5cGVzGAMgAygJEiwKBnN0YXRlcxgEIAMoDjIcLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0ZRI0Cg1sYXN0X291dGNvbWVzGAUgAygOMh0udGVudGVyaG9vay52MS5BdHRlbXB0T3V0Y29tZRIuCgpzdGFydF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRcmVzcG9uc2Vfc3RhdHVzZXMYCCADKAUSFAoMbWluX2F0dGVtcHRzGAkgASgFEkgKDndlYmhvb2tfbGFiZWxzGAogAygLMjAudGVudGVyaG9vay52MS5EZWxpdmVyeUZpbHRlci5XZWJob29rTGFiZWxzRW50cnkaNAoSV2ViaG9va0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqqAIKDVdhaXRpbmdSZWFzb24SHgoaV0FJVElOR19SRUFTT05fVU5TUEVDSUZJRUQQABIZChVXQUlUSU5HX1JFQVNPTl9QQVVTRUQQARIcChhXQUlUSU5HX1JFQVNPTl9TVVNQRU5ERUQQAhIiCh5XQUlUSU5HX1JFQVNPTl9DSVJDVUlUX0JSRUFLRVIQAxIeChpXQUlUSU5HX1JFQVNPTl9SRVRSWV9BRlRFUhAEEh8KG1dBSVRJTkdfUkVBU09OX09SREVSSU5HX0tFWRAFEh0KGVdBSVRJTkdfUkVBU09OX05PVF9CRUZPUkUQBhIdChlXQUlUSU5HX1JFQVNPTl9SQVRFX0xJTUlUEAcSGwoXV0FJVElOR19SRUFTT05fQ0FQQUNJVFkQCCrdAQoNRGVsaXZlcnlTdGF0ZRIeChpERUxJVkVSWV9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkRFTElWRVJZX1NUQVRFX1BFTkRJTkcQARIcChhERUxJVkVSWV9TVEFURV9JTl9GTElHSFQQAhIbChdERUxJVkVSWV9TVEFURV9SRVRSWUlORxADEhwKGERFTElWRVJZX1NUQVRFX1NVQ0NFRURFRBAEEhkKFURFTElWRVJZX1NUQVRFX0ZBSUxFRBAFEhwKGERFTElWRVJZX1NUQVRFX0NBTkNFTExFRBAGKsUBChJUcmllZEFkZHJlc3NSZXN1bHQSJAogVFJJRURfQUREUkVTU19SRVNVTFRfVU5TUEVDSUZJRUQQABIiCh5UUklFRF9BRERSRVNTX1JFU1VMVF9DT05ORUNURUQQARIfChtUUklFRF9BRERSRVNTX1JFU1VMVF9GQUlMRUQQAhIiCh5UUklFRF9BRERSRVNTX1JFU1VMVF9USU1FRF9PVVQQAxIgChxUUklFRF9BRERSRVNTX1JFU1VMVF9EUk9QUEVEEAQquAIKDkF0dGVtcHRPdXRjb21lEh8KG0FUVEVNUFRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEhsKF0FUVEVNUFRfT1VUQ09NRV9TVUNDRVNTEAESHwobQVRURU1QVF9PVVRDT01FX0hUVFBfU1RBVFVTEAISGwoXQVRURU1QVF9PVVRDT01FX1RJTUVPVVQQAxIXChNBVFRFTVBUX09VVENPTUVfRE5TEAQSHgoaQVRURU1QVF9PVVRDT01FX0NPTk5FQ1RJT04QBRIXChNBVFRFTVBUX09VVENPTUVfVExTEAYSGwoXQVRURU1QVF9PVVRDT01FX0JMT0NLRUQQBxIaChZBVFRFTVBUX09VVENPTUVfUkVOREVSEAgSHwobQVRURU1QVF9PVVRDT01FX0lOVEVSUlVQVEVEEAkqXgoMRGVsaXZlcnlWaWV3Eh0KGURFTElWRVJZX1ZJRVdfVU5TUEVDSUZJRUQQABIXChNERUxJVkVSWV9WSUVXX0JBU0lDEAESFgoSREVMSVZFUllfVklFV19GVUxMEAJCYAoQaW8udGVudGVyaG9vay52MVABWkpnaXRodWIuY29tL3RlbnRlcmhvb2svdGVudGVyaG9vay9jbGllbnRzL2dvL2dlbi90ZW50ZXJob29rL3YxO3RlbnRlcmhvb2t2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One event on its way to one webhook.
@@ -77,7 +77,8 @@ export type Delivery = Message<"tenterhook.v1.Delivery"> & {
   attemptCount: number;
 
   /**
-   * When the next attempt is due; unset when there is none.
+   * When the next attempt is due; unset when there is none, while another delivery of its
+   * ordering key comes first, and while its webhook is paused or suspended and the time has passed.
    *
    * @generated from field: google.protobuf.Timestamp next_attempt_time = 9;
    */
@@ -117,6 +118,13 @@ export type Delivery = Message<"tenterhook.v1.Delivery"> & {
    * @generated from field: repeated tenterhook.v1.DeliveryAttempt attempts = 14;
    */
   attempts: DeliveryAttempt[];
+
+  /**
+   * Why it waits, now; unset when it does not wait, and in WatchDeliveries, which shows the past.
+   *
+   * @generated from field: tenterhook.v1.Waiting waiting = 15;
+   */
+  waiting?: Waiting | undefined;
 };
 
 /**
@@ -125,6 +133,118 @@ export type Delivery = Message<"tenterhook.v1.Delivery"> & {
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_delivery, 0);
+
+/**
+ * Why a delivery waits.
+ *
+ * @generated from message tenterhook.v1.Waiting
+ */
+export type Waiting = Message<"tenterhook.v1.Waiting"> & {
+  /**
+   * The reason that holds it back longest.
+   *
+   * @generated from field: tenterhook.v1.WaitingReason reason = 1;
+   */
+  reason: WaitingReason;
+
+  /**
+   * When that reason ends; unset when no time is known, because it ends by something that happens.
+   *
+   * @generated from field: google.protobuf.Timestamp until_time = 2;
+   */
+  untilTime?: Timestamp | undefined;
+
+  /**
+   * The delivery that must end first; set only with the reason ORDERING_KEY.
+   *
+   * @generated from field: string behind_delivery_id = 3;
+   */
+  behindDeliveryId: string;
+};
+
+/**
+ * Describes the message tenterhook.v1.Waiting.
+ * Use `create(WaitingSchema)` to create a new message.
+ */
+export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_delivery, 1);
+
+/**
+ * One attempt in short.
+ *
+ * @generated from message tenterhook.v1.AttemptSummary
+ */
+export type AttemptSummary = Message<"tenterhook.v1.AttemptSummary"> & {
+  /**
+   * The delivery that was attempted.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+
+  /**
+   * Its event.
+   *
+   * @generated from field: string event_id = 2;
+   */
+  eventId: string;
+
+  /**
+   * The number of the attempt, from 1.
+   *
+   * @generated from field: int32 number = 3;
+   */
+  number: number;
+
+  /**
+   * When it ended.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * How long it took.
+   *
+   * @generated from field: google.protobuf.Duration duration = 5;
+   */
+  duration?: Duration | undefined;
+
+  /**
+   * How it ended.
+   *
+   * @generated from field: tenterhook.v1.AttemptOutcome outcome = 6;
+   */
+  outcome: AttemptOutcome;
+
+  /**
+   * The status of the response; 0 when there was none.
+   *
+   * @generated from field: int32 response_status = 7;
+   */
+  responseStatus: number;
+
+  /**
+   * What went wrong, in words.
+   *
+   * @generated from field: string error = 8;
+   */
+  error: string;
+
+  /**
+   * The beginning of the response's body, at most 160 bytes; empty when it is not UTF-8.
+   *
+   * @generated from field: string response_text = 9;
+   */
+  responseText: string;
+};
+
+/**
+ * Describes the message tenterhook.v1.AttemptSummary.
+ * Use `create(AttemptSummarySchema)` to create a new message.
+ */
+export const AttemptSummarySchema: GenMessage<AttemptSummary> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_delivery, 2);
 
 /**
  * One try.
@@ -216,7 +336,7 @@ export type DeliveryAttempt = Message<"tenterhook.v1.DeliveryAttempt"> & {
  * Use `create(DeliveryAttemptSchema)` to create a new message.
  */
 export const DeliveryAttemptSchema: GenMessage<DeliveryAttempt> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 1);
+  messageDesc(file_tenterhook_v1_delivery, 3);
 
 /**
  * An address to which a connection was begun.
@@ -251,7 +371,7 @@ export type TriedAddress = Message<"tenterhook.v1.TriedAddress"> & {
  * Use `create(TriedAddressSchema)` to create a new message.
  */
 export const TriedAddressSchema: GenMessage<TriedAddress> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 2);
+  messageDesc(file_tenterhook_v1_delivery, 4);
 
 /**
  * Where the time of an attempt went; a phase that was not reached, or not needed on
@@ -308,7 +428,7 @@ export type AttemptTimings = Message<"tenterhook.v1.AttemptTimings"> & {
  * Use `create(AttemptTimingsSchema)` to create a new message.
  */
 export const AttemptTimingsSchema: GenMessage<AttemptTimings> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 3);
+  messageDesc(file_tenterhook_v1_delivery, 5);
 
 /**
  * A request as it was, or would be, sent.
@@ -351,6 +471,14 @@ export type HttpRequest = Message<"tenterhook.v1.HttpRequest"> & {
    * @generated from field: bool body_truncated = 5;
    */
   bodyTruncated: boolean;
+
+  /**
+   * The body as text, if it is UTF-8; a character that was cut in half at its end is left out.
+   * Empty when the body is not UTF-8, or not shown.
+   *
+   * @generated from field: string body_text = 6;
+   */
+  bodyText: string;
 };
 
 /**
@@ -358,7 +486,7 @@ export type HttpRequest = Message<"tenterhook.v1.HttpRequest"> & {
  * Use `create(HttpRequestSchema)` to create a new message.
  */
 export const HttpRequestSchema: GenMessage<HttpRequest> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 4);
+  messageDesc(file_tenterhook_v1_delivery, 6);
 
 /**
  * An answer.
@@ -400,6 +528,13 @@ export type HttpResponse = Message<"tenterhook.v1.HttpResponse"> & {
    * @generated from field: string note = 5;
    */
   note: string;
+
+  /**
+   * The body as text, as in HttpRequest.
+   *
+   * @generated from field: string body_text = 6;
+   */
+  bodyText: string;
 };
 
 /**
@@ -407,7 +542,7 @@ export type HttpResponse = Message<"tenterhook.v1.HttpResponse"> & {
  * Use `create(HttpResponseSchema)` to create a new message.
  */
 export const HttpResponseSchema: GenMessage<HttpResponse> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 5);
+  messageDesc(file_tenterhook_v1_delivery, 7);
 
 /**
  * One header.
@@ -435,7 +570,7 @@ export type HttpHeader = Message<"tenterhook.v1.HttpHeader"> & {
  * Use `create(HttpHeaderSchema)` to create a new message.
  */
 export const HttpHeaderSchema: GenMessage<HttpHeader> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 6);
+  messageDesc(file_tenterhook_v1_delivery, 8);
 
 /**
  * Which deliveries; every field that is set must match.
@@ -491,6 +626,27 @@ export type DeliveryFilter = Message<"tenterhook.v1.DeliveryFilter"> & {
    * @generated from field: google.protobuf.Timestamp end_time = 7;
    */
   endTime?: Timestamp | undefined;
+
+  /**
+   * Any of these statuses of the last response, 100 to 599.
+   *
+   * @generated from field: repeated int32 response_statuses = 8;
+   */
+  responseStatuses: number[];
+
+  /**
+   * At least this many finished attempts.
+   *
+   * @generated from field: int32 min_attempts = 9;
+   */
+  minAttempts: number;
+
+  /**
+   * To a webhook that carries all of these labels.
+   *
+   * @generated from field: map<string, string> webhook_labels = 10;
+   */
+  webhookLabels: { [key: string]: string };
 };
 
 /**
@@ -498,7 +654,86 @@ export type DeliveryFilter = Message<"tenterhook.v1.DeliveryFilter"> & {
  * Use `create(DeliveryFilterSchema)` to create a new message.
  */
 export const DeliveryFilterSchema: GenMessage<DeliveryFilter> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery, 7);
+  messageDesc(file_tenterhook_v1_delivery, 9);
+
+/**
+ * The reasons for which a delivery waits.
+ *
+ * @generated from enum tenterhook.v1.WaitingReason
+ */
+export enum WaitingReason {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: WAITING_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The webhook is paused. ResumeWebhook ends it.
+   *
+   * @generated from enum value: WAITING_REASON_PAUSED = 1;
+   */
+  PAUSED = 1,
+
+  /**
+   * The server suspended the webhook after failures. ResumeWebhook ends it.
+   *
+   * @generated from enum value: WAITING_REASON_SUSPENDED = 2;
+   */
+  SUSPENDED = 2,
+
+  /**
+   * The circuit breaker is open until a probe succeeds; `until_time` is the time of the next probe,
+   * unset when it is due or in flight. RetryDelivery, ResumeWebhook and a successful TestWebhook
+   * send it at once.
+   *
+   * @generated from enum value: WAITING_REASON_CIRCUIT_BREAKER = 3;
+   */
+  CIRCUIT_BREAKER = 3,
+
+  /**
+   * The receiver asked to be sent nothing before `until_time` (Retry-After); unset when one request
+   * is finding out whether that is over.
+   *
+   * @generated from enum value: WAITING_REASON_RETRY_AFTER = 4;
+   */
+  RETRY_AFTER = 4,
+
+  /**
+   * Another delivery with the same ordering key comes first: `behind_delivery_id`.
+   *
+   * @generated from enum value: WAITING_REASON_ORDERING_KEY = 5;
+   */
+  ORDERING_KEY = 5,
+
+  /**
+   * Its own time has not come: the wait before the next attempt, or the event's `deliver_after`.
+   *
+   * @generated from enum value: WAITING_REASON_NOT_BEFORE = 6;
+   */
+  NOT_BEFORE = 6,
+
+  /**
+   * The rate limit of the webhook.
+   *
+   * @generated from enum value: WAITING_REASON_RATE_LIMIT = 7;
+   */
+  RATE_LIMIT = 7,
+
+  /**
+   * It is due and waits for others to end: of the webhook (`max_in_flight`) or of the server.
+   *
+   * @generated from enum value: WAITING_REASON_CAPACITY = 8;
+   */
+  CAPACITY = 8,
+}
+
+/**
+ * Describes the enum tenterhook.v1.WaitingReason.
+ */
+export const WaitingReasonSchema: GenEnum<WaitingReason> = /*@__PURE__*/
+  enumDesc(file_tenterhook_v1_delivery, 0);
 
 /**
  * The states of a delivery.
@@ -560,7 +795,7 @@ export enum DeliveryState {
  * Describes the enum tenterhook.v1.DeliveryState.
  */
 export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
-  enumDesc(file_tenterhook_v1_delivery, 0);
+  enumDesc(file_tenterhook_v1_delivery, 1);
 
 /**
  * What became of a connection that was begun.
@@ -608,7 +843,7 @@ export enum TriedAddressResult {
  * Describes the enum tenterhook.v1.TriedAddressResult.
  */
 export const TriedAddressResultSchema: GenEnum<TriedAddressResult> = /*@__PURE__*/
-  enumDesc(file_tenterhook_v1_delivery, 1);
+  enumDesc(file_tenterhook_v1_delivery, 2);
 
 /**
  * How an attempt ended.
@@ -691,7 +926,7 @@ export enum AttemptOutcome {
  * Describes the enum tenterhook.v1.AttemptOutcome.
  */
 export const AttemptOutcomeSchema: GenEnum<AttemptOutcome> = /*@__PURE__*/
-  enumDesc(file_tenterhook_v1_delivery, 2);
+  enumDesc(file_tenterhook_v1_delivery, 3);
 
 /**
  * How much of each delivery to tell.
@@ -725,5 +960,5 @@ export enum DeliveryView {
  * Describes the enum tenterhook.v1.DeliveryView.
  */
 export const DeliveryViewSchema: GenEnum<DeliveryView> = /*@__PURE__*/
-  enumDesc(file_tenterhook_v1_delivery, 3);
+  enumDesc(file_tenterhook_v1_delivery, 4);
 

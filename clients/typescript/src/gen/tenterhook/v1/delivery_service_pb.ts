@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Delivery, DeliveryFilter, DeliveryState, DeliveryView } from "./delivery_pb.js";
+import type { AttemptOutcome, Delivery, DeliveryFilter, DeliveryState, DeliveryView } from "./delivery_pb.js";
 import { file_tenterhook_v1_delivery } from "./delivery_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tenterhook/v1/delivery_service.proto.
  */
 export const file_tenterhook_v1_delivery_service: GenFile = /*@__PURE__*/
-  fileDesc("CiR0ZW50ZXJob29rL3YxL2RlbGl2ZXJ5X3NlcnZpY2UucHJvdG8SDXRlbnRlcmhvb2sudjEiVAoSR2V0RGVsaXZlcnlSZXF1ZXN0EhMKC2RlbGl2ZXJ5X2lkGAEgASgJEikKBHZpZXcYAiABKA4yGy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5VmlldyJAChNHZXREZWxpdmVyeVJlc3BvbnNlEikKCGRlbGl2ZXJ5GAEgASgLMhcudGVudGVyaG9vay52MS5EZWxpdmVyeSKrAQoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRItCgZmaWx0ZXIYBCABKAsyHS50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5RmlsdGVyEikKBHZpZXcYBSABKA4yGy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5VmlldyJ0ChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEisKCmRlbGl2ZXJpZXMYASADKAsyFy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIUCgxyZXN1bWVfdG9rZW4YAyABKAkiwAIKFldhdGNoRGVsaXZlcmllc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEi0KBmZpbHRlchgCIAEoCzIdLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlGaWx0ZXISKQoEdmlldxgDIAEoDjIbLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlWaWV3EhYKDHJlc3VtZV90b2tlbhgEIAEoCUgAEjAKCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASMAoIcG9zaXRpb24YByABKA4yHC50ZW50ZXJob29rLnYxLldhdGNoUG9zaXRpb25IABI0ChFib29rbWFya19pbnRlcnZhbBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydCKYAQoXV2F0Y2hEZWxpdmVyaWVzUmVzcG9uc2USFAoMcmVzdW1lX3Rva2VuGAEgASgJEi8KBmNoYW5nZRgCIAEoCzIdLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlDaGFuZ2VIABIrCghib29rbWFyaxgDIAEoCzIXLnRlbnRlcmhvb2sudjEuQm9va21hcmtIAEIJCgdwYXlsb2FkIqIBCg5EZWxpdmVyeUNoYW5nZRIvCgtjaGFuZ2VfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoOcHJldmlvdXNfc3RhdGUYAiABKA4yHC50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5U3RhdGUSKQoIZGVsaXZlcnkYAyABKAsyFy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5IjsKCEJvb2ttYXJrEi8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIrChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBITCgtkZWxpdmVyeV9pZBgBIAEoCSJCChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKQoIZGVsaXZlcnkYASABKAsyFy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5InYKG0JhdGNoUmV0cnlEZWxpdmVyaWVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSLQoGZmlsdGVyGAIgASgLMh0udGVudGVyaG9vay52MS5EZWxpdmVyeUZpbHRlchIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIjYKHEJhdGNoUmV0cnlEZWxpdmVyaWVzUmVzcG9uc2USFgoOZGVsaXZlcnlfY291bnQYASABKAMiLAoVQ2FuY2VsRGVsaXZlcnlSZXF1ZXN0EhMKC2RlbGl2ZXJ5X2lkGAEgASgJIkMKFkNhbmNlbERlbGl2ZXJ5UmVzcG9uc2USKQoIZGVsaXZlcnkYASABKAsyFy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5IncKHEJhdGNoQ2FuY2VsRGVsaXZlcmllc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEi0KBmZpbHRlchgCIAEoCzIdLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlGaWx0ZXISFQoNdmFsaWRhdGVfb25seRgDIAEoCCI3Ch1CYXRjaENhbmNlbERlbGl2ZXJpZXNSZXNwb25zZRIWCg5kZWxpdmVyeV9jb3VudBgBIAEoAyJrChdHZXREZWxpdmVyeVN0YXRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEgoKd2ViaG9va19pZBgCIAEoCRIpCgZ3aW5kb3cYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ifgoYR2V0RGVsaXZlcnlTdGF0c1Jlc3BvbnNlEisKBXRvdGFsGAEgASgLMhwudGVudGVyaG9vay52MS5EZWxpdmVyeVN0YXRzEjUKCHdlYmhvb2tzGAIgAygLMiMudGVudGVyaG9vay52MS5XZWJob29rRGVsaXZlcnlTdGF0cyJXChRXZWJob29rRGVsaXZlcnlTdGF0cxISCgp3ZWJob29rX2lkGAEgASgJEisKBXN0YXRzGAIgASgLMhwudGVudGVyaG9vay52MS5EZWxpdmVyeVN0YXRzIvYBCg1EZWxpdmVyeVN0YXRzEhEKCXN1Y2NlZWRlZBgBIAEoAxIOCgZmYWlsZWQYAiABKAMSEAoIYXR0ZW1wdHMYAyABKAMSDAoEb3BlbhgEIAEoAxIyCg9vbGRlc3Rfb3Blbl9hZ2UYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTYXR0ZW1wdF9sYXRlbmN5X3A1MBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI2ChNhdHRlbXB0X2xhdGVuY3lfcDk5GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKmQKDVdhdGNoUG9zaXRpb24SHgoaV0FUQ0hfUE9TSVRJT05fVU5TUEVDSUZJRUQQABIWChJXQVRDSF9QT1NJVElPTl9OT1cQARIbChdXQVRDSF9QT1NJVElPTl9FQVJMSUVTVBACMs0GCg9EZWxpdmVyeVNlcnZpY2USWQoLR2V0RGVsaXZlcnkSIS50ZW50ZXJob29rLnYxLkdldERlbGl2ZXJ5UmVxdWVzdBoiLnRlbnRlcmhvb2sudjEuR2V0RGVsaXZlcnlSZXNwb25zZSIDkAIBEmIKDkxpc3REZWxpdmVyaWVzEiQudGVudGVyaG9vay52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaJS50ZW50ZXJob29rLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiA5ACARJnCg9XYXRjaERlbGl2ZXJpZXMSJS50ZW50ZXJob29rLnYxLldhdGNoRGVsaXZlcmllc1JlcXVlc3QaJi50ZW50ZXJob29rLnYxLldhdGNoRGVsaXZlcmllc1Jlc3BvbnNlIgOQAgEwARJaCg1SZXRyeURlbGl2ZXJ5EiMudGVudGVyaG9vay52MS5SZXRyeURlbGl2ZXJ5UmVxdWVzdBokLnRlbnRlcmhvb2sudjEuUmV0cnlEZWxpdmVyeVJlc3BvbnNlEm8KFEJhdGNoUmV0cnlEZWxpdmVyaWVzEioudGVudGVyaG9vay52MS5CYXRjaFJldHJ5RGVsaXZlcmllc1JlcXVlc3QaKy50ZW50ZXJob29rLnYxLkJhdGNoUmV0cnlEZWxpdmVyaWVzUmVzcG9uc2USYgoOQ2FuY2VsRGVsaXZlcnkSJC50ZW50ZXJob29rLnYxLkNhbmNlbERlbGl2ZXJ5UmVxdWVzdBolLnRlbnRlcmhvb2sudjEuQ2FuY2VsRGVsaXZlcnlSZXNwb25zZSIDkAICEncKFUJhdGNoQ2FuY2VsRGVsaXZlcmllcxIrLnRlbnRlcmhvb2sudjEuQmF0Y2hDYW5jZWxEZWxpdmVyaWVzUmVxdWVzdBosLnRlbnRlcmhvb2sudjEuQmF0Y2hDYW5jZWxEZWxpdmVyaWVzUmVzcG9uc2UiA5ACAhJoChBHZXREZWxpdmVyeVN0YXRzEiYudGVudGVyaG9vay52MS5HZXREZWxpdmVyeVN0YXRzUmVxdWVzdBonLnRlbnRlcmhvb2sudjEuR2V0RGVsaXZlcnlTdGF0c1Jlc3BvbnNlIgOQAgFCYAoQaW8udGVudGVyaG9vay52MVABWkpnaXRodWIuY29tL3RlbnRlcmhvb2svdGVudGVyaG9vay9jbGllbnRzL2dvL2dlbi90ZW50ZXJob29rL3YxO3RlbnRlcmhvb2t2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tenterhook_v1_delivery]);
+  fileDesc("CiR0ZW50ZXJob29rL3YxL2RlbGl2ZXJ5X3NlcnZpY2UucHJvdG8SDXRlbnRlcmhvb2sudjEiVAoSR2V0RGVsaXZlcnlSZXF1ZXN0EhMKC2RlbGl2ZXJ5X2lkGAEgASgJEikKBHZpZXcYAiABKA4yGy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5VmlldyJAChNHZXREZWxpdmVyeVJlc3BvbnNlEikKCGRlbGl2ZXJ5GAEgASgLMhcudGVudGVyaG9vay52MS5EZWxpdmVyeSKrAQoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRItCgZmaWx0ZXIYBCABKAsyHS50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5RmlsdGVyEikKBHZpZXcYBSABKA4yGy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5VmlldyJ0ChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEisKCmRlbGl2ZXJpZXMYASADKAsyFy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIUCgxyZXN1bWVfdG9rZW4YAyABKAkiwAIKFldhdGNoRGVsaXZlcmllc1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEi0KBmZpbHRlchgCIAEoCzIdLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlGaWx0ZXISKQoEdmlldxgDIAEoDjIbLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlWaWV3EhYKDHJlc3VtZV90b2tlbhgEIAEoCUgAEjAKCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASMAoIcG9zaXRpb24YByABKA4yHC50ZW50ZXJob29rLnYxLldhdGNoUG9zaXRpb25IABI0ChFib29rbWFya19pbnRlcnZhbBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydCKYAQoXV2F0Y2hEZWxpdmVyaWVzUmVzcG9uc2USFAoMcmVzdW1lX3Rva2VuGAEgASgJEi8KBmNoYW5nZRgCIAEoCzIdLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlDaGFuZ2VIABIrCghib29rbWFyaxgDIAEoCzIXLnRlbnRlcmhvb2sudjEuQm9va21hcmtIAEIJCgdwYXlsb2FkIqIBCg5EZWxpdmVyeUNoYW5nZRIvCgtjaGFuZ2VfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoOcHJldmlvdXNfc3RhdGUYAiABKA4yHC50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5U3RhdGUSKQoIZGVsaXZlcnkYAyABKAsyFy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5IjsKCEJvb2ttYXJrEi8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIrChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBITCgtkZWxpdmVyeV9pZBgBIAEoCSJCChVSZXRyeURlbGl2ZXJ5UmVzcG9uc2USKQoIZGVsaXZlcnkYASABKAsyFy50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5InYKG0JhdGNoUmV0cnlEZWxpdmVyaWVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSLQoGZmlsdGVyGAIgASgLMh0udGVudGVyaG9vay52MS5EZWxpdmVyeUZpbHRlchIVCg12YWxpZGF0ZV9vbmx5GAMgASgIImoKHEJhdGNoUmV0cnlEZWxpdmVyaWVzUmVzcG9uc2USFgoOZGVsaXZlcnlfY291bnQYASABKAMSMgoHc2tpcHBlZBgCIAMoCzIhLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0ZUNvdW50IlAKEkRlbGl2ZXJ5U3RhdGVDb3VudBIrCgVzdGF0ZRgBIAEoDjIcLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0ZRINCgVjb3VudBgCIAEoAyIsChVDYW5jZWxEZWxpdmVyeVJlcXVlc3QSEwoLZGVsaXZlcnlfaWQYASABKAkiQwoWQ2FuY2VsRGVsaXZlcnlSZXNwb25zZRIpCghkZWxpdmVyeRgBIAEoCzIXLnRlbnRlcmhvb2sudjEuRGVsaXZlcnkidwocQmF0Y2hDYW5jZWxEZWxpdmVyaWVzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSLQoGZmlsdGVyGAIgASgLMh0udGVudGVyaG9vay52MS5EZWxpdmVyeUZpbHRlchIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIjcKHUJhdGNoQ2FuY2VsRGVsaXZlcmllc1Jlc3BvbnNlEhYKDmRlbGl2ZXJ5X2NvdW50GAEgASgDIpwBChdHZXREZWxpdmVyeVN0YXRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEgoKd2ViaG9va19pZBgCIAEoCRIpCgZ3aW5kb3cYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoMYnVja2V0X3dpZHRoGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIrMBChhHZXREZWxpdmVyeVN0YXRzUmVzcG9uc2USKwoFdG90YWwYASABKAsyHC50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5U3RhdHMSNQoId2ViaG9va3MYAiADKAsyIy50ZW50ZXJob29rLnYxLldlYmhvb2tEZWxpdmVyeVN0YXRzEjMKB2J1Y2tldHMYAyADKAsyIi50ZW50ZXJob29rLnYxLkRlbGl2ZXJ5U3RhdHNCdWNrZXQicgoTRGVsaXZlcnlTdGF0c0J1Y2tldBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgVzdGF0cxgCIAEoCzIcLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlTdGF0cyJXChRXZWJob29rRGVsaXZlcnlTdGF0cxISCgp3ZWJob29rX2lkGAEgASgJEisKBXN0YXRzGAIgASgLMhwudGVudGVyaG9vay52MS5EZWxpdmVyeVN0YXRzIr4CCg1EZWxpdmVyeVN0YXRzEhEKCXN1Y2NlZWRlZBgBIAEoAxIOCgZmYWlsZWQYAiABKAMSEAoIYXR0ZW1wdHMYAyABKAMSDAoEb3BlbhgEIAEoAxIyCg9vbGRlc3Rfb3Blbl9hZ2UYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTYXR0ZW1wdF9sYXRlbmN5X3A1MBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI2ChNhdHRlbXB0X2xhdGVuY3lfcDk5GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhcKD2ZhaWxlZF9hdHRlbXB0cxgIIAEoAxItCghvdXRjb21lcxgJIAMoCzIbLnRlbnRlcmhvb2sudjEuT3V0Y29tZUNvdW50ImYKDE91dGNvbWVDb3VudBIuCgdvdXRjb21lGAEgASgOMh0udGVudGVyaG9vay52MS5BdHRlbXB0T3V0Y29tZRIXCg9yZXNwb25zZV9zdGF0dXMYAiABKAUSDQoFY291bnQYAyABKAMqZAoNV2F0Y2hQb3NpdGlvbhIeChpXQVRDSF9QT1NJVElPTl9VTlNQRUNJRklFRBAAEhYKEldBVENIX1BPU0lUSU9OX05PVxABEhsKF1dBVENIX1BPU0lUSU9OX0VBUkxJRVNUEAIyzQYKD0RlbGl2ZXJ5U2VydmljZRJZCgtHZXREZWxpdmVyeRIhLnRlbnRlcmhvb2sudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GiIudGVudGVyaG9vay52MS5HZXREZWxpdmVyeVJlc3BvbnNlIgOQAgESYgoOTGlzdERlbGl2ZXJpZXMSJC50ZW50ZXJob29rLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBolLnRlbnRlcmhvb2sudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSIDkAIBEmcKD1dhdGNoRGVsaXZlcmllcxIlLnRlbnRlcmhvb2sudjEuV2F0Y2hEZWxpdmVyaWVzUmVxdWVzdBomLnRlbnRlcmhvb2sudjEuV2F0Y2hEZWxpdmVyaWVzUmVzcG9uc2UiA5ACATABEloKDVJldHJ5RGVsaXZlcnkSIy50ZW50ZXJob29rLnYxLlJldHJ5RGVsaXZlcnlSZXF1ZXN0GiQudGVudGVyaG9vay52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2USbwoUQmF0Y2hSZXRyeURlbGl2ZXJpZXMSKi50ZW50ZXJob29rLnYxLkJhdGNoUmV0cnlEZWxpdmVyaWVzUmVxdWVzdBorLnRlbnRlcmhvb2sudjEuQmF0Y2hSZXRyeURlbGl2ZXJpZXNSZXNwb25zZRJiCg5DYW5jZWxEZWxpdmVyeRIkLnRlbnRlcmhvb2sudjEuQ2FuY2VsRGVsaXZlcnlSZXF1ZXN0GiUudGVudGVyaG9vay52MS5DYW5jZWxEZWxpdmVyeVJlc3BvbnNlIgOQAgISdwoVQmF0Y2hDYW5jZWxEZWxpdmVyaWVzEisudGVudGVyaG9vay52MS5CYXRjaENhbmNlbERlbGl2ZXJpZXNSZXF1ZXN0GiwudGVudGVyaG9vay52MS5CYXRjaENhbmNlbERlbGl2ZXJpZXNSZXNwb25zZSIDkAICEmgKEEdldERlbGl2ZXJ5U3RhdHMSJi50ZW50ZXJob29rLnYxLkdldERlbGl2ZXJ5U3RhdHNSZXF1ZXN0GicudGVudGVyaG9vay52MS5HZXREZWxpdmVyeVN0YXRzUmVzcG9uc2UiA5ACAUJgChBpby50ZW50ZXJob29rLnYxUAFaSmdpdGh1Yi5jb20vdGVudGVyaG9vay90ZW50ZXJob29rL2NsaWVudHMvZ28vZ2VuL3RlbnRlcmhvb2svdjE7dGVudGVyaG9va3YxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tenterhook_v1_delivery]);
 
 /**
  * Request of GetDelivery.
@@ -380,7 +380,8 @@ export type BatchRetryDeliveriesRequest = Message<"tenterhook.v1.BatchRetryDeliv
   namespace: string;
 
   /**
-   * Which ones; it must not be empty. Without states: those that failed.
+   * Which ones; it must not be empty. Without states: every one that matches, but none that
+   * succeeded or was cancelled; to send those again, name their states.
    *
    * @generated from field: tenterhook.v1.DeliveryFilter filter = 2;
    */
@@ -413,6 +414,14 @@ export type BatchRetryDeliveriesResponse = Message<"tenterhook.v1.BatchRetryDeli
    * @generated from field: int64 delivery_count = 1;
    */
   deliveryCount: bigint;
+
+  /**
+   * Deliveries that match but were left out, by state: those in flight, and without states in the
+   * filter those that succeeded or were cancelled.
+   *
+   * @generated from field: repeated tenterhook.v1.DeliveryStateCount skipped = 2;
+   */
+  skipped: DeliveryStateCount[];
 };
 
 /**
@@ -421,6 +430,34 @@ export type BatchRetryDeliveriesResponse = Message<"tenterhook.v1.BatchRetryDeli
  */
 export const BatchRetryDeliveriesResponseSchema: GenMessage<BatchRetryDeliveriesResponse> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_delivery_service, 11);
+
+/**
+ * A number of deliveries in one state.
+ *
+ * @generated from message tenterhook.v1.DeliveryStateCount
+ */
+export type DeliveryStateCount = Message<"tenterhook.v1.DeliveryStateCount"> & {
+  /**
+   * The state.
+   *
+   * @generated from field: tenterhook.v1.DeliveryState state = 1;
+   */
+  state: DeliveryState;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message tenterhook.v1.DeliveryStateCount.
+ * Use `create(DeliveryStateCountSchema)` to create a new message.
+ */
+export const DeliveryStateCountSchema: GenMessage<DeliveryStateCount> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_delivery_service, 12);
 
 /**
  * Request of CancelDelivery.
@@ -441,7 +478,7 @@ export type CancelDeliveryRequest = Message<"tenterhook.v1.CancelDeliveryRequest
  * Use `create(CancelDeliveryRequestSchema)` to create a new message.
  */
 export const CancelDeliveryRequestSchema: GenMessage<CancelDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 12);
+  messageDesc(file_tenterhook_v1_delivery_service, 13);
 
 /**
  * Response of CancelDelivery.
@@ -462,7 +499,7 @@ export type CancelDeliveryResponse = Message<"tenterhook.v1.CancelDeliveryRespon
  * Use `create(CancelDeliveryResponseSchema)` to create a new message.
  */
 export const CancelDeliveryResponseSchema: GenMessage<CancelDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 13);
+  messageDesc(file_tenterhook_v1_delivery_service, 14);
 
 /**
  * Request of BatchCancelDeliveries.
@@ -497,7 +534,7 @@ export type BatchCancelDeliveriesRequest = Message<"tenterhook.v1.BatchCancelDel
  * Use `create(BatchCancelDeliveriesRequestSchema)` to create a new message.
  */
 export const BatchCancelDeliveriesRequestSchema: GenMessage<BatchCancelDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 14);
+  messageDesc(file_tenterhook_v1_delivery_service, 15);
 
 /**
  * Response of BatchCancelDeliveries.
@@ -518,7 +555,7 @@ export type BatchCancelDeliveriesResponse = Message<"tenterhook.v1.BatchCancelDe
  * Use `create(BatchCancelDeliveriesResponseSchema)` to create a new message.
  */
 export const BatchCancelDeliveriesResponseSchema: GenMessage<BatchCancelDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 15);
+  messageDesc(file_tenterhook_v1_delivery_service, 16);
 
 /**
  * Request of GetDeliveryStats.
@@ -546,6 +583,14 @@ export type GetDeliveryStatsRequest = Message<"tenterhook.v1.GetDeliveryStatsReq
    * @generated from field: google.protobuf.Duration window = 3;
    */
   window?: Duration | undefined;
+
+  /**
+   * Divides the window into buckets of this width: whole minutes, and whole hours for a window of
+   * more than a day; at most 1,000 of them. Unset means no buckets.
+   *
+   * @generated from field: google.protobuf.Duration bucket_width = 4;
+   */
+  bucketWidth?: Duration | undefined;
 };
 
 /**
@@ -553,7 +598,7 @@ export type GetDeliveryStatsRequest = Message<"tenterhook.v1.GetDeliveryStatsReq
  * Use `create(GetDeliveryStatsRequestSchema)` to create a new message.
  */
 export const GetDeliveryStatsRequestSchema: GenMessage<GetDeliveryStatsRequest> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 16);
+  messageDesc(file_tenterhook_v1_delivery_service, 17);
 
 /**
  * Response of GetDeliveryStats.
@@ -569,11 +614,19 @@ export type GetDeliveryStatsResponse = Message<"tenterhook.v1.GetDeliveryStatsRe
   total?: DeliveryStats | undefined;
 
   /**
-   * For each webhook with deliveries in the window, most failures first; at most 100.
+   * For each webhook with deliveries in the window, those with the most failed attempts first; at
+   * most 100.
    *
    * @generated from field: repeated tenterhook.v1.WebhookDeliveryStats webhooks = 2;
    */
   webhooks: WebhookDeliveryStats[];
+
+  /**
+   * The sums bucket by bucket, oldest first, also of empty buckets; none without `bucket_width`.
+   *
+   * @generated from field: repeated tenterhook.v1.DeliveryStatsBucket buckets = 3;
+   */
+  buckets: DeliveryStatsBucket[];
 };
 
 /**
@@ -581,7 +634,35 @@ export type GetDeliveryStatsResponse = Message<"tenterhook.v1.GetDeliveryStatsRe
  * Use `create(GetDeliveryStatsResponseSchema)` to create a new message.
  */
 export const GetDeliveryStatsResponseSchema: GenMessage<GetDeliveryStatsResponse> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 17);
+  messageDesc(file_tenterhook_v1_delivery_service, 18);
+
+/**
+ * The counts of one bucket of the window.
+ *
+ * @generated from message tenterhook.v1.DeliveryStatsBucket
+ */
+export type DeliveryStatsBucket = Message<"tenterhook.v1.DeliveryStatsBucket"> & {
+  /**
+   * When it begins; it ends where the next one begins, the last one now.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 1;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * What ended in it; without what is open now.
+   *
+   * @generated from field: tenterhook.v1.DeliveryStats stats = 2;
+   */
+  stats?: DeliveryStats | undefined;
+};
+
+/**
+ * Describes the message tenterhook.v1.DeliveryStatsBucket.
+ * Use `create(DeliveryStatsBucketSchema)` to create a new message.
+ */
+export const DeliveryStatsBucketSchema: GenMessage<DeliveryStatsBucket> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_delivery_service, 19);
 
 /**
  * The counts of one webhook.
@@ -609,7 +690,7 @@ export type WebhookDeliveryStats = Message<"tenterhook.v1.WebhookDeliveryStats">
  * Use `create(WebhookDeliveryStatsSchema)` to create a new message.
  */
 export const WebhookDeliveryStatsSchema: GenMessage<WebhookDeliveryStats> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 18);
+  messageDesc(file_tenterhook_v1_delivery_service, 20);
 
 /**
  * Counts of deliveries.
@@ -665,6 +746,22 @@ export type DeliveryStats = Message<"tenterhook.v1.DeliveryStats"> & {
    * @generated from field: google.protobuf.Duration attempt_latency_p99 = 7;
    */
   attemptLatencyP99?: Duration | undefined;
+
+  /**
+   * Attempts in the window that failed, also of deliveries that have succeeded since or wait for
+   * another attempt. An attempt that the server cut short is none of them.
+   *
+   * @generated from field: int64 failed_attempts = 8;
+   */
+  failedAttempts: bigint;
+
+  /**
+   * The failed attempts by outcome and status, the most frequent first; those that the server cut
+   * short are listed with their own outcome. What ended before this version counted them is missing.
+   *
+   * @generated from field: repeated tenterhook.v1.OutcomeCount outcomes = 9;
+   */
+  outcomes: OutcomeCount[];
 };
 
 /**
@@ -672,7 +769,42 @@ export type DeliveryStats = Message<"tenterhook.v1.DeliveryStats"> & {
  * Use `create(DeliveryStatsSchema)` to create a new message.
  */
 export const DeliveryStatsSchema: GenMessage<DeliveryStats> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_delivery_service, 19);
+  messageDesc(file_tenterhook_v1_delivery_service, 21);
+
+/**
+ * A number of failed attempts.
+ *
+ * @generated from message tenterhook.v1.OutcomeCount
+ */
+export type OutcomeCount = Message<"tenterhook.v1.OutcomeCount"> & {
+  /**
+   * How they ended.
+   *
+   * @generated from field: tenterhook.v1.AttemptOutcome outcome = 1;
+   */
+  outcome: AttemptOutcome;
+
+  /**
+   * The status of the response; 0 for outcomes without one.
+   *
+   * @generated from field: int32 response_status = 2;
+   */
+  responseStatus: number;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 3;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message tenterhook.v1.OutcomeCount.
+ * Use `create(OutcomeCountSchema)` to create a new message.
+ */
+export const OutcomeCountSchema: GenMessage<OutcomeCount> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_delivery_service, 22);
 
 /**
  * Where a watch may begin.
@@ -747,7 +879,10 @@ export const DeliveryService: GenService<{
     output: typeof WatchDeliveriesResponseSchema;
   },
   /**
-   * RetryDelivery makes a delivery due now, whatever its state but in flight.
+   * RetryDelivery makes a delivery due now, whatever its state but in flight, and lets it go before
+   * the others of its webhook. An open circuit breaker, or a receiver that asked to be left alone,
+   * holds it back no longer: one request goes at once, and the rest when it has succeeded. A
+   * webhook that is paused or suspended is sent nothing before ResumeWebhook.
    *
    * @generated from rpc tenterhook.v1.DeliveryService.RetryDelivery
    */
@@ -757,7 +892,7 @@ export const DeliveryService: GenService<{
     output: typeof RetryDeliveryResponseSchema;
   },
   /**
-   * BatchRetryDeliveries does so for every delivery that matches.
+   * BatchRetryDeliveries does so for the deliveries that match.
    *
    * @generated from rpc tenterhook.v1.DeliveryService.BatchRetryDeliveries
    */

@@ -62,7 +62,8 @@ export enum ErrorReason {
   RESUME_TOKEN_EXPIRED = 5,
 
   /**
-   * NOT_FOUND. Metadata: `webhook_id`.
+   * NOT_FOUND. Metadata: `webhook_id`, or `namespace` when the request names the webhook by
+   * `display_name`.
    *
    * @generated from enum value: ERROR_REASON_WEBHOOK_NOT_FOUND = 6;
    */

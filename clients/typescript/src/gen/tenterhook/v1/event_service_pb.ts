@@ -6,17 +6,23 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Delivery } from "./delivery_pb.js";
+import { file_tenterhook_v1_delivery } from "./delivery_pb.js";
 import type { ErrorReason } from "./error_reason_pb.js";
 import { file_tenterhook_v1_error_reason } from "./error_reason_pb.js";
 import type { Event } from "./event_pb.js";
 import { file_tenterhook_v1_event } from "./event_pb.js";
+import type { WebhookState } from "./webhook_pb.js";
+import { file_tenterhook_v1_webhook } from "./webhook_pb.js";
+import type { RuleResult } from "./webhook_service_pb.js";
+import { file_tenterhook_v1_webhook_service } from "./webhook_service_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file tenterhook/v1/event_service.proto.
  */
 export const file_tenterhook_v1_event_service: GenFile = /*@__PURE__*/
-  fileDesc("CiF0ZW50ZXJob29rL3YxL2V2ZW50X3NlcnZpY2UucHJvdG8SDXRlbnRlcmhvb2sudjEiOgoTUHVibGlzaEV2ZW50UmVxdWVzdBIjCgVldmVudBgBIAEoCzIULnRlbnRlcmhvb2sudjEuRXZlbnQiRAoUUHVibGlzaEV2ZW50UmVzcG9uc2USLAoGcmVzdWx0GAEgASgLMhwudGVudGVyaG9vay52MS5QdWJsaXNoUmVzdWx0In4KDVB1Ymxpc2hSZXN1bHQSEAoIZXZlbnRfaWQYASABKAkSMAoMcHVibGlzaF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglkdXBsaWNhdGUYAyABKAgSFgoOZGVsaXZlcnlfY291bnQYBCABKAUiQQoZQmF0Y2hQdWJsaXNoRXZlbnRzUmVxdWVzdBIkCgZldmVudHMYASADKAsyFC50ZW50ZXJob29rLnYxLkV2ZW50IksKGkJhdGNoUHVibGlzaEV2ZW50c1Jlc3BvbnNlEi0KB3Jlc3VsdHMYASADKAsyHC50ZW50ZXJob29rLnYxLlB1Ymxpc2hSZXN1bHQiUwoaU3RyZWFtUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSIwoFZXZlbnQYAiABKAsyFC50ZW50ZXJob29rLnYxLkV2ZW50IpgBChtTdHJlYW1QdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSLgoGcmVzdWx0GAIgASgLMhwudGVudGVyaG9vay52MS5QdWJsaXNoUmVzdWx0SAASLAoFZXJyb3IYAyABKAsyGy50ZW50ZXJob29rLnYxLlB1Ymxpc2hFcnJvckgAQgkKB291dGNvbWUiaAoMUHVibGlzaEVycm9yEgwKBGNvZGUYASABKAUSKgoGcmVhc29uGAIgASgOMhoudGVudGVyaG9vay52MS5FcnJvclJlYXNvbhIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJIjYKD0dldEV2ZW50UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEAoIZXZlbnRfaWQYAiABKAkiNwoQR2V0RXZlbnRSZXNwb25zZRIjCgVldmVudBgBIAEoCzIULnRlbnRlcmhvb2sudjEuRXZlbnQinAIKC0V2ZW50RmlsdGVyEhEKCWV2ZW50X2lkcxgBIAMoCRITCgtldmVudF90eXBlcxgCIAMoCRIUCgxvYmplY3RfdHlwZXMYAyADKAkSPgoKYXR0cmlidXRlcxgEIAMoCzIqLnRlbnRlcmhvb2sudjEuRXZlbnRGaWx0ZXIuQXR0cmlidXRlc0VudHJ5Ei4KCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ5ChFMaXN0RXZlbnRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSKgoGZmlsdGVyGAQgASgLMhoudGVudGVyaG9vay52MS5FdmVudEZpbHRlciJTChJMaXN0RXZlbnRzUmVzcG9uc2USJAoGZXZlbnRzGAEgAygLMhQudGVudGVyaG9vay52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirgEKE1JlcGxheUV2ZW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhIKCndlYmhvb2tfaWQYAiABKAkSKgoGZmlsdGVyGAMgASgLMhoudGVudGVyaG9vay52MS5FdmVudEZpbHRlchIZChFpbmNsdWRlX2RlbGl2ZXJlZBgEIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEhIKCnJlcXVlc3RfaWQYBiABKAkiLgoUUmVwbGF5RXZlbnRzUmVzcG9uc2USFgoOZGVsaXZlcnlfY291bnQYASABKAMy1gQKDEV2ZW50U2VydmljZRJcCgxQdWJsaXNoRXZlbnQSIi50ZW50ZXJob29rLnYxLlB1Ymxpc2hFdmVudFJlcXVlc3QaIy50ZW50ZXJob29rLnYxLlB1Ymxpc2hFdmVudFJlc3BvbnNlIgOQAgISbgoSQmF0Y2hQdWJsaXNoRXZlbnRzEigudGVudGVyaG9vay52MS5CYXRjaFB1Ymxpc2hFdmVudHNSZXF1ZXN0GikudGVudGVyaG9vay52MS5CYXRjaFB1Ymxpc2hFdmVudHNSZXNwb25zZSIDkAICEnAKE1N0cmVhbVB1Ymxpc2hFdmVudHMSKS50ZW50ZXJob29rLnYxLlN0cmVhbVB1Ymxpc2hFdmVudHNSZXF1ZXN0GioudGVudGVyaG9vay52MS5TdHJlYW1QdWJsaXNoRXZlbnRzUmVzcG9uc2UoATABElAKCEdldEV2ZW50Eh4udGVudGVyaG9vay52MS5HZXRFdmVudFJlcXVlc3QaHy50ZW50ZXJob29rLnYxLkdldEV2ZW50UmVzcG9uc2UiA5ACARJWCgpMaXN0RXZlbnRzEiAudGVudGVyaG9vay52MS5MaXN0RXZlbnRzUmVxdWVzdBohLnRlbnRlcmhvb2sudjEuTGlzdEV2ZW50c1Jlc3BvbnNlIgOQAgESXAoMUmVwbGF5RXZlbnRzEiIudGVudGVyaG9vay52MS5SZXBsYXlFdmVudHNSZXF1ZXN0GiMudGVudGVyaG9vay52MS5SZXBsYXlFdmVudHNSZXNwb25zZSIDkAICQmAKEGlvLnRlbnRlcmhvb2sudjFQAVpKZ2l0aHViLmNvbS90ZW50ZXJob29rL3RlbnRlcmhvb2svY2xpZW50cy9nby9nZW4vdGVudGVyaG9vay92MTt0ZW50ZXJob29rdjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tenterhook_v1_error_reason, file_tenterhook_v1_event]);
+  fileDesc("CiF0ZW50ZXJob29rL3YxL2V2ZW50X3NlcnZpY2UucHJvdG8SDXRlbnRlcmhvb2sudjEiOgoTUHVibGlzaEV2ZW50UmVxdWVzdBIjCgVldmVudBgBIAEoCzIULnRlbnRlcmhvb2sudjEuRXZlbnQiRAoUUHVibGlzaEV2ZW50UmVzcG9uc2USLAoGcmVzdWx0GAEgASgLMhwudGVudGVyaG9vay52MS5QdWJsaXNoUmVzdWx0In4KDVB1Ymxpc2hSZXN1bHQSEAoIZXZlbnRfaWQYASABKAkSMAoMcHVibGlzaF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglkdXBsaWNhdGUYAyABKAgSFgoOZGVsaXZlcnlfY291bnQYBCABKAUiQQoZQmF0Y2hQdWJsaXNoRXZlbnRzUmVxdWVzdBIkCgZldmVudHMYASADKAsyFC50ZW50ZXJob29rLnYxLkV2ZW50IksKGkJhdGNoUHVibGlzaEV2ZW50c1Jlc3BvbnNlEi0KB3Jlc3VsdHMYASADKAsyHC50ZW50ZXJob29rLnYxLlB1Ymxpc2hSZXN1bHQiUwoaU3RyZWFtUHVibGlzaEV2ZW50c1JlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSIwoFZXZlbnQYAiABKAsyFC50ZW50ZXJob29rLnYxLkV2ZW50IpgBChtTdHJlYW1QdWJsaXNoRXZlbnRzUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSLgoGcmVzdWx0GAIgASgLMhwudGVudGVyaG9vay52MS5QdWJsaXNoUmVzdWx0SAASLAoFZXJyb3IYAyABKAsyGy50ZW50ZXJob29rLnYxLlB1Ymxpc2hFcnJvckgAQgkKB291dGNvbWUiaAoMUHVibGlzaEVycm9yEgwKBGNvZGUYASABKAUSKgoGcmVhc29uGAIgASgOMhoudGVudGVyaG9vay52MS5FcnJvclJlYXNvbhIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJIjYKD0dldEV2ZW50UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEAoIZXZlbnRfaWQYAiABKAkiNwoQR2V0RXZlbnRSZXNwb25zZRIjCgVldmVudBgBIAEoCzIULnRlbnRlcmhvb2sudjEuRXZlbnQinAIKC0V2ZW50RmlsdGVyEhEKCWV2ZW50X2lkcxgBIAMoCRITCgtldmVudF90eXBlcxgCIAMoCRIUCgxvYmplY3RfdHlwZXMYAyADKAkSPgoKYXR0cmlidXRlcxgEIAMoCzIqLnRlbnRlcmhvb2sudjEuRXZlbnRGaWx0ZXIuQXR0cmlidXRlc0VudHJ5Ei4KCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ5ChFMaXN0RXZlbnRzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSKgoGZmlsdGVyGAQgASgLMhoudGVudGVyaG9vay52MS5FdmVudEZpbHRlciJTChJMaXN0RXZlbnRzUmVzcG9uc2USJAoGZXZlbnRzGAEgAygLMhQudGVudGVyaG9vay52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirgEKE1JlcGxheUV2ZW50c1JlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhIKCndlYmhvb2tfaWQYAiABKAkSKgoGZmlsdGVyGAMgASgLMhoudGVudGVyaG9vay52MS5FdmVudEZpbHRlchIZChFpbmNsdWRlX2RlbGl2ZXJlZBgEIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAUgASgIEhIKCnJlcXVlc3RfaWQYBiABKAkiLgoUUmVwbGF5RXZlbnRzUmVzcG9uc2USFgoOZGVsaXZlcnlfY291bnQYASABKAMilAEKE0V4cGxhaW5FdmVudFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhIKCGV2ZW50X2lkGAIgASgJSAASJQoFZXZlbnQYAyABKAsyFC50ZW50ZXJob29rLnYxLkV2ZW50SAASEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAlCCAoGc291cmNlImQKFEV4cGxhaW5FdmVudFJlc3BvbnNlEjMKCHdlYmhvb2tzGAEgAygLMiEudGVudGVyaG9vay52MS5XZWJob29rRXhwbGFuYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIuIBChJXZWJob29rRXhwbGFuYXRpb24SEgoKd2ViaG9va19pZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSKgoFc3RhdGUYAyABKA4yGy50ZW50ZXJob29rLnYxLldlYmhvb2tTdGF0ZRIPCgdtYXRjaGVkGAQgASgIEg4KBnJlYXNvbhgFIAEoCRIoCgVydWxlcxgGIAMoCzIZLnRlbnRlcmhvb2sudjEuUnVsZVJlc3VsdBIrCgpkZWxpdmVyaWVzGAcgAygLMhcudGVudGVyaG9vay52MS5EZWxpdmVyeTK0BQoMRXZlbnRTZXJ2aWNlElwKDFB1Ymxpc2hFdmVudBIiLnRlbnRlcmhvb2sudjEuUHVibGlzaEV2ZW50UmVxdWVzdBojLnRlbnRlcmhvb2sudjEuUHVibGlzaEV2ZW50UmVzcG9uc2UiA5ACAhJuChJCYXRjaFB1Ymxpc2hFdmVudHMSKC50ZW50ZXJob29rLnYxLkJhdGNoUHVibGlzaEV2ZW50c1JlcXVlc3QaKS50ZW50ZXJob29rLnYxLkJhdGNoUHVibGlzaEV2ZW50c1Jlc3BvbnNlIgOQAgIScAoTU3RyZWFtUHVibGlzaEV2ZW50cxIpLnRlbnRlcmhvb2sudjEuU3RyZWFtUHVibGlzaEV2ZW50c1JlcXVlc3QaKi50ZW50ZXJob29rLnYxLlN0cmVhbVB1Ymxpc2hFdmVudHNSZXNwb25zZSgBMAESUAoIR2V0RXZlbnQSHi50ZW50ZXJob29rLnYxLkdldEV2ZW50UmVxdWVzdBofLnRlbnRlcmhvb2sudjEuR2V0RXZlbnRSZXNwb25zZSIDkAIBElYKCkxpc3RFdmVudHMSIC50ZW50ZXJob29rLnYxLkxpc3RFdmVudHNSZXF1ZXN0GiEudGVudGVyaG9vay52MS5MaXN0RXZlbnRzUmVzcG9uc2UiA5ACARJcCgxFeHBsYWluRXZlbnQSIi50ZW50ZXJob29rLnYxLkV4cGxhaW5FdmVudFJlcXVlc3QaIy50ZW50ZXJob29rLnYxLkV4cGxhaW5FdmVudFJlc3BvbnNlIgOQAgESXAoMUmVwbGF5RXZlbnRzEiIudGVudGVyaG9vay52MS5SZXBsYXlFdmVudHNSZXF1ZXN0GiMudGVudGVyaG9vay52MS5SZXBsYXlFdmVudHNSZXNwb25zZSIDkAICQmAKEGlvLnRlbnRlcmhvb2sudjFQAVpKZ2l0aHViLmNvbS90ZW50ZXJob29rL3RlbnRlcmhvb2svY2xpZW50cy9nby9nZW4vdGVudGVyaG9vay92MTt0ZW50ZXJob29rdjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_tenterhook_v1_delivery, file_tenterhook_v1_error_reason, file_tenterhook_v1_event, file_tenterhook_v1_webhook, file_tenterhook_v1_webhook_service]);
 
 /**
  * Request of PublishEvent.
@@ -511,6 +517,157 @@ export const ReplayEventsResponseSchema: GenMessage<ReplayEventsResponse> = /*@_
   messageDesc(file_tenterhook_v1_event_service, 14);
 
 /**
+ * Request of ExplainEvent.
+ *
+ * @generated from message tenterhook.v1.ExplainEventRequest
+ */
+export type ExplainEventRequest = Message<"tenterhook.v1.ExplainEventRequest"> & {
+  /**
+   * The tenant; empty means `default`.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * The event to explain.
+   *
+   * @generated from oneof tenterhook.v1.ExplainEventRequest.source
+   */
+  source: {
+    /**
+     * A stored one.
+     *
+     * @generated from field: string event_id = 2;
+     */
+    value: string;
+    case: "eventId";
+  } | {
+    /**
+     * One that is not published.
+     *
+     * @generated from field: tenterhook.v1.Event event = 3;
+     */
+    value: Event;
+    case: "event";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * At most this many webhooks: 0 means 50, and more than 1,000 means 1,000.
+   *
+   * @generated from field: int32 page_size = 4;
+   */
+  pageSize: number;
+
+  /**
+   * The `next_page_token` of the page before; all else must be as it was then.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message tenterhook.v1.ExplainEventRequest.
+ * Use `create(ExplainEventRequestSchema)` to create a new message.
+ */
+export const ExplainEventRequestSchema: GenMessage<ExplainEventRequest> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_event_service, 15);
+
+/**
+ * Response of ExplainEvent.
+ *
+ * @generated from message tenterhook.v1.ExplainEventResponse
+ */
+export type ExplainEventResponse = Message<"tenterhook.v1.ExplainEventResponse"> & {
+  /**
+   * The webhooks of the namespace as they are now.
+   *
+   * @generated from field: repeated tenterhook.v1.WebhookExplanation webhooks = 1;
+   */
+  webhooks: WebhookExplanation[];
+
+  /**
+   * For the next page; empty on the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message tenterhook.v1.ExplainEventResponse.
+ * Use `create(ExplainEventResponseSchema)` to create a new message.
+ */
+export const ExplainEventResponseSchema: GenMessage<ExplainEventResponse> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_event_service, 16);
+
+/**
+ * Why a webhook receives an event, or does not.
+ *
+ * @generated from message tenterhook.v1.WebhookExplanation
+ */
+export type WebhookExplanation = Message<"tenterhook.v1.WebhookExplanation"> & {
+  /**
+   * The webhook.
+   *
+   * @generated from field: string webhook_id = 1;
+   */
+  webhookId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string display_name = 2;
+   */
+  displayName: string;
+
+  /**
+   * Its state. One that is paused or suspended receives its events when it is resumed.
+   *
+   * @generated from field: tenterhook.v1.WebhookState state = 3;
+   */
+  state: WebhookState;
+
+  /**
+   * Whether the event matches the webhook as it is now.
+   *
+   * @generated from field: bool matched = 4;
+   */
+  matched: boolean;
+
+  /**
+   * Why the event matches, or why not, in one line. It names a webhook that was changed after the
+   * event was published: the event was matched by its rules of that time.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * How each rule did, in order; none for a webhook without rules.
+   *
+   * @generated from field: repeated tenterhook.v1.RuleResult rules = 6;
+   */
+  rules: RuleResult[];
+
+  /**
+   * The deliveries of the event to this webhook, newest first, in the basic view: one, and one more
+   * for each replay. None for an event that is not published.
+   *
+   * @generated from field: repeated tenterhook.v1.Delivery deliveries = 7;
+   */
+  deliveries: Delivery[];
+};
+
+/**
+ * Describes the message tenterhook.v1.WebhookExplanation.
+ * Use `create(WebhookExplanationSchema)` to create a new message.
+ */
+export const WebhookExplanationSchema: GenMessage<WebhookExplanation> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_event_service, 17);
+
+/**
  * EventService takes events in. An answer means that the event is on disk.
  *
  * @generated from service tenterhook.v1.EventService
@@ -566,6 +723,17 @@ export const EventService: GenService<{
     methodKind: "unary";
     input: typeof ListEventsRequestSchema;
     output: typeof ListEventsResponseSchema;
+  },
+  /**
+   * ExplainEvent returns for every webhook of the namespace whether it receives an event and why,
+   * oldest webhook first.
+   *
+   * @generated from rpc tenterhook.v1.EventService.ExplainEvent
+   */
+  explainEvent: {
+    methodKind: "unary";
+    input: typeof ExplainEventRequestSchema;
+    output: typeof ExplainEventResponseSchema;
   },
   /**
    * ReplayEvents makes new deliveries of past events for one webhook.

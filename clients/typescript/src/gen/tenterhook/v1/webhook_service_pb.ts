@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tenterhook/v1/webhook_service.proto.
  */
 export const file_tenterhook_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("CiN0ZW50ZXJob29rL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxINdGVudGVyaG9vay52MSKCAQoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSJwoHd2ViaG9vaxgBIAEoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vaxIWCg5zaWduaW5nX3NlY3JldBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiWAoVQ3JlYXRlV2ViaG9va1Jlc3BvbnNlEicKB3dlYmhvb2sYASABKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2sSFgoOc2lnbmluZ19zZWNyZXQYAiABKAkiJwoRR2V0V2ViaG9va1JlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCSI9ChJHZXRXZWJob29rUmVzcG9uc2USJwoHd2ViaG9vaxgBIAEoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vayLrAQoTTGlzdFdlYmhvb2tzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSPgoGbGFiZWxzGAQgAygLMi4udGVudGVyaG9vay52MS5MaXN0V2ViaG9va3NSZXF1ZXN0LkxhYmVsc0VudHJ5EisKBnN0YXRlcxgFIAMoDjIbLnRlbnRlcmhvb2sudjEuV2ViaG9va1N0YXRlGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiWQoUTGlzdFdlYmhvb2tzUmVzcG9uc2USKAoId2ViaG9va3MYASADKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIocBChRVcGRhdGVXZWJob29rUmVxdWVzdBInCgd3ZWJob29rGAEgASgLMhYudGVudGVyaG9vay52MS5XZWJob29rEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzaxIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIkAKFVVwZGF0ZVdlYmhvb2tSZXNwb25zZRInCgd3ZWJob29rGAEgASgLMhYudGVudGVyaG9vay52MS5XZWJob29rIk8KFERlbGV0ZVdlYmhvb2tSZXF1ZXN0EhIKCndlYmhvb2tfaWQYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIIjUKFURlbGV0ZVdlYmhvb2tSZXNwb25zZRIcChRjYW5jZWxsZWRfZGVsaXZlcmllcxgBIAEoAyI5ChNQYXVzZVdlYmhvb2tSZXF1ZXN0EhIKCndlYmhvb2tfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIj8KFFBhdXNlV2ViaG9va1Jlc3BvbnNlEicKB3dlYmhvb2sYASABKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2siKgoUUmVzdW1lV2ViaG9va1JlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCSJAChVSZXN1bWVXZWJob29rUmVzcG9uc2USJwoHd2ViaG9vaxgBIAEoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vayKKAQoXUm90YXRlU2lnbmluZ0tleVJlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCRIWCg5zaWduaW5nX3NlY3JldBgCIAEoCRIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgEIAEoCSJbChhSb3RhdGVTaWduaW5nS2V5UmVzcG9uc2USJwoHd2ViaG9vaxgBIAEoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vaxIWCg5zaWduaW5nX3NlY3JldBgCIAEoCSI9ChdSZXZva2VTaWduaW5nS2V5UmVxdWVzdBISCgp3ZWJob29rX2lkGAEgASgJEg4KBmtleV9pZBgCIAEoCSJDChhSZXZva2VTaWduaW5nS2V5UmVzcG9uc2USJwoHd2ViaG9vaxgBIAEoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vayKmAQoUUmVuZGVyUHJldmlld1JlcXVlc3QSFAoKd2ViaG9va19pZBgBIAEoCUgAEikKB3dlYmhvb2sYAiABKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2tIABISCghldmVudF9pZBgDIAEoCUgBEiUKBWV2ZW50GAQgASgLMhQudGVudGVyaG9vay52MS5FdmVudEgBQggKBnRhcmdldEIICgZzb3VyY2UirQEKFVJlbmRlclByZXZpZXdSZXNwb25zZRIPCgdtYXRjaGVkGAEgASgIEigKBXJ1bGVzGAIgAygLMhkudGVudGVyaG9vay52MS5SdWxlUmVzdWx0EisKB3JlcXVlc3QYAyABKAsyGi50ZW50ZXJob29rLnYxLkh0dHBSZXF1ZXN0EiwKBmVycm9ycxgEIAMoCzIcLnRlbnRlcmhvb2sudjEuVGVtcGxhdGVFcnJvciI8CgpSdWxlUmVzdWx0Eg0KBWluZGV4GAEgASgFEg8KB21hdGNoZWQYAiABKAgSDgoGcmVhc29uGAMgASgJIk0KDVRlbXBsYXRlRXJyb3ISDQoFZmllbGQYASABKAkSDAoEbGluZRgCIAEoBRIOCgZjb2x1bW4YAyABKAUSDwoHbWVzc2FnZRgEIAEoCSJNChJUZXN0V2ViaG9va1JlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCRIjCgVldmVudBgCIAEoCzIULnRlbnRlcmhvb2sudjEuRXZlbnQidQoTVGVzdFdlYmhvb2tSZXNwb25zZRIvCgdhdHRlbXB0GAEgASgLMh4udGVudGVyaG9vay52MS5EZWxpdmVyeUF0dGVtcHQSLQoJc2VuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKpCAoOV2ViaG9va1NlcnZpY2USXwoNQ3JlYXRlV2ViaG9vaxIjLnRlbnRlcmhvb2sudjEuQ3JlYXRlV2ViaG9va1JlcXVlc3QaJC50ZW50ZXJob29rLnYxLkNyZWF0ZVdlYmhvb2tSZXNwb25zZSIDkAICElYKCkdldFdlYmhvb2sSIC50ZW50ZXJob29rLnYxLkdldFdlYmhvb2tSZXF1ZXN0GiEudGVudGVyaG9vay52MS5HZXRXZWJob29rUmVzcG9uc2UiA5ACARJcCgxMaXN0V2ViaG9va3MSIi50ZW50ZXJob29rLnYxLkxpc3RXZWJob29rc1JlcXVlc3QaIy50ZW50ZXJob29rLnYxLkxpc3RXZWJob29rc1Jlc3BvbnNlIgOQAgESWgoNVXBkYXRlV2ViaG9vaxIjLnRlbnRlcmhvb2sudjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaJC50ZW50ZXJob29rLnYxLlVwZGF0ZVdlYmhvb2tSZXNwb25zZRJaCg1EZWxldGVXZWJob29rEiMudGVudGVyaG9vay52MS5EZWxldGVXZWJob29rUmVxdWVzdBokLnRlbnRlcmhvb2sudjEuRGVsZXRlV2ViaG9va1Jlc3BvbnNlElwKDFBhdXNlV2ViaG9vaxIiLnRlbnRlcmhvb2sudjEuUGF1c2VXZWJob29rUmVxdWVzdBojLnRlbnRlcmhvb2sudjEuUGF1c2VXZWJob29rUmVzcG9uc2UiA5ACAhJfCg1SZXN1bWVXZWJob29rEiMudGVudGVyaG9vay52MS5SZXN1bWVXZWJob29rUmVxdWVzdBokLnRlbnRlcmhvb2sudjEuUmVzdW1lV2ViaG9va1Jlc3BvbnNlIgOQAgISaAoQUm90YXRlU2lnbmluZ0tleRImLnRlbnRlcmhvb2sudjEuUm90YXRlU2lnbmluZ0tleVJlcXVlc3QaJy50ZW50ZXJob29rLnYxLlJvdGF0ZVNpZ25pbmdLZXlSZXNwb25zZSIDkAICEmgKEFJldm9rZVNpZ25pbmdLZXkSJi50ZW50ZXJob29rLnYxLlJldm9rZVNpZ25pbmdLZXlSZXF1ZXN0GicudGVudGVyaG9vay52MS5SZXZva2VTaWduaW5nS2V5UmVzcG9uc2UiA5ACAhJfCg1SZW5kZXJQcmV2aWV3EiMudGVudGVyaG9vay52MS5SZW5kZXJQcmV2aWV3UmVxdWVzdBokLnRlbnRlcmhvb2sudjEuUmVuZGVyUHJldmlld1Jlc3BvbnNlIgOQAgESVAoLVGVzdFdlYmhvb2sSIS50ZW50ZXJob29rLnYxLlRlc3RXZWJob29rUmVxdWVzdBoiLnRlbnRlcmhvb2sudjEuVGVzdFdlYmhvb2tSZXNwb25zZUJgChBpby50ZW50ZXJob29rLnYxUAFaSmdpdGh1Yi5jb20vdGVudGVyaG9vay90ZW50ZXJob29rL2NsaWVudHMvZ28vZ2VuL3RlbnRlcmhvb2svdjE7dGVudGVyaG9va3YxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tenterhook_v1_delivery, file_tenterhook_v1_event, file_tenterhook_v1_webhook]);
+  fileDesc("CiN0ZW50ZXJob29rL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxINdGVudGVyaG9vay52MSKCAQoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSJwoHd2ViaG9vaxgBIAEoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vaxIWCg5zaWduaW5nX3NlY3JldBgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiWAoVQ3JlYXRlV2ViaG9va1Jlc3BvbnNlEicKB3dlYmhvb2sYASABKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2sSFgoOc2lnbmluZ19zZWNyZXQYAiABKAkiUAoRR2V0V2ViaG9va1JlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJIj0KEkdldFdlYmhvb2tSZXNwb25zZRInCgd3ZWJob29rGAEgASgLMhYudGVudGVyaG9vay52MS5XZWJob29rIusBChNMaXN0V2ViaG9va3NSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRI+CgZsYWJlbHMYBCADKAsyLi50ZW50ZXJob29rLnYxLkxpc3RXZWJob29rc1JlcXVlc3QuTGFiZWxzRW50cnkSKwoGc3RhdGVzGAUgAygOMhsudGVudGVyaG9vay52MS5XZWJob29rU3RhdGUaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJZChRMaXN0V2ViaG9va3NSZXNwb25zZRIoCgh3ZWJob29rcxgBIAMoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vaxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkihwEKFFVwZGF0ZVdlYmhvb2tSZXF1ZXN0EicKB3dlYmhvb2sYASABKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2sSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKDXZhbGlkYXRlX29ubHkYAyABKAgiQAoVVXBkYXRlV2ViaG9va1Jlc3BvbnNlEicKB3dlYmhvb2sYASABKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2siTwoURGVsZXRlV2ViaG9va1JlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCRIMCgRldGFnGAIgASgJEhUKDWFsbG93X21pc3NpbmcYAyABKAgiNQoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlEhwKFGNhbmNlbGxlZF9kZWxpdmVyaWVzGAEgASgDImIKE1BhdXNlV2ViaG9va1JlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhQKDGRpc3BsYXlfbmFtZRgEIAEoCSI/ChRQYXVzZVdlYmhvb2tSZXNwb25zZRInCgd3ZWJob29rGAEgASgLMhYudGVudGVyaG9vay52MS5XZWJob29rIlMKFFJlc3VtZVdlYmhvb2tSZXF1ZXN0EhIKCndlYmhvb2tfaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCSJAChVSZXN1bWVXZWJob29rUmVzcG9uc2USJwoHd2ViaG9vaxgBIAEoCzIWLnRlbnRlcmhvb2sudjEuV2ViaG9vayKzAQoXUm90YXRlU2lnbmluZ0tleVJlcXVlc3QSEgoKd2ViaG9va19pZBgBIAEoCRIWCg5zaWduaW5nX3NlY3JldBgCIAEoCRIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgEIAEoCRIRCgluYW1lc3BhY2UYBSABKAkSFAoMZGlzcGxheV9uYW1lGAYgASgJIlsKGFJvdGF0ZVNpZ25pbmdLZXlSZXNwb25zZRInCgd3ZWJob29rGAEgASgLMhYudGVudGVyaG9vay52MS5XZWJob29rEhYKDnNpZ25pbmdfc2VjcmV0GAIgASgJImYKF1Jldm9rZVNpZ25pbmdLZXlSZXF1ZXN0EhIKCndlYmhvb2tfaWQYASABKAkSDgoGa2V5X2lkGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIUCgxkaXNwbGF5X25hbWUYBCABKAkiQwoYUmV2b2tlU2lnbmluZ0tleVJlc3BvbnNlEicKB3dlYmhvb2sYASABKAsyFi50ZW50ZXJob29rLnYxLldlYmhvb2sipgEKFFJlbmRlclByZXZpZXdSZXF1ZXN0EhQKCndlYmhvb2tfaWQYASABKAlIABIpCgd3ZWJob29rGAIgASgLMhYudGVudGVyaG9vay52MS5XZWJob29rSAASEgoIZXZlbnRfaWQYAyABKAlIARIlCgVldmVudBgEIAEoCzIULnRlbnRlcmhvb2sudjEuRXZlbnRIAUIICgZ0YXJnZXRCCAoGc291cmNlIq0BChVSZW5kZXJQcmV2aWV3UmVzcG9uc2USDwoHbWF0Y2hlZBgBIAEoCBIoCgVydWxlcxgCIAMoCzIZLnRlbnRlcmhvb2sudjEuUnVsZVJlc3VsdBIrCgdyZXF1ZXN0GAMgASgLMhoudGVudGVyaG9vay52MS5IdHRwUmVxdWVzdBIsCgZlcnJvcnMYBCADKAsyHC50ZW50ZXJob29rLnYxLlRlbXBsYXRlRXJyb3IiPAoKUnVsZVJlc3VsdBINCgVpbmRleBgBIAEoBRIPCgdtYXRjaGVkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSJNCg1UZW1wbGF0ZUVycm9yEg0KBWZpZWxkGAEgASgJEgwKBGxpbmUYAiABKAUSDgoGY29sdW1uGAMgASgFEg8KB21lc3NhZ2UYBCABKAkiiAEKElRlc3RXZWJob29rUmVxdWVzdBISCgp3ZWJob29rX2lkGAEgASgJEiMKBWV2ZW50GAIgASgLMhQudGVudGVyaG9vay52MS5FdmVudBIQCghldmVudF9pZBgDIAEoCRIRCgluYW1lc3BhY2UYBCABKAkSFAoMZGlzcGxheV9uYW1lGAUgASgJInUKE1Rlc3RXZWJob29rUmVzcG9uc2USLwoHYXR0ZW1wdBgBIAEoCzIeLnRlbnRlcmhvb2sudjEuRGVsaXZlcnlBdHRlbXB0Ei0KCXNlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyqQgKDldlYmhvb2tTZXJ2aWNlEl8KDUNyZWF0ZVdlYmhvb2sSIy50ZW50ZXJob29rLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GiQudGVudGVyaG9vay52MS5DcmVhdGVXZWJob29rUmVzcG9uc2UiA5ACAhJWCgpHZXRXZWJob29rEiAudGVudGVyaG9vay52MS5HZXRXZWJob29rUmVxdWVzdBohLnRlbnRlcmhvb2sudjEuR2V0V2ViaG9va1Jlc3BvbnNlIgOQAgESXAoMTGlzdFdlYmhvb2tzEiIudGVudGVyaG9vay52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GiMudGVudGVyaG9vay52MS5MaXN0V2ViaG9va3NSZXNwb25zZSIDkAIBEloKDVVwZGF0ZVdlYmhvb2sSIy50ZW50ZXJob29rLnYxLlVwZGF0ZVdlYmhvb2tSZXF1ZXN0GiQudGVudGVyaG9vay52MS5VcGRhdGVXZWJob29rUmVzcG9uc2USWgoNRGVsZXRlV2ViaG9vaxIjLnRlbnRlcmhvb2sudjEuRGVsZXRlV2ViaG9va1JlcXVlc3QaJC50ZW50ZXJob29rLnYxLkRlbGV0ZVdlYmhvb2tSZXNwb25zZRJcCgxQYXVzZVdlYmhvb2sSIi50ZW50ZXJob29rLnYxLlBhdXNlV2ViaG9va1JlcXVlc3QaIy50ZW50ZXJob29rLnYxLlBhdXNlV2ViaG9va1Jlc3BvbnNlIgOQAgISXwoNUmVzdW1lV2ViaG9vaxIjLnRlbnRlcmhvb2sudjEuUmVzdW1lV2ViaG9va1JlcXVlc3QaJC50ZW50ZXJob29rLnYxLlJlc3VtZVdlYmhvb2tSZXNwb25zZSIDkAICEmgKEFJvdGF0ZVNpZ25pbmdLZXkSJi50ZW50ZXJob29rLnYxLlJvdGF0ZVNpZ25pbmdLZXlSZXF1ZXN0GicudGVudGVyaG9vay52MS5Sb3RhdGVTaWduaW5nS2V5UmVzcG9uc2UiA5ACAhJoChBSZXZva2VTaWduaW5nS2V5EiYudGVudGVyaG9vay52MS5SZXZva2VTaWduaW5nS2V5UmVxdWVzdBonLnRlbnRlcmhvb2sudjEuUmV2b2tlU2lnbmluZ0tleVJlc3BvbnNlIgOQAgISXwoNUmVuZGVyUHJldmlldxIjLnRlbnRlcmhvb2sudjEuUmVuZGVyUHJldmlld1JlcXVlc3QaJC50ZW50ZXJob29rLnYxLlJlbmRlclByZXZpZXdSZXNwb25zZSIDkAIBElQKC1Rlc3RXZWJob29rEiEudGVudGVyaG9vay52MS5UZXN0V2ViaG9va1JlcXVlc3QaIi50ZW50ZXJob29rLnYxLlRlc3RXZWJob29rUmVzcG9uc2VCYAoQaW8udGVudGVyaG9vay52MVABWkpnaXRodWIuY29tL3RlbnRlcmhvb2svdGVudGVyaG9vay9jbGllbnRzL2dvL2dlbi90ZW50ZXJob29rL3YxO3RlbnRlcmhvb2t2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_tenterhook_v1_delivery, file_tenterhook_v1_event, file_tenterhook_v1_webhook]);
 
 /**
  * Request of CreateWebhook.
@@ -100,11 +100,25 @@ export const CreateWebhookResponseSchema: GenMessage<CreateWebhookResponse> = /*
  */
 export type GetWebhookRequest = Message<"tenterhook.v1.GetWebhookRequest"> & {
   /**
-   * The webhook.
+   * The webhook; or name it by `display_name`.
    *
    * @generated from field: string webhook_id = 1;
    */
   webhookId: string;
+
+  /**
+   * The tenant of the webhook that `display_name` names; empty means `default`.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * The name of the webhook, instead of `webhook_id`.
+   *
+   * @generated from field: string display_name = 3;
+   */
+  displayName: string;
 };
 
 /**
@@ -331,7 +345,7 @@ export const DeleteWebhookResponseSchema: GenMessage<DeleteWebhookResponse> = /*
  */
 export type PauseWebhookRequest = Message<"tenterhook.v1.PauseWebhookRequest"> & {
   /**
-   * The webhook.
+   * The webhook; or name it by `display_name`.
    *
    * @generated from field: string webhook_id = 1;
    */
@@ -343,6 +357,20 @@ export type PauseWebhookRequest = Message<"tenterhook.v1.PauseWebhookRequest"> &
    * @generated from field: string reason = 2;
    */
   reason: string;
+
+  /**
+   * The tenant of the webhook that `display_name` names; empty means `default`.
+   *
+   * @generated from field: string namespace = 3;
+   */
+  namespace: string;
+
+  /**
+   * The name of the webhook, instead of `webhook_id`.
+   *
+   * @generated from field: string display_name = 4;
+   */
+  displayName: string;
 };
 
 /**
@@ -380,11 +408,25 @@ export const PauseWebhookResponseSchema: GenMessage<PauseWebhookResponse> = /*@_
  */
 export type ResumeWebhookRequest = Message<"tenterhook.v1.ResumeWebhookRequest"> & {
   /**
-   * The webhook.
+   * The webhook; or name it by `display_name`.
    *
    * @generated from field: string webhook_id = 1;
    */
   webhookId: string;
+
+  /**
+   * The tenant of the webhook that `display_name` names; empty means `default`.
+   *
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * The name of the webhook, instead of `webhook_id`.
+   *
+   * @generated from field: string display_name = 3;
+   */
+  displayName: string;
 };
 
 /**
@@ -422,7 +464,7 @@ export const ResumeWebhookResponseSchema: GenMessage<ResumeWebhookResponse> = /*
  */
 export type RotateSigningKeyRequest = Message<"tenterhook.v1.RotateSigningKeyRequest"> & {
   /**
-   * The webhook.
+   * The webhook; or name it by `display_name`.
    *
    * @generated from field: string webhook_id = 1;
    */
@@ -448,6 +490,20 @@ export type RotateSigningKeyRequest = Message<"tenterhook.v1.RotateSigningKeyReq
    * @generated from field: string request_id = 4;
    */
   requestId: string;
+
+  /**
+   * The tenant of the webhook that `display_name` names; empty means `default`.
+   *
+   * @generated from field: string namespace = 5;
+   */
+  namespace: string;
+
+  /**
+   * The name of the webhook, instead of `webhook_id`.
+   *
+   * @generated from field: string display_name = 6;
+   */
+  displayName: string;
 };
 
 /**
@@ -492,7 +548,7 @@ export const RotateSigningKeyResponseSchema: GenMessage<RotateSigningKeyResponse
  */
 export type RevokeSigningKeyRequest = Message<"tenterhook.v1.RevokeSigningKeyRequest"> & {
   /**
-   * The webhook.
+   * The webhook; or name it by `display_name`.
    *
    * @generated from field: string webhook_id = 1;
    */
@@ -504,6 +560,20 @@ export type RevokeSigningKeyRequest = Message<"tenterhook.v1.RevokeSigningKeyReq
    * @generated from field: string key_id = 2;
    */
   keyId: string;
+
+  /**
+   * The tenant of the webhook that `display_name` names; empty means `default`.
+   *
+   * @generated from field: string namespace = 3;
+   */
+  namespace: string;
+
+  /**
+   * The name of the webhook, instead of `webhook_id`.
+   *
+   * @generated from field: string display_name = 4;
+   */
+  displayName: string;
 };
 
 /**
@@ -720,18 +790,40 @@ export const TemplateErrorSchema: GenMessage<TemplateError> = /*@__PURE__*/
  */
 export type TestWebhookRequest = Message<"tenterhook.v1.TestWebhookRequest"> & {
   /**
-   * The webhook; one that is paused is sent to all the same.
+   * The webhook; or name it by `display_name`. One that is paused is sent to all the same.
    *
    * @generated from field: string webhook_id = 1;
    */
   webhookId: string;
 
   /**
-   * The event to send; unset sends an event of the type `ping`.
+   * An event to send that is not published. Without it and without `event_id` an event of the type
+   * `ping` is sent, whose data is empty: a template that needs data fails with it.
    *
    * @generated from field: tenterhook.v1.Event event = 2;
    */
   event?: Event | undefined;
+
+  /**
+   * A stored event to send, as a delivery would send it.
+   *
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * The tenant of the webhook that `display_name` names; empty means `default`.
+   *
+   * @generated from field: string namespace = 4;
+   */
+  namespace: string;
+
+  /**
+   * The name of the webhook, instead of `webhook_id`.
+   *
+   * @generated from field: string display_name = 5;
+   */
+  displayName: string;
 };
 
 /**
@@ -836,7 +928,8 @@ export const WebhookService: GenService<{
     output: typeof PauseWebhookResponseSchema;
   },
   /**
-   * ResumeWebhook sends again, what queued up first.
+   * ResumeWebhook sends again, what queued up first. For a webhook that is active it lets one
+   * delivery through an open circuit breaker at once, and the rest when that has succeeded.
    *
    * @generated from rpc tenterhook.v1.WebhookService.ResumeWebhook
    */
@@ -877,7 +970,8 @@ export const WebhookService: GenService<{
   },
   /**
    * TestWebhook sends one request now and returns how it went. It is never
-   * retried, stored or counted.
+   * retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery
+   * through at once, and the rest when that has succeeded too.
    *
    * @generated from rpc tenterhook.v1.WebhookService.TestWebhook
    */

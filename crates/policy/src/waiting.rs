@@ -1,0 +1,155 @@
+//! Why a delivery waits, and how long: what [`crate::Admission`] would say, for those who look on.
+//!
+//! It goes by what the store knows. Requests in flight are the dispatcher's alone, so what is due
+//! and held back by nothing else waits for others to end.
+
+use tenterhook_model::webhook::HaltedBy;
+use tenterhook_model::{Delivery, DeliveryState, Timestamp, Webhook, WebhookHealth};
+
+use crate::admission::{Admission, Admit};
+use crate::breaker::Breaker;
+
+/// Why a delivery waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// An operator paused the webhook.
+    Paused,
+    /// The server suspended the webhook.
+    Suspended,
+    /// The circuit breaker is open until the next probe at this time; `None` when that is due or in
+    /// flight.
+    Breaker(Option<Timestamp>),
+    /// The receiver asked to be sent nothing before this time; `None` when one request is finding
+    /// out whether that is over.
+    RetryAfter(Option<Timestamp>),
+    /// Another delivery of its ordering key comes first.
+    OrderingKey,
+    /// Its own time has not come.
+    NotBefore(Timestamp),
+    /// The rate of the webhook is used up until this time.
+    RateLimit(Timestamp),
+    /// It is due, and others in flight take all the room.
+    Capacity,
+}
+
+impl Waiting {
+    /// Why `delivery` waits at `now`; `None` when it is final or in flight.
+    pub fn of(delivery: &Delivery, webhook: &Webhook, health: &WebhookHealth, now: Timestamp) -> Option<Self> {
+        if delivery.state.is_final() || delivery.state == DeliveryState::InFlight {
+            return None;
+        }
+        if let Some(halt) = &webhook.halt {
+            return Some(if halt.by == HaltedBy::Operator { Self::Paused } else { Self::Suspended });
+        }
+        let Some(due) = delivery.next_attempt_time else { return Some(Self::OrderingKey) };
+        let of_webhook = Self::of_webhook(webhook, &health.clone().by_clock(now), now);
+        let until = of_webhook.and_then(Self::until).unwrap_or(now);
+        Some(if due > until { Self::NotBefore(due) } else { of_webhook.unwrap_or(Self::Capacity) })
+    }
+
+    /// What holds back every delivery of a webhook that is not halted.
+    fn of_webhook(webhook: &Webhook, health: &WebhookHealth, now: Timestamp) -> Option<Self> {
+        let breaker = Breaker::from(&webhook.spec.circuit_breaker);
+        if let Some(time) = breaker.closed_until(health, now) {
+            let asked = health.not_before == Some(time);
+            return Some(if asked { Self::RetryAfter(Some(time)) } else { Self::Breaker(Some(time)) });
+        }
+        if health.circuit_open() {
+            return Some(Self::Breaker(None));
+        }
+        if health.not_before.is_some() {
+            return Some(Self::RetryAfter(None));
+        }
+        let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, u32::MAX);
+        admission.resume(health.rate_time);
+        match admission.admit(health, now) {
+            Admit::At(time) => Some(Self::RateLimit(time)),
+            Admit::Now | Admit::WhenOneEnds => None,
+        }
+    }
+
+    /// When the reason ends, if that is a matter of time.
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Breaker(time) | Self::RetryAfter(time) => time,
+            Self::NotBefore(time) | Self::RateLimit(time) => Some(time),
+            Self::Paused | Self::Suspended | Self::OrderingKey | Self::Capacity => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{at, delivery, webhook};
+    use tenterhook_model::webhook::{Halt, RateLimit};
+
+    /// Why a delivery that is due at the second `due` waits at the second 100.
+    fn why(due: Option<i64>, webhook: &Webhook, health: &WebhookHealth) -> Option<Waiting> {
+        let delivery = Delivery { next_attempt_time: due.map(at), ..delivery(0) };
+        Waiting::of(&delivery, webhook, health, at(100))
+    }
+
+    fn open(probe: i64) -> WebhookHealth {
+        WebhookHealth { next_probe: Some(at(probe)), consecutive_failures: 5, ..WebhookHealth::default() }
+    }
+
+    #[test]
+    fn what_has_ended_or_is_in_flight_does_not_wait() {
+        for state in DeliveryState::ALL {
+            let waits = matches!(state, DeliveryState::Pending | DeliveryState::Retrying);
+            let delivery = Delivery { state, ..delivery(0) };
+            let why = Waiting::of(&delivery, &webhook(1), &WebhookHealth::default(), at(100));
+            assert_eq!(why.is_some(), waits, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_halt_is_named_before_all_that_time_ends() {
+        for (by, expected) in [(HaltedBy::Operator, Waiting::Paused), (HaltedBy::Server, Waiting::Suspended)] {
+            let halted = Webhook { halt: Some(Halt { by, reason: String::new() }), ..webhook(1) };
+            for due in [Some(500), Some(50), None] {
+                assert_eq!(why(due, &halted, &open(400)), Some(expected));
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_wait_is_the_one_that_is_named() {
+        let webhook = webhook(1);
+        assert_eq!(why(Some(90), &webhook, &open(400)), Some(Waiting::Breaker(Some(at(400)))));
+        assert_eq!(why(Some(500), &webhook, &open(400)), Some(Waiting::NotBefore(at(500))));
+        assert_eq!(why(Some(500), &webhook, &WebhookHealth::default()), Some(Waiting::NotBefore(at(500))));
+        let asked = WebhookHealth { not_before: Some(at(600)), ..open(400) };
+        assert_eq!(why(Some(500), &webhook, &asked), Some(Waiting::RetryAfter(Some(at(600)))));
+    }
+
+    #[test]
+    fn no_time_in_the_past_is_named() {
+        let webhook = webhook(1);
+        assert_eq!(why(Some(90), &webhook, &open(60)), Some(Waiting::Breaker(None)));
+        let asked = WebhookHealth { not_before: Some(at(60)), ..WebhookHealth::default() };
+        assert_eq!(why(Some(90), &webhook, &asked), Some(Waiting::RetryAfter(None)));
+        assert_eq!(why(Some(90), &webhook, &WebhookHealth::default()), Some(Waiting::Capacity));
+    }
+
+    #[test]
+    fn one_without_a_time_waits_for_its_turn() {
+        assert_eq!(why(None, &webhook(1), &open(400)), Some(Waiting::OrderingKey));
+    }
+
+    #[test]
+    fn a_rate_that_is_used_up_is_named_with_its_end() {
+        let mut webhook = webhook(1);
+        webhook.spec.rate_limit = RateLimit { requests_per_second: Some(0.1), burst: Some(1), ..RateLimit::default() };
+        let health = |even| WebhookHealth { rate_time: Some(at(even)), ..WebhookHealth::default() };
+        assert_eq!(why(Some(90), &webhook, &health(104)), Some(Waiting::RateLimit(at(104))));
+        assert_eq!(why(Some(90), &webhook, &health(99)), Some(Waiting::Capacity));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_moves_the_times_with_it() {
+        let health = WebhookHealth { last_failure: Some(at(1_000)), ..open(1_030) };
+        assert_eq!(why(Some(90), &webhook(1), &health), Some(Waiting::Breaker(Some(at(130)))));
+    }
+}
