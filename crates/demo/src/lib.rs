@@ -74,7 +74,7 @@ pub async fn run(_args: DemoArgs, terminal: Terminal) -> Result<()> {
         terminal.paint(Style::Cyan, format!("http://{receiver}")),
     ));
 
-    let outcome = play(server, &receiver.to_string(), &stage, &lines).await;
+    let outcome = Box::pin(play(server, &receiver.to_string(), &stage, &lines)).await;
     lines.finish();
     end.cancel();
     while let Some(ended) = serving.join_next().await {

@@ -25,10 +25,15 @@ fn services(bytes: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn api_descriptors_hold_the_three_services_and_no_other() {
+fn api_descriptors_hold_the_services_of_the_api_and_no_other() {
     assert_eq!(
         services(FILE_DESCRIPTOR_SET),
-        ["tenterhook.v1.DeliveryService", "tenterhook.v1.EventService", "tenterhook.v1.WebhookService"]
+        [
+            "tenterhook.v1.DeliveryService",
+            "tenterhook.v1.EventService",
+            "tenterhook.v1.ServerService",
+            "tenterhook.v1.WebhookService"
+        ]
     );
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::refusal::Refusal;
 use tenterhook_fixtures::{event, webhook};
-use tenterhook_model::{Event, Timestamp, WebhookId};
+use tenterhook_model::{Event, Lane, Timestamp, WebhookId};
 
 fn faults(check: Check) -> Vec<String> {
     match check.finish() {
