@@ -96,8 +96,8 @@ async fn deliveries_are_found_by_status_attempts_and_labels() {
     bench.publish("created").await;
     let found = async |filter| list(&bench, filter).await.into_iter().map(|one| one.webhook_id).collect::<Vec<_>>();
     let status = |statuses: &[i32]| v1::DeliveryFilter { response_statuses: statuses.to_vec(), ..Default::default() };
-    assert_eq!(found(status(&[500, 502])).await, [failing.clone()]);
-    assert_eq!(found(status(&[200])).await, [well.clone()]);
+    assert_eq!(found(status(&[500, 502])).await, std::slice::from_ref(&failing));
+    assert_eq!(found(status(&[200])).await, std::slice::from_ref(&well));
     assert!(found(status(&[404])).await.is_empty());
     let tried = |min_attempts| v1::DeliveryFilter { min_attempts, ..Default::default() };
     assert_eq!((found(tried(0)).await.len(), found(tried(1)).await.len(), found(tried(2)).await.len()), (4, 2, 0));
