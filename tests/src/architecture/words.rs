@@ -33,11 +33,12 @@ const SAME_PART: [&str; 4] = [
     "Received",
 ];
 /// Names of files that more than two folders have: the nouns of the model and what is done with them.
-const SAME_SUBJECT: [&str; 21] = [
+const SAME_SUBJECT: [&str; 22] = [
     "attempt.rs",
     "check.rs",
     "delivery.rs",
     "event.rs",
+    "explain.rs",
     "fault.rs",
     "fuzz.rs",
     "group.rs",

@@ -4,11 +4,12 @@
 const CLIENTS: [(&str, &str); 5] =
     [("rust", "Rust"), ("go", "Go"), ("python", "Python"), ("typescript", "TypeScript"), ("java", "Java")];
 /// The headings below the title.
-const OUTLINE: [&str; 9] = [
+const OUTLINE: [&str; 10] = [
     "## Install",
     "## Connect",
     "## Publish",
     "## Watch",
+    "## Receive",
     "## Verify",
     "## Errors",
     "## TLS and mTLS",

@@ -13,7 +13,7 @@ mod cloud;
 mod fields;
 mod frame;
 mod gather;
-mod lines;
+mod ndjson;
 mod proto_json;
 
 use bytes::Bytes;
@@ -122,7 +122,7 @@ where
         Form::Lines => {
             let refused = acks::Refused::default();
             let read = move |bytes: &[u8]| line(&namespace, bytes);
-            let body = lines::Lines::new(body, held, refused.clone(), read);
+            let body = ndjson::Lines::new(body, held, refused.clone(), read);
             Ok(acks::answer(call(routes, &parts, PUBLISH_STREAM, body).await, refused))
         }
     }

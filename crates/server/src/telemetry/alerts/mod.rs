@@ -127,13 +127,13 @@ fn rules_and_dashboard_name_metrics_that_exist() {
 
 #[test]
 fn the_dashboard_is_json_whose_panels_have_expressions_and_units() {
-    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let panels = dashboard["panels"].as_array().expect("a dashboard has panels");
     assert!(panels.len() >= 12, "{}", panels.len());
     for panel in panels {
         let title = &panel["title"];
         assert!(panel["fieldConfig"]["defaults"]["unit"].is_string(), "{title}");
-        let targets = panel["targets"].as_array().unwrap();
+        let targets = panel["targets"].as_array().expect("a panel has targets");
         assert!(targets.iter().all(|target| target["expr"].as_str().is_some_and(|text| !text.is_empty())), "{title}");
     }
 }
