@@ -66,6 +66,7 @@ func (p RetryPolicy) again(failure *Error, method string, failures int) (time.Du
 var idempotent = readIdempotent(
 	v1.File_tenterhook_v1_delivery_service_proto,
 	v1.File_tenterhook_v1_event_service_proto,
+	v1.File_tenterhook_v1_server_service_proto,
 	v1.File_tenterhook_v1_webhook_service_proto,
 )
 
