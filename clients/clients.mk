@@ -49,7 +49,7 @@ test-client-rust: server
 	$(EXAMPLES) target/client/debug/examples/{publish,watch,receiver}
 
 TYPESCRIPT_FILES := README.md bench examples src test tsconfig.json
-NODE_TEST := --test --test-timeout=180000 --test-reporter=spec dist/test/*.test.js
+NODE_TEST := --test --test-timeout=900000 --test-reporter=spec dist/test/*.test.js
 
 # The browser that runs the scenarios over gRPC-Web; without one they run in Node only, and say so.
 .PHONY: chromium
