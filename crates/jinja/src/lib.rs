@@ -27,6 +27,7 @@ mod objects;
 mod ops;
 mod options;
 mod predicates;
+/// Python's values, and how Python prints them.
 pub mod python;
 mod raise;
 mod run;

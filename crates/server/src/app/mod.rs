@@ -10,7 +10,9 @@ pub(crate) mod ops;
 mod ports;
 mod retention;
 mod sampler;
+/// The key that seals secrets in the store.
 pub mod sealing;
+/// SIGINT and SIGTERM.
 pub mod signals;
 mod storage;
 mod supervisor;

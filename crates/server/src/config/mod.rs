@@ -9,6 +9,7 @@ mod files;
 mod ops;
 mod setting;
 mod source;
+/// The values of settings: durations, addresses, networks and numbers, read and checked.
 pub mod value;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
