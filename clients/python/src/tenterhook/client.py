@@ -227,7 +227,8 @@ class Client(Base):
             self._check_open()
             remaining = deadline - time.monotonic()
             try:
-                return stub(request, timeout=remaining, metadata=connection.metadata())
+                # A channel makes its connection again only while a call waits for it: nothing else polls.
+                return stub(request, timeout=remaining, metadata=connection.metadata(), wait_for_ready=failures > 0)
             except grpc.RpcError as rpc_error:
                 error = from_rpc_error(rpc_error)
             except ValueError:  # what gRPC raises when the channel was closed meanwhile
@@ -412,7 +413,8 @@ class Watch(Iterator[WatchItem]):
                 previous.channel.close()
         try:
             metadata = self._client._connection.metadata()
-            return self._session.watch()(self._state.request, metadata=metadata)
+            again = self._state.failures > 0
+            return self._session.watch()(self._state.request, metadata=metadata, wait_for_ready=again)
         except ValueError:  # what gRPC raises when the channel was closed meanwhile
             self._client._check_open()
             raise

@@ -14,9 +14,10 @@ from .policy import DEFAULT_TIMEOUT, RetryPolicy
 _OPTIONS: Sequence[tuple[str, Any]] = (
     # A page of full deliveries may be larger than gRPC's default of 4 MiB.
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
-    # gRPC waits up to 120 s between connections unless told otherwise.
+    # gRPC waits up to 120 s between connections unless told otherwise. The least is also the time that one
+    # attempt may take.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 10_000),
     ("grpc.max_reconnect_backoff_ms", 5000),
     # A connection that a firewall forgot is noticed while calls wait on it.
     ("grpc.keepalive_time_ms", 30_000),

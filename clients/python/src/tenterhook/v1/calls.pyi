@@ -11,6 +11,7 @@ from tenterhook.v1 import (
     delivery_service_pb2,
     event_pb2,
     event_service_pb2,
+    server_service_pb2,
     webhook_pb2,
     webhook_service_pb2,
 )
@@ -284,6 +285,7 @@ class ReplayEventsFlatFields(TypedDict, total=False):
 
 
 class GetServerInfoRequestFields(TypedDict, total=False):
+    pass
 
 
 class ListNamespacesRequestFields(TypedDict, total=False):
