@@ -14,7 +14,7 @@ use tenterhook_intake::Intake;
 use tenterhook_model::{
     AddressPolicy, Clock, Entropy, Exchange, Limit, PreparedRequest, Resolve, Timestamp, TransportCheck,
 };
-use tenterhook_store::Store;
+use tenterhook_store::Serving;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
@@ -36,7 +36,7 @@ const CROWDED: Duration = Duration::from_secs(5);
 /// Everything that the API needs of the rest of the program.
 pub struct ApiState {
     /// What is true.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Serving>,
     /// Takes events in.
     pub intake: Arc<Intake>,
     /// Who compiles and renders.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tenterhook_model::{Clock, Delivery, DeliveryId, Timestamp, Webhook, WebhookId};
 use tenterhook_policy::{give_up_time, max_age};
-use tenterhook_store::{Store, StoreError};
+use tenterhook_store::{Maintaining, StoreError};
 use tokio::select;
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,7 @@ struct Look {
 /// Ends deliveries that run out of time while nobody claims them.
 #[derive(Debug)]
 pub struct Deadlines {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Maintaining>,
     clock: Arc<dyn Clock>,
     looks: BTreeMap<WebhookId, Look>,
     times: BTreeSet<(Timestamp, WebhookId)>,
@@ -61,7 +61,7 @@ pub struct Deadlines {
 
 impl Deadlines {
     /// One that has not begun.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<dyn Maintaining>, clock: Arc<dyn Clock>) -> Self {
         let forward = Forward::new(Arc::clone(&store), Arc::clone(&clock));
         Self {
             store,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::{Clock, Delivery, DeliveryId, Timestamp, WebhookId};
-use tenterhook_store::{Sequence, Store, StoreError};
+use tenterhook_store::{Maintaining, Sequence, StoreError};
 
 /// Deliveries of one step.
 const STEP: usize = 256;
@@ -20,7 +20,7 @@ const ADJUSTMENT: Duration = Duration::from_secs(1);
 /// Watches the clock, and goes through the open deliveries after it was set back.
 #[derive(Debug)]
 pub(crate) struct Forward {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Maintaining>,
     clock: Arc<dyn Clock>,
     /// The time of day at the last look; `None` before the first.
     latest: Option<Timestamp>,
@@ -30,7 +30,7 @@ pub(crate) struct Forward {
 
 impl Forward {
     /// One that has not looked yet.
-    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Maintaining>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock, latest: None, left: Vec::new() }
     }
 

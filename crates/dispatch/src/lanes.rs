@@ -10,7 +10,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenterhook_model::{Namespace, Timestamp, WebhookId};
-use tenterhook_store::{Store, WebhookSet};
+use tenterhook_store::{Dispatching, WebhookSet};
 use tokio::time::Instant;
 
 use crate::lane::{Allowance, Lane};
@@ -59,7 +59,7 @@ impl Lanes {
     }
 
     /// Notes that the webhooks have due deliveries.
-    pub(crate) fn due(&mut self, webhooks: Vec<WebhookId>, store: &dyn Store, instant: Instant) {
+    pub(crate) fn due(&mut self, webhooks: Vec<WebhookId>, store: &dyn Dispatching, instant: Instant) {
         if webhooks.is_empty() {
             return;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tenterhook_attempt::{AttemptTrace, Tools};
 use tenterhook_engine::{Compilations, Contexts, Render};
 use tenterhook_model::{Clock, Entropy};
-use tenterhook_store::Store;
+use tenterhook_store::Dispatching;
 
 use crate::meter::Meter;
 
@@ -13,7 +13,7 @@ use crate::meter::Meter;
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// Where deliveries come from and outcomes go.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Dispatching>,
     /// Renders and signs.
     pub render: Arc<dyn Render>,
     /// Compiled webhooks, shared with the API.

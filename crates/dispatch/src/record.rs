@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tenterhook_model::{DeliveryId, WebhookId, limits};
-use tenterhook_store::{Settled, Settlement, Store, StoreError};
+use tenterhook_store::{Dispatching, Settled, Settlement, StoreError};
 
 /// Wait after a commit failed; it doubles up to [`LAST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ pub(crate) struct Recorded {
 
 /// Gathers outcomes and writes them, one commit at a time.
 pub(crate) struct Recorder {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Dispatching>,
     gathered: Vec<Settlement>,
     /// The webhook of each outcome that gathered.
     owners: Vec<WebhookId>,
@@ -44,7 +44,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Dispatching>) -> Self {
         Self {
             store,
             gathered: Vec::new(),
@@ -121,7 +121,7 @@ fn size(settlement: &Settlement) -> usize {
 }
 
 /// Writes a group, as often as it takes.
-async fn write(store: Arc<dyn Store>, group: Vec<Settlement>, suspended: Vec<WebhookId>) -> Recorded {
+async fn write(store: Arc<dyn Dispatching>, group: Vec<Settlement>, suspended: Vec<WebhookId>) -> Recorded {
     let mut wait = FIRST_WAIT;
     loop {
         // The clone is what a second try needs; attempts are shared, not copied.

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
 use tenterhook_engine::{Compilations, Contexts, EventContext, Render};
 use tenterhook_model::{Event, Webhook};
-use tenterhook_store::{NewEvent, Published, Store, StoreError};
+use tenterhook_store::{NewEvent, Published, Publishing, StoreError};
 
 use crate::digest::content_digest;
 use crate::failures::{FailureLog, RuleFailure};
@@ -23,7 +23,7 @@ const WARMING: usize = 16;
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// Where webhooks come from and events go.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Publishing>,
     /// Compiles rules, and evaluates those that are not plain.
     pub render: Arc<dyn Render>,
     /// Compiled webhooks, shared with the API, which compiles them, and the dispatcher.
@@ -91,7 +91,7 @@ impl Intake {
     /// conflicts, none. Returns what became of each, in their order.
     ///
     /// # Errors
-    /// As [`Store::publish`].
+    /// As [`Publishing::publish`].
     pub async fn publish(&self, events: Vec<Event>) -> Result<Vec<Published>, StoreError> {
         let routed = self.route(events).await;
         self.parts.store.publish(routed).await

@@ -1,7 +1,7 @@
 //! The way of an event into the store.
 //!
 //! ```text
-//! Event ─▶ EventContext ─▶ match ─▶ digest ─▶ Store::publish
+//! Event ─▶ EventContext ─▶ match ─▶ digest ─▶ Publishing::publish
 //!            (contexts)    (index)  (digest)
 //! ```
 //! The API reads an event off the wire, checks it and hands it over here; the simulation does

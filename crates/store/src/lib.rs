@@ -1,8 +1,9 @@
 //! What is true: webhooks, events, deliveries, the due queue and the journal.
 //!
-//! [`Store`] is what the service needs of a store; the API and the dispatcher hold it as
-//! `Arc<dyn Store>`. Every write answers only when it is on stable storage, and whatever
-//! gathered while one commit ran goes into the next, under one fsync.
+//! What the service needs of a store is in the file `roles`: the intake publishes, the dispatcher
+//! claims and settles, the API reads and administers, tasks of the server maintain and observe.
+//! Every write returns only when it is on stable storage, and whatever gathered while one commit
+//! ran goes into the next, under one fsync.
 
 /// Check, make smaller and move a store that no server has open.
 pub mod care;
@@ -16,19 +17,12 @@ mod kv;
 mod open;
 mod query;
 mod record;
+mod roles;
 mod rows;
 mod seal;
 mod stats;
 #[cfg(test)]
 mod tests;
-
-use std::fmt::Debug;
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_trait::async_trait;
-use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId};
-use tokio::sync::Notify;
 
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError};
@@ -38,189 +32,6 @@ pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page
 pub use record::{
     Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
+pub use roles::{Administering, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store, Webhooks};
 pub use seal::SealingKey;
 pub use stats::{Backlog, DeliveryStats, FailedAttempts, Gauges, Latencies, StatsBucket, StatsQuery, Waits};
-
-/// What the service needs of a store. Slices go in, an answer per item comes out; ids,
-/// times and sequence numbers are the store's.
-#[async_trait]
-pub trait Store: Debug + Send + Sync + 'static {
-    /// Every webhook as it is now; swapped whole at each change, so that readers never wait.
-    fn webhooks(&self) -> Arc<WebhookSet>;
-
-    /// Creates, replaces or removes a webhook; removal cancels its open deliveries.
-    ///
-    /// # Errors
-    /// [`SaveError`] says which expectation failed; nothing has changed then.
-    async fn save_webhook(&self, change: WebhookChange) -> Result<SavedWebhook, SaveError>;
-
-    /// Health of a webhook's receiver, as the last settlements left it.
-    fn health(&self, webhook: WebhookId) -> WebhookHealth;
-
-    /// Stores events and makes their deliveries: all of them or, when one conflicts, none.
-    /// Answers in the order of `events`.
-    ///
-    /// # Errors
-    /// [`StoreError::Overloaded`] when too much waits already, [`StoreError::Full`] when the disk is.
-    async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError>;
-
-    /// The event, while it is kept.
-    ///
-    /// # Errors
-    /// When the disk fails or a record is damaged; so for every read below.
-    async fn event(&self, namespace: &Namespace, id: &EventId) -> Result<Option<Arc<Event>>, StoreError>;
-
-    /// Events, newest first, a page at a time.
-    async fn list_events(&self, query: EventQuery) -> Result<Page<Arc<Event>>, StoreError>;
-
-    /// Namespaces that hold events, at most `limit` of those from `from` on: the shortest names
-    /// first, names of one length in alphabetical order. Fewer mean that no more follow.
-    async fn namespaces(&self, from: Option<&Namespace>, limit: usize) -> Result<Vec<Namespace>, StoreError>;
-
-    /// The delivery, while it is kept; one that is claimed shows as in flight.
-    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
-
-    /// Every attempt of a delivery, oldest first.
-    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>, StoreError>;
-
-    /// The delivery whose turn it is, for each webhook and ordering key; `None` when nobody has it.
-    async fn turns(&self, of: Vec<(WebhookId, String)>) -> Result<Vec<Option<DeliveryId>>, StoreError>;
-
-    /// How many deliveries of each webhook wait, and since when.
-    async fn backlogs(&self, of: Vec<WebhookId>) -> Result<Vec<Backlog>, StoreError>;
-
-    /// Deliveries, newest first, a page at a time.
-    async fn list_deliveries(&self, query: DeliveryQuery) -> Result<Page<Delivery>, StoreError>;
-
-    /// Webhooks that have got a due delivery since the last call, or whose time has come by
-    /// `now`. Whoever takes them claims until a claim comes back short.
-    fn take_ready(&self, now: Timestamp) -> Vec<WebhookId>;
-
-    /// Webhooks of which a person has asked, since the last call, that they be sent to now: by
-    /// [`Store::redrive`], [`Store::replay`], [`Store::ask`], or by changing or resuming one. An open
-    /// breaker lets one request through at once; the health that the store keeps says so already.
-    fn take_asked(&self) -> Vec<WebhookId>;
-
-    /// When the next delivery that waits for its time is due; `None` when none waits.
-    fn next_due(&self) -> Option<Timestamp>;
-
-    /// Rung when `take_ready`, `take_asked` or `next_due` may return something new. A hint only.
-    fn due_bell(&self) -> &Notify;
-
-    /// Up to `limit` due deliveries of the webhook in due order, taken out of the queue until they are
-    /// settled or released. Fewer than `limit` mean that no more are due now. A process
-    /// that dies has released them all.
-    async fn claim(&self, webhook: WebhookId, limit: usize, now: Timestamp) -> Result<Vec<Claim>, StoreError>;
-
-    /// Puts claimed deliveries back as they were, without an attempt.
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
-
-    /// Records what became of claimed deliveries, with the journal and the health of their
-    /// webhooks, in one commit.
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError>;
-
-    /// Asks that the webhook be sent to now: what its breaker, or a wait that its receiver asked for,
-    /// holds back is tried with one request at once ([`WebhookHealth::asked`]).
-    async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError>;
-
-    /// Makes deliveries due now, whatever their state but in flight. They go before all others of
-    /// their webhook, and the webhook is sent to now as after [`Store::ask`].
-    async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError>;
-
-    /// Cancels deliveries that are not final; an attempt under way is finished, and recorded as the last.
-    async fn cancel(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError>;
-
-    /// The count that was answered to a request id of the namespace within the last 24 hours,
-    /// if one was. The request is its id and a digest of its content, as in [`WebhookChange::Put`].
-    ///
-    /// # Errors
-    /// [`SaveError::RequestConflict`] when the id was used for other content.
-    async fn recall(&self, namespace: &Namespace, request: &(String, [u8; 32])) -> Result<Option<u64>, SaveError>;
-
-    /// Remembers the count that is answered to a request id, for [`Store::recall`].
-    async fn remember(&self, namespace: &Namespace, request: (String, [u8; 32]), count: u64) -> Result<(), StoreError>;
-
-    /// Makes new deliveries of past events for one webhook, which is sent to now as after [`Store::ask`].
-    async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError>;
-
-    /// Changes after `after` in commit order, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError::Expired`] when changes after it are no longer kept.
-    async fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError>;
-
-    /// The part of the journal that is kept now.
-    fn journal(&self) -> JournalSpan;
-
-    /// The last sequence before the first change at or after `time`.
-    ///
-    /// # Errors
-    /// [`StoreError::Expired`] when that change is no longer kept.
-    async fn sequence_at(&self, time: Timestamp) -> Result<Sequence, StoreError>;
-
-    /// Rung after each commit that appended to the journal. A hint only.
-    fn journal_bell(&self) -> &Notify;
-
-    /// The bell of a namespace: rung after each commit that changed a delivery in it. A hint
-    /// only. Hold it as long as you watch the namespace.
-    fn bell_of(&self, namespace: &Namespace) -> Arc<Notify>;
-
-    /// The end of the journal, if nothing happened in the namespace after `after`, so that
-    /// nothing need be read up to there. Only known while somebody holds its bell.
-    fn quiet_until(&self, namespace: &Namespace, after: Sequence) -> Option<Sequence>;
-
-    /// One step of retention: removes about `limit` of the events, finished deliveries and
-    /// changes from before `before`. An event with an open delivery stays.
-    async fn expire(&self, before: Timestamp, limit: usize) -> Result<Expired, StoreError>;
-
-    /// Erases what was removed from the files of the store, as far as its engine can: nothing
-    /// of it is found there afterwards. Returns `false` when it has to be tried again later.
-    /// Takes time and disk in proportion to what is kept.
-    async fn erase(&self) -> Result<bool, StoreError>;
-
-    /// Open deliveries of the webhook, oldest first: at most `limit` of those after `after`.
-    async fn open_deliveries(
-        &self,
-        webhook: WebhookId,
-        after: Option<DeliveryId>,
-        limit: usize,
-    ) -> Result<Vec<Delivery>, StoreError>;
-
-    /// Ends deliveries that have run out of time, but for those that are claimed or have changed
-    /// since the caller saw them. Answers how many ended.
-    async fn give_up(&self, deliveries: Vec<Delivery>) -> Result<usize, StoreError>;
-
-    /// Ends open deliveries whose event has expired by now. Looks at no more than `limit`, and
-    /// answers at how many.
-    async fn give_up_expired(&self, limit: usize) -> Result<usize, StoreError>;
-
-    /// Moves the next attempts of deliveries, each to its time, but for those that are claimed or
-    /// have changed since the caller saw them. Returns how many moved.
-    async fn bring_forward(&self, moves: Vec<(Delivery, Timestamp)>) -> Result<usize, StoreError>;
-
-    /// When the first event of an open delivery expires; `None` when none does.
-    fn next_expiry(&self) -> Option<Timestamp>;
-
-    /// Rung when `next_expiry` may be nearer than before, or a webhook has changed. A hint only.
-    fn deadline_bell(&self) -> &Notify;
-
-    /// Counts of each webhook that had deliveries in the window or has open ones now.
-    async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError>;
-
-    /// What ended of all webhooks of the query together, in buckets of `width`, oldest first, also
-    /// empty ones; what is open now is in none. `width` is in whole minutes, and in whole hours for
-    /// windows beyond a day.
-    async fn stats_buckets(&self, query: StatsQuery, width: Duration) -> Result<Vec<StatsBucket>, StoreError>;
-
-    /// What is open now and how much disk the store takes, for metrics.
-    async fn gauges(&self) -> Result<Gauges, StoreError>;
-
-    /// Whether the store can take writes, for a readiness probe.
-    ///
-    /// # Errors
-    /// Why it cannot: it is closed, full, or the disk failed.
-    async fn readiness(&self) -> Result<(), StoreError>;
-
-    /// Takes no more writes. What waits is still committed and answered; then the writer ends.
-    fn close(&self);
-}

@@ -168,14 +168,14 @@ impl Bench {
     pub(crate) async fn api(&self, shutdown: CancellationToken) -> Api {
         let compilations = Arc::new(Compilations::new());
         let intake = Intake::new(tenterhook_intake::Parts {
-            store: Arc::clone(&self.store),
+            store: self.store.clone(),
             render: Arc::new(InProcess),
             compilations: Arc::clone(&compilations),
             contexts: Arc::default(),
             meter: Arc::new(tenterhook_intake::Unmetered),
         });
         let api = router(ApiState {
-            store: Arc::clone(&self.store),
+            store: self.store.clone(),
             intake: Arc::new(intake),
             render: Arc::new(InProcess),
             compilations,

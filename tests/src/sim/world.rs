@@ -131,7 +131,7 @@ impl Machine {
         let mut others = JoinSet::new();
         others.spawn(writer.run_inline());
         others.spawn(watch(Arc::clone(&store), Arc::clone(&self.watched)));
-        let deadlines = Deadlines::new(Arc::clone(&store), self.clock.clone());
+        let deadlines = Deadlines::new(store.clone(), self.clock.clone());
         let cancel = CancellationToken::new();
         others.spawn(deadlines.run(cancel.clone()));
         let deliverer = Deliverer::new(Outbound {
@@ -142,14 +142,14 @@ impl Machine {
         });
         let (compilations, contexts) = (Arc::new(Compilations::new()), Arc::new(Contexts::new()));
         let intake = Arc::new(Intake::new(tenterhook_intake::Parts {
-            store: Arc::clone(&store),
+            store: store.clone(),
             render: Arc::new(InProcess),
             compilations: Arc::clone(&compilations),
             contexts: Arc::clone(&contexts),
             meter: Arc::new(tenterhook_intake::Unmetered),
         }));
         let parts = Parts {
-            store: Arc::clone(&store),
+            store: store.clone(),
             render: Arc::new(InProcess),
             compilations,
             contexts,

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tenterhook_model::{Outcome, Webhook, limits};
 use tenterhook_policy::Trial;
+use tenterhook_store::Webhooks;
 
 use super::*;
 use crate::lane::Start;

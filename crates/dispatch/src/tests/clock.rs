@@ -51,9 +51,9 @@ impl Machine {
         let store: Arc<dyn Store> = store;
         let (cancel, mut others, mut dispatcher) = (CancellationToken::new(), JoinSet::new(), JoinSet::new());
         others.spawn(writer.run_inline());
-        others.spawn(Deadlines::new(Arc::clone(&store), Arc::clone(&clock)).run(cancel.clone()));
+        others.spawn(Deadlines::new(store.clone(), Arc::clone(&clock)).run(cancel.clone()));
         let parts = Parts {
-            store: Arc::clone(&store),
+            store: store.clone(),
             render: Arc::new(Plain),
             compilations: Arc::default(),
             contexts: Arc::default(),

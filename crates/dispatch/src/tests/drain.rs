@@ -87,7 +87,7 @@ async fn a_store_that_does_not_answer_ends_the_wait_with_the_grace() {
 async fn a_closed_store_ends_the_run() {
     let mut world = World::start(store(1), Receivers::new(|_, _| Reply::After(Duration::from_secs(1), 200)));
     world.pass(Duration::from_millis(10)).await;
-    tenterhook_store::Store::close(&*world.store);
+    world.store.close();
     assert_eq!(world.stopped().await, Drained { unsettled: 1, ..Drained::default() });
 }
 

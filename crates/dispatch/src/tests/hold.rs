@@ -161,12 +161,12 @@ async fn an_open_breaker_is_probed_at_once_when_a_person_asks() {
     // Five failures open it; the first probe fails after 30 seconds, the second would come 60 later.
     world.pass_seconds(40).await;
     assert_eq!(world.call_seconds(), [0, 0, 0, 0, 0, 30]);
-    tenterhook_store::Store::ask(&*world.store, webhook(1).id).await.unwrap();
+    world.store.ask(webhook(1).id);
     world.pass_seconds(1).await;
     assert_eq!(world.call_seconds()[6..], [40]);
     // It failed: the waits have started again from the shortest, and the next asking finds it well.
     world.pass_seconds(30).await;
-    tenterhook_store::Store::ask(&*world.store, webhook(1).id).await.unwrap();
+    world.store.ask(webhook(1).id);
     world.pass_seconds(1).await;
     assert_eq!(world.call_seconds()[7..10], [71, 71, 71]);
     assert!(world.store.held().finished.len() > 10, "the rest follows");
@@ -178,7 +178,7 @@ async fn a_receiver_that_asked_to_be_left_alone_is_tried_with_one_request_when_a
     let world = World::start(store(&narrow(), 3), Receivers::new(reply));
     world.pass_seconds(100).await;
     assert_eq!(world.call_seconds(), [0]);
-    tenterhook_store::Store::ask(&*world.store, webhook(1).id).await.unwrap();
+    world.store.ask(webhook(1).id);
     world.pass_seconds(1).await;
     assert_eq!(world.call_seconds(), [0, 100, 100]);
 }

@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use tenterhook_model::{
-    Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Next, Timestamp, Transition, Webhook, WebhookHealth,
-    WebhookId,
-};
-use tenterhook_store::*;
+use tenterhook_model::{Delivery, DeliveryId, Next, Timestamp, Transition, Webhook, WebhookHealth, WebhookId};
+use tenterhook_store::{Claim, Dispatching, Settled, Settlement, StoreError, WebhookSet, Webhooks};
 use tokio::sync::Notify;
 
 /// What the store holds.
@@ -45,6 +42,12 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
+    /// Asks that the webhook be sent to now, as a person does over the API.
+    pub(crate) fn ask(&self, webhook: WebhookId) {
+        self.held().asked.insert(webhook);
+        self.bell.notify_one();
+    }
+
     pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap()
     }
@@ -53,6 +56,11 @@ impl Scripted {
     pub(crate) fn settling_in(mut self, time: std::time::Duration) -> Self {
         self.settle_time = time;
         self
+    }
+
+    /// Takes no more settlements.
+    pub(crate) fn close(&self) {
+        self.held().closed = true;
     }
 
     /// Saves a webhook as it is and rings.
@@ -117,8 +125,7 @@ impl Scripted {
     }
 }
 
-#[async_trait]
-impl Store for Scripted {
+impl Webhooks for Scripted {
     fn webhooks(&self) -> Arc<WebhookSet> {
         Arc::clone(&self.held().webhooks)
     }
@@ -126,7 +133,10 @@ impl Store for Scripted {
     fn health(&self, webhook: WebhookId) -> WebhookHealth {
         self.held().health.get(&webhook).cloned().unwrap_or_default()
     }
+}
 
+#[async_trait]
+impl Dispatching for Scripted {
     fn take_ready(&self, now: Timestamp) -> Vec<WebhookId> {
         let mut held = self.held();
         let held = &mut *held;
@@ -139,12 +149,6 @@ impl Store for Scripted {
 
     fn take_asked(&self) -> Vec<WebhookId> {
         std::mem::take(&mut self.held().asked).into_iter().collect()
-    }
-
-    async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError> {
-        self.held().asked.insert(webhook);
-        self.bell.notify_one();
-        Ok(())
     }
 
     fn next_due(&self) -> Option<Timestamp> {
@@ -196,146 +200,5 @@ impl Store for Scripted {
         let answers = settlements.into_iter().map(|one| Self::settle_one(&mut held, one, now)).collect();
         self.bell.notify_one();
         Ok(answers)
-    }
-
-    async fn save_webhook(&self, _: WebhookChange) -> Result<SavedWebhook, SaveError> {
-        unreachable!("the dispatcher saves no webhook")
-    }
-
-    async fn publish(&self, _: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
-        unreachable!("the dispatcher publishes nothing")
-    }
-
-    async fn recall(&self, _: &Namespace, _: &(String, [u8; 32])) -> Result<Option<u64>, SaveError> {
-        unreachable!("the dispatcher has no request ids")
-    }
-
-    async fn remember(&self, _: &Namespace, _: (String, [u8; 32]), _: u64) -> Result<(), StoreError> {
-        unreachable!("the dispatcher has no request ids")
-    }
-
-    async fn event(&self, _: &Namespace, _: &EventId) -> Result<Option<Arc<Event>>, StoreError> {
-        unreachable!("the dispatcher gets its events with the claims")
-    }
-
-    async fn list_events(&self, _: EventQuery) -> Result<Page<Arc<Event>>, StoreError> {
-        unreachable!("the dispatcher lists nothing")
-    }
-
-    async fn namespaces(&self, _: Option<&Namespace>, _: usize) -> Result<Vec<Namespace>, StoreError> {
-        unreachable!("the dispatcher lists nothing")
-    }
-
-    async fn delivery(&self, _: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-        unreachable!("the dispatcher looks nothing up")
-    }
-
-    async fn turns(&self, _: Vec<(WebhookId, String)>) -> Result<Vec<Option<DeliveryId>>, StoreError> {
-        unreachable!("the dispatcher looks nothing up")
-    }
-
-    async fn backlogs(&self, _: Vec<WebhookId>) -> Result<Vec<Backlog>, StoreError> {
-        unreachable!("the dispatcher looks nothing up")
-    }
-
-    async fn attempts(&self, _: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
-        unreachable!("the dispatcher looks nothing up")
-    }
-
-    async fn list_deliveries(&self, _: DeliveryQuery) -> Result<Page<Delivery>, StoreError> {
-        unreachable!("the dispatcher lists nothing")
-    }
-
-    async fn redrive(&self, _: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
-        unreachable!("the dispatcher redrives nothing")
-    }
-
-    async fn cancel(&self, _: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
-        unreachable!("the dispatcher cancels nothing")
-    }
-
-    async fn replay(&self, _: WebhookId, _: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
-        unreachable!("the dispatcher replays nothing")
-    }
-
-    async fn changes(&self, _: Sequence, _: usize) -> Result<ChangePage, StoreError> {
-        unreachable!("the dispatcher does not read the journal")
-    }
-
-    fn journal(&self) -> JournalSpan {
-        unreachable!("the dispatcher does not read the journal")
-    }
-
-    async fn sequence_at(&self, _: Timestamp) -> Result<Sequence, StoreError> {
-        unreachable!("the dispatcher does not read the journal")
-    }
-
-    fn journal_bell(&self) -> &Notify {
-        unreachable!("the dispatcher does not read the journal")
-    }
-
-    fn bell_of(&self, _: &Namespace) -> Arc<Notify> {
-        unreachable!("the dispatcher does not read the journal")
-    }
-
-    fn quiet_until(&self, _: &Namespace, _: Sequence) -> Option<Sequence> {
-        unreachable!("the dispatcher does not read the journal")
-    }
-
-    async fn erase(&self) -> Result<bool, StoreError> {
-        unreachable!("the dispatcher erases nothing")
-    }
-
-    async fn expire(&self, _: Timestamp, _: usize) -> Result<Expired, StoreError> {
-        unreachable!("the dispatcher expires nothing")
-    }
-
-    async fn open_deliveries(
-        &self,
-        _: WebhookId,
-        _: Option<DeliveryId>,
-        _: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        unreachable!("the dispatcher claims")
-    }
-
-    async fn give_up(&self, _: Vec<Delivery>) -> Result<usize, StoreError> {
-        unreachable!("the dispatcher settles")
-    }
-
-    async fn give_up_expired(&self, _: usize) -> Result<usize, StoreError> {
-        unreachable!("the dispatcher settles")
-    }
-
-    async fn bring_forward(&self, _: Vec<(Delivery, Timestamp)>) -> Result<usize, StoreError> {
-        unreachable!("the dispatcher claims what is due")
-    }
-
-    fn next_expiry(&self) -> Option<Timestamp> {
-        unreachable!("the dispatcher looks at what it claims")
-    }
-
-    fn deadline_bell(&self) -> &Notify {
-        unreachable!("the dispatcher looks at what it claims")
-    }
-
-    async fn stats_buckets(&self, _: StatsQuery, _: std::time::Duration) -> Result<Vec<StatsBucket>, StoreError> {
-        unreachable!("the dispatcher counts nothing")
-    }
-
-    async fn stats(&self, _: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
-        unreachable!("the dispatcher counts nothing")
-    }
-
-    async fn gauges(&self) -> Result<Gauges, StoreError> {
-        unreachable!("the dispatcher counts nothing")
-    }
-
-    async fn readiness(&self) -> Result<(), StoreError> {
-        unreachable!("the dispatcher does not ask")
-    }
-
-    fn close(&self) {
-        self.held().closed = true;
     }
 }

@@ -38,7 +38,7 @@ use tenterhook_engine::{Compilations, Contexts, Render};
 use tenterhook_http::Front;
 use tenterhook_intake::Intake;
 use tenterhook_model::{Clock, OsEntropy, SystemClock, Timestamp};
-use tenterhook_store::Store;
+use tenterhook_store::{Publishing, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
@@ -138,7 +138,7 @@ impl App {
             meter: metrics.clone(),
             trace: trace.clone(),
         };
-        let intake = Arc::new(intake(&parts, metrics.clone()));
+        let intake = Arc::new(intake(storage.store.clone(), &parts, metrics.clone()));
         let (access, keys) = access(config)?;
         let draining = CancellationToken::new();
         let api = router(ApiState {
@@ -229,8 +229,8 @@ fn deliverer(config: &Config, resolver: Arc<SystemResolver>) -> Deliverer {
 }
 
 /// What takes events in, with what it shares with the dispatcher.
-fn intake(shared: &Parts, meter: Arc<Metrics>) -> Intake {
-    let Parts { store, render, compilations, contexts, .. } = shared.clone();
+fn intake(store: Arc<dyn Publishing>, shared: &Parts, meter: Arc<Metrics>) -> Intake {
+    let Parts { render, compilations, contexts, .. } = shared.clone();
     Intake::new(tenterhook_intake::Parts { store, render, compilations, contexts, meter })
 }
 

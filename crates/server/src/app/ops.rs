@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tenterhook_intake::Intake;
-use tenterhook_store::Store;
+use tenterhook_store::Observing;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ pub(crate) struct Ops {
     /// The intake: a server is ready once its webhooks are compiled.
     pub(crate) intake: Arc<Intake>,
     /// The store: a server is ready only while it takes writes.
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Observing>,
 }
 
 impl Ops {

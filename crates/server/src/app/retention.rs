@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::{Clock, Timestamp};
-use tenterhook_store::{Expired, Store, StoreError};
+use tenterhook_store::{Expired, Maintaining, StoreError};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ const ERASE_SHARE: u32 = 100;
 #[derive(Debug, Clone)]
 pub(crate) struct Retention {
     /// Where.
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Maintaining>,
     /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
     /// How long records are kept.
@@ -75,7 +75,7 @@ struct Erasure {
 }
 
 impl Erasure {
-    async fn run(&mut self, store: &dyn Store) {
+    async fn run(&mut self, store: &dyn Maintaining) {
         if !self.is_due || Instant::now() < self.at {
             return;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::Clock;
-use tenterhook_store::Store;
+use tenterhook_store::Observing;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ const SAMPLE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Sampler {
     /// The store.
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Observing>,
     /// The time of day.
     pub(super) clock: Arc<dyn Clock>,
     /// Where it goes.

@@ -77,7 +77,7 @@ pub trait CommitObserver: fmt::Debug + Send + Sync + 'static {
 }
 
 /// The one that commits. It must run for writes to be answered, and ends after
-/// [`Store::close`](crate::Store::close) when all that waited is committed.
+/// [`Observing::close`](crate::Observing::close) when all that waited is committed.
 pub struct Writer(Box<dyn Work>);
 
 /// What a writer does, whatever its engine.

@@ -15,7 +15,6 @@ use tokio::sync::Notify;
 use super::Reads;
 use super::inbox::Request;
 use super::shared::{Shared, lock};
-use crate::Store;
 use crate::error::{SaveError, StoreError};
 use crate::keys;
 use crate::kv::Kv;
@@ -23,6 +22,7 @@ use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Seq
 use crate::record::{
     Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
+use crate::roles::{Administering, Dispatching, Maintaining, Observing, Publishing, Reading, Webhooks};
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
 /// A store over an embedded engine.
@@ -105,27 +105,61 @@ impl<K: Kv> EmbeddedStore<K> {
     }
 }
 
-#[async_trait]
-impl<K: Kv> Store for EmbeddedStore<K> {
+impl<K: Kv> Webhooks for EmbeddedStore<K> {
     fn webhooks(&self) -> Arc<WebhookSet> {
         self.shared.webhooks()
-    }
-
-    async fn save_webhook(&self, change: WebhookChange) -> Result<SavedWebhook, SaveError> {
-        self.shared.inbox.write(|answer| Request::Save { change, answer }).await
     }
 
     fn health(&self, webhook: WebhookId) -> WebhookHealth {
         self.shared.known_health(webhook).unwrap_or_default()
     }
+}
 
+#[async_trait]
+impl<K: Kv> Publishing for EmbeddedStore<K> {
     async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
         // What is accepted must be delivered, and what is damaged may be in the way of that.
         self.shared.kv.is_sound()?;
         self.admit(&events).await;
         self.shared.inbox.publish(events).await
     }
+}
 
+#[async_trait]
+impl<K: Kv> Dispatching for EmbeddedStore<K> {
+    fn take_ready(&self, now: Timestamp) -> Vec<WebhookId> {
+        self.shared.queues().take_ready(now.millis_u48())
+    }
+
+    fn take_asked(&self) -> Vec<WebhookId> {
+        self.shared.queues().take_asked()
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.shared.queues().next_due()
+    }
+
+    fn due_bell(&self) -> &Notify {
+        &self.shared.due_bell
+    }
+
+    async fn claim(&self, webhook: WebhookId, limit: usize, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
+        self.shared.claim(webhook, limit, now)
+    }
+
+    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
+        self.shared.queues().put_back(&deliveries, self.shared.clock.now().millis_u48());
+        self.shared.due_bell.notify_one();
+        Ok(())
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Settle { settlements, answer }).await
+    }
+}
+
+#[async_trait]
+impl<K: Kv> Reading for EmbeddedStore<K> {
     async fn event(&self, namespace: &Namespace, id: &EventId) -> Result<Option<Arc<Event>>, StoreError> {
         let (namespace, id) = (namespace.clone(), id.clone());
         self.read(move |shared| Ok(shared.find_event(&namespace, &id)?.map(Arc::new))).await
@@ -160,62 +194,6 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         self.read(move |shared| shared.deliveries(&query)).await
     }
 
-    fn take_ready(&self, now: Timestamp) -> Vec<WebhookId> {
-        self.shared.queues().take_ready(now.millis_u48())
-    }
-
-    fn take_asked(&self) -> Vec<WebhookId> {
-        self.shared.queues().take_asked()
-    }
-
-    fn next_due(&self) -> Option<Timestamp> {
-        self.shared.queues().next_due()
-    }
-
-    fn due_bell(&self) -> &Notify {
-        &self.shared.due_bell
-    }
-
-    async fn claim(&self, webhook: WebhookId, limit: usize, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
-        self.shared.claim(webhook, limit, now)
-    }
-
-    async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
-        self.shared.queues().put_back(&deliveries, self.shared.clock.now().millis_u48());
-        self.shared.due_bell.notify_one();
-        Ok(())
-    }
-
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
-        self.shared.inbox.write(|answer| Request::Settle { settlements, answer }).await
-    }
-
-    async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError> {
-        self.shared.inbox.write(|answer| Request::Ask { webhook, answer }).await
-    }
-
-    async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
-        self.shared.inbox.write(|answer| Request::Redrive { deliveries, answer }).await
-    }
-
-    async fn cancel(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
-        self.shared.inbox.write(|answer| Request::Cancel { deliveries, answer }).await
-    }
-
-    async fn recall(&self, namespace: &Namespace, request: &(String, [u8; 32])) -> Result<Option<u64>, SaveError> {
-        let (namespace, request) = (namespace.clone(), request.clone());
-        self.read(move |shared| Ok(shared.recalled(&namespace, &request))).await?
-    }
-
-    async fn remember(&self, namespace: &Namespace, request: (String, [u8; 32]), count: u64) -> Result<(), StoreError> {
-        let namespace = namespace.clone();
-        self.shared.inbox.write(|answer| Request::Remember { namespace, request, count, answer }).await
-    }
-
-    async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
-        self.shared.inbox.write(|answer| Request::Replay { webhook, events, answer }).await
-    }
-
     async fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError> {
         match self.shared.recent_changes(after, limit) {
             Some(page) => Ok(page),
@@ -243,6 +221,50 @@ impl<K: Kv> Store for EmbeddedStore<K> {
         self.shared.tail().quiet_until(namespace, after)
     }
 
+    async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
+        self.read(move |shared| shared.stats(&query)).await
+    }
+
+    async fn stats_buckets(&self, query: StatsQuery, width: Duration) -> Result<Vec<StatsBucket>, StoreError> {
+        self.read(move |shared| shared.stats_buckets(&query, width)).await
+    }
+}
+
+#[async_trait]
+impl<K: Kv> Administering for EmbeddedStore<K> {
+    async fn save_webhook(&self, change: WebhookChange) -> Result<SavedWebhook, SaveError> {
+        self.shared.inbox.write(|answer| Request::Save { change, answer }).await
+    }
+
+    async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError> {
+        self.shared.inbox.write(|answer| Request::Ask { webhook, answer }).await
+    }
+
+    async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Redrive { deliveries, answer }).await
+    }
+
+    async fn cancel(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Cancel { deliveries, answer }).await
+    }
+
+    async fn recall(&self, namespace: &Namespace, request: &(String, [u8; 32])) -> Result<Option<u64>, SaveError> {
+        let (namespace, request) = (namespace.clone(), request.clone());
+        self.read(move |shared| Ok(shared.recalled(&namespace, &request))).await?
+    }
+
+    async fn remember(&self, namespace: &Namespace, request: (String, [u8; 32]), count: u64) -> Result<(), StoreError> {
+        let namespace = namespace.clone();
+        self.shared.inbox.write(|answer| Request::Remember { namespace, request, count, answer }).await
+    }
+
+    async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Replay { webhook, events, answer }).await
+    }
+}
+
+#[async_trait]
+impl<K: Kv> Maintaining for EmbeddedStore<K> {
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<Expired, StoreError> {
         self.shared.inbox.write(|answer| Request::Expire { before, limit, answer }).await
     }
@@ -280,15 +302,10 @@ impl<K: Kv> Store for EmbeddedStore<K> {
     fn deadline_bell(&self) -> &Notify {
         &self.shared.deadline_bell
     }
+}
 
-    async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
-        self.read(move |shared| shared.stats(&query)).await
-    }
-
-    async fn stats_buckets(&self, query: StatsQuery, width: Duration) -> Result<Vec<StatsBucket>, StoreError> {
-        self.read(move |shared| shared.stats_buckets(&query, width)).await
-    }
-
+#[async_trait]
+impl<K: Kv> Observing for EmbeddedStore<K> {
     async fn gauges(&self) -> Result<Gauges, StoreError> {
         self.read(|shared| Self::gauges_of(shared)).await
     }
