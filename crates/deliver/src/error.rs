@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use tenterhook_model::{Excuse, Outcome, ResolveError};
 use thiserror::Error;
 
+use crate::dial::NoSource;
 use crate::phase::Phase;
 use crate::words;
 
@@ -168,6 +169,9 @@ impl AttemptError {
 /// "No such address here" means that the ports are used up (connect(2)), but for IPv6 also that
 /// this machine has none of its own: that will not pass, so it is a failure as any other.
 fn lacking(address: SocketAddr, error: &io::Error) -> Option<&'static str> {
+    if error.get_ref().is_some_and(|inner| inner.is::<NoSource>()) {
+        return Some("this machine no longer has the address of --source-address: give it back, or change the flag");
+    }
     match Errno::from_io_error(error)? {
         Errno::MFILE => Some("out of file descriptors: raise LimitNOFILE, or lower --max-in-flight"),
         Errno::NFILE => Some("the machine is out of file descriptors: raise fs.file-max"),

@@ -41,6 +41,6 @@ mod tests;
 
 pub use certificates::{CertificateCheck, expiry_of_certificate};
 pub use deliverer::{Deliverer, Outbound};
-pub use dial::{Dial, Dialled, TcpDialer};
+pub use dial::{Dial, Dialled, SourceAddresses, TcpDialer};
 pub use resolver::SystemResolver;
 pub use trust::Roots;

@@ -100,7 +100,7 @@ fn check_finds_everything_that_a_start_refuses_at_once() {
     let taken = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
     let [api, ops] = taken.each_ref().map(|listener| listener.local_addr().unwrap().to_string());
     let arguments = ["serve", "--check", "--config", file.to_str().unwrap(), "--listen", &api, "--ops-listen", &ops];
-    let output = run(&arguments);
+    let output = run(&[&arguments[..], &["--source-address", "192.0.2.1"]].concat());
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{text}");
     for part in [
@@ -111,6 +111,7 @@ fn check_finds_everything_that_a_start_refuses_at_once() {
         "damaged certificate",
         "--listen: cannot listen on",
         "--ops-listen: cannot listen on",
+        "--source-address: this machine does not have the address 192.0.2.1",
         "store in",
         "otlp-endpoint in",
         "without TLS",

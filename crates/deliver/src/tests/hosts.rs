@@ -21,7 +21,7 @@ async fn a_wildcard_certificate_holds_every_host_that_can_be_saved() {
         let authority = Authority::new();
         let receiver = Receiver::tls(server(&authority.sign("*.example.test"), &[protocol]), |_| answer(200, "")).await;
         for host in HOSTS {
-            let deliverer = deliverer_with(loopback(), Table::with(host, &[&["127.0.0.1"]]), TcpDialer);
+            let deliverer = deliverer_with(loopback(), Table::with(host, &[&["127.0.0.1"]]), TcpDialer::default());
             let transport =
                 TransportPolicy { ca_certificates_pem: authority.pem.clone(), ..TransportPolicy::default() };
             let request = post_over(&format!("https://{host}:{}/", receiver.address.port()), transport);
@@ -36,7 +36,7 @@ async fn a_wildcard_certificate_holds_every_host_that_can_be_saved() {
 async fn the_receiver_sees_the_host_as_it_was_saved() {
     let receiver = Receiver::http(|_| answer(200, "")).await;
     for host in HOSTS.into_iter().chain(["my_box"]) {
-        let deliverer = deliverer_with(loopback(), Table::with(host, &[&["127.0.0.1"]]), TcpDialer);
+        let deliverer = deliverer_with(loopback(), Table::with(host, &[&["127.0.0.1"]]), TcpDialer::default());
         let exchange = deliverer.attempt(post(&format!("http://{host}:{}/", receiver.address.port()))).await;
         assert_eq!(exchange.outcome, Outcome::Success, "{host}: {}", exchange.error);
         let seen = receiver.seen();

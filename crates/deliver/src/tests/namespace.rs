@@ -37,6 +37,8 @@ impl Namespace {
             "-6 route add 2001:db8:dead::/64 dev dead0",
             "address add 198.18.1.1/32 dev lo",
             "-6 address add 2001:db8::1/128 dev lo",
+            // What DNS64 makes of 198.18.1.1.
+            "-6 address add 64:ff9b::c612:101/128 dev lo",
         ];
         let all = |command: &str| {
             let mut words = vec!["-n", &namespace.0];
@@ -94,12 +96,14 @@ async fn inside_a_namespace_dead_addresses_cost_little() {
     let (dead4, dead6, live4, live6) = ("198.18.0.5", "2001:db8:dead::5", "198.18.1.1", "2001:db8::1");
     let many: Vec<String> = (10..25).map(|last| format!("198.18.0.{last}")).collect();
     let sixteen: Vec<&str> = many.iter().map(String::as_str).chain([live4]).collect();
-    for addresses in [&[dead6, live4][..], &[dead4, live6], &[dead4, live4], &[dead6, live6], &sixteen] {
+    for addresses in
+        [&["64:ff9b::c612:101"][..], &[dead6, live4], &[dead4, live6], &[dead4, live4], &[dead6, live6], &sixteen]
+    {
         let policy = AddressPolicy {
             allow: vec!["198.18.0.0/15".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
             ..AddressPolicy::public()
         };
-        let deliverer = deliverer_with(policy, Table::with("a.example", &[addresses]), TcpDialer);
+        let deliverer = deliverer_with(policy, Table::with("a.example", &[addresses]), TcpDialer::default());
         let exchange = deliverer.attempt(post(&format!("http://a.example:{port}/"))).await;
         let took = exchange.timings.connect.unwrap();
         println!("{addresses:?}: {took:?}");

@@ -202,7 +202,7 @@ impl Dial for Recorder {
         if self.refused.contains(&address) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let Dialled { stream, .. } = TcpDialer.dial(self.receiver).await?;
+        let Dialled { stream, .. } = TcpDialer::default().dial(self.receiver).await?;
         Ok(Dialled { stream, peer: self.peer.unwrap_or(address) })
     }
 }
@@ -214,7 +214,7 @@ pub(crate) fn loopback() -> AddressPolicy {
 
 /// A deliverer that sends to loopback.
 pub(crate) fn deliverer() -> Deliverer {
-    deliverer_with(loopback(), Arc::new(Table::default()), TcpDialer)
+    deliverer_with(loopback(), Arc::new(Table::default()), TcpDialer::default())
 }
 
 pub(crate) fn deliverer_with<D: Dial>(addresses: AddressPolicy, resolver: Arc<dyn Resolve>, dialer: D) -> Deliverer<D> {

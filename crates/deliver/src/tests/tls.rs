@@ -23,7 +23,7 @@ const NAME: &str = "hooks.example.com";
 
 /// A deliverer for which every name that the tests use leads to loopback.
 fn by_name() -> Deliverer {
-    deliverer_with(loopback(), Table::with(NAME, &[&["127.0.0.1"]]), TcpDialer)
+    deliverer_with(loopback(), Table::with(NAME, &[&["127.0.0.1"]]), TcpDialer::default())
 }
 
 fn trusting(authority: &Authority) -> TransportPolicy {
@@ -118,7 +118,8 @@ async fn a_name_with_a_final_dot_is_the_same_name() {
     let authority = Authority::new();
     let receiver = speaking(&authority, &["http/1.1"]).await;
     let url = format!("https://{NAME}.:{}/", receiver.address.port());
-    let deliverer = deliverer_with(loopback(), Table::with("hooks.example.com.", &[&["127.0.0.1"]]), TcpDialer);
+    let deliverer =
+        deliverer_with(loopback(), Table::with("hooks.example.com.", &[&["127.0.0.1"]]), TcpDialer::default());
     let exchange = deliverer.attempt(post_over(&url, trusting(&authority))).await;
     assert_eq!(exchange.outcome, Outcome::Success, "{}", exchange.error);
 }
@@ -140,7 +141,7 @@ async fn any_certificate_is_taken_only_where_the_server_allows_it() {
     assert_eq!((exchange.outcome, receiver.connections()), (Outcome::Tls, 0));
     assert_eq!(exchange.error, "this server does not allow insecure_skip_verify");
     let allowing = AddressPolicy { allow_insecure_tls: true, ..loopback() };
-    let deliverer = deliverer_with(allowing, Table::with(NAME, &[&["127.0.0.1"]]), TcpDialer);
+    let deliverer = deliverer_with(allowing, Table::with(NAME, &[&["127.0.0.1"]]), TcpDialer::default());
     let exchange = deliverer.attempt(post_to(&receiver, insecure)).await;
     assert_eq!(exchange.outcome, Outcome::Success, "{}", exchange.error);
 }

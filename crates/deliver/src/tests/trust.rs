@@ -123,7 +123,7 @@ async fn the_roots_of_the_system_can_be_trusted_along_with_others() {
         addresses: loopback(),
         resolver: Arc::new(Table::default()),
         roots: Roots::of(&system.pem),
-        dialer: TcpDialer,
+        dialer: TcpDialer::default(),
     };
     let both = TransportPolicy { trust_system_roots: true, ..trusting(&own.pem) };
     let cases = [

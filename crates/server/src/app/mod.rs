@@ -224,7 +224,7 @@ fn deliverer(config: &Config, resolver: Arc<SystemResolver>) -> Deliverer {
         addresses: config.addresses.clone(),
         resolver,
         roots: Roots::from_system(),
-        dialer: TcpDialer,
+        dialer: TcpDialer { source: config.source },
     })
 }
 

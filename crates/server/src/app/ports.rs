@@ -1,7 +1,7 @@
-//! Binding the ports of a server, and why one cannot be bound.
+//! Binding the ports and addresses of a server, and why one cannot be bound.
 
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, anyhow, bail};
 use tokio::net::TcpListener;
@@ -9,8 +9,10 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::failure::InWords;
 
-/// The listeners of the API: one, or for `localhost` one for each family that the machine has.
+/// The listeners of the API: one, or for `localhost` one for each family that the machine has. Before
+/// them, the addresses that requests come from are tried.
 pub(super) async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {
+    check_source(config)?;
     let mut listeners = vec![bind(config.listen, "listen").await?];
     if let Some(mut also) = config.listen_ipv6 {
         also.set_port(listeners[0].local_addr().context("the listener has no address")?.port());
@@ -51,7 +53,25 @@ pub(super) fn unusable(config: &Config) -> Vec<(&'static str, String)> {
     if let Some(ops) = config.ops_listen {
         found.extend(try_one(ops).map(|kind| ("ops-listen", refused(ops, kind))));
     }
+    found.extend(foreign_source(config).map(|address| ("source-address", foreign(address))));
     found
+}
+
+/// Checks that this machine has the addresses that requests shall come from.
+fn check_source(config: &Config) -> Result<()> {
+    match foreign_source(config) {
+        Some(address) => bail!("--source-address: {}", foreign(address)),
+        None => Ok(()),
+    }
+}
+
+/// The first address that requests shall come from and cannot.
+fn foreign_source(config: &Config) -> Option<IpAddr> {
+    config.source.iter().find(|address| std::net::TcpListener::bind((*address, 0)).is_err())
+}
+
+fn foreign(address: IpAddr) -> String {
+    format!("this machine does not have the address {address}, so nothing can be sent from it; give one that it has")
 }
 
 fn taken_ipv6(address: SocketAddr) -> String {

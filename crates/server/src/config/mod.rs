@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tenterhook_deliver::SourceAddresses;
 use tenterhook_http::Origin;
 use tenterhook_model::AddressPolicy;
 use tenterhook_store::shown_url;
@@ -59,6 +60,8 @@ pub struct Config {
     pub retention: Duration,
     /// Where requests may go.
     pub addresses: AddressPolicy,
+    /// The addresses of this machine that requests come from.
+    pub source: SourceAddresses,
     /// Requests under way at once: 1 to 65,536.
     pub max_in_flight: usize,
     /// Runtime threads: 1 to 256.
@@ -190,6 +193,7 @@ impl Reader<'_> {
                 .one("retention", |text| value::duration_within(text, retention_min..=3_650 * DAY))
                 .unwrap_or(tenterhook_model::limits::RETENTION),
             addresses: self.addresses(dev),
+            source: self.source(),
             max_in_flight: self
                 .one("max-in-flight", |text| value::number(text, 1..=65_536))
                 .unwrap_or(tenterhook_model::limits::IN_FLIGHT),
@@ -222,6 +226,21 @@ impl Reader<'_> {
             allow_http: self.switch("allow-http", true),
             allow_insecure_tls: self.switch("allow-insecure-tls", false),
         }
+    }
+
+    fn source(&mut self) -> SourceAddresses {
+        let mut source = SourceAddresses::default();
+        for address in self.many("source-address", value::source_address) {
+            let is_second = match address {
+                IpAddr::V4(address) => source.ipv4.replace(address).is_some(),
+                IpAddr::V6(address) => source.ipv6.replace(address).is_some(),
+            };
+            if let Some(given) = self.given.get("source-address").filter(|_| is_second) {
+                let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+                self.fault("source-address", given, format!("`{address}` is a second {family} address; give one"));
+            }
+        }
+        source
     }
 
     fn api_keys(&mut self) -> Option<KeyFile> {

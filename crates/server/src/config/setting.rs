@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 26] = [
+pub(crate) const SETTINGS: [Setting; 27] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -229,6 +229,16 @@ pub(crate) const SETTINGS: [Setting; 26] = [
         help: "Lets webhooks set `transport.insecure_skip_verify`",
         more: "Such a webhook trusts any certificate; its own `ca_certificates_pem` is the better way.",
         default: "false",
+    },
+    Setting {
+        key: "source-address",
+        environment: "TENTERHOOK_SOURCE_ADDRESS",
+        value: "IP",
+        kind: Kind::Many,
+        group: SEND,
+        help: "Address of this machine that requests come from; one for IPv4 and one for IPv6",
+        more: "For receivers whose firewalls know senders by their address. The system chooses for a family without one.\nExamples: 198.51.100.7, 2001:db8::7",
+        default: "the system's choice",
     },
     Setting {
         key: "max-in-flight",

@@ -60,7 +60,7 @@ fn flags_are_read() {
     let config = load(
         "--listen [::1]:0 --ops-listen off --store memory: --retention 1h --max-in-flight 3 --log-format json \
          --allow-network 10.0.0.0/8 --allow-network 192.168.1.7,fd00::/8 --deny-network 10.1.0.0/16 --allow-http=false \
-         --drain-grace 250ms --threads 2 --log-level warn --otlp-endpoint http://127.0.0.1:4317 --trace-ratio 0.5",
+         --source-address 127.0.0.1 --source-address ::1 --drain-grace 250ms --threads 2 --log-level warn --otlp-endpoint http://127.0.0.1:4317 --trace-ratio 0.5",
     )
     .unwrap();
     assert_eq!((config.listen.to_string().as_str(), config.ops_listen), ("[::1]:0", None));
@@ -68,6 +68,7 @@ fn flags_are_read() {
     assert_eq!((config.max_in_flight, config.threads), (3, 2));
     assert_eq!(config.addresses.allow.len(), 3);
     assert_eq!(config.addresses.deny.len(), 1);
+    assert_eq!(config.source.iter().collect::<Vec<_>>(), ["127.0.0.1", "::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
     assert!(!config.addresses.allow_http);
     assert_eq!(config.telemetry.log_format, LogFormat::Json);
     assert_eq!(config.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
@@ -121,6 +122,9 @@ fn single_faults_say_what_to_do() {
         ("--store mysql:x", "write redb:DIR, sled:DIR or memory:"),
         ("--store redb:", "write redb:DIR, sled:DIR or memory:"),
         ("--store memory:x", "write redb:DIR, sled:DIR or memory:"),
+        ("--source-address 10.0.0.0/8", "`10.0.0.0/8` is not an IP address"),
+        ("--source-address 0.0.0.0", "`0.0.0.0` is not an address of one machine"),
+        ("--source-address 10.0.0.1,::ffff:10.0.0.2", "`10.0.0.2` is a second IPv4 address"),
         ("--retention 59s", "must be from 1m"),
         ("--retention 0s --dev", "must be from 1s"),
         ("--drain-grace 2h", "must be from 0s to 1h"),

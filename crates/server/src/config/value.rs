@@ -2,7 +2,7 @@
 //!
 //! Each reader answers what is wrong as the end of a sentence that begins with the key.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -77,8 +77,20 @@ pub fn ipv6_of_localhost(text: &str) -> Result<Option<SocketAddr>, String> {
 /// Reads a network in CIDR form; an address alone stands for itself.
 pub fn network(text: &str) -> Result<IpNet, String> {
     text.parse()
-        .or_else(|_| text.parse().map(|address: std::net::IpAddr| IpNet::from(address)))
+        .or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address)))
         .map_err(|_| format!("`{text}` is not a network; write it like 10.0.0.0/8, fd00::/8 or 192.168.1.7"))
+}
+
+/// Reads an address of this machine to send from. An IPv4-mapped one is its IPv4 address.
+pub fn source_address(text: &str) -> Result<IpAddr, String> {
+    let address: Option<IpAddr> = text.parse().ok();
+    match address.map(|address| address.to_canonical()) {
+        Some(address) if address.is_unspecified() || address.is_multicast() => {
+            Err(format!("`{text}` is not an address of one machine; leave it out to let the system choose"))
+        }
+        Some(address) => Ok(address),
+        None => Err(format!("`{text}` is not an IP address; write it like 198.51.100.7 or 2001:db8::7")),
+    }
 }
 
 /// Reads the origin of a page, as browsers send it.
