@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tenterhook_model::limits;
 pub use tenterhook_model::limits::{
-    BATCH_TIMEOUT, CALL_TIMEOUT, CALLS, HEADER_LIST_BYTES, LOCAL_RESETS, OPEN_CALL_TIMEOUT, STREAMS,
-    STREAMS_PER_CONNECTION,
+    BATCH_TIMEOUT, CALL_TIMEOUT, CALLS, CONNECTION_WINDOW_BYTES, HEADER_LIST_BYTES, LOCAL_RESETS, OPEN_CALL_TIMEOUT,
+    STREAM_WINDOW_BYTES, STREAMS, STREAMS_PER_CONNECTION,
 };
 
 /// Silence after which a connection is asked whether it is alive, and time for its reply.

@@ -185,6 +185,12 @@ table! {
     /// Streams that the server itself resets on one connection before it closes it
     /// (HTTP/2 rapid reset and its kin, CVE-2023-44487 and CVE-2025-8671).
     most LOCAL_RESETS: usize = 1_024, Items, "api";
+    /// Bytes of one call that its client may send before the server has read them.
+    most STREAM_WINDOW_BYTES: u32 = 64 * 1024, Bytes, "api";
+    /// The same for all calls of one connection. Half of it is also what small frames may cost: each
+    /// costs what it has less than 256 bytes. So a stream of the smallest events, in frames of 21 bytes
+    /// or more, can fill its window.
+    most CONNECTION_WINDOW_BYTES: u32 = 24 * STREAM_WINDOW_BYTES, Bytes, "api";
     /// Bytes of the headers of one call.
     most HEADER_LIST_BYTES: u32 = 16 * 1024, Bytes, "api";
     /// Silence after which a connection is asked whether it is alive.

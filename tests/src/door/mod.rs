@@ -7,6 +7,7 @@ mod frames;
 mod http1;
 mod memory;
 mod shut;
+mod small;
 
 use std::path::Path;
 use std::time::Duration;

@@ -102,7 +102,7 @@ const MET_OTHERWISE: [(&str, &str); 12] = [
 ];
 
 /// Limits of the server's own that no request can pass: what they bound, and their tests.
-const INTERNAL: [(&str, &str); 48] = [
+const INTERNAL: [(&str, &str); 50] = [
     ("DNS_TIMEOUT", "deliver: guarded"),
     ("DNS_RECORDS", "deliver: guarded"),
     ("CONNECT_TIMEOUT", "deliver: guarded"),
@@ -136,6 +136,8 @@ const INTERNAL: [(&str, &str); 48] = [
     ("HOURS_KEPT", "how old counts are; store: counts"),
     ("STREAMS_PER_CONNECTION", "calls on one connection; grpc: crowd"),
     ("LOCAL_RESETS", "resets on one connection; process: hostile"),
+    ("STREAM_WINDOW_BYTES", "what waits of a call; door: small"),
+    ("CONNECTION_WINDOW_BYTES", "what waits of a connection; door: small, memory"),
     ("HEADER_LIST_BYTES", "headers of a call; door"),
     ("KEEPALIVE_AFTER", "silent connections; door"),
     ("KEEPALIVE_TIMEOUT", "silent connections; door"),

@@ -10,7 +10,9 @@ use hyper::header::EXPECT;
 use hyper::server::conn::{http1, http2};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
-use tenterhook_api::server::{HEADER_LIST_BYTES, KEEPALIVE, LOCAL_RESETS, STREAMS_PER_CONNECTION};
+use tenterhook_api::server::{
+    CONNECTION_WINDOW_BYTES, HEADER_LIST_BYTES, KEEPALIVE, LOCAL_RESETS, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION,
+};
 use tenterhook_api::{Connection, PeerNames};
 use tenterhook_http::{Answering, Front};
 use tokio_util::task::TaskTracker;
@@ -32,6 +34,8 @@ pub(super) fn http2(calls: TaskTracker) -> http2::Builder<Calls> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .max_local_error_reset_streams(LOCAL_RESETS)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(HEADER_LIST_BYTES)
         .max_send_buf_size(SEND_BUFFER_BYTES)
         .keep_alive_interval(KEEPALIVE.0)
