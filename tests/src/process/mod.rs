@@ -12,6 +12,7 @@ mod render;
 pub(crate) mod running;
 pub(crate) mod serve;
 mod supervised;
+mod tenants;
 
 use std::process::{Command, Output, Stdio};
 
