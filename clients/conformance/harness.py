@@ -153,8 +153,8 @@ class Harness:
     def _new_key(self, role: str) -> tuple[str, str]:
         """An API key, and its line in a key file."""
         command = [self._binary, "key", "new", "--role", role]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()
-        return next(line for line in printed if line.startswith("th_")), printed[-1]
+        made = subprocess.run(command, capture_output=True, text=True, check=True)
+        return next(line for line in made.stderr.splitlines() if line.startswith("th_")), made.stdout.strip()
 
     def _key_file(self, name: str, lines: list[str]) -> str:
         path = self._folder / name

@@ -80,6 +80,21 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
     }
 
+    /// The first moment after the day that `text` names as `YYYY-MM-DD` in UTC; `None` when it names none.
+    pub fn end_of_day(text: &str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let mut number = |digits: usize| {
+            let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))?;
+            part.parse::<i64>().ok()
+        };
+        let date = (number(4)?, number(2)?, number(2)?);
+        if parts.next().is_some() || !(1..=12).contains(&date.1) {
+            return None;
+        }
+        let day = days(date);
+        if civil(day) == date { Self::new((day + 1) * 86_400, 0) } else { None }
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Self) -> Duration {
         let nanos = (self.nanos() - earlier.nanos()).max(0);
@@ -111,6 +126,15 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     debug_assert!((1..=12).contains(&month) && (1..=31).contains(&day), "{days} days are {month}-{day}");
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// How many days after 1970-01-01 a date is: the inverse of [`civil`]. A day that its month does not
+/// have is one of the next.
+fn days((year, month, day): (i64, i64, i64)) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 /// Where the program reads the time of day.
@@ -180,5 +204,24 @@ mod tests {
         assert_eq!((time.seconds(), time.subsec_nanos()), (-1, 999_000_000));
         assert_eq!(time.millis(), -1);
         assert_eq!(time.millis_u48(), 0);
+    }
+
+    #[test]
+    fn a_day_ends_where_the_next_begins() {
+        for (text, end) in [
+            ("1970-01-01", Some("1970-01-02T00:00:00Z")),
+            ("2024-02-29", Some("2024-03-01T00:00:00Z")),
+            ("2027-12-31", Some("2028-01-01T00:00:00Z")),
+            ("9998-12-31", Some("9999-01-01T00:00:00Z")),
+            ("2023-02-29", None),
+            ("2027-13-01", None),
+            ("2027-00-10", None),
+            ("2027-1-1", None),
+            ("2027-01-01-", None),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            assert_eq!(Timestamp::end_of_day(text).map(Timestamp::rfc3339).as_deref(), end, "{text}");
+        }
     }
 }

@@ -94,10 +94,7 @@ impl Cli {
             Command::Listen(args) => runtime(1)?.block_on(tenterhook_listen::run(args, terminal)),
             Command::Healthcheck(args) => runtime(1)?.block_on(crate::healthcheck::run(&args, terminal)),
             Command::Render(args) => render::run(&args),
-            Command::Key(args) => {
-                key::run(&args, terminal);
-                Ok(())
-            }
+            Command::Key(args) => key::run(&args, terminal),
             Command::Store(args) => care::run(&args, terminal),
             Command::RenderWorker => {
                 tenterhook_cage::serve(std::io::stdin(), std::io::stdout()).context("the render worker failed")

@@ -1,10 +1,15 @@
 //! `tenterhook key`: makes API keys.
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use tenterhook_api::access::{NewKey, Role, Scope};
-use tenterhook_model::{Namespace, OsEntropy};
+use tenterhook_model::{Namespace, OsEntropy, Timestamp};
 
+use tenterhook_server::app::keys::append_line;
+use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// What `tenterhook key` is told.
@@ -18,7 +23,7 @@ pub struct KeyArgs {
 enum Action {
     /// Makes a new key and prints it, once, with the line for the key file
     #[command(
-        after_help = "Example:\n  tenterhook key new --role publisher --namespace team-a --name 'billing service'\n\nThe key goes to the caller, who sends it as `authorization: Bearer th_…`. The line goes into the\nfile that `tenterhook serve --api-keys` reads; it holds a hash only."
+        after_help = "Examples:\n  tenterhook key new --role publisher --namespace team-a --name 'billing service'\n  KEY=$(tenterhook key new --role admin --append /etc/tenterhook/keys)\n\nInto a pipe goes the line alone, the key to standard error. The key goes to the caller, who sends it as `authorization: Bearer th_…`. The line goes into the\nfile that `tenterhook serve --api-keys` reads; it holds a hash only."
     )]
     New(NewArgs),
 }
@@ -34,6 +39,12 @@ struct NewArgs {
     /// Whose key it is, for the log; free text
     #[arg(long, value_name = "NAME", default_value = "", value_parser = name)]
     name: String,
+    /// The last day, in UTC, on which it is valid, such as 2027-01-31
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    until: Option<String>,
+    /// Append the line to this key file, which is made if there is none; standard output gets the key alone
+    #[arg(long, value_name = "FILE")]
+    append: Option<PathBuf>,
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -52,19 +63,44 @@ fn name(text: &str) -> Result<String, String> {
     if text.chars().any(|c| c.is_control() || c == '#') {
         return Err("must not have control characters or `#`, which begins a comment in the key file".to_owned());
     }
+    if text.starts_with("until=") {
+        return Err("must not begin with `until=`; --until DATE gives the last day".to_owned());
+    }
     Ok(text.to_owned())
 }
 
-/// Makes a key and prints it.
-pub fn run(args: &KeyArgs, terminal: Terminal) {
+/// A date, as the key file has it.
+fn day(text: &str) -> Result<String, String> {
+    match Timestamp::end_of_day(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("must be a date such as 2027-01-31, the last day in UTC on which the key is valid".to_owned()),
+    }
+}
+
+/// Makes a key and prints it: for people both the key and the line; into a pipe, and with `--append`, what
+/// a program needs, with the rest on standard error.
+///
+/// # Errors
+/// When the file of `--append` cannot be written.
+#[expect(clippy::print_stderr, reason = "what is for people must not get into the pipe")]
+pub fn run(args: &KeyArgs, terminal: Terminal) -> Result<()> {
     let Action::New(new) = &args.action;
-    let made = NewKey::generate(new.role, &new.namespace, &new.name, &OsEntropy);
-    terminal.line(
-        terminal.paint(Style::Dim, "The key, told only now; its holder sends it as `authorization: Bearer KEY`:"),
-    );
-    terminal.line(made.key.expose());
-    terminal.line(terminal.paint(Style::Dim, "The line for the file of `tenterhook serve --api-keys FILE`:"));
-    terminal.line(&made.line);
+    let made = NewKey::generate(new.role, &new.namespace, &new.name, new.until.as_deref(), &OsEntropy);
+    let about_key = "The key, shown only now; its holder sends it as `authorization: Bearer KEY`:";
+    if let Some(file) = &new.append {
+        append_line(file, &made.line).with_context(|| format!("cannot write to {}", file.display()))?;
+        eprintln!("The line is in {}. {about_key}", file.display());
+        terminal.line(made.key.expose());
+    } else if std::io::stdout().is_terminal() {
+        terminal.line(terminal.paint(Style::Dim, about_key));
+        terminal.line(made.key.expose());
+        terminal.line(terminal.paint(Style::Dim, "The line for the file of `tenterhook serve --api-keys FILE`:"));
+        terminal.line(&made.line);
+    } else {
+        eprintln!("{about_key}\n{}", made.key.expose());
+        terminal.line(&made.line);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -76,6 +112,7 @@ mod tests {
         assert!(role("boss").unwrap_err().contains("admin, publisher, viewer and operator"));
         assert_eq!(scope("*"), Ok(Scope::Every));
         assert!(scope("Team A").is_err() && scope("").is_err());
+        assert!(day("2027-02-30").is_err() && day("2028-02-29").is_ok());
         assert!(name("a # b").is_err() && name("a\nb").is_err());
     }
 }

@@ -59,15 +59,16 @@ impl Secrets {
         };
         let ((server_pem, server_key), (client_pem, client_key), (_, other_key)) = (issue(), issue(), issue());
         let sealing: String = (0..32u8).map(|byte| format!("{:02x}", byte.wrapping_mul(73).wrapping_add(41))).collect();
-        let made = crate::process::stdout(&crate::process::run(&["key", "new", "--role", "admin"]));
-        let api_key = made.lines().find(|line| line.starts_with("th_")).unwrap().to_owned();
+        let made = crate::process::run(&["key", "new", "--role", "admin"]);
+        let told = crate::process::stderr(&made);
+        let api_key = told.lines().find(|line| line.starts_with("th_")).unwrap().to_owned();
         let mut secrets = Self {
             canaries: Vec::new(),
             authority: authority.pem(),
             server_certificate: write("tls.crt", &server_pem),
             server_key: write("tls.key", &server_key.serialize_pem()),
             sealing_key: write("sealing.key", &sealing),
-            api_keys: write("keys", made.lines().last().unwrap()),
+            api_keys: write("keys", &crate::process::stdout(&made)),
             api_key,
             client_certificate: client_pem,
             client_key: client_key.serialize_pem(),

@@ -19,7 +19,7 @@ fn install(folder: &Path) {
     std::fs::write(folder.join("tls.crt"), authority.cert.pem()).unwrap();
     std::fs::write(folder.join("tls.key"), authority.signing_key.serialize_pem()).unwrap();
     let made = stdout(&run(&["key", "new", "--role", "admin", "--name", "platform team"]));
-    std::fs::write(folder.join("keys"), made.lines().last().unwrap().to_owned() + "\n").unwrap();
+    std::fs::write(folder.join("keys"), made).unwrap();
 }
 
 #[test]

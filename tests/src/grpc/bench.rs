@@ -369,7 +369,7 @@ fn keys() -> (BTreeMap<&'static str, String>, String) {
     ];
     let (mut keys, mut ring) = (BTreeMap::new(), String::new());
     for (name, role, scope) in holders {
-        let made = NewKey::generate(role, &scope, name, &Marking::Never);
+        let made = NewKey::generate(role, &scope, name, None, &Marking::Never);
         keys.insert(name, made.key.expose().to_owned());
         ring.push_str(&made.line);
         ring.push('\n');

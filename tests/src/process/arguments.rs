@@ -101,14 +101,14 @@ fn an_open_address_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn a_new_key_stands_on_its_own_line_and_the_file_line_comes_last() {
+fn a_new_key_leaves_only_its_line_in_a_pipe() {
     let output = run(&["key", "new", "--role", "publisher", "--namespace", "team-a", "--name", "billing"]);
     assert!(output.status.success());
-    let text = stdout(&output);
-    let lines: Vec<&str> = text.lines().collect();
-    let key = lines.iter().find(|line| line.starts_with("th_")).expect("a key");
+    let (text, told) = (stdout(&output), stderr(&output));
+    let key = told.lines().find(|line| line.starts_with("th_")).expect("a key");
     assert!(key.len() > 40 && !key.contains(' '));
-    let last = lines.last().unwrap();
+    let last = text.strip_suffix('\n').unwrap();
+    assert!(!last.contains('\n'), "{text}");
     assert!(last.starts_with("sha256:") && last.ends_with(" publisher team-a billing"), "{last}");
     assert!(!last.contains(&key[3..]), "the file keeps a hash only");
 
@@ -119,6 +119,23 @@ fn a_new_key_stands_on_its_own_line_and_the_file_line_comes_last() {
     std::fs::write(&file, "nonsense\n").unwrap();
     let text = stderr(&run(&["serve", "--check", "--api-keys", file.to_str().unwrap()]));
     assert!(text.contains("--api-keys") && text.contains("line 1"), "{text}");
+}
+
+#[test]
+fn a_key_that_is_appended_to_its_file_is_alone_in_the_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    std::fs::write(&file, "# ours").unwrap();
+    for count in [1, 2] {
+        let output =
+            run(&["key", "new", "--role", "admin", "--until", "2099-12-31", "--append", file.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let key = stdout(&output);
+        assert!(key.starts_with("th_") && key.trim_end().len() > 40 && key.lines().count() == 1, "{key}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text.lines().filter(|line| line.ends_with(" admin * until=2099-12-31")).count(), count, "{text}");
+    }
+    assert!(run(&["serve", "--check", "--api-keys", file.to_str().unwrap()]).status.success());
 }
 
 #[test]

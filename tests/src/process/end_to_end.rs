@@ -28,7 +28,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use super::serve::{connect, start};
-use super::{run, stdout};
+use super::{run, stderr, stdout};
 use crate::canary::mark;
 
 /// Time for anything in this test; it takes about two seconds.
@@ -143,10 +143,10 @@ async fn play() {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let made = stdout(&run(&["key", "new", "--role", "admin"]));
-    let api_key = made.lines().find(|line| line.starts_with("th_")).unwrap().to_owned();
+    let made = run(&["key", "new", "--role", "admin"]);
+    let api_key = stderr(&made).lines().find(|line| line.starts_with("th_")).unwrap().to_owned();
     let (cert_file, key_file) = (path("tls.crt", &certificate.pem()), path("tls.key", &key.serialize_pem()));
-    let keys_file = path("keys", made.lines().last().unwrap());
+    let keys_file = path("keys", &stdout(&made));
     let flags = [
         "--tls-cert",
         &cert_file,

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::end_to_end::{authority, issue};
 use super::serve::start;
-use super::{run, stdout};
+use super::{run, stderr, stdout};
 
 /// The status and the version of HTTP of an answer to curl.
 fn curl(arguments: &[&str]) -> String {
@@ -26,9 +26,10 @@ fn one_port_takes_both_versions_of_http_with_keys_and_certificates() {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let made = stdout(&run(&["key", "new", "--role", "publisher"]));
-    let api_key = made.lines().find(|line| line.starts_with("th_")).unwrap();
-    let keys = path("keys", &format!("{}\nsan:localhost publisher *\n", made.lines().last().unwrap()));
+    let made = run(&["key", "new", "--role", "publisher"]);
+    let shown = stderr(&made);
+    let api_key = shown.lines().find(|line| line.starts_with("th_")).unwrap();
+    let keys = path("keys", &format!("{}san:localhost publisher *\n", stdout(&made)));
     let (ca, certificate) = (path("ca.pem", &authority.pem()), path("tls.crt", &certificate.pem()));
     let private_key = path("tls.key", &key.serialize_pem());
     let flags = ["--tls-cert", &certificate, "--tls-key", &private_key, "--client-ca", &ca, "--api-keys", &keys];

@@ -8,6 +8,7 @@ pub(crate) mod footprint;
 mod hostile;
 mod http;
 mod listen;
+mod reload;
 mod render;
 pub(crate) mod running;
 pub(crate) mod serve;

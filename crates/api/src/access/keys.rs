@@ -3,11 +3,11 @@
 //! One line a holder, words separated by blanks, `#` begins a comment:
 //!
 //! ```text
-//! sha256:HASH ROLE NAMESPACE [NAME…]     an API key, as `tenterhook key new` prints the line
-//! san:VALUE   ROLE NAMESPACE [NAME…]     a client certificate with this DNS or URI name
+//! sha256:HASH ROLE NAMESPACE [until=DATE] [NAME…]     an API key, as `tenterhook key new` prints the line
+//! san:VALUE   ROLE NAMESPACE [until=DATE] [NAME…]     a client certificate with this DNS or URI name
 //! ```
 //!
-//! NAMESPACE is `*` for all. A file that is meant to list nobody has the line `# no keys`. The
+//! NAMESPACE is `*` for all; DATE, as in 2027-01-31, is the last day in UTC on which the line grants anything. A file that is meant to list nobody has the line `# no keys`. The
 //! command reads the file and hands its text to [`KeyRing::parse`], and to [`KeyRing::read`]
 //! when it has changed.
 
@@ -16,7 +16,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tenterhook_model::{Entropy, Namespace, Secret};
+use tenterhook_model::{Entropy, Namespace, Secret, Timestamp};
 use thiserror::Error;
 
 use super::role::{Grant, Role, Scope};
@@ -27,6 +27,8 @@ pub const KEY_PREFIX: &str = "th_";
 const KEY_BYTES: usize = 32;
 /// Bytes of the longest key that is looked at.
 const KEY_BYTES_MAX: usize = 256;
+/// What the last day of a line begins with.
+const UNTIL: &str = "until=";
 /// The line that says that a file without keys is meant to have none.
 const NO_KEYS: &str = "# no keys";
 
@@ -50,12 +52,14 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    /// Makes a key for `role` in `scope`; `name` is for people and may be empty.
-    pub fn generate(role: Role, scope: &Scope, name: &str, entropy: &dyn Entropy) -> Self {
+    /// Makes a key for `role` in `scope`, up to and with the day `until` (`YYYY-MM-DD`) if there is one;
+    /// `name` is for people and may be empty.
+    pub fn generate(role: Role, scope: &Scope, name: &str, until: Option<&str>, entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; KEY_BYTES];
         entropy.fill(&mut bytes);
         let key = Secret::new(format!("{KEY_PREFIX}{}", hex::encode(bytes)));
-        let line = format!("sha256:{} {role} {scope} {name}", hex::encode(digest(key.expose())));
+        let until = until.map(|day| format!("{UNTIL}{day} ")).unwrap_or_default();
+        let line = format!("sha256:{} {role} {scope} {until}{name}", hex::encode(digest(key.expose())));
         Self { key, line: line.trim_end().to_owned() }
     }
 }
@@ -102,7 +106,7 @@ impl KeyRing {
     fn add_line(&mut self, line: &str) -> Result<(), String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [holder, role, scope, name @ ..] = words.as_slice() else {
-            return Err("expected `sha256:HASH ROLE NAMESPACE [NAME]` or `san:VALUE ROLE NAMESPACE [NAME]`".into());
+            return Err("expected `sha256:HASH ROLE NAMESPACE [until=DATE] [NAME]` or `san:VALUE ROLE NAMESPACE [until=DATE] [NAME]`".into());
         };
         let role = role.parse().map_err(|error: super::role::UnknownRole| format!("the second word {error}"))?;
         let scope = match *scope {
@@ -111,7 +115,11 @@ impl KeyRing {
                 Scope::One(name.parse::<Namespace>().map_err(|error| format!("the namespace {error}, or must be `*`"))?)
             }
         };
-        let grant = Grant { role, scope, name: name.join(" ").into() };
+        let (expire_time, name) = match name {
+            [first, name @ ..] if first.starts_with(UNTIL) => (Some(end_of(first)?), name),
+            name => (None, name),
+        };
+        let grant = Grant { role, expire_time, scope, name: name.join(" ").into() };
         match holder.split_once(':') {
             Some(("sha256", hash)) => self.add_key(hash, grant),
             Some(("san", value)) if !value.is_empty() => {
@@ -128,6 +136,13 @@ impl KeyRing {
             .map_err(|_| "the hash must be 64 hex digits, as `tenterhook key new` prints it".to_owned())?;
         self.keys.entry(bucket(&bytes)).or_default().push((bytes, grant));
         Ok(())
+    }
+
+    /// The first end of a grant after `time`.
+    pub(super) fn next_end(&self, time: Timestamp) -> Option<Timestamp> {
+        let of_keys = self.keys.values().flatten().map(|(_, grant)| grant);
+        let grants = of_keys.chain(self.certificates.values().flatten());
+        grants.filter_map(|grant| grant.expire_time).filter(|end| *end > time).min()
     }
 
     /// How many holders it knows.
@@ -152,6 +167,12 @@ impl KeyRing {
         let known = names.iter().filter_map(|name| self.certificates.get(&same_name(name)));
         known.flatten().cloned().collect()
     }
+}
+
+/// The end of a line's last day.
+fn end_of(word: &str) -> Result<Timestamp, String> {
+    Timestamp::end_of_day(&word[UNTIL.len()..])
+        .ok_or_else(|| format!("`{UNTIL}` must be followed by a date such as 2027-01-31, the last day in UTC"))
 }
 
 impl fmt::Debug for KeyRing {
@@ -203,7 +224,7 @@ mod tests {
     use tenterhook_model::OsEntropy;
 
     fn new_key(role: Role, scope: Scope) -> NewKey {
-        NewKey::generate(role, &scope, "ci of team a", &OsEntropy)
+        NewKey::generate(role, &scope, "ci of team a", None, &OsEntropy)
     }
 
     fn grants(ring: &KeyRing, key: &str) -> Vec<Grant> {
@@ -228,6 +249,23 @@ mod tests {
         let hash = made.line.split(' ').next().unwrap().trim_start_matches("sha256:");
         for bad in ["", "th_", &key[..key.len() - 1], &format!("{key}0"), &key[3..], hash, &"th_".repeat(10_000)] {
             assert_eq!(grants(&ring, bad), [], "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_line_ends_with_its_last_day() {
+        let (made, now) = (
+            NewKey::generate(Role::Viewer, &Scope::Every, "ci", Some("2027-01-31"), &OsEntropy),
+            Timestamp::from_millis(0),
+        );
+        let ring = KeyRing::parse(&made.line).unwrap();
+        let [grant] = &grants(&ring, made.key.expose())[..] else { panic!("one grant") };
+        let end = Timestamp::end_of_day("2027-01-31").unwrap();
+        assert_eq!((grant.expire_time, &*grant.name, ring.next_end(now)), (Some(end), "ci", Some(end)));
+        assert!(grant.holds_at(end.before(std::time::Duration::from_millis(1))) && !grant.holds_at(end));
+        for bad in ["until=", "until=2027-02-30", "until=tomorrow"] {
+            let error = &KeyRing::parse(&format!("san:x admin * {bad} name")).unwrap_err()[0];
+            assert!(error.problem.contains("2027-01-31"), "{bad}: {error}");
         }
     }
 

@@ -8,9 +8,9 @@ mod keys;
 mod role;
 mod table;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tenterhook_model::Namespace;
+use tenterhook_model::{Clock, Namespace, SystemClock, Timestamp};
 use tokio::sync::Notify;
 
 use keys::KeyDigest;
@@ -29,13 +29,22 @@ pub struct Access {
     ring: Arc<RwLock<Arc<KeyRing>>>,
     changed: Arc<Notify>,
     anonymous: Option<Grant>,
+    clock: Arc<dyn Clock>,
+    /// When the next grant ends.
+    next_end: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Access {
     /// Only holders that `ring` knows may call.
     pub fn keys(ring: KeyRing) -> Self {
+        Self::by_clock(ring, Arc::new(SystemClock))
+    }
+
+    /// As [`Access::keys`], with keys that expire by `clock`.
+    pub fn by_clock(ring: KeyRing, clock: Arc<dyn Clock>) -> Self {
+        let next_end = Arc::new(Mutex::new(ring.next_end(clock.now())));
         let ring = Arc::new(RwLock::new(Arc::new(ring)));
-        Self { ring, changed: Arc::new(Notify::new()), anonymous: None }
+        Self { ring, changed: Arc::new(Notify::new()), anonymous: None, clock, next_end }
     }
 
     /// Who shows no key may do everything: for `--dev` on loopback.
@@ -46,8 +55,19 @@ impl Access {
     /// Takes another ring from now on: a key that it does not know is refused at its next call,
     /// and its open streams end.
     pub fn replace(&self, ring: KeyRing) {
+        *self.next_end.lock().unwrap_or_else(PoisonError::into_inner) = ring.next_end(self.clock.now());
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         self.changed.notify_waiters();
+    }
+
+    /// Ends the streams of keys that have expired since the last call; their calls are refused anyway.
+    pub fn end_expired(&self) {
+        let now = self.clock.now();
+        let mut next_end = self.next_end.lock().unwrap_or_else(PoisonError::into_inner);
+        if next_end.is_some_and(|end| end <= now) {
+            *next_end = self.ring.read().unwrap_or_else(PoisonError::into_inner).next_end(now);
+            self.changed.notify_waiters();
+        }
     }
 
     /// Whether a caller without a key may do everything.
@@ -88,6 +108,8 @@ impl Access {
             Some(key) => (key.as_ref().map(|key| ring.grants_of_key(key)).unwrap_or_default(), ring.is_empty()),
             None => (ring.grants_of_names(&credential.names), true),
         };
+        let now = self.clock.now();
+        let known: Vec<Grant> = known.into_iter().filter(|grant| grant.holds_at(now)).collect();
         if known.is_empty() && anonymous_may { Vec::from_iter(self.anonymous.clone()) } else { known }
     }
 }
@@ -191,7 +213,7 @@ mod tests {
     use tenterhook_model::OsEntropy;
 
     fn access_with(role: Role, scope: Scope) -> (Access, String) {
-        let made = NewKey::generate(role, &scope, "", &OsEntropy);
+        let made = NewKey::generate(role, &scope, "", None, &OsEntropy);
         let header = format!("Bearer {}", made.key.expose());
         (Access::keys(KeyRing::parse(&made.line).unwrap()), header)
     }
@@ -221,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_caller_is_allowed_until_its_grant_is_gone() {
-        let made = NewKey::generate(Role::Viewer, &Scope::Every, "", &OsEntropy);
+        let made = NewKey::generate(Role::Viewer, &Scope::Every, "", None, &OsEntropy);
         let access = Access::keys(KeyRing::parse(&made.line).unwrap());
         let header = format!("Bearer {}", made.key.expose());
         let caller = access.caller(Some(header.as_bytes()), &[]).unwrap().of(Permission::View).unwrap();
@@ -231,6 +253,33 @@ mod tests {
         assert!(!access.still_allows(&caller));
         access.replace(KeyRing::default());
         assert!(!access.still_allows(&caller));
+    }
+
+    #[derive(Debug)]
+    struct SetClock(std::sync::atomic::AtomicI64);
+
+    impl Clock for SetClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0.load(std::sync::atomic::Ordering::Relaxed))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_refused_after_its_last_day_and_its_streams_are_told() {
+        let made = NewKey::generate(Role::Viewer, &Scope::Every, "", Some("1970-01-01"), &OsEntropy);
+        let clock = Arc::new(SetClock(std::sync::atomic::AtomicI64::new(86_399_999)));
+        let access = Access::by_clock(KeyRing::parse(&made.line).unwrap(), clock.clone());
+        let header = format!("Bearer {}", made.key.expose());
+        let caller = access.caller(Some(header.as_bytes()), &[]).unwrap().of(Permission::View).unwrap();
+        let mut told = std::pin::pin!(access.changed().notified());
+        told.as_mut().enable();
+        access.end_expired();
+        assert!(futures_util::poll!(told.as_mut()).is_pending() && access.still_allows(&caller));
+        clock.0.store(86_400_000, std::sync::atomic::Ordering::Relaxed);
+        assert!(access.caller(Some(header.as_bytes()), &[]).is_err());
+        assert!(!access.still_allows(&caller));
+        access.end_expired();
+        assert!(futures_util::poll!(told.as_mut()).is_ready());
     }
 
     #[test]

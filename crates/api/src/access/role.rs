@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use tenterhook_model::Namespace;
+use tenterhook_model::{Namespace, Timestamp};
 use thiserror::Error;
 
 /// What a method needs of its caller.
@@ -113,6 +113,8 @@ impl fmt::Display for Scope {
 pub struct Grant {
     /// What its holder may do.
     pub role: Role,
+    /// When it ends, if it does.
+    pub expire_time: Option<Timestamp>,
     /// Where.
     pub scope: Scope,
     /// Who holds it, for logs; may be empty.
@@ -120,9 +122,14 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Whether it holds at `now`.
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.expire_time.is_none_or(|end| now < end)
+    }
+
     /// Everything everywhere, for a server that asks nobody for a key.
     pub fn everything(name: &str) -> Self {
-        Self { role: Role::Admin, scope: Scope::Every, name: name.into() }
+        Self { role: Role::Admin, expire_time: None, scope: Scope::Every, name: name.into() }
     }
 }
 

@@ -44,7 +44,7 @@ struct Fixture {
 }
 
 fn fixture(role: Role) -> Fixture {
-    let made = NewKey::generate(role, &Scope::Every, "ci", &OsEntropy);
+    let made = NewKey::generate(role, &Scope::Every, "ci", None, &OsEntropy);
     let shutdown = CancellationToken::new();
     let access = Access::keys(KeyRing::parse(&made.line).unwrap());
     let counted = Arc::new(Counted::default());

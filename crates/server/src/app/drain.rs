@@ -17,10 +17,13 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::door::{Door, Parts};
 use super::ops::Ops;
+use super::reload::Reload;
 use super::retention::Retention;
 use super::supervisor::Supervisor;
 use super::tasks::Tasks;
+use super::watches::Watches;
 use crate::failure::InWords;
+use crate::telemetry::audit::Audit;
 
 /// Time beyond the grace for the outcomes of what was cut to be recorded.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -118,12 +121,19 @@ impl App {
         let mut tasks = Tasks::default();
         if let Some(listener) = self.ops.take() {
             let (telemetry, draining) = (self.telemetry.clone(), self.draining.clone());
-            let ops = Ops { telemetry, draining, intake: self.intake.clone(), store: store.clone() };
+            let metrics = self.metrics.clone();
+            let ops = Ops { metrics, telemetry, draining, intake: self.intake.clone(), store: store.clone() };
             tasks.spawn("the operations listener", ops.run(listener, end.clone()));
         }
-        if let Some(keys) = self.keys.take() {
-            tasks.spawn("the watch of the API keys", keys.run(end.clone()));
+        let Watches { keys, certificates, reload } = &mut self.watches;
+        if let Some(keys) = keys.take() {
+            tasks.spawn("the watch of the API keys", keys.run(reload.clone(), end.clone()));
         }
+        if let Some(certificates) = certificates.take() {
+            tasks.spawn("the watch of certificates", certificates.run(reload.clone(), end.clone()));
+        }
+        let reopening = reopen_audit(self.telemetry.audit(), reload.clone(), end.clone());
+        tasks.spawn("the reopening of the audit log", reopening);
         let (clock, metrics) = (Arc::new(SystemClock), self.metrics.clone());
         let retention = Retention { store: store.clone(), clock, keep: self.retention, metrics };
         tasks.spawn("retention", retention.run(end.clone()));
@@ -159,6 +169,17 @@ fn how_ended<T>(name: &str, ended: Option<Result<T, JoinError>>) -> String {
     match ended {
         Some(Err(error)) if error.is_panic() => format!("{name} panicked"),
         _ => format!("{name} ended by itself"),
+    }
+}
+
+/// Opens the file of the audit trail again whenever `reload` asks for it, until `end`.
+async fn reopen_audit(audit: Arc<Audit>, mut reload: Reload, end: CancellationToken) {
+    loop {
+        // The end comes first.
+        tokio::select! { biased;
+            () = end.cancelled() => return,
+            () = reload.asked() => audit.reopen(),
+        }
     }
 }
 

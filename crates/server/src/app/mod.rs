@@ -3,22 +3,26 @@
 //! `serve` runs it as a process of its own; `demo` and tests run it inside theirs.
 
 pub(crate) mod banner;
+pub(crate) mod certificates;
 pub(crate) mod door;
 mod drain;
-pub(crate) mod keys;
+pub mod keys;
 pub(crate) mod ops;
 mod ports;
+mod reload;
 mod retention;
 mod sampler;
 /// The key that seals secrets in the store.
 pub mod sealing;
 /// SIGINT and SIGTERM.
 pub mod signals;
+mod steady;
 mod storage;
 mod supervisor;
 mod tasks;
 mod tls;
 mod trial;
+mod watches;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,9 +30,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
-use rustls::ServerConfig;
-use tenterhook_api::access::Access;
+use anyhow::Result;
 use tenterhook_api::{About, Api, ApiState, Refusals, router};
 use tenterhook_attempt::{AttemptTrace, PassThrough};
 use tenterhook_cage::{Cage, WorkerCommand};
@@ -46,17 +48,19 @@ use tower::util::BoxCloneSyncService;
 use crate::config::Config;
 use crate::failure::InWords;
 use crate::telemetry::Telemetry;
-use crate::telemetry::metrics::{Metrics, Watched};
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::Exported;
 use crate::terminal::Terminal;
 use banner::Banner;
-use keys::KeyWatch;
+use certificates::Tls;
 use sampler::Sampler;
 use signals::Signals;
 use storage::Storage;
 use supervisor::Supervisor;
+use watches::Watches;
 
 pub use drain::Ending;
+pub use reload::Reload;
 pub use trial::check;
 
 /// Child processes that render what is not plain, at most; one renders thousands a second.
@@ -73,7 +77,7 @@ pub struct App {
     addresses: Addresses,
     listeners: Vec<TcpListener>,
     ops: Option<TcpListener>,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Tls>,
     storage: Storage,
     deliverer: Deliverer,
     dispatcher: Dispatcher<Deliverer>,
@@ -82,7 +86,7 @@ pub struct App {
     intake: Arc<Intake>,
     /// Cancelled when the server begins to drain.
     draining: CancellationToken,
-    keys: Option<KeyWatch>,
+    watches: Watches,
     telemetry: Arc<Telemetry>,
     metrics: Arc<Metrics>,
     retention: Duration,
@@ -116,8 +120,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let started = clock.now();
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
-        let tls = config.tls.as_ref().map(tls::server_config).transpose()?;
-        note_files(config, &metrics);
+        let (tls, certificates) = watches::certificates(config, &metrics)?;
         let listeners = ports::bind_api(config).await?;
         let ops = ports::bind_ops(config).await?;
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
@@ -139,7 +142,7 @@ impl App {
             trace: trace.clone(),
         };
         let intake = Arc::new(intake(storage.store.clone(), &parts, metrics.clone()));
-        let (access, keys) = access(config)?;
+        let (access, keys) = watches::access(config, &metrics)?;
         let draining = CancellationToken::new();
         let api = router(ApiState {
             store: storage.store.clone(),
@@ -173,7 +176,7 @@ impl App {
             api,
             intake,
             draining,
-            keys,
+            watches: Watches { keys, certificates, reload: Reload::default() },
             telemetry,
             metrics,
             retention: config.retention,
@@ -243,35 +246,11 @@ async fn sampled(config: &Config, storage: &Storage, metrics: &Arc<Metrics>) -> 
     sampler
 }
 
-/// Lets the metrics show that the files of `config` are in force, and when certificates expire.
-fn note_files(config: &Config, metrics: &Metrics) {
-    if config.api_keys.is_some() {
-        metrics.watched(Watched::Keys, true, None);
-    }
-    let Some(material) = &config.tls else { return };
-    let expiry = tls::expiries(material);
-    metrics.watched(Watched::ServerCertificate, true, expiry.server);
-    if material.client_ca_pem.is_some() {
-        metrics.watched(Watched::ClientCa, true, expiry.client_ca);
-    }
-}
-
 /// Where templates that are not plain render: this program as `render-worker`, in child processes.
 pub fn cage() -> Result<Cage> {
     let program = std::env::current_exe().context("cannot find the own program, which renders in child processes")?;
     let environment = ALLOCATOR_OF_WORKERS.map(|(name, value)| (name.into(), value.into())).to_vec();
     Ok(Cage::new(WorkerCommand { program, args: vec!["render-worker".into()], environment }, RENDER_WORKERS))
-}
-
-/// Who may call, and the watch over the file that says so.
-fn access(config: &Config) -> Result<(Access, Option<KeyWatch>)> {
-    let ring = match &config.api_keys {
-        Some(file) => keys::parse(&file.text).map_err(|errors| anyhow!("the API keys have errors: {errors}"))?,
-        None => Default::default(),
-    };
-    let access = if config.dev { Access::dev(ring) } else { Access::keys(ring) };
-    let watch = config.api_keys.as_ref().map(|file| KeyWatch::new(&file.path, &file.text, access.clone()));
-    Ok((access, watch))
 }
 
 /// `tenterhook serve`: builds the server, tells where it is, and runs it until a signal.
@@ -281,6 +260,7 @@ fn access(config: &Config) -> Result<(Access, Option<KeyWatch>)> {
 pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry, terminal.colours_the_log())?);
     let signals = Signals::install().context("cannot watch for signals")?;
+    let config = watches::with_first_key(config, terminal)?;
     let mut app = match App::build(&config, telemetry.clone()).await {
         Ok(app) => app,
         Err(error) => {
@@ -294,6 +274,7 @@ pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let webhooks = app.storage.store.webhooks().by_id.len();
     Banner { config: &config, api, ops, webhooks, open: open.pending + open.in_flight + open.retrying }.show(terminal);
     app.supervisor = Supervisor::from_environment();
+    app.watches.reload = signals.reload.clone();
     let ended = app.run(signals.shutdown.clone()).await;
     if let Ok(ending) = &ended {
         tracing::info!(%ending, "ended");

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http;
 use crate::telemetry::Telemetry;
+use crate::telemetry::metrics::Metrics;
 
 /// Content type of Prometheus' text format, version 0.0.4.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,7 +23,9 @@ const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 /// What the operations listener tells of.
 #[derive(Debug)]
 pub(crate) struct Ops {
-    /// The figures.
+    /// What is known of watched files.
+    pub(crate) metrics: Arc<Metrics>,
+    /// The metrics as text.
     pub(crate) telemetry: Arc<Telemetry>,
     /// Cancelled when the server begins to drain: it is not ready from then on.
     pub(crate) draining: CancellationToken,
@@ -50,18 +53,39 @@ impl Ops {
         match request.uri().path() {
             "/metrics" => text(StatusCode::OK, PROMETHEUS_TEXT, self.telemetry.prometheus_text()),
             "/livez" => text(StatusCode::OK, PLAIN_TEXT, "ok\n"),
-            "/readyz" if self.draining.is_cancelled() => {
-                text(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, "draining: the server is about to stop\n")
+            "/readyz" => {
+                let (status, mut body) = self.readiness().await;
+                if request.uri().query() == Some("verbose") {
+                    body.push_str(&self.files());
+                }
+                text(status, PLAIN_TEXT, body)
             }
-            "/readyz" if !self.intake.is_ready() => {
-                text(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, "starting: the webhooks are being compiled\n")
-            }
-            "/readyz" => match self.store.readiness().await {
-                Ok(()) => text(StatusCode::OK, PLAIN_TEXT, "ok\n"),
-                Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, format!("{error}\n")),
-            },
             _ => text(StatusCode::NOT_FOUND, PLAIN_TEXT, "there are /metrics, /livez and /readyz here\n"),
         }
+    }
+}
+
+impl Ops {
+    /// Whether the server takes calls, and why not.
+    async fn readiness(&self) -> (StatusCode, String) {
+        let why = if self.draining.is_cancelled() {
+            "draining: the server is about to stop".to_owned()
+        } else if !self.intake.is_ready() {
+            "starting: the webhooks are being compiled".to_owned()
+        } else {
+            match self.store.readiness().await {
+                Ok(()) => return (StatusCode::OK, "ok\n".to_owned()),
+                Err(error) => error.to_string(),
+            }
+        };
+        (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
+    }
+
+    /// A line for each file that the server watches. A file with errors does not make it unready: what
+    /// was read before is in force.
+    fn files(&self) -> String {
+        let files = self.metrics.watched_files().into_iter();
+        files.map(|(setting, problem)| format!("{setting}: {}\n", problem.as_deref().unwrap_or("ok"))).collect()
     }
 }
 

@@ -79,6 +79,9 @@ pub(super) fn expiries(material: &TlsMaterial) -> Expiries {
 /// The certificate chain of the server with its key.
 fn identity(material: &TlsMaterial, provider: &CryptoProvider) -> Result<CertifiedKey, Unusable> {
     let chain = certificates(material.certificate_pem.as_bytes()).map_err(|why| ("tls-cert", why))?;
+    if chain.is_empty() {
+        return Err(("tls-cert", "holds no certificate in PEM".to_owned()));
+    }
     let key = PrivateKeyDer::from_pem_slice(material.key_pem.expose().as_bytes());
     let key = key.map_err(|_| ("tls-key", "holds no private key in PEM".to_owned()))?;
     let identity = CertifiedKey::from_der(chain, key, provider);

@@ -37,6 +37,9 @@ pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<Co
             fault(one, format!("needs --{other} too"));
         }
     }
+    if is_on(given, "bootstrap-key") && !is_given("api-keys") {
+        fault("bootstrap-key", "needs --api-keys too, the file that the key goes into".to_owned());
+    }
     let is_open = !listeners.api.ip().is_loopback();
     let has_access = is_given("api-keys") || is_given("client-ca");
     if listeners.dev && is_open {
@@ -56,7 +59,7 @@ pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<Co
             ),
         );
     }
-    if is_open && !listeners.dev && !is_given("tls-cert") && !insecure(given) {
+    if is_open && !listeners.dev && !is_given("tls-cert") && !is_on(given, "insecure") {
         fault(
             "listen",
             format!(
@@ -70,8 +73,9 @@ pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<Co
     }
 }
 
-fn insecure(given: &Settings) -> bool {
-    given.get("insecure").is_some_and(|given| given.values.last().is_some_and(|text| value::switch(text) == Ok(true)))
+/// Whether the switch `key` is on.
+fn is_on(given: &Settings, key: &str) -> bool {
+    given.get(key).is_some_and(|given| given.values.last().is_some_and(|text| value::switch(text) == Ok(true)))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use tenterhook_store::shown_url;
 
 pub use fault::{ConfigError, ConfigFault, Source};
 pub use files::{KeyFile, TlsMaterial};
+pub(crate) use files::{key_errors, parse_keys};
 pub use ops::OpsArgs;
 pub use source::ServeArgs;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub allow_origins: Vec<Origin>,
     /// The file of API keys.
     pub api_keys: Option<KeyFile>,
+    /// Whether a key file that lists nobody gets an admin key.
+    pub bootstrap_key: bool,
     /// Certificates and key of the gRPC API; `None` serves in the clear.
     pub tls: Option<TlsMaterial>,
     /// The store, as `--store` names it.
@@ -174,6 +177,7 @@ impl Reader<'_> {
     fn config(mut self) -> Config {
         const DAY: Duration = Duration::from_secs(24 * 3_600);
         let dev = self.switch("dev", false);
+        let bootstrap_key = self.switch("bootstrap-key", false);
         let retention_min = Duration::from_secs(if dev { 1 } else { 60 });
         Config {
             listen: self.one("listen", value::address).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50_051))),
@@ -185,7 +189,8 @@ impl Reader<'_> {
                 .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
                 .unwrap_or(tenterhook_model::limits::DRAIN_GRACE),
             allow_origins: self.many("allow-origin", value::origin),
-            api_keys: self.api_keys(),
+            api_keys: self.one("api-keys", |path| KeyFile::read(path, bootstrap_key)),
+            bootstrap_key,
             tls: self.tls(),
             store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),
             sealing_key_file: self.path("sealing-key-file"),
@@ -243,16 +248,20 @@ impl Reader<'_> {
         source
     }
 
-    fn api_keys(&mut self) -> Option<KeyFile> {
-        self.one("api-keys", KeyFile::read)
-    }
-
     fn tls(&mut self) -> Option<TlsMaterial> {
         let certificate = self.one("tls-cert", files::pem("CERTIFICATE"));
         let key = self.one("tls-key", files::pem("PRIVATE KEY"));
         let client_ca = self.one("client-ca", files::pem("CERTIFICATE"));
         let (certificate_pem, key_pem) = certificate.zip(key)?;
-        Some(TlsMaterial { certificate_pem, key_pem: tenterhook_model::Secret::new(key_pem), client_ca_pem: client_ca })
+        let path = |key: &str| self.given.get(key).and_then(|given| given.values.last()).map(PathBuf::from);
+        Some(TlsMaterial {
+            certificate_path: path("tls-cert")?,
+            certificate_pem,
+            key_path: path("tls-key")?,
+            key_pem: tenterhook_model::Secret::new(key_pem),
+            client_ca_path: path("client-ca").filter(|_| client_ca.is_some()),
+            client_ca_pem: client_ca,
+        })
     }
 
     fn path(&mut self, key: &'static str) -> Option<PathBuf> {

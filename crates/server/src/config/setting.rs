@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 27] = [
+pub(crate) const SETTINGS: [Setting; 28] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -117,6 +117,16 @@ pub(crate) const SETTINGS: [Setting; 27] = [
         more: "Only hashes of the keys stand in it. It is read again when it changes: a key that is taken out \
                is refused within 5 seconds.\nExample: /etc/tenterhook/keys",
         default: "none",
+    },
+    Setting {
+        key: "bootstrap-key",
+        environment: "TENTERHOOK_BOOTSTRAP_KEY",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: ACCESS,
+        help: "Makes an admin key if the file of --api-keys is missing or empty, and prints it once",
+        more: "For the first start in a container. The file gets the key's hash; later starts change nothing.",
+        default: "false",
     },
     Setting {
         key: "tls-cert",
@@ -277,7 +287,8 @@ pub(crate) const SETTINGS: [Setting; 27] = [
         kind: Kind::One,
         group: OBSERVE,
         help: "File for the audit trail: who changed what, one JSON object a line",
-        more: "The log has these lines too. The file is appended to, and readable by its owner only.\nExample: /var/log/tenterhook/audit.jsonl",
+        more: "The log has these lines too. The file is appended to, readable by its owner only, and opened again by its name at SIGHUP, \
+               so that it can be rotated.\nExample: /var/log/tenterhook/audit.jsonl",
         default: "none",
     },
     Setting {

@@ -36,6 +36,17 @@ impl Audit {
         Ok(Self { file: Some(file) })
     }
 
+    /// Opens the file by its name again, for whoever has moved it away.
+    pub(crate) fn reopen(&self) {
+        let Some(AuditFile { path, file }) = &self.file else { return };
+        match appending(path) {
+            Ok(opened) => *file.lock().unwrap_or_else(PoisonError::into_inner) = opened,
+            Err(error) => {
+                tracing::error!(file = %path.display(), kind = %error.kind(), "cannot open the audit log; the open file is used");
+            }
+        }
+    }
+
     /// Writes one entry. An entry that the file does not take is in the log.
     pub(crate) fn write(&self, entry: &AuditEntry<'_>, time: Timestamp) {
         let AuditEntry { method, caller, role, peer, subject, code, trace_id } = *entry;
@@ -96,5 +107,19 @@ mod tests {
         assert_eq!(line["status"], "ok");
         assert_eq!(line["time"], "1970-01-01T00:00:00Z");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_made_again_when_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, moved) = (folder.path().join("audit.jsonl"), folder.path().join("audit.1"));
+        let audit = Audit::open(Some(&path)).unwrap();
+        audit.write(&entry("one"), Timestamp::from_millis(0));
+        std::fs::rename(&path, &moved).unwrap();
+        audit.write(&entry("two"), Timestamp::from_millis(0));
+        audit.reopen();
+        audit.write(&entry("three"), Timestamp::from_millis(0));
+        let lines = |path: &Path| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!((lines(&moved), lines(&path)), (2, 1));
     }
 }

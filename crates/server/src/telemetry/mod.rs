@@ -5,7 +5,7 @@
 
 #[cfg(test)]
 mod alerts;
-mod audit;
+pub(crate) mod audit;
 mod lines;
 pub(crate) mod metrics;
 pub(crate) mod trace;

@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tenterhook_api::Budgets;
 use tenterhook_http::Front;
 use tokio::net::{TcpListener, TcpStream};
@@ -35,6 +34,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::certificates::Tls;
 use crate::telemetry::metrics::Metrics;
 pub(crate) use cut::Cut;
 use places::{Bounds, Places};
@@ -54,7 +54,7 @@ pub(crate) struct Parts {
     /// Where connections come from.
     pub(crate) listeners: Vec<TcpListener>,
     /// The server's side of TLS, if it speaks TLS.
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<Tls>,
     /// The API, whichever way a request takes.
     pub(crate) front: Front,
     /// Where connections are counted.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::ServerConfig;
 use tenterhook_api::access::names_of_certificate;
 use tenterhook_api::{Connection, PeerNames};
 use tenterhook_http::Front;
@@ -24,6 +23,7 @@ use super::http::{Requests, http1, http2};
 use super::places::Place;
 use super::times::Times;
 use super::wire::{Signs, Wire};
+use crate::app::certificates::Tls;
 
 /// Parts of the age by which connections differ.
 const AGE_PARTS: u64 = 100;
@@ -32,7 +32,7 @@ const AGE_PARTS: u64 = 100;
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Makes the server's side of TLS, if it speaks TLS.
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) tls: Option<Tls>,
     /// The API, whichever way a request takes.
     pub(super) front: Front,
     /// How long a connection has for each thing.
@@ -71,7 +71,7 @@ impl Session {
         let stream = tokio::select! { biased;
             () = place.evicted.cancelled() => return Some(Cut::Evicted),
             () = shared.draining.cancelled() => return None,
-            stream = timeout_at(open_by, TlsAcceptor::from(tls.clone()).accept(stream)) => stream,
+            stream = timeout_at(open_by, TlsAcceptor::from(tls.current()).accept(stream)) => stream,
         };
         let stream = match stream {
             Err(_) => return Some(Cut::Late),

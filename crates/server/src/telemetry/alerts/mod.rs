@@ -35,8 +35,8 @@ fn rules() -> Vec<(&'static str, &'static str)> {
 /// A server on which all is well.
 fn be_well(metrics: &Metrics) {
     metrics.sampled(Snapshot { webhooks: [3, 1, 0, 0], ..Snapshot::default() });
-    metrics.watched(Watched::Keys, true, None);
-    metrics.watched(Watched::ServerCertificate, true, Some(Timestamp::from_millis((FIRST_SCRAPE + 90 * DAY) * 1_000)));
+    metrics.watched(Watched::Keys, None, None);
+    metrics.watched(Watched::ServerCertificate, None, Some(Timestamp::from_millis((FIRST_SCRAPE + 90 * DAY) * 1_000)));
     metrics.committed(1, Duration::from_millis(2));
     metrics.finished(WebhookId::from_bytes([1; 16]), DeliveryState::Succeeded);
 }
@@ -57,15 +57,15 @@ fn troubles() -> Vec<(&'static str, Trouble)> {
         ("TenterhookBreakerOpen", Some(|m| m.sampled(Snapshot { breakers_open: 1, ..Snapshot::default() }))),
         ("TenterhookCommitSlow", Some(|m| m.committed(1, Duration::from_millis(400)))),
         ("TenterhookDiskFull", Some(|m| m.sampled(Snapshot { is_full: true, ..Snapshot::default() }))),
-        ("TenterhookKeysInvalid", Some(|m| m.watched(Watched::Keys, false, None))),
+        ("TenterhookKeysInvalid", Some(|m| m.watched(Watched::Keys, Some("line 3".to_owned()), None))),
         (
             "TenterhookCertificateExpires",
             Some(|m| {
                 let soon = Timestamp::from_millis((FIRST_SCRAPE + 13 * DAY) * 1_000);
-                m.watched(Watched::ServerCertificate, true, Some(soon));
+                m.watched(Watched::ServerCertificate, None, Some(soon));
             }),
         ),
-        ("TenterhookCertificateInvalid", Some(|m| m.watched(Watched::ClientCa, false, None))),
+        ("TenterhookCertificateInvalid", Some(|m| m.watched(Watched::ClientCa, Some("damaged".to_owned()), None))),
         ("TenterhookPanics", Some(|m| m.panicked("/tenterhook.v1.EventService/PublishEvent"))),
     ]
 }

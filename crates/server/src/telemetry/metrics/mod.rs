@@ -77,9 +77,15 @@ impl Metrics {
         self.now.retained(clear, keep);
     }
 
-    /// A file that the server watches was read: whether what it says is in force, and when it expires.
-    pub(crate) fn watched(&self, file: Watched, is_valid: bool, expiry: Option<Timestamp>) {
-        self.now.watched(file, is_valid, expiry);
+    /// A file that the server watches was read: why what it says is not in force, if it is not, and
+    /// when what is in force expires; `None` leaves that as it was.
+    pub(crate) fn watched(&self, file: Watched, problem: Option<String>, expiry: Option<Timestamp>) {
+        self.now.watched(file, problem, expiry);
+    }
+
+    /// The files that the server watches, by their settings, with what is wrong with them.
+    pub(crate) fn watched_files(&self) -> Vec<(&'static str, Option<String>)> {
+        self.now.watched_files()
     }
 }
 

@@ -22,10 +22,19 @@ pub(crate) enum Watched {
 }
 
 /// What is known of a watched file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct File {
-    is_valid: bool,
+    /// Why what it says is not in force, if it is not.
+    problem: Option<String>,
+    /// When what is in force expires.
     expiry: Option<Timestamp>,
+}
+
+impl File {
+    /// 1 if what the file says is in force, else 0.
+    fn valid(&self) -> f64 {
+        f64::from(u8::from(self.problem.is_none()))
+    }
 }
 
 /// What is true now, as far as it is not read from the process.
@@ -61,12 +70,21 @@ impl Now {
         *lock(&self.retained) = Some((clear, keep));
     }
 
-    pub(super) fn watched(&self, file: Watched, is_valid: bool, expiry: Option<Timestamp>) {
-        lock(&self.files)[file as usize] = Some(File { is_valid, expiry });
+    pub(super) fn watched(&self, file: Watched, problem: Option<String>, expiry: Option<Timestamp>) {
+        let known = &mut lock(&self.files)[file as usize];
+        let before = known.take().and_then(|file| file.expiry);
+        *known = Some(File { problem, expiry: expiry.or(before) });
+    }
+
+    pub(super) fn watched_files(&self) -> Vec<(&'static str, Option<String>)> {
+        let settings =
+            [(Watched::ServerCertificate, "tls-cert"), (Watched::ClientCa, "client-ca"), (Watched::Keys, "api-keys")];
+        let known = settings.into_iter().filter_map(|(file, setting)| Some((setting, self.file(file)?.problem)));
+        known.collect()
     }
 
     fn file(&self, file: Watched) -> Option<File> {
-        lock(&self.files)[file as usize]
+        lock(&self.files)[file as usize].clone()
     }
 
     /// The time of day.
@@ -166,7 +184,7 @@ fn observe_upkeep(gauge: impl Register) {
     });
     gauge("tenterhook.keys.valid", "", "1 if the key file on disk is in force, 0 if it has errors", |now, observer| {
         if let Some(file) = now.file(Watched::Keys) {
-            observer.observe(f64::from(u8::from(file.is_valid)), &[]);
+            observer.observe(file.valid(), &[]);
         }
     });
     const CERTIFICATES: [(Watched, &str); 2] =
@@ -177,7 +195,7 @@ fn observe_upkeep(gauge: impl Register) {
         "1 if the certificate on disk is in force, 0 if it has errors and the one before still is",
         |now, observer| {
             for (file, name) in CERTIFICATES.into_iter().filter_map(|(file, name)| Some((now.file(file)?, name))) {
-                observer.observe(f64::from(u8::from(file.is_valid)), &[KeyValue::new("certificate", name)]);
+                observer.observe(file.valid(), &[KeyValue::new("certificate", name)]);
             }
         },
     );

@@ -84,8 +84,8 @@ pub(in crate::telemetry) fn exercise(metrics: &Metrics) {
         named: vec![webhook(1)],
     });
     metrics.retained(Timestamp::from_millis(48_000), Duration::from_secs(5));
-    metrics.watched(Watched::Keys, false, None);
-    metrics.watched(Watched::ServerCertificate, true, Some(Timestamp::from_millis(99_000)));
+    metrics.watched(Watched::Keys, Some("line 3".to_owned()), None);
+    metrics.watched(Watched::ServerCertificate, None, Some(Timestamp::from_millis(99_000)));
 }
 
 #[test]
