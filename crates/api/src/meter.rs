@@ -1,6 +1,7 @@
 //! What the API tells whoever counts and traces; the command exports it.
 
 use std::fmt::Debug;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tonic::Code;
@@ -15,6 +16,8 @@ pub struct CallLabel<'a> {
     pub method: &'static str,
     /// Name of the key or certificate that calls; may be empty.
     pub caller: &'a str,
+    /// Where the call comes from; `None` inside the process.
+    pub peer: Option<SocketAddr>,
     /// The caller's `traceparent` (W3C Trace Context), if it sent a legal one.
     pub parent: Option<&'a str>,
 }
@@ -95,6 +98,11 @@ pub fn status_name(code: Code) -> &'static str {
 pub trait Meter: Debug + Send + Sync + 'static {
     /// The span of a call, as a part of the trace of its parent.
     fn begin(&self, label: &CallLabel<'_>) -> CallSpan;
+
+    /// The call of the span was answered with this status; a stream, begun.
+    fn ended(&self, span: &Span, code: Code) {
+        let _untraced = (span, code);
+    }
 
     /// A publishing call was answered this long after it came: `tenterhook.publish.duration`. So many
     /// of its events are new: `tenterhook.events.published`.

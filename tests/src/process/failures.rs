@@ -85,7 +85,7 @@ fn broken(folder: &Path) -> String {
     std::fs::write(path("junk.key"), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
     format!(
         "api-keys = '{0}'\ntls-cert = '{1}'\ntls-key = '{2}'\nclient-ca = '{1}'\nstore = 'redb:{0}'\n\
-         otlp-endpoint = 'https://collector:4317'\n",
+         otlp-endpoint = 'collector:4317'\n",
         path("empty"),
         path("cut.pem"),
         path("junk.key")
@@ -114,7 +114,7 @@ fn check_finds_everything_that_a_start_refuses_at_once() {
         "--source-address: this machine does not have the address 192.0.2.1",
         "store in",
         "otlp-endpoint in",
-        "without TLS",
+        "is not the URL of a collector",
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }

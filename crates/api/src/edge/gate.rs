@@ -89,7 +89,7 @@ impl GateState {
         let caller = caller.map_err(boxed)?;
         connection.admit();
         let parent = request.headers().get("traceparent").and_then(|value| legal_traceparent(value.as_bytes()));
-        let label = CallLabel { method: method.path, caller: caller.name(), parent };
+        let label = CallLabel { method: method.path, caller: caller.name(), peer: connection.peer(), parent };
         let CallSpan { span, traceparent } = self.meter.begin(&label);
         let permit = match method.pace {
             Pace::Stream => None,
@@ -234,7 +234,7 @@ where
             Err(status) => Box::pin(ready(Ok(self.state.refuse(*status, &connection)))),
             Ok(mut admitted) => {
                 let (span, trail) = (admitted.span.clone(), admitted.trail.take());
-                let meter = Arc::clone(&self.state.meter);
+                let (meter, called) = (Arc::clone(&self.state.meter), span.clone());
                 let method = admitted.method;
                 let mut request = request.map(|body| Intake::new(body, method, connection.clone()));
                 // The call holds its message until it is answered, wherever the body has gone.
@@ -243,12 +243,14 @@ where
                 let answer = self.service.call(request);
                 let run = run(answer, admitted, Arc::clone(&self.state), connection);
                 let run = async move {
-                    let answer = run.await;
+                    let Ok(response) = run.await;
                     drop(charge);
-                    if let (Some(trail), Ok(response)) = (trail, &answer) {
-                        trail.end(&*meter, status_of(response).unwrap_or(Code::Ok));
+                    let code = status_of(&response).unwrap_or(Code::Ok);
+                    meter.ended(&called, code);
+                    if let Some(trail) = trail {
+                        trail.end(&*meter, code);
                     }
-                    answer
+                    Ok(response)
                 };
                 Box::pin(run.instrument(span))
             }

@@ -298,7 +298,8 @@ pub(crate) const SETTINGS: [Setting; 28] = [
         kind: Kind::One,
         group: OBSERVE,
         help: "OpenTelemetry collector (OTLP over gRPC) for spans and metrics",
-        more: "Example: http://127.0.0.1:4317",
+        more: "A collector over TLS is verified by the system's roots, or by those in the file that SSL_CERT_FILE names.\n\
+               Examples: http://127.0.0.1:4317, https://collector.example.com:4317",
         default: "none",
     },
     Setting {

@@ -135,7 +135,7 @@ fn single_faults_say_what_to_do() {
         ("--log-level =debug", "`=debug` is not a level"),
         ("--api-keys /dev/null", "/dev/null lists no keys"),
         ("--otlp-endpoint collector:4317", "write it like http://127.0.0.1:4317"),
-        ("--otlp-endpoint https://collector:4317", "without TLS"),
+        ("--otlp-endpoint ftp://collector:4317", "write it like http://127.0.0.1:4317"),
         ("--trace-ratio 2", "from 0 to 1"),
         ("--dev=perhaps", "neither true nor false"),
         ("--threads 0", "from 1 to 256"),

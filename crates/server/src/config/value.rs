@@ -121,17 +121,15 @@ pub fn share(text: &str) -> Result<f64, String> {
 
 /// Reads the URL of an OTLP collector. It is not repeated in errors: it may hold a password.
 pub fn endpoint(text: &str) -> Result<String, String> {
-    if text.starts_with("https://") {
-        return Err("telemetry is sent without TLS, so an https collector cannot be used; give the http:// URL of \
-                    one on this machine or in its network"
-            .to_owned());
-    }
     let has_host = |url: &Uri| {
         url.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
     };
     match text.parse::<Uri>() {
-        Ok(url) if url.scheme_str() == Some("http") && has_host(&url) => Ok(text.to_owned()),
-        _ => Err("is not the URL of a collector; write it like http://127.0.0.1:4317".to_owned()),
+        Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && has_host(&url) => Ok(text.to_owned()),
+        _ => Err(
+            "is not the URL of a collector; write it like http://127.0.0.1:4317 or https://collector.example.com:4317"
+                .to_owned(),
+        ),
     }
 }
 
@@ -198,13 +196,13 @@ mod tests {
         assert!(share("1.1").is_err() && share("NaN").is_err());
         assert_eq!(number("1024", 1..=65_536), Ok(1_024));
         assert!(number("0", 1..=65_536).unwrap_err().contains("from 1 to 65536"));
-        assert!(endpoint("http://127.0.0.1:4317").is_ok());
+        assert!(endpoint("http://127.0.0.1:4317").is_ok() && endpoint("https://collector:4317").is_ok());
         for bad in [
             "127.0.0.1:4317",
             "http://",
             "http:///v1",
             "https:///v1",
-            "https://collector:4317",
+            "ftp://collector:4317",
             "http://a b/",
             "http://u:hunter2@collector:4317",
         ] {

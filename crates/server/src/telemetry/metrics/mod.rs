@@ -20,6 +20,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use tenterhook_api::{AuditEntry, CallLabel, CallSpan, Refused};
 use tenterhook_model::{Attempt, Clock, DeliveryState, Excuse, Outcome, Timestamp, WebhookId};
+use tonic::Code;
 use tracing::Span;
 
 use super::audit::Audit;
@@ -143,6 +144,12 @@ impl tenterhook_api::Meter for Metrics {
             return trace::call(label);
         }
         CallSpan { span: Span::none(), traceparent: label.parent.map(str::to_owned) }
+    }
+
+    fn ended(&self, span: &Span, code: Code) {
+        if self.traced {
+            trace::call_ended(span, code);
+        }
     }
 
     fn published(&self, took: Duration, events: usize) {
