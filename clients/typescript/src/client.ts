@@ -14,6 +14,7 @@ import {
   type ListEventsRequestSchema,
   type PublishResult,
 } from "./gen/tenterhook/v1/event_service_pb.js";
+import { ServerService } from "./gen/tenterhook/v1/server_service_pb.js";
 import type { Webhook, WebhookSchema } from "./gen/tenterhook/v1/webhook_pb.js";
 import { type ListWebhooksRequestSchema, WebhookService } from "./gen/tenterhook/v1/webhook_service_pb.js";
 import { toEvent, type EventInit } from "./messages.js";
@@ -65,6 +66,8 @@ export class BaseClient {
   readonly events: ServiceClient<typeof EventService>;
   /** Every method of the delivery service. */
   readonly deliveries: ServiceClient<typeof DeliveryService>;
+  /** Every method of the server service. */
+  readonly server: ServiceClient<typeof ServerService>;
   readonly #connect: () => Connection;
   readonly #connection: Connection;
   readonly #namespace: string;
@@ -84,6 +87,7 @@ export class BaseClient {
     this.webhooks = service(WebhookService, transport, this.#policy);
     this.events = service(EventService, transport, this.#policy);
     this.deliveries = service(DeliveryService, transport, this.#policy);
+    this.server = service(ServerService, transport, this.#policy);
   }
 
   /**

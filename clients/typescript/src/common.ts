@@ -22,5 +22,6 @@ export * from "./gen/tenterhook/v1/delivery_service_pb.js";
 export * from "./gen/tenterhook/v1/error_reason_pb.js";
 export * from "./gen/tenterhook/v1/event_pb.js";
 export * from "./gen/tenterhook/v1/event_service_pb.js";
+export * from "./gen/tenterhook/v1/server_service_pb.js";
 export * from "./gen/tenterhook/v1/webhook_pb.js";
 export * from "./gen/tenterhook/v1/webhook_service_pb.js";
