@@ -1,0 +1,111 @@
+// What surrounds every page: navigation, namespace, theme, who is signed in, notices.
+
+import type { ComponentChildren, JSX } from "preact";
+import { roles, serverInfo } from "../api/server.ts";
+import { unreachable } from "../api/client.ts";
+import { signOut } from "../api/session.ts";
+import { Icon, type IconName, Mark } from "../parts/icons.tsx";
+import { Text } from "../parts/text.tsx";
+import { helpOpen } from "./keys.ts";
+import { NamespaceChoice } from "./namespaces.tsx";
+import { notices } from "./notices.ts";
+import { path, route } from "./place.ts";
+import { nextTheme, theme } from "./theme.ts";
+
+interface Entry {
+  title: string;
+  icon: IconName;
+  segments: string[];
+  pages: string[];
+}
+
+const entries: Entry[] = [
+  { title: "Overview", icon: "overview", segments: [], pages: ["overview"] },
+  { title: "Webhooks", icon: "webhooks", segments: ["webhooks"], pages: ["webhooks", "webhook", "new-webhook"] },
+  { title: "Deliveries", icon: "deliveries", segments: ["deliveries"], pages: ["deliveries", "delivery"] },
+  { title: "Events", icon: "events", segments: ["events"], pages: ["events", "event"] },
+  { title: "Server", icon: "server", segments: ["server"], pages: ["server"] },
+];
+
+export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
+  return (
+    <div class="shell">
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <header class="side">
+        <div class="side-top">
+          <a class="brand" href={path([])}>
+            <Mark />
+            <span>Tenterhook</span>
+          </a>
+          <NamespaceChoice />
+        </div>
+        <nav aria-label="Pages">
+          {entries.map(({ title, icon, segments, pages }) => (
+            <a href={path(segments)} aria-current={pages.includes(route.value.page) ? "page" : undefined}>
+              <Icon name={icon} />
+              <span>{title}</span>
+            </a>
+          ))}
+        </nav>
+        <div class="side-end">
+          <Who />
+          <button
+            type="button"
+            class="copy"
+            aria-label={`Theme: ${theme.value}`}
+            title={`Theme: ${theme.value}`}
+            onClick={nextTheme}
+          >
+            <Icon name="theme" />
+          </button>
+          <button type="button" class="copy" aria-label="Keys" title="Keys" onClick={() => (helpOpen.value = true)}>
+            <span aria-hidden="true">?</span>
+          </button>
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {unreachable.value ? (
+          <p class="banner" role="status">
+            The server cannot be reached. What is shown may be old; deliveries go on without this page.
+          </p>
+        ) : null}
+        {children}
+      </main>
+    </div>
+  );
+}
+
+function Who(): JSX.Element {
+  const info = serverInfo.value;
+  const anonymous = info?.server?.features.includes("anonymous") === true;
+  return (
+    <span class="who">
+      {info?.caller === undefined || anonymous ? null : (
+        <>
+          <span>
+            <Text value={info.caller.name === "" ? "signed in" : info.caller.name} />{" "}
+            <span class="faint">({roles.value.join(", ")})</span>
+          </span>
+          <button type="button" class="link" onClick={() => void signOut()}>
+            Sign out
+          </button>
+        </>
+      )}
+    </span>
+  );
+}
+
+/** Notices that pass, for eyes and screen readers. */
+export function Notices(): JSX.Element {
+  return (
+    <div class="notices" role="status" aria-live="polite">
+      {notices.value.map(({ number, text }) => (
+        <p key={number}>
+          <Text value={text} />
+        </p>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+// For everyone: axe without findings, light and dark, 320 pixels wide, by keyboard alone.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { launch, open, rest } from "./browser.ts";
+import { Receiver, Server, until } from "./server.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let server: Server;
+let browser: Browser;
+const receiver = new Receiver();
+const paths: string[] = [];
+let webhookId = "";
+
+before(async () => {
+  await receiver.start();
+  [server, browser] = await Promise.all([Server.start("--dev"), launch()]);
+  receiver.replies.set("/fails", {
+    status: 500,
+    body: '{"error": "no"}',
+    headers: { "content-type": "application/json" },
+  });
+  const { client } = server;
+  webhookId = (
+    await client.createWebhook({
+      displayName: "orders",
+      request: { url: receiver.url("/fails") },
+      rules: [{ eventTypes: ["created"] }],
+      signing: { schemes: [2] },
+    })
+  ).webhook.id;
+  await client.createWebhook({ displayName: "inventory", request: { url: receiver.url("/ok") } });
+  const quiet = await client.createWebhook({ displayName: "quiet", request: { url: receiver.url("/ok") } });
+  await client.webhooks.pauseWebhook({ webhookId: quiet.webhook.id, reason: "for a test" });
+  const results = await client.publishBatch(
+    Array.from({ length: 30 }, (_, id) => ({
+      type: "created",
+      objectType: "shop.order",
+      data: { id },
+      snapshots: { prechange: { id: 1 }, postchange: { id: 2 } },
+    })),
+  );
+  await until(async () => (await client.deliveries.listDeliveries({ filter: { states: [3] } })).deliveries.length > 0);
+  const { deliveries } = await client.deliveries.listDeliveries({ filter: { states: [3] } });
+  paths.push(
+    "",
+    "webhooks",
+    "webhooks/new",
+    `webhooks/${webhookId}`,
+    `webhooks/${webhookId}/configuration`,
+    `webhooks/${webhookId}/templates`,
+    `webhooks/${webhookId}/templates?part=rules`,
+  );
+  paths.push(
+    `webhooks/${webhookId}/keys`,
+    "deliveries",
+    `deliveries/${deliveries[0]?.id}`,
+    "events",
+    `events/${results[0]?.eventId}`,
+    "server",
+    "nowhere",
+  );
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  receiver.stop();
+});
+
+async function show(page: Page, path: string): Promise<void> {
+  await page.goto(`${server.origin}/console/${path}`);
+  await rest(page);
+}
+
+interface Finding {
+  id: string;
+  nodes: { html: string }[];
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe_finds_nothing_in_the_${colorScheme}`, async () => {
+    // Axe makes elements of text, which the policy forbids to scripts.
+    const { page, close } = await open(browser, server.origin, "/console/", {
+      colorScheme,
+      bypassCSP: true,
+      reducedMotion: "reduce",
+    });
+    for (const path of paths) {
+      await show(page, path);
+      await page.evaluate(axe);
+      const found = await page.evaluate(
+        async () =>
+          (await (globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }).axe.run())
+            .violations,
+      );
+      assert.deepEqual(
+        found.map(
+          ({ id, nodes }) =>
+            `${path}: ${id} ${nodes
+              .map(({ html }) => html)
+              .join(" ")
+              .slice(0, 400)}`,
+        ),
+        [],
+      );
+    }
+    await close();
+  });
+}
+
+test("nothing_is_wider_than_320_pixels", async () => {
+  const { page, close } = await open(browser, server.origin, "/console/", { viewport: { width: 320, height: 640 } });
+  for (const path of paths) {
+    await show(page, path);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= 320, `${path} is ${width} wide`);
+  }
+  await close();
+});
+
+test("the_keyboard_is_enough", async () => {
+  const { page, close } = await open(browser, server.origin, "/console/");
+  await page.locator("h1").waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("w");
+  await page.getByRole("heading", { name: "Webhooks", level: 1 }).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("orders");
+  await page.getByText("1 of 3").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "orders", level: 1 }).waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator("[data-row]").first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: /→ orders/, level: 1 }).waitFor();
+  await page.keyboard.press("r");
+  await page.getByText("It will be sent now.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("heading", { name: "Deliveries", level: 1 }).waitFor();
+  await close();
+});
+
+test("a_letter_presses_nothing_where_it_could_mean_several_things", async () => {
+  const { page, close } = await open(browser, server.origin, "/console/");
+  await page.getByRole("button", { name: /^Resume/ }).waitFor();
+  assert.equal(await page.locator("button[data-hotkey]").count(), 0);
+  await close();
+});
+
+test("every_page_names_its_commands", async () => {
+  const { page, close } = await open(browser, server.origin, `/console/webhooks/${webhookId}`);
+  await page.getByText("From a terminal").click();
+  await page.getByText("tenterhook webhook show orders").waitFor();
+  await page.getByText(`grpcurl -plaintext -d '{"webhookId":"${webhookId}"}'`).waitFor();
+  await close();
+});
