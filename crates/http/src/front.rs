@@ -14,12 +14,14 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use tenterhook_api::access::lookup;
 use tenterhook_api::{Refusals, Refused};
+use tenterhook_console::Console;
 use tonic::Code;
 use tonic::body::Body;
 use tonic::codegen::StdError;
 use tonic::service::Routes;
 use tower::Service;
 
+use crate::console;
 use crate::events;
 use crate::grpc_web;
 use crate::openapi;
@@ -35,6 +37,7 @@ pub struct Front {
     routes: Routes,
     refusals: Refusals,
     origins: Origins,
+    console: Option<Console>,
 }
 
 /// A response, which always comes.
@@ -46,9 +49,9 @@ pub type Answering<B> = Either<<Routes as Service<Request<B>>>::Future, Working>
 
 impl Front {
     /// Stands in front of `routes` and counts what it refuses in `refusals`. Pages of the
-    /// `allowed` origins may call.
-    pub fn new(routes: Routes, refusals: Refusals, allowed: Vec<Origin>) -> Self {
-        Self { routes, refusals, origins: Origins::new(allowed) }
+    /// `allowed` origins may call, and those of the `console`, if there is one.
+    pub fn new(routes: Routes, refusals: Refusals, allowed: Vec<Origin>, console: Option<Console>) -> Self {
+        Self { routes, refusals, origins: Origins::new(allowed), console }
     }
 
     /// Answers a request.
@@ -66,14 +69,16 @@ impl Front {
         Either::Right(Box::pin(async move { Ok(front.answer(request).await) }))
     }
 
-    async fn answer<B>(self, request: Request<B>) -> Response<Body>
+    async fn answer<B>(self, mut request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<StdError>,
     {
+        let is_own_page = self.admit(&mut request);
         let origin = match self.origins.origin(request.headers()) {
             From::NoPage => None,
             From::Allowed(origin) => Some(origin),
+            From::Forbidden if is_own_page => None,
             From::Forbidden => {
                 self.refusals.count(request.extensions(), Refused::Status(Code::PermissionDenied));
                 let why = "pages of this origin may not call; the server allows origins by --allow-origin";
@@ -92,11 +97,22 @@ impl Front {
         response
     }
 
+    /// Whether a page of the console sent a request; one that is signed in is given its key.
+    fn admit<B>(&self, request: &mut Request<B>) -> bool {
+        let Some(console) = &self.console else { return false };
+        let uri = request.uri().clone();
+        console.authorize(&uri, request.headers_mut());
+        console.is_own_page(&uri, request.headers())
+    }
+
     async fn route<B>(self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<StdError>,
     {
+        if let Some(console) = self.console.as_ref().filter(|_| console::owns(request.uri().path())) {
+            return console::answer(console, request).await;
+        }
         let Some(path) = Path::of(request.uri().path()) else {
             self.refusals.count(request.extensions(), Refused::NotGrpc);
             return Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path").response();

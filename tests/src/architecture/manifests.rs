@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("proto", &[]),
     ("model", &[]),
     ("fixtures", &["model"]),
@@ -20,12 +20,13 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("cage", &["engine", "jinja", "model"]),
     ("intake", &["engine", "model", "store"]),
     ("api", &["attempt", "engine", "intake", "model", "policy", "proto", "store"]),
-    ("http", &["api", "model", "proto"]),
+    ("console", &["model"]),
+    ("http", &["api", "console", "model", "proto"]),
     (
         "server",
         &[
-            "api", "attempt", "cage", "deliver", "dispatch", "engine", "http", "intake", "jinja", "model", "policy",
-            "proto", "store",
+            "api", "attempt", "cage", "console", "deliver", "dispatch", "engine", "http", "intake", "jinja", "model",
+            "policy", "proto", "store",
         ],
     ),
     ("listen", &["engine", "model", "proto", "server"]),

@@ -80,6 +80,11 @@ impl Access {
         self.caller(None, &[name.to_owned()]).is_ok()
     }
 
+    /// Whether the holder of this key may call, now.
+    pub fn knows_key(&self, key: &str) -> bool {
+        self.caller(Some(format!("Bearer {key}").as_bytes()), &[]).is_ok()
+    }
+
     /// Rung when the ring was replaced.
     pub(crate) fn changed(&self) -> &Notify {
         &self.changed

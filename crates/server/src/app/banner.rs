@@ -59,6 +59,10 @@ impl Banner<'_> {
             );
         };
         line("listens on", self.api.to_string(), self.transport().to_owned());
+        if self.config.console {
+            let scheme = if self.config.tls.is_some() { "https" } else { "http" };
+            line("console at", format!("{scheme}://{}/console/", self.api), String::new());
+        }
         match self.ops {
             Some(ops) => line("metrics at", format!("http://{ops}/metrics"), "also /livez and /readyz".to_owned()),
             None => line("metrics at", "nowhere".to_owned(), "--ops-listen is off".to_owned()),
@@ -140,6 +144,7 @@ mod tests {
         let text = text("--dev --store memory:");
         for part in [
             "listens on  127.0.0.1:50051  gRPC in the clear",
+            "console at  http://127.0.0.1:50051/console/",
             "metrics at  http://127.0.0.1:9464/metrics  also /livez and /readyz",
             "stores in   memory:  1 webhook, 3 deliveries open; finished ones are kept for 7d",
             "open to     everybody on this machine",

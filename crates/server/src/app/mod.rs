@@ -4,6 +4,7 @@
 
 pub(crate) mod banner;
 pub(crate) mod certificates;
+mod console;
 pub(crate) mod door;
 mod drain;
 pub mod keys;
@@ -143,6 +144,7 @@ impl App {
         };
         let intake = Arc::new(intake(storage.store.clone(), &parts, metrics.clone()));
         let (access, keys) = watches::access(config, &metrics)?;
+        let console = console::console(config, access.clone(), clock.clone())?;
         let draining = CancellationToken::new();
         let api = router(ApiState {
             store: storage.store.clone(),
@@ -172,7 +174,12 @@ impl App {
             storage,
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings(config)),
             deliverer,
-            front: Front::new(api.routes.clone(), Refusals::new(metrics.clone()), config.allow_origins.clone()),
+            front: Front::new(
+                api.routes.clone(),
+                Refusals::new(metrics.clone()),
+                config.allow_origins.clone(),
+                console,
+            ),
             api,
             intake,
             draining,

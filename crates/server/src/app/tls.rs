@@ -96,7 +96,11 @@ fn verifier(pem: &str, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCe
     verifier.build().map_err(|_| ("client-ca", "no certificate in it can be used".to_owned()))
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates of a chain, the server's own first.
+///
+/// # Errors
+/// What is wrong, to be read after the name of the file.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     read.map_err(|_| "holds a damaged certificate".to_owned())
 }

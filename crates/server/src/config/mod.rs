@@ -45,6 +45,10 @@ pub struct Config {
     pub dev: bool,
     /// Whether gRPC reflection answers.
     pub reflection: bool,
+    /// Whether the console is served.
+    pub console: bool,
+    /// Host names by which the console is reached, besides loopback and the certificate's.
+    pub console_hosts: Vec<String>,
     /// How long requests under way may go on at the end.
     pub drain_grace: Duration,
     /// Origins whose pages may call from a browser.
@@ -185,6 +189,8 @@ impl Reader<'_> {
             ops_listen: self.one("ops-listen", off_or_address).unwrap_or(Some(OPS_LISTEN)),
             dev,
             reflection: self.switch("reflection", dev),
+            console: self.switch("console", dev),
+            console_hosts: self.many("console-host", value::host_name),
             drain_grace: self
                 .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
                 .unwrap_or(tenterhook_model::limits::DRAIN_GRACE),

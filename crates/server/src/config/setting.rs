@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 28] = [
+pub(crate) const SETTINGS: [Setting; 30] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -86,6 +86,27 @@ pub(crate) const SETTINGS: [Setting; 28] = [
         help: "Answers gRPC reflection, so that grpcurl needs no .proto files",
         more: "It shows the shape of the API to anybody who can connect; --dev turns it on.",
         default: "false",
+    },
+    Setting {
+        key: "console",
+        environment: "TENTERHOOK_CONSOLE",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: LISTEN,
+        help: "Serves the console at /console/, a page for the people who run the server",
+        more: "It signs in with an API key; --dev turns it on and needs none.",
+        default: "false",
+    },
+    Setting {
+        key: "console-host",
+        environment: "TENTERHOOK_CONSOLE_HOST",
+        value: "HOST",
+        kind: Kind::Many,
+        group: LISTEN,
+        help: "Further host name by which the console is reached; repeatable",
+        more: "Those of loopback and of the certificate are known. Any other is refused, so that no page can \
+               call the server through a name of its own.\nExample: hooks.example.com",
+        default: "none",
     },
     Setting {
         key: "drain-grace",

@@ -98,6 +98,20 @@ pub fn origin(text: &str) -> Result<Origin, String> {
     text.parse().map_err(|error| format!("`{text}` {error}"))
 }
 
+/// Reads a host name or an IP address, without a port.
+pub fn host_name(text: &str) -> Result<String, String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let is_name = !text.is_empty() && text.chars().all(is_part);
+    let is_ipv6 = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok());
+    if is_name || is_ipv6 {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not a host name; write it like hooks.example.com, 10.1.2.3 or [fd00::1]"))
+}
+
 /// Reads a switch.
 pub fn switch(text: &str) -> Result<bool, String> {
     match text {

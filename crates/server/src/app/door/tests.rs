@@ -34,7 +34,7 @@ async fn start_with(bounds: Bounds, times: Times) -> Running {
     let telemetry = Telemetry::quiet().unwrap();
     let metrics = Arc::new(Metrics::new(&telemetry, Arc::new(SystemClock)));
     let (draining, grace) = (CancellationToken::new(), GRACE);
-    let front = Front::new(Routes::default(), Refusals::new(metrics.clone()), Vec::new());
+    let front = Front::new(Routes::default(), Refusals::new(metrics.clone()), Vec::new(), None);
     let parts = Parts { listeners: vec![listener], tls: None, front, metrics, draining: draining.clone(), grace };
     let mut tasks = JoinSet::new();
     tasks.spawn(Door::with(parts, bounds, times).run());
