@@ -42,7 +42,7 @@ watch: ## run the unit tests that match TEST after every change of a source
 	done
 
 .PHONY: test
-test: test-rust test-deploy test-clients test-console ## run every test
+test: test-rust test-deploy test-clients ## run every test but those of the console in a browser (test-console)
 
 .PHONY: tests-python
 tests-python: .tools/tests-python/done ## prepare the Jinja2 that the engine is compared with
@@ -98,7 +98,7 @@ image: ## build the container image with docker or podman
 	$(firstword $(shell command -v docker podman)) build --file deploy/container/Containerfile --tag tenterhook .
 
 .PHONY: lint
-lint: lint-rust lint-proto check-generated check-console ## check format, lints, wire compatibility, generated and built code
+lint: lint-rust lint-proto check-generated ## check format, lints, wire compatibility and generated code
 
 .PHONY: lint-rust
 lint-rust:

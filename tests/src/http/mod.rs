@@ -27,7 +27,7 @@ const PAGE: &str = "https://app.example.com";
 /// The front over an API.
 fn front(bench: &Bench) -> Front {
     let allowed = vec![PAGE.parse().unwrap()];
-    Front::new(bench.routes.clone(), Refusals::new(Arc::new(Unmetered)), allowed)
+    Front::new(bench.routes.clone(), Refusals::new(Arc::new(Unmetered)), allowed, None)
 }
 
 /// A request with the key of `who`.
