@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, request};
 use serde::Deserialize;
 use tenterhook_model::{Clock, Entropy, Secret};
 
-use crate::hosts::Hosts;
+use crate::hosts::KnownHosts;
 use crate::pages::Page;
 use crate::responses::{self, COOKIE};
 use crate::sessions::Sessions;
@@ -26,9 +26,9 @@ const GRPC_WEB: &[u8] = b"application/grpc-web+proto";
 pub type KnowsKey = Arc<dyn Fn(&Secret) -> bool + Send + Sync>;
 
 /// What a console needs.
-pub struct Settings {
+pub struct ConsoleSettings {
     /// The host names that it answers for.
-    pub hosts: Hosts,
+    pub hosts: KnownHosts,
     /// Whether the server knows a key.
     pub knows_key: KnowsKey,
     /// The time of day.
@@ -37,16 +37,16 @@ pub struct Settings {
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for ConsoleSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("hosts", &self.hosts).finish_non_exhaustive()
+        f.debug_struct("ConsoleSettings").field("hosts", &self.hosts).finish_non_exhaustive()
     }
 }
 
 /// The console of a server. Clones share its sessions.
 #[derive(Clone)]
 pub struct Console {
-    hosts: Hosts,
+    hosts: KnownHosts,
     knows_key: KnowsKey,
     sessions: Sessions,
 }
@@ -65,8 +65,8 @@ struct SignIn {
 
 impl Console {
     /// A console without sessions.
-    pub fn new(settings: Settings) -> Self {
-        let Settings { hosts, knows_key, clock, entropy } = settings;
+    pub fn new(settings: ConsoleSettings) -> Self {
+        let ConsoleSettings { hosts, knows_key, clock, entropy } = settings;
         Self { hosts, knows_key, sessions: Sessions::new(clock, entropy) }
     }
 

@@ -12,8 +12,8 @@ const ORIGIN: [(&str, &str); 3] =
     [("host", "127.0.0.1:50051"), ("origin", "http://127.0.0.1:50051"), ("sec-fetch-site", "same-origin")];
 
 fn console() -> Console {
-    Console::new(Settings {
-        hosts: Hosts::default(),
+    Console::new(ConsoleSettings {
+        hosts: KnownHosts::default(),
         knows_key: Arc::new(|key| key.expose() == "th_known"),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),

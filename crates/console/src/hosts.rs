@@ -11,9 +11,9 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// The names that the console answers for: those of loopback, and further ones.
 #[derive(Debug, Clone, Default)]
-pub struct Hosts(Vec<String>);
+pub struct KnownHosts(Vec<String>);
 
-impl Hosts {
+impl KnownHosts {
     /// Answers for these names too: those of the certificate, and those that an operator gave.
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self(names.into_iter().map(|name| name.to_ascii_lowercase()).collect())
@@ -70,7 +70,7 @@ mod tests {
     }
 
     fn knows(host: &str) -> bool {
-        let hosts = Hosts::new(["Hooks.example.com".to_owned(), "*.example.org".to_owned()]);
+        let hosts = KnownHosts::new(["Hooks.example.com".to_owned(), "*.example.org".to_owned()]);
         hosts.known(&Uri::from_static("/console/"), &headers(&[(header::HOST, host)])).is_some()
     }
 
@@ -102,14 +102,14 @@ mod tests {
     #[test]
     fn the_authority_of_http_2_wins_over_a_header() {
         let uri = Uri::from_static("https://evil.example/console/");
-        assert!(Hosts::default().known(&uri, &headers(&[(header::HOST, "localhost")])).is_none());
+        assert!(KnownHosts::default().known(&uri, &headers(&[(header::HOST, "localhost")])).is_none());
     }
 
     #[test]
     fn a_page_of_the_console_has_its_origin() {
         let own = |host: &str, origin: &str| {
             let sent = headers(&[(header::HOST, host), (header::ORIGIN, origin)]);
-            Hosts::new(["hooks.example.com".to_owned()]).is_own_page(&Uri::from_static("/"), &sent)
+            KnownHosts::new(["hooks.example.com".to_owned()]).is_own_page(&Uri::from_static("/"), &sent)
         };
         assert!(own("127.0.0.1:50051", "http://127.0.0.1:50051"));
         assert!(own("hooks.example.com", "https://hooks.example.com"));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_request_without_an_origin_or_with_two_is_of_no_page() {
-        let hosts = Hosts::default();
+        let hosts = KnownHosts::default();
         let mut sent = headers(&[(header::HOST, "localhost")]);
         assert!(!hosts.is_own_page(&Uri::from_static("/"), &sent));
         sent.append(header::ORIGIN, "http://localhost".parse().unwrap());

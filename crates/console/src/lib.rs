@@ -15,8 +15,8 @@ mod pages;
 mod responses;
 mod sessions;
 
-pub use console::{Console, KnowsKey, Settings};
-pub use hosts::Hosts;
+pub use console::{Console, ConsoleSettings, KnowsKey};
+pub use hosts::KnownHosts;
 
 /// Where the console is.
 pub const PATH: &str = "/console";

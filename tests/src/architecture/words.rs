@@ -33,9 +33,10 @@ const SAME_PART: [&str; 4] = [
     "Received",
 ];
 /// Names of files that more than two folders have: the nouns of the model and what is done with them.
-const SAME_SUBJECT: [&str; 22] = [
+const SAME_SUBJECT: [&str; 23] = [
     "attempt.rs",
     "check.rs",
+    "console.rs",
     "delivery.rs",
     "event.rs",
     "explain.rs",

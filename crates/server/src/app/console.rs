@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use tenterhook_api::access::{Access, names_of_certificate};
-use tenterhook_console::{Console, Hosts, Settings};
+use tenterhook_console::{Console, ConsoleSettings, KnownHosts};
 use tenterhook_model::{Clock, OsEntropy};
 
 use super::tls;
@@ -23,8 +23,8 @@ pub(super) fn console(config: &Config, access: Access, clock: Arc<dyn Clock>) ->
         let chain = tls::certificates(tls.certificate_pem.as_bytes()).map_err(|why| anyhow!("--tls-cert {why}"))?;
         names.extend(chain.first().map(names_of_certificate).unwrap_or_default());
     }
-    Ok(Some(Console::new(Settings {
-        hosts: Hosts::new(names),
+    Ok(Some(Console::new(ConsoleSettings {
+        hosts: KnownHosts::new(names),
         knows_key: Arc::new(move |key| access.knows_key(key.expose())),
         clock,
         entropy: Arc::new(OsEntropy),

@@ -35,6 +35,7 @@ use anyhow::Result;
 use tenterhook_api::{About, Api, ApiState, Refusals, router};
 use tenterhook_attempt::{AttemptTrace, PassThrough};
 use tenterhook_cage::{Cage, WorkerCommand};
+use tenterhook_console::Console;
 use tenterhook_deliver::{CertificateCheck, Deliverer, Outbound, Roots, SystemResolver, TcpDialer};
 use tenterhook_dispatch::{Dispatcher, Parts, Settings};
 use tenterhook_engine::{Compilations, Contexts, Render};
@@ -127,8 +128,7 @@ impl App {
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
         let sampler = sampled(config, &storage, &metrics).await;
-        let resolver = Arc::new(SystemResolver::new());
-        let deliverer = deliverer(config, resolver.clone());
+        let (resolver, deliverer) = deliverer(config);
         let render: Arc<dyn Render> = Arc::new(cage()?);
         let compilations = Arc::new(Compilations::new());
         let trace = trace(&telemetry);
@@ -174,12 +174,7 @@ impl App {
             storage,
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings(config)),
             deliverer,
-            front: Front::new(
-                api.routes.clone(),
-                Refusals::new(metrics.clone()),
-                config.allow_origins.clone(),
-                console,
-            ),
+            front: front(config, &api, &metrics, console),
             api,
             intake,
             draining,
@@ -202,6 +197,11 @@ impl App {
     pub fn store(&self) -> Arc<dyn Store> {
         self.storage.store.clone()
     }
+}
+
+/// The ways in to the API: gRPC, gRPC-Web, plain HTTP and the console.
+fn front(config: &Config, api: &Api, metrics: &Arc<Metrics>, console: Option<Console>) -> Front {
+    Front::new(api.routes.clone(), Refusals::new(metrics.clone()), config.allow_origins.clone(), console)
 }
 
 /// What GetServerInfo returns of the configuration.
@@ -228,14 +228,16 @@ fn trace(telemetry: &Telemetry) -> Arc<dyn AttemptTrace> {
     if telemetry.exports_spans() { Arc::new(Exported) } else { Arc::new(PassThrough) }
 }
 
-/// What sends requests.
-fn deliverer(config: &Config, resolver: Arc<SystemResolver>) -> Deliverer {
-    Deliverer::new(Outbound {
+/// What looks names up, and what sends requests with it.
+fn deliverer(config: &Config) -> (Arc<SystemResolver>, Deliverer) {
+    let resolver = Arc::new(SystemResolver::new());
+    let deliverer = Deliverer::new(Outbound {
         addresses: config.addresses.clone(),
-        resolver,
+        resolver: resolver.clone(),
         roots: Roots::from_system(),
         dialer: TcpDialer { source: config.source },
-    })
+    });
+    (resolver, deliverer)
 }
 
 /// What takes events in, with what it shares with the dispatcher.
