@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, request};
 use serde::Deserialize;
 use tenterhook_model::{Clock, Entropy, Secret};
 
-use crate::hosts::KnownHosts;
+use crate::known_hosts::KnownHosts;
 use crate::pages::Page;
 use crate::responses::{self, COOKIE};
 use crate::sessions::Sessions;

@@ -10,13 +10,13 @@
 //! `make console` builds them into `dist/`.
 
 mod console;
-mod hosts;
+mod known_hosts;
 mod pages;
 mod responses;
 mod sessions;
 
 pub use console::{Console, ConsoleSettings, KnowsKey};
-pub use hosts::KnownHosts;
+pub use known_hosts::KnownHosts;
 
 /// Where the console is.
 pub const PATH: &str = "/console";
