@@ -38,7 +38,7 @@ async fn subscribe(client: &Client, url: String, secret: &str) -> Result<(), Err
         display_name: "sites".into(),
         request: Some(RequestTemplate { url, ..Default::default() }),
         rules: vec![EventRule { object_types: vec!["dcim.site".into()], ..Default::default() }],
-        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()] }),
+        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()], ..Default::default() }),
         ..Default::default()
     };
     match client.create_webhook(webhook, secret).await {

@@ -64,11 +64,11 @@ static PLAIN: [Path; 5] = [field!(display_name), field!(description), field!(dis
 /// Its messages as a whole.
 static MESSAGES: [Path; 6] =
     [field!(request), field!(signing), field!(retry), field!(circuit_breaker), field!(rate_limit), field!(transport)];
-static REQUEST: [Path; 9] = fields!(request: RequestTemplate {
+static REQUEST: [Path; 10] = fields!(request: RequestTemplate {
     url, allowed_hosts, method, content_type, additional_headers, headers, body, undefined_behavior,
-    body_format
+    body_format, cloudevents_source
 });
-static SIGNING: [Path; 1] = fields!(signing: SigningPolicy { schemes });
+static SIGNING: [Path; 2] = fields!(signing: SigningPolicy { schemes, custom });
 /// The two ways to back off are one choice: either path replaces the other's value.
 static RETRY: [Path; 6] = fields!(retry: RetryPolicy {
     max_attempts, max_age, backoff as "exponential", backoff as "schedule", jitter, permanent_statuses

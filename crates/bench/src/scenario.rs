@@ -144,7 +144,7 @@ impl Scenario {
             let webhook = Webhook {
                 display_name: format!("receiver {number}"),
                 request: Some(request),
-                signing: Some(SigningPolicy { schemes: vec![SignatureScheme::Netbox.into()] }),
+                signing: Some(SigningPolicy { schemes: vec![SignatureScheme::Netbox.into()], ..Default::default() }),
                 ..Webhook::default()
             };
             let request = CreateWebhookRequest {

@@ -49,7 +49,7 @@ pub(super) fn slack(receiver: &str) -> Webhook {
 /// A webhook for everything with the default body, signed in two schemes; the server makes the secret.
 pub(super) fn inventory(receiver: &str) -> Webhook {
     let schemes = vec![SignatureScheme::Netbox.into(), SignatureScheme::StandardWebhooks.into()];
-    Webhook { signing: Some(SigningPolicy { schemes }), ..webhook(INVENTORY, receiver, "") }
+    Webhook { signing: Some(SigningPolicy { schemes, ..Default::default() }), ..webhook(INVENTORY, receiver, "") }
 }
 
 /// A webhook for active sites whose receiver fails at first; it is retried every second.

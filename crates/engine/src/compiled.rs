@@ -4,13 +4,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tenterhook_model::webhook::{SignatureScheme, TransportPolicy, Webhook};
+use tenterhook_model::webhook::{KeyAlgorithm, SignatureScheme, TransportPolicy, Webhook};
 use tenterhook_model::{Fault, PreparedRequest, TargetUrl, WebhookId};
 
 use crate::event_context::EventContext;
 use crate::matching::{Acceptance, Matching, Rules};
-use crate::request::{self, AttemptFacts, Draft, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan};
-use crate::signature::{Signer, check_secret};
+use crate::request::{self, AttemptFacts, Draft, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan, check_name};
+use crate::signature::{Custom, SecretFault, Signer, check_custom_secret, check_secret, headers_of};
 
 /// Bytes of memory that a compiled webhook takes without its templates, roughly.
 const BASE_BYTES: usize = 4 * 1024;
@@ -40,7 +40,9 @@ pub fn compile(webhook: &Webhook) -> Result<Compiled, Vec<Fault>> {
     let schemes = webhook.schemes();
     check_schemes(webhook, &schemes, &mut faults);
     let rules = Rules::compile(&webhook.spec.rules).map_err(|found| faults.extend(found)).ok();
-    let request = request::compile(&webhook.spec.request, schemes)
+    let taken = taken(webhook, &schemes);
+    check_custom(webhook, &schemes, &mut faults);
+    let request = request::compile(&webhook.spec.request, taken)
         .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.under("request"))))
         .ok();
     let (Some(rules), Some(request)) = (rules, request.filter(|_| faults.is_empty())) else {
@@ -63,8 +65,39 @@ fn weight(webhook: &Webhook) -> usize {
     let request = &webhook.spec.request;
     let headers: usize = request.headers.iter().map(|header| header.value.expose().len()).sum();
     let rules: usize = webhook.spec.rules.iter().map(|rule| rule.expression.len()).sum();
-    let source = request.url.len() + request.additional_headers.len() + headers + request.body.len() + rules;
+    let parts = [&request.url, &request.additional_headers, &request.body, &request.cloudevents_source];
+    let source = parts.iter().map(|part| part.len()).sum::<usize>() + headers + rules;
     BASE_BYTES + source * BYTES_PER_SOURCE_BYTE
+}
+
+/// The headers that signatures take.
+fn taken(webhook: &Webhook, schemes: &[SignatureScheme]) -> Vec<String> {
+    let mut names = of_schemes(schemes);
+    names.extend(webhook.spec.custom_signatures.iter().map(|custom| custom.header.clone()));
+    names
+}
+
+fn of_schemes(schemes: &[SignatureScheme]) -> Vec<String> {
+    schemes.iter().flat_map(|scheme| headers_of(*scheme)).map(|name| (*name).to_owned()).collect()
+}
+
+/// The headers of custom signatures must be free, their texts legal, and the secret of their form.
+fn check_custom(webhook: &Webhook, schemes: &[SignatureScheme], faults: &mut Vec<Fault>) {
+    let mut taken = of_schemes(schemes);
+    for (index, given) in webhook.spec.custom_signatures.iter().enumerate() {
+        let field = |name: &str| format!("signing.custom[{index}].{name}");
+        if let Err(message) = check_name(&given.header, &taken) {
+            faults.push(Fault::invalid(field("header"), message));
+        }
+        taken.push(given.header.clone());
+        if let Err(found) = Custom::read(given) {
+            faults.extend(found.into_iter().map(|(name, message)| Fault::invalid(field(name), message)));
+        }
+    }
+    let customs = &webhook.spec.custom_signatures;
+    let unfit =
+        webhook.newest_key(KeyAlgorithm::Hmac).and_then(|key| check_custom_secret(customs, key.secret.expose()).err());
+    faults.extend(unfit.map(|fault| Fault::invalid("signing_secret", fault.to_string())));
 }
 
 /// The secret that signs now must fit every scheme; older ones sign where they fit.
@@ -74,9 +107,17 @@ fn check_schemes(webhook: &Webhook, schemes: &[SignatureScheme], faults: &mut Ve
             faults.push(Fault::invalid(format!("signing.schemes[{index}]"), "stands there a second time"));
         }
     }
-    let Some(key) = webhook.signing_keys.first() else { return };
-    let checked = schemes.iter().map(|scheme| check_secret(*scheme, key.secret.expose()));
-    if let Some(fault) = checked.filter_map(Result::err).next() {
+    if webhook.signing_keys.is_empty() {
+        return;
+    }
+    let check = |scheme: &SignatureScheme| match webhook.newest_key(scheme.algorithm()) {
+        Some(key) => check_secret(*scheme, key.secret.expose()),
+        None if scheme.algorithm() == KeyAlgorithm::Ed25519 => Err(SecretFault::NotPrivateKey),
+        None => Err(SecretFault::PrivateKey),
+    };
+    let signs = !schemes.is_empty() || !webhook.spec.custom_signatures.is_empty();
+    let unused = if signs { None } else { Some(SecretFault::PrivateKey) };
+    if let Some(fault) = schemes.iter().filter_map(|scheme| check(scheme).err()).next().or(unused) {
         faults.push(Fault::invalid("signing_secret", fault.to_string()));
     }
 }

@@ -43,6 +43,8 @@ pub(crate) const fn members(format: BodyFormat) -> &'static [Member] {
         BodyFormat::Netbox46 => {
             &[EVENT, TIMESTAMP, OBJECT_TYPE, USERNAME, REQUEST_ID, DATA, EVERY_REQUEST, SNAPSHOTS, CONTEXT]
         }
+        // The data alone, as it was published: see `EventContext::default_body`.
+        BodyFormat::CloudEventsStructured | BodyFormat::CloudEventsBinary => &[],
         BodyFormat::Netbox47 => &[EVENT, TIMESTAMP, OBJECT_TYPE, REQUEST, DATA, SNAPSHOTS, CONTEXT],
     }
 }

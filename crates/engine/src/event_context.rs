@@ -79,7 +79,7 @@ impl EventContext {
     }
 
     /// The event as JSON text, with the members that `format` has, byte for byte as NetBox's
-    /// `json.dumps` writes them.
+    /// `json.dumps` writes them. With CloudEvents the data as it was published; empty without any.
     pub fn default_body(&self, format: BodyFormat) -> Bytes {
         let body = &self.default_bodies[format as usize];
         body.get_or_init(|| Bytes::from(self.write_default_body(format))).clone()
@@ -226,6 +226,9 @@ impl EventContext {
     }
 
     fn write_default_body(&self, format: BodyFormat) -> String {
+        if matches!(format, BodyFormat::CloudEventsStructured | BodyFormat::CloudEventsBinary) {
+            return self.event.data.as_ref().map_or_else(String::new, |data| data.as_str().to_owned());
+        }
         let mut out = String::with_capacity(self.event.size() + self.event.size() / 8 + 160);
         let mut separator = "{";
         for member in default_body::members(format) {

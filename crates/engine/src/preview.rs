@@ -2,17 +2,21 @@
 //! and the exact request, with its secrets hidden and signatures that are worth nothing.
 
 use tenterhook_jinja::TemplateFault;
-use tenterhook_model::webhook::{RequestTemplate, SigningKey, Webhook};
+use tenterhook_model::webhook::{KeyEncoding, RequestTemplate, SignatureScheme, SigningKey, Webhook};
 use tenterhook_model::{Fault, FaultKind, Secret, Timestamp};
 
 use crate::compiled::{Compiled, compile};
 use crate::event_context::EventContext;
 use crate::matching::Matching;
 use crate::request::{AttemptFacts, Draft, RenderFault, has_secrets};
-use crate::signature::signature_header;
+use crate::signature::{Custom, private_key, signature_header};
 
 /// A key that anybody may know. Whoever may preview may not thereby sign what he likes.
 const SAMPLE_SECRET: &str = "whsec_c2FtcGxlLWtleS1zYW1wbGUta2V5LXNhbXBsZQ==";
+/// The same for custom signatures whose key is hexadecimal.
+const SAMPLE_HEX: &str = "73616d706c652d6b65792d73616d706c652d6b65792d73616d706c65";
+/// The seed of a private key that anybody may know.
+const SAMPLE_SEED: &[u8; 32] = b"sample-key-sample-key-sample-key";
 /// What is put behind a signature of the sample key.
 const SAMPLE_MARK: &str = " (sample key)";
 
@@ -97,6 +101,7 @@ fn source<'a>(webhook: &'a Webhook, field: &str) -> Option<&'a str> {
             (!has_secrets(block)).then_some(block)
         }
         "request.body" => Some(&request.body),
+        "request.cloudevents_source" => Some(&request.cloudevents_source),
         _ => match numbered("request.headers[", "].value").and_then(|index| request.headers.get(index)) {
             Some(header) => (!header.is_sensitive()).then(|| header.value.expose()),
             None => numbered("rules[", "].expression")
@@ -121,21 +126,30 @@ fn with_sample_key(webhook: &Webhook) -> Webhook {
         sample.spec.signing = Some(schemes);
     }
     let signs = !webhook.signing_keys.is_empty() || webhook.spec.signing.is_some();
-    sample.signing_keys = if signs { vec![sample_key()] } else { Vec::new() };
+    let is_hex = webhook.spec.custom_signatures.iter().any(|custom| custom.key_encoding == KeyEncoding::Hex);
+    let secret = Secret::new(if is_hex { SAMPLE_HEX } else { SAMPLE_SECRET });
+    sample.signing_keys = if signs { vec![sample_key(secret)] } else { Vec::new() };
+    let schemes = sample.spec.signing.as_deref().unwrap_or_default();
+    if schemes.contains(&SignatureScheme::StandardWebhooksAsymmetric) {
+        sample.signing_keys.push(sample_key(private_key(SAMPLE_SEED)));
+    }
     sample
 }
 
-fn sample_key() -> SigningKey {
+fn sample_key(secret: Secret) -> SigningKey {
     SigningKey {
         id: "key_00000000000000000000000000".parse().expect("26 zeros are an id"),
-        secret: Secret::new(SAMPLE_SECRET),
+        secret,
         create_time: Timestamp::default(),
         expire_time: None,
     }
 }
 
 fn hide_secrets(mut request: Draft, sample: &Webhook) -> Draft {
-    let signatures: Vec<&str> = sample.schemes().into_iter().map(signature_header).collect();
+    let mut signatures: Vec<&str> = sample.schemes().into_iter().map(signature_header).collect();
+    let custom = &sample.spec.custom_signatures;
+    let shown = custom.iter().filter(|custom| Custom::read(custom).is_ok_and(|custom| custom.shows_signature()));
+    signatures.extend(shown.map(|custom| custom.header.as_str()));
     for header in &mut request.headers {
         if header.sensitive {
             header.value = "***".into();

@@ -9,10 +9,11 @@ use tenterhook_model::{Secret, Timestamp};
 use crate::receiver::Received;
 
 /// The schemes, their names in the API and the header that carries their signature.
-const SCHEMES: [(SignatureScheme, &str, &str); 3] = [
+const SCHEMES: [(SignatureScheme, &str, &str); 4] = [
     (SignatureScheme::NetBox, "NETBOX", NETBOX_SIGNATURE),
     (SignatureScheme::StandardWebhooks, "STANDARD_WEBHOOKS", STANDARD_SIGNATURE),
     (SignatureScheme::GitHub, "GITHUB", GITHUB_SIGNATURE),
+    (SignatureScheme::StandardWebhooksAsymmetric, "STANDARD_WEBHOOKS_ASYMMETRIC", STANDARD_SIGNATURE),
 ];
 
 /// The result of checking one signature.
@@ -52,7 +53,20 @@ pub fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> Vec<Ver
     let headers: Vec<(&str, &str)> =
         request.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default())).collect();
     let received = signature::Received { headers: &headers, body: &request.body, now };
-    let carried = SCHEMES.iter().filter(|(_, _, header)| request.headers.contains_key(*header));
+    let is_carried = |(scheme, _, header): &&(SignatureScheme, &str, &str)| {
+        let Some(signature) = request.headers.get(*header) else { return false };
+        let signatures = signature.to_str().unwrap_or_default();
+        let has = |kind: &str| signatures.split(' ').any(|one| one.starts_with(kind));
+        match scheme {
+            // The two kinds share a header; that of key pairs counts for who has a public key.
+            SignatureScheme::StandardWebhooks => !has("v1a,") || has("v1,"),
+            SignatureScheme::StandardWebhooksAsymmetric => {
+                has("v1a,") && (!has("v1,") || secrets.iter().any(|secret| secret.expose().starts_with("whpk_")))
+            }
+            SignatureScheme::NetBox | SignatureScheme::GitHub => true,
+        }
+    };
+    let carried = SCHEMES.iter().filter(is_carried);
     let verdicts: Vec<Verdict> = carried.map(|(scheme, name, _)| verdict(*scheme, name, secrets, received)).collect();
     if verdicts.is_empty() {
         let fault = Some("the request carries no signature header".to_owned());
@@ -148,5 +162,22 @@ mod tests {
         for secrets in [[other, "s3cret!"], ["s3cret!", other]] {
             assert_eq!(verdict(&secrets), "STANDARD_WEBHOOKS NOT verified: no signature matches");
         }
+    }
+
+    #[test]
+    fn a_public_key_verifies_what_a_key_pair_signed() {
+        let private = signature::private_key(&[7; 32]);
+        let public = signature::public_key(private.expose()).unwrap();
+        let request = signed(&[(SignatureScheme::StandardWebhooksAsymmetric, private.expose())], b"{}");
+        let verdicts = |key: &str| verify(&request, &[Secret::new(key)], Timestamp::new(1_000, 0).unwrap());
+        let good = verdicts(&public);
+        assert_eq!((good.len(), good[0].scheme), (1, Some("STANDARD_WEBHOOKS_ASYMMETRIC")));
+        assert!(good[0].is_good(), "{}", good[0]);
+        let other = signature::public_key(signature::private_key(&[8; 32]).expose()).unwrap();
+        assert!(!verdicts(&other)[0].is_good());
+        assert_eq!(
+            verdicts(STANDARD_SECRET)[0].fault.as_deref(),
+            Some("no --secret is one of STANDARD_WEBHOOKS_ASYMMETRIC")
+        );
     }
 }

@@ -69,7 +69,7 @@ fn webhook(receiver: SocketAddr, labels: BTreeMap<String, String>) -> Webhook {
     Webhook {
         display_name: format!("tenterhook listen on port {}", receiver.port()),
         request: Some(RequestTemplate { url: format!("http://{receiver}/"), ..RequestTemplate::default() }),
-        signing: Some(SigningPolicy { schemes }),
+        signing: Some(SigningPolicy { schemes, ..Default::default() }),
         labels,
         ..Webhook::default()
     }

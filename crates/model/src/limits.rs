@@ -82,6 +82,10 @@ table! {
     most SECRET_CHARS: usize = 255, Characters, "api";
     /// Bytes of a Standard Webhooks key (specification, "Signature scheme").
     range STANDARD_WEBHOOKS_KEY_BYTES: RangeInclusive<usize> = 24..=64, Bytes, "engine";
+    /// Custom signatures of one webhook.
+    most CUSTOM_SIGNATURES: usize = 4, Items, "api";
+    /// Bytes of `content`, and of `value`, of a custom signature.
+    most CUSTOM_SIGNATURE_BYTES: usize = 1_024, Bytes, "api";
     /// Keys of one webhook that sign at the same time.
     most SIGNING_KEYS: usize = 8, Items, "api";
     /// How long the old key goes on signing after a rotation when the caller does not say.

@@ -1,11 +1,14 @@
-//! How a Standard Webhooks secret is written: one rule for the server, `listen` and every client.
+//! How the secrets and keys of Standard Webhooks are written: one rule for the server, `listen` and
+//! every client.
 //!
-//! The specification ("Secret serialization") says `whsec_` and base64. Secrets are copied out of
+//! The specification ("Secret serialization") says a prefix and base64: `whsec_` for secrets, `whsk_`
+//! for private keys, `whpk_` for public keys. Secrets are copied out of
 //! mails, files and dashboards, so blanks and line ends around them do not count, and neither does
 //! missing padding. `tests/fixtures/signatures.jsonl` holds every implementation to this rule.
 
 use base64::Engine as _;
 use base64::alphabet;
+use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
@@ -13,6 +16,10 @@ use crate::limits;
 
 /// What a Standard Webhooks secret begins with.
 const PREFIX: &str = "whsec_";
+/// What an Ed25519 private key begins with.
+const PRIVATE_PREFIX: &str = "whsk_";
+/// What an Ed25519 public key begins with.
+const PUBLIC_PREFIX: &str = "whpk_";
 /// What may stand around a secret: ASCII blanks and line ends.
 const AROUND: [char; 4] = [' ', '\t', '\r', '\n'];
 /// Padding characters at the end of base64, at most (RFC 4648 section 4).
@@ -43,18 +50,48 @@ impl StandardSecret {
             Some(encoded) => (encoded, true),
             None => (text, false),
         };
-        let bare = encoded.trim_end_matches('=');
-        if encoded.len() - bare.len() > PADDING_MAX {
-            return None;
-        }
-        let key = BASE64.decode(bare).ok()?;
-        Some(Self { key: Zeroizing::new(key), has_prefix })
+        Some(Self { key: decode(encoded)?, has_prefix })
     }
 
     /// Whether a server may sign with it: it has its prefix and a key of 24 to 64 bytes.
     pub fn is_fit_to_sign(&self) -> bool {
         self.has_prefix && limits::STANDARD_WEBHOOKS_KEY_BYTES.contains(&self.key.len())
     }
+}
+
+/// Whether a text is meant as an Ed25519 private key: it begins with `whsk_`.
+pub fn is_private_key(text: &str) -> bool {
+    text.trim_start_matches(AROUND).starts_with(PRIVATE_PREFIX)
+}
+
+/// The bytes of a private key, with its prefix: seed and public key, or the seed alone.
+pub fn read_private_key(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    decode(text.trim_matches(AROUND).strip_prefix(PRIVATE_PREFIX)?)
+}
+
+/// The bytes of a public key, with its prefix.
+pub fn read_public_key(text: &str) -> Option<Vec<u8>> {
+    decode(text.trim_matches(AROUND).strip_prefix(PUBLIC_PREFIX)?).map(|key| key.to_vec())
+}
+
+/// A private key as it is written, of its seed and its public key.
+pub fn write_private_key(seed: &[u8; 32], public: &[u8]) -> Zeroizing<String> {
+    let pair = Zeroizing::new([seed, public].concat());
+    Zeroizing::new(format!("{PRIVATE_PREFIX}{}", STANDARD.encode(&*pair)))
+}
+
+/// A public key as it is written.
+pub fn write_public_key(public: &[u8]) -> String {
+    format!("{PUBLIC_PREFIX}{}", STANDARD.encode(public))
+}
+
+/// Reads base64 whose padding may be missing.
+fn decode(encoded: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bare = encoded.trim_end_matches('=');
+    if encoded.len() - bare.len() > PADDING_MAX {
+        return None;
+    }
+    BASE64.decode(bare).ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]
@@ -98,5 +135,18 @@ mod tests {
         assert!([24, 64].iter().all(|&bytes| fits(&format!("whsec_{}", of(bytes)))));
         assert!(![0, 23, 65].iter().any(|&bytes| fits(&format!("whsec_{}", of(bytes)))));
         assert!(!fits(&of(32)));
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_written_and_each_by_its_own_prefix() {
+        let (seed, public) = ([7; 32], [9; 32]);
+        let private = write_private_key(&seed, &public);
+        assert_eq!(**read_private_key(&private).unwrap(), [seed, public].concat());
+        assert!(is_private_key(&private) && is_private_key(&format!(" \n{}", *private)));
+        let written = write_public_key(&public);
+        assert!(written.starts_with("whpk_"));
+        assert_eq!(read_public_key(&written).unwrap(), public);
+        assert!(read_public_key(&private).is_none() && read_private_key(&written).is_none());
+        assert!(!is_private_key(&written) && !is_private_key("whsec_a2tr"));
     }
 }

@@ -12,7 +12,7 @@ use crate::method::HttpMethod;
 use crate::namespace::Namespace;
 use crate::secret::Secret;
 use crate::sensitive::is_sensitive_header;
-use crate::standard_secret::StandardSecret;
+use crate::standard_secret::{StandardSecret, is_private_key};
 use crate::time::Timestamp;
 
 /// A webhook as it is stored.
@@ -96,6 +96,9 @@ pub struct WebhookSpec {
     pub request: RequestTemplate,
     /// The signature schemes that were asked for; `None` when `signing` is unset, empty for the default.
     pub signing: Option<Vec<SignatureScheme>>,
+    /// Further headers with signatures; only with `signing` set.
+    #[serde(default)]
+    pub custom_signatures: Vec<CustomSignature>,
     /// When a failed delivery is tried again.
     pub retry: RetryPolicy,
     /// When a receiver that keeps failing is left alone.
@@ -150,6 +153,9 @@ pub struct RequestTemplate {
     /// choice have none.
     #[serde(default)]
     pub body_format: BodyFormat,
+    /// Template of the source of CloudEvents; empty takes the default.
+    #[serde(default)]
+    pub cloudevents_source: String,
 }
 
 /// The default body: which members it has, in which order.
@@ -166,11 +172,23 @@ pub enum BodyFormat {
     Netbox46,
     /// NetBox 4.7.
     Netbox47,
+    /// CloudEvents 1.0.2 in structured mode.
+    CloudEventsStructured,
+    /// CloudEvents 1.0.2 in binary mode.
+    CloudEventsBinary,
 }
 
 impl BodyFormat {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Netbox32, Self::Netbox44, Self::Netbox45, Self::Netbox46, Self::Netbox47];
+    pub const ALL: [Self; 7] = [
+        Self::Netbox32,
+        Self::Netbox44,
+        Self::Netbox45,
+        Self::Netbox46,
+        Self::Netbox47,
+        Self::CloudEventsStructured,
+        Self::CloudEventsBinary,
+    ];
 }
 
 /// One header of a request.
@@ -222,6 +240,78 @@ pub enum SignatureScheme {
     StandardWebhooks,
     /// `sha256=` and hex HMAC-SHA256 of the body in `X-Hub-Signature-256`, by the newest key.
     GitHub,
+    /// Ed25519 in the headers of [`SignatureScheme::StandardWebhooks`], by every live key pair.
+    StandardWebhooksAsymmetric,
+}
+
+impl SignatureScheme {
+    /// What its keys sign with.
+    pub const fn algorithm(self) -> KeyAlgorithm {
+        match self {
+            Self::StandardWebhooksAsymmetric => KeyAlgorithm::Ed25519,
+            Self::NetBox | Self::StandardWebhooks | Self::GitHub => KeyAlgorithm::Hmac,
+        }
+    }
+}
+
+/// What a signing key signs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyAlgorithm {
+    /// HMAC: the receiver knows the same secret.
+    Hmac,
+    /// Ed25519: the receiver knows the public key.
+    Ed25519,
+}
+
+/// A header with a signature, put together as its receiver expects it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomSignature {
+    /// The name of the header.
+    pub header: String,
+    /// How the signature is made.
+    pub algorithm: HmacAlgorithm,
+    /// How it is written.
+    pub encoding: SignatureEncoding,
+    /// How the key is read from the secret.
+    pub key_encoding: KeyEncoding,
+    /// What is signed: a text with places such as `{{timestamp}}`; empty means the body.
+    pub content: String,
+    /// The header's value, likewise; empty means the signature.
+    pub value: String,
+}
+
+/// The hash of an HMAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum HmacAlgorithm {
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+/// How the bytes of a signature are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum SignatureEncoding {
+    /// Hexadecimal, lower case.
+    #[default]
+    Hex,
+    /// Base64 with padding.
+    Base64,
+}
+
+/// How a key is read from a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum KeyEncoding {
+    /// The bytes of the text.
+    #[default]
+    Text,
+    /// Base64, after `whsec_` where the secret begins so.
+    Base64,
+    /// Hexadecimal.
+    Hex,
 }
 
 /// A key that signs.
@@ -233,8 +323,18 @@ pub struct SigningKey {
     pub secret: Secret,
     /// When it was made.
     pub create_time: Timestamp,
-    /// When it stops signing; `None` for the current key.
+    /// When it stops signing; `None` for the current key of its algorithm.
     pub expire_time: Option<Timestamp>,
+}
+
+impl SigningKey {
+    /// What it signs with: the prefix of a private key is that of no HMAC secret.
+    pub fn algorithm(&self) -> KeyAlgorithm {
+        match is_private_key(self.secret.expose()) {
+            true => KeyAlgorithm::Ed25519,
+            false => KeyAlgorithm::Hmac,
+        }
+    }
 }
 
 /// When to try again.
@@ -343,15 +443,23 @@ impl Webhook {
         self.signing_keys.iter().filter(move |key| key.expire_time.is_none_or(|end| end > now))
     }
 
-    /// The schemes by which requests are signed: those asked for, else NETBOX, and
-    /// STANDARD_WEBHOOKS too when the secret is fit for it. None without a key.
+    /// The newest key of an algorithm.
+    pub fn newest_key(&self, algorithm: KeyAlgorithm) -> Option<&SigningKey> {
+        self.signing_keys.iter().find(|key| key.algorithm() == algorithm)
+    }
+
+    /// The schemes by which requests are signed: those asked for, else none beside custom
+    /// signatures, else NETBOX, and STANDARD_WEBHOOKS too when the secret is fit for it. None
+    /// without a key.
     pub fn schemes(&self) -> Vec<SignatureScheme> {
-        let Some(key) = self.signing_keys.first() else { return Vec::new() };
-        match &self.spec.signing {
-            Some(schemes) if !schemes.is_empty() => schemes.clone(),
-            _ if StandardSecret::read(key.secret.expose()).is_some_and(|secret| secret.is_fit_to_sign()) => {
-                vec![SignatureScheme::NetBox, SignatureScheme::StandardWebhooks]
-            }
+        let schemes = self.spec.signing.as_ref().filter(|schemes| !schemes.is_empty());
+        if let Some(schemes) = schemes.filter(|_| !self.signing_keys.is_empty()) {
+            return schemes.clone();
+        }
+        let hmac = self.newest_key(KeyAlgorithm::Hmac).filter(|_| self.spec.custom_signatures.is_empty());
+        let Some(key) = hmac else { return Vec::new() };
+        match StandardSecret::read(key.secret.expose()) {
+            Some(secret) if secret.is_fit_to_sign() => vec![SignatureScheme::NetBox, SignatureScheme::StandardWebhooks],
             _ => vec![SignatureScheme::NetBox],
         }
     }

@@ -109,7 +109,7 @@ impl<'a> Workload<'a> {
             "/takes",
             &[("X-Api-Token", &plain("header")), ("Authorization", &format!("Bearer {}", plain("bearer")))],
         );
-        main.signing = Some(v1::SigningPolicy { schemes: vec![1, 3] });
+        main.signing = Some(v1::SigningPolicy { schemes: vec![1, 3], ..Default::default() });
         let main = self.create(main, &signing("signing")).await.unwrap();
         self.create(self.webhook("fails", "/fails", &[("X-Api-Token", &plain("header"))]), &standard()).await.unwrap();
         let value = format!("{} {{{{ data.nothing.{} }}}}", plain("render text"), plain("attribute"));
@@ -160,7 +160,7 @@ impl<'a> Workload<'a> {
         userinfo.request.as_mut().unwrap().url = format!("https://user:{}@127.0.0.1/", plain("userinfo"));
         let broken_key = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", plain("broken key"));
         let mut unfit = self.webhook("refused", "/", &[]);
-        unfit.signing = Some(v1::SigningPolicy { schemes: vec![2] });
+        unfit.signing = Some(v1::SigningPolicy { schemes: vec![2], ..Default::default() });
         let long = signing("long signing").repeat(20);
         let refused = [
             (header(&format!("{{% {syntax} %}} {{{{ {syntax}")), String::new()),

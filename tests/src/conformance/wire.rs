@@ -100,6 +100,7 @@ pub(super) fn scheme(name: &str) -> SignatureScheme {
         "NETBOX" => SignatureScheme::NetBox,
         "STANDARD_WEBHOOKS" => SignatureScheme::StandardWebhooks,
         "GITHUB" => SignatureScheme::GitHub,
+        "STANDARD_WEBHOOKS_ASYMMETRIC" => SignatureScheme::StandardWebhooksAsymmetric,
         other => panic!("{other} is no scheme"),
     }
 }

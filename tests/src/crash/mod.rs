@@ -57,7 +57,7 @@ async fn make_webhook(channel: Channel, receiver: &Receiver, rate_limit: Option<
             headers: vec![secret],
             ..RequestTemplate::default()
         }),
-        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()] }),
+        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()], ..Default::default() }),
         retry: Some(RetryPolicy {
             backoff: Some(retry_policy::Backoff::Schedule(schedule)),
             jitter: Some(0.0),

@@ -31,7 +31,7 @@ impl Fixtures {
         set("other_existing_name", "other existing".into());
         let signed = |name: &str, schemes: Vec<i32>, secret: &str| v1::CreateWebhookRequest {
             webhook: Some(v1::Webhook {
-                signing: Some(v1::SigningPolicy { schemes }),
+                signing: Some(v1::SigningPolicy { schemes, ..Default::default() }),
                 disabled: true,
                 ..webhook(name)
             }),

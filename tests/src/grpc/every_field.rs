@@ -63,6 +63,13 @@ fn create(part: Value, field: &'static str) -> Case {
     ("CreateWebhook", json!({ "webhook": webhook }), field)
 }
 
+/// A CreateWebhook with a custom signature that has `part` beside its header.
+fn custom(part: Value, field: &'static str) -> Case {
+    let mut custom = json!({ "header": "X-Signature" });
+    custom.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+    create(json!({ "signing": { "custom": [custom] } }), field)
+}
+
 fn webhook_cases() -> Vec<Case> {
     vec![
         create(json!({ "namespace": "Bad" }), "webhook.namespace"),
@@ -92,7 +99,18 @@ fn webhook_cases() -> Vec<Case> {
         create(json!({ "request": { "body": "{{" } }), "webhook.request.body"),
         create(json!({ "request": { "undefined_behavior": 99 } }), "webhook.request.undefined_behavior"),
         create(json!({ "request": { "body_format": 99 } }), "webhook.request.body_format"),
+        create(
+            json!({ "request": { "body_format": 6, "cloudevents_source": "{{" } }),
+            "webhook.request.cloudevents_source",
+        ),
         create(json!({ "signing": { "schemes": [99] } }), "webhook.signing.schemes[0]"),
+        create(json!({ "signing": { "custom": vec![json!({ "header": "X" }); 5] } }), "webhook.signing.custom"),
+        custom(json!({ "header": "a b" }), "webhook.signing.custom[0].header"),
+        custom(json!({ "algorithm": 99 }), "webhook.signing.custom[0].algorithm"),
+        custom(json!({ "encoding": 99 }), "webhook.signing.custom[0].encoding"),
+        custom(json!({ "key_encoding": 99 }), "webhook.signing.custom[0].key_encoding"),
+        custom(json!({ "content": "{{signature}}" }), "webhook.signing.custom[0].content"),
+        custom(json!({ "value": "{{body}}" }), "webhook.signing.custom[0].value"),
     ]
 }
 
@@ -163,6 +181,7 @@ fn webhook_request_cases() -> Vec<Case> {
         ("RotateSigningKey", json!({ "webhook_id": id, "signing_secret": long(256) }), "signing_secret"),
         ("RotateSigningKey", json!({ "webhook_id": id, "grace_period": "2592001s" }), "grace_period"),
         ("RotateSigningKey", json!({ "webhook_id": id, "request_id": "x" }), "request_id"),
+        ("RotateSigningKey", json!({ "webhook_id": id, "algorithm": 99 }), "algorithm"),
         ("RevokeSigningKey", json!({ "webhook_id": "x" }), "webhook_id"),
         ("RevokeSigningKey", json!({ "webhook_id": id, "key_id": "x" }), "key_id"),
         ("RenderPreview", json!({ "webhook_id": "x" }), "webhook_id"),

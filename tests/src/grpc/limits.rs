@@ -69,6 +69,8 @@ fn rows() -> Vec<Row> {
             allowed: *key.start() as u64..=*key.end() as u64,
             field: "signing_secret",
         },
+        most("CUSTOM_SIGNATURES", limits::CUSTOM_SIGNATURES, "webhook.signing.custom"),
+        most("CUSTOM_SIGNATURE_BYTES", limits::CUSTOM_SIGNATURE_BYTES, "webhook.signing.custom[0].content"),
         times("ROTATION_GRACE_MAX", Duration::ZERO..=limits::ROTATION_GRACE_MAX, "grace_period"),
         most("PEM_BYTES", limits::PEM_BYTES, "webhook.transport.ca_certificates_pem"),
         times(
@@ -222,7 +224,7 @@ async fn ask(bench: &Bench, limit: &str, size: u64) -> Result<(), Status> {
         "STANDARD_WEBHOOKS_KEY_BYTES" => {
             use base64::Engine as _;
             let key = base64::engine::general_purpose::STANDARD.encode(vec![7; count]);
-            let signing = Some(v1::SigningPolicy { schemes: vec![2] });
+            let signing = Some(v1::SigningPolicy { schemes: vec![2], ..Default::default() });
             create(bench, v1::Webhook { signing, ..webhook(&unique()) }, &format!("whsec_{key}")).await
         }
         _ => create(bench, sized_webhook(limit, size, text), "").await,
@@ -264,6 +266,7 @@ fn sized_webhook(limit: &str, size: u64, text: String) -> v1::Webhook {
     let retry = |retry| v1::Webhook { retry: Some(retry), ..webhook(&unique()) };
     let transport = |transport| v1::Webhook { transport: Some(transport), ..webhook(&unique()) };
     let rule = |rule| v1::Webhook { rules: vec![rule], ..webhook(&unique()) };
+    let custom = |header, content| v1::CustomSignature { header, content, ..Default::default() };
     let exponential = |initial, max| {
         let backoff = v1::ExponentialBackoff { initial: Some(duration(initial)), max, multiplier: 2.0 };
         retry(v1::RetryPolicy { backoff: Some(Backoff::Exponential(backoff)), ..Default::default() })
@@ -291,6 +294,14 @@ fn sized_webhook(limit: &str, size: u64, text: String) -> v1::Webhook {
         }
         "ATTEMPT_TIMEOUT_SECONDS" => {
             transport(v1::TransportPolicy { attempt_timeout: Some(duration(size)), ..Default::default() })
+        }
+        "CUSTOM_SIGNATURES" => {
+            let custom = (0..count).map(|number| custom(format!("X-{number}"), String::new())).collect();
+            v1::Webhook { signing: Some(v1::SigningPolicy { schemes: Vec::new(), custom }), ..base }
+        }
+        "CUSTOM_SIGNATURE_BYTES" => {
+            let custom = vec![custom("X-A".into(), text)];
+            v1::Webhook { signing: Some(v1::SigningPolicy { schemes: Vec::new(), custom }), ..base }
         }
         "ATTEMPTS_MAX" => retry(v1::RetryPolicy { max_attempts: size as i32, ..Default::default() }),
         "DELIVERY_AGE_MAX" => retry(v1::RetryPolicy { max_age: Some(duration(size)), ..Default::default() }),

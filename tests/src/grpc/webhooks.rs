@@ -375,7 +375,7 @@ async fn keys_that_sign_at_once_are_bounded() {
 async fn an_unsigned_webhook_needs_a_key_before_it_can_sign() {
     let bench = Bench::new().await;
     let id = bench.webhook("w").await;
-    let signing = || Some(v1::SigningPolicy { schemes: vec![2] });
+    let signing = || Some(v1::SigningPolicy { schemes: vec![2], ..Default::default() });
     let change = || update(v1::Webhook { id: id.clone(), signing: signing(), ..Default::default() }, &["signing"]);
     assert_eq!(fields(&updated(&bench, change()).await.unwrap_err()), ["webhook.signing"]);
     let plain = v1::RotateSigningKeyRequest {
@@ -389,6 +389,82 @@ async fn an_unsigned_webhook_needs_a_key_before_it_can_sign() {
     let fresh = v1::RotateSigningKeyRequest { webhook_id: id.clone(), ..Default::default() };
     bench.webhooks().rotate_signing_key(fresh).await.unwrap();
     assert!(updated(&bench, change()).await.is_ok());
+}
+
+#[tokio::test]
+async fn key_pairs_are_made_rotated_and_shown_by_their_public_keys_alone() {
+    let bench = Bench::new().await;
+    let signing = |schemes| Some(v1::SigningPolicy { schemes, ..Default::default() });
+    let made = bench.create(create(v1::Webhook { signing: signing(vec![4]), ..webhook("pair") })).await;
+    let first = made.webhook.unwrap();
+    assert_eq!(made.signing_secret, "", "the private key stays in the server");
+    assert_eq!(first.signing_keys.len(), 1);
+    assert_eq!(first.signing_keys[0].algorithm(), v1::SigningKeyAlgorithm::Ed25519);
+    assert!(first.signing_keys[0].public_key.starts_with("whpk_"));
+    let rotate = |algorithm: v1::SigningKeyAlgorithm| v1::RotateSigningKeyRequest {
+        webhook_id: first.id.clone(),
+        algorithm: algorithm.into(),
+        ..Default::default()
+    };
+    let rotated = bench.webhooks().rotate_signing_key(rotate(v1::SigningKeyAlgorithm::Unspecified)).await.unwrap();
+    let rotated = rotated.into_inner();
+    assert_eq!(rotated.signing_secret, "");
+    let keys = rotated.webhook.unwrap().signing_keys;
+    assert_eq!((keys.len(), keys[1].expire_time.is_some()), (2, true));
+    assert_ne!(keys[0].public_key, keys[1].public_key);
+    let hmac = bench.webhooks().rotate_signing_key(rotate(v1::SigningKeyAlgorithm::Hmac)).await.unwrap().into_inner();
+    assert!(hmac.signing_secret.starts_with("whsec_"));
+    let keys = hmac.webhook.unwrap().signing_keys;
+    assert_eq!(keys.iter().filter(|key| key.expire_time.is_none()).count(), 2, "each algorithm has its current key");
+    assert_eq!(keys[0].public_key, "");
+
+    let plain = v1::CreateWebhookRequest { signing_secret: mark::standard("both"), ..create(webhook("both")) };
+    let id = bench.create(plain).await.webhook.unwrap().id;
+    let both = v1::Webhook { id, signing: signing(vec![2, 4]), ..Default::default() };
+    let changed = updated(&bench, update(both, &["signing"])).await.unwrap();
+    let kinds: Vec<_> = changed.signing_keys.iter().map(v1::SigningKey::algorithm).collect();
+    assert_eq!(kinds, [v1::SigningKeyAlgorithm::Ed25519, v1::SigningKeyAlgorithm::Hmac]);
+}
+
+#[tokio::test]
+async fn a_private_key_is_taken_where_it_signs_and_refused_elsewhere() {
+    let bench = Bench::new().await;
+    let private = tenterhook_engine::signature::private_key(&[9; 32]).expose().to_owned();
+    let public = tenterhook_engine::signature::public_key(&private).unwrap();
+    let with = |name: &str, schemes| {
+        let signing = Some(v1::SigningPolicy { schemes, ..Default::default() });
+        v1::CreateWebhookRequest { signing_secret: private.clone(), ..create(v1::Webhook { signing, ..webhook(name) }) }
+    };
+    let made = bench.create(with("mine", vec![4])).await;
+    assert_eq!(
+        (made.signing_secret, made.webhook.unwrap().signing_keys[0].public_key.clone()),
+        (String::new(), public)
+    );
+    for (name, schemes) in [("netbox", vec![1]), ("default", vec![])] {
+        let refused = bench.webhooks().create_webhook(with(name, schemes)).await.unwrap_err();
+        assert_eq!(fields(&refused), ["signing_secret"], "{name}");
+        assert!(!refused.message().contains(&private));
+    }
+}
+
+#[tokio::test]
+async fn every_recipe_of_the_page_on_signatures_is_taken() {
+    let bench = Bench::new().await;
+    let schema = super::proto_json::Schema::new();
+    let page = include_str!("../../../docs/SIGNATURES.md");
+    let blocks: Vec<&str> = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 4, "{} recipes", blocks.len());
+    let header = format!("Bearer {}", bench.keys["admin"]);
+    for block in blocks {
+        let signing: serde_json::Value = serde_json::from_str(block).unwrap();
+        let webhook = serde_json::json!({
+            "display_name": "w", "request": { "url": "https://hooks.example.com/" }, "signing": signing["signing"]
+        });
+        let request = serde_json::json!({ "webhook": webhook, "validate_only": true });
+        let (path, input) = &schema.methods["CreateWebhook"];
+        let status = super::raw::call(&bench.routes, path, Some(&header), &schema.encode(input, &request)).await;
+        assert_eq!(status.code(), Code::Ok, "{block}: {}", status.message());
+    }
 }
 
 #[tokio::test]

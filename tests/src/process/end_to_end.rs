@@ -97,7 +97,7 @@ fn webhook(port: u16, ca: &str) -> CreateWebhookRequest {
             body: r#"{"name": {{ data.name | tojson }}}"#.to_owned(),
             ..RequestTemplate::default()
         }),
-        signing: Some(SigningPolicy { schemes: vec![Scheme::StandardWebhooks.into()] }),
+        signing: Some(SigningPolicy { schemes: vec![Scheme::StandardWebhooks.into()], ..Default::default() }),
         retry: Some(RetryPolicy {
             backoff: Some(retry_policy::Backoff::Schedule(schedule)),
             jitter: Some(0.0),

@@ -51,7 +51,7 @@ async fn program(target: &str) -> Result<(), Box<dyn std::error::Error>> {
         display_name: "inventory-rust".into(),
         request: Some(RequestTemplate { url: "http://127.0.0.1:9000/hook".into(), ..Default::default() }),
         rules: vec![EventRule { event_types: vec!["created".into(), "updated".into()], ..Default::default() }],
-        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()] }),
+        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()], ..Default::default() }),
         ..Default::default()
     };
     let (webhook, secret) = client.create_webhook(webhook, "").await?;

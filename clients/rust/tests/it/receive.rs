@@ -115,7 +115,7 @@ async fn a_real_delivery_arrives() {
     let webhook = Webhook {
         display_name: "hook".into(),
         request: Some(RequestTemplate { url, ..Default::default() }),
-        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()] }),
+        signing: Some(SigningPolicy { schemes: vec![SignatureScheme::StandardWebhooks.into()], ..Default::default() }),
         ..Default::default()
     };
     client.create_webhook(webhook, SECRET).await.unwrap();

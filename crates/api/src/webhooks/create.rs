@@ -5,8 +5,12 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tenterhook_engine::Compiled;
-use tenterhook_model::webhook::SigningKey;
-use tenterhook_model::{Entropy, Lane, Namespace, Secret, SigningKeyId, Timestamp, Webhook, WebhookId, limits};
+use tenterhook_engine::signature::{SecretFault, private_key};
+use tenterhook_model::standard_secret::is_private_key;
+use tenterhook_model::webhook::{KeyAlgorithm, KeyEncoding, SigningKey};
+use tenterhook_model::{
+    Entropy, Lane, Namespace, Secret, SigningKeyId, Timestamp, Webhook, WebhookId, WebhookSpec, limits,
+};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::Expect;
 
@@ -21,11 +25,50 @@ use crate::wire::webhook::write_spec;
 /// Bytes of chance in a secret that the server makes: the middle of what Standard Webhooks takes.
 const SECRET_BYTES: usize = 32;
 
-/// A secret of the server's making, in the form of Standard Webhooks, which every scheme takes.
-pub(super) fn fresh_secret(entropy: &dyn Entropy) -> Secret {
+/// An HMAC secret of the server's making, in the form of Standard Webhooks, which every scheme takes;
+/// or in hexadecimal, where a custom signature of `spec` reads it so.
+pub(super) fn fresh_secret(spec: &WebhookSpec, entropy: &dyn Entropy) -> Secret {
     let mut bytes = [0; SECRET_BYTES];
     entropy.fill(&mut bytes);
-    Secret::new(format!("whsec_{}", STANDARD.encode(bytes)))
+    match spec.custom_signatures.iter().any(|custom| custom.key_encoding == KeyEncoding::Hex) {
+        true => Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        false => Secret::new(format!("whsec_{}", STANDARD.encode(bytes))),
+    }
+}
+
+/// A private key of the server's making.
+pub(super) fn fresh_private_key(entropy: &dyn Entropy) -> Secret {
+    let mut seed = [0; SECRET_BYTES];
+    entropy.fill(&mut seed);
+    private_key(&seed)
+}
+
+/// Whether a webhook of this configuration signs with private keys.
+pub(super) fn signs_with_private_keys(spec: &WebhookSpec) -> bool {
+    spec.signing.iter().flatten().any(|scheme| scheme.algorithm() == KeyAlgorithm::Ed25519)
+}
+
+/// Whether it signs with a secret that the receiver knows too.
+pub(super) fn signs_with_secrets(spec: &WebhookSpec) -> bool {
+    let Some(schemes) = &spec.signing else { return false };
+    let any = schemes.iter().any(|scheme| scheme.algorithm() == KeyAlgorithm::Hmac);
+    schemes.is_empty() || any || !spec.custom_signatures.is_empty()
+}
+
+/// The secrets that a webhook begins with: the one that was given, and what its configuration needs.
+fn first_secrets(check: &mut Check, spec: &WebhookSpec, given: String, entropy: &dyn Entropy) -> Vec<Secret> {
+    let (is_given, is_private) = (!given.is_empty(), is_private_key(&given));
+    let (private, shared) = (signs_with_private_keys(spec), signs_with_secrets(spec));
+    if is_private && !private {
+        check.refuse("signing_secret", SecretFault::PrivateKey.to_string());
+    }
+    if is_given && !is_private && private && !shared {
+        check.refuse("signing_secret", SecretFault::NotPrivateKey.to_string());
+    }
+    let given = is_given.then(|| Secret::new(given));
+    let made_private = (private && !is_private).then(|| fresh_private_key(entropy));
+    let made_shared = (shared && (is_private || !is_given)).then(|| fresh_secret(spec, entropy));
+    given.into_iter().chain(made_private).chain(made_shared).collect()
 }
 
 /// A key that signs from now on.
@@ -56,8 +99,10 @@ pub(super) async fn create(
     let checked = Checked { webhook: draft, compiled };
     let saved = save::put_checked(api, checked, Expect::Absent, remembered).await?;
     caller.about(|| save::subject(&saved.webhook));
-    // The key that was made with the webhook is its oldest.
-    let secret = saved.webhook.signing_keys.last().map(|key| key.secret.expose().to_owned());
+    // The secret that was made with the webhook is its oldest.
+    let keys = saved.webhook.signing_keys.iter().rev();
+    let shared = keys.filter(|key| key.algorithm() == KeyAlgorithm::Hmac);
+    let secret = shared.map(|key| key.secret.expose().to_owned()).next();
     let webhook = Some(save::show(api, &saved.webhook).await?);
     Ok(v1::CreateWebhookResponse { webhook, signing_secret: secret.unwrap_or_default() })
 }
@@ -69,27 +114,27 @@ fn read_draft(api: &Shared, check: &mut Check, webhook: Option<v1::Webhook>, sec
         return None;
     };
     check.text("signing_secret", &secret, limits::SECRET_CHARS);
-    check.within("webhook", |check| {
+    let draft = check.within("webhook", |check| {
         let namespace: Option<Namespace> = check.parse("namespace", &webhook.namespace);
         let setting = Setting { stored: None, may_skip_verify: api.addresses.allow_insecure_tls };
         let spec = read_spec(check, webhook, setting);
         let now = api.clock.now();
-        let secret = match (secret.is_empty(), &spec.signing) {
-            (false, _) => Some(Secret::new(secret)),
-            (true, Some(_)) => Some(fresh_secret(&*api.entropy)),
-            (true, None) => None,
-        };
         Some(Webhook {
             id: WebhookId::generate(now, &*api.entropy),
             lane: Lane(0),
             namespace: namespace?,
             spec,
             halt: None,
-            signing_keys: Vec::from_iter(secret.map(|secret| fresh_key(secret, now, &*api.entropy))),
+            signing_keys: Vec::new(),
             revision: 0,
             create_time: now,
             update_time: now,
         })
+    });
+    draft.map(|draft| {
+        let secrets = first_secrets(check, &draft.spec, secret, &*api.entropy);
+        let key = |secret| fresh_key(secret, draft.create_time, &*api.entropy);
+        Webhook { signing_keys: secrets.into_iter().map(key).collect(), ..draft }
     })
 }
 
@@ -131,10 +176,41 @@ mod tests {
 
     #[test]
     fn a_fresh_secret_fits_every_scheme_and_is_never_the_same() {
-        let secrets = [fresh_secret(&OsEntropy), fresh_secret(&OsEntropy)];
+        let spec = WebhookSpec::default();
+        let secrets = [fresh_secret(&spec, &OsEntropy), fresh_secret(&spec, &OsEntropy)];
         assert_ne!(secrets[0], secrets[1]);
         for scheme in [SignatureScheme::NetBox, SignatureScheme::StandardWebhooks, SignatureScheme::GitHub] {
             assert!(check_secret(scheme, secrets[0].expose()).is_ok(), "{scheme:?}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_begins_with_the_keys_that_its_schemes_need() {
+        let private = fresh_private_key(&OsEntropy).expose().to_owned();
+        let begins = |schemes: Option<&[SignatureScheme]>, given: &str| {
+            let spec = WebhookSpec { signing: schemes.map(<[_]>::to_vec), ..WebhookSpec::default() };
+            let mut check = Check::new();
+            let secrets = first_secrets(&mut check, &spec, given.to_owned(), &OsEntropy);
+            check.finish().ok().map(|()| {
+                let kind = |secret: &Secret| match secret.expose() {
+                    text if text == given => "given",
+                    text if is_private_key(text) => "private",
+                    _ => "shared",
+                };
+                secrets.iter().map(kind).collect::<Vec<_>>()
+            })
+        };
+        use SignatureScheme::{NetBox, StandardWebhooksAsymmetric as Asymmetric};
+        assert_eq!(begins(None, ""), Some(vec![]));
+        assert_eq!(begins(None, "s"), Some(vec!["given"]));
+        assert_eq!(begins(Some(&[]), ""), Some(vec!["shared"]));
+        assert_eq!(begins(Some(&[Asymmetric]), ""), Some(vec!["private"]));
+        assert_eq!(begins(Some(&[Asymmetric]), &private), Some(vec!["given"]));
+        assert_eq!(begins(Some(&[Asymmetric, NetBox]), ""), Some(vec!["private", "shared"]));
+        assert_eq!(begins(Some(&[Asymmetric, NetBox]), &private), Some(vec!["given", "shared"]));
+        assert_eq!(begins(Some(&[Asymmetric, NetBox]), "s"), Some(vec!["given", "private"]));
+        for (schemes, given) in [(None, &*private), (Some(&[NetBox][..]), &private), (Some(&[Asymmetric]), "s")] {
+            assert_eq!(begins(schemes, given), None, "{schemes:?}");
         }
     }
 }

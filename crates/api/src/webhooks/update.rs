@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tenterhook_model::webhook::{Halt, HaltedBy};
+use tenterhook_model::webhook::{Halt, HaltedBy, KeyAlgorithm};
 use tenterhook_model::{Fault, Webhook, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Expect, SaveError, WebhookChange};
 
+use super::create::{fresh_key, fresh_private_key, signs_with_private_keys, signs_with_secrets};
 use super::save::{self, Checked, check_etag, find, find_named, naming, show};
 use crate::access::Caller;
 use crate::check::Check;
@@ -61,10 +62,15 @@ async fn changed(
     let may_skip_verify = api.addresses.allow_insecure_tls || current.spec.transport.insecure_skip_verify;
     let setting = Setting { stored: Some(&current.spec), may_skip_verify };
     let spec = check.within("webhook", |check| read_spec(check, wire, setting));
-    let changed = Webhook { spec, ..Webhook::clone(current) };
-    if changed.signing_keys.is_empty() && changed.spec.signing.is_some() && current.spec.signing.is_none() {
+    let mut changed = Webhook { spec, ..Webhook::clone(current) };
+    let has_secret = changed.newest_key(KeyAlgorithm::Hmac).is_some();
+    if !has_secret && signs_with_secrets(&changed.spec) && !signs_with_secrets(&current.spec) {
         let message = "needs a key to sign with; call RotateSigningKey first, which makes one";
         check.within("webhook", |check| check.refuse("signing", message));
+    }
+    if signs_with_private_keys(&changed.spec) && changed.newest_key(KeyAlgorithm::Ed25519).is_none() {
+        let key = fresh_key(fresh_private_key(&*api.entropy), api.clock.now(), &*api.entropy);
+        changed.signing_keys.insert(0, key);
     }
     let mut engine = Check::new();
     let compiled = save::check_webhook(api, &mut engine, &changed, Some(&current.spec)).await;

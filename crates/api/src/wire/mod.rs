@@ -10,6 +10,7 @@ pub(crate) mod json;
 pub(crate) mod labels;
 pub(crate) mod policies;
 pub(crate) mod request;
+pub(crate) mod signing;
 pub(crate) mod spec;
 pub(crate) mod time;
 pub(crate) mod webhook;

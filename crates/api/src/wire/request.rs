@@ -86,6 +86,7 @@ pub(crate) fn read_request(
         check.refuse("undefined_behavior", "must be UNDEFINED_BEHAVIOR_LENIENT or UNDEFINED_BEHAVIOR_STRICT");
     }
     let body_format = read_body_format(check, request.body_format);
+    check_template(check, "cloudevents_source", &request.cloudevents_source, limits::URL_BYTES);
     RequestTemplate {
         url: request.url,
         allowed_hosts: request.allowed_hosts,
@@ -96,6 +97,7 @@ pub(crate) fn read_request(
         body: request.body,
         strict_undefined: undefined == Ok(v1::UndefinedBehavior::Strict),
         body_format,
+        cloudevents_source: request.cloudevents_source,
     }
 }
 
@@ -107,8 +109,12 @@ fn read_body_format(check: &mut Check, format: i32) -> BodyFormat {
         Ok(Wire::Netbox45) => BodyFormat::Netbox45,
         Ok(Wire::Netbox46) => BodyFormat::Netbox46,
         Ok(Wire::Netbox47) => BodyFormat::Netbox47,
+        Ok(Wire::CloudeventsStructured) => BodyFormat::CloudEventsStructured,
+        Ok(Wire::CloudeventsBinary) => BodyFormat::CloudEventsBinary,
         Err(_) => {
-            check.refuse("body_format", "must be one of BODY_FORMAT_NETBOX_3_2, 4_4, 4_5, 4_6 and 4_7");
+            let message = "must be one of BODY_FORMAT_NETBOX_3_2, 4_4, 4_5, 4_6, 4_7, BODY_FORMAT_CLOUDEVENTS_STRUCTURED \
+                           and BODY_FORMAT_CLOUDEVENTS_BINARY";
+            check.refuse("body_format", message);
             BodyFormat::default()
         }
     }
@@ -121,6 +127,8 @@ fn write_body_format(format: BodyFormat) -> v1::BodyFormat {
         BodyFormat::Netbox45 => v1::BodyFormat::Netbox45,
         BodyFormat::Netbox46 => v1::BodyFormat::Netbox46,
         BodyFormat::Netbox47 => v1::BodyFormat::Netbox47,
+        BodyFormat::CloudEventsStructured => v1::BodyFormat::CloudeventsStructured,
+        BodyFormat::CloudEventsBinary => v1::BodyFormat::CloudeventsBinary,
     }
 }
 
@@ -191,6 +199,7 @@ pub(crate) fn write_request(request: &RequestTemplate) -> v1::RequestTemplate {
         body: request.body.clone(),
         undefined_behavior: undefined.into(),
         body_format: write_body_format(request.body_format).into(),
+        cloudevents_source: request.cloudevents_source.clone(),
     }
 }
 

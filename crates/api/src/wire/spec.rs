@@ -1,12 +1,12 @@
 //! The configuration of a webhook, from the wire to the model.
 
-use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_model::{WebhookSpec, limits};
 use tenterhook_proto::tenterhook::v1;
 
 use super::labels::check_labels;
 use super::policies::{read_breaker, read_rate, read_retry, read_transport};
 use super::request::{read_request, read_rules};
+use super::signing::read_signing;
 use crate::check::Check;
 
 /// What the reading of a configuration depends on besides its text.
@@ -31,7 +31,8 @@ pub(crate) fn read_spec(check: &mut Check, webhook: v1::Webhook, setting: Settin
     let rules = check.within("rules", |check| read_rules(check, webhook.rules));
     let request = webhook.request.unwrap_or_default();
     let request = check.within("request", |check| read_request(check, request, stored.map(|s| &s.request)));
-    let signing = webhook.signing.map(|signing| check.within("signing", |check| read_schemes(check, &signing)));
+    let signing = webhook.signing.map(|signing| check.within("signing", |check| read_signing(check, signing)));
+    let (signing, custom_signatures) = signing.unzip();
     let retry = webhook.retry.map(|retry| check.within("retry", |check| read_retry(check, retry)));
     let breaker = webhook.circuit_breaker.unwrap_or_default();
     let circuit_breaker = check.within("circuit_breaker", |check| read_breaker(check, &breaker));
@@ -51,43 +52,12 @@ pub(crate) fn read_spec(check: &mut Check, webhook: v1::Webhook, setting: Settin
         rules,
         request,
         signing,
+        custom_signatures: custom_signatures.unwrap_or_default(),
         retry: retry.unwrap_or_default(),
         circuit_breaker,
         rate_limit,
         transport,
         labels: webhook.labels,
-    }
-}
-
-fn read_schemes(check: &mut Check, signing: &v1::SigningPolicy) -> Vec<SignatureScheme> {
-    let mut schemes = Vec::new();
-    check.within("schemes", |check| {
-        for (index, scheme) in signing.schemes.iter().enumerate() {
-            check.item(index, |check| match read_scheme(*scheme) {
-                None => check.refuse_here("must be one of NETBOX, STANDARD_WEBHOOKS and GITHUB"),
-                Some(scheme) if schemes.contains(&scheme) => check.refuse_here("stands there twice"),
-                Some(scheme) => schemes.push(scheme),
-            });
-        }
-    });
-    schemes
-}
-
-fn read_scheme(scheme: i32) -> Option<SignatureScheme> {
-    match v1::SignatureScheme::try_from(scheme) {
-        Ok(v1::SignatureScheme::Netbox) => Some(SignatureScheme::NetBox),
-        Ok(v1::SignatureScheme::StandardWebhooks) => Some(SignatureScheme::StandardWebhooks),
-        Ok(v1::SignatureScheme::Github) => Some(SignatureScheme::GitHub),
-        Ok(v1::SignatureScheme::Unspecified) | Err(_) => None,
-    }
-}
-
-/// The scheme on the wire.
-pub(crate) fn write_scheme(scheme: SignatureScheme) -> v1::SignatureScheme {
-    match scheme {
-        SignatureScheme::NetBox => v1::SignatureScheme::Netbox,
-        SignatureScheme::StandardWebhooks => v1::SignatureScheme::StandardWebhooks,
-        SignatureScheme::GitHub => v1::SignatureScheme::Github,
     }
 }
 

@@ -22,7 +22,7 @@ fn small() -> v1::Webhook {
 }
 
 fn schemes(schemes: Vec<i32>) -> v1::Webhook {
-    v1::Webhook { signing: Some(v1::SigningPolicy { schemes }), ..small() }
+    v1::Webhook { signing: Some(v1::SigningPolicy { schemes, ..Default::default() }), ..small() }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Webhooks, from the model to the wire. Secrets stay behind.
 
+use tenterhook_engine::signature::public_key;
 use tenterhook_model::webhook::SigningKey;
 use tenterhook_model::{Timestamp, Webhook, WebhookHealth, WebhookSpec, WebhookState};
 use tenterhook_proto::tenterhook::v1;
@@ -8,7 +9,7 @@ use tenterhook_store::Backlog;
 use super::delivery::write_failure;
 use super::policies::{write_breaker, write_rate, write_retry, write_transport};
 use super::request::{write_request, write_rule};
-use super::spec::write_scheme;
+use super::signing::{write_algorithm, write_signing};
 use super::time::timestamp;
 
 /// How a webhook stands at one moment.
@@ -41,16 +42,13 @@ pub(crate) fn write_webhook(webhook: &Webhook, standing: &Standing) -> v1::Webho
 
 /// The configuration on the wire; output-only fields are unset.
 pub(crate) fn write_spec(spec: &WebhookSpec) -> v1::Webhook {
-    let signing = |schemes: &Vec<_>| v1::SigningPolicy {
-        schemes: schemes.iter().map(|scheme| write_scheme(*scheme).into()).collect(),
-    };
     v1::Webhook {
         display_name: spec.display_name.clone(),
         description: spec.description.clone(),
         disabled: spec.disabled,
         rules: spec.rules.iter().map(write_rule).collect(),
         request: Some(write_request(&spec.request)),
-        signing: spec.signing.as_ref().map(signing),
+        signing: write_signing(spec),
         retry: write_retry(&spec.retry),
         circuit_breaker: write_breaker(&spec.circuit_breaker),
         rate_limit: write_rate(&spec.rate_limit),
@@ -93,6 +91,8 @@ fn write_key(key: &SigningKey) -> v1::SigningKey {
         id: key.id.to_string(),
         create_time: Some(timestamp(key.create_time)),
         expire_time: key.expire_time.map(timestamp),
+        algorithm: write_algorithm(key.algorithm()).into(),
+        public_key: public_key(key.secret.expose()).unwrap_or_default(),
     }
 }
 

@@ -9,11 +9,12 @@ use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{DeliveryId, Header, PreparedRequest, TargetUrl, Timestamp, limits};
 
 use super::block;
+use super::cloud_event::envelope;
 use super::field::RenderFault;
 use super::name::{check_length, check_name, check_value, line_of};
 use super::{BodyPlan, HeaderPlan, Part, RequestPlan, UrlPlan, url};
 use crate::event_context::EventContext;
-use crate::signature::{Signable, Signer};
+use crate::signature::{Outgoing, Signable, Signer};
 
 /// Headers that a request has beside the webhook's own, at most.
 const SERVERS_OWN: usize = 10;
@@ -72,11 +73,14 @@ impl RequestPlan {
         if let Some(fault) = faults.into_iter().next() {
             return Err(fault);
         }
-        let body = self.body(&mut texts, event)?;
+        let source = self.event_source(&texts, &[], event.event())?.unwrap_or_default();
+        let body = self.body(&mut texts, event, &source)?;
         debug_assert!(body.len() <= limits::BODY_BYTES, "what is signed is what may be sent");
+        self.push_cloud_event(&mut headers, event.event(), &source)?;
         push_own(&mut headers, facts);
         let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body: &body };
-        signer.push_headers(&mut headers, message, facts.now);
+        let outgoing = Outgoing { message, method: self.method.as_str(), path: url.path_and_query() };
+        signer.push_headers(&mut headers, &outgoing, facts.now);
         Ok(PreparedRequest { method: self.method, url, headers, body, transport: Arc::clone(transport) })
     }
 
@@ -118,13 +122,15 @@ impl RequestPlan {
 
     /// Checks a line of `additional_headers`.
     fn check_line(&self, name: &str, value: &str) -> Result<(), String> {
-        let legal = check_name(name, &self.schemes).and_then(|()| Ok(check_value(value)?));
+        let legal = check_name(name, &self.taken).and_then(|()| Ok(check_value(value)?));
         legal.map_err(|message| format!("{} {message}", line_of(name)))?;
         check_length(name, value)
     }
 
-    pub(super) fn body(&self, texts: &mut [String], event: &EventContext) -> Result<Bytes, RenderFault> {
+    /// The body; `source` is that of a CloudEvent.
+    pub(super) fn body(&self, texts: &mut [String], event: &EventContext, source: &str) -> Result<Bytes, RenderFault> {
         let body = match &self.body {
+            BodyPlan::CloudEvent => Bytes::from(envelope(event, source)),
             BodyPlan::Default(format) => event.default_body(*format),
             BodyPlan::Fixed(body) => body.clone(),
             BodyPlan::Template(template) => Bytes::from(std::mem::take(&mut texts[*template])),
@@ -144,7 +150,7 @@ impl Part {
         matches!(self, Self::Template(template) if failed.get(*template) == Some(&true))
     }
 
-    fn text<'a>(&'a self, texts: &'a [String]) -> &'a str {
+    pub(super) fn text<'a>(&'a self, texts: &'a [String]) -> &'a str {
         match self {
             Self::Fixed(text) => text,
             Self::Template(template) => &texts[*template],

@@ -2,7 +2,6 @@
 
 use tenterhook_jinja::python::text::{is_line_end, is_space};
 use tenterhook_model::sensitive::is_sensitive_header;
-use tenterhook_model::webhook::SignatureScheme;
 
 use super::name::{check_length, check_name, check_value, line_of};
 
@@ -24,13 +23,13 @@ pub(crate) fn has_secrets(text: &str) -> bool {
 
 /// What is wrong with the headers that stand in the text of a template, whatever it prints:
 /// names that are not allowed, values that cannot be sent.
-pub(super) fn check_outline(outline: &str, schemes: &[SignatureScheme]) -> Vec<String> {
+pub(super) fn check_outline(outline: &str, taken: &[String]) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, value) in headers(outline) {
         if name.contains(PRINTED) {
             continue;
         }
-        if let Err(fault) = check_name(name, schemes) {
+        if let Err(fault) = check_name(name, taken) {
             faults.push(format!("{} {fault}", line_of(name)));
             continue;
         }

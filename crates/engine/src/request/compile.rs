@@ -3,40 +3,52 @@
 use bytes::Bytes;
 use tenterhook_jinja::python::text::is_space;
 use tenterhook_jinja::{Mode, Undefined};
-use tenterhook_model::webhook::{BodyFormat, HeaderTemplate, RequestTemplate, SignatureScheme};
+use tenterhook_model::webhook::{BodyFormat, HeaderTemplate, RequestTemplate};
 use tenterhook_model::{Fault, Header, limits};
 
 use super::field::FieldOptions;
 use super::hosts::HostPattern;
 use super::name::{check_length, check_name, check_value};
 use super::url::{self, UrlShape};
-use super::{BodyPlan, FieldTemplate, HeaderPlan, Part, RequestPlan, UrlPlan, block};
+use super::{BodyPlan, CloudEventPlan, FieldTemplate, HeaderPlan, Part, RequestPlan, UrlPlan, block, cloud_event};
 
 /// What Content-Type is when the webhook does not say, as in NetBox.
 const DEFAULT_CONTENT_TYPE: &str = "application/json";
 /// What User-Agent is when the webhook does not say.
 const USER_AGENT: &str = concat!("Tenterhook/", env!("CARGO_PKG_VERSION"));
 
-/// Compiles the request of a webhook that is signed by `schemes`.
+/// Compiles the request of a webhook whose signatures take the headers `taken`.
 ///
 /// # Errors
 /// All faults, with paths within the request.
-pub(crate) fn compile(request: &RequestTemplate, schemes: Vec<SignatureScheme>) -> Result<RequestPlan, Vec<Fault>> {
+pub(crate) fn compile(request: &RequestTemplate, taken: Vec<String>) -> Result<RequestPlan, Vec<Fault>> {
     let undefined = if request.strict_undefined { Undefined::Strict } else { Undefined::Lenient };
-    let mut compiler = Compiler { undefined, schemes: &schemes, templates: Vec::new(), faults: Vec::new() };
+    let mut compiler = Compiler { undefined, taken: &taken, templates: Vec::new(), faults: Vec::new() };
     let allowed_hosts = compiler.allowed_hosts(&request.allowed_hosts);
     let url = compiler.url(&request.url, &allowed_hosts);
-    let content_type = compiler.content_type(&request.content_type);
+    let content_type = compiler.content_type(request);
     let first_headers = [Header::new("User-Agent", USER_AGENT), Header::new("Content-Type", content_type)];
     let block = compiler.block(&request.additional_headers);
     let headers = compiler.headers(&request.headers);
     let body = compiler.body(&request.body, request.body_format);
+    let cloud_event = compiler.cloud_event(request);
     compiler.check_together(block.as_ref(), &headers);
     let Compiler { templates, faults, .. } = compiler;
     match (url, block, body) {
         (Some(url), Some(block), Some(body)) if faults.is_empty() => {
             let method = request.method;
-            Ok(RequestPlan { method, url, allowed_hosts, first_headers, block, headers, body, schemes, templates })
+            Ok(RequestPlan {
+                method,
+                url,
+                allowed_hosts,
+                first_headers,
+                block,
+                headers,
+                body,
+                cloud_event,
+                taken,
+                templates,
+            })
         }
         _ => Err(faults),
     }
@@ -44,7 +56,7 @@ pub(crate) fn compile(request: &RequestTemplate, schemes: Vec<SignatureScheme>) 
 
 struct Compiler<'a> {
     undefined: Undefined,
-    schemes: &'a [SignatureScheme],
+    taken: &'a [String],
     templates: Vec<FieldTemplate>,
     faults: Vec<Fault>,
 }
@@ -112,10 +124,11 @@ impl Compiler<'_> {
         })
     }
 
-    fn content_type(&mut self, text: &str) -> String {
-        let text = text.trim();
+    fn content_type(&mut self, request: &RequestTemplate) -> String {
+        let text = request.content_type.trim();
         if text.is_empty() {
-            return DEFAULT_CONTENT_TYPE.to_owned();
+            let is_envelope = request.body.is_empty() && request.body_format == BodyFormat::CloudEventsStructured;
+            return if is_envelope { cloud_event::CONTENT_TYPE } else { DEFAULT_CONTENT_TYPE }.to_owned();
         }
         let checked = check_value(text).map_err(str::to_owned).and_then(|()| check_length("Content-Type", text));
         if let Err(message) = checked {
@@ -127,7 +140,7 @@ impl Compiler<'_> {
     fn block(&mut self, source: &str) -> Option<Part> {
         let field = "additional_headers";
         let template = self.template(field, source, self.options(Mode::HeaderBlock, block::has_secrets(source)))?;
-        for message in block::check_outline(template.outline(), self.schemes) {
+        for message in block::check_outline(template.outline(), self.taken) {
             self.fault(field, message);
         }
         Some(match template.constant() {
@@ -145,7 +158,7 @@ impl Compiler<'_> {
         let mut plans = Vec::with_capacity(headers.len());
         for (index, header) in headers.iter().enumerate() {
             let name = &header.name;
-            if let Err(message) = check_name(name, self.schemes) {
+            if let Err(message) = check_name(name, self.taken) {
                 self.fault(format!("headers[{index}].name"), message);
             } else if headers[..index].iter().any(|before| before.name.eq_ignore_ascii_case(name)) {
                 self.fault(format!("headers[{index}].name"), format!("has the name `{name}` a second time"));
@@ -205,12 +218,40 @@ impl Compiler<'_> {
 
     fn body(&mut self, source: &str, format: BodyFormat) -> Option<BodyPlan> {
         if source.is_empty() {
-            return Some(BodyPlan::Default(format));
+            return Some(match format {
+                BodyFormat::CloudEventsStructured => BodyPlan::CloudEvent,
+                format => BodyPlan::Default(format),
+            });
         }
         let template = self.template("body", source, self.options(Mode::Text, false))?;
         Some(match template.constant() {
             Some(text) => BodyPlan::Fixed(Bytes::copy_from_slice(text.as_bytes())),
             None => BodyPlan::Template(self.keep(template)),
         })
+    }
+
+    /// How a CloudEvent is sent, if one is. The template of its source is checked anyway.
+    fn cloud_event(&mut self, request: &RequestTemplate) -> Option<CloudEventPlan> {
+        let is_binary = request.body_format == BodyFormat::CloudEventsBinary;
+        let is_sent =
+            is_binary || (request.body_format == BodyFormat::CloudEventsStructured && request.body.is_empty());
+        let source = &request.cloudevents_source;
+        let source = match source.is_empty() {
+            true => None,
+            false => {
+                let template = self.template("cloudevents_source", source, self.options(Mode::Text, false))?;
+                Some(match template.constant() {
+                    Some(text) => Part::Fixed(text.to_owned()),
+                    None if is_sent => Part::Template(self.keep(template)),
+                    None => return None,
+                })
+            }
+        };
+        if let Some(Part::Fixed(text)) = &source
+            && let Err(message) = cloud_event::check_source(text)
+        {
+            self.fault("cloudevents_source", message);
+        }
+        is_sent.then_some(CloudEventPlan { is_binary, source })
     }
 }

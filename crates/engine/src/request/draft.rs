@@ -2,13 +2,13 @@
 //! them: the parts that are right, and what is wrong with each of the others.
 
 use bytes::Bytes;
-use tenterhook_model::{Header, HttpMethod};
+use tenterhook_model::{Header, HttpMethod, TargetUrl};
 
 use super::assemble::push_own;
 use super::field::RenderFault;
 use super::{AttemptFacts, BodyPlan, RequestPlan, UrlPlan};
 use crate::event_context::EventContext;
-use crate::signature::{Signable, Signer};
+use crate::signature::{Outgoing, Signable, Signer};
 
 /// A request, or as much of it as there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +49,25 @@ impl RequestPlan {
         };
         let (mut headers, of_headers) = self.headers(&texts, &failed);
         faults.extend(of_headers);
-        let body = match &self.body {
-            BodyPlan::Template(template) if has_failed(*template) => None,
-            _ => self.body(&mut texts, event).map_err(|fault| faults.push(fault)).ok(),
+        let source =
+            self.event_source(&texts, &failed, event.event()).map_err(|fault| faults.push(fault)).ok().flatten();
+        let body = match (&self.body, &source) {
+            (BodyPlan::Template(template), _) if has_failed(*template) => None,
+            (BodyPlan::CloudEvent, None) => None,
+            (_, source) => {
+                let source = source.as_deref().unwrap_or_default();
+                self.body(&mut texts, event, source).map_err(|fault| faults.push(fault)).ok()
+            }
         };
+        if let Some(source) = &source {
+            faults.extend(self.push_cloud_event(&mut headers, event.event(), source).err());
+        }
         push_own(&mut headers, facts);
         if let Some(body) = &body {
             let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body };
-            signer.push_headers(&mut headers, message, facts.now);
+            let path = url.as_ref().map_or("", TargetUrl::path_and_query);
+            let outgoing = Outgoing { message, method: self.method.as_str(), path };
+            signer.push_headers(&mut headers, &outgoing, facts.now);
         }
         let url = url.map(|url| url.to_string()).unwrap_or_default();
         (Draft { method: self.method, url, headers, body: body.unwrap_or_default() }, faults)

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod block;
+mod cloud_event;
 mod compile;
 mod draft;
 mod field;
@@ -17,11 +18,12 @@ pub use field::{FieldTemplate, RenderFault};
 pub(crate) use assemble::Parts;
 pub(crate) use block::has_secrets;
 pub(crate) use compile::compile;
+pub(crate) use name::check_name;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use tenterhook_model::webhook::{BodyFormat, SignatureScheme};
+use tenterhook_model::webhook::BodyFormat;
 use tenterhook_model::{Header, HttpMethod, TargetUrl};
 
 use self::hosts::HostPattern;
@@ -36,7 +38,10 @@ pub(crate) struct RequestPlan {
     block: Part,
     headers: Vec<HeaderPlan>,
     body: BodyPlan,
-    schemes: Vec<SignatureScheme>,
+    /// Set when a CloudEvent is sent.
+    cloud_event: Option<CloudEventPlan>,
+    /// Headers of the signatures.
+    taken: Vec<String>,
     templates: Vec<FieldTemplate>,
 }
 
@@ -63,9 +68,19 @@ struct HeaderPlan {
 enum BodyPlan {
     /// The event as JSON.
     Default(BodyFormat),
+    /// The event as a CloudEvent in structured mode.
+    CloudEvent,
     Fixed(Bytes),
     /// The place of its template.
     Template(usize),
+}
+
+/// How a CloudEvent is sent.
+struct CloudEventPlan {
+    /// Whether its attributes are headers.
+    is_binary: bool,
+    /// Its source, unless it is the default.
+    source: Option<Part>,
 }
 
 impl RequestPlan {

@@ -1,42 +1,20 @@
 //! A secret made ready for one scheme: checked, decoded, and hashed as far as HMAC can go
-//! without the message.
+//! without the message, or made the key pair that it is.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac as _};
+use ring::signature::Ed25519KeyPair;
 use sha2::{Sha256, Sha512};
+use tenterhook_model::standard_secret::is_private_key;
 use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_model::{StandardSecret, limits};
-use thiserror::Error;
 
-/// Why a secret cannot be used with a scheme. Says nothing of the secret itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SecretFault {
-    /// It is empty.
-    #[error("must not be empty")]
-    Empty,
-    /// It is longer than [`limits::SECRET_CHARS`].
-    #[error("is {chars} characters long; at most {} are allowed", limits::SECRET_CHARS)]
-    TooLong {
-        /// Its length in characters.
-        chars: usize,
-    },
-    /// It does not have the form that Standard Webhooks asks for.
-    #[error("must be `whsec_` and base64 to sign with STANDARD_WEBHOOKS")]
-    NotStandard,
-    /// Its key is too short or too long for Standard Webhooks.
-    #[error(
-        "has a key of {bytes} bytes; STANDARD_WEBHOOKS takes {} to {}",
-        limits::STANDARD_WEBHOOKS_KEY_BYTES.start(),
-        limits::STANDARD_WEBHOOKS_KEY_BYTES.end()
-    )]
-    KeyLength {
-        /// Its length in bytes.
-        bytes: usize,
-    },
-}
+use super::fault::SecretFault;
+use super::pair::pair;
 
 /// Whether `secret` can sign with `scheme`.
 ///
@@ -50,6 +28,12 @@ pub fn check_secret(scheme: SignatureScheme, secret: &str) -> Result<(), SecretF
     if chars > limits::SECRET_CHARS {
         return Err(SecretFault::TooLong { chars });
     }
+    if scheme == SignatureScheme::StandardWebhooksAsymmetric {
+        return pair(secret).map(drop);
+    }
+    if is_private_key(secret) {
+        return Err(SecretFault::PrivateKey);
+    }
     if scheme == SignatureScheme::StandardWebhooks {
         let secret = StandardSecret::read(secret).filter(|secret| secret.has_prefix);
         let bytes = secret.ok_or(SecretFault::NotStandard)?.key.len();
@@ -60,12 +44,13 @@ pub fn check_secret(scheme: SignatureScheme, secret: &str) -> Result<(), SecretF
     Ok(())
 }
 
-/// A secret under one scheme, with its HMAC begun.
+/// A secret under one scheme, with its HMAC begun or its key pair made.
 #[derive(Clone)]
 pub(super) enum Key {
     NetBox(Hmac<Sha512>),
     StandardWebhooks(Hmac<Sha256>),
     GitHub(Hmac<Sha256>),
+    Asymmetric(Arc<Ed25519KeyPair>),
 }
 
 impl Key {
@@ -85,6 +70,7 @@ impl Key {
                 }
                 Self::StandardWebhooks(begin(&key))
             }
+            SignatureScheme::StandardWebhooksAsymmetric => Self::Asymmetric(Arc::new(pair(secret)?)),
         })
     }
 
@@ -102,6 +88,11 @@ impl Key {
                 text
             }
             Self::GitHub(mac) => hexadecimal("sha256=", &finish(mac, parts)),
+            Self::Asymmetric(pair) => {
+                let mut text = String::from("v1a,");
+                BASE64.encode_string(pair.sign(&parts.concat()), &mut text);
+                text
+            }
         }
     }
 }
@@ -130,6 +121,7 @@ impl fmt::Debug for Key {
             Self::NetBox(_) => "NetBox(***)",
             Self::StandardWebhooks(_) => "StandardWebhooks(***)",
             Self::GitHub(_) => "GitHub(***)",
+            Self::Asymmetric(_) => "Asymmetric(***)",
         })
     }
 }

@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq as _;
 use tenterhook_model::Timestamp;
 use tenterhook_model::webhook::SignatureScheme;
 use thiserror::Error;
 
-use super::key::{Key, SecretFault};
+use super::fault::SecretFault;
+use super::key::Key;
+use super::pair::{is_signed, read_either};
 use super::{STANDARD_ID, STANDARD_SIGNATURE, STANDARD_TIMESTAMP, signature_header};
 
 /// How far `webhook-timestamp` may be from the receiver's clock, either way (the value of
@@ -56,11 +60,15 @@ pub enum SignatureFault {
     Secret(#[from] SecretFault),
 }
 
-/// Whether `request` was signed by `scheme` with any of `secrets`.
+/// Whether `request` was signed by `scheme` with any of `secrets`: for the asymmetric one, public
+/// keys, or private keys whose public keys count.
 ///
 /// # Errors
 /// Says why it is not taken for genuine.
 pub fn verify(scheme: SignatureScheme, secrets: &[&str], request: Received<'_>) -> Result<(), SignatureFault> {
+    if scheme == SignatureScheme::StandardWebhooksAsymmetric {
+        return verify_asymmetric(secrets, request);
+    }
     let keys = secrets.iter().map(|secret| Key::new(scheme, secret)).collect::<Result<Vec<_>, _>>()?;
     if scheme == SignatureScheme::StandardWebhooks {
         return verify_standard(&keys, request);
@@ -71,16 +79,29 @@ pub fn verify(scheme: SignatureScheme, secrets: &[&str], request: Received<'_>) 
 }
 
 fn verify_standard(keys: &[Key], request: Received<'_>) -> Result<(), SignatureFault> {
-    let (id, timestamp) = (request.header(STANDARD_ID)?, request.header(STANDARD_TIMESTAMP)?);
-    let given = request.header(STANDARD_SIGNATURE)?;
-    let away = seconds(timestamp)?.abs_diff(request.now.seconds());
-    if away > TOLERANCE.as_secs() {
-        return Err(SignatureFault::TooOld);
-    }
-    let parts = [id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body];
+    let (parts, given) = standard(&request)?;
     let expected: Vec<String> = keys.iter().map(|key| key.signature(&parts)).collect();
     let matches = given.split(' ').any(|one| expected.iter().any(|expected| same(expected, one)));
     if matches { Ok(()) } else { Err(SignatureFault::Mismatch) }
+}
+
+fn verify_asymmetric(keys: &[&str], request: Received<'_>) -> Result<(), SignatureFault> {
+    let keys = keys.iter().map(|key| read_either(key)).collect::<Result<Vec<_>, _>>()?;
+    let (parts, given) = standard(&request)?;
+    let message = parts.concat();
+    let mut signatures = given.split(' ').filter_map(|one| BASE64.decode(one.strip_prefix("v1a,")?).ok());
+    let matches = |signature: Vec<u8>| keys.iter().any(|key| is_signed(key, &message, &signature));
+    if signatures.any(matches) { Ok(()) } else { Err(SignatureFault::Mismatch) }
+}
+
+/// What Standard Webhooks signs of a request, part by part, and the signatures that it carries.
+fn standard<'a>(request: &Received<'a>) -> Result<([&'a [u8]; 5], &'a str), SignatureFault> {
+    let (id, timestamp) = (request.header(STANDARD_ID)?, request.header(STANDARD_TIMESTAMP)?);
+    let given = request.header(STANDARD_SIGNATURE)?;
+    if seconds(timestamp)?.abs_diff(request.now.seconds()) > TOLERANCE.as_secs() {
+        return Err(SignatureFault::TooOld);
+    }
+    Ok(([id.as_bytes(), b".", timestamp.as_bytes(), b".", request.body], given))
 }
 
 /// A number of digits alone: what `+5`, ` 5` and `5.0` mean differs from library to library.
@@ -99,7 +120,7 @@ fn same(expected: &str, given: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signature::{Signable, sign};
+    use crate::signature::{Signable, private_key, public_key, sign};
 
     fn check(scheme: SignatureScheme, headers: &[(&str, &str)], now: i64) -> Result<(), SignatureFault> {
         let now = Timestamp::new(now, 0).unwrap();
@@ -124,6 +145,29 @@ mod tests {
             let changed = Received { body: b"bodx", ..received };
             assert_eq!(verify(scheme, &[secret], changed), Err(SignatureFault::Mismatch), "{scheme:?}");
             assert_eq!(verify(scheme, &[], received), Err(SignatureFault::Mismatch), "{scheme:?}");
+        }
+    }
+
+    #[test]
+    fn the_public_key_alone_verifies_what_the_private_key_signed() {
+        let private = private_key(&[7; 32]);
+        let public = public_key(private.expose()).unwrap();
+        let message = Signable { id: "evt_1", timestamp: 1_000, body: b"body" };
+        let signed = sign(SignatureScheme::StandardWebhooksAsymmetric, &[private.expose()], message).unwrap();
+        let mut headers: Vec<_> = signed.iter().map(|h| (&*h.name, &*h.value)).collect();
+        let other = public_key(private_key(&[8; 32]).expose()).unwrap();
+        let verify = |headers: &[(&str, &str)], keys: &[&str], body: &[u8]| {
+            let received = Received { headers, body, now: Timestamp::new(1_000, 0).unwrap() };
+            super::verify(SignatureScheme::StandardWebhooksAsymmetric, keys, received)
+        };
+        assert_eq!(verify(&headers, &[&other, &public], b"body"), Ok(()));
+        assert_eq!(verify(&headers, &[private.expose()], b"body"), Ok(()));
+        assert_eq!(verify(&headers, &[&other], b"body"), Err(SignatureFault::Mismatch));
+        assert_eq!(verify(&headers, &[&public], b"bodx"), Err(SignatureFault::Mismatch));
+        assert_eq!(verify(&headers, &["whsec_AAAA"], b"body"), Err(SecretFault::NotPublicKey.into()));
+        for given in ["", "v1a,", "v1a", "v1a,AAAA", &signed[2].value[4..], &signed[2].value.replace("v1a", "v1")] {
+            headers[2].1 = given;
+            assert_eq!(verify(&headers, &[&public], b"body"), Err(SignatureFault::Mismatch), "{given}");
         }
     }
 

@@ -1,6 +1,9 @@
 //! What is refused when a webhook is saved, with the path of each field.
 
-use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, SignatureScheme, Webhook};
+use tenterhook_model::webhook::{
+    CustomSignature, EventRule, HeaderTemplate, HeaderValue, HmacAlgorithm, KeyEncoding, SignatureEncoding,
+    SignatureScheme, Webhook,
+};
 use tenterhook_model::{Fault, FaultKind, JsonText, Secret, limits};
 
 use super::{signing_key, standard_secret, webhook};
@@ -151,4 +154,50 @@ fn printing_what_was_compiled_shows_no_secret() {
     let request = compiled.prepare(&event, &super::facts()).unwrap();
     let printed = format!("{compiled:?} {:?} {rendered:?} {request:?}", compiled.templates());
     assert!(!printed.contains("hunter"), "{printed}");
+}
+
+#[test]
+fn headers_of_custom_signatures_are_free_and_nobody_elses() {
+    let custom = |header: &str, content: &str| CustomSignature {
+        header: header.into(),
+        algorithm: HmacAlgorithm::default(),
+        encoding: SignatureEncoding::default(),
+        key_encoding: KeyEncoding::Hex,
+        content: content.into(),
+        value: String::new(),
+    };
+    let mut webhook = webhook();
+    webhook.spec.signing = Some(vec![SignatureScheme::GitHub]);
+    webhook.spec.custom_signatures = vec![
+        custom("X-A", "{{body}}"),
+        custom("x-a", ""),
+        custom("X-Hub-Signature-256", ""),
+        custom("Host", "{{nothing}}"),
+    ];
+    webhook.spec.request.additional_headers = "x-A: 1".to_owned();
+    webhook.signing_keys = vec![signing_key("not hex")];
+    let expected = [
+        "signing.custom[1].header",
+        "signing.custom[2].header",
+        "signing.custom[3].header",
+        "signing.custom[3].content",
+        "signing_secret",
+        "request.additional_headers",
+    ];
+    assert_eq!(fields(&webhook), expected);
+}
+
+#[test]
+fn a_private_key_signs_by_its_own_scheme_alone() {
+    let private = crate::signature::private_key(&[1; 32]).expose().to_owned();
+    let mut webhook = webhook();
+    webhook.signing_keys = vec![signing_key(&private)];
+    for signing in [None, Some(vec![]), Some(vec![SignatureScheme::NetBox])] {
+        webhook.spec.signing = signing;
+        assert_eq!(fields(&webhook), ["signing_secret"], "{:?}", webhook.spec.signing);
+    }
+    webhook.spec.signing = Some(vec![SignatureScheme::StandardWebhooksAsymmetric]);
+    assert!(compile(&webhook).is_ok());
+    webhook.signing_keys = vec![signing_key(&standard_secret(1))];
+    assert_eq!(fields(&webhook), ["signing_secret"]);
 }

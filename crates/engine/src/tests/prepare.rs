@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tenterhook_model::webhook::{BodyFormat, EventRule, HeaderTemplate, HeaderValue, SignatureScheme, Webhook};
-use tenterhook_model::{HttpMethod, JsonText, PreparedRequest, Secret, Timestamp, limits};
+use tenterhook_model::{Event, HttpMethod, JsonText, PreparedRequest, Secret, Timestamp, limits};
 
 use super::{context, facts, header, signing_key, standard_secret, webhook};
 use crate::signature::Received;
@@ -47,6 +47,90 @@ fn signatures_are_made_over_the_bytes_that_are_sent() {
     let received = Received { headers: &headers, body: &request.body, now: Timestamp::new(1_772_809_900, 0).unwrap() };
     for scheme in schemes {
         assert_eq!(verify(scheme, &[&standard_secret(7)], received), Ok(()), "{scheme:?}");
+    }
+}
+
+/// An event with all that CloudEvents show, and with attributes that they do not.
+fn rich_event() -> EventContext {
+    let attributes = [("region", "eu west"), ("Upper", "x"), ("id", "other"), ("bad", "a\nb"), ("empty", "")];
+    EventContext::new(Arc::new(Event {
+        data: Some(JsonText::parse(r#"{"n": 1.50,  "name": "Zürich"}"#).unwrap()),
+        ordering_key: "key \"1\"".to_owned(),
+        expire_time: Timestamp::new(1_772_810_000, 0),
+        trace_parent: Some("00-1-2-01".to_owned()),
+        attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..super::event()
+    }))
+}
+
+#[test]
+fn a_structured_cloud_event_is_the_whole_event_with_its_data_as_published() {
+    let mut webhook = webhook();
+    webhook.spec.request.body_format = BodyFormat::CloudEventsStructured;
+    let request = prepare(&webhook, &rich_event()).unwrap();
+    assert_eq!(header(&request, "content-type"), Some("application/cloudevents+json"));
+    assert_eq!(header(&request, "ce-id"), None);
+    let body = std::str::from_utf8(&request.body).unwrap();
+    assert_eq!(
+        body,
+        "{\"specversion\":\"1.0\",\"id\":\"evt-1\",\"source\":\"/default/dcim.site\",\"type\":\"created\",\
+         \"time\":\"2026-03-06T15:11:23.503186Z\",\"subject\":\"dcim.site\",\"partitionkey\":\"key \\\"1\\\"\",\
+         \"expirytime\":\"2026-03-06T15:13:20Z\",\"traceparent\":\"00-1-2-01\",\"region\":\"eu west\",\
+         \"datacontenttype\":\"application/json\",\"data\":{\"n\": 1.50,  \"name\": \"Zürich\"}}"
+    );
+    let without = EventContext::new(Arc::new(Event { data: None, object_type: String::new(), ..super::event() }));
+    let body = prepare(&webhook, &without).unwrap().body;
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&body["source"], body.get("data"), body.get("subject")), (&"/default".into(), None, None));
+    webhook.spec.request.body = "mine".to_owned();
+    let request = prepare(&webhook, &rich_event()).unwrap();
+    assert_eq!((&*request.body, header(&request, "content-type")), (&b"mine"[..], Some("application/json")));
+}
+
+#[test]
+fn a_binary_cloud_event_has_its_attributes_in_headers_and_its_data_as_body() {
+    let mut webhook = webhook();
+    webhook.spec.request.body_format = BodyFormat::CloudEventsBinary;
+    webhook.spec.request.cloudevents_source = "https://netbox.example/{{ model }}".to_owned();
+    webhook.spec.request.headers = vec![plain("CE-Region", "mine")];
+    let request = prepare(&webhook, &rich_event()).unwrap();
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "evt-1"),
+        ("ce-source", "https://netbox.example/site"),
+        ("ce-type", "created"),
+        ("ce-time", "2026-03-06T15:11:23.503186Z"),
+        ("ce-subject", "dcim.site"),
+        ("ce-partitionkey", "key%20%221%22"),
+        ("ce-expirytime", "2026-03-06T15:13:20Z"),
+        ("ce-region", "mine"),
+    ] {
+        assert_eq!(header(&request, name), Some(value), "{name}");
+    }
+    let ours = request.headers.iter().filter(|header| header.name.to_ascii_lowercase().starts_with("ce-"));
+    assert_eq!(ours.count(), 10, "traceparent is the tenth");
+    assert_eq!(&*request.body, r#"{"n": 1.50,  "name": "Zürich"}"#.as_bytes());
+    webhook.spec.request.body = "{{ data.name }}".to_owned();
+    let request = prepare(&webhook, &rich_event()).unwrap();
+    assert_eq!((&*request.body, header(&request, "ce-id")), ("Zürich".as_bytes(), Some("evt-1")));
+}
+
+#[test]
+fn what_is_no_cloud_event_is_a_fault_of_its_field() {
+    let mut webhook = webhook();
+    webhook.spec.request.body_format = BodyFormat::CloudEventsBinary;
+    webhook.spec.request.cloudevents_source = "{{ data.name }}/ä".to_owned();
+    let field = |webhook: &Webhook, event: &EventContext| prepare(webhook, event).unwrap_err().field;
+    assert_eq!(field(&webhook, &rich_event()), "request.cloudevents_source");
+    webhook.spec.request.cloudevents_source = String::new();
+    let attributes = (0..64).map(|number| (format!("a{number}"), "ü".repeat(500))).collect();
+    let large = EventContext::new(Arc::new(Event { attributes, ..super::event() }));
+    assert_eq!(field(&webhook, &large), "request.body_format");
+    for source in ["{{", "a b", "ä"] {
+        webhook.spec.request.cloudevents_source = source.to_owned();
+        let faults = compile(&webhook).unwrap_err();
+        assert_eq!(faults[0].field, "request.cloudevents_source", "{source}");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Trying a webhook out.
 
-use tenterhook_model::webhook::{EventRule, HeaderTemplate, HeaderValue, SignatureScheme};
+use tenterhook_model::webhook::{
+    CustomSignature, EventRule, HeaderTemplate, HeaderValue, HmacAlgorithm, KeyEncoding, SignatureEncoding,
+    SignatureScheme,
+};
 use tenterhook_model::{Header, Secret};
 
 use super::{context, facts, header, signing_key, standard_secret, webhook};
@@ -32,6 +35,30 @@ fn a_preview_shows_no_secret_and_no_real_signature() {
         assert_ne!(signature.trim_end_matches(" (sample key)"), header(&real, name).unwrap());
     }
     assert_eq!(shown(&draft, "webhook-id"), Some("evt-1"));
+}
+
+#[test]
+fn custom_and_asymmetric_signatures_are_shown_with_sample_keys() {
+    let mut webhook = webhook();
+    let custom = |header: &str, value: &str, key_encoding| CustomSignature {
+        header: header.into(),
+        algorithm: HmacAlgorithm::Sha256,
+        encoding: SignatureEncoding::Hex,
+        key_encoding,
+        content: "{{timestamp}}.{{path}}.{{body}}".into(),
+        value: value.into(),
+    };
+    webhook.spec.signing = Some(vec![SignatureScheme::StandardWebhooksAsymmetric]);
+    for key_encoding in [KeyEncoding::Hex, KeyEncoding::Base64, KeyEncoding::Text] {
+        webhook.spec.custom_signatures =
+            vec![custom("X-Time", "{{timestamp}}", key_encoding), custom("X-Sign", "v1={{signature}}", key_encoding)];
+        let draft = preview(&webhook, &context("{}", None), &facts()).unwrap().request.unwrap();
+        assert_eq!(shown(&draft, "x-time"), Some("1772809900"));
+        for (name, start) in [("x-sign", "v1="), ("webhook-signature", "v1a,")] {
+            let signature = shown(&draft, name).unwrap();
+            assert!(signature.starts_with(start) && signature.ends_with(" (sample key)"), "{signature}");
+        }
+    }
 }
 
 #[test]

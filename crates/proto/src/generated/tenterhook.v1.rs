@@ -2098,9 +2098,15 @@ pub struct RequestTemplate {
     /// What an undefined name does in the templates; unset means lenient.
     #[prost(enumeration = "UndefinedBehavior", tag = "8")]
     pub undefined_behavior: i32,
-    /// The JSON that is sent when `body` is empty; without effect otherwise.
+    /// What is sent when `body` is empty; of the formats only the binary mode of CloudEvents has an
+    /// effect otherwise.
     #[prost(enumeration = "BodyFormat", tag = "9")]
     pub body_format: i32,
+    /// Template of the attribute `source` of CloudEvents; it must render to a URI reference. Empty
+    /// means `/` and the namespace, and `/` and the object type if there is one. Without effect
+    /// with the other formats.
+    #[prost(string, tag = "10")]
+    pub cloudevents_source: ::prost::alloc::string::String,
 }
 /// One header of a request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2120,14 +2126,45 @@ pub struct HeaderTemplate {
     pub sensitive: bool,
 }
 /// How requests are signed.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SigningPolicy {
     /// The schemes to apply; several may be used at once while receivers move. Empty
-    /// means NETBOX, and STANDARD_WEBHOOKS too when the secret has its form.
+    /// means none when `custom` is set, else NETBOX, and STANDARD_WEBHOOKS too when the secret
+    /// has its form.
     #[prost(enumeration = "SignatureScheme", repeated, tag = "1")]
     pub schemes: ::prost::alloc::vec::Vec<i32>,
+    /// Headers that other systems sign with, such as Stripe's or Slack's; at most 4. They are made with
+    /// the newest key.
+    #[prost(message, repeated, tag = "2")]
+    pub custom: ::prost::alloc::vec::Vec<CustomSignature>,
 }
-/// A key that signs; its secret is told once, by the call that made it.
+/// A header with a signature, put together as the receiver expects it. `content` and `value` are
+/// texts in which `{{id}}` stands for the event's id, `{{timestamp}}` for the seconds since 1970 of
+/// the attempt, `{{method}}`, `{{path}}` (with the query) and `{{body}}` for parts of the request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CustomSignature {
+    /// The name of the header, such as `Stripe-Signature`.
+    #[prost(string, tag = "1")]
+    pub header: ::prost::alloc::string::String,
+    /// How the signature is made; unset means HMAC_SHA256.
+    #[prost(enumeration = "SignatureAlgorithm", tag = "2")]
+    pub algorithm: i32,
+    /// How it is written; unset means hexadecimal.
+    #[prost(enumeration = "SignatureEncoding", tag = "3")]
+    pub encoding: i32,
+    /// How the key is read from the secret; unset means its text.
+    #[prost(enumeration = "SignatureKeyEncoding", tag = "4")]
+    pub key_encoding: i32,
+    /// What is signed, at most 1,024 bytes; empty means `{{body}}`.
+    #[prost(string, tag = "5")]
+    pub content: ::prost::alloc::string::String,
+    /// The value of the header, at most 1,024 bytes of ASCII; empty means `{{signature}}`. It may hold
+    /// `{{id}}`, `{{timestamp}}`, `{{method}}` and `{{signature}}`; without the last it only accompanies
+    /// another signature, as `X-Slack-Request-Timestamp` does.
+    #[prost(string, tag = "6")]
+    pub value: ::prost::alloc::string::String,
+}
+/// A key that signs; the secret of an HMAC key is told once, by the call that made it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SigningKey {
     /// Identifier, `key_` and 26 characters.
@@ -2136,9 +2173,15 @@ pub struct SigningKey {
     /// When it was made.
     #[prost(message, optional, tag = "2")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// When it stops signing; unset for the current key.
+    /// When it stops signing; unset for the current key of its algorithm.
     #[prost(message, optional, tag = "3")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What it signs with.
+    #[prost(enumeration = "SigningKeyAlgorithm", tag = "4")]
+    pub algorithm: i32,
+    /// The public key, `whpk_` and base64 of 32 bytes; only with ED25519.
+    #[prost(string, tag = "5")]
+    pub public_key: ::prost::alloc::string::String,
 }
 /// When to try again.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2326,8 +2369,8 @@ impl WebhookState {
         }
     }
 }
-/// The default body: which members it has and in which order. All are written as Python's
-/// `json.dumps` writes them, with `timestamp` in ISO 8601.
+/// The default body. Those of NetBox differ in their members and the order of these; all are
+/// written as Python's `json.dumps` writes them, with `timestamp` in ISO 8601.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum BodyFormat {
@@ -2345,6 +2388,12 @@ pub enum BodyFormat {
     /// NetBox 4.7: `event`, `timestamp`, `object_type`, `request`, `data`, `snapshots`, `context`;
     /// `request`, `snapshots` and `context` only where the event has them.
     Netbox47 = 5,
+    /// CloudEvents 1.0.2, structured mode: the whole event as `application/cloudevents+json`, which is
+    /// the Content-Type too unless `content_type` is set. A `body` wins over it.
+    CloudeventsStructured = 6,
+    /// CloudEvents 1.0.2, binary mode: the attributes of the event are headers that begin with `ce-`,
+    /// and the body is its data, or what `body` renders to. A webhook's own header of such a name wins.
+    CloudeventsBinary = 7,
 }
 impl BodyFormat {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2359,6 +2408,8 @@ impl BodyFormat {
             Self::Netbox45 => "BODY_FORMAT_NETBOX_4_5",
             Self::Netbox46 => "BODY_FORMAT_NETBOX_4_6",
             Self::Netbox47 => "BODY_FORMAT_NETBOX_4_7",
+            Self::CloudeventsStructured => "BODY_FORMAT_CLOUDEVENTS_STRUCTURED",
+            Self::CloudeventsBinary => "BODY_FORMAT_CLOUDEVENTS_BINARY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2370,6 +2421,8 @@ impl BodyFormat {
             "BODY_FORMAT_NETBOX_4_5" => Some(Self::Netbox45),
             "BODY_FORMAT_NETBOX_4_6" => Some(Self::Netbox46),
             "BODY_FORMAT_NETBOX_4_7" => Some(Self::Netbox47),
+            "BODY_FORMAT_CLOUDEVENTS_STRUCTURED" => Some(Self::CloudeventsStructured),
+            "BODY_FORMAT_CLOUDEVENTS_BINARY" => Some(Self::CloudeventsBinary),
             _ => None,
         }
     }
@@ -2452,6 +2505,113 @@ impl HttpMethod {
         }
     }
 }
+/// How a custom signature is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SignatureAlgorithm {
+    /// As SIGNATURE_ALGORITHM_HMAC_SHA256.
+    Unspecified = 0,
+    /// HMAC with SHA-1, for receivers that know nothing else.
+    HmacSha1 = 1,
+    /// HMAC with SHA-256.
+    HmacSha256 = 2,
+    /// HMAC with SHA-512.
+    HmacSha512 = 3,
+}
+impl SignatureAlgorithm {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNATURE_ALGORITHM_UNSPECIFIED",
+            Self::HmacSha1 => "SIGNATURE_ALGORITHM_HMAC_SHA1",
+            Self::HmacSha256 => "SIGNATURE_ALGORITHM_HMAC_SHA256",
+            Self::HmacSha512 => "SIGNATURE_ALGORITHM_HMAC_SHA512",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNATURE_ALGORITHM_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNATURE_ALGORITHM_HMAC_SHA1" => Some(Self::HmacSha1),
+            "SIGNATURE_ALGORITHM_HMAC_SHA256" => Some(Self::HmacSha256),
+            "SIGNATURE_ALGORITHM_HMAC_SHA512" => Some(Self::HmacSha512),
+            _ => None,
+        }
+    }
+}
+/// How the bytes of a custom signature are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SignatureEncoding {
+    /// As SIGNATURE_ENCODING_HEX.
+    Unspecified = 0,
+    /// Hexadecimal, lower case.
+    Hex = 1,
+    /// Base64 with padding.
+    Base64 = 2,
+}
+impl SignatureEncoding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNATURE_ENCODING_UNSPECIFIED",
+            Self::Hex => "SIGNATURE_ENCODING_HEX",
+            Self::Base64 => "SIGNATURE_ENCODING_BASE64",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNATURE_ENCODING_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNATURE_ENCODING_HEX" => Some(Self::Hex),
+            "SIGNATURE_ENCODING_BASE64" => Some(Self::Base64),
+            _ => None,
+        }
+    }
+}
+/// How the key of a custom signature is read from the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SignatureKeyEncoding {
+    /// As SIGNATURE_KEY_ENCODING_TEXT.
+    Unspecified = 0,
+    /// The bytes of the text itself, with any prefix.
+    Text = 1,
+    /// Base64, after `whsec_` where the secret begins so.
+    Base64 = 2,
+    /// Hexadecimal.
+    Hex = 3,
+}
+impl SignatureKeyEncoding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNATURE_KEY_ENCODING_UNSPECIFIED",
+            Self::Text => "SIGNATURE_KEY_ENCODING_TEXT",
+            Self::Base64 => "SIGNATURE_KEY_ENCODING_BASE64",
+            Self::Hex => "SIGNATURE_KEY_ENCODING_HEX",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNATURE_KEY_ENCODING_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNATURE_KEY_ENCODING_TEXT" => Some(Self::Text),
+            "SIGNATURE_KEY_ENCODING_BASE64" => Some(Self::Base64),
+            "SIGNATURE_KEY_ENCODING_HEX" => Some(Self::Hex),
+            _ => None,
+        }
+    }
+}
 /// A way to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2467,6 +2627,10 @@ pub enum SignatureScheme {
     StandardWebhooks = 2,
     /// GitHub: `sha256=` and hex HMAC-SHA256 of the body, in `X-Hub-Signature-256`.
     Github = 3,
+    /// Standard Webhooks with a key pair: `v1a,` and base64 of the Ed25519 signature over id, timestamp
+    /// and body, in the headers of STANDARD_WEBHOOKS, of every live key. Receivers need only
+    /// `SigningKey.public_key`. The server makes the private key, unless `signing_secret` is one.
+    StandardWebhooksAsymmetric = 4,
 }
 impl SignatureScheme {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2479,6 +2643,9 @@ impl SignatureScheme {
             Self::Netbox => "SIGNATURE_SCHEME_NETBOX",
             Self::StandardWebhooks => "SIGNATURE_SCHEME_STANDARD_WEBHOOKS",
             Self::Github => "SIGNATURE_SCHEME_GITHUB",
+            Self::StandardWebhooksAsymmetric => {
+                "SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC"
+            }
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2488,6 +2655,42 @@ impl SignatureScheme {
             "SIGNATURE_SCHEME_NETBOX" => Some(Self::Netbox),
             "SIGNATURE_SCHEME_STANDARD_WEBHOOKS" => Some(Self::StandardWebhooks),
             "SIGNATURE_SCHEME_GITHUB" => Some(Self::Github),
+            "SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC" => {
+                Some(Self::StandardWebhooksAsymmetric)
+            }
+            _ => None,
+        }
+    }
+}
+/// What a signing key signs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SigningKeyAlgorithm {
+    /// Not set.
+    Unspecified = 0,
+    /// HMAC: the receiver knows the same secret.
+    Hmac = 1,
+    /// Ed25519 (RFC 8032): the receiver knows the public key.
+    Ed25519 = 2,
+}
+impl SigningKeyAlgorithm {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNING_KEY_ALGORITHM_UNSPECIFIED",
+            Self::Hmac => "SIGNING_KEY_ALGORITHM_HMAC",
+            Self::Ed25519 => "SIGNING_KEY_ALGORITHM_ED25519",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNING_KEY_ALGORITHM_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNING_KEY_ALGORITHM_HMAC" => Some(Self::Hmac),
+            "SIGNING_KEY_ALGORITHM_ED25519" => Some(Self::Ed25519),
             _ => None,
         }
     }
@@ -2500,8 +2703,10 @@ pub struct CreateWebhookRequest {
     #[prost(message, optional, tag = "1")]
     pub webhook: ::core::option::Option<Webhook>,
     /// The secret to sign with: for STANDARD_WEBHOOKS `whsec_` and base64 of 24 to 64
-    /// bytes, for the other schemes any text of 1 to 255 characters. When it is empty
-    /// the server makes one if `webhook.signing` is set; else requests are not signed.
+    /// bytes, for STANDARD_WEBHOOKS_ASYMMETRIC `whsk_` and base64 of an Ed25519 key (seed and public
+    /// key, 64 bytes, or the seed, 32), for the other schemes any text of 1 to 255 characters. When it
+    /// is empty the server makes one if `webhook.signing` is set; else requests are not signed. What
+    /// the schemes need beside it, the server makes too.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
     /// A UUID of the caller's. The server answers a repeat within 24 hours with the
@@ -2519,7 +2724,8 @@ pub struct CreateWebhookResponse {
     /// The webhook as stored.
     #[prost(message, optional, tag = "1")]
     pub webhook: ::core::option::Option<Webhook>,
-    /// The secret, told here only; empty when requests are not signed.
+    /// The secret, told here only; empty when requests are not signed. A private key that the server
+    /// makes stays there: `webhook.signing_keys` has its public key.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
 }
@@ -2665,10 +2871,10 @@ pub struct RotateSigningKeyRequest {
     /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
-    /// The new secret; empty lets the server make one.
+    /// The new secret, as in CreateWebhook; empty lets the server make one.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
-    /// How long the old key goes on signing beside the new one; unset means 24 hours.
+    /// How long the old keys of its algorithm go on signing beside the new one; unset means 24 hours.
     #[prost(message, optional, tag = "3")]
     pub grace_period: ::core::option::Option<::prost_types::Duration>,
     /// A UUID of the caller's, as in CreateWebhook.
@@ -2680,6 +2886,10 @@ pub struct RotateSigningKeyRequest {
     /// The name of the webhook, instead of `webhook_id`.
     #[prost(string, tag = "6")]
     pub display_name: ::prost::alloc::string::String,
+    /// Which key to make. Unset: what the secret is; without one HMAC, or ED25519 where nothing
+    /// else signs.
+    #[prost(enumeration = "SigningKeyAlgorithm", tag = "7")]
+    pub algorithm: i32,
 }
 /// Response of RotateSigningKey.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2688,7 +2898,7 @@ pub struct RotateSigningKeyResponse {
     /// The webhook.
     #[prost(message, optional, tag = "1")]
     pub webhook: ::core::option::Option<Webhook>,
-    /// The secret, told here only.
+    /// The secret, told here only; empty for a private key.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
 }

@@ -85,8 +85,8 @@ func (WebhookState) EnumDescriptor() ([]byte, []int) {
 	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{0}
 }
 
-// The default body: which members it has and in which order. All are written as Python's
-// `json.dumps` writes them, with `timestamp` in ISO 8601.
+// The default body. Those of NetBox differ in their members and the order of these; all are
+// written as Python's `json.dumps` writes them, with `timestamp` in ISO 8601.
 type BodyFormat int32
 
 const (
@@ -104,6 +104,12 @@ const (
 	// NetBox 4.7: `event`, `timestamp`, `object_type`, `request`, `data`, `snapshots`, `context`;
 	// `request`, `snapshots` and `context` only where the event has them.
 	BodyFormat_BODY_FORMAT_NETBOX_4_7 BodyFormat = 5
+	// CloudEvents 1.0.2, structured mode: the whole event as `application/cloudevents+json`, which is
+	// the Content-Type too unless `content_type` is set. A `body` wins over it.
+	BodyFormat_BODY_FORMAT_CLOUDEVENTS_STRUCTURED BodyFormat = 6
+	// CloudEvents 1.0.2, binary mode: the attributes of the event are headers that begin with `ce-`,
+	// and the body is its data, or what `body` renders to. A webhook's own header of such a name wins.
+	BodyFormat_BODY_FORMAT_CLOUDEVENTS_BINARY BodyFormat = 7
 )
 
 // Enum value maps for BodyFormat.
@@ -115,14 +121,18 @@ var (
 		3: "BODY_FORMAT_NETBOX_4_5",
 		4: "BODY_FORMAT_NETBOX_4_6",
 		5: "BODY_FORMAT_NETBOX_4_7",
+		6: "BODY_FORMAT_CLOUDEVENTS_STRUCTURED",
+		7: "BODY_FORMAT_CLOUDEVENTS_BINARY",
 	}
 	BodyFormat_value = map[string]int32{
-		"BODY_FORMAT_UNSPECIFIED": 0,
-		"BODY_FORMAT_NETBOX_3_2":  1,
-		"BODY_FORMAT_NETBOX_4_4":  2,
-		"BODY_FORMAT_NETBOX_4_5":  3,
-		"BODY_FORMAT_NETBOX_4_6":  4,
-		"BODY_FORMAT_NETBOX_4_7":  5,
+		"BODY_FORMAT_UNSPECIFIED":            0,
+		"BODY_FORMAT_NETBOX_3_2":             1,
+		"BODY_FORMAT_NETBOX_4_4":             2,
+		"BODY_FORMAT_NETBOX_4_5":             3,
+		"BODY_FORMAT_NETBOX_4_6":             4,
+		"BODY_FORMAT_NETBOX_4_7":             5,
+		"BODY_FORMAT_CLOUDEVENTS_STRUCTURED": 6,
+		"BODY_FORMAT_CLOUDEVENTS_BINARY":     7,
 	}
 )
 
@@ -271,6 +281,173 @@ func (HttpMethod) EnumDescriptor() ([]byte, []int) {
 	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{3}
 }
 
+// How a custom signature is made.
+type SignatureAlgorithm int32
+
+const (
+	// As SIGNATURE_ALGORITHM_HMAC_SHA256.
+	SignatureAlgorithm_SIGNATURE_ALGORITHM_UNSPECIFIED SignatureAlgorithm = 0
+	// HMAC with SHA-1, for receivers that know nothing else.
+	SignatureAlgorithm_SIGNATURE_ALGORITHM_HMAC_SHA1 SignatureAlgorithm = 1
+	// HMAC with SHA-256.
+	SignatureAlgorithm_SIGNATURE_ALGORITHM_HMAC_SHA256 SignatureAlgorithm = 2
+	// HMAC with SHA-512.
+	SignatureAlgorithm_SIGNATURE_ALGORITHM_HMAC_SHA512 SignatureAlgorithm = 3
+)
+
+// Enum value maps for SignatureAlgorithm.
+var (
+	SignatureAlgorithm_name = map[int32]string{
+		0: "SIGNATURE_ALGORITHM_UNSPECIFIED",
+		1: "SIGNATURE_ALGORITHM_HMAC_SHA1",
+		2: "SIGNATURE_ALGORITHM_HMAC_SHA256",
+		3: "SIGNATURE_ALGORITHM_HMAC_SHA512",
+	}
+	SignatureAlgorithm_value = map[string]int32{
+		"SIGNATURE_ALGORITHM_UNSPECIFIED": 0,
+		"SIGNATURE_ALGORITHM_HMAC_SHA1":   1,
+		"SIGNATURE_ALGORITHM_HMAC_SHA256": 2,
+		"SIGNATURE_ALGORITHM_HMAC_SHA512": 3,
+	}
+)
+
+func (x SignatureAlgorithm) Enum() *SignatureAlgorithm {
+	p := new(SignatureAlgorithm)
+	*p = x
+	return p
+}
+
+func (x SignatureAlgorithm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SignatureAlgorithm) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_webhook_proto_enumTypes[4].Descriptor()
+}
+
+func (SignatureAlgorithm) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_webhook_proto_enumTypes[4]
+}
+
+func (x SignatureAlgorithm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SignatureAlgorithm.Descriptor instead.
+func (SignatureAlgorithm) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{4}
+}
+
+// How the bytes of a custom signature are written.
+type SignatureEncoding int32
+
+const (
+	// As SIGNATURE_ENCODING_HEX.
+	SignatureEncoding_SIGNATURE_ENCODING_UNSPECIFIED SignatureEncoding = 0
+	// Hexadecimal, lower case.
+	SignatureEncoding_SIGNATURE_ENCODING_HEX SignatureEncoding = 1
+	// Base64 with padding.
+	SignatureEncoding_SIGNATURE_ENCODING_BASE64 SignatureEncoding = 2
+)
+
+// Enum value maps for SignatureEncoding.
+var (
+	SignatureEncoding_name = map[int32]string{
+		0: "SIGNATURE_ENCODING_UNSPECIFIED",
+		1: "SIGNATURE_ENCODING_HEX",
+		2: "SIGNATURE_ENCODING_BASE64",
+	}
+	SignatureEncoding_value = map[string]int32{
+		"SIGNATURE_ENCODING_UNSPECIFIED": 0,
+		"SIGNATURE_ENCODING_HEX":         1,
+		"SIGNATURE_ENCODING_BASE64":      2,
+	}
+)
+
+func (x SignatureEncoding) Enum() *SignatureEncoding {
+	p := new(SignatureEncoding)
+	*p = x
+	return p
+}
+
+func (x SignatureEncoding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SignatureEncoding) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_webhook_proto_enumTypes[5].Descriptor()
+}
+
+func (SignatureEncoding) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_webhook_proto_enumTypes[5]
+}
+
+func (x SignatureEncoding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SignatureEncoding.Descriptor instead.
+func (SignatureEncoding) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{5}
+}
+
+// How the key of a custom signature is read from the secret.
+type SignatureKeyEncoding int32
+
+const (
+	// As SIGNATURE_KEY_ENCODING_TEXT.
+	SignatureKeyEncoding_SIGNATURE_KEY_ENCODING_UNSPECIFIED SignatureKeyEncoding = 0
+	// The bytes of the text itself, with any prefix.
+	SignatureKeyEncoding_SIGNATURE_KEY_ENCODING_TEXT SignatureKeyEncoding = 1
+	// Base64, after `whsec_` where the secret begins so.
+	SignatureKeyEncoding_SIGNATURE_KEY_ENCODING_BASE64 SignatureKeyEncoding = 2
+	// Hexadecimal.
+	SignatureKeyEncoding_SIGNATURE_KEY_ENCODING_HEX SignatureKeyEncoding = 3
+)
+
+// Enum value maps for SignatureKeyEncoding.
+var (
+	SignatureKeyEncoding_name = map[int32]string{
+		0: "SIGNATURE_KEY_ENCODING_UNSPECIFIED",
+		1: "SIGNATURE_KEY_ENCODING_TEXT",
+		2: "SIGNATURE_KEY_ENCODING_BASE64",
+		3: "SIGNATURE_KEY_ENCODING_HEX",
+	}
+	SignatureKeyEncoding_value = map[string]int32{
+		"SIGNATURE_KEY_ENCODING_UNSPECIFIED": 0,
+		"SIGNATURE_KEY_ENCODING_TEXT":        1,
+		"SIGNATURE_KEY_ENCODING_BASE64":      2,
+		"SIGNATURE_KEY_ENCODING_HEX":         3,
+	}
+)
+
+func (x SignatureKeyEncoding) Enum() *SignatureKeyEncoding {
+	p := new(SignatureKeyEncoding)
+	*p = x
+	return p
+}
+
+func (x SignatureKeyEncoding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SignatureKeyEncoding) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_webhook_proto_enumTypes[6].Descriptor()
+}
+
+func (SignatureKeyEncoding) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_webhook_proto_enumTypes[6]
+}
+
+func (x SignatureKeyEncoding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SignatureKeyEncoding.Descriptor instead.
+func (SignatureKeyEncoding) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{6}
+}
+
 // A way to sign.
 type SignatureScheme int32
 
@@ -286,6 +463,10 @@ const (
 	SignatureScheme_SIGNATURE_SCHEME_STANDARD_WEBHOOKS SignatureScheme = 2
 	// GitHub: `sha256=` and hex HMAC-SHA256 of the body, in `X-Hub-Signature-256`.
 	SignatureScheme_SIGNATURE_SCHEME_GITHUB SignatureScheme = 3
+	// Standard Webhooks with a key pair: `v1a,` and base64 of the Ed25519 signature over id, timestamp
+	// and body, in the headers of STANDARD_WEBHOOKS, of every live key. Receivers need only
+	// `SigningKey.public_key`. The server makes the private key, unless `signing_secret` is one.
+	SignatureScheme_SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC SignatureScheme = 4
 )
 
 // Enum value maps for SignatureScheme.
@@ -295,12 +476,14 @@ var (
 		1: "SIGNATURE_SCHEME_NETBOX",
 		2: "SIGNATURE_SCHEME_STANDARD_WEBHOOKS",
 		3: "SIGNATURE_SCHEME_GITHUB",
+		4: "SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC",
 	}
 	SignatureScheme_value = map[string]int32{
-		"SIGNATURE_SCHEME_UNSPECIFIED":       0,
-		"SIGNATURE_SCHEME_NETBOX":            1,
-		"SIGNATURE_SCHEME_STANDARD_WEBHOOKS": 2,
-		"SIGNATURE_SCHEME_GITHUB":            3,
+		"SIGNATURE_SCHEME_UNSPECIFIED":                  0,
+		"SIGNATURE_SCHEME_NETBOX":                       1,
+		"SIGNATURE_SCHEME_STANDARD_WEBHOOKS":            2,
+		"SIGNATURE_SCHEME_GITHUB":                       3,
+		"SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC": 4,
 	}
 )
 
@@ -315,11 +498,11 @@ func (x SignatureScheme) String() string {
 }
 
 func (SignatureScheme) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_webhook_proto_enumTypes[4].Descriptor()
+	return file_tenterhook_v1_webhook_proto_enumTypes[7].Descriptor()
 }
 
 func (SignatureScheme) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_webhook_proto_enumTypes[4]
+	return &file_tenterhook_v1_webhook_proto_enumTypes[7]
 }
 
 func (x SignatureScheme) Number() protoreflect.EnumNumber {
@@ -328,7 +511,60 @@ func (x SignatureScheme) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SignatureScheme.Descriptor instead.
 func (SignatureScheme) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{4}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{7}
+}
+
+// What a signing key signs with.
+type SigningKeyAlgorithm int32
+
+const (
+	// Not set.
+	SigningKeyAlgorithm_SIGNING_KEY_ALGORITHM_UNSPECIFIED SigningKeyAlgorithm = 0
+	// HMAC: the receiver knows the same secret.
+	SigningKeyAlgorithm_SIGNING_KEY_ALGORITHM_HMAC SigningKeyAlgorithm = 1
+	// Ed25519 (RFC 8032): the receiver knows the public key.
+	SigningKeyAlgorithm_SIGNING_KEY_ALGORITHM_ED25519 SigningKeyAlgorithm = 2
+)
+
+// Enum value maps for SigningKeyAlgorithm.
+var (
+	SigningKeyAlgorithm_name = map[int32]string{
+		0: "SIGNING_KEY_ALGORITHM_UNSPECIFIED",
+		1: "SIGNING_KEY_ALGORITHM_HMAC",
+		2: "SIGNING_KEY_ALGORITHM_ED25519",
+	}
+	SigningKeyAlgorithm_value = map[string]int32{
+		"SIGNING_KEY_ALGORITHM_UNSPECIFIED": 0,
+		"SIGNING_KEY_ALGORITHM_HMAC":        1,
+		"SIGNING_KEY_ALGORITHM_ED25519":     2,
+	}
+)
+
+func (x SigningKeyAlgorithm) Enum() *SigningKeyAlgorithm {
+	p := new(SigningKeyAlgorithm)
+	*p = x
+	return p
+}
+
+func (x SigningKeyAlgorithm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SigningKeyAlgorithm) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_webhook_proto_enumTypes[8].Descriptor()
+}
+
+func (SigningKeyAlgorithm) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_webhook_proto_enumTypes[8]
+}
+
+func (x SigningKeyAlgorithm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SigningKeyAlgorithm.Descriptor instead.
+func (SigningKeyAlgorithm) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{8}
 }
 
 // A receiver of events: which events it gets, what it is sent, and how.
@@ -690,10 +926,15 @@ type RequestTemplate struct {
 	Body string `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`
 	// What an undefined name does in the templates; unset means lenient.
 	UndefinedBehavior UndefinedBehavior `protobuf:"varint,8,opt,name=undefined_behavior,json=undefinedBehavior,proto3,enum=tenterhook.v1.UndefinedBehavior" json:"undefined_behavior,omitempty"`
-	// The JSON that is sent when `body` is empty; without effect otherwise.
-	BodyFormat    BodyFormat `protobuf:"varint,9,opt,name=body_format,json=bodyFormat,proto3,enum=tenterhook.v1.BodyFormat" json:"body_format,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// What is sent when `body` is empty; of the formats only the binary mode of CloudEvents has an
+	// effect otherwise.
+	BodyFormat BodyFormat `protobuf:"varint,9,opt,name=body_format,json=bodyFormat,proto3,enum=tenterhook.v1.BodyFormat" json:"body_format,omitempty"`
+	// Template of the attribute `source` of CloudEvents; it must render to a URI reference. Empty
+	// means `/` and the namespace, and `/` and the object type if there is one. Without effect
+	// with the other formats.
+	CloudeventsSource string `protobuf:"bytes,10,opt,name=cloudevents_source,json=cloudeventsSource,proto3" json:"cloudevents_source,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *RequestTemplate) Reset() {
@@ -789,6 +1030,13 @@ func (x *RequestTemplate) GetBodyFormat() BodyFormat {
 	return BodyFormat_BODY_FORMAT_UNSPECIFIED
 }
 
+func (x *RequestTemplate) GetCloudeventsSource() string {
+	if x != nil {
+		return x.CloudeventsSource
+	}
+	return ""
+}
+
 // One header of a request.
 type HeaderTemplate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -860,8 +1108,12 @@ func (x *HeaderTemplate) GetSensitive() bool {
 type SigningPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The schemes to apply; several may be used at once while receivers move. Empty
-	// means NETBOX, and STANDARD_WEBHOOKS too when the secret has its form.
-	Schemes       []SignatureScheme `protobuf:"varint,1,rep,packed,name=schemes,proto3,enum=tenterhook.v1.SignatureScheme" json:"schemes,omitempty"`
+	// means none when `custom` is set, else NETBOX, and STANDARD_WEBHOOKS too when the secret
+	// has its form.
+	Schemes []SignatureScheme `protobuf:"varint,1,rep,packed,name=schemes,proto3,enum=tenterhook.v1.SignatureScheme" json:"schemes,omitempty"`
+	// Headers that other systems sign with, such as Stripe's or Slack's; at most 4. They are made with
+	// the newest key.
+	Custom        []*CustomSignature `protobuf:"bytes,2,rep,name=custom,proto3" json:"custom,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -903,22 +1155,128 @@ func (x *SigningPolicy) GetSchemes() []SignatureScheme {
 	return nil
 }
 
-// A key that signs; its secret is told once, by the call that made it.
+func (x *SigningPolicy) GetCustom() []*CustomSignature {
+	if x != nil {
+		return x.Custom
+	}
+	return nil
+}
+
+// A header with a signature, put together as the receiver expects it. `content` and `value` are
+// texts in which `{{id}}` stands for the event's id, `{{timestamp}}` for the seconds since 1970 of
+// the attempt, `{{method}}`, `{{path}}` (with the query) and `{{body}}` for parts of the request.
+type CustomSignature struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the header, such as `Stripe-Signature`.
+	Header string `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	// How the signature is made; unset means HMAC_SHA256.
+	Algorithm SignatureAlgorithm `protobuf:"varint,2,opt,name=algorithm,proto3,enum=tenterhook.v1.SignatureAlgorithm" json:"algorithm,omitempty"`
+	// How it is written; unset means hexadecimal.
+	Encoding SignatureEncoding `protobuf:"varint,3,opt,name=encoding,proto3,enum=tenterhook.v1.SignatureEncoding" json:"encoding,omitempty"`
+	// How the key is read from the secret; unset means its text.
+	KeyEncoding SignatureKeyEncoding `protobuf:"varint,4,opt,name=key_encoding,json=keyEncoding,proto3,enum=tenterhook.v1.SignatureKeyEncoding" json:"key_encoding,omitempty"`
+	// What is signed, at most 1,024 bytes; empty means `{{body}}`.
+	Content string `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
+	// The value of the header, at most 1,024 bytes of ASCII; empty means `{{signature}}`. It may hold
+	// `{{id}}`, `{{timestamp}}`, `{{method}}` and `{{signature}}`; without the last it only accompanies
+	// another signature, as `X-Slack-Request-Timestamp` does.
+	Value         string `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomSignature) Reset() {
+	*x = CustomSignature{}
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomSignature) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomSignature) ProtoMessage() {}
+
+func (x *CustomSignature) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomSignature.ProtoReflect.Descriptor instead.
+func (*CustomSignature) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CustomSignature) GetHeader() string {
+	if x != nil {
+		return x.Header
+	}
+	return ""
+}
+
+func (x *CustomSignature) GetAlgorithm() SignatureAlgorithm {
+	if x != nil {
+		return x.Algorithm
+	}
+	return SignatureAlgorithm_SIGNATURE_ALGORITHM_UNSPECIFIED
+}
+
+func (x *CustomSignature) GetEncoding() SignatureEncoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return SignatureEncoding_SIGNATURE_ENCODING_UNSPECIFIED
+}
+
+func (x *CustomSignature) GetKeyEncoding() SignatureKeyEncoding {
+	if x != nil {
+		return x.KeyEncoding
+	}
+	return SignatureKeyEncoding_SIGNATURE_KEY_ENCODING_UNSPECIFIED
+}
+
+func (x *CustomSignature) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *CustomSignature) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// A key that signs; the secret of an HMAC key is told once, by the call that made it.
 type SigningKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifier, `key_` and 26 characters.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it stops signing; unset for the current key.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// When it stops signing; unset for the current key of its algorithm.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// What it signs with.
+	Algorithm SigningKeyAlgorithm `protobuf:"varint,4,opt,name=algorithm,proto3,enum=tenterhook.v1.SigningKeyAlgorithm" json:"algorithm,omitempty"`
+	// The public key, `whpk_` and base64 of 32 bytes; only with ED25519.
+	PublicKey     string `protobuf:"bytes,5,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SigningKey) Reset() {
 	*x = SigningKey{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[5]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +1288,7 @@ func (x *SigningKey) String() string {
 func (*SigningKey) ProtoMessage() {}
 
 func (x *SigningKey) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[5]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +1301,7 @@ func (x *SigningKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SigningKey.ProtoReflect.Descriptor instead.
 func (*SigningKey) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{5}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SigningKey) GetId() string {
@@ -965,6 +1323,20 @@ func (x *SigningKey) GetExpireTime() *timestamppb.Timestamp {
 		return x.ExpireTime
 	}
 	return nil
+}
+
+func (x *SigningKey) GetAlgorithm() SigningKeyAlgorithm {
+	if x != nil {
+		return x.Algorithm
+	}
+	return SigningKeyAlgorithm_SIGNING_KEY_ALGORITHM_UNSPECIFIED
+}
+
+func (x *SigningKey) GetPublicKey() string {
+	if x != nil {
+		return x.PublicKey
+	}
+	return ""
 }
 
 // When to try again.
@@ -992,7 +1364,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[6]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1376,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[6]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1389,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{6}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RetryPolicy) GetMaxAttempts() int32 {
@@ -1106,7 +1478,7 @@ type ExponentialBackoff struct {
 
 func (x *ExponentialBackoff) Reset() {
 	*x = ExponentialBackoff{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[7]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1490,7 @@ func (x *ExponentialBackoff) String() string {
 func (*ExponentialBackoff) ProtoMessage() {}
 
 func (x *ExponentialBackoff) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[7]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1503,7 @@ func (x *ExponentialBackoff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExponentialBackoff.ProtoReflect.Descriptor instead.
 func (*ExponentialBackoff) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{7}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ExponentialBackoff) GetInitial() *durationpb.Duration {
@@ -1166,7 +1538,7 @@ type BackoffSchedule struct {
 
 func (x *BackoffSchedule) Reset() {
 	*x = BackoffSchedule{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[8]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1550,7 @@ func (x *BackoffSchedule) String() string {
 func (*BackoffSchedule) ProtoMessage() {}
 
 func (x *BackoffSchedule) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[8]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1563,7 @@ func (x *BackoffSchedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackoffSchedule.ProtoReflect.Descriptor instead.
 func (*BackoffSchedule) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{8}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BackoffSchedule) GetWaits() []*durationpb.Duration {
@@ -1220,7 +1592,7 @@ type CircuitBreaker struct {
 
 func (x *CircuitBreaker) Reset() {
 	*x = CircuitBreaker{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[9]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +1604,7 @@ func (x *CircuitBreaker) String() string {
 func (*CircuitBreaker) ProtoMessage() {}
 
 func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[9]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +1617,7 @@ func (x *CircuitBreaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CircuitBreaker.ProtoReflect.Descriptor instead.
 func (*CircuitBreaker) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{9}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CircuitBreaker) GetFailuresToOpen() int32 {
@@ -1291,7 +1663,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[10]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1675,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[10]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1688,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{10}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RateLimit) GetRequestsPerSecond() float64 {
@@ -1365,7 +1737,7 @@ type TransportPolicy struct {
 
 func (x *TransportPolicy) Reset() {
 	*x = TransportPolicy{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[11]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1749,7 @@ func (x *TransportPolicy) String() string {
 func (*TransportPolicy) ProtoMessage() {}
 
 func (x *TransportPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[11]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1762,7 @@ func (x *TransportPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransportPolicy.ProtoReflect.Descriptor instead.
 func (*TransportPolicy) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{11}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TransportPolicy) GetAttemptTimeout() *durationpb.Duration {
@@ -1464,7 +1836,7 @@ type WebhookHealth struct {
 
 func (x *WebhookHealth) Reset() {
 	*x = WebhookHealth{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[12]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1476,7 +1848,7 @@ func (x *WebhookHealth) String() string {
 func (*WebhookHealth) ProtoMessage() {}
 
 func (x *WebhookHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[12]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1489,7 +1861,7 @@ func (x *WebhookHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookHealth.ProtoReflect.Descriptor instead.
 func (*WebhookHealth) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{12}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WebhookHealth) GetConsecutiveFailures() int32 {
@@ -1606,7 +1978,7 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\bdisabled\x18\a \x01(\bR\bdisabled\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x03\n" +
 	"\x0fRequestTemplate\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12#\n" +
 	"\rallowed_hosts\x18\x02 \x03(\tR\fallowedHosts\x121\n" +
@@ -1617,20 +1989,33 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x04body\x18\a \x01(\tR\x04body\x12O\n" +
 	"\x12undefined_behavior\x18\b \x01(\x0e2 .tenterhook.v1.UndefinedBehaviorR\x11undefinedBehavior\x12:\n" +
 	"\vbody_format\x18\t \x01(\x0e2\x19.tenterhook.v1.BodyFormatR\n" +
-	"bodyFormat\"X\n" +
+	"bodyFormat\x12-\n" +
+	"\x12cloudevents_source\x18\n" +
+	" \x01(\tR\x11cloudeventsSource\"X\n" +
 	"\x0eHeaderTemplate\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x1c\n" +
-	"\tsensitive\x18\x03 \x01(\bR\tsensitive\"I\n" +
+	"\tsensitive\x18\x03 \x01(\bR\tsensitive\"\x81\x01\n" +
 	"\rSigningPolicy\x128\n" +
-	"\aschemes\x18\x01 \x03(\x0e2\x1e.tenterhook.v1.SignatureSchemeR\aschemes\"\x96\x01\n" +
+	"\aschemes\x18\x01 \x03(\x0e2\x1e.tenterhook.v1.SignatureSchemeR\aschemes\x126\n" +
+	"\x06custom\x18\x02 \x03(\v2\x1e.tenterhook.v1.CustomSignatureR\x06custom\"\xa0\x02\n" +
+	"\x0fCustomSignature\x12\x16\n" +
+	"\x06header\x18\x01 \x01(\tR\x06header\x12?\n" +
+	"\talgorithm\x18\x02 \x01(\x0e2!.tenterhook.v1.SignatureAlgorithmR\talgorithm\x12<\n" +
+	"\bencoding\x18\x03 \x01(\x0e2 .tenterhook.v1.SignatureEncodingR\bencoding\x12F\n" +
+	"\fkey_encoding\x18\x04 \x01(\x0e2#.tenterhook.v1.SignatureKeyEncodingR\vkeyEncoding\x12\x18\n" +
+	"\acontent\x18\x05 \x01(\tR\acontent\x12\x14\n" +
+	"\x05value\x18\x06 \x01(\tR\x05value\"\xf7\x01\n" +
 	"\n" +
 	"SigningKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12;\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"\xcb\x02\n" +
+	"expireTime\x12@\n" +
+	"\talgorithm\x18\x04 \x01(\x0e2\".tenterhook.v1.SigningKeyAlgorithmR\talgorithm\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x05 \x01(\tR\tpublicKey\"\xcb\x02\n" +
 	"\vRetryPolicy\x12!\n" +
 	"\fmax_attempts\x18\x01 \x01(\x05R\vmaxAttempts\x122\n" +
 	"\amax_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12E\n" +
@@ -1680,7 +2065,7 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x14WEBHOOK_STATE_ACTIVE\x10\x01\x12\x18\n" +
 	"\x14WEBHOOK_STATE_PAUSED\x10\x02\x12\x1b\n" +
 	"\x17WEBHOOK_STATE_SUSPENDED\x10\x03\x12\x1a\n" +
-	"\x16WEBHOOK_STATE_DISABLED\x10\x04*\xb5\x01\n" +
+	"\x16WEBHOOK_STATE_DISABLED\x10\x04*\x81\x02\n" +
 	"\n" +
 	"BodyFormat\x12\x1b\n" +
 	"\x17BODY_FORMAT_UNSPECIFIED\x10\x00\x12\x1a\n" +
@@ -1688,7 +2073,9 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x16BODY_FORMAT_NETBOX_4_4\x10\x02\x12\x1a\n" +
 	"\x16BODY_FORMAT_NETBOX_4_5\x10\x03\x12\x1a\n" +
 	"\x16BODY_FORMAT_NETBOX_4_6\x10\x04\x12\x1a\n" +
-	"\x16BODY_FORMAT_NETBOX_4_7\x10\x05*v\n" +
+	"\x16BODY_FORMAT_NETBOX_4_7\x10\x05\x12&\n" +
+	"\"BODY_FORMAT_CLOUDEVENTS_STRUCTURED\x10\x06\x12\"\n" +
+	"\x1eBODY_FORMAT_CLOUDEVENTS_BINARY\x10\a*v\n" +
 	"\x11UndefinedBehavior\x12\"\n" +
 	"\x1eUNDEFINED_BEHAVIOR_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aUNDEFINED_BEHAVIOR_LENIENT\x10\x01\x12\x1d\n" +
@@ -1700,12 +2087,31 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x10HTTP_METHOD_POST\x10\x02\x12\x13\n" +
 	"\x0fHTTP_METHOD_PUT\x10\x03\x12\x15\n" +
 	"\x11HTTP_METHOD_PATCH\x10\x04\x12\x16\n" +
-	"\x12HTTP_METHOD_DELETE\x10\x05*\x95\x01\n" +
+	"\x12HTTP_METHOD_DELETE\x10\x05*\xa6\x01\n" +
+	"\x12SignatureAlgorithm\x12#\n" +
+	"\x1fSIGNATURE_ALGORITHM_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dSIGNATURE_ALGORITHM_HMAC_SHA1\x10\x01\x12#\n" +
+	"\x1fSIGNATURE_ALGORITHM_HMAC_SHA256\x10\x02\x12#\n" +
+	"\x1fSIGNATURE_ALGORITHM_HMAC_SHA512\x10\x03*r\n" +
+	"\x11SignatureEncoding\x12\"\n" +
+	"\x1eSIGNATURE_ENCODING_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16SIGNATURE_ENCODING_HEX\x10\x01\x12\x1d\n" +
+	"\x19SIGNATURE_ENCODING_BASE64\x10\x02*\xa2\x01\n" +
+	"\x14SignatureKeyEncoding\x12&\n" +
+	"\"SIGNATURE_KEY_ENCODING_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bSIGNATURE_KEY_ENCODING_TEXT\x10\x01\x12!\n" +
+	"\x1dSIGNATURE_KEY_ENCODING_BASE64\x10\x02\x12\x1e\n" +
+	"\x1aSIGNATURE_KEY_ENCODING_HEX\x10\x03*\xc8\x01\n" +
 	"\x0fSignatureScheme\x12 \n" +
 	"\x1cSIGNATURE_SCHEME_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17SIGNATURE_SCHEME_NETBOX\x10\x01\x12&\n" +
 	"\"SIGNATURE_SCHEME_STANDARD_WEBHOOKS\x10\x02\x12\x1b\n" +
-	"\x17SIGNATURE_SCHEME_GITHUB\x10\x03B`\n" +
+	"\x17SIGNATURE_SCHEME_GITHUB\x10\x03\x121\n" +
+	"-SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC\x10\x04*\x7f\n" +
+	"\x13SigningKeyAlgorithm\x12%\n" +
+	"!SIGNING_KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aSIGNING_KEY_ALGORITHM_HMAC\x10\x01\x12!\n" +
+	"\x1dSIGNING_KEY_ALGORITHM_ED25519\x10\x02B`\n" +
 	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
@@ -1720,78 +2126,88 @@ func file_tenterhook_v1_webhook_proto_rawDescGZIP() []byte {
 	return file_tenterhook_v1_webhook_proto_rawDescData
 }
 
-var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_tenterhook_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_tenterhook_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_tenterhook_v1_webhook_proto_goTypes = []any{
 	(WebhookState)(0),             // 0: tenterhook.v1.WebhookState
 	(BodyFormat)(0),               // 1: tenterhook.v1.BodyFormat
 	(UndefinedBehavior)(0),        // 2: tenterhook.v1.UndefinedBehavior
 	(HttpMethod)(0),               // 3: tenterhook.v1.HttpMethod
-	(SignatureScheme)(0),          // 4: tenterhook.v1.SignatureScheme
-	(*Webhook)(nil),               // 5: tenterhook.v1.Webhook
-	(*EventRule)(nil),             // 6: tenterhook.v1.EventRule
-	(*RequestTemplate)(nil),       // 7: tenterhook.v1.RequestTemplate
-	(*HeaderTemplate)(nil),        // 8: tenterhook.v1.HeaderTemplate
-	(*SigningPolicy)(nil),         // 9: tenterhook.v1.SigningPolicy
-	(*SigningKey)(nil),            // 10: tenterhook.v1.SigningKey
-	(*RetryPolicy)(nil),           // 11: tenterhook.v1.RetryPolicy
-	(*ExponentialBackoff)(nil),    // 12: tenterhook.v1.ExponentialBackoff
-	(*BackoffSchedule)(nil),       // 13: tenterhook.v1.BackoffSchedule
-	(*CircuitBreaker)(nil),        // 14: tenterhook.v1.CircuitBreaker
-	(*RateLimit)(nil),             // 15: tenterhook.v1.RateLimit
-	(*TransportPolicy)(nil),       // 16: tenterhook.v1.TransportPolicy
-	(*WebhookHealth)(nil),         // 17: tenterhook.v1.WebhookHealth
-	nil,                           // 18: tenterhook.v1.Webhook.LabelsEntry
-	nil,                           // 19: tenterhook.v1.EventRule.AttributesEntry
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*JsonDocument)(nil),          // 21: tenterhook.v1.JsonDocument
-	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
-	(*AttemptSummary)(nil),        // 23: tenterhook.v1.AttemptSummary
+	(SignatureAlgorithm)(0),       // 4: tenterhook.v1.SignatureAlgorithm
+	(SignatureEncoding)(0),        // 5: tenterhook.v1.SignatureEncoding
+	(SignatureKeyEncoding)(0),     // 6: tenterhook.v1.SignatureKeyEncoding
+	(SignatureScheme)(0),          // 7: tenterhook.v1.SignatureScheme
+	(SigningKeyAlgorithm)(0),      // 8: tenterhook.v1.SigningKeyAlgorithm
+	(*Webhook)(nil),               // 9: tenterhook.v1.Webhook
+	(*EventRule)(nil),             // 10: tenterhook.v1.EventRule
+	(*RequestTemplate)(nil),       // 11: tenterhook.v1.RequestTemplate
+	(*HeaderTemplate)(nil),        // 12: tenterhook.v1.HeaderTemplate
+	(*SigningPolicy)(nil),         // 13: tenterhook.v1.SigningPolicy
+	(*CustomSignature)(nil),       // 14: tenterhook.v1.CustomSignature
+	(*SigningKey)(nil),            // 15: tenterhook.v1.SigningKey
+	(*RetryPolicy)(nil),           // 16: tenterhook.v1.RetryPolicy
+	(*ExponentialBackoff)(nil),    // 17: tenterhook.v1.ExponentialBackoff
+	(*BackoffSchedule)(nil),       // 18: tenterhook.v1.BackoffSchedule
+	(*CircuitBreaker)(nil),        // 19: tenterhook.v1.CircuitBreaker
+	(*RateLimit)(nil),             // 20: tenterhook.v1.RateLimit
+	(*TransportPolicy)(nil),       // 21: tenterhook.v1.TransportPolicy
+	(*WebhookHealth)(nil),         // 22: tenterhook.v1.WebhookHealth
+	nil,                           // 23: tenterhook.v1.Webhook.LabelsEntry
+	nil,                           // 24: tenterhook.v1.EventRule.AttributesEntry
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*JsonDocument)(nil),          // 26: tenterhook.v1.JsonDocument
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*AttemptSummary)(nil),        // 28: tenterhook.v1.AttemptSummary
 }
 var file_tenterhook_v1_webhook_proto_depIdxs = []int32{
 	0,  // 0: tenterhook.v1.Webhook.state:type_name -> tenterhook.v1.WebhookState
-	6,  // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
-	7,  // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
-	9,  // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
-	11, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
-	14, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
-	15, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
-	16, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
-	18, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
-	10, // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
-	17, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
-	20, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
-	20, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
-	19, // 13: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
-	21, // 14: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
+	10, // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
+	11, // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
+	13, // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
+	16, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
+	19, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
+	20, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
+	21, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
+	23, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
+	15, // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
+	22, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
+	25, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
+	25, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
+	24, // 13: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
+	26, // 14: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
 	3,  // 15: tenterhook.v1.RequestTemplate.method:type_name -> tenterhook.v1.HttpMethod
-	8,  // 16: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
+	12, // 16: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
 	2,  // 17: tenterhook.v1.RequestTemplate.undefined_behavior:type_name -> tenterhook.v1.UndefinedBehavior
 	1,  // 18: tenterhook.v1.RequestTemplate.body_format:type_name -> tenterhook.v1.BodyFormat
-	4,  // 19: tenterhook.v1.SigningPolicy.schemes:type_name -> tenterhook.v1.SignatureScheme
-	20, // 20: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
-	20, // 21: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
-	22, // 22: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
-	12, // 23: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
-	13, // 24: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
-	22, // 25: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
-	22, // 26: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
-	22, // 27: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
-	22, // 28: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
-	22, // 29: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
-	22, // 30: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
-	22, // 31: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
-	20, // 32: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
-	20, // 33: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
-	20, // 34: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
-	23, // 35: tenterhook.v1.WebhookHealth.last_error:type_name -> tenterhook.v1.AttemptSummary
-	20, // 36: tenterhook.v1.WebhookHealth.failing_since:type_name -> google.protobuf.Timestamp
-	20, // 37: tenterhook.v1.WebhookHealth.oldest_waiting_time:type_name -> google.protobuf.Timestamp
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	7,  // 19: tenterhook.v1.SigningPolicy.schemes:type_name -> tenterhook.v1.SignatureScheme
+	14, // 20: tenterhook.v1.SigningPolicy.custom:type_name -> tenterhook.v1.CustomSignature
+	4,  // 21: tenterhook.v1.CustomSignature.algorithm:type_name -> tenterhook.v1.SignatureAlgorithm
+	5,  // 22: tenterhook.v1.CustomSignature.encoding:type_name -> tenterhook.v1.SignatureEncoding
+	6,  // 23: tenterhook.v1.CustomSignature.key_encoding:type_name -> tenterhook.v1.SignatureKeyEncoding
+	25, // 24: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
+	25, // 25: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 26: tenterhook.v1.SigningKey.algorithm:type_name -> tenterhook.v1.SigningKeyAlgorithm
+	27, // 27: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
+	17, // 28: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
+	18, // 29: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
+	27, // 30: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
+	27, // 31: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
+	27, // 32: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
+	27, // 33: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
+	27, // 34: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
+	27, // 35: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
+	27, // 36: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
+	25, // 37: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
+	25, // 38: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
+	25, // 39: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
+	28, // 40: tenterhook.v1.WebhookHealth.last_error:type_name -> tenterhook.v1.AttemptSummary
+	25, // 41: tenterhook.v1.WebhookHealth.failing_since:type_name -> google.protobuf.Timestamp
+	25, // 42: tenterhook.v1.WebhookHealth.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_webhook_proto_init() }
@@ -1801,7 +2217,7 @@ func file_tenterhook_v1_webhook_proto_init() {
 	}
 	file_tenterhook_v1_delivery_proto_init()
 	file_tenterhook_v1_event_proto_init()
-	file_tenterhook_v1_webhook_proto_msgTypes[6].OneofWrappers = []any{
+	file_tenterhook_v1_webhook_proto_msgTypes[7].OneofWrappers = []any{
 		(*RetryPolicy_Exponential)(nil),
 		(*RetryPolicy_Schedule)(nil),
 	}
@@ -1810,8 +2226,8 @@ func file_tenterhook_v1_webhook_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_webhook_proto_rawDesc), len(file_tenterhook_v1_webhook_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   15,
+			NumEnums:      9,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

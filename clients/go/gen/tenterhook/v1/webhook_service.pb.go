@@ -30,8 +30,10 @@ type CreateWebhookRequest struct {
 	// The webhook; its output-only fields are ignored.
 	Webhook *Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
 	// The secret to sign with: for STANDARD_WEBHOOKS `whsec_` and base64 of 24 to 64
-	// bytes, for the other schemes any text of 1 to 255 characters. When it is empty
-	// the server makes one if `webhook.signing` is set; else requests are not signed.
+	// bytes, for STANDARD_WEBHOOKS_ASYMMETRIC `whsk_` and base64 of an Ed25519 key (seed and public
+	// key, 64 bytes, or the seed, 32), for the other schemes any text of 1 to 255 characters. When it
+	// is empty the server makes one if `webhook.signing` is set; else requests are not signed. What
+	// the schemes need beside it, the server makes too.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
 	// A UUID of the caller's. The server answers a repeat within 24 hours with the
 	// first answer; with other content it fails with ALREADY_EXISTS.
@@ -105,7 +107,8 @@ type CreateWebhookResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The webhook as stored.
 	Webhook *Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
-	// The secret, told here only; empty when requests are not signed.
+	// The secret, told here only; empty when requests are not signed. A private key that the server
+	// makes stays there: `webhook.signing_keys` has its public key.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -856,16 +859,19 @@ type RotateSigningKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The webhook; or name it by `display_name`.
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
-	// The new secret; empty lets the server make one.
+	// The new secret, as in CreateWebhook; empty lets the server make one.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
-	// How long the old key goes on signing beside the new one; unset means 24 hours.
+	// How long the old keys of its algorithm go on signing beside the new one; unset means 24 hours.
 	GracePeriod *durationpb.Duration `protobuf:"bytes,3,opt,name=grace_period,json=gracePeriod,proto3" json:"grace_period,omitempty"`
 	// A UUID of the caller's, as in CreateWebhook.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// The tenant of the webhook that `display_name` names; empty means `default`.
 	Namespace string `protobuf:"bytes,5,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The name of the webhook, instead of `webhook_id`.
-	DisplayName   string `protobuf:"bytes,6,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	DisplayName string `protobuf:"bytes,6,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Which key to make. Unset: what the secret is; without one HMAC, or ED25519 where nothing
+	// else signs.
+	Algorithm     SigningKeyAlgorithm `protobuf:"varint,7,opt,name=algorithm,proto3,enum=tenterhook.v1.SigningKeyAlgorithm" json:"algorithm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -942,12 +948,19 @@ func (x *RotateSigningKeyRequest) GetDisplayName() string {
 	return ""
 }
 
+func (x *RotateSigningKeyRequest) GetAlgorithm() SigningKeyAlgorithm {
+	if x != nil {
+		return x.Algorithm
+	}
+	return SigningKeyAlgorithm_SIGNING_KEY_ALGORITHM_UNSPECIFIED
+}
+
 // Response of RotateSigningKey.
 type RotateSigningKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The webhook.
 	Webhook *Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
-	// The secret, told here only.
+	// The secret, told here only; empty for a private key.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1663,7 +1676,7 @@ const file_tenterhook_v1_webhook_service_proto_rawDesc = "" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12!\n" +
 	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\"I\n" +
 	"\x15ResumeWebhookResponse\x120\n" +
-	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"\xfd\x01\n" +
+	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\"\xbf\x02\n" +
 	"\x17RotateSigningKeyRequest\x12\x1d\n" +
 	"\n" +
 	"webhook_id\x18\x01 \x01(\tR\twebhookId\x12%\n" +
@@ -1672,7 +1685,8 @@ const file_tenterhook_v1_webhook_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tR\trequestId\x12\x1c\n" +
 	"\tnamespace\x18\x05 \x01(\tR\tnamespace\x12!\n" +
-	"\fdisplay_name\x18\x06 \x01(\tR\vdisplayName\"s\n" +
+	"\fdisplay_name\x18\x06 \x01(\tR\vdisplayName\x12@\n" +
+	"\talgorithm\x18\a \x01(\x0e2\".tenterhook.v1.SigningKeyAlgorithmR\talgorithm\"s\n" +
 	"\x18RotateSigningKeyResponse\x120\n" +
 	"\awebhook\x18\x01 \x01(\v2\x16.tenterhook.v1.WebhookR\awebhook\x12%\n" +
 	"\x0esigning_secret\x18\x02 \x01(\tR\rsigningSecret\"\x90\x01\n" +
@@ -1775,10 +1789,11 @@ var file_tenterhook_v1_webhook_service_proto_goTypes = []any{
 	(WebhookState)(0),                // 26: tenterhook.v1.WebhookState
 	(*fieldmaskpb.FieldMask)(nil),    // 27: google.protobuf.FieldMask
 	(*durationpb.Duration)(nil),      // 28: google.protobuf.Duration
-	(*Event)(nil),                    // 29: tenterhook.v1.Event
-	(*HttpRequest)(nil),              // 30: tenterhook.v1.HttpRequest
-	(*DeliveryAttempt)(nil),          // 31: tenterhook.v1.DeliveryAttempt
-	(*timestamppb.Timestamp)(nil),    // 32: google.protobuf.Timestamp
+	(SigningKeyAlgorithm)(0),         // 29: tenterhook.v1.SigningKeyAlgorithm
+	(*Event)(nil),                    // 30: tenterhook.v1.Event
+	(*HttpRequest)(nil),              // 31: tenterhook.v1.HttpRequest
+	(*DeliveryAttempt)(nil),          // 32: tenterhook.v1.DeliveryAttempt
+	(*timestamppb.Timestamp)(nil),    // 33: google.protobuf.Timestamp
 }
 var file_tenterhook_v1_webhook_service_proto_depIdxs = []int32{
 	25, // 0: tenterhook.v1.CreateWebhookRequest.webhook:type_name -> tenterhook.v1.Webhook
@@ -1793,43 +1808,44 @@ var file_tenterhook_v1_webhook_service_proto_depIdxs = []int32{
 	25, // 9: tenterhook.v1.PauseWebhookResponse.webhook:type_name -> tenterhook.v1.Webhook
 	25, // 10: tenterhook.v1.ResumeWebhookResponse.webhook:type_name -> tenterhook.v1.Webhook
 	28, // 11: tenterhook.v1.RotateSigningKeyRequest.grace_period:type_name -> google.protobuf.Duration
-	25, // 12: tenterhook.v1.RotateSigningKeyResponse.webhook:type_name -> tenterhook.v1.Webhook
-	25, // 13: tenterhook.v1.RevokeSigningKeyResponse.webhook:type_name -> tenterhook.v1.Webhook
-	25, // 14: tenterhook.v1.RenderPreviewRequest.webhook:type_name -> tenterhook.v1.Webhook
-	29, // 15: tenterhook.v1.RenderPreviewRequest.event:type_name -> tenterhook.v1.Event
-	20, // 16: tenterhook.v1.RenderPreviewResponse.rules:type_name -> tenterhook.v1.RuleResult
-	30, // 17: tenterhook.v1.RenderPreviewResponse.request:type_name -> tenterhook.v1.HttpRequest
-	21, // 18: tenterhook.v1.RenderPreviewResponse.errors:type_name -> tenterhook.v1.TemplateError
-	29, // 19: tenterhook.v1.TestWebhookRequest.event:type_name -> tenterhook.v1.Event
-	31, // 20: tenterhook.v1.TestWebhookResponse.attempt:type_name -> tenterhook.v1.DeliveryAttempt
-	32, // 21: tenterhook.v1.TestWebhookResponse.send_time:type_name -> google.protobuf.Timestamp
-	0,  // 22: tenterhook.v1.WebhookService.CreateWebhook:input_type -> tenterhook.v1.CreateWebhookRequest
-	2,  // 23: tenterhook.v1.WebhookService.GetWebhook:input_type -> tenterhook.v1.GetWebhookRequest
-	4,  // 24: tenterhook.v1.WebhookService.ListWebhooks:input_type -> tenterhook.v1.ListWebhooksRequest
-	6,  // 25: tenterhook.v1.WebhookService.UpdateWebhook:input_type -> tenterhook.v1.UpdateWebhookRequest
-	8,  // 26: tenterhook.v1.WebhookService.DeleteWebhook:input_type -> tenterhook.v1.DeleteWebhookRequest
-	10, // 27: tenterhook.v1.WebhookService.PauseWebhook:input_type -> tenterhook.v1.PauseWebhookRequest
-	12, // 28: tenterhook.v1.WebhookService.ResumeWebhook:input_type -> tenterhook.v1.ResumeWebhookRequest
-	14, // 29: tenterhook.v1.WebhookService.RotateSigningKey:input_type -> tenterhook.v1.RotateSigningKeyRequest
-	16, // 30: tenterhook.v1.WebhookService.RevokeSigningKey:input_type -> tenterhook.v1.RevokeSigningKeyRequest
-	18, // 31: tenterhook.v1.WebhookService.RenderPreview:input_type -> tenterhook.v1.RenderPreviewRequest
-	22, // 32: tenterhook.v1.WebhookService.TestWebhook:input_type -> tenterhook.v1.TestWebhookRequest
-	1,  // 33: tenterhook.v1.WebhookService.CreateWebhook:output_type -> tenterhook.v1.CreateWebhookResponse
-	3,  // 34: tenterhook.v1.WebhookService.GetWebhook:output_type -> tenterhook.v1.GetWebhookResponse
-	5,  // 35: tenterhook.v1.WebhookService.ListWebhooks:output_type -> tenterhook.v1.ListWebhooksResponse
-	7,  // 36: tenterhook.v1.WebhookService.UpdateWebhook:output_type -> tenterhook.v1.UpdateWebhookResponse
-	9,  // 37: tenterhook.v1.WebhookService.DeleteWebhook:output_type -> tenterhook.v1.DeleteWebhookResponse
-	11, // 38: tenterhook.v1.WebhookService.PauseWebhook:output_type -> tenterhook.v1.PauseWebhookResponse
-	13, // 39: tenterhook.v1.WebhookService.ResumeWebhook:output_type -> tenterhook.v1.ResumeWebhookResponse
-	15, // 40: tenterhook.v1.WebhookService.RotateSigningKey:output_type -> tenterhook.v1.RotateSigningKeyResponse
-	17, // 41: tenterhook.v1.WebhookService.RevokeSigningKey:output_type -> tenterhook.v1.RevokeSigningKeyResponse
-	19, // 42: tenterhook.v1.WebhookService.RenderPreview:output_type -> tenterhook.v1.RenderPreviewResponse
-	23, // 43: tenterhook.v1.WebhookService.TestWebhook:output_type -> tenterhook.v1.TestWebhookResponse
-	33, // [33:44] is the sub-list for method output_type
-	22, // [22:33] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	29, // 12: tenterhook.v1.RotateSigningKeyRequest.algorithm:type_name -> tenterhook.v1.SigningKeyAlgorithm
+	25, // 13: tenterhook.v1.RotateSigningKeyResponse.webhook:type_name -> tenterhook.v1.Webhook
+	25, // 14: tenterhook.v1.RevokeSigningKeyResponse.webhook:type_name -> tenterhook.v1.Webhook
+	25, // 15: tenterhook.v1.RenderPreviewRequest.webhook:type_name -> tenterhook.v1.Webhook
+	30, // 16: tenterhook.v1.RenderPreviewRequest.event:type_name -> tenterhook.v1.Event
+	20, // 17: tenterhook.v1.RenderPreviewResponse.rules:type_name -> tenterhook.v1.RuleResult
+	31, // 18: tenterhook.v1.RenderPreviewResponse.request:type_name -> tenterhook.v1.HttpRequest
+	21, // 19: tenterhook.v1.RenderPreviewResponse.errors:type_name -> tenterhook.v1.TemplateError
+	30, // 20: tenterhook.v1.TestWebhookRequest.event:type_name -> tenterhook.v1.Event
+	32, // 21: tenterhook.v1.TestWebhookResponse.attempt:type_name -> tenterhook.v1.DeliveryAttempt
+	33, // 22: tenterhook.v1.TestWebhookResponse.send_time:type_name -> google.protobuf.Timestamp
+	0,  // 23: tenterhook.v1.WebhookService.CreateWebhook:input_type -> tenterhook.v1.CreateWebhookRequest
+	2,  // 24: tenterhook.v1.WebhookService.GetWebhook:input_type -> tenterhook.v1.GetWebhookRequest
+	4,  // 25: tenterhook.v1.WebhookService.ListWebhooks:input_type -> tenterhook.v1.ListWebhooksRequest
+	6,  // 26: tenterhook.v1.WebhookService.UpdateWebhook:input_type -> tenterhook.v1.UpdateWebhookRequest
+	8,  // 27: tenterhook.v1.WebhookService.DeleteWebhook:input_type -> tenterhook.v1.DeleteWebhookRequest
+	10, // 28: tenterhook.v1.WebhookService.PauseWebhook:input_type -> tenterhook.v1.PauseWebhookRequest
+	12, // 29: tenterhook.v1.WebhookService.ResumeWebhook:input_type -> tenterhook.v1.ResumeWebhookRequest
+	14, // 30: tenterhook.v1.WebhookService.RotateSigningKey:input_type -> tenterhook.v1.RotateSigningKeyRequest
+	16, // 31: tenterhook.v1.WebhookService.RevokeSigningKey:input_type -> tenterhook.v1.RevokeSigningKeyRequest
+	18, // 32: tenterhook.v1.WebhookService.RenderPreview:input_type -> tenterhook.v1.RenderPreviewRequest
+	22, // 33: tenterhook.v1.WebhookService.TestWebhook:input_type -> tenterhook.v1.TestWebhookRequest
+	1,  // 34: tenterhook.v1.WebhookService.CreateWebhook:output_type -> tenterhook.v1.CreateWebhookResponse
+	3,  // 35: tenterhook.v1.WebhookService.GetWebhook:output_type -> tenterhook.v1.GetWebhookResponse
+	5,  // 36: tenterhook.v1.WebhookService.ListWebhooks:output_type -> tenterhook.v1.ListWebhooksResponse
+	7,  // 37: tenterhook.v1.WebhookService.UpdateWebhook:output_type -> tenterhook.v1.UpdateWebhookResponse
+	9,  // 38: tenterhook.v1.WebhookService.DeleteWebhook:output_type -> tenterhook.v1.DeleteWebhookResponse
+	11, // 39: tenterhook.v1.WebhookService.PauseWebhook:output_type -> tenterhook.v1.PauseWebhookResponse
+	13, // 40: tenterhook.v1.WebhookService.ResumeWebhook:output_type -> tenterhook.v1.ResumeWebhookResponse
+	15, // 41: tenterhook.v1.WebhookService.RotateSigningKey:output_type -> tenterhook.v1.RotateSigningKeyResponse
+	17, // 42: tenterhook.v1.WebhookService.RevokeSigningKey:output_type -> tenterhook.v1.RevokeSigningKeyResponse
+	19, // 43: tenterhook.v1.WebhookService.RenderPreview:output_type -> tenterhook.v1.RenderPreviewResponse
+	23, // 44: tenterhook.v1.WebhookService.TestWebhook:output_type -> tenterhook.v1.TestWebhookResponse
+	34, // [34:45] is the sub-list for method output_type
+	23, // [23:34] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_webhook_service_proto_init() }

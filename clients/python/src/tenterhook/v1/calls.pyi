@@ -190,6 +190,7 @@ class RotateSigningKeyRequestFields(TypedDict, total=False):
     request_id: str | None
     namespace: str | None
     display_name: str | None
+    algorithm: webhook_pb2.SigningKeyAlgorithm | str | None
 
 
 class RevokeSigningKeyRequestFields(TypedDict, total=False):
@@ -381,10 +382,12 @@ class RequestTemplateFields(TypedDict, total=False):
     body: str | None
     undefined_behavior: webhook_pb2.UndefinedBehavior | str | None
     body_format: webhook_pb2.BodyFormat | str | None
+    cloudevents_source: str | None
 
 
 class SigningPolicyFields(TypedDict, total=False):
     schemes: Iterable[webhook_pb2.SignatureScheme | str] | None
+    custom: Iterable[webhook_pb2.CustomSignature | CustomSignatureFields] | None
 
 
 class RetryPolicyFields(TypedDict, total=False):
@@ -422,6 +425,8 @@ class SigningKeyFields(TypedDict, total=False):
     id: str | None
     create_time: datetime | timestamp_pb2.Timestamp | None
     expire_time: datetime | timestamp_pb2.Timestamp | None
+    algorithm: webhook_pb2.SigningKeyAlgorithm | str | None
+    public_key: str | None
 
 
 class WebhookHealthFields(TypedDict, total=False):
@@ -445,6 +450,15 @@ class HeaderTemplateFields(TypedDict, total=False):
     name: str | None
     value: str | None
     sensitive: bool | None
+
+
+class CustomSignatureFields(TypedDict, total=False):
+    header: str | None
+    algorithm: webhook_pb2.SignatureAlgorithm | str | None
+    encoding: webhook_pb2.SignatureEncoding | str | None
+    key_encoding: webhook_pb2.SignatureKeyEncoding | str | None
+    content: str | None
+    value: str | None
 
 
 class ExponentialBackoffFields(TypedDict, total=False):

@@ -26,6 +26,8 @@ class BodyFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BODY_FORMAT_NETBOX_4_5: _ClassVar[BodyFormat]
     BODY_FORMAT_NETBOX_4_6: _ClassVar[BodyFormat]
     BODY_FORMAT_NETBOX_4_7: _ClassVar[BodyFormat]
+    BODY_FORMAT_CLOUDEVENTS_STRUCTURED: _ClassVar[BodyFormat]
+    BODY_FORMAT_CLOUDEVENTS_BINARY: _ClassVar[BodyFormat]
 
 class UndefinedBehavior(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -42,12 +44,39 @@ class HttpMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     HTTP_METHOD_PATCH: _ClassVar[HttpMethod]
     HTTP_METHOD_DELETE: _ClassVar[HttpMethod]
 
+class SignatureAlgorithm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIGNATURE_ALGORITHM_UNSPECIFIED: _ClassVar[SignatureAlgorithm]
+    SIGNATURE_ALGORITHM_HMAC_SHA1: _ClassVar[SignatureAlgorithm]
+    SIGNATURE_ALGORITHM_HMAC_SHA256: _ClassVar[SignatureAlgorithm]
+    SIGNATURE_ALGORITHM_HMAC_SHA512: _ClassVar[SignatureAlgorithm]
+
+class SignatureEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIGNATURE_ENCODING_UNSPECIFIED: _ClassVar[SignatureEncoding]
+    SIGNATURE_ENCODING_HEX: _ClassVar[SignatureEncoding]
+    SIGNATURE_ENCODING_BASE64: _ClassVar[SignatureEncoding]
+
+class SignatureKeyEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIGNATURE_KEY_ENCODING_UNSPECIFIED: _ClassVar[SignatureKeyEncoding]
+    SIGNATURE_KEY_ENCODING_TEXT: _ClassVar[SignatureKeyEncoding]
+    SIGNATURE_KEY_ENCODING_BASE64: _ClassVar[SignatureKeyEncoding]
+    SIGNATURE_KEY_ENCODING_HEX: _ClassVar[SignatureKeyEncoding]
+
 class SignatureScheme(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SIGNATURE_SCHEME_UNSPECIFIED: _ClassVar[SignatureScheme]
     SIGNATURE_SCHEME_NETBOX: _ClassVar[SignatureScheme]
     SIGNATURE_SCHEME_STANDARD_WEBHOOKS: _ClassVar[SignatureScheme]
     SIGNATURE_SCHEME_GITHUB: _ClassVar[SignatureScheme]
+    SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC: _ClassVar[SignatureScheme]
+
+class SigningKeyAlgorithm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIGNING_KEY_ALGORITHM_UNSPECIFIED: _ClassVar[SigningKeyAlgorithm]
+    SIGNING_KEY_ALGORITHM_HMAC: _ClassVar[SigningKeyAlgorithm]
+    SIGNING_KEY_ALGORITHM_ED25519: _ClassVar[SigningKeyAlgorithm]
 WEBHOOK_STATE_UNSPECIFIED: WebhookState
 WEBHOOK_STATE_ACTIVE: WebhookState
 WEBHOOK_STATE_PAUSED: WebhookState
@@ -59,6 +88,8 @@ BODY_FORMAT_NETBOX_4_4: BodyFormat
 BODY_FORMAT_NETBOX_4_5: BodyFormat
 BODY_FORMAT_NETBOX_4_6: BodyFormat
 BODY_FORMAT_NETBOX_4_7: BodyFormat
+BODY_FORMAT_CLOUDEVENTS_STRUCTURED: BodyFormat
+BODY_FORMAT_CLOUDEVENTS_BINARY: BodyFormat
 UNDEFINED_BEHAVIOR_UNSPECIFIED: UndefinedBehavior
 UNDEFINED_BEHAVIOR_LENIENT: UndefinedBehavior
 UNDEFINED_BEHAVIOR_STRICT: UndefinedBehavior
@@ -68,10 +99,25 @@ HTTP_METHOD_POST: HttpMethod
 HTTP_METHOD_PUT: HttpMethod
 HTTP_METHOD_PATCH: HttpMethod
 HTTP_METHOD_DELETE: HttpMethod
+SIGNATURE_ALGORITHM_UNSPECIFIED: SignatureAlgorithm
+SIGNATURE_ALGORITHM_HMAC_SHA1: SignatureAlgorithm
+SIGNATURE_ALGORITHM_HMAC_SHA256: SignatureAlgorithm
+SIGNATURE_ALGORITHM_HMAC_SHA512: SignatureAlgorithm
+SIGNATURE_ENCODING_UNSPECIFIED: SignatureEncoding
+SIGNATURE_ENCODING_HEX: SignatureEncoding
+SIGNATURE_ENCODING_BASE64: SignatureEncoding
+SIGNATURE_KEY_ENCODING_UNSPECIFIED: SignatureKeyEncoding
+SIGNATURE_KEY_ENCODING_TEXT: SignatureKeyEncoding
+SIGNATURE_KEY_ENCODING_BASE64: SignatureKeyEncoding
+SIGNATURE_KEY_ENCODING_HEX: SignatureKeyEncoding
 SIGNATURE_SCHEME_UNSPECIFIED: SignatureScheme
 SIGNATURE_SCHEME_NETBOX: SignatureScheme
 SIGNATURE_SCHEME_STANDARD_WEBHOOKS: SignatureScheme
 SIGNATURE_SCHEME_GITHUB: SignatureScheme
+SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC: SignatureScheme
+SIGNING_KEY_ALGORITHM_UNSPECIFIED: SigningKeyAlgorithm
+SIGNING_KEY_ALGORITHM_HMAC: SigningKeyAlgorithm
+SIGNING_KEY_ALGORITHM_ED25519: SigningKeyAlgorithm
 
 class Webhook(_message.Message):
     __slots__ = ("id", "namespace", "display_name", "description", "disabled", "state", "state_reason", "rules", "request", "signing", "retry", "circuit_breaker", "rate_limit", "transport", "labels", "signing_keys", "health", "etag", "create_time", "update_time", "warnings")
@@ -152,7 +198,7 @@ class EventRule(_message.Message):
     def __init__(self, display_name: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., object_types: _Optional[_Iterable[str]] = ..., attributes: _Optional[_Mapping[str, str]] = ..., conditions: _Optional[_Union[_event_pb2.JsonDocument, _Mapping]] = ..., expression: _Optional[str] = ..., disabled: bool = ...) -> None: ...
 
 class RequestTemplate(_message.Message):
-    __slots__ = ("url", "allowed_hosts", "method", "content_type", "additional_headers", "headers", "body", "undefined_behavior", "body_format")
+    __slots__ = ("url", "allowed_hosts", "method", "content_type", "additional_headers", "headers", "body", "undefined_behavior", "body_format", "cloudevents_source")
     URL_FIELD_NUMBER: _ClassVar[int]
     ALLOWED_HOSTS_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +208,7 @@ class RequestTemplate(_message.Message):
     BODY_FIELD_NUMBER: _ClassVar[int]
     UNDEFINED_BEHAVIOR_FIELD_NUMBER: _ClassVar[int]
     BODY_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    CLOUDEVENTS_SOURCE_FIELD_NUMBER: _ClassVar[int]
     url: str
     allowed_hosts: _containers.RepeatedScalarFieldContainer[str]
     method: HttpMethod
@@ -171,7 +218,8 @@ class RequestTemplate(_message.Message):
     body: str
     undefined_behavior: UndefinedBehavior
     body_format: BodyFormat
-    def __init__(self, url: _Optional[str] = ..., allowed_hosts: _Optional[_Iterable[str]] = ..., method: _Optional[_Union[HttpMethod, str]] = ..., content_type: _Optional[str] = ..., additional_headers: _Optional[str] = ..., headers: _Optional[_Iterable[_Union[HeaderTemplate, _Mapping]]] = ..., body: _Optional[str] = ..., undefined_behavior: _Optional[_Union[UndefinedBehavior, str]] = ..., body_format: _Optional[_Union[BodyFormat, str]] = ...) -> None: ...
+    cloudevents_source: str
+    def __init__(self, url: _Optional[str] = ..., allowed_hosts: _Optional[_Iterable[str]] = ..., method: _Optional[_Union[HttpMethod, str]] = ..., content_type: _Optional[str] = ..., additional_headers: _Optional[str] = ..., headers: _Optional[_Iterable[_Union[HeaderTemplate, _Mapping]]] = ..., body: _Optional[str] = ..., undefined_behavior: _Optional[_Union[UndefinedBehavior, str]] = ..., body_format: _Optional[_Union[BodyFormat, str]] = ..., cloudevents_source: _Optional[str] = ...) -> None: ...
 
 class HeaderTemplate(_message.Message):
     __slots__ = ("name", "value", "sensitive")
@@ -184,20 +232,42 @@ class HeaderTemplate(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ..., sensitive: bool = ...) -> None: ...
 
 class SigningPolicy(_message.Message):
-    __slots__ = ("schemes",)
+    __slots__ = ("schemes", "custom")
     SCHEMES_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_FIELD_NUMBER: _ClassVar[int]
     schemes: _containers.RepeatedScalarFieldContainer[SignatureScheme]
-    def __init__(self, schemes: _Optional[_Iterable[_Union[SignatureScheme, str]]] = ...) -> None: ...
+    custom: _containers.RepeatedCompositeFieldContainer[CustomSignature]
+    def __init__(self, schemes: _Optional[_Iterable[_Union[SignatureScheme, str]]] = ..., custom: _Optional[_Iterable[_Union[CustomSignature, _Mapping]]] = ...) -> None: ...
+
+class CustomSignature(_message.Message):
+    __slots__ = ("header", "algorithm", "encoding", "key_encoding", "content", "value")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    ALGORITHM_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    KEY_ENCODING_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    header: str
+    algorithm: SignatureAlgorithm
+    encoding: SignatureEncoding
+    key_encoding: SignatureKeyEncoding
+    content: str
+    value: str
+    def __init__(self, header: _Optional[str] = ..., algorithm: _Optional[_Union[SignatureAlgorithm, str]] = ..., encoding: _Optional[_Union[SignatureEncoding, str]] = ..., key_encoding: _Optional[_Union[SignatureKeyEncoding, str]] = ..., content: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class SigningKey(_message.Message):
-    __slots__ = ("id", "create_time", "expire_time")
+    __slots__ = ("id", "create_time", "expire_time", "algorithm", "public_key")
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ALGORITHM_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
     id: str
     create_time: _timestamp_pb2.Timestamp
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    algorithm: SigningKeyAlgorithm
+    public_key: str
+    def __init__(self, id: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., algorithm: _Optional[_Union[SigningKeyAlgorithm, str]] = ..., public_key: _Optional[str] = ...) -> None: ...
 
 class RetryPolicy(_message.Message):
     __slots__ = ("max_attempts", "max_age", "exponential", "schedule", "jitter", "permanent_statuses")

@@ -143,20 +143,22 @@ class ResumeWebhookResponse(_message.Message):
     def __init__(self, webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ...) -> None: ...
 
 class RotateSigningKeyRequest(_message.Message):
-    __slots__ = ("webhook_id", "signing_secret", "grace_period", "request_id", "namespace", "display_name")
+    __slots__ = ("webhook_id", "signing_secret", "grace_period", "request_id", "namespace", "display_name", "algorithm")
     WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
     SIGNING_SECRET_FIELD_NUMBER: _ClassVar[int]
     GRACE_PERIOD_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    ALGORITHM_FIELD_NUMBER: _ClassVar[int]
     webhook_id: str
     signing_secret: str
     grace_period: _duration_pb2.Duration
     request_id: str
     namespace: str
     display_name: str
-    def __init__(self, webhook_id: _Optional[str] = ..., signing_secret: _Optional[str] = ..., grace_period: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ...) -> None: ...
+    algorithm: _webhook_pb2.SigningKeyAlgorithm
+    def __init__(self, webhook_id: _Optional[str] = ..., signing_secret: _Optional[str] = ..., grace_period: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ..., algorithm: _Optional[_Union[_webhook_pb2.SigningKeyAlgorithm, str]] = ...) -> None: ...
 
 class RotateSigningKeyResponse(_message.Message):
     __slots__ = ("webhook", "signing_secret")

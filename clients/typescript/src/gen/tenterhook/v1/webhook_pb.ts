@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tenterhook/v1/webhook.proto.
  */
 export const file_tenterhook_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Cht0ZW50ZXJob29rL3YxL3dlYmhvb2sucHJvdG8SDXRlbnRlcmhvb2sudjEiuAYKB1dlYmhvb2sSCgoCaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghkaXNhYmxlZBgFIAEoCBIqCgVzdGF0ZRgGIAEoDjIbLnRlbnRlcmhvb2sudjEuV2ViaG9va1N0YXRlEhQKDHN0YXRlX3JlYXNvbhgHIAEoCRInCgVydWxlcxgIIAMoCzIYLnRlbnRlcmhvb2sudjEuRXZlbnRSdWxlEi8KB3JlcXVlc3QYCSABKAsyHi50ZW50ZXJob29rLnYxLlJlcXVlc3RUZW1wbGF0ZRItCgdzaWduaW5nGAogASgLMhwudGVudGVyaG9vay52MS5TaWduaW5nUG9saWN5EikKBXJldHJ5GAsgASgLMhoudGVudGVyaG9vay52MS5SZXRyeVBvbGljeRI2Cg9jaXJjdWl0X2JyZWFrZXIYDCABKAsyHS50ZW50ZXJob29rLnYxLkNpcmN1aXRCcmVha2VyEiwKCnJhdGVfbGltaXQYDSABKAsyGC50ZW50ZXJob29rLnYxLlJhdGVMaW1pdBIxCgl0cmFuc3BvcnQYDiABKAsyHi50ZW50ZXJob29rLnYxLlRyYW5zcG9ydFBvbGljeRIyCgZsYWJlbHMYDyADKAsyIi50ZW50ZXJob29rLnYxLldlYmhvb2suTGFiZWxzRW50cnkSLwoMc2lnbmluZ19rZXlzGBAgAygLMhkudGVudGVyaG9vay52MS5TaWduaW5nS2V5EiwKBmhlYWx0aBgRIAEoCzIcLnRlbnRlcmhvb2sudjEuV2ViaG9va0hlYWx0aBIMCgRldGFnGBIgASgJEi8KC2NyZWF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoId2FybmluZ3MYFSADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKUAgoJRXZlbnRSdWxlEhQKDGRpc3BsYXlfbmFtZRgBIAEoCRITCgtldmVudF90eXBlcxgCIAMoCRIUCgxvYmplY3RfdHlwZXMYAyADKAkSPAoKYXR0cmlidXRlcxgEIAMoCzIoLnRlbnRlcmhvb2sudjEuRXZlbnRSdWxlLkF0dHJpYnV0ZXNFbnRyeRIvCgpjb25kaXRpb25zGAUgASgLMhsudGVudGVyaG9vay52MS5Kc29uRG9jdW1lbnQSEgoKZXhwcmVzc2lvbhgGIAEoCRIQCghkaXNhYmxlZBgHIAEoCBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK+AgoPUmVxdWVzdFRlbXBsYXRlEgsKA3VybBgBIAEoCRIVCg1hbGxvd2VkX2hvc3RzGAIgAygJEikKBm1ldGhvZBgDIAEoDjIZLnRlbnRlcmhvb2sudjEuSHR0cE1ldGhvZBIUCgxjb250ZW50X3R5cGUYBCABKAkSGgoSYWRkaXRpb25hbF9oZWFkZXJzGAUgASgJEi4KB2hlYWRlcnMYBiADKAsyHS50ZW50ZXJob29rLnYxLkhlYWRlclRlbXBsYXRlEgwKBGJvZHkYByABKAkSPAoSdW5kZWZpbmVkX2JlaGF2aW9yGAggASgOMiAudGVudGVyaG9vay52MS5VbmRlZmluZWRCZWhhdmlvchIuCgtib2R5X2Zvcm1hdBgJIAEoDjIZLnRlbnRlcmhvb2sudjEuQm9keUZvcm1hdCJACg5IZWFkZXJUZW1wbGF0ZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJEhEKCXNlbnNpdGl2ZRgDIAEoCCJACg1TaWduaW5nUG9saWN5Ei8KB3NjaGVtZXMYASADKA4yHi50ZW50ZXJob29rLnYxLlNpZ25hdHVyZVNjaGVtZSJ6CgpTaWduaW5nS2V5EgoKAmlkGAEgASgJEi8KC2NyZWF0ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihAIKC1JldHJ5UG9saWN5EhQKDG1heF9hdHRlbXB0cxgBIAEoBRIqCgdtYXhfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjgKC2V4cG9uZW50aWFsGAMgASgLMiEudGVudGVyaG9vay52MS5FeHBvbmVudGlhbEJhY2tvZmZIABIyCghzY2hlZHVsZRgEIAEoCzIeLnRlbnRlcmhvb2sudjEuQmFja29mZlNjaGVkdWxlSAASEwoGaml0dGVyGAUgASgBSAGIAQESGgoScGVybWFuZW50X3N0YXR1c2VzGAYgAygFQgkKB2JhY2tvZmZCCQoHX2ppdHRlciJ8ChJFeHBvbmVudGlhbEJhY2tvZmYSKgoHaW5pdGlhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNtYXgYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKbXVsdGlwbGllchgDIAEoASI7Cg9CYWNrb2ZmU2NoZWR1bGUSKAoFd2FpdHMYASADKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iugEKDkNpcmN1aXRCcmVha2VyEhgKEGZhaWx1cmVzX3RvX29wZW4YASABKAUSLwoMaW5pdGlhbF9vcGVuGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCG1heF9vcGVuGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDXN1c3BlbmRfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iTgoJUmF0ZUxpbWl0EhsKE3JlcXVlc3RzX3Blcl9zZWNvbmQYASABKAESDQoFYnVyc3QYAiABKAUSFQoNbWF4X2luX2ZsaWdodBgDIAEoBSLcAQoPVHJhbnNwb3J0UG9saWN5EjIKD2F0dGVtcHRfdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIbChNjYV9jZXJ0aWZpY2F0ZXNfcGVtGAIgASgJEhwKFGluc2VjdXJlX3NraXBfdmVyaWZ5GAMgASgIEh4KFmNsaWVudF9jZXJ0aWZpY2F0ZV9wZW0YBCABKAkSHgoWY2xpZW50X3ByaXZhdGVfa2V5X3BlbRgFIAEoCRIaChJ0cnVzdF9zeXN0ZW1fcm9vdHMYBiABKAgilgMKDVdlYmhvb2tIZWFsdGgSHAoUY29uc2VjdXRpdmVfZmFpbHVyZXMYASABKAUSFAoMY2lyY3VpdF9vcGVuGAIgASgIEjMKD25leHRfcHJvYmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRbGFzdF9zdWNjZXNzX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKEWxhc3RfZmFpbHVyZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCgpsYXN0X2Vycm9yGAYgASgLMh0udGVudGVyaG9vay52MS5BdHRlbXB0U3VtbWFyeRIxCg1mYWlsaW5nX3NpbmNlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd3YWl0aW5nGAggASgDEjcKE29sZGVzdF93YWl0aW5nX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpoBCgxXZWJob29rU3RhdGUSHQoZV0VCSE9PS19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFdFQkhPT0tfU1RBVEVfQUNUSVZFEAESGAoUV0VCSE9PS19TVEFURV9QQVVTRUQQAhIbChdXRUJIT09LX1NUQVRFX1NVU1BFTkRFRBADEhoKFldFQkhPT0tfU1RBVEVfRElTQUJMRUQQBCq1AQoKQm9keUZvcm1hdBIbChdCT0RZX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhoKFkJPRFlfRk9STUFUX05FVEJPWF8zXzIQARIaChZCT0RZX0ZPUk1BVF9ORVRCT1hfNF80EAISGgoWQk9EWV9GT1JNQVRfTkVUQk9YXzRfNRADEhoKFkJPRFlfRk9STUFUX05FVEJPWF80XzYQBBIaChZCT0RZX0ZPUk1BVF9ORVRCT1hfNF83EAUqdgoRVW5kZWZpbmVkQmVoYXZpb3ISIgoeVU5ERUZJTkVEX0JFSEFWSU9SX1VOU1BFQ0lGSUVEEAASHgoaVU5ERUZJTkVEX0JFSEFWSU9SX0xFTklFTlQQARIdChlVTkRFRklORURfQkVIQVZJT1JfU1RSSUNUEAIqmAEKCkh0dHBNZXRob2QSGwoXSFRUUF9NRVRIT0RfVU5TUEVDSUZJRUQQABITCg9IVFRQX01FVEhPRF9HRVQQARIUChBIVFRQX01FVEhPRF9QT1NUEAISEwoPSFRUUF9NRVRIT0RfUFVUEAMSFQoRSFRUUF9NRVRIT0RfUEFUQ0gQBBIWChJIVFRQX01FVEhPRF9ERUxFVEUQBSqVAQoPU2lnbmF0dXJlU2NoZW1lEiAKHFNJR05BVFVSRV9TQ0hFTUVfVU5TUEVDSUZJRUQQABIbChdTSUdOQVRVUkVfU0NIRU1FX05FVEJPWBABEiYKIlNJR05BVFVSRV9TQ0hFTUVfU1RBTkRBUkRfV0VCSE9PS1MQAhIbChdTSUdOQVRVUkVfU0NIRU1FX0dJVEhVQhADQmAKEGlvLnRlbnRlcmhvb2sudjFQAVpKZ2l0aHViLmNvbS90ZW50ZXJob29rL3RlbnRlcmhvb2svY2xpZW50cy9nby9nZW4vdGVudGVyaG9vay92MTt0ZW50ZXJob29rdjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tenterhook_v1_delivery, file_tenterhook_v1_event]);
+  fileDesc("Cht0ZW50ZXJob29rL3YxL3dlYmhvb2sucHJvdG8SDXRlbnRlcmhvb2sudjEiuAYKB1dlYmhvb2sSCgoCaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghkaXNhYmxlZBgFIAEoCBIqCgVzdGF0ZRgGIAEoDjIbLnRlbnRlcmhvb2sudjEuV2ViaG9va1N0YXRlEhQKDHN0YXRlX3JlYXNvbhgHIAEoCRInCgVydWxlcxgIIAMoCzIYLnRlbnRlcmhvb2sudjEuRXZlbnRSdWxlEi8KB3JlcXVlc3QYCSABKAsyHi50ZW50ZXJob29rLnYxLlJlcXVlc3RUZW1wbGF0ZRItCgdzaWduaW5nGAogASgLMhwudGVudGVyaG9vay52MS5TaWduaW5nUG9saWN5EikKBXJldHJ5GAsgASgLMhoudGVudGVyaG9vay52MS5SZXRyeVBvbGljeRI2Cg9jaXJjdWl0X2JyZWFrZXIYDCABKAsyHS50ZW50ZXJob29rLnYxLkNpcmN1aXRCcmVha2VyEiwKCnJhdGVfbGltaXQYDSABKAsyGC50ZW50ZXJob29rLnYxLlJhdGVMaW1pdBIxCgl0cmFuc3BvcnQYDiABKAsyHi50ZW50ZXJob29rLnYxLlRyYW5zcG9ydFBvbGljeRIyCgZsYWJlbHMYDyADKAsyIi50ZW50ZXJob29rLnYxLldlYmhvb2suTGFiZWxzRW50cnkSLwoMc2lnbmluZ19rZXlzGBAgAygLMhkudGVudGVyaG9vay52MS5TaWduaW5nS2V5EiwKBmhlYWx0aBgRIAEoCzIcLnRlbnRlcmhvb2sudjEuV2ViaG9va0hlYWx0aBIMCgRldGFnGBIgASgJEi8KC2NyZWF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoId2FybmluZ3MYFSADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKUAgoJRXZlbnRSdWxlEhQKDGRpc3BsYXlfbmFtZRgBIAEoCRITCgtldmVudF90eXBlcxgCIAMoCRIUCgxvYmplY3RfdHlwZXMYAyADKAkSPAoKYXR0cmlidXRlcxgEIAMoCzIoLnRlbnRlcmhvb2sudjEuRXZlbnRSdWxlLkF0dHJpYnV0ZXNFbnRyeRIvCgpjb25kaXRpb25zGAUgASgLMhsudGVudGVyaG9vay52MS5Kc29uRG9jdW1lbnQSEgoKZXhwcmVzc2lvbhgGIAEoCRIQCghkaXNhYmxlZBgHIAEoCBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLaAgoPUmVxdWVzdFRlbXBsYXRlEgsKA3VybBgBIAEoCRIVCg1hbGxvd2VkX2hvc3RzGAIgAygJEikKBm1ldGhvZBgDIAEoDjIZLnRlbnRlcmhvb2sudjEuSHR0cE1ldGhvZBIUCgxjb250ZW50X3R5cGUYBCABKAkSGgoSYWRkaXRpb25hbF9oZWFkZXJzGAUgASgJEi4KB2hlYWRlcnMYBiADKAsyHS50ZW50ZXJob29rLnYxLkhlYWRlclRlbXBsYXRlEgwKBGJvZHkYByABKAkSPAoSdW5kZWZpbmVkX2JlaGF2aW9yGAggASgOMiAudGVudGVyaG9vay52MS5VbmRlZmluZWRCZWhhdmlvchIuCgtib2R5X2Zvcm1hdBgJIAEoDjIZLnRlbnRlcmhvb2sudjEuQm9keUZvcm1hdBIaChJjbG91ZGV2ZW50c19zb3VyY2UYCiABKAkiQAoOSGVhZGVyVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRIRCglzZW5zaXRpdmUYAyABKAgicAoNU2lnbmluZ1BvbGljeRIvCgdzY2hlbWVzGAEgAygOMh4udGVudGVyaG9vay52MS5TaWduYXR1cmVTY2hlbWUSLgoGY3VzdG9tGAIgAygLMh4udGVudGVyaG9vay52MS5DdXN0b21TaWduYXR1cmUi5gEKD0N1c3RvbVNpZ25hdHVyZRIOCgZoZWFkZXIYASABKAkSNAoJYWxnb3JpdGhtGAIgASgOMiEudGVudGVyaG9vay52MS5TaWduYXR1cmVBbGdvcml0aG0SMgoIZW5jb2RpbmcYAyABKA4yIC50ZW50ZXJob29rLnYxLlNpZ25hdHVyZUVuY29kaW5nEjkKDGtleV9lbmNvZGluZxgEIAEoDjIjLnRlbnRlcmhvb2sudjEuU2lnbmF0dXJlS2V5RW5jb2RpbmcSDwoHY29udGVudBgFIAEoCRINCgV2YWx1ZRgGIAEoCSLFAQoKU2lnbmluZ0tleRIKCgJpZBgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKCWFsZ29yaXRobRgEIAEoDjIiLnRlbnRlcmhvb2sudjEuU2lnbmluZ0tleUFsZ29yaXRobRISCgpwdWJsaWNfa2V5GAUgASgJIoQCCgtSZXRyeVBvbGljeRIUCgxtYXhfYXR0ZW1wdHMYASABKAUSKgoHbWF4X2FnZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4CgtleHBvbmVudGlhbBgDIAEoCzIhLnRlbnRlcmhvb2sudjEuRXhwb25lbnRpYWxCYWNrb2ZmSAASMgoIc2NoZWR1bGUYBCABKAsyHi50ZW50ZXJob29rLnYxLkJhY2tvZmZTY2hlZHVsZUgAEhMKBmppdHRlchgFIAEoAUgBiAEBEhoKEnBlcm1hbmVudF9zdGF0dXNlcxgGIAMoBUIJCgdiYWNrb2ZmQgkKB19qaXR0ZXIifAoSRXhwb25lbnRpYWxCYWNrb2ZmEioKB2luaXRpYWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDbWF4GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCm11bHRpcGxpZXIYAyABKAEiOwoPQmFja29mZlNjaGVkdWxlEigKBXdhaXRzGAEgAygLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIroBCg5DaXJjdWl0QnJlYWtlchIYChBmYWlsdXJlc190b19vcGVuGAEgASgFEi8KDGluaXRpYWxfb3BlbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghtYXhfb3BlbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1zdXNwZW5kX2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KCVJhdGVMaW1pdBIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAEgASgBEg0KBWJ1cnN0GAIgASgFEhUKDW1heF9pbl9mbGlnaHQYAyABKAUi3AEKD1RyYW5zcG9ydFBvbGljeRIyCg9hdHRlbXB0X3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoTY2FfY2VydGlmaWNhdGVzX3BlbRgCIAEoCRIcChRpbnNlY3VyZV9za2lwX3ZlcmlmeRgDIAEoCBIeChZjbGllbnRfY2VydGlmaWNhdGVfcGVtGAQgASgJEh4KFmNsaWVudF9wcml2YXRlX2tleV9wZW0YBSABKAkSGgoSdHJ1c3Rfc3lzdGVtX3Jvb3RzGAYgASgIIpYDCg1XZWJob29rSGVhbHRoEhwKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAEgASgFEhQKDGNpcmN1aXRfb3BlbhgCIAEoCBIzCg9uZXh0X3Byb2JlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKEWxhc3Rfc3VjY2Vzc190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFsYXN0X2ZhaWx1cmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoKbGFzdF9lcnJvchgGIAEoCzIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdFN1bW1hcnkSMQoNZmFpbGluZ19zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHd2FpdGluZxgIIAEoAxI3ChNvbGRlc3Rfd2FpdGluZ190aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqaAQoMV2ViaG9va1N0YXRlEh0KGVdFQkhPT0tfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRXRUJIT09LX1NUQVRFX0FDVElWRRABEhgKFFdFQkhPT0tfU1RBVEVfUEFVU0VEEAISGwoXV0VCSE9PS19TVEFURV9TVVNQRU5ERUQQAxIaChZXRUJIT09LX1NUQVRFX0RJU0FCTEVEEAQqgQIKCkJvZHlGb3JtYXQSGwoXQk9EWV9GT1JNQVRfVU5TUEVDSUZJRUQQABIaChZCT0RZX0ZPUk1BVF9ORVRCT1hfM18yEAESGgoWQk9EWV9GT1JNQVRfTkVUQk9YXzRfNBACEhoKFkJPRFlfRk9STUFUX05FVEJPWF80XzUQAxIaChZCT0RZX0ZPUk1BVF9ORVRCT1hfNF82EAQSGgoWQk9EWV9GT1JNQVRfTkVUQk9YXzRfNxAFEiYKIkJPRFlfRk9STUFUX0NMT1VERVZFTlRTX1NUUlVDVFVSRUQQBhIiCh5CT0RZX0ZPUk1BVF9DTE9VREVWRU5UU19CSU5BUlkQByp2ChFVbmRlZmluZWRCZWhhdmlvchIiCh5VTkRFRklORURfQkVIQVZJT1JfVU5TUEVDSUZJRUQQABIeChpVTkRFRklORURfQkVIQVZJT1JfTEVOSUVOVBABEh0KGVVOREVGSU5FRF9CRUhBVklPUl9TVFJJQ1QQAiqYAQoKSHR0cE1ldGhvZBIbChdIVFRQX01FVEhPRF9VTlNQRUNJRklFRBAAEhMKD0hUVFBfTUVUSE9EX0dFVBABEhQKEEhUVFBfTUVUSE9EX1BPU1QQAhITCg9IVFRQX01FVEhPRF9QVVQQAxIVChFIVFRQX01FVEhPRF9QQVRDSBAEEhYKEkhUVFBfTUVUSE9EX0RFTEVURRAFKqYBChJTaWduYXR1cmVBbGdvcml0aG0SIwofU0lHTkFUVVJFX0FMR09SSVRITV9VTlNQRUNJRklFRBAAEiEKHVNJR05BVFVSRV9BTEdPUklUSE1fSE1BQ19TSEExEAESIwofU0lHTkFUVVJFX0FMR09SSVRITV9ITUFDX1NIQTI1NhACEiMKH1NJR05BVFVSRV9BTEdPUklUSE1fSE1BQ19TSEE1MTIQAypyChFTaWduYXR1cmVFbmNvZGluZxIiCh5TSUdOQVRVUkVfRU5DT0RJTkdfVU5TUEVDSUZJRUQQABIaChZTSUdOQVRVUkVfRU5DT0RJTkdfSEVYEAESHQoZU0lHTkFUVVJFX0VOQ09ESU5HX0JBU0U2NBACKqIBChRTaWduYXR1cmVLZXlFbmNvZGluZxImCiJTSUdOQVRVUkVfS0VZX0VOQ09ESU5HX1VOU1BFQ0lGSUVEEAASHwobU0lHTkFUVVJFX0tFWV9FTkNPRElOR19URVhUEAESIQodU0lHTkFUVVJFX0tFWV9FTkNPRElOR19CQVNFNjQQAhIeChpTSUdOQVRVUkVfS0VZX0VOQ09ESU5HX0hFWBADKsgBCg9TaWduYXR1cmVTY2hlbWUSIAocU0lHTkFUVVJFX1NDSEVNRV9VTlNQRUNJRklFRBAAEhsKF1NJR05BVFVSRV9TQ0hFTUVfTkVUQk9YEAESJgoiU0lHTkFUVVJFX1NDSEVNRV9TVEFOREFSRF9XRUJIT09LUxACEhsKF1NJR05BVFVSRV9TQ0hFTUVfR0lUSFVCEAMSMQotU0lHTkFUVVJFX1NDSEVNRV9TVEFOREFSRF9XRUJIT09LU19BU1lNTUVUUklDEAQqfwoTU2lnbmluZ0tleUFsZ29yaXRobRIlCiFTSUdOSU5HX0tFWV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIeChpTSUdOSU5HX0tFWV9BTEdPUklUSE1fSE1BQxABEiEKHVNJR05JTkdfS0VZX0FMR09SSVRITV9FRDI1NTE5EAJCYAoQaW8udGVudGVyaG9vay52MVABWkpnaXRodWIuY29tL3RlbnRlcmhvb2svdGVudGVyaG9vay9jbGllbnRzL2dvL2dlbi90ZW50ZXJob29rL3YxO3RlbnRlcmhvb2t2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tenterhook_v1_delivery, file_tenterhook_v1_event]);
 
 /**
  * A receiver of events: which events it gets, what it is sent, and how.
@@ -319,11 +319,21 @@ export type RequestTemplate = Message<"tenterhook.v1.RequestTemplate"> & {
   undefinedBehavior: UndefinedBehavior;
 
   /**
-   * The JSON that is sent when `body` is empty; without effect otherwise.
+   * What is sent when `body` is empty; of the formats only the binary mode of CloudEvents has an
+   * effect otherwise.
    *
    * @generated from field: tenterhook.v1.BodyFormat body_format = 9;
    */
   bodyFormat: BodyFormat;
+
+  /**
+   * Template of the attribute `source` of CloudEvents; it must render to a URI reference. Empty
+   * means `/` and the namespace, and `/` and the object type if there is one. Without effect
+   * with the other formats.
+   *
+   * @generated from field: string cloudevents_source = 10;
+   */
+  cloudeventsSource: string;
 };
 
 /**
@@ -379,11 +389,20 @@ export const HeaderTemplateSchema: GenMessage<HeaderTemplate> = /*@__PURE__*/
 export type SigningPolicy = Message<"tenterhook.v1.SigningPolicy"> & {
   /**
    * The schemes to apply; several may be used at once while receivers move. Empty
-   * means NETBOX, and STANDARD_WEBHOOKS too when the secret has its form.
+   * means none when `custom` is set, else NETBOX, and STANDARD_WEBHOOKS too when the secret
+   * has its form.
    *
    * @generated from field: repeated tenterhook.v1.SignatureScheme schemes = 1;
    */
   schemes: SignatureScheme[];
+
+  /**
+   * Headers that other systems sign with, such as Stripe's or Slack's; at most 4. They are made with
+   * the newest key.
+   *
+   * @generated from field: repeated tenterhook.v1.CustomSignature custom = 2;
+   */
+  custom: CustomSignature[];
 };
 
 /**
@@ -394,7 +413,67 @@ export const SigningPolicySchema: GenMessage<SigningPolicy> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_webhook, 4);
 
 /**
- * A key that signs; its secret is told once, by the call that made it.
+ * A header with a signature, put together as the receiver expects it. `content` and `value` are
+ * texts in which `{{id}}` stands for the event's id, `{{timestamp}}` for the seconds since 1970 of
+ * the attempt, `{{method}}`, `{{path}}` (with the query) and `{{body}}` for parts of the request.
+ *
+ * @generated from message tenterhook.v1.CustomSignature
+ */
+export type CustomSignature = Message<"tenterhook.v1.CustomSignature"> & {
+  /**
+   * The name of the header, such as `Stripe-Signature`.
+   *
+   * @generated from field: string header = 1;
+   */
+  header: string;
+
+  /**
+   * How the signature is made; unset means HMAC_SHA256.
+   *
+   * @generated from field: tenterhook.v1.SignatureAlgorithm algorithm = 2;
+   */
+  algorithm: SignatureAlgorithm;
+
+  /**
+   * How it is written; unset means hexadecimal.
+   *
+   * @generated from field: tenterhook.v1.SignatureEncoding encoding = 3;
+   */
+  encoding: SignatureEncoding;
+
+  /**
+   * How the key is read from the secret; unset means its text.
+   *
+   * @generated from field: tenterhook.v1.SignatureKeyEncoding key_encoding = 4;
+   */
+  keyEncoding: SignatureKeyEncoding;
+
+  /**
+   * What is signed, at most 1,024 bytes; empty means `{{body}}`.
+   *
+   * @generated from field: string content = 5;
+   */
+  content: string;
+
+  /**
+   * The value of the header, at most 1,024 bytes of ASCII; empty means `{{signature}}`. It may hold
+   * `{{id}}`, `{{timestamp}}`, `{{method}}` and `{{signature}}`; without the last it only accompanies
+   * another signature, as `X-Slack-Request-Timestamp` does.
+   *
+   * @generated from field: string value = 6;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message tenterhook.v1.CustomSignature.
+ * Use `create(CustomSignatureSchema)` to create a new message.
+ */
+export const CustomSignatureSchema: GenMessage<CustomSignature> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_webhook, 5);
+
+/**
+ * A key that signs; the secret of an HMAC key is told once, by the call that made it.
  *
  * @generated from message tenterhook.v1.SigningKey
  */
@@ -414,11 +493,25 @@ export type SigningKey = Message<"tenterhook.v1.SigningKey"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * When it stops signing; unset for the current key.
+   * When it stops signing; unset for the current key of its algorithm.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 3;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * What it signs with.
+   *
+   * @generated from field: tenterhook.v1.SigningKeyAlgorithm algorithm = 4;
+   */
+  algorithm: SigningKeyAlgorithm;
+
+  /**
+   * The public key, `whpk_` and base64 of 32 bytes; only with ED25519.
+   *
+   * @generated from field: string public_key = 5;
+   */
+  publicKey: string;
 };
 
 /**
@@ -426,7 +519,7 @@ export type SigningKey = Message<"tenterhook.v1.SigningKey"> & {
  * Use `create(SigningKeySchema)` to create a new message.
  */
 export const SigningKeySchema: GenMessage<SigningKey> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 5);
+  messageDesc(file_tenterhook_v1_webhook, 6);
 
 /**
  * When to try again.
@@ -492,7 +585,7 @@ export type RetryPolicy = Message<"tenterhook.v1.RetryPolicy"> & {
  * Use `create(RetryPolicySchema)` to create a new message.
  */
 export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 6);
+  messageDesc(file_tenterhook_v1_webhook, 7);
 
 /**
  * Waits that grow.
@@ -527,7 +620,7 @@ export type ExponentialBackoff = Message<"tenterhook.v1.ExponentialBackoff"> & {
  * Use `create(ExponentialBackoffSchema)` to create a new message.
  */
 export const ExponentialBackoffSchema: GenMessage<ExponentialBackoff> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 7);
+  messageDesc(file_tenterhook_v1_webhook, 8);
 
 /**
  * Waits that are listed.
@@ -548,7 +641,7 @@ export type BackoffSchedule = Message<"tenterhook.v1.BackoffSchedule"> & {
  * Use `create(BackoffScheduleSchema)` to create a new message.
  */
 export const BackoffScheduleSchema: GenMessage<BackoffSchedule> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 8);
+  messageDesc(file_tenterhook_v1_webhook, 9);
 
 /**
  * When a receiver that keeps failing is left alone. While the breaker is open its
@@ -592,7 +685,7 @@ export type CircuitBreaker = Message<"tenterhook.v1.CircuitBreaker"> & {
  * Use `create(CircuitBreakerSchema)` to create a new message.
  */
 export const CircuitBreakerSchema: GenMessage<CircuitBreaker> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 9);
+  messageDesc(file_tenterhook_v1_webhook, 10);
 
 /**
  * Limits of what a receiver is sent.
@@ -627,7 +720,7 @@ export type RateLimit = Message<"tenterhook.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 10);
+  messageDesc(file_tenterhook_v1_webhook, 11);
 
 /**
  * How the connection is made.
@@ -687,7 +780,7 @@ export type TransportPolicy = Message<"tenterhook.v1.TransportPolicy"> & {
  * Use `create(TransportPolicySchema)` to create a new message.
  */
 export const TransportPolicySchema: GenMessage<TransportPolicy> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 11);
+  messageDesc(file_tenterhook_v1_webhook, 12);
 
 /**
  * How a receiver has been doing.
@@ -766,7 +859,7 @@ export type WebhookHealth = Message<"tenterhook.v1.WebhookHealth"> & {
  * Use `create(WebhookHealthSchema)` to create a new message.
  */
 export const WebhookHealthSchema: GenMessage<WebhookHealth> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 12);
+  messageDesc(file_tenterhook_v1_webhook, 13);
 
 /**
  * Whether a webhook receives events.
@@ -818,8 +911,8 @@ export const WebhookStateSchema: GenEnum<WebhookState> = /*@__PURE__*/
   enumDesc(file_tenterhook_v1_webhook, 0);
 
 /**
- * The default body: which members it has and in which order. All are written as Python's
- * `json.dumps` writes them, with `timestamp` in ISO 8601.
+ * The default body. Those of NetBox differ in their members and the order of these; all are
+ * written as Python's `json.dumps` writes them, with `timestamp` in ISO 8601.
  *
  * @generated from enum tenterhook.v1.BodyFormat
  */
@@ -867,6 +960,22 @@ export enum BodyFormat {
    * @generated from enum value: BODY_FORMAT_NETBOX_4_7 = 5;
    */
   NETBOX_4_7 = 5,
+
+  /**
+   * CloudEvents 1.0.2, structured mode: the whole event as `application/cloudevents+json`, which is
+   * the Content-Type too unless `content_type` is set. A `body` wins over it.
+   *
+   * @generated from enum value: BODY_FORMAT_CLOUDEVENTS_STRUCTURED = 6;
+   */
+  CLOUDEVENTS_STRUCTURED = 6,
+
+  /**
+   * CloudEvents 1.0.2, binary mode: the attributes of the event are headers that begin with `ce-`,
+   * and the body is its data, or what `body` renders to. A webhook's own header of such a name wins.
+   *
+   * @generated from enum value: BODY_FORMAT_CLOUDEVENTS_BINARY = 7;
+   */
+  CLOUDEVENTS_BINARY = 7,
 }
 
 /**
@@ -965,6 +1074,122 @@ export const HttpMethodSchema: GenEnum<HttpMethod> = /*@__PURE__*/
   enumDesc(file_tenterhook_v1_webhook, 3);
 
 /**
+ * How a custom signature is made.
+ *
+ * @generated from enum tenterhook.v1.SignatureAlgorithm
+ */
+export enum SignatureAlgorithm {
+  /**
+   * As SIGNATURE_ALGORITHM_HMAC_SHA256.
+   *
+   * @generated from enum value: SIGNATURE_ALGORITHM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * HMAC with SHA-1, for receivers that know nothing else.
+   *
+   * @generated from enum value: SIGNATURE_ALGORITHM_HMAC_SHA1 = 1;
+   */
+  HMAC_SHA1 = 1,
+
+  /**
+   * HMAC with SHA-256.
+   *
+   * @generated from enum value: SIGNATURE_ALGORITHM_HMAC_SHA256 = 2;
+   */
+  HMAC_SHA256 = 2,
+
+  /**
+   * HMAC with SHA-512.
+   *
+   * @generated from enum value: SIGNATURE_ALGORITHM_HMAC_SHA512 = 3;
+   */
+  HMAC_SHA512 = 3,
+}
+
+/**
+ * Describes the enum tenterhook.v1.SignatureAlgorithm.
+ */
+export const SignatureAlgorithmSchema: GenEnum<SignatureAlgorithm> = /*@__PURE__*/
+  enumDesc(file_tenterhook_v1_webhook, 4);
+
+/**
+ * How the bytes of a custom signature are written.
+ *
+ * @generated from enum tenterhook.v1.SignatureEncoding
+ */
+export enum SignatureEncoding {
+  /**
+   * As SIGNATURE_ENCODING_HEX.
+   *
+   * @generated from enum value: SIGNATURE_ENCODING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Hexadecimal, lower case.
+   *
+   * @generated from enum value: SIGNATURE_ENCODING_HEX = 1;
+   */
+  HEX = 1,
+
+  /**
+   * Base64 with padding.
+   *
+   * @generated from enum value: SIGNATURE_ENCODING_BASE64 = 2;
+   */
+  BASE64 = 2,
+}
+
+/**
+ * Describes the enum tenterhook.v1.SignatureEncoding.
+ */
+export const SignatureEncodingSchema: GenEnum<SignatureEncoding> = /*@__PURE__*/
+  enumDesc(file_tenterhook_v1_webhook, 5);
+
+/**
+ * How the key of a custom signature is read from the secret.
+ *
+ * @generated from enum tenterhook.v1.SignatureKeyEncoding
+ */
+export enum SignatureKeyEncoding {
+  /**
+   * As SIGNATURE_KEY_ENCODING_TEXT.
+   *
+   * @generated from enum value: SIGNATURE_KEY_ENCODING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The bytes of the text itself, with any prefix.
+   *
+   * @generated from enum value: SIGNATURE_KEY_ENCODING_TEXT = 1;
+   */
+  TEXT = 1,
+
+  /**
+   * Base64, after `whsec_` where the secret begins so.
+   *
+   * @generated from enum value: SIGNATURE_KEY_ENCODING_BASE64 = 2;
+   */
+  BASE64 = 2,
+
+  /**
+   * Hexadecimal.
+   *
+   * @generated from enum value: SIGNATURE_KEY_ENCODING_HEX = 3;
+   */
+  HEX = 3,
+}
+
+/**
+ * Describes the enum tenterhook.v1.SignatureKeyEncoding.
+ */
+export const SignatureKeyEncodingSchema: GenEnum<SignatureKeyEncoding> = /*@__PURE__*/
+  enumDesc(file_tenterhook_v1_webhook, 6);
+
+/**
  * A way to sign.
  *
  * @generated from enum tenterhook.v1.SignatureScheme
@@ -1000,11 +1225,54 @@ export enum SignatureScheme {
    * @generated from enum value: SIGNATURE_SCHEME_GITHUB = 3;
    */
   GITHUB = 3,
+
+  /**
+   * Standard Webhooks with a key pair: `v1a,` and base64 of the Ed25519 signature over id, timestamp
+   * and body, in the headers of STANDARD_WEBHOOKS, of every live key. Receivers need only
+   * `SigningKey.public_key`. The server makes the private key, unless `signing_secret` is one.
+   *
+   * @generated from enum value: SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC = 4;
+   */
+  STANDARD_WEBHOOKS_ASYMMETRIC = 4,
 }
 
 /**
  * Describes the enum tenterhook.v1.SignatureScheme.
  */
 export const SignatureSchemeSchema: GenEnum<SignatureScheme> = /*@__PURE__*/
-  enumDesc(file_tenterhook_v1_webhook, 4);
+  enumDesc(file_tenterhook_v1_webhook, 7);
+
+/**
+ * What a signing key signs with.
+ *
+ * @generated from enum tenterhook.v1.SigningKeyAlgorithm
+ */
+export enum SigningKeyAlgorithm {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: SIGNING_KEY_ALGORITHM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * HMAC: the receiver knows the same secret.
+   *
+   * @generated from enum value: SIGNING_KEY_ALGORITHM_HMAC = 1;
+   */
+  HMAC = 1,
+
+  /**
+   * Ed25519 (RFC 8032): the receiver knows the public key.
+   *
+   * @generated from enum value: SIGNING_KEY_ALGORITHM_ED25519 = 2;
+   */
+  ED25519 = 2,
+}
+
+/**
+ * Describes the enum tenterhook.v1.SigningKeyAlgorithm.
+ */
+export const SigningKeyAlgorithmSchema: GenEnum<SigningKeyAlgorithm> = /*@__PURE__*/
+  enumDesc(file_tenterhook_v1_webhook, 8);
 
