@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -23,7 +24,8 @@ const Tolerance = 300 * time.Second
 type Scheme int
 
 const (
-	// StandardWebhooks signs in `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+	// StandardWebhooks signs in `webhook-id`, `webhook-timestamp` and `webhook-signature`. With a public key
+	// (whpk_…) among the secrets, what STANDARD_WEBHOOKS_ASYMMETRIC signs is accepted too.
 	StandardWebhooks Scheme = iota
 	// NetBox signs in `X-Hook-Signature`. It does not protect from replays.
 	NetBox
@@ -82,6 +84,10 @@ func (o options) clock() time.Time {
 // anything parses it. Otherwise its error wraps [ErrSignature] or [ErrMisconfigured].
 func Verify(header http.Header, body []byte, secrets []string, opts ...Option) error {
 	check := chosen(opts)
+	publics, secrets, err := check.publicKeys(secrets)
+	if err != nil {
+		return err
+	}
 	keys, err := check.keys(secrets)
 	if err != nil {
 		return err
@@ -90,9 +96,12 @@ func Verify(header http.Header, body []byte, secrets []string, opts ...Option) e
 	if err != nil {
 		return err
 	}
+	if signedByAny(publics, given, content) {
+		return nil
+	}
 	matched := 0
 	for _, key := range keys {
-		wanted := check.sign(key, content)
+		wanted := check.version() + check.sign(key, content)
 		for _, signature := range given {
 			matched |= subtle.ConstantTimeCompare([]byte(wanted), []byte(signature))
 		}
@@ -107,6 +116,9 @@ func Verify(header http.Header, body []byte, secrets []string, opts ...Option) e
 // id and time.
 func SignForTest(body []byte, secret string, opts ...Option) (http.Header, error) {
 	made := chosen(opts)
+	if publics, _, err := made.publicKeys([]string{secret}); err != nil || len(publics) > 0 {
+		return nil, misconfigured("a public key signs nothing; sign tests with a secret (whsec_…)")
+	}
 	keys, err := made.keys([]string{secret})
 	if err != nil {
 		return nil, err
@@ -155,13 +167,58 @@ func (o options) read(header http.Header, body []byte) ([]string, []byte, error)
 	if o.clock().Sub(time.Unix(int64(seconds), 0)).Abs() > o.tolerance {
 		return nil, nil, refuse("webhook-timestamp is too far from the receiver's clock")
 	}
-	var given []string
-	for _, signature := range strings.Split(values[2], " ") {
-		if rest, isV1 := strings.CutPrefix(signature, "v1,"); isV1 {
-			given = append(given, rest)
+	given := strings.Split(values[2], " ")
+	return given, append([]byte(values[0]+"."+values[1]+"."), body...), nil
+}
+
+// version is what each signature of the scheme begins with.
+func (o options) version() string {
+	if o.scheme == StandardWebhooks {
+		return "v1,"
+	}
+	return ""
+}
+
+// publicKeys gives the public keys among the secrets, and the other secrets; nil if there are only public keys.
+func (o options) publicKeys(secrets []string) ([]ed25519.PublicKey, []string, error) {
+	var publics []ed25519.PublicKey
+	var others []string
+	for _, secret := range secrets {
+		encoded, isPublic := strings.CutPrefix(strings.Trim(secret, " \t\r\n"), "whpk_")
+		if !isPublic || o.scheme != StandardWebhooks {
+			others = append(others, secret)
+			continue
+		}
+		key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
+		if err != nil || len(key) != ed25519.PublicKeySize {
+			return nil, nil, misconfigured("a public key is not base64 of 32 bytes, as those of Standard Webhooks are (whpk_…)")
+		}
+		publics = append(publics, key)
+	}
+	if len(publics) == 0 && len(others) == 0 {
+		return nil, nil, misconfigured("no secret is given")
+	}
+	return publics, others, nil
+}
+
+// signedByAny tells whether one of the signatures is by the owner of one of the public keys.
+func signedByAny(publics []ed25519.PublicKey, given []string, content []byte) bool {
+	for _, one := range given {
+		encoded, isAsymmetric := strings.CutPrefix(one, "v1a,")
+		if !isAsymmetric {
+			continue
+		}
+		signature, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			continue
+		}
+		for _, public := range publics {
+			if ed25519.Verify(public, content, signature) {
+				return true
+			}
 		}
 	}
-	return given, append([]byte(values[0]+"."+values[1]+"."), body...), nil
+	return false
 }
 
 // sign gives the signature under one key, as the header has it.
@@ -182,9 +239,6 @@ func (o options) sign(key, content []byte) string {
 }
 
 func (o options) keys(secrets []string) ([][]byte, error) {
-	if len(secrets) == 0 {
-		return nil, misconfigured("no secret is given")
-	}
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
 		key, err := []byte(secret), error(nil)

@@ -26,7 +26,8 @@ type vector struct {
 	Timestamp  int64             `json:"timestamp"`
 }
 
-var schemes = map[string]Scheme{"STANDARD_WEBHOOKS": StandardWebhooks, "NETBOX": NetBox, "GITHUB": GitHub}
+var schemes = map[string]Scheme{"STANDARD_WEBHOOKS": StandardWebhooks, "NETBOX": NetBox, "GITHUB": GitHub,
+	"STANDARD_WEBHOOKS_ASYMMETRIC": StandardWebhooks}
 
 func vectors(t *testing.T) []vector {
 	t.Helper()

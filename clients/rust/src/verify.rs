@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use ring::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, UnparsedPublicKey};
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
@@ -16,6 +17,11 @@ use thiserror::Error;
 const TOLERANCE: Duration = Duration::from_secs(300);
 /// Digits of a timestamp; more are no time.
 const TIMESTAMP_DIGITS_MAX: usize = 15;
+
+/// What a public key begins with.
+const PUBLIC_PREFIX: &str = "whpk_";
+/// What may stand around a secret or key.
+const AROUND: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Base64 without padding; bits after the last byte do not count.
 const BARE: GeneralPurpose = GeneralPurpose::new(
@@ -29,7 +35,8 @@ const BARE: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scheme {
-    /// `webhook-id`, `webhook-timestamp` and `webhook-signature`.
+    /// `webhook-id`, `webhook-timestamp` and `webhook-signature`; with a public key (`whpk_…`) among the
+    /// secrets also what STANDARD_WEBHOOKS_ASYMMETRIC signs.
     #[default]
     StandardWebhooks,
     /// `X-Hook-Signature`: hex HMAC-SHA512 of the body. Does not protect from replays.
@@ -52,7 +59,7 @@ pub enum InvalidSignature {
     /// The timestamp is too far from the receiver's clock.
     #[error("webhook-timestamp is too far from the receiver's clock")]
     Time,
-    /// A secret is empty or not base64, or there is none.
+    /// A secret or public key is empty or not base64, or there is none.
     #[error("a secret is empty or not base64")]
     Secret,
     /// The request was not signed by any of the secrets, or was changed.
@@ -111,11 +118,18 @@ impl Verifier {
         if secrets.is_empty() {
             return Err(InvalidSignature::Secret);
         }
-        let keys: Vec<_> = secrets.iter().map(|secret| self.key(secret.as_ref())).collect::<Result<_, _>>()?;
+        let (publics, secrets): (Vec<_>, Vec<_>) =
+            secrets.iter().map(AsRef::as_ref).partition(|secret: &&str| self.is_public(secret));
+        let publics: Vec<_> = publics.into_iter().map(public_key).collect::<Result<_, _>>()?;
+        let keys: Vec<_> = secrets.into_iter().map(|secret| self.key(secret)).collect::<Result<_, _>>()?;
         let (given, content) = self.read(headers, body)?;
+        if is_signed_by_any(&publics, &given, &content) {
+            return Ok(());
+        }
         let mut matched = subtle::Choice::from(0);
         for key in &keys {
-            let wanted = self.sign(key, &content)?;
+            let version = if self.scheme == Scheme::StandardWebhooks { "v1," } else { "" };
+            let wanted = format!("{version}{}", self.sign(key, &content)?);
             for signature in &given {
                 matched |= wanted.as_bytes().ct_eq(signature.as_bytes());
             }
@@ -136,8 +150,7 @@ impl Verifier {
                 let id = header(headers, "webhook-id")?;
                 let timestamp = header(headers, "webhook-timestamp")?;
                 self.check_time(timestamp)?;
-                let signatures = header(headers, "webhook-signature")?.split(' ');
-                let given = signatures.filter_map(|one| one.strip_prefix("v1,")).collect();
+                let given = header(headers, "webhook-signature")?.split(' ').collect();
                 Ok((given, vec![id.as_bytes(), b".", timestamp.as_bytes(), b".", body]))
             }
         }
@@ -161,6 +174,9 @@ impl Verifier {
     /// # Errors
     /// When the secret is empty or not base64, or the id cannot be a header.
     pub fn sign_for_test(&self, id: &str, body: &[u8], secret: &str) -> Result<HeaderMap, InvalidSignature> {
+        if self.is_public(secret) {
+            return Err(InvalidSignature::Secret);
+        }
         let key = self.key(secret)?;
         let now = self.now.unwrap_or_else(SystemTime::now);
         let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
@@ -193,6 +209,10 @@ impl Verifier {
         if key.is_empty() { Err(InvalidSignature::Secret) } else { Ok(key) }
     }
 
+    fn is_public(&self, secret: &str) -> bool {
+        self.scheme == Scheme::StandardWebhooks && secret.trim_start_matches(AROUND).starts_with(PUBLIC_PREFIX)
+    }
+
     fn sign(&self, key: &[u8], content: &[&[u8]]) -> Result<String, InvalidSignature> {
         Ok(match self.scheme {
             Scheme::NetBox => hex::encode(sha512(key, content)?),
@@ -205,13 +225,30 @@ impl Verifier {
 /// Reads a Standard Webhooks secret: blanks and line ends around it do not count, the prefix and
 /// the padding may be missing.
 fn standard_key(secret: &str) -> Result<Vec<u8>, InvalidSignature> {
-    let secret = secret.trim_matches([' ', '\t', '\r', '\n']);
+    let secret = secret.trim_matches(AROUND);
     let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
     let bare = encoded.trim_end_matches('=');
     if encoded.len() - bare.len() > 2 {
         return Err(InvalidSignature::Secret);
     }
     BARE.decode(bare).map_err(|_| InvalidSignature::Secret)
+}
+
+/// Reads a public key of Standard Webhooks.
+fn public_key(text: &str) -> Result<Vec<u8>, InvalidSignature> {
+    let encoded = text.trim_matches(AROUND).trim_start_matches(PUBLIC_PREFIX);
+    let key = BARE.decode(encoded.trim_end_matches('=')).map_err(|_| InvalidSignature::Secret)?;
+    if key.len() == ED25519_PUBLIC_KEY_LEN { Ok(key) } else { Err(InvalidSignature::Secret) }
+}
+
+/// Whether one of the signatures is by the owner of one of the key pairs.
+fn is_signed_by_any(publics: &[Vec<u8>], given: &[&str], content: &[&[u8]]) -> bool {
+    let content = content.concat();
+    let mut signatures = given.iter().filter_map(|one| STANDARD.decode(one.strip_prefix("v1a,")?).ok());
+    signatures.any(|signature| {
+        let verifies = |key: &Vec<u8>| UnparsedPublicKey::new(&ED25519, key).verify(&content, &signature).is_ok();
+        publics.iter().any(verifies)
+    })
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, InvalidSignature> {

@@ -1,7 +1,10 @@
 // What is signed, by which keys, and how headers carry it: without any means of computing a signature, so that Node and
 // Web Crypto share it.
 
-/** How requests are signed; what the webhook's `signing.schemes` says. NETBOX and GITHUB do not protect from replays. */
+/**
+ * How requests are signed; what the webhook's `signing.schemes` says. NETBOX and GITHUB do not protect from replays. With a
+ * public key (`whpk_…`) among the secrets, STANDARD_WEBHOOKS accepts what STANDARD_WEBHOOKS_ASYMMETRIC signs.
+ */
 export type Scheme = "STANDARD_WEBHOOKS" | "NETBOX" | "GITHUB";
 
 /** Headers as Node, Express or fetch have them. */
@@ -44,6 +47,8 @@ export interface Signed {
   keys: Uint8Array<ArrayBuffer>[];
   content: Uint8Array<ArrayBuffer>;
   given: string[];
+  /** Ed25519 public keys, and the signatures that they may have to verify. */
+  pairs: { publics: Uint8Array<ArrayBuffer>[]; given: Uint8Array<ArrayBuffer>[] };
   /** Writes a signature as the header has it. */
   write(signature: Uint8Array): string;
 }
@@ -59,13 +64,15 @@ export function readSigned(
 ): Signed {
   const scheme = options.scheme ?? "STANDARD_WEBHOOKS";
   const bytes = bodyBytes(body);
-  const keys = (typeof secrets === "string" ? [secrets] : secrets).map((secret) => readKey(scheme, secret));
-  if (keys.length === 0) {
+  const all = typeof secrets === "string" ? [secrets] : secrets;
+  const publics = all.filter((secret) => isPublic(scheme, secret)).map(readPublic);
+  const keys = all.filter((secret) => !isPublic(scheme, secret)).map((secret) => readKey(scheme, secret));
+  if (all.length === 0) {
     throw new Misconfigured("no secret is given");
   }
   if (scheme !== "STANDARD_WEBHOOKS") {
     const given = [header(headers, scheme === "NETBOX" ? "x-hook-signature" : "x-hub-signature-256")];
-    return { ...how(scheme), keys, content: bytes, given };
+    return { ...how(scheme), keys, content: bytes, given, pairs: { publics, given: [] } };
   }
   const id = header(headers, "webhook-id");
   const timestamp = header(headers, "webhook-timestamp");
@@ -78,7 +85,9 @@ export function readSigned(
   }
   const signatures = header(headers, "webhook-signature").split(" ");
   const given = signatures.filter((one) => one.startsWith("v1,")).map((one) => one.slice(3));
-  return { ...how(scheme), keys, content: standardContent(id, timestamp, bytes), given };
+  const asymmetric = signatures.filter((one) => one.startsWith("v1a,")).map((one) => one.slice(4));
+  const pairs = { publics, given: asymmetric.filter((one) => SIGNATURE.test(one)).map(bytesOf) };
+  return { ...how(scheme), keys, content: standardContent(id, timestamp, bytes), given, pairs };
 }
 
 /** What a test signs, and the headers that then carry the signature. */
@@ -86,8 +95,11 @@ export function toSign(
   body: Uint8Array | string,
   secret: string,
   options: SignOptions,
-): Omit<Signed, "given"> & { headers(signature: string): Record<string, string> } {
+): Omit<Signed, "given" | "pairs"> & { headers(signature: string): Record<string, string> } {
   const scheme = options.scheme ?? "STANDARD_WEBHOOKS";
+  if (isPublic(scheme, secret)) {
+    throw new Misconfigured("a public key signs nothing; sign tests with a secret (whsec_…)");
+  }
   const made = { ...how(scheme), keys: [readKey(scheme, secret)], content: bodyBytes(body) };
   if (scheme !== "STANDARD_WEBHOOKS") {
     const name = scheme === "NETBOX" ? "x-hook-signature" : "x-hub-signature-256";
@@ -100,6 +112,11 @@ export function toSign(
     content: standardContent(id, timestamp, made.content),
     headers: (signature) => ({ "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` }),
   };
+}
+
+/** Every public key with every signature that it may have made. */
+export function pairsOf({ pairs }: Signed): { key: Uint8Array<ArrayBuffer>; signature: Uint8Array<ArrayBuffer> }[] {
+  return pairs.publics.flatMap((key) => pairs.given.map((signature) => ({ key, signature })));
 }
 
 /** Throws unless one of the signatures that are right was given. Takes as long whatever differs. */
@@ -178,7 +195,27 @@ function readKey(scheme: Scheme, secret: unknown): Uint8Array<ArrayBuffer> {
   if (bare === "") {
     throw new Misconfigured("a secret is empty or absent");
   }
-  return Uint8Array.from(atob(bare), (character) => character.charCodeAt(0));
+  return bytesOf(bare);
+}
+
+/** Base64 of the 64 bytes of an Ed25519 signature. */
+const SIGNATURE = /^[A-Za-z0-9+/]{86}==$/;
+
+function isPublic(scheme: Scheme, secret: unknown): secret is string {
+  return scheme === "STANDARD_WEBHOOKS" && typeof secret === "string" && /^[ \t\r\n]*whpk_/.test(secret);
+}
+
+/** The 32 bytes of a public key. */
+function readPublic(secret: string): Uint8Array<ArrayBuffer> {
+  const bare = /^[ \t\r\n]*whpk_([A-Za-z0-9+/]{43})=?[ \t\r\n]*$/.exec(secret)?.[1];
+  if (bare === undefined) {
+    throw new Misconfigured("a public key is not base64 of 32 bytes, as those of Standard Webhooks are (whpk_…)");
+  }
+  return bytesOf(bare);
+}
+
+function bytesOf(encoded: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
 }
 
 function hex(bytes: Uint8Array): string {

@@ -2,7 +2,7 @@
 // Bun and at the edge. It is an entry of its own, `tenterhook/verify`, and loads nothing else.
 
 import { readEvent, type WebhookEvent } from "./event.js";
-import { type HeadersLike, header, readSigned, requireMatch, type SignOptions, toSign, type VerifyOptions } from "./signatures.js";
+import { type HeadersLike, header, Misconfigured, pairsOf, readSigned, requireMatch, type SignOptions, toSign, type VerifyOptions } from "./signatures.js";
 
 export type { WebhookEvent } from "./event.js";
 export { type HeadersLike, InvalidSignature, Misconfigured, type Scheme, type SignOptions, type VerifyOptions } from "./signatures.js";
@@ -18,6 +18,10 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<void> {
   const signed = readSigned(headers, body, secrets, options);
+  const paired = await Promise.all(pairsOf(signed).map((pair) => isPair(signed.content, pair)));
+  if (paired.includes(true)) {
+    return;
+  }
   requireMatch(signed, await Promise.all(signed.keys.map((key) => sign(signed.hash, key, signed.content))));
 }
 
@@ -44,6 +48,20 @@ export async function signForTest(
 ): Promise<Record<string, string>> {
   const { hash, keys, content, write, headers } = toSign(body, secret, options);
   return headers(write(await sign(hash, keys[0]!, content)));
+}
+
+type Pair = ReturnType<typeof pairsOf>[number];
+
+async function isPair(content: Uint8Array<ArrayBuffer>, { key, signature }: Pair): Promise<boolean> {
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
+    return await crypto.subtle.verify({ name: "Ed25519" }, imported, signature, content);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "NotSupportedError") {
+      throw new Misconfigured("this platform's Web Crypto has no Ed25519, which public keys need", { cause: error });
+    }
+    return false;
+  }
 }
 
 async function sign(hash: string, key: Uint8Array<ArrayBuffer>, content: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

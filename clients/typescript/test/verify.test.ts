@@ -29,9 +29,14 @@ function bodyOf(vector: Vector): Buffer {
   return vector.body_base64 === undefined ? Buffer.from(vector.body!) : Buffer.from(vector.body_base64, "base64");
 }
 
+// A public key among the secrets is what makes the difference.
+function schemeOf(vector: Vector): Scheme {
+  return vector.scheme.replace("_ASYMMETRIC", "") as Scheme;
+}
+
 function check(vector: Vector, body: Uint8Array = bodyOf(vector)): void {
   const now = vector.now === null ? {} : { now: vector.now };
-  verify(vector.headers, body, vector.secrets, { scheme: vector.scheme, ...now });
+  verify(vector.headers, body, vector.secrets, { scheme: schemeOf(vector), ...now });
 }
 
 test("there are all the vectors", () => assert.ok(vectors.length >= 101));
@@ -47,7 +52,7 @@ for (const vector of vectors) {
 
   test(`vector ${vector.id} on Web Crypto`, async () => {
     const now = vector.now === null ? {} : { now: vector.now };
-    const checked = web.verify(vector.headers, bodyOf(vector), vector.secrets, { scheme: vector.scheme, ...now });
+    const checked = web.verify(vector.headers, bodyOf(vector), vector.secrets, { scheme: schemeOf(vector), ...now });
     await (vector.expected === "valid" ? checked : assert.rejects(checked, isRefusal));
   });
 }

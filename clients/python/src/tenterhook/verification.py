@@ -14,10 +14,13 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from ._ed25519 import is_signed
+
 TOLERANCE = 300
 """Seconds that a Standard Webhooks timestamp may be away from the receiver's clock."""
 
 _PREFIX = "whsec_"
+_PUBLIC_PREFIX = "whpk_"
 _SECRET = re.compile("([A-Za-z0-9+/]*)={0,2}")
 
 
@@ -27,7 +30,8 @@ class Scheme(enum.Enum):
     NETBOX = "NETBOX"
     """`X-Hook-Signature`: hex HMAC-SHA512 of the body. Does not protect from replays."""
     STANDARD_WEBHOOKS = "STANDARD_WEBHOOKS"
-    """`webhook-id`, `webhook-timestamp`, `webhook-signature`."""
+    """`webhook-id`, `webhook-timestamp`, `webhook-signature`; with a public key (`whpk_…`) among the secrets
+    also what STANDARD_WEBHOOKS_ASYMMETRIC signs."""
     GITHUB = "GITHUB"
     """`X-Hub-Signature-256`: hex HMAC-SHA256 of the body. Does not protect from replays."""
 
@@ -56,7 +60,7 @@ def verify(
     scheme: Scheme = Scheme.STANDARD_WEBHOOKS,
     tolerance: float = TOLERANCE,
 ) -> None:
-    """Returns if one of `secrets` signed the request, and raises `InvalidSignature` if not, or
+    """Returns if one of `secrets`, secrets or public keys, signed the request, and raises `InvalidSignature` if not, or
     `Misconfigured` if the receiver itself is wrong.
 
     Header names have no case. `now` is the receiver's clock in Unix seconds; None reads it.
@@ -78,13 +82,14 @@ def check(
         raise Misconfigured(
             f"the body is a {type(body).__name__}, not bytes: pass it as it arrived, before anything parses it"
         )
-    keys = [_key(scheme, secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
-    if not keys:
-        raise Misconfigured("no secret is given")
+    publics, keys = _keys(scheme, [secrets] if isinstance(secrets, str) else secrets)
     lower = {_text(name).lower(): _text(value) for name, value in headers.items()}
     if scheme is Scheme.STANDARD_WEBHOOKS:
         moment = time.time() if now is None else now
-        content, given = _standard_webhooks(lower, bytes(body), moment, tolerance)
+        content, signatures = _standard_webhooks(lower, bytes(body), moment, tolerance)
+        if _is_signed_by_any(publics, content, signatures):
+            return lower
+        given = [signature[3:] for signature in signatures if signature.startswith("v1,")]
     elif scheme is Scheme.NETBOX:
         content, given = bytes(body), [_header(lower, "x-hook-signature")]
     else:
@@ -108,6 +113,8 @@ def sign_for_test(
 ) -> dict[str, str]:
     """The headers that a delivery of `body` has, for tests of a receiver. `id` is its `webhook-id`."""
     content = body.encode() if isinstance(body, str) else body
+    if _is_public(scheme, secret):
+        raise Misconfigured("a public key signs nothing; sign tests with a secret (whsec_…)")
     key = _key(scheme, secret)
     if scheme is Scheme.NETBOX:
         return {"x-hook-signature": _signature(scheme, key, content)}
@@ -140,7 +147,7 @@ def _signature(scheme: Scheme, key: bytes, content: bytes) -> str:
 def _standard_webhooks(
     headers: Mapping[str, str], body: bytes, now: float, tolerance: float
 ) -> tuple[bytes, list[str]]:
-    """What is signed, and the signatures that were given."""
+    """What is signed, and the signatures that were given, each with its version."""
     message_id = _header(headers, "webhook-id")
     timestamp = _header(headers, "webhook-timestamp")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15):
@@ -148,8 +155,47 @@ def _standard_webhooks(
     if abs(now - int(timestamp)) > tolerance:
         raise InvalidSignature("webhook-timestamp is too far from the receiver's clock")
     signatures = _header(headers, "webhook-signature").split(" ")
-    given = [signature[3:] for signature in signatures if signature.startswith("v1,")]
-    return f"{message_id}.{timestamp}.".encode() + body, given
+    return f"{message_id}.{timestamp}.".encode() + body, signatures
+
+
+def _is_signed_by_any(publics: list[bytes], content: bytes, signatures: list[str]) -> bool:
+    for text in signatures:
+        try:
+            signature = base64.b64decode(text[4:], validate=True) if text.startswith("v1a,") else b""
+        except ValueError:
+            continue
+        if any(is_signed(public, content, signature) for public in publics):
+            return True
+    return False
+
+
+def _is_public(scheme: Scheme, secret: str) -> bool:
+    is_text = isinstance(secret, str)
+    return scheme is Scheme.STANDARD_WEBHOOKS and is_text and secret.strip(" \t\r\n").startswith(_PUBLIC_PREFIX)
+
+
+def _keys(scheme: Scheme, secrets: Iterable[str]) -> tuple[list[bytes], list[bytes]]:
+    """The public keys among the secrets, and the keys of the others."""
+    publics: list[bytes] = []
+    keys: list[bytes] = []
+    for secret in secrets:
+        if _is_public(scheme, secret):
+            publics.append(_public(secret))
+        else:
+            keys.append(_key(scheme, secret))
+    if not publics and not keys:
+        raise Misconfigured("no secret is given")
+    return publics, keys
+
+
+def _public(secret: str) -> bytes:
+    match = _SECRET.fullmatch(secret.strip(" \t\r\n").removeprefix(_PUBLIC_PREFIX))
+    key = b""
+    if match is not None and len(match[1]) % 4 != 1:
+        key = base64.b64decode(match[1] + "=" * (-len(match[1]) % 4))
+    if len(key) != 32:
+        raise Misconfigured("a public key is not base64 of 32 bytes, as those of Standard Webhooks are (whpk_…)")
+    return key
 
 
 def _key(scheme: Scheme, secret: str) -> bytes:

@@ -67,12 +67,13 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     if (secrets.isEmpty()) {
       throw new MisconfiguredException("no secret is given");
     }
-    List<byte[]> keys = secrets.stream().map(this::key).toList();
+    List<byte[]> publics = secrets.stream().filter(this::isPublic).map(PublicKeys::read).toList();
+    List<byte[]> keys = secrets.stream().filter(secret -> !isPublic(secret)).map(this::key).toList();
     List<String> given = new ArrayList<>();
     byte[][] content = read(header, body, given);
-    boolean matched = false;
+    boolean matched = PublicKeys.signedByAny(publics, given, content);
     for (byte[] key : keys) {
-      byte[] wanted = sign(key, content).getBytes(UTF_8);
+      byte[] wanted = (version() + sign(key, content)).getBytes(UTF_8);
       for (String signature : given) {
         matched |= MessageDigest.isEqual(wanted, signature.getBytes(UTF_8));
       }
@@ -107,6 +108,9 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
    * @param id its {@code webhook-id}
    */
   public Map<String, String> signForTest(String id, byte[] body, String secret) {
+    if (isPublic(secret)) {
+      throw new MisconfiguredException("a public key signs nothing; sign tests with a secret (whsec_…)");
+    }
     byte[] key = key(secret);
     byte[][] alone = {body};
     return switch (scheme) {
@@ -130,15 +134,20 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
         String id = one(header, "webhook-id");
         String timestamp = one(header, "webhook-timestamp");
         checkTime(timestamp);
-        for (String signature : one(header, "webhook-signature").split(" ")) {
-          if (signature.startsWith("v1,")) {
-            given.add(signature.substring(3));
-          }
-        }
+        given.addAll(List.of(one(header, "webhook-signature").split(" ")));
         return new byte[][] {(id + "." + timestamp + ".").getBytes(UTF_8), body};
       }
     }
     return new byte[][] {body};
+  }
+
+  /** What each signature of the scheme begins with. */
+  private String version() {
+    return scheme == Scheme.STANDARD_WEBHOOKS ? "v1," : "";
+  }
+
+  private boolean isPublic(String secret) {
+    return scheme == Scheme.STANDARD_WEBHOOKS && PublicKeys.isOne(secret);
   }
 
   private void checkTime(String timestamp) throws InvalidSignatureException {

@@ -55,7 +55,8 @@ class VerifierTest {
 
   private static void check(JsonObject vector, byte[] body) throws InvalidSignatureException {
     Instant now = vector.get("now").isJsonNull() ? Instant.now() : Instant.ofEpochSecond(vector.get("now").getAsLong());
-    Scheme scheme = Scheme.valueOf(vector.get("scheme").getAsString());
+    // A public key among the secrets is what makes the difference.
+    Scheme scheme = Scheme.valueOf(vector.get("scheme").getAsString().replace("_ASYMMETRIC", ""));
     new Verifier(scheme, Duration.ofSeconds(300), () -> now).check(headersOf(vector), body, secretsOf(vector));
   }
 
