@@ -69,6 +69,51 @@ fn the_commands_of_the_http_page_do_what_it_says() {
     assert_traced(&printed);
 }
 
+#[test]
+fn the_five_commands_of_the_runbook_bring_every_delivery_to_a_receiver_that_was_fixed() {
+    let (page, alerts) = (read("docs/RUNBOOK.md"), read("deploy/prometheus/alerts.yaml"));
+    for number in 1..=5 {
+        let (_, section) = page.split_once(&format!("\n## {number}. ")).expect("five sections have a number");
+        let section = section.split("\n## ").next().unwrap();
+        assert_eq!(section.matches("<!-- run -->").count(), 1, "one command in\n{section}");
+    }
+    let printed = run_page("docs/RUNBOOK.md");
+    for expected in [
+        "tenterhook_webhooks{state=\"suspended\"} 1",
+        "every attempt failed for",
+        "\"responseStatus\": 503",
+        "\"waiting\": \"10\"",
+        "ATTEMPT_OUTCOME_SUCCESS",
+        "WEBHOOK_STATE_ACTIVE",
+        "{\"succeeded\":\"10\",\"failed\":null}",
+        "\"failed\": \"8\"",
+        "its rule does not match",
+    ] {
+        assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");
+    }
+    let fires = "- alert: TenterhookWebhookSuspended\n        expr: tenterhook_webhooks{state=\"suspended\"} > 0\n";
+    assert!(alerts.contains(fires), "the alert goes by the metric that the page shows");
+    // The log alone tells the same story, in this order.
+    let mut rest = printed.as_str();
+    for line in ["circuit breaker opened", "webhook suspended", "TestWebhook", "ResumeWebhook", "BatchRetryDeliveries"]
+    {
+        let found = rest.lines().position(|found| found.contains(line) && is_of(found, "orders"));
+        let at = found.unwrap_or_else(|| panic!("no line `{line}` about the webhook in\n{rest}"));
+        let skipped: usize = rest.lines().take(at + 1).map(|line| line.len() + 1).sum();
+        rest = &rest[skipped.min(rest.len())..];
+    }
+    assert_traced(&printed);
+}
+
+/// Whether a line of the log, without its colours, is about the webhook with this name.
+fn is_of(line: &str, webhook: &str) -> bool {
+    line.contains("tenterhook_") && line.contains(webhook) || line.contains("tenterhook::audit")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)).unwrap()
+}
+
 /// The log of the server was at its most talkative.
 fn assert_traced(printed: &str) {
     assert!(printed.contains("TRACE"), "nothing was traced:\n{printed}");
