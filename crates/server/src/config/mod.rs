@@ -86,12 +86,23 @@ pub struct TelemetryConfig {
     pub log_level: String,
     /// The OTLP collector, if there is one.
     pub otlp_endpoint: Option<String>,
+    /// How it is spoken to.
+    pub otlp_protocol: OtlpProtocol,
     /// Share of publishes without a caller's trace that get one: 0 to 1.
     pub trace_ratio: f64,
     /// The file of the audit trail, if there is one.
     pub audit_log: Option<PathBuf>,
     /// Webhooks that get metrics of their own: 0 to 500.
     pub webhook_metrics: usize,
+}
+
+/// How a collector is spoken to, by the names of `OTEL_EXPORTER_OTLP_PROTOCOL`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// `grpc`.
+    Grpc,
+    /// `http/protobuf`.
+    HttpProtobuf,
 }
 
 /// Form of the log.
@@ -218,6 +229,7 @@ impl Reader<'_> {
             log_format: self.one("log-format", log_format).unwrap_or(LogFormat::Text),
             log_level: self.one("log-level", log_level).unwrap_or_else(|| "info".to_owned()),
             otlp_endpoint: self.one("otlp-endpoint", value::endpoint),
+            otlp_protocol: self.one("otlp-protocol", otlp_protocol).unwrap_or(OtlpProtocol::Grpc),
             trace_ratio: self.one("trace-ratio", value::share).unwrap_or(1.0),
             audit_log: self.path("audit-log"),
             webhook_metrics: self
@@ -327,6 +339,14 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         _ => Err(format!("`{text}` is neither text nor json")),
+    }
+}
+
+fn otlp_protocol(text: &str) -> Result<OtlpProtocol, String> {
+    match text {
+        "grpc" => Ok(OtlpProtocol::Grpc),
+        "http/protobuf" => Ok(OtlpProtocol::HttpProtobuf),
+        _ => Err(format!("`{text}` is neither grpc nor http/protobuf")),
     }
 }
 

@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 30] = [
+pub(crate) const SETTINGS: [Setting; 31] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -318,10 +318,20 @@ pub(crate) const SETTINGS: [Setting; 30] = [
         value: "URL",
         kind: Kind::One,
         group: OBSERVE,
-        help: "OpenTelemetry collector (OTLP over gRPC) for spans and metrics",
+        help: "OpenTelemetry collector for spans and metrics (OTLP)",
         more: "A collector over TLS is verified by the system's roots, or by those in the file that SSL_CERT_FILE names.\n\
                Examples: http://127.0.0.1:4317, https://collector.example.com:4317",
         default: "none",
+    },
+    Setting {
+        key: "otlp-protocol",
+        environment: "OTEL_EXPORTER_OTLP_PROTOCOL",
+        value: "PROTOCOL",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "How the collector is spoken to: grpc or http/protobuf",
+        more: "Over HTTP, spans go to URL/v1/traces and metrics to URL/v1/metrics; the usual port is 4318.",
+        default: "grpc",
     },
     Setting {
         key: "trace-ratio",
@@ -418,7 +428,8 @@ mod tests {
     fn environment_variables_are_named_after_their_flags() {
         for setting in &SETTINGS {
             let expected = format!("TENTERHOOK_{}", setting.key.to_uppercase().replace('-', "_"));
-            assert_eq!(setting.environment, expected);
+            // Some variables have a name of OpenTelemetry's, which other programs know too.
+            assert!(setting.environment == expected || setting.environment.starts_with("OTEL_"), "{}", setting.key);
         }
     }
 

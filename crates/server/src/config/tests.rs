@@ -136,6 +136,7 @@ fn single_faults_say_what_to_do() {
         ("--api-keys /dev/null", "/dev/null lists no keys"),
         ("--otlp-endpoint collector:4317", "write it like http://127.0.0.1:4317"),
         ("--otlp-endpoint ftp://collector:4317", "write it like http://127.0.0.1:4317"),
+        ("--otlp-protocol http/json", "neither grpc nor http/protobuf"),
         ("--trace-ratio 2", "from 0 to 1"),
         ("--dev=perhaps", "neither true nor false"),
         ("--threads 0", "from 1 to 256"),

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod alerts;
 pub(crate) mod audit;
+mod collector;
 mod lines;
 pub(crate) mod metrics;
 pub(crate) mod trace;
@@ -17,13 +18,10 @@ use anyhow::Result;
 use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, KeyValue};
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use prometheus::TextEncoder;
-use rustls::pki_types::CertificateDer;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -32,11 +30,12 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Context as LayerContext, Filter, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, fmt};
-use webpki::anchor_from_trusted_cert;
 
 use crate::config::{LogFormat, TelemetryConfig};
 use crate::failure::InWords;
+use crate::roots;
 use audit::Audit;
+use collector::Collector;
 use lines::Lines;
 
 /// How often figures go to the collector.
@@ -73,16 +72,12 @@ impl Telemetry {
         let mut meters = SdkMeterProvider::builder().with_resource(resource()).with_reader(reader);
         let mut tracers = None;
         if let Some(endpoint) = &config.otlp_endpoint {
-            // Those of the system, or of the file that `SSL_CERT_FILE` names.
-            let channel = collector(endpoint, &rustls_native_certs::load_native_certs().certs)?;
-            let exporter = MetricExporter::builder().with_tonic().with_channel(channel.clone()).build();
-            let exporter = exporter.with_context(|| format!("cannot send figures to --otlp-endpoint {endpoint}"))?;
-            meters = meters.with_reader(PeriodicReader::builder(exporter).with_interval(EXPORT_INTERVAL).build());
-            let exporter = SpanExporter::builder().with_tonic().with_channel(channel).build();
-            let exporter = exporter.with_context(|| format!("cannot send spans to --otlp-endpoint {endpoint}"))?;
+            let collector = Collector::new(endpoint, config.otlp_protocol, roots::of_system())?;
+            let reader = PeriodicReader::builder(collector.metrics()?).with_interval(EXPORT_INTERVAL).build();
+            meters = meters.with_reader(reader);
             let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.trace_ratio)));
             let provider = SdkTracerProvider::builder().with_resource(resource()).with_sampler(sampler);
-            tracers = Some(provider.with_batch_exporter(exporter).build());
+            tracers = Some(provider.with_batch_exporter(collector.spans()?).build());
         }
         let audit = Audit::open(config.audit_log.as_deref()).context("cannot open the file of --audit-log")?;
         install_log(config, tracers.as_ref(), colours)?;
@@ -141,18 +136,6 @@ fn resource() -> Resource {
     // What the SDK says when nobody has given a name.
     let is_given = given.is_some_and(|name| !name.starts_with("unknown_service"));
     if is_given { builder.build() } else { builder.with_service_name("tenterhook").build() }
-}
-
-/// The way to a collector: over TLS, if its URL says so, by a certificate of one of the `roots`.
-fn collector(endpoint: &str, roots: &[CertificateDer<'static>]) -> Result<Channel> {
-    let channel = Endpoint::from_shared(endpoint.to_owned()).context("--otlp-endpoint is not a URL")?;
-    if !endpoint.starts_with("https://") {
-        return Ok(channel.connect_lazy());
-    }
-    // What cannot be used of them is left out, as elsewhere.
-    let anchors = roots.iter().filter_map(|der| anchor_from_trusted_cert(der).ok());
-    let tls = ClientTlsConfig::new().trust_anchors(anchors.map(|anchor| anchor.to_owned()));
-    Ok(channel.tls_config(tls).context("cannot use TLS for --otlp-endpoint")?.connect_lazy())
 }
 
 fn prometheus_reader() -> Result<(prometheus::Registry, opentelemetry_prometheus::PrometheusExporter)> {
@@ -224,13 +207,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http_body_util::{BodyExt, Full};
-    use hyper::service::service_fn;
-    use opentelemetry::trace::{Span as _, Tracer as _};
-    use tokio::sync::mpsc;
-    use tokio::task::JoinSet;
-
     use super::*;
 
     #[test]
@@ -240,69 +216,5 @@ mod tests {
             assert_eq!(log_directives(level), level);
         }
         assert!(EnvFilter::builder().parse(log_directives("tenterhook=info,warn")).is_ok());
-    }
-
-    /// A collector behind TLS, with a certificate for `localhost`: its URL, its certificate, the paths
-    /// that it is called at.
-    async fn collector_with_tls() -> (String, CertificateDer<'static>, mpsc::Receiver<String>, JoinSet<()>) {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let certificate = made.cert.der().clone();
-        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder =
-            rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut config = builder.with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
-        config.alpn_protocols.push(b"h2".to_vec());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-        let (sender, paths) = mpsc::channel(8);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            let stream = tokio_rustls::TlsAcceptor::from(Arc::new(config)).accept(stream).await.unwrap();
-            let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-                let (path, sender) = (request.uri().path().to_owned(), sender.clone());
-                async move {
-                    sender.send(path).await.unwrap();
-                    // An empty message, and the status OK.
-                    let trailers = async {
-                        Some(Ok([("grpc-status", "0")]
-                            .into_iter()
-                            .map(|(k, v)| (k.parse().unwrap(), v.parse().unwrap()))
-                            .collect()))
-                    };
-                    let body = Full::new(Bytes::from_static(&[0; 5])).with_trailers(trailers);
-                    let response = hyper::Response::builder().header("content-type", "application/grpc");
-                    Ok::<_, std::convert::Infallible>(response.body(body).unwrap())
-                }
-            });
-            let http = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
-            // It breaks when the exporter ends.
-            let _ = http.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
-        });
-        (url, certificate, paths, tasks)
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn spans_reach_a_collector_over_tls() {
-        let (url, certificate, mut paths, _tasks) = collector_with_tls().await;
-        let channel = collector(&url, &[certificate]).unwrap();
-        let exporter = SpanExporter::builder().with_tonic().with_channel(channel).build().unwrap();
-        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-        provider.tracer("test").start("span").end();
-        let sent = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT)).await.unwrap();
-        assert!(sent.is_ok(), "{sent:?}");
-        assert_eq!(paths.recv().await.unwrap(), "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_collector_that_no_root_has_signed_gets_nothing() {
-        let (url, _, mut paths, _tasks) = collector_with_tls().await;
-        let channel = collector(&url, &[]).unwrap();
-        let exporter = SpanExporter::builder().with_tonic().with_channel(channel).build().unwrap();
-        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-        provider.tracer("test").start("span").end();
-        tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT)).await.unwrap().ok();
-        assert!(paths.try_recv().is_err());
     }
 }
