@@ -41,6 +41,13 @@ watch: ## run the unit tests that match TEST after every change of a source
 	  until [ -n "$$(find crates -name '*.rs' -newer target/watched -print -quit)" ]; do sleep 1; done; \
 	done
 
+# An hour by default; `make soak MINUTES=5` before a change of the store or the dispatcher lands.
+MINUTES := 60
+
+.PHONY: soak
+soak: ## run a server under mixed load for an hour, and fail if anything grows
+	TENTERHOOK_SOAK_MINUTES=$(MINUTES) cargo test --locked --package tenterhook-tests --lib -- --nocapture soak::a_server
+
 .PHONY: test
 test: test-rust test-deploy test-clients ## run every test but those of the console in a browser (test-console)
 

@@ -1,4 +1,4 @@
-//! Tests of the whole: architecture, conformance, gRPC, simulation, crashes, secrets.
+//! Tests of the whole: architecture, conformance, gRPC, simulation, crashes, secrets, soak.
 #![cfg(test)]
 
 mod architecture;
@@ -15,3 +15,4 @@ mod http;
 mod process;
 mod reports;
 mod sim;
+mod soak;

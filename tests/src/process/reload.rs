@@ -4,9 +4,10 @@ use std::path::Path;
 use std::thread::yield_now;
 use std::time::Duration;
 
-use tenterhook_proto::tenterhook::v1::WatchDeliveriesRequest;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
+use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
+use tenterhook_proto::tenterhook::v1::{CreateWebhookRequest, RequestTemplate, WatchDeliveriesRequest, Webhook};
 use tokio::task::yield_now as give_way;
 use tonic::Code;
 use tonic::metadata::MetadataValue;
@@ -162,4 +163,40 @@ fn the_first_key_of_a_container_is_made_and_printed_once() {
     let output = run(&["serve", "--bootstrap-key", "--store", "memory:"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("--bootstrap-key: needs --api-keys too"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_hangup_opens_the_audit_log_again_after_it_was_moved_and_loses_no_entry() {
+    crate::binary::tenterhook();
+    let folder = tempfile::tempdir().unwrap();
+    let (log, moved) = (folder.path().join("audit.jsonl"), folder.path().join("audit.1"));
+    let server = start_logging(Log::Json, folder.path(), &["--dev", "--audit-log", &log.display().to_string()]);
+    let lines = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+    let play = async {
+        let channel = connect(Endpoint::from_shared(format!("http://{}", server.api)).unwrap()).await;
+        let mut webhooks = WebhookServiceClient::new(channel);
+        let mut made = 0;
+        let mut make = async || {
+            made += 1;
+            let request = Some(RequestTemplate { url: "http://127.0.0.1:9/".to_owned(), ..RequestTemplate::default() });
+            let webhook = Webhook { display_name: format!("w{made}"), request, ..Webhook::default() };
+            let request = CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() };
+            webhooks.create_webhook(request).await.unwrap();
+            made
+        };
+        make().await;
+        std::fs::rename(&log, &moved).unwrap();
+        assert_eq!(make().await, 2, "the open file is still written to");
+        server.running.signal("HUP");
+        let mut all = 2;
+        while !log.exists() || lines(&log) == 0 {
+            all = make().await;
+        }
+        // The entry is written when the call has ended.
+        while lines(&moved) + lines(&log) < all {
+            give_way().await;
+        }
+        assert_eq!(lines(&moved) + lines(&log), all);
+    };
+    tokio::time::timeout(PATIENCE, play).await.expect("the file is made again");
 }
