@@ -67,6 +67,7 @@ var idempotent = readIdempotent(
 	v1.File_tenterhook_v1_delivery_service_proto,
 	v1.File_tenterhook_v1_event_service_proto,
 	v1.File_tenterhook_v1_server_service_proto,
+	v1.File_tenterhook_v1_store_service_proto,
 	v1.File_tenterhook_v1_webhook_service_proto,
 )
 

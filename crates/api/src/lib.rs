@@ -1,7 +1,7 @@
 //! The gRPC API: wire and model, validation, access, CRUD, publish and watch.
 //!
 //! ```text
-//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries | info ─▶ intake, store
+//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries | info | backup ─▶ intake, store
 //!                                               │ wire: messages ⇄ model, every fault at once
 //!                                               └ refusal: the one place that makes a Status
 //! ```
@@ -13,6 +13,7 @@
 /// Who calls, and what they may do.
 pub mod access;
 mod audit;
+mod backup;
 mod check;
 mod deliveries;
 mod edge;

@@ -337,6 +337,11 @@ impl From<StoreError> for Refusal {
             StoreError::EventConflict { id, .. } => Self::EventConflict(id.to_string()),
             StoreError::Expired { oldest } => Self::Expired { oldest },
             StoreError::Closed => Self::ShuttingDown,
+            StoreError::NoViews(engine) => Self::State {
+                what: "the store".to_owned(),
+                state: engine,
+                advice: "it cannot be copied while it is in use: stop the server and use `tenterhook store export`",
+            },
             StoreError::Damaged(_) | StoreError::Stopped(_) | StoreError::Failed(_) => {
                 tracing::error!(%error, "the store failed a call");
                 Self::StoreFailed

@@ -6,12 +6,14 @@ use tenterhook_model::limits;
 use tenterhook_proto::tenterhook::v1::delivery_service_server::DeliveryServiceServer;
 use tenterhook_proto::tenterhook::v1::event_service_server::EventServiceServer;
 use tenterhook_proto::tenterhook::v1::server_service_server::ServerServiceServer;
+use tenterhook_proto::tenterhook::v1::store_service_server::StoreServiceServer;
 use tenterhook_proto::tenterhook::v1::webhook_service_server::WebhookServiceServer;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::backup::Stores;
 use crate::deliveries::Deliveries;
 use crate::edge::{GateLayer, GateState, OPEN_MESSAGE_BYTES};
 use crate::events::Events;
@@ -20,12 +22,13 @@ use crate::state::{ApiState, Shared};
 use crate::webhooks::Webhooks;
 
 /// Names under which health is told: the server as a whole, and each service.
-const HEALTH_NAMES: [&str; 5] = [
+const HEALTH_NAMES: [&str; 6] = [
     "",
     <WebhookServiceServer<Webhooks> as NamedService>::NAME,
     <EventServiceServer<Events> as NamedService>::NAME,
     <DeliveryServiceServer<Deliveries> as NamedService>::NAME,
     <ServerServiceServer<Info> as NamedService>::NAME,
+    <StoreServiceServer<Stores> as NamedService>::NAME,
 ];
 
 /// What is served, and how its health is told.
@@ -73,7 +76,8 @@ pub async fn router(state: ApiState) -> Api {
         .add_service(WebhookServiceServer::new(Webhooks(Arc::clone(&shared))).max_decoding_message_size(limit))
         .add_service(EventServiceServer::new(Events(Arc::clone(&shared))).max_decoding_message_size(limit))
         .add_service(DeliveryServiceServer::new(Deliveries(Arc::clone(&shared))).max_decoding_message_size(limit))
-        .add_service(ServerServiceServer::new(Info(shared)).max_decoding_message_size(limit))
+        .add_service(ServerServiceServer::new(Info(Arc::clone(&shared))).max_decoding_message_size(limit))
+        .add_service(StoreServiceServer::new(Stores(shared)).max_decoding_message_size(limit))
         .add_service(health_server.max_decoding_message_size(OPEN_MESSAGE_BYTES));
     if reflection {
         let describe = || {

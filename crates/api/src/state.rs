@@ -33,6 +33,9 @@ pub type Sender = BoxCloneSyncService<PreparedRequest, Exchange, Infallible>;
 /// When to come back to a server with too many streams.
 const CROWDED: Duration = Duration::from_secs(5);
 
+/// Backups at once: each reads the whole store, and keeps what is removed meanwhile on the disk.
+const BACKUPS: usize = 1;
+
 /// Everything that the API needs of the rest of the program.
 pub struct ApiState {
     /// What is true.
@@ -101,6 +104,7 @@ impl fmt::Debug for ApiState {
 pub(crate) struct Shared {
     state: ApiState,
     streams: Arc<Semaphore>,
+    backups: Arc<Semaphore>,
     watchers: AtomicUsize,
 }
 
@@ -118,12 +122,19 @@ pub(crate) type Api = Arc<Shared>;
 impl Shared {
     pub(crate) fn new(state: ApiState) -> Api {
         let streams = Arc::new(Semaphore::new(STREAMS));
-        Arc::new(Self { state, streams, watchers: AtomicUsize::new(0) })
+        let backups = Arc::new(Semaphore::new(BACKUPS));
+        Arc::new(Self { state, streams, backups, watchers: AtomicUsize::new(0) })
     }
 
     /// Room for one more stream, as long as it is held.
     pub(crate) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let permit = Arc::clone(&self.streams).try_acquire_owned();
+        permit.map_err(|_| Refusal::RateLimited { retry_after: CROWDED })
+    }
+
+    /// Room for one more backup, as long as it is held.
+    pub(crate) fn backup_permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let permit = Arc::clone(&self.backups).try_acquire_owned();
         permit.map_err(|_| Refusal::RateLimited { retry_after: CROWDED })
     }
 

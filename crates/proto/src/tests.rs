@@ -32,6 +32,7 @@ fn api_descriptors_hold_the_services_of_the_api_and_no_other() {
             "tenterhook.v1.DeliveryService",
             "tenterhook.v1.EventService",
             "tenterhook.v1.ServerService",
+            "tenterhook.v1.StoreService",
             "tenterhook.v1.WebhookService"
         ]
     );

@@ -39,6 +39,11 @@ pub enum StoreError {
         "the store is damaged: {0}; restore a backup, or see `tenterhook store check` and `store export --salvage`"
     )]
     Damaged(String),
+    /// The engine cannot show a reader the store as it was at one moment.
+    #[error(
+        "a store of the engine {0} cannot be copied while it is in use; stop the server and use `tenterhook store export`"
+    )]
+    NoViews(&'static str),
     /// The engine works again only after a restart.
     #[error("the store has stopped: {0}; restart the server")]
     Stopped(String),

@@ -5,10 +5,12 @@
 //! Every write returns only when it is on stable storage, and whatever gathered while one commit
 //! ran goes into the next, under one fsync.
 
+mod backup;
 /// Check, make smaller and move a store that no server has open.
 pub mod care;
 mod embedded;
 mod error;
+mod form;
 /// Bodies of fuzz targets.
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
@@ -24,14 +26,17 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use backup::Backup;
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError};
-pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span, is_inside_engine};
+pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span, View, is_inside_engine};
 pub use open::{exists, open, probe, shown_url};
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{
     Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
-pub use roles::{Administering, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store, Webhooks};
+pub use roles::{
+    Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store, Webhooks,
+};
 pub use seal::SealingKey;
 pub use stats::{Backlog, DeliveryStats, FailedAttempts, Gauges, Latencies, StatsBucket, StatsQuery, Waits};

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId};
 use tokio::sync::Notify;
 
+use crate::backup::Backup;
 use crate::error::{SaveError, StoreError};
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
@@ -226,10 +227,20 @@ pub trait Observing: Webhooks {
     fn close(&self);
 }
 
-/// What the API needs.
-pub trait Serving: Reading + Administering {}
+/// Copies all of the store while it is in use. For the API.
+#[async_trait]
+pub trait Copying: Webhooks {
+    /// Begins a copy of all that was acknowledged before the call.
+    ///
+    /// # Errors
+    /// [`StoreError::NoViews`] when the engine cannot.
+    async fn backup(&self) -> Result<Backup, StoreError>;
+}
 
-impl<T: Reading + Administering> Serving for T {}
+/// What the API needs.
+pub trait Serving: Reading + Administering + Copying {}
+
+impl<T: Reading + Administering + Copying> Serving for T {}
 
 /// A store in every role.
 pub trait Store: Publishing + Dispatching + Serving + Maintaining + Observing {}

@@ -1,8 +1,7 @@
-//! `tenterhook store`: offline care of a store, while no server has it open.
+//! `tenterhook store`: care of a store; but for `backup`, while no server has it open.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -11,12 +10,11 @@ use tenterhook_model::OsEntropy;
 use tenterhook_store::care::{self, Salvaged};
 use tenterhook_store::shown_url;
 
+use crate::backup::{self, BackupArgs};
+use crate::partial::{Partial, is_standard};
 use tenterhook_server::app::sealing;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
-
-/// Mode of an export: it holds payloads.
-const OWNER_ONLY: u32 = 0o600;
 
 /// What `tenterhook store` is told.
 #[derive(Debug, Clone, Args)]
@@ -55,7 +53,12 @@ enum Action {
         #[arg(long)]
         salvage: bool,
     },
-    /// Makes a new store of what an export has written
+    /// Copies the store of a running server into a file that `import` takes
+    #[command(
+        after_help = "The copy has everything that was acknowledged before the command; secrets stay sealed, so keep the\nserver's sealing key with it. It takes the key of an admin of every namespace, and the engine redb.\n\nExamples:\n  tenterhook store backup tenterhook.backup\n  tenterhook store backup tenterhook.backup --server https://hooks.example.com:50051 --key-file admin.key"
+    )]
+    Backup(BackupArgs),
+    /// Makes a new store of what an export or a backup has written
     Import {
         /// File to read; `-` is standard input
         #[arg(value_name = "FILE", default_value = "-")]
@@ -79,6 +82,7 @@ pub fn run(args: &StoreArgs, terminal: Terminal) -> Result<()> {
             Ok(())
         }
         Action::Export { file, salvage } => export(url, file, *salvage, terminal),
+        Action::Backup(args) => backup::run(args, terminal),
         Action::Import { file } => import(url, file, terminal),
     }
 }
@@ -118,12 +122,9 @@ fn export(url: &str, file: &Path, salvage: bool, terminal: Terminal) -> Result<(
         let written = write_export(url, salvage, &mut BufWriter::new(io::stdout().lock()))?;
         return conclude(written, url);
     }
-    if file.try_exists().with_context(|| format!("cannot write {}", file.display()))? {
-        bail!("{} exists already; an export overwrites nothing", file.display());
-    }
     // Under another name until it is whole, so that a failure leaves no half of an export.
     let partial = Partial::new(file)?;
-    let mut output = BufWriter::new(&partial.file);
+    let mut output = BufWriter::new(partial.file());
     let written = write_export(url, salvage, &mut output)?;
     output.flush().context("cannot write the last records")?;
     drop(output);
@@ -155,39 +156,6 @@ fn conclude(written: Salvaged, url: &str) -> Result<()> {
     )
 }
 
-/// A file in the making, for its owner only; removed when dropped before it is finished.
-#[derive(Debug)]
-struct Partial {
-    path: PathBuf,
-    file: File,
-}
-
-impl Partial {
-    fn new(target: &Path) -> Result<Self> {
-        let mut path = target.as_os_str().to_owned();
-        path.push(format!(".{}.partial", std::process::id()));
-        let path = PathBuf::from(path);
-        let file = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path);
-        Ok(Self { file: file.with_context(|| format!("cannot write {}", path.display()))?, path })
-    }
-
-    /// Gives it its name. Both are on stable storage when this returns.
-    fn finish(self, target: &Path) -> Result<()> {
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let named = self.file.sync_all().and_then(|()| std::fs::rename(&self.path, target));
-        named
-            .and_then(|()| File::open(folder)?.sync_all())
-            .with_context(|| format!("cannot write {}", target.display()))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // It is gone already when it got its name.
-        let _gone = std::fs::remove_file(&self.path);
-    }
-}
-
 fn import(url: &str, file: &Path, terminal: Terminal) -> Result<()> {
     let mut input: Box<dyn Read> = if is_standard(file) {
         Box::new(io::stdin().lock())
@@ -204,10 +172,6 @@ fn import(url: &str, file: &Path, terminal: Terminal) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn is_standard(file: &Path) -> bool {
-    file == Path::new("-")
 }
 
 fn mebibytes(bytes: u64) -> String {
@@ -246,9 +210,9 @@ mod tests {
         };
         drop(tenterhook_store::EmbeddedStore::open(kv, options).unwrap());
         export_of(&store, &file).unwrap();
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let error = export_of(&store, &file).unwrap_err().to_string();
-        assert!(error.contains("overwrites nothing"), "{error}");
+        assert!(error.contains("nothing is overwritten"), "{error}");
         assert_eq!(names().count(), 2, "{:?}", names().collect::<Vec<_>>());
     }
 

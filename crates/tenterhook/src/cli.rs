@@ -56,9 +56,9 @@ enum Command {
     Render(render::RenderArgs),
     /// Makes API keys
     Key(key::KeyArgs),
-    /// Offline care of a store: check, compact, export, import
+    /// Care of a store: check, compact, export, import; and backup, of a running server
     #[command(
-        after_help = "Examples:\n  tenterhook store check --store redb:/var/lib/tenterhook\n  tenterhook store export backup.tenterhook --store redb:/var/lib/tenterhook\n  tenterhook store import backup.tenterhook --store sled:/var/lib/tenterhook-2"
+        after_help = "Examples:\n  tenterhook store check --store redb:/var/lib/tenterhook\n  tenterhook store export backup.tenterhook --store redb:/var/lib/tenterhook\n  tenterhook store import backup.tenterhook --store sled:/var/lib/tenterhook-2\n  tenterhook store backup tenterhook.backup"
     )]
     Store(care::StoreArgs),
     /// Asks a server on this machine whether it is alive; for containers and scripts

@@ -1,5 +1,6 @@
 //! The `tenterhook` command: one module for each sub-command that has no crate of its own.
 
+mod backup;
 /// `tenterhook store`.
 pub mod care;
 /// The command line, and which module answers.
@@ -8,5 +9,6 @@ pub mod cli;
 pub mod healthcheck;
 /// `tenterhook key`.
 pub mod key;
+mod partial;
 /// `tenterhook render`.
 pub mod render;

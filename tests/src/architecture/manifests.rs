@@ -32,7 +32,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("listen", &["engine", "model", "proto", "server"]),
     ("demo", &["listen", "model", "proto", "server"]),
     ("bench", &["engine", "jinja", "listen", "model", "proto", "server"]),
-    ("tenterhook", &["api", "bench", "cage", "demo", "jinja", "listen", "model", "server", "store"]),
+    ("tenterhook", &["api", "bench", "cage", "demo", "jinja", "listen", "model", "proto", "server", "store"]),
 ];
 /// Crates in the longest chain of uses: command, demo, listen, server, http, api, intake, engine, jinja, model.
 const CHAIN_MAX: usize = 10;

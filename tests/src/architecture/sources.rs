@@ -65,8 +65,9 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
             "crates/listen/src/subscription.rs",
             "crates/http/",
             "crates/proto/",
+            "crates/tenterhook/src/backup.rs",
         ],
-        "only proto, api, http and the clients of demo and bench know the wire",
+        "only proto, api, http and the clients in commands know the wire",
     ),
 ];
 

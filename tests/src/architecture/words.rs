@@ -33,8 +33,9 @@ const SAME_PART: [&str; 4] = [
     "Received",
 ];
 /// Names of files that more than two folders have: the nouns of the model and what is done with them.
-const SAME_SUBJECT: [&str; 23] = [
+const SAME_SUBJECT: [&str; 24] = [
     "attempt.rs",
+    "backup.rs",
     "check.rs",
     "console.rs",
     "delivery.rs",

@@ -24,6 +24,7 @@ use tenterhook_proto::tenterhook::v1;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::server_service_client::ServerServiceClient;
+use tenterhook_proto::tenterhook::v1::store_service_client::StoreServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_store::{
     Claim, CommitObserver, EmbeddedStore, MemoryKv, Reads, SealingKey, Settlement, Store, StoreOptions,
@@ -217,6 +218,10 @@ impl Bench {
 
     pub(crate) fn info_as(&self, who: &str) -> ServerServiceClient<Channel> {
         ServerServiceClient::new(self.channel(who))
+    }
+
+    pub(crate) fn stores_as(&self, who: &str) -> StoreServiceClient<Channel> {
+        StoreServiceClient::new(self.channel(who))
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryServiceClient<Channel> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod any_request;
+mod backup;
 pub(crate) mod bad_requests;
 mod batches;
 pub(crate) mod bench;

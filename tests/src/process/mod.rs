@@ -1,6 +1,7 @@
 //! The command as people meet it: the real binary, its output, its exit codes, its signals.
 
 mod arguments;
+mod backup;
 mod care;
 mod end_to_end;
 mod failures;

@@ -12,7 +12,7 @@ use tenterhook_intake::Intake;
 use tenterhook_model::{AddressPolicy, Event};
 use tenterhook_store::{
     Batch, Change, EmbeddedStore, Kv, MemoryKv, Pair, Reads, SealingKey, Sequence, Span, Store, StoreError,
-    StoreOptions,
+    StoreOptions, View,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,10 @@ impl Kv for Disk {
 
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
         self.kv.range(span)
+    }
+
+    fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        self.kv.view()
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {

@@ -26,6 +26,10 @@ const SAMPLE: Duration = Duration::from_secs(2);
 const RETENTION: &str = "20s";
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has no command line, and this one takes as long as it is asked to"
+)]
 fn a_server_under_mixed_load_grows_in_nothing() {
     let Some(minutes) = std::env::var(MINUTES).ok().and_then(|text| text.parse::<u64>().ok()) else {
         eprintln!("skipped: it takes minutes; `make soak` runs it");

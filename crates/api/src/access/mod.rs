@@ -202,6 +202,15 @@ impl Caller {
         if self.sees(namespace) { Ok(()) } else { Err(self.forbidden(Some(namespace))) }
     }
 
+    /// Checks that the caller may do this in every namespace.
+    ///
+    /// # Errors
+    /// When it may in some only.
+    pub(crate) fn everywhere(&self) -> Result<(), Refusal> {
+        let may = |grant: &Grant| grant.role.may(self.permission) && grant.scope == Scope::Every;
+        if self.grants.iter().any(may) { Ok(()) } else { Err(self.forbidden(None)) }
+    }
+
     fn forbidden(&self, namespace: Option<&Namespace>) -> Refusal {
         let grant = &self.grants[0];
         Refusal::KeyForbidden {

@@ -44,7 +44,7 @@ const fn method(path: &'static str, permission: Permission, pace: Pace) -> Metho
 }
 
 /// Every method that is served.
-pub const METHODS: [Method; 32] = {
+pub const METHODS: [Method; 33] = {
     use Pace::{Batch, Call, Stream};
     use Permission::{Administer, Open, Operate, Publish, View};
     [
@@ -76,6 +76,7 @@ pub const METHODS: [Method; 32] = {
         method("/tenterhook.v1.DeliveryService/GetDeliveryStats", View, Call),
         method("/tenterhook.v1.ServerService/GetServerInfo", View, Call),
         method("/tenterhook.v1.ServerService/ListNamespaces", View, Call),
+        method("/tenterhook.v1.StoreService/Backup", Administer, Stream),
         method("/grpc.health.v1.Health/Check", Open, Call),
         method("/grpc.health.v1.Health/Watch", Open, Stream),
         method("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Open, Stream),
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn methods_without_side_effects_are_for_viewers_and_the_others_are_not() {
-        for method in &METHODS[..28] {
+        for method in &METHODS[..29] {
             let name = method.path.rsplit('/').next().unwrap();
             let reads = ["Get", "List", "Watch", "RenderPreview", "Explain"].iter().any(|verb| name.starts_with(verb));
             assert_eq!(method.permission == Permission::View, reads, "{name}");

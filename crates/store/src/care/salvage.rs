@@ -72,7 +72,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(read: Read<'a>, salvaged: Salvaged, output: &'a mut dyn Write) -> Result<Self, StoreError> {
-        Ok(Self { read, output: Records::begin(output)?, salvaged, in_gap: false })
+        Ok(Self { read, output: Records::begin(output), salvaged, in_gap: false })
     }
 
     fn all(mut self) -> Result<Salvaged, StoreError> {

@@ -1,34 +1,28 @@
-//! A store as a stream: a line that says what it is, each record with its lengths before it,
-//! and at the end how many there were and a checksum over all.
+//! Exports a store as a stream, and imports one.
 
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, Read, Write};
 
 use bytes::Bytes;
 use tenterhook_model::{Entropy, system};
 
 use crate::embedded::check_format;
 use crate::error::{OpenError, StoreError};
+use crate::form::{END, Encoder, HEADER, KEY_MAX, VALUE_MAX};
 use crate::keys;
 use crate::kv::{Batch, Kv, Span};
 use crate::rows;
 use crate::rows::meta::IdentityRow;
 
-/// What a stream begins with; the number is that of its form.
-const HEADER: &[u8] = b"tenterhook store export 1\n";
-/// The length of a key that says that no more come.
-const END: u32 = u32::MAX;
 /// Records that are read or written at a time.
 const CHUNK: usize = 512;
 /// Bytes that are written at a time.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
-/// The longest key that there can be: a namespace and two texts.
-const KEY_MAX: u32 = 4 * 1024;
-/// The longest value that there can be: a block of the journal or an event, with much to spare.
-const VALUE_MAX: u32 = 64 * 1024 * 1024;
+/// Bytes of an export that are written at a time.
+const WRITE_BYTES: usize = 256 * 1024;
 
 /// Writes all records of a store; returns how many.
 pub(super) fn export(kv: &dyn Kv, output: &mut dyn Write) -> Result<u64, StoreError> {
-    let mut records = Records::begin(output)?;
+    let mut records = Records::begin(output);
     let mut from = Vec::new();
     loop {
         let pairs = kv.range(Span::new(&from, &[u8::MAX], CHUNK))?;
@@ -44,42 +38,32 @@ pub(super) fn export(kv: &dyn Kv, output: &mut dyn Write) -> Result<u64, StoreEr
 
 /// A stream that is written.
 pub(super) struct Records<'a> {
-    output: Summed<BufWriter<&'a mut dyn Write>>,
-    count: u64,
+    output: &'a mut dyn Write,
+    encoder: Encoder,
 }
 
 impl<'a> Records<'a> {
     /// Begins a stream.
-    pub(super) fn begin(output: &'a mut dyn Write) -> Result<Self, StoreError> {
-        let mut output = Summed { inner: BufWriter::new(output), sum: crc32fast::Hasher::new() };
-        output.write(HEADER)?;
-        Ok(Self { output, count: 0 })
+    pub(super) fn begin(output: &'a mut dyn Write) -> Self {
+        Self { output, encoder: Encoder::begin() }
     }
 
     /// Writes a record.
     pub(super) fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        assert!(
-            key.len() <= KEY_MAX as usize && value.len() <= VALUE_MAX as usize,
-            "an import takes what an export writes: a record of {} and {} bytes",
-            key.len(),
-            value.len()
-        );
-        self.output.write(&(key.len() as u32).to_be_bytes())?;
-        self.output.write(&(value.len() as u32).to_be_bytes())?;
-        self.output.write(key)?;
-        self.output.write(value)?;
-        self.count += 1;
-        Ok(())
+        self.encoder.record(key, value);
+        if self.encoder.len() < WRITE_BYTES { Ok(()) } else { self.write() }
     }
 
     /// Ends the stream; returns how many records it has.
     pub(super) fn end(mut self) -> Result<u64, StoreError> {
-        self.output.write(&END.to_be_bytes())?;
-        self.output.write(&self.count.to_be_bytes())?;
-        let sum = self.output.sum.clone().finalize();
-        self.output.write(&sum.to_be_bytes())?;
-        self.output.inner.flush().map_err(failed)?;
-        Ok(self.count)
+        let count = self.encoder.end();
+        self.write()?;
+        self.output.flush().map_err(failed)?;
+        Ok(count)
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        self.output.write_all(&self.encoder.take(usize::MAX)).map_err(failed)
     }
 }
 
@@ -134,13 +118,6 @@ pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -
 struct Summed<S> {
     inner: S,
     sum: crc32fast::Hasher,
-}
-
-impl<S: Write> Summed<S> {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.sum.update(bytes);
-        self.inner.write_all(bytes).map_err(failed)
-    }
 }
 
 impl<S: Read> Summed<S> {

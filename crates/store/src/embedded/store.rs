@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::Reads;
 use super::inbox::Request;
 use super::shared::{Shared, lock};
+use crate::backup::Backup;
 use crate::error::{SaveError, StoreError};
 use crate::keys;
 use crate::kv::Kv;
@@ -22,7 +23,7 @@ use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Seq
 use crate::record::{
     Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
 };
-use crate::roles::{Administering, Dispatching, Maintaining, Observing, Publishing, Reading, Webhooks};
+use crate::roles::{Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Webhooks};
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
 /// A store over an embedded engine.
@@ -260,6 +261,14 @@ impl<K: Kv> Administering for EmbeddedStore<K> {
 
     async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
         self.shared.inbox.write(|answer| Request::Replay { webhook, events, answer }).await
+    }
+}
+
+#[async_trait]
+impl<K: Kv> Copying for EmbeddedStore<K> {
+    async fn backup(&self) -> Result<Backup, StoreError> {
+        let view = self.read(|shared| shared.kv.view()).await?;
+        Ok(Backup::begin(view, self.shared.reads == Reads::Blocking))
     }
 }
 

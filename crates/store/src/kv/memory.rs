@@ -1,11 +1,12 @@
 //! The engine of `memory:`: a map behind a lock, for tests, demos and the simulation.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Batch, Kv, Pair, Span};
+use super::{Batch, Kv, Pair, Span, View};
 use crate::error::StoreError;
 
 /// A store in memory. Clones share it, so that one can be opened again as after a crash.
@@ -27,17 +28,11 @@ impl Kv for MemoryKv {
     }
 
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
-        if span.from >= span.to {
-            return Ok(Vec::new());
-        }
-        let map = self.map();
-        let pairs = map.range::<[u8], _>((std::ops::Bound::Included(span.from), std::ops::Bound::Excluded(span.to)));
-        let own = |(key, value): (&Bytes, &Bytes)| (key.clone(), value.clone());
-        Ok(if span.reverse {
-            pairs.rev().take(span.limit).map(own).collect()
-        } else {
-            pairs.take(span.limit).map(own).collect()
-        })
+        Ok(range(&self.map(), span))
+    }
+
+    fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        Ok(Box::new(MemoryView(self.map().clone())))
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -57,5 +52,28 @@ impl Kv for MemoryKv {
 
     fn size(&self) -> Result<u64, StoreError> {
         Ok(self.map().iter().map(|(key, value)| (key.len() + value.len()) as u64).sum())
+    }
+}
+
+/// A copy of the map; keys and values are shared.
+#[derive(Debug)]
+struct MemoryView(BTreeMap<Bytes, Bytes>);
+
+impl View for MemoryView {
+    fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
+        Ok(range(&self.0, span))
+    }
+}
+
+fn range(map: &BTreeMap<Bytes, Bytes>, span: Span<'_>) -> Vec<Pair> {
+    if span.from >= span.to {
+        return Vec::new();
+    }
+    let pairs = map.range::<[u8], _>((Bound::Included(span.from), Bound::Excluded(span.to)));
+    let own = |(key, value): (&Bytes, &Bytes)| (key.clone(), value.clone());
+    if span.reverse {
+        pairs.rev().take(span.limit).map(own).collect()
+    } else {
+        pairs.take(span.limit).map(own).collect()
     }
 }

@@ -56,6 +56,15 @@ impl<'a> Span<'a> {
     }
 }
 
+/// All pairs of an engine as they were at one moment, whatever is written later.
+pub trait View: Debug + Send + Sync {
+    /// The pairs of a span.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError>;
+}
+
 /// An embedded engine: one ordered map of bytes to bytes on stable storage.
 pub trait Kv: Debug + Send + Sync + 'static {
     /// The value of a key.
@@ -66,6 +75,13 @@ pub trait Kv: Debug + Send + Sync + 'static {
 
     /// The pairs of a span.
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError>;
+
+    /// The pairs as they are now, with every commit that has returned and none that begins later. It
+    /// keeps what is removed meanwhile on the disk for as long as it is held.
+    ///
+    /// # Errors
+    /// [`StoreError::NoViews`] when the engine has none.
+    fn view(&self) -> Result<Box<dyn View>, StoreError>;
 
     /// Writes all of the batch or nothing; it is on stable storage when this returns.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::place::{self, Place};
-use super::{Batch, Kv, Pair, Span, caught};
+use super::{Batch, Kv, Pair, Span, View, caught};
 use crate::error::{OpenError, StoreError};
 
 /// Bytes of the engine's cache; its pages take several times as much in memory.
@@ -131,6 +131,11 @@ impl Kv for SledKv {
             }
             Ok(pairs)
         })
+    }
+
+    fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        // Its iterators show what is written while they go on.
+        Err(StoreError::NoViews("sled"))
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {

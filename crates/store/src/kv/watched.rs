@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Batch, Kv, Pair, Span};
+use super::{Batch, Kv, Pair, Span, View};
 use crate::error::StoreError;
 
 /// An engine whose results are noted.
@@ -79,6 +79,10 @@ impl<K: Kv> Kv for Watched<K> {
         self.noted(self.engine.range(span))
     }
 
+    fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        self.engine.view()
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.engine.commit(batch).inspect_err(|error| self.note(error))
     }
@@ -124,6 +128,10 @@ mod tests {
 
         fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
             self.0.range(span)
+        }
+
+        fn view(&self) -> Result<Box<dyn View>, StoreError> {
+            self.0.view()
         }
 
         fn commit(&self, batch: Batch) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ mod bench;
 
 mod admission;
 mod asking;
+mod backup;
 mod care;
 mod claims;
 mod deadlines;

@@ -101,6 +101,10 @@ impl Kv for Failing {
         self.kv.range(span)
     }
 
+    fn view(&self) -> Result<Box<dyn tenterhook_store::View>, StoreError> {
+        self.kv.view()
+    }
+
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.error.lock().unwrap().clone().map_or_else(|| self.kv.commit(batch), Err)
     }

@@ -294,6 +294,10 @@ class ListNamespacesRequestFields(TypedDict, total=False):
     page_token: str | None
 
 
+class BackupRequestFields(TypedDict, total=False):
+    pass
+
+
 class DeliveryFilterFields(TypedDict, total=False):
     webhook_ids: Iterable[str] | None
     event_ids: Iterable[str] | None

@@ -22,6 +22,7 @@ use super::super::place::{self, REDB_FILE};
 use super::super::{Batch, Pair, Span, caught};
 use super::disk::Disk;
 use super::missed::Missed;
+use super::snapshot::{FileView, Snapshot, pairs};
 use crate::error::{OpenError, StoreError};
 
 /// The name of the engine in errors.
@@ -47,15 +48,14 @@ const LAST_PAUSE: Duration = Duration::from_secs(2);
 /// Attempts of a read: the second is made with the file opened again.
 const READ_ATTEMPTS: usize = 2;
 
-/// The records after the last write, for readers.
-type Snapshot = Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>;
-
 /// A redb file with all commits up to one.
 pub(super) struct RedbFile {
     path: PathBuf,
     disk: Arc<dyn Disk>,
     opened: Mutex<Opened>,
     snapshot: RwLock<Option<Snapshot>>,
+    /// Held by every view of the file too, and so their count.
+    views: Arc<()>,
     /// What a rewrite that is in progress has to write again.
     missed: Mutex<Option<Missed>>,
     /// Bytes of all keys and values in the file; `None` when nobody has counted them.
@@ -99,7 +99,15 @@ impl RedbFile {
         disk.remove(NEW_NAME).map_err(place::failed)?;
         let live = Mutex::new(live(&database)?);
         let opened = Mutex::new(Opened { database: Some(database), refused: None });
-        Ok(Self { path, disk, opened, snapshot: RwLock::new(Some(snapshot)), missed: Mutex::default(), live })
+        Ok(Self {
+            path,
+            disk,
+            opened,
+            snapshot: RwLock::new(Some(snapshot)),
+            views: Arc::default(),
+            missed: Mutex::default(),
+            live,
+        })
     }
 
     /// The value of a key.
@@ -109,17 +117,23 @@ impl RedbFile {
 
     /// The pairs of a span.
     pub(super) fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
-        self.read(|table| {
-            let mut range = table.range(span.from..span.to)?;
-            let mut pairs = Vec::new();
-            while pairs.len() < span.limit {
-                let next = if span.reverse { range.next_back() } else { range.next() };
-                let Some(next) = next else { break };
-                let (key, value) = next?;
-                pairs.push((Bytes::copy_from_slice(key.value()), Bytes::copy_from_slice(value.value())));
-            }
-            Ok(pairs)
-        })
+        self.read(|table| pairs(table, span))
+    }
+
+    /// The records as they are now, for as long as it is held.
+    ///
+    /// # Errors
+    /// When the file is closed.
+    pub(super) fn view(&self) -> Result<FileView, StoreError> {
+        // Counted while what is shown cannot change, so that no other file takes its place.
+        let shown = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = shown.clone().ok_or(StoreError::Closed)?;
+        Ok(FileView { path: self.path.clone(), snapshot, count: self.views.clone() })
+    }
+
+    /// Whether somebody holds a view.
+    pub(super) fn is_viewed(&self) -> bool {
+        Arc::strong_count(&self.views) > 1
     }
 
     /// How far the file is.
@@ -189,11 +203,26 @@ impl RedbFile {
         self.missed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes another file, which holds the same, in place of the one that is open.
-    pub(super) fn replace(&self, opened: &mut Opened, by: Database) -> Result<(), StoreError> {
-        self.show(Some(snapshot(&by)?));
+    /// Takes another file, which holds the same and gets its name by `rename`, in place of the one that
+    /// is open. Returns `false`, with the old one in place, when somebody holds a view of that.
+    pub(super) fn replace(
+        &self,
+        opened: &mut Opened,
+        by: Database,
+        rename: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        let new = snapshot(&by)?;
+        {
+            // No view is made meanwhile.
+            let mut shown = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+            if self.is_viewed() {
+                return Ok(false);
+            }
+            rename()?;
+            *shown = Some(new);
+        }
         drop(opened.database.replace(by));
-        Ok(())
+        Ok(true)
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -15,8 +15,10 @@ mod rewrite;
 #[cfg(test)]
 mod rig;
 mod segment;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::fmt;
 use std::path::Path;
@@ -31,8 +33,9 @@ use self::file::RedbFile;
 pub(crate) use self::log::fuzz as fuzz_log;
 use self::log::{Log, Replay};
 use self::recent::Recent;
+use self::view::RedbView;
 use super::place::{self, Place};
-use super::{Batch, Kv, Pair, Span};
+use super::{Batch, Kv, Pair, Span, View};
 use crate::error::{OpenError, StoreError};
 
 /// What gathers in memory before the file takes it; as much again may be on its way.
@@ -221,7 +224,7 @@ impl RedbSalvage {
 
     /// The pairs of a span.
     pub(crate) fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
-        if span.from >= span.to { Ok(Vec::new()) } else { self.recent.range(&self.file, span) }
+        if span.from >= span.to { Ok(Vec::new()) } else { self.recent.range(|span| self.file.range(span), span) }
     }
 }
 
@@ -244,7 +247,15 @@ impl Kv for RedbKv {
         if span.from >= span.to {
             return Ok(Vec::new());
         }
-        self.shared.recent().range(&self.shared.file, span)
+        self.shared.recent().range(|span| self.shared.file.range(span), span)
+    }
+
+    fn view(&self) -> Result<Box<dyn View>, StoreError> {
+        // Opens the file again if need be, before commits have to wait.
+        self.shared.file.snapshot()?;
+        // What is leaving is in both or in the file alone; nothing moves on while this is held.
+        let recent = self.shared.recent();
+        Ok(Box::new(RedbView { file: self.shared.file.view()?, recent: recent.clone() }))
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {

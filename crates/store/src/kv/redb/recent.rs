@@ -15,7 +15,7 @@ use crate::keys;
 type Write = (Bytes, Option<Bytes>);
 
 /// Writes on their way into the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Recent {
     /// The newest.
     pub(super) gathering: Batch,
@@ -33,13 +33,17 @@ impl Recent {
         }
     }
 
-    /// The pairs of a span.
-    pub(super) fn range(&self, file: &RedbFile, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
+    /// The pairs of a span, over those of the file, which `below` reads.
+    pub(super) fn range(
+        &self,
+        below: impl Fn(Span<'_>) -> Result<Vec<Pair>, StoreError>,
+        span: Span<'_>,
+    ) -> Result<Vec<Pair>, StoreError> {
         let mut pairs = Vec::new();
         let (mut from, mut to) = (span.from.to_vec(), span.to.to_vec());
         while pairs.len() < span.limit {
             let limit = span.limit - pairs.len();
-            let stored = file.range(Span { from: &from, to: &to, limit, reverse: span.reverse })?;
+            let stored = below(Span { from: &from, to: &to, limit, reverse: span.reverse })?;
             // As far as the pairs of the file go, the writes go too; recent ones may remove some of
             // the pairs, so there may be a next round.
             let edge = if stored.len() < limit { None } else { stored.last().map(|(key, _)| key.clone()) };

@@ -20,10 +20,14 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
 impl RedbFile {
     /// Rewrites the file. Returns `false`, with the old file in place, when there is no room
-    /// for a second one, too much is written meanwhile, or `is_wanted` has become false.
+    /// for a second one, too much is written meanwhile, somebody views it, or `is_wanted` has become false.
     pub(super) fn rewrite(&self, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
         let directory = self.path().parent().unwrap_or(Path::new("."));
         let needed = self.size()? - self.free_bytes();
+        // A backup reads the file that it began with.
+        if self.is_viewed() {
+            return Ok(false);
+        }
         if place::room(directory).is_some_and(|room| needed > room.free / 2) {
             return Ok(false);
         }
@@ -74,10 +78,12 @@ impl RedbFile {
         assert_eq!(in_old, in_new, "a file takes the place of another that holds the same commits");
         // The log goes on after the new file as it did after the old one.
         file::need_log(&new, true)?;
-        self.disk().rename(NEW_NAME, REDB_FILE).map_err(place::failed)?;
-        self.replace(&mut opened, new)?;
-        *self.live() = live;
-        Ok(true)
+        let rename = || self.disk().rename(NEW_NAME, REDB_FILE).map_err(place::failed);
+        let replaced = self.replace(&mut opened, new, rename)?;
+        if replaced {
+            *self.live() = live;
+        }
+        Ok(replaced)
     }
 }
 
