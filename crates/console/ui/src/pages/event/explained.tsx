@@ -61,7 +61,10 @@ interface ExplanationProps {
 }
 
 function Explanation({ eventId, explanation, onChange }: ExplanationProps): JSX.Element {
-  const { webhookId, displayName, state, matched, reason, deliveries } = explanation;
+  const { webhookId, displayName, state, matched, reason, rules, deliveries } = explanation;
+  const refusals = matched
+    ? []
+    : rules.map((rule) => (rules.length === 1 ? rule.reason : `rule ${rule.index + 1}: ${rule.reason}`));
   return (
     <li>
       <Badge
@@ -72,7 +75,7 @@ function Explanation({ eventId, explanation, onChange }: ExplanationProps): JSX.
       </a>
       {state === WebhookState.ACTIVE ? null : <Badge word={webhookWord(state)} />}
       <span class="reason">
-        <Text value={reason} />
+        <Text value={[reason, ...refusals].join(" · ")} />
       </span>
       <span class="push" />
       {deliveries.map((delivery) => (

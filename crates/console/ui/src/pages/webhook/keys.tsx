@@ -22,6 +22,7 @@ const schemeNames: Record<SignatureScheme, string> = {
   [SignatureScheme.NETBOX]: "NetBox (X-Hook-Signature)",
   [SignatureScheme.STANDARD_WEBHOOKS]: "Standard Webhooks (webhook-signature)",
   [SignatureScheme.GITHUB]: "GitHub (X-Hub-Signature-256)",
+  [SignatureScheme.STANDARD_WEBHOOKS_ASYMMETRIC]: "Standard Webhooks (webhook-signature, Ed25519)",
 };
 
 export function Keys({ webhook, onChange }: WebhookProps): JSX.Element {
