@@ -120,7 +120,7 @@ mod tests {
         assert!(METHODS["/tenterhook.v1.EventService/PublishEvent"].idempotent);
         assert!(!METHODS["/tenterhook.v1.WebhookService/UpdateWebhook"].idempotent);
         assert!(METHODS["/tenterhook.v1.DeliveryService/WatchDeliveries"].streaming);
-        assert_eq!(METHODS.values().filter(|method| method.streaming).count(), 2);
+        assert_eq!(METHODS.values().filter(|method| method.streaming).count(), 3);
     }
 
     #[test]
