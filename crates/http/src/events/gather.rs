@@ -58,7 +58,7 @@ impl<B: Body> Gathered<B> {
         if whole > BODY_BYTES {
             return Err(too_large());
         }
-        self.held.grow(whole.max(length.next_power_of_two()).max(HELD_MIN))?;
+        self.held.grow(whole.max(growing(length)))?;
         self.bytes.extend_from_slice(data);
         Ok(())
     }
@@ -106,6 +106,13 @@ where
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
     }
+}
+
+/// Bytes that a buffer of this length takes: it grows to twice its size, and while it is copied the
+/// one that it had, half as large, is still there.
+pub(super) fn growing(length: usize) -> usize {
+    let room = length.next_power_of_two().max(HELD_MIN);
+    room + room / 2
 }
 
 /// A body of which the first bytes are known.

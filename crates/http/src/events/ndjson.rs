@@ -20,12 +20,10 @@ use tonic::codegen::StdError;
 
 use super::acks::Refused;
 use super::frame::framed;
-use super::gather::BODY_BYTES;
+use super::gather::{BODY_BYTES, growing};
 
 /// Time for a line, from its first byte to its last: as for a message.
 const LINE_TIME: Duration = Duration::from_secs(30);
-/// Bytes of unfinished lines that are held at least.
-const HELD_MIN: usize = 4 * 1024;
 
 /// Makes the event of a line.
 type Read = Box<dyn Fn(&[u8]) -> Result<v1::Event, Vec<Fault>> + Send>;
@@ -102,7 +100,7 @@ impl<B> Lines<B> {
         if length > BODY_BYTES {
             return Err(too_large());
         }
-        self.held.grow(length.next_power_of_two().max(HELD_MIN))?;
+        self.held.grow(growing(length))?;
         self.bytes.extend_from_slice(data);
         Ok(())
     }
