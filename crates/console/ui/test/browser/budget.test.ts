@@ -1,4 +1,4 @@
-// What the console costs: bytes of the first load and of the editor, and the first paint.
+// What the console costs: bytes of the first load and of the editor.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -13,6 +13,8 @@ import { launch, open } from "./browser.ts";
 import { binary, Receiver, Server, until } from "./server.ts";
 
 const keyFile = join(mkdtempSync(join(tmpdir(), "tenterhook-console-")), "keys");
+/** Five seconds are promised; the rest is for a busy machine. */
+const revokedWithinMs = 8_000;
 const receiver = new Receiver();
 let server: Server;
 let browser: Browser;
@@ -124,7 +126,7 @@ test("a_revoked_key_ends_its_sessions", async () => {
   await page.getByRole("link", { name: "orders" }).waitFor();
   const lines = readFileSync(keyFile, "utf8").split("\n");
   writeFileSync(keyFile, lines.filter((line) => !line.includes(" operator ")).join("\n"));
-  await until(async () => (await page.getByLabel("API key").count()) === 1, 20_000);
+  await until(async () => (await page.getByLabel("API key").count()) === 1, revokedWithinMs);
   await close();
 });
 
