@@ -7,6 +7,7 @@ pub(crate) mod certificates;
 mod console;
 pub(crate) mod door;
 mod drain;
+/// The file of API keys.
 pub mod keys;
 pub(crate) mod ops;
 mod ports;

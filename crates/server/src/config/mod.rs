@@ -200,7 +200,7 @@ impl Reader<'_> {
             ops_listen: self.one("ops-listen", off_or_address).unwrap_or(Some(OPS_LISTEN)),
             dev,
             reflection: self.switch("reflection", dev),
-            console: self.switch("console", dev),
+            console: self.switch("console", dev || self.is_given("api-keys") || self.is_given("client-ca")),
             console_hosts: self.many("console-host", value::host_name),
             drain_grace: self
                 .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
@@ -287,6 +287,10 @@ impl Reader<'_> {
             key,
             |text| if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(text)) },
         )
+    }
+
+    fn is_given(&self, key: &str) -> bool {
+        self.given.contains_key(key)
     }
 
     fn switch(&mut self, key: &'static str, default: bool) -> bool {

@@ -94,8 +94,8 @@ pub(crate) const SETTINGS: [Setting; 31] = [
         kind: Kind::Switch,
         group: LISTEN,
         help: "Serves the console at /console/, a page for the people who run the server",
-        more: "It signs in with an API key; --dev turns it on and needs none.",
-        default: "false",
+        more: "It signs in with an API key, with --dev without one. --console=false turns it off.",
+        default: "true with --dev, --api-keys or --client-ca",
     },
     Setting {
         key: "console-host",

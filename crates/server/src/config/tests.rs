@@ -174,6 +174,23 @@ fn an_open_listener_is_fine_with_keys_and_insecure() {
 }
 
 #[test]
+fn the_console_is_on_wherever_callers_are_known_unless_it_is_turned_off() {
+    let keys = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(keys.path(), "# no keys\n").unwrap();
+    let keys = format!("--api-keys {}", keys.path().display());
+    for (flags, is_on) in [
+        ("--dev", true),
+        (keys.as_str(), true),
+        ("", false),
+        ("--dev --console=false", false),
+        (&format!("{keys} --console=false"), false),
+        ("--console", true),
+    ] {
+        assert_eq!(load(flags).unwrap().console, is_on, "{flags:?}");
+    }
+}
+
+#[test]
 fn dev_wins_over_nothing_else_than_its_own_defaults() {
     let config = load("--dev --reflection=false --deny-network 127.0.0.0/8").unwrap();
     assert!(!config.reflection);
