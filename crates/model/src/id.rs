@@ -119,6 +119,11 @@ binary_id!(
     "key_"
 );
 binary_id!(
+    /// Identifies an access token: `tok_` and 26 characters. It is no secret.
+    TokenId,
+    "tok_"
+);
+binary_id!(
     /// Identifies a delivery: `dlv_` and 26 characters; it sorts by time of creation.
     DeliveryId,
     "dlv_"
@@ -132,6 +137,13 @@ impl WebhookId {
 }
 
 impl SigningKeyId {
+    /// A new identifier made at `now`.
+    pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self(time_ordered(now, entropy))
+    }
+}
+
+impl TokenId {
     /// A new identifier made at `now`.
     pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
         Self(time_ordered(now, entropy))

@@ -4,6 +4,8 @@
 //! Every other crate speaks in these types. Nothing here does I/O, knows protobuf or
 //! needs an async runtime, so that the rules can be read, and tested, by themselves.
 
+/// [`AccessToken`]: a short-lived credential.
+pub mod access_token;
 /// [`AddressPolicy`]: which addresses requests may go to.
 pub mod address;
 /// [`Attempt`]: one exchange with a receiver, and its [`Outcome`].
@@ -39,6 +41,8 @@ pub mod namespace;
 pub mod request;
 /// [`Resolve`]: the addresses of a host.
 pub mod resolve;
+/// [`Role`]: what the holder of a credential is for.
+pub mod role;
 /// [`Secret`]: a text that is never shown.
 pub mod secret;
 /// Headers that carry a secret, known by their names.
@@ -56,6 +60,7 @@ pub mod transport;
 /// [`Webhook`]: a receiver, which events it gets, and what it is sent.
 pub mod webhook;
 
+pub use access_token::AccessToken;
 pub use address::{AddressPolicy, NonePermitted, NotPermitted};
 pub use attempt::{Attempt, Exchange, Excuse, Outcome, SentRequest, Timings, TriedAddress, TriedResult};
 pub use chance::{Entropy, OsEntropy};
@@ -64,13 +69,14 @@ pub use event::{Event, Snapshots};
 pub use fault::{Fault, FaultKind};
 pub use health::{FailureSummary, WebhookHealth};
 pub use host::{Host, HostName, HostNameError};
-pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, WebhookId};
+pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, TokenId, WebhookId};
 pub use json::{JsonError, JsonText, NUMBER_KEY};
 pub use limit::{Limit, Unit};
 pub use method::HttpMethod;
 pub use namespace::Namespace;
 pub use request::{CapturedResponse, Header, PreparedRequest};
 pub use resolve::{Resolve, ResolveError};
+pub use role::{Role, UnknownRole};
 pub use secret::Secret;
 pub use standard_secret::StandardSecret;
 pub use target::{TargetUrl, TargetUrlError};

@@ -92,6 +92,12 @@ table! {
     time ROTATION_GRACE: Duration = Duration::from_secs(DAY), Milliseconds, "api";
     /// The longest that an old key may go on signing after a rotation.
     time ROTATION_GRACE_MAX: Duration = Duration::from_secs(30 * DAY), Milliseconds, "api";
+    /// Access tokens of one namespace that have not expired.
+    most TOKENS_PER_NAMESPACE: usize = 1_000, Items, "store";
+    /// How long an access token is valid when its issuer does not say.
+    time TOKEN_LIFETIME: Duration = Duration::from_secs(DAY), Milliseconds, "api";
+    /// How long an access token may be valid.
+    times TOKEN_LIFETIME_RANGE: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(30 * DAY), Milliseconds, "api";
     /// Bytes of a PEM field.
     most PEM_BYTES: usize = 64 * KIB, Bytes, "api";
 

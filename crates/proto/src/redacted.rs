@@ -6,13 +6,22 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::tenterhook::v1::{
-    CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate, RotateSigningKeyRequest,
-    RotateSigningKeyResponse, TransportPolicy,
+    CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate,
+    RotateSigningKeyRequest, RotateSigningKeyResponse, TransportPolicy,
 };
 
 /// What stands for a secret.
 fn hide(secret: &str) -> &'static str {
     if secret.is_empty() { "" } else { "***" }
+}
+
+impl Debug for CreateTokenResponse {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("CreateTokenResponse")
+            .field("token", &self.token)
+            .field("secret", &hide(&self.secret))
+            .finish()
+    }
 }
 
 impl Debug for CreateWebhookRequest {

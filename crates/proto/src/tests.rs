@@ -4,7 +4,7 @@ use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use crate::tenterhook::v1::{
-    CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate, RotateSigningKeyRequest,
+    CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate, RotateSigningKeyRequest,
     RotateSigningKeyResponse, TransportPolicy, Webhook,
 };
 use crate::{FILE_DESCRIPTOR_SET, REFLECTION_DESCRIPTOR_SET};
@@ -95,6 +95,7 @@ fn debug_never_prints_a_secret() {
         CreateWebhookRequest { webhook: webhook.clone(), signing_secret: secret.clone(), ..Default::default() };
     let created = CreateWebhookResponse { webhook: webhook.clone(), signing_secret: secret.clone() };
     let rotate = RotateSigningKeyRequest { signing_secret: secret.clone(), ..Default::default() };
+    let issued = CreateTokenResponse { secret: secret.clone(), ..Default::default() };
     let rotated = RotateSigningKeyResponse { webhook, signing_secret: secret };
     for printed in [
         format!("{header:?}"),
@@ -105,6 +106,7 @@ fn debug_never_prints_a_secret() {
         format!("{created:#?}"),
         format!("{rotate:?}"),
         format!("{rotated:?}"),
+        format!("{issued:?}"),
     ] {
         assert!(!printed.contains(SECRET), "{printed}");
         assert!(printed.contains("***"), "{printed}");

@@ -1,11 +1,9 @@
-//! Roles, what each may do, and the grants that a caller holds.
+//! What each role may do, and the grants that a caller holds.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use tenterhook_model::{Namespace, Timestamp};
-use thiserror::Error;
+use tenterhook_model::{AccessToken, Namespace, Role, Timestamp, WebhookId};
 
 /// What a method needs of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,61 +20,16 @@ pub enum Permission {
     Administer,
 }
 
-/// What the holder of a key or certificate is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// May do everything.
-    Admin,
-    /// May publish, and nothing else.
-    Publisher,
-    /// May look.
-    Viewer,
-    /// May look and steer.
-    Operator,
-}
-
-/// A text that names no role. It is not repeated: who swaps two words may have put a key there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is not a role; the roles are admin, publisher, viewer and operator")]
-pub struct UnknownRole;
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::Admin, Self::Publisher, Self::Viewer, Self::Operator];
-
-    /// Its name in key files and errors.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Publisher => "publisher",
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
+impl Permission {
+    /// Whether `role` has it.
+    pub const fn is_of(self, role: Role) -> bool {
+        match (role, self) {
+            (_, Self::Open) | (Role::Admin, _) => true,
+            (Role::Publisher, Self::Publish) => true,
+            (Role::Viewer | Role::Operator, Self::View) => true,
+            (Role::Operator, Self::Operate) => true,
+            (Role::Publisher | Role::Viewer | Role::Operator, _) => false,
         }
-    }
-
-    /// Whether it may do what `permission` stands for.
-    pub const fn may(self, permission: Permission) -> bool {
-        match (self, permission) {
-            (_, Permission::Open) | (Self::Admin, _) => true,
-            (Self::Publisher, Permission::Publish) => true,
-            (Self::Viewer | Self::Operator, Permission::View) => true,
-            (Self::Operator, Permission::Operate) => true,
-            (Self::Publisher | Self::Viewer | Self::Operator, _) => false,
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
     }
 }
 
@@ -117,6 +70,8 @@ pub struct Grant {
     pub expire_time: Option<Timestamp>,
     /// Where.
     pub scope: Scope,
+    /// The only webhook in it that the holder sees, with its deliveries; `None` when all of it.
+    pub webhook: Option<WebhookId>,
     /// Who holds it, for logs; may be empty.
     pub name: Arc<str>,
 }
@@ -127,9 +82,20 @@ impl Grant {
         self.expire_time.is_none_or(|end| now < end)
     }
 
+    /// What the holder of `token` may do.
+    pub(crate) fn of_token(token: &AccessToken) -> Self {
+        Self {
+            role: token.role,
+            expire_time: Some(token.expire_time),
+            scope: Scope::One(token.namespace.clone()),
+            webhook: token.webhook,
+            name: token.name().into(),
+        }
+    }
+
     /// Everything everywhere, for a server that asks nobody for a key.
     pub fn everything(name: &str) -> Self {
-        Self { role: Role::Admin, expire_time: None, scope: Scope::Every, name: name.into() }
+        Self { role: Role::Admin, expire_time: None, scope: Scope::Every, webhook: None, name: name.into() }
     }
 }
 
@@ -141,20 +107,12 @@ mod tests {
     fn each_role_may_do_just_what_it_is_for() {
         use Permission::{Administer, Open, Operate, Publish, View};
         let may = |role: Role| {
-            [Open, Publish, View, Operate, Administer].into_iter().filter(|p| role.may(*p)).collect::<Vec<_>>()
+            [Open, Publish, View, Operate, Administer].into_iter().filter(|p| p.is_of(role)).collect::<Vec<_>>()
         };
         assert_eq!(may(Role::Admin), [Open, Publish, View, Operate, Administer]);
         assert_eq!(may(Role::Publisher), [Open, Publish]);
         assert_eq!(may(Role::Viewer), [Open, View]);
         assert_eq!(may(Role::Operator), [Open, View, Operate]);
-    }
-
-    #[test]
-    fn role_names_round_trip_and_others_are_refused() {
-        for role in Role::ALL {
-            assert_eq!(role.to_string().parse(), Ok(role));
-        }
-        assert!("Admin".parse::<Role>().unwrap_err().to_string().contains("the roles are admin"));
     }
 
     #[test]

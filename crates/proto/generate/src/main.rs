@@ -14,7 +14,8 @@ use prost_types::FileDescriptorSet;
 use tonic_prost_build::Builder;
 
 /// Messages that carry a secret: their `Debug` is written by hand in `redacted.rs`.
-const SECRET_MESSAGES: [&str; 7] = [
+const SECRET_MESSAGES: [&str; 8] = [
+    "tenterhook.v1.CreateTokenResponse",
     "tenterhook.v1.CreateWebhookRequest",
     "tenterhook.v1.CreateWebhookResponse",
     "tenterhook.v1.HeaderTemplate",

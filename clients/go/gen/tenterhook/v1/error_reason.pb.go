@@ -67,7 +67,7 @@ const (
 	// UNAVAILABLE. The server is stopping, or the connection is too old (metadata: `cause` is
 	// `connection_age`); the call did nothing. Try again; a stream resumes on a new connection.
 	ErrorReason_ERROR_REASON_SHUTTING_DOWN ErrorReason = 18
-	// UNAUTHENTICATED. There is no key, or it is not known.
+	// UNAUTHENTICATED. There is no key, or it is not known, or the token was revoked or has expired.
 	ErrorReason_ERROR_REASON_KEY_INVALID ErrorReason = 19
 	// PERMISSION_DENIED. The key may not do this. Metadata: `role`, `namespace`.
 	ErrorReason_ERROR_REASON_KEY_FORBIDDEN ErrorReason = 20
@@ -76,6 +76,8 @@ const (
 	// INTERNAL: an error of the server itself. UNAVAILABLE with RetryInfo: its disk failed for now.
 	// The log says why.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 22
+	// NOT_FOUND. Metadata: `token_id`.
+	ErrorReason_ERROR_REASON_TOKEN_NOT_FOUND ErrorReason = 23
 )
 
 // Enum value maps for ErrorReason.
@@ -104,6 +106,7 @@ var (
 		20: "ERROR_REASON_KEY_FORBIDDEN",
 		21: "ERROR_REASON_SIGNING_KEY_NOT_FOUND",
 		22: "ERROR_REASON_INTERNAL",
+		23: "ERROR_REASON_TOKEN_NOT_FOUND",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -129,6 +132,7 @@ var (
 		"ERROR_REASON_KEY_FORBIDDEN":         20,
 		"ERROR_REASON_SIGNING_KEY_NOT_FOUND": 21,
 		"ERROR_REASON_INTERNAL":              22,
+		"ERROR_REASON_TOKEN_NOT_FOUND":       23,
 	}
 )
 
@@ -163,7 +167,7 @@ var File_tenterhook_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\x9a\x06\n" +
+	" tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\xbc\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12 \n" +
@@ -188,7 +192,8 @@ const file_tenterhook_v1_error_reason_proto_rawDesc = "" +
 	"\x18ERROR_REASON_KEY_INVALID\x10\x13\x12\x1e\n" +
 	"\x1aERROR_REASON_KEY_FORBIDDEN\x10\x14\x12&\n" +
 	"\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x16B`\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x16\x12 \n" +
+	"\x1cERROR_REASON_TOKEN_NOT_FOUND\x10\x17B`\n" +
 	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (

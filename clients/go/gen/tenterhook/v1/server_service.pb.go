@@ -314,7 +314,8 @@ func (x *ServerLimit) GetFlag() string {
 // Who calls.
 type CallerInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of the key or certificate; empty when it has none.
+	// The name of the key or certificate, or that of the token with its id; empty when
+	// it has none.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What the caller may do, and where.
 	Grants        []*CallerGrant `protobuf:"bytes,2,rep,name=grants,proto3" json:"grants,omitempty"`
@@ -372,7 +373,12 @@ type CallerGrant struct {
 	// The role: `admin`, `publisher`, `viewer` or `operator`.
 	Role string `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	// The namespace; `*` stands for every namespace.
-	Namespace     string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	// The only webhook that the caller sees, with its deliveries; empty when it is all of
+	// the namespace.
+	WebhookId string `protobuf:"bytes,3,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
+	// When it ends; unset when it does not.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +425,20 @@ func (x *CallerGrant) GetNamespace() string {
 		return x.Namespace
 	}
 	return ""
+}
+
+func (x *CallerGrant) GetWebhookId() string {
+	if x != nil {
+		return x.WebhookId
+	}
+	return ""
+}
+
+func (x *CallerGrant) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
 }
 
 // Request of ListNamespaces.
@@ -615,10 +635,14 @@ const file_tenterhook_v1_server_service_proto_rawDesc = "" +
 	"\n" +
 	"CallerInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
-	"\x06grants\x18\x02 \x03(\v2\x1a.tenterhook.v1.CallerGrantR\x06grants\"?\n" +
+	"\x06grants\x18\x02 \x03(\v2\x1a.tenterhook.v1.CallerGrantR\x06grants\"\x9b\x01\n" +
 	"\vCallerGrant\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x1c\n" +
-	"\tnamespace\x18\x02 \x01(\tR\tnamespace\"S\n" +
+	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x1d\n" +
+	"\n" +
+	"webhook_id\x18\x03 \x01(\tR\twebhookId\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"S\n" +
 	"\x15ListNamespacesRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -670,16 +694,17 @@ var file_tenterhook_v1_server_service_proto_depIdxs = []int32{
 	10, // 4: tenterhook.v1.ServerInfo.retention:type_name -> google.protobuf.Duration
 	3,  // 5: tenterhook.v1.ServerInfo.limits:type_name -> tenterhook.v1.ServerLimit
 	5,  // 6: tenterhook.v1.CallerInfo.grants:type_name -> tenterhook.v1.CallerGrant
-	8,  // 7: tenterhook.v1.ListNamespacesResponse.namespaces:type_name -> tenterhook.v1.NamespaceInfo
-	0,  // 8: tenterhook.v1.ServerService.GetServerInfo:input_type -> tenterhook.v1.GetServerInfoRequest
-	6,  // 9: tenterhook.v1.ServerService.ListNamespaces:input_type -> tenterhook.v1.ListNamespacesRequest
-	1,  // 10: tenterhook.v1.ServerService.GetServerInfo:output_type -> tenterhook.v1.GetServerInfoResponse
-	7,  // 11: tenterhook.v1.ServerService.ListNamespaces:output_type -> tenterhook.v1.ListNamespacesResponse
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	9,  // 7: tenterhook.v1.CallerGrant.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 8: tenterhook.v1.ListNamespacesResponse.namespaces:type_name -> tenterhook.v1.NamespaceInfo
+	0,  // 9: tenterhook.v1.ServerService.GetServerInfo:input_type -> tenterhook.v1.GetServerInfoRequest
+	6,  // 10: tenterhook.v1.ServerService.ListNamespaces:input_type -> tenterhook.v1.ListNamespacesRequest
+	1,  // 11: tenterhook.v1.ServerService.GetServerInfo:output_type -> tenterhook.v1.GetServerInfoResponse
+	7,  // 12: tenterhook.v1.ServerService.ListNamespaces:output_type -> tenterhook.v1.ListNamespacesResponse
+	11, // [11:13] is the sub-list for method output_type
+	9,  // [9:11] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_server_service_proto_init() }

@@ -7,6 +7,7 @@ from typing import Any, TypedDict, overload
 
 from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
 from tenterhook.v1 import (
+    access_service_pb2,
     delivery_pb2,
     delivery_service_pb2,
     event_pb2,
@@ -16,6 +17,24 @@ from tenterhook.v1 import (
     webhook_service_pb2,
 )
 from typing_extensions import Required, Unpack
+
+
+class CreateTokenRequestFields(TypedDict, total=False):
+    namespace: str | None
+    role: str | None
+    display_name: str | None
+    lifetime: timedelta | duration_pb2.Duration | None
+    webhook_id: str | None
+
+
+class ListTokensRequestFields(TypedDict, total=False):
+    namespace: str | None
+    page_size: int | None
+    page_token: str | None
+
+
+class RevokeTokenRequestFields(TypedDict, total=False):
+    token_id: str | None
 
 
 class GetDeliveryRequestFields(TypedDict, total=False):
@@ -485,6 +504,36 @@ class AttemptSummaryFields(TypedDict, total=False):
     response_status: int | None
     error: str | None
     response_text: str | None
+
+
+class AccessCalls:
+    @overload
+    def create_token(self, request: access_service_pb2.CreateTokenRequest, *, timeout: float | None = ...) -> access_service_pb2.CreateTokenResponse: ...
+    @overload
+    def create_token(self, *, timeout: float | None = ..., **fields: Unpack[CreateTokenRequestFields]) -> access_service_pb2.CreateTokenResponse: ...
+    @overload
+    def list_tokens(self, request: access_service_pb2.ListTokensRequest, *, timeout: float | None = ...) -> access_service_pb2.ListTokensResponse: ...
+    @overload
+    def list_tokens(self, *, timeout: float | None = ..., **fields: Unpack[ListTokensRequestFields]) -> access_service_pb2.ListTokensResponse: ...
+    @overload
+    def revoke_token(self, request: access_service_pb2.RevokeTokenRequest, *, timeout: float | None = ...) -> access_service_pb2.RevokeTokenResponse: ...
+    @overload
+    def revoke_token(self, *, timeout: float | None = ..., **fields: Unpack[RevokeTokenRequestFields]) -> access_service_pb2.RevokeTokenResponse: ...
+
+
+class AsyncAccessCalls:
+    @overload
+    async def create_token(self, request: access_service_pb2.CreateTokenRequest, *, timeout: float | None = ...) -> access_service_pb2.CreateTokenResponse: ...
+    @overload
+    async def create_token(self, *, timeout: float | None = ..., **fields: Unpack[CreateTokenRequestFields]) -> access_service_pb2.CreateTokenResponse: ...
+    @overload
+    async def list_tokens(self, request: access_service_pb2.ListTokensRequest, *, timeout: float | None = ...) -> access_service_pb2.ListTokensResponse: ...
+    @overload
+    async def list_tokens(self, *, timeout: float | None = ..., **fields: Unpack[ListTokensRequestFields]) -> access_service_pb2.ListTokensResponse: ...
+    @overload
+    async def revoke_token(self, request: access_service_pb2.RevokeTokenRequest, *, timeout: float | None = ...) -> access_service_pb2.RevokeTokenResponse: ...
+    @overload
+    async def revoke_token(self, *, timeout: float | None = ..., **fields: Unpack[RevokeTokenRequestFields]) -> access_service_pb2.RevokeTokenResponse: ...
 
 
 class DeliveryCalls:

@@ -29,6 +29,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_KEY_FORBIDDEN: _ClassVar[ErrorReason]
     ERROR_REASON_SIGNING_KEY_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+    ERROR_REASON_TOKEN_NOT_FOUND: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_TEMPLATE_SYNTAX: ErrorReason
@@ -52,3 +53,4 @@ ERROR_REASON_KEY_INVALID: ErrorReason
 ERROR_REASON_KEY_FORBIDDEN: ErrorReason
 ERROR_REASON_SIGNING_KEY_NOT_FOUND: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
+ERROR_REASON_TOKEN_NOT_FOUND: ErrorReason

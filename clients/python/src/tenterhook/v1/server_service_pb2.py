@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tenterhook/v1/server_service.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"}\n\x15GetServerInfoResponse\x12\x31\n\x06server\x18\x01 \x01(\x0b\x32\x19.tenterhook.v1.ServerInfoR\x06server\x12\x31\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.tenterhook.v1.CallerInfoR\x06\x63\x61ller\"\xcc\x02\n\nServerInfo\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12!\n\x0cstore_engine\x18\x02 \x01(\tR\x0bstoreEngine\x12\x39\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12=\n\x0c\x63urrent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x63urrentTime\x12\x37\n\tretention\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\tretention\x12\x32\n\x06limits\x18\x06 \x03(\x0b\x32\x1a.tenterhook.v1.ServerLimitR\x06limits\x12\x1a\n\x08\x66\x65\x61tures\x18\x07 \x03(\tR\x08\x66\x65\x61tures\"\x9b\x01\n\x0bServerLimit\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x14\n\x05value\x18\x03 \x01(\x03R\x05value\x12\x18\n\x07minimum\x18\x04 \x01(\x03R\x07minimum\x12\x12\n\x04unit\x18\x05 \x01(\tR\x04unit\x12\x12\n\x04\x66lag\x18\x06 \x01(\tR\x04\x66lag\"T\n\nCallerInfo\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x32\n\x06grants\x18\x02 \x03(\x0b\x32\x1a.tenterhook.v1.CallerGrantR\x06grants\"?\n\x0b\x43\x61llerGrant\x12\x12\n\x04role\x18\x01 \x01(\tR\x04role\x12\x1c\n\tnamespace\x18\x02 \x01(\tR\tnamespace\"S\n\x15ListNamespacesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\"~\n\x16ListNamespacesResponse\x12<\n\nnamespaces\x18\x01 \x03(\x0b\x32\x1c.tenterhook.v1.NamespaceInfoR\nnamespaces\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"H\n\rNamespaceInfo\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12#\n\rwebhook_count\x18\x02 \x01(\x05R\x0cwebhookCount2\xd4\x01\n\rServerService\x12_\n\rGetServerInfo\x12#.tenterhook.v1.GetServerInfoRequest\x1a$.tenterhook.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12\x62\n\x0eListNamespaces\x12$.tenterhook.v1.ListNamespacesRequest\x1a%.tenterhook.v1.ListNamespacesResponse\"\x03\x90\x02\x01\x42`\n\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tenterhook/v1/server_service.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"}\n\x15GetServerInfoResponse\x12\x31\n\x06server\x18\x01 \x01(\x0b\x32\x19.tenterhook.v1.ServerInfoR\x06server\x12\x31\n\x06\x63\x61ller\x18\x02 \x01(\x0b\x32\x19.tenterhook.v1.CallerInfoR\x06\x63\x61ller\"\xcc\x02\n\nServerInfo\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12!\n\x0cstore_engine\x18\x02 \x01(\tR\x0bstoreEngine\x12\x39\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12=\n\x0c\x63urrent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x63urrentTime\x12\x37\n\tretention\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\tretention\x12\x32\n\x06limits\x18\x06 \x03(\x0b\x32\x1a.tenterhook.v1.ServerLimitR\x06limits\x12\x1a\n\x08\x66\x65\x61tures\x18\x07 \x03(\tR\x08\x66\x65\x61tures\"\x9b\x01\n\x0bServerLimit\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x14\n\x05value\x18\x03 \x01(\x03R\x05value\x12\x18\n\x07minimum\x18\x04 \x01(\x03R\x07minimum\x12\x12\n\x04unit\x18\x05 \x01(\tR\x04unit\x12\x12\n\x04\x66lag\x18\x06 \x01(\tR\x04\x66lag\"T\n\nCallerInfo\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x32\n\x06grants\x18\x02 \x03(\x0b\x32\x1a.tenterhook.v1.CallerGrantR\x06grants\"\x9b\x01\n\x0b\x43\x61llerGrant\x12\x12\n\x04role\x18\x01 \x01(\tR\x04role\x12\x1c\n\tnamespace\x18\x02 \x01(\tR\tnamespace\x12\x1d\n\nwebhook_id\x18\x03 \x01(\tR\twebhookId\x12;\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"S\n\x15ListNamespacesRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\"~\n\x16ListNamespacesResponse\x12<\n\nnamespaces\x18\x01 \x03(\x0b\x32\x1c.tenterhook.v1.NamespaceInfoR\nnamespaces\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"H\n\rNamespaceInfo\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12#\n\rwebhook_count\x18\x02 \x01(\x05R\x0cwebhookCount2\xd4\x01\n\rServerService\x12_\n\rGetServerInfo\x12#.tenterhook.v1.GetServerInfoRequest\x1a$.tenterhook.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12\x62\n\x0eListNamespaces\x12$.tenterhook.v1.ListNamespacesRequest\x1a%.tenterhook.v1.ListNamespacesResponse\"\x03\x90\x02\x01\x42`\n\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,14 +48,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVERLIMIT']._serialized_end=760
   _globals['_CALLERINFO']._serialized_start=762
   _globals['_CALLERINFO']._serialized_end=846
-  _globals['_CALLERGRANT']._serialized_start=848
-  _globals['_CALLERGRANT']._serialized_end=911
-  _globals['_LISTNAMESPACESREQUEST']._serialized_start=913
-  _globals['_LISTNAMESPACESREQUEST']._serialized_end=996
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=998
-  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1124
-  _globals['_NAMESPACEINFO']._serialized_start=1126
-  _globals['_NAMESPACEINFO']._serialized_end=1198
-  _globals['_SERVERSERVICE']._serialized_start=1201
-  _globals['_SERVERSERVICE']._serialized_end=1413
+  _globals['_CALLERGRANT']._serialized_start=849
+  _globals['_CALLERGRANT']._serialized_end=1004
+  _globals['_LISTNAMESPACESREQUEST']._serialized_start=1006
+  _globals['_LISTNAMESPACESREQUEST']._serialized_end=1089
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_start=1091
+  _globals['_LISTNAMESPACESRESPONSE']._serialized_end=1217
+  _globals['_NAMESPACEINFO']._serialized_start=1219
+  _globals['_NAMESPACEINFO']._serialized_end=1291
+  _globals['_SERVERSERVICE']._serialized_start=1294
+  _globals['_SERVERSERVICE']._serialized_end=1506
 # @@protoc_insertion_point(module_scope)

@@ -62,12 +62,16 @@ class CallerInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., grants: _Optional[_Iterable[_Union[CallerGrant, _Mapping]]] = ...) -> None: ...
 
 class CallerGrant(_message.Message):
-    __slots__ = ("role", "namespace")
+    __slots__ = ("role", "namespace", "webhook_id", "expire_time")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     role: str
     namespace: str
-    def __init__(self, role: _Optional[str] = ..., namespace: _Optional[str] = ...) -> None: ...
+    webhook_id: str
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, role: _Optional[str] = ..., namespace: _Optional[str] = ..., webhook_id: _Optional[str] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListNamespacesRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
