@@ -1,7 +1,7 @@
 //! The gRPC API: wire and model, validation, access, CRUD, publish and watch.
 //!
 //! ```text
-//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries | info | backup ─▶ intake, store
+//! call ─▶ edge (who, whether, how long) ─▶ webhooks | events | deliveries | info | backup | access_tokens ─▶ intake, store
 //!                                               │ wire: messages ⇄ model, every fault at once
 //!                                               └ refusal: the one place that makes a Status
 //! ```
@@ -12,6 +12,7 @@
 
 /// Who calls, and what they may do.
 pub mod access;
+mod access_tokens;
 mod audit;
 mod backup;
 mod check;

@@ -7,14 +7,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tenterhook_model::{Fault, FaultKind, Timestamp};
+use tenterhook_model::{Fault, FaultKind, Role, Timestamp, WebhookId};
 use tenterhook_proto::tenterhook::v1::ErrorReason;
-use tenterhook_store::{SaveError, StoreError};
+use tenterhook_store::{SaveError, StoreError, TokenError};
 use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::access::Role;
 
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "tenterhook";
@@ -58,6 +57,8 @@ pub(crate) enum Refusal {
     NoDelivery(String),
     #[error("the webhook has no signing key {0}")]
     NoSigningKey(String),
+    #[error("there is no token {0}; it may have expired or been revoked")]
+    NoToken(String),
     #[error("webhook.display_name: the webhook {0} has this name already")]
     NameTaken(String),
     #[error("another event was published under the id {0}")]
@@ -80,12 +81,15 @@ pub(crate) enum Refusal {
         "the connection has reached its age and closes; call again on a new one, a watch with its last resume token"
     )]
     ConnectionAged,
-    #[error("{}", if *.shown { "the key or certificate is not known" } else {
+    #[error("{}", if *.shown { "the key, token or certificate is not known" } else {
         "no key; send `authorization: Bearer th_…`" })]
     KeyInvalid { shown: bool },
-    #[error("the key may not do this{}: it has the role `{role}` in `{scope}`",
-        .asked.as_ref().map(|asked| format!(" in the namespace `{asked}`")).unwrap_or_default())]
-    KeyForbidden { role: Role, scope: String, asked: Option<String> },
+    #[error("the key may not do this{}: it has the role `{role}` in `{scope}`{}",
+        .asked.as_ref().map(|asked| format!(" in the namespace `{asked}`")).unwrap_or_default(),
+        .webhook.map(|webhook| format!(", for the webhook {webhook} only")).unwrap_or_default())]
+    KeyForbidden { role: Role, scope: String, webhook: Option<WebhookId>, asked: Option<String> },
+    #[error("a token may not issue tokens; use an API key or a client certificate")]
+    TokenIssues { role: Role, scope: String },
     #[error("the server's store cannot be read or written right now, and the log says why; try again later")]
     StoreFailed,
     #[error("the server failed; its log says why")]
@@ -108,14 +112,15 @@ impl Refusal {
             | Self::NoWebhookNamed(_)
             | Self::NoEvent(_)
             | Self::NoDelivery(_)
-            | Self::NoSigningKey(_) => Code::NotFound,
+            | Self::NoSigningKey(_)
+            | Self::NoToken(_) => Code::NotFound,
             Self::NameTaken(_) | Self::EventConflict(_) | Self::RequestConflict => Code::AlreadyExists,
             Self::EtagMismatch { .. } => Code::Aborted,
             Self::State { .. } => Code::FailedPrecondition,
             Self::RateLimited { .. } | Self::Limit { .. } | Self::StorageFull => Code::ResourceExhausted,
             Self::ShuttingDown | Self::ConnectionAged | Self::StoreFailed => Code::Unavailable,
             Self::KeyInvalid { .. } => Code::Unauthenticated,
-            Self::KeyForbidden { .. } => Code::PermissionDenied,
+            Self::KeyForbidden { .. } | Self::TokenIssues { .. } => Code::PermissionDenied,
             Self::Internal => Code::Internal,
         }
     }
@@ -131,6 +136,7 @@ impl Refusal {
             Self::NoEvent(_) => ErrorReason::EventNotFound,
             Self::NoDelivery(_) => ErrorReason::DeliveryNotFound,
             Self::NoSigningKey(_) => ErrorReason::SigningKeyNotFound,
+            Self::NoToken(_) => ErrorReason::TokenNotFound,
             Self::NameTaken(_) => ErrorReason::DisplayNameTaken,
             Self::EventConflict(_) => ErrorReason::EventIdConflict,
             Self::RequestConflict => ErrorReason::RequestIdConflict,
@@ -141,7 +147,7 @@ impl Refusal {
             Self::StorageFull => ErrorReason::StorageFull,
             Self::ShuttingDown | Self::ConnectionAged => ErrorReason::ShuttingDown,
             Self::KeyInvalid { .. } => ErrorReason::KeyInvalid,
-            Self::KeyForbidden { .. } => ErrorReason::KeyForbidden,
+            Self::KeyForbidden { .. } | Self::TokenIssues { .. } => ErrorReason::KeyForbidden,
             Self::StoreFailed | Self::Internal => ErrorReason::Internal,
         }
     }
@@ -175,10 +181,11 @@ impl Refusal {
             Self::NoEvent(id) | Self::EventConflict(id) => one("event_id", id),
             Self::NoDelivery(id) => one("delivery_id", id),
             Self::NoSigningKey(id) => one("key_id", id),
+            Self::NoToken(id) => one("token_id", id),
             Self::EtagMismatch { current } => one("etag", current),
             Self::State { state, .. } => one("state", state),
             Self::ConnectionAged => one("cause", "connection_age"),
-            Self::KeyForbidden { role, scope, .. } => {
+            Self::KeyForbidden { role, scope, .. } | Self::TokenIssues { role, scope } => {
                 HashMap::from([("role".to_owned(), role.to_string()), ("namespace".to_owned(), scope.clone())])
             }
             _ => HashMap::new(),
@@ -350,6 +357,18 @@ impl From<StoreError> for Refusal {
     }
 }
 
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::TooMany(limit) => Self::Limit {
+                subject: "tokens",
+                limit: format!("a namespace has at most {limit}; revoke those that are no longer needed"),
+            },
+            TokenError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<SaveError> for Refusal {
     fn from(error: SaveError) -> Self {
         match error {
@@ -386,6 +405,7 @@ mod tests {
             Refusal::NoEvent(id()),
             Refusal::NoDelivery(id()),
             Refusal::NoSigningKey(id()),
+            Refusal::NoToken(id()),
             Refusal::NameTaken(id()),
             Refusal::EventConflict(id()),
             Refusal::RequestConflict,
@@ -397,7 +417,8 @@ mod tests {
             Refusal::ShuttingDown,
             Refusal::ConnectionAged,
             Refusal::KeyInvalid { shown: false },
-            Refusal::KeyForbidden { role: Role::Viewer, scope: id(), asked: None },
+            Refusal::KeyForbidden { role: Role::Viewer, scope: id(), webhook: None, asked: None },
+            Refusal::TokenIssues { role: Role::Admin, scope: id() },
             Refusal::Internal,
         ]
     }

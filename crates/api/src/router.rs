@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tenterhook_model::limits;
+use tenterhook_proto::tenterhook::v1::access_service_server::AccessServiceServer;
 use tenterhook_proto::tenterhook::v1::delivery_service_server::DeliveryServiceServer;
 use tenterhook_proto::tenterhook::v1::event_service_server::EventServiceServer;
 use tenterhook_proto::tenterhook::v1::server_service_server::ServerServiceServer;
@@ -13,6 +14,7 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use crate::access_tokens::AccessTokens;
 use crate::backup::Stores;
 use crate::deliveries::Deliveries;
 use crate::edge::{GateLayer, GateState, OPEN_MESSAGE_BYTES};
@@ -22,13 +24,14 @@ use crate::state::{ApiState, Shared};
 use crate::webhooks::Webhooks;
 
 /// Names under which health is told: the server as a whole, and each service.
-const HEALTH_NAMES: [&str; 6] = [
+const HEALTH_NAMES: [&str; 7] = [
     "",
     <WebhookServiceServer<Webhooks> as NamedService>::NAME,
     <EventServiceServer<Events> as NamedService>::NAME,
     <DeliveryServiceServer<Deliveries> as NamedService>::NAME,
     <ServerServiceServer<Info> as NamedService>::NAME,
     <StoreServiceServer<Stores> as NamedService>::NAME,
+    <AccessServiceServer<AccessTokens> as NamedService>::NAME,
 ];
 
 /// What is served, and how its health is told.
@@ -65,6 +68,7 @@ impl Api {
 pub async fn router(state: ApiState) -> Api {
     let reflection = state.reflection;
     let gate = GateState::new(state.access.clone(), Arc::clone(&state.meter), state.shutdown.clone());
+    state.access.ask_for_tokens(state.store.clone());
     let shared = Shared::new(state);
     let (health, health_server) = tonic_health::server::health_reporter();
     for name in HEALTH_NAMES {
@@ -77,7 +81,8 @@ pub async fn router(state: ApiState) -> Api {
         .add_service(EventServiceServer::new(Events(Arc::clone(&shared))).max_decoding_message_size(limit))
         .add_service(DeliveryServiceServer::new(Deliveries(Arc::clone(&shared))).max_decoding_message_size(limit))
         .add_service(ServerServiceServer::new(Info(Arc::clone(&shared))).max_decoding_message_size(limit))
-        .add_service(StoreServiceServer::new(Stores(shared)).max_decoding_message_size(limit))
+        .add_service(StoreServiceServer::new(Stores(Arc::clone(&shared))).max_decoding_message_size(limit))
+        .add_service(AccessServiceServer::new(AccessTokens(shared)).max_decoding_message_size(limit))
         .add_service(health_server.max_decoding_message_size(OPEN_MESSAGE_BYTES));
     if reflection {
         let describe = || {

@@ -78,6 +78,17 @@ pub enum SaveError {
     Store(#[from] StoreError),
 }
 
+/// Why an access token was not stored.
+#[derive(Debug, Clone, Error)]
+pub enum TokenError {
+    /// The namespace has as many tokens as it may have.
+    #[error("the namespace has {0} access tokens, which is the limit")]
+    TooMany(usize),
+    /// The store itself failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a store was not opened.
 #[derive(Debug, Clone, Error)]
 pub enum OpenError {

@@ -2,7 +2,7 @@
 //! panic: it reads what it wrote, and reports the rest as damaged.
 
 use bytes::Bytes;
-use tenterhook_model::{DeliveryId, Lane, Namespace, WebhookId};
+use tenterhook_model::{DeliveryId, Lane, Namespace, TokenId, WebhookId};
 
 use crate::keys::{self, Family};
 use crate::kv;
@@ -15,6 +15,7 @@ use crate::rows::event::{EventRow, TimelineRow};
 use crate::rows::journal::JournalRow;
 use crate::rows::lane::LaneInfo;
 use crate::rows::meta::{IdentityRow, SequenceRow, TrimmedRow};
+use crate::rows::token::TokenRow;
 use crate::rows::webhook::{HealthRow, LaneRow, RequestRow, WebhookRow};
 
 /// Reads a log of any bytes; the first is the number of the last commit that the file has.
@@ -63,6 +64,7 @@ fn read_keys(key: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("a state", keys::state::decode(key).ok().and_then(|(state, id)| keys::state::encode(state, id))),
         ("a webhook", keys::webhook::decode(Family::Webhook, key).ok().map(keys::webhook::encode)),
         ("health", keys::webhook::decode(Family::Health, key).ok().map(keys::webhook::health)),
+        ("an access token", keys::token::decode(key).ok().map(keys::token::encode)),
         ("a lane", keys::webhook::decode_lane(key).ok().map(keys::webhook::lane)),
     ];
     found.into_iter().filter_map(|(name, again)| Some((name, again?))).collect()
@@ -88,7 +90,9 @@ fn read_rows(row: &Bytes) -> usize {
         let changes = block.changes.into_iter().zip(1..);
         changes.filter_map(|(row, at)| row.into_change(Sequence(at), |_: Lane| Ok(lane.clone().into())).ok()).count()
     });
+    let token = rows::decode::<TokenRow>(row, "a token").and_then(|row| row.into_token(TokenId::from_bytes([1; 16])));
     let known = [
+        token.is_ok(),
         attempt.is_ok(),
         event.is_ok(),
         timeline.is_ok(),

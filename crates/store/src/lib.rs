@@ -28,15 +28,16 @@ mod tests;
 
 pub use backup::Backup;
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
-pub use error::{OpenError, SaveError, StoreError};
+pub use error::{OpenError, SaveError, StoreError, TokenError};
 pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span, View, is_inside_engine};
 pub use open::{exists, open, probe, shown_url};
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{
-    Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
+    Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet, WebhookChange,
+    WebhookSet,
 };
 pub use roles::{
-    Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store, Webhooks,
+    Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store, Tokens, Webhooks,
 };
 pub use seal::SealingKey;
 pub use stats::{Backlog, DeliveryStats, FailedAttempts, Gauges, Latencies, StatsBucket, StatsQuery, Waits};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Lane, Next, Timestamp, Webhook, WebhookHealth,
-    WebhookId,
+    AccessToken, Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Lane, Next, Timestamp, TokenId, Webhook,
+    WebhookHealth, WebhookId,
 };
 
 /// Every webhook at one moment.
@@ -18,6 +18,35 @@ pub struct WebhookSet {
     pub by_lane: HashMap<Lane, WebhookId>,
     /// Rises with each change of any webhook.
     pub revision: u64,
+}
+
+/// Every access token at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct TokenSet {
+    /// The tokens by id; ids sort by time of creation.
+    pub by_id: std::collections::BTreeMap<TokenId, Arc<AccessToken>>,
+    by_hash: HashMap<[u8; 32], TokenId>,
+}
+
+impl TokenSet {
+    /// The token whose secret has this hash. Finding it takes the same time whatever a stranger sends.
+    pub fn of_hash(&self, hash: &[u8; 32]) -> Option<&Arc<AccessToken>> {
+        self.by_hash.get(hash).and_then(|id| self.by_id.get(id))
+    }
+
+    /// Adds a token.
+    pub(crate) fn insert(&mut self, token: Arc<AccessToken>) {
+        let hash_before = self.by_hash.insert(token.hash, token.id);
+        let before = self.by_id.insert(token.id, token);
+        assert!(hash_before.is_none() && before.is_none(), "ids and secrets are made once: {before:?}");
+    }
+
+    /// Takes a token out.
+    pub(crate) fn remove(&mut self, id: TokenId) -> Option<Arc<AccessToken>> {
+        let token = self.by_id.remove(&id)?;
+        self.by_hash.remove(&token.hash);
+        Some(token)
+    }
 }
 
 /// What the caller believes of a webhook that it changes.

@@ -9,14 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId};
+use tenterhook_model::{
+    AccessToken, Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId, WebhookHealth, WebhookId,
+};
 use tokio::sync::Notify;
 
 use crate::backup::Backup;
-use crate::error::{SaveError, StoreError};
+use crate::error::{SaveError, StoreError, TokenError};
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
-    Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
+    Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet, WebhookChange,
+    WebhookSet,
 };
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
@@ -237,10 +240,27 @@ pub trait Copying: Webhooks {
     async fn backup(&self) -> Result<Backup, StoreError>;
 }
 
-/// What the API needs.
-pub trait Serving: Reading + Administering + Copying {}
+/// Keeps access tokens. For the API.
+#[async_trait]
+pub trait Tokens: Debug + Send + Sync + 'static {
+    /// Every token as it is now, also expired ones; swapped whole at each change, so that readers
+    /// never wait.
+    fn tokens(&self) -> Arc<TokenSet>;
 
-impl<T: Reading + Administering + Copying> Serving for T {}
+    /// Stores a new token. Some of those that have expired are removed in the same commit.
+    ///
+    /// # Errors
+    /// [`TokenError::TooMany`] when its namespace has as many as it may have.
+    async fn add_token(&self, token: AccessToken) -> Result<(), TokenError>;
+
+    /// Removes a token; returns it, or `None` when there is none with this id.
+    async fn remove_token(&self, id: TokenId) -> Result<Option<Arc<AccessToken>>, StoreError>;
+}
+
+/// What the API needs.
+pub trait Serving: Reading + Administering + Copying + Tokens {}
+
+impl<T: Reading + Administering + Copying + Tokens> Serving for T {}
 
 /// A store in every role.
 pub trait Store: Publishing + Dispatching + Serving + Maintaining + Observing {}

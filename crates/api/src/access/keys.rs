@@ -16,13 +16,15 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tenterhook_model::{Entropy, Namespace, Secret, Timestamp};
+use tenterhook_model::{Entropy, Namespace, Role, Secret, Timestamp, UnknownRole};
 use thiserror::Error;
 
-use super::role::{Grant, Role, Scope};
+use super::role::{Grant, Scope};
 
 /// What every key begins with, so that secret scanners find one that leaked.
 pub const KEY_PREFIX: &str = "th_";
+/// What the secret of every access token begins with.
+pub const TOKEN_PREFIX: &str = "tht_";
 /// Bytes of chance in a key: 256 bits cannot be guessed, so a plain hash is enough to keep it.
 const KEY_BYTES: usize = 32;
 /// Bytes of the longest key that is looked at.
@@ -49,6 +51,15 @@ pub struct NewKey {
     pub key: Secret,
     /// The line for the key file.
     pub line: String,
+}
+
+/// The secret of an access token that was just made, and the hash to keep of it.
+pub(crate) fn new_token_secret(entropy: &dyn Entropy) -> (Secret, [u8; 32]) {
+    let mut bytes = [0; KEY_BYTES];
+    entropy.fill(&mut bytes);
+    let secret = Secret::new(format!("{TOKEN_PREFIX}{}", hex::encode(bytes)));
+    let hash = digest(secret.expose());
+    (secret, hash)
 }
 
 impl NewKey {
@@ -108,7 +119,7 @@ impl KeyRing {
         let [holder, role, scope, name @ ..] = words.as_slice() else {
             return Err("expected `sha256:HASH ROLE NAMESPACE [until=DATE] [NAME]` or `san:VALUE ROLE NAMESPACE [until=DATE] [NAME]`".into());
         };
-        let role = role.parse().map_err(|error: super::role::UnknownRole| format!("the second word {error}"))?;
+        let role = role.parse().map_err(|error: UnknownRole| format!("the second word {error}"))?;
         let scope = match *scope {
             "*" => Scope::Every,
             name => {
@@ -119,7 +130,7 @@ impl KeyRing {
             [first, name @ ..] if first.starts_with(UNTIL) => (Some(end_of(first)?), name),
             name => (None, name),
         };
-        let grant = Grant { role, expire_time, scope, name: name.join(" ").into() };
+        let grant = Grant { role, expire_time, scope, webhook: None, name: name.join(" ").into() };
         match holder.split_once(':') {
             Some(("sha256", hash)) => self.add_key(hash, grant),
             Some(("san", value)) if !value.is_empty() => {
@@ -138,11 +149,10 @@ impl KeyRing {
         Ok(())
     }
 
-    /// The first end of a grant after `time`.
-    pub(super) fn next_end(&self, time: Timestamp) -> Option<Timestamp> {
+    /// When its grants end, as far as they do.
+    pub(super) fn ends(&self) -> impl Iterator<Item = Timestamp> {
         let of_keys = self.keys.values().flatten().map(|(_, grant)| grant);
-        let grants = of_keys.chain(self.certificates.values().flatten());
-        grants.filter_map(|grant| grant.expire_time).filter(|end| *end > time).min()
+        of_keys.chain(self.certificates.values().flatten()).filter_map(|grant| grant.expire_time)
     }
 
     /// How many holders it knows.
@@ -156,7 +166,7 @@ impl KeyRing {
     }
 
     /// What the holder of the API key with this digest may do; empty when it is not known.
-    pub(super) fn grants_of_key(&self, KeyDigest(hash): &KeyDigest) -> Vec<Grant> {
+    pub(super) fn grants_of_key(&self, KeyDigest { hash, .. }: &KeyDigest) -> Vec<Grant> {
         let same = |known: &[u8; 32]| bool::from(known.ct_eq(hash));
         let candidates = self.keys.get(&bucket(hash)).map_or(&[][..], Vec::as_slice);
         candidates.iter().filter(|(known, _)| same(known)).map(|(_, grant)| grant.clone()).collect()
@@ -192,14 +202,20 @@ fn same_name(name: &str) -> String {
     format!("{scheme}://{user}{}{path}", host.to_ascii_lowercase())
 }
 
-/// The digest of a text that has the form of an API key.
+/// The digest of a text that has the form of an API key or of a token's secret.
 #[derive(Clone)]
-pub(super) struct KeyDigest([u8; 32]);
+pub(super) struct KeyDigest {
+    pub(super) hash: [u8; 32],
+    /// Whether it has the form of a token's secret.
+    pub(super) is_token: bool,
+}
 
 impl KeyDigest {
     /// The digest of `key`; `None` when it cannot be one of ours.
     pub(super) fn of(key: &str) -> Option<Self> {
-        (key.len() <= KEY_BYTES_MAX && key.starts_with(KEY_PREFIX)).then(|| Self(digest(key)))
+        let is_token = key.starts_with(TOKEN_PREFIX);
+        let is_ours = key.len() <= KEY_BYTES_MAX && (is_token || key.starts_with(KEY_PREFIX));
+        is_ours.then(|| Self { hash: digest(key), is_token })
     }
 }
 
@@ -254,14 +270,11 @@ mod tests {
 
     #[test]
     fn a_line_ends_with_its_last_day() {
-        let (made, now) = (
-            NewKey::generate(Role::Viewer, &Scope::Every, "ci", Some("2027-01-31"), &OsEntropy),
-            Timestamp::from_millis(0),
-        );
+        let made = NewKey::generate(Role::Viewer, &Scope::Every, "ci", Some("2027-01-31"), &OsEntropy);
         let ring = KeyRing::parse(&made.line).unwrap();
         let [grant] = &grants(&ring, made.key.expose())[..] else { panic!("one grant") };
         let end = Timestamp::end_of_day("2027-01-31").unwrap();
-        assert_eq!((grant.expire_time, &*grant.name, ring.next_end(now)), (Some(end), "ci", Some(end)));
+        assert_eq!((grant.expire_time, &*grant.name, ring.ends().collect()), (Some(end), "ci", vec![end]));
         assert!(grant.holds_at(end.before(std::time::Duration::from_millis(1))) && !grant.holds_at(end));
         for bad in ["until=", "until=2027-02-30", "until=tomorrow"] {
             let error = &KeyRing::parse(&format!("san:x admin * {bad} name")).unwrap_err()[0];

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do: API keys, client certificates, roles, one table.
+//! Who calls, and what they may do: API keys, access tokens, client certificates, roles, one table.
 //!
 //! The gate in front of the services asks [`Access`] who calls and refuses what the role
 //! cannot do anywhere; the services ask the [`Caller`] about the namespace of each thing.
@@ -10,15 +10,18 @@ mod table;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tenterhook_model::{Clock, Namespace, SystemClock, Timestamp};
+use tenterhook_model::{Clock, Namespace, SystemClock, Timestamp, WebhookId};
+use tenterhook_store::Tokens;
 use tokio::sync::Notify;
 
 use keys::KeyDigest;
 
 pub use certificate::names_of_certificate;
-pub use keys::{KEY_PREFIX, KeyFileError, KeyRing, NewKey};
-pub use role::{Grant, Permission, Role, Scope, UnknownRole};
+pub(crate) use keys::new_token_secret;
+pub use keys::{KEY_PREFIX, KeyFileError, KeyRing, NewKey, TOKEN_PREFIX};
+pub use role::{Grant, Permission, Scope};
 pub use table::{METHODS, Method, Pace, lookup};
+pub use tenterhook_model::{Role, UnknownRole};
 
 use crate::audit::Subject;
 use crate::refusal::Refusal;
@@ -30,8 +33,10 @@ pub struct Access {
     changed: Arc<Notify>,
     anonymous: Option<Grant>,
     clock: Arc<dyn Clock>,
-    /// When the next grant ends.
-    next_end: Arc<Mutex<Option<Timestamp>>>,
+    /// Where access tokens are kept, once the router has said so.
+    tokens: Arc<RwLock<Option<Arc<dyn Tokens>>>>,
+    /// The time up to which the streams of expired grants were ended.
+    ended_to: Arc<Mutex<Timestamp>>,
 }
 
 impl Access {
@@ -42,9 +47,9 @@ impl Access {
 
     /// As [`Access::keys`], with keys that expire by `clock`.
     pub fn by_clock(ring: KeyRing, clock: Arc<dyn Clock>) -> Self {
-        let next_end = Arc::new(Mutex::new(ring.next_end(clock.now())));
+        let ended_to = Arc::new(Mutex::new(clock.now()));
         let ring = Arc::new(RwLock::new(Arc::new(ring)));
-        Self { ring, changed: Arc::new(Notify::new()), anonymous: None, clock, next_end }
+        Self { ring, changed: Arc::new(Notify::new()), anonymous: None, clock, tokens: Arc::default(), ended_to }
     }
 
     /// Who shows no key may do everything: for `--dev` on loopback.
@@ -55,19 +60,38 @@ impl Access {
     /// Takes another ring from now on: a key that it does not know is refused at its next call,
     /// and its open streams end.
     pub fn replace(&self, ring: KeyRing) {
-        *self.next_end.lock().unwrap_or_else(PoisonError::into_inner) = ring.next_end(self.clock.now());
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         self.changed.notify_waiters();
     }
 
-    /// Ends the streams of keys that have expired since the last call; their calls are refused anyway.
+    /// Asks `store` for access tokens from now on.
+    pub(crate) fn ask_for_tokens(&self, store: Arc<dyn Tokens>) {
+        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = Some(store);
+    }
+
+    /// Ends the streams of a token that was removed from the store; its calls are refused anyway.
+    pub(crate) fn end_revoked(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Ends the streams of keys and tokens that have expired since the last call; their calls are
+    /// refused anyway.
     pub fn end_expired(&self) {
         let now = self.clock.now();
-        let mut next_end = self.next_end.lock().unwrap_or_else(PoisonError::into_inner);
-        if next_end.is_some_and(|end| end <= now) {
-            *next_end = self.ring.read().unwrap_or_else(PoisonError::into_inner).next_end(now);
+        let before = {
+            let mut ended_to = self.ended_to.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *ended_to, now)
+        };
+        let has_ended = |end: Timestamp| before < end && end <= now;
+        let ring = Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner));
+        let tokens = self.token_store().map(|store| store.tokens()).unwrap_or_default();
+        if ring.ends().any(has_ended) || tokens.by_id.values().any(|token| has_ended(token.expire_time)) {
             self.changed.notify_waiters();
         }
+    }
+
+    fn token_store(&self) -> Option<Arc<dyn Tokens>> {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a caller without a key may do everything.
@@ -85,7 +109,7 @@ impl Access {
         self.caller(Some(format!("Bearer {key}").as_bytes()), &[]).is_ok()
     }
 
-    /// Rung when the ring was replaced.
+    /// Rung when a caller may have lost a grant.
     pub(crate) fn changed(&self) -> &Notify {
         &self.changed
     }
@@ -104,18 +128,44 @@ impl Access {
     /// Whether `caller` may still do what it was let in for.
     pub(crate) fn still_allows(&self, caller: &Caller) -> bool {
         let now = self.grants(&caller.credential);
-        caller.grants.iter().filter(|grant| grant.role.may(caller.permission)).all(|grant| now.contains(grant))
+        caller.grants.iter().filter(|grant| caller.permission.is_of(grant.role)).all(|grant| now.contains(grant))
     }
 
     fn grants(&self, credential: &Credential) -> Vec<Grant> {
         let ring = Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner));
         let (known, anonymous_may) = match &credential.key {
+            // Not even with `--dev`: a token that was revoked must not grant more than before.
+            Some(Some(token)) if token.is_token => (self.grant_of_token(token), false),
             Some(key) => (key.as_ref().map(|key| ring.grants_of_key(key)).unwrap_or_default(), ring.is_empty()),
             None => (ring.grants_of_names(&credential.names), true),
         };
         let now = self.clock.now();
         let known: Vec<Grant> = known.into_iter().filter(|grant| grant.holds_at(now)).collect();
         if known.is_empty() && anonymous_may { Vec::from_iter(self.anonymous.clone()) } else { known }
+    }
+
+    fn grant_of_token(&self, KeyDigest { hash, .. }: &KeyDigest) -> Vec<Grant> {
+        let Some(store) = self.token_store() else { return Vec::new() };
+        Vec::from_iter(store.tokens().of_hash(hash).map(|token| Grant::of_token(token)))
+    }
+}
+
+/// What a caller may look at in a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All of it.
+    All,
+    /// One webhook, with its deliveries.
+    One(WebhookId),
+}
+
+impl Reach {
+    /// Whether it takes in `webhook`.
+    pub(crate) fn holds(self, webhook: WebhookId) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(only) => only == webhook,
+        }
     }
 }
 
@@ -149,13 +199,13 @@ impl Caller {
     /// When no grant allows it in any namespace.
     pub(crate) fn of(mut self, permission: Permission) -> Result<Self, Refusal> {
         self.permission = permission;
-        if self.grants.iter().any(|grant| grant.role.may(permission)) {
+        if self.grants.iter().any(|grant| permission.is_of(grant.role)) {
             return Ok(self);
         }
         Err(self.forbidden(None))
     }
 
-    /// The name of the key or certificate, for traces; may be empty.
+    /// The name of the key or certificate, or the name and id of the token, for traces; may be empty.
     pub(crate) fn name(&self) -> &str {
         &self.grants[0].name
     }
@@ -167,7 +217,7 @@ impl Caller {
 
     /// The role that allows the method.
     pub(crate) fn role(&self) -> Role {
-        let allowing = self.grants.iter().find(|grant| grant.role.may(self.permission));
+        let allowing = self.grants.iter().find(|grant| self.permission.is_of(grant.role));
         allowing.unwrap_or(&self.grants[0]).role
     }
 
@@ -188,10 +238,47 @@ impl Caller {
         &self.subject
     }
 
-    /// Whether the caller may do what the method does to things of `namespace`. A thing of
-    /// another is not told apart from one that is not there.
+    /// Whether it showed an access token.
+    pub(crate) fn has_token(&self) -> bool {
+        self.credential.key.iter().flatten().any(|key| key.is_token)
+    }
+
+    /// When the grant ends that lets it do what the method does in `namespace`; `None` when it does not end.
+    pub(crate) fn until(&self, namespace: &Namespace) -> Option<Timestamp> {
+        let ends = self.grants_in(namespace).map(|grant| grant.expire_time);
+        ends.max_by_key(|end| (end.is_none(), *end)).flatten()
+    }
+
+    /// Whether the caller may do what the method does to all things of `namespace`. A thing of
+    /// another is not told apart from one that is not there. Who sees one webhook only does not see
+    /// the namespace: what knows of [`Reach`] asks for that.
     pub(crate) fn sees(&self, namespace: &Namespace) -> bool {
-        self.grants.iter().any(|grant| grant.role.may(self.permission) && grant.scope.holds(namespace))
+        self.reaches(namespace) == Some(Reach::All)
+    }
+
+    /// Whether the caller may do what the method does to a webhook of `namespace` and its deliveries.
+    pub(crate) fn sees_webhook(&self, namespace: &Namespace, webhook: WebhookId) -> bool {
+        self.reaches(namespace).is_some_and(|reach| reach.holds(webhook))
+    }
+
+    /// What the caller may look at in `namespace`, if anything.
+    pub(crate) fn reaches(&self, namespace: &Namespace) -> Option<Reach> {
+        let reach = |grant: &Grant| grant.webhook.map_or(Reach::All, Reach::One);
+        // A grant for one webhook is that of a token, and a token is one grant.
+        self.grants_in(namespace).map(reach).max_by_key(|reach| *reach == Reach::All)
+    }
+
+    /// The grants that let it do what the method does in `namespace`.
+    fn grants_in(&self, namespace: &Namespace) -> impl Iterator<Item = &Grant> {
+        self.grants.iter().filter(|grant| self.permission.is_of(grant.role) && grant.scope.holds(namespace))
+    }
+
+    /// Checks a namespace that the request names, for a method that can show a part of it.
+    ///
+    /// # Errors
+    /// When the caller may look at nothing there.
+    pub(crate) fn reach(&self, namespace: &Namespace) -> Result<Reach, Refusal> {
+        self.reaches(namespace).ok_or_else(|| self.forbidden(Some(namespace)))
     }
 
     /// Checks a namespace that the request names.
@@ -207,8 +294,13 @@ impl Caller {
     /// # Errors
     /// When it may in some only.
     pub(crate) fn everywhere(&self) -> Result<(), Refusal> {
-        let may = |grant: &Grant| grant.role.may(self.permission) && grant.scope == Scope::Every;
+        let may = |grant: &Grant| self.permission.is_of(grant.role) && grant.scope == Scope::Every;
         if self.grants.iter().any(may) { Ok(()) } else { Err(self.forbidden(None)) }
+    }
+
+    /// The refusal of a caller that issues tokens with a token.
+    pub(crate) fn no_issuer(&self) -> Refusal {
+        Refusal::TokenIssues { role: self.role(), scope: self.grants[0].scope.to_string() }
     }
 
     fn forbidden(&self, namespace: Option<&Namespace>) -> Refusal {
@@ -216,6 +308,7 @@ impl Caller {
         Refusal::KeyForbidden {
             role: grant.role,
             scope: grant.scope.to_string(),
+            webhook: grant.webhook,
             asked: namespace.map(ToString::to_string),
         }
     }

@@ -5,7 +5,7 @@ use tenterhook_model::{Delivery, DeliveryId, Namespace, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::DeliveryQuery;
 
-use crate::access::Caller;
+use crate::access::{Caller, Reach};
 use crate::check::Check;
 use crate::refusal::Refusal;
 use crate::state::Shared;
@@ -23,7 +23,7 @@ const READS_MAX: usize = 32;
 pub(super) async fn find(api: &Shared, caller: &Caller, id: &str) -> Result<Delivery, Refusal> {
     let mut check = Check::new();
     let Some(parsed) = check.parse::<DeliveryId>("delivery_id", id) else { return Err(check.into_refusal()) };
-    let found = api.store.delivery(parsed).await?.filter(|delivery| caller.sees(&delivery.namespace));
+    let found = api.store.delivery(parsed).await?.filter(|delivery| caller.sees_webhook(&delivery.namespace, delivery.webhook_id));
     let found = found.ok_or_else(|| Refusal::NoDelivery(id.to_owned()))?;
     caller.about(|| format!("{} delivery {} of webhook {}", found.namespace, found.id, found.webhook_id));
     Ok(found)
@@ -126,7 +126,7 @@ pub(super) async fn list(
     mut request: v1::ListDeliveriesRequest,
 ) -> Result<v1::ListDeliveriesResponse, Refusal> {
     let list = List::read(&request)?;
-    caller.within(&list.namespace)?;
+    let reach = caller.reach(&list.namespace)?;
     let token = std::mem::take(&mut request.page_token);
     let pages = Pages::of(&api.token_key, "ListDeliveries", &request);
     let after = pages.read(&token)?;
@@ -137,7 +137,7 @@ pub(super) async fn list(
     } else {
         String::new()
     };
-    let (deliveries, next) = page(api, &list, after).await?;
+    let (deliveries, next) = page(api, &list, reach, after).await?;
     Ok(v1::ListDeliveriesResponse { deliveries, next_page_token: pages.write(next), resume_token })
 }
 
@@ -146,13 +146,13 @@ pub(super) async fn list(
 async fn page(
     api: &Shared,
     list: &List,
+    reach: Reach,
     mut after: Option<Vec<u8>>,
 ) -> Result<(Vec<v1::Delivery>, Option<Vec<u8>>), Refusal> {
     let limit = if list.view == View::Full { list.page_size.min(FULL_PAGE) } else { list.page_size };
     let mut shown = Vec::new();
-    let Some(query) = list.filter.in_namespace(&list.namespace, &api.store.webhooks()) else {
-        return Ok((shown, None));
-    };
+    let query = list.filter.in_namespace(&list.namespace, &api.store.webhooks());
+    let Some(query) = query.and_then(|query| within_reach(query, reach)) else { return Ok((shown, None)) };
     for _ in 0..READS_MAX {
         let query = DeliveryQuery { after, limit, ..query.clone() };
         let page = api.store.list_deliveries(query).await?;
@@ -175,9 +175,31 @@ async fn page(
     Ok((shown, after))
 }
 
+/// The query of what the caller may look at; `None` when it asks for other webhooks only.
+fn within_reach(query: DeliveryQuery, reach: Reach) -> Option<DeliveryQuery> {
+    match reach {
+        Reach::All => Some(query),
+        Reach::One(only) if query.webhook_ids.is_empty() || query.webhook_ids.contains(&only) => {
+            Some(DeliveryQuery { webhook_ids: vec![only], ..query })
+        }
+        Reach::One(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_caller_with_one_webhook_asks_for_that_whatever_it_names() {
+        let [one, two] = [1, 2].map(|number| tenterhook_model::WebhookId::from_bytes([number; 16]));
+        let asked = |ids: &[_]| DeliveryQuery { webhook_ids: ids.to_vec(), ..DeliveryQuery::default() };
+        let found = |ids: &[_], reach| within_reach(asked(ids), reach).map(|query| query.webhook_ids);
+        assert_eq!(found(&[], Reach::One(one)), Some(vec![one]));
+        assert_eq!(found(&[two, one], Reach::One(one)), Some(vec![one]));
+        assert_eq!(found(&[two], Reach::One(one)), None);
+        assert_eq!(found(&[two], Reach::All), Some(vec![two]));
+    }
 
     fn attempt(number: i32, body: usize) -> v1::DeliveryAttempt {
         let request = v1::HttpRequest { method: "POST".into(), body: vec![b'x'; body].into(), ..Default::default() };

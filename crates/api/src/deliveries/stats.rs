@@ -7,7 +7,7 @@ use tenterhook_model::{Namespace, Timestamp};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{DeliveryStats, FailedAttempts, StatsBucket, StatsQuery};
 
-use crate::access::Caller;
+use crate::access::{Caller, Reach};
 use crate::check::Check;
 use crate::refusal::Refusal;
 use crate::state::Shared;
@@ -39,11 +39,16 @@ pub(super) async fn count(
     let width = read_width(&mut check, request.bucket_width, window);
     check.finish()?;
     let namespace = namespace.unwrap_or_default();
-    caller.within(&namespace)?;
+    let reach = caller.reach(&namespace)?;
     if let Some(id) = webhook_id {
-        let known = api.store.webhooks().by_id.get(&id).is_some_and(|webhook| webhook.namespace == namespace);
+        let set = api.store.webhooks();
+        let known = set.by_id.get(&id).is_some_and(|webhook| webhook.namespace == namespace) && reach.holds(id);
         known.then_some(()).ok_or_else(|| Refusal::NoWebhook(request.webhook_id.clone()))?;
     }
+    let webhook_id = match reach {
+        Reach::All => webhook_id,
+        Reach::One(only) => Some(only),
+    };
     let query = StatsQuery { namespace, webhook_id, window };
     let buckets = match width {
         Some(width) => api.store.stats_buckets(query.clone(), width).await?,

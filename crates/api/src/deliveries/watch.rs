@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::read::show;
-use crate::access::Caller;
+use crate::access::{Caller, Reach};
 use crate::check::Check;
 use crate::refusal::Refusal;
 use crate::state::{Api, WatchCount};
@@ -58,6 +58,8 @@ pub(super) struct Watch {
 /// What was asked for, checked.
 struct Checked {
     namespace: Namespace,
+    /// What the caller may look at there.
+    reach: Reach,
     filter: DeliveryFilter,
     view: View,
     bookmark_interval: Duration,
@@ -65,6 +67,7 @@ struct Checked {
 }
 
 impl Checked {
+    /// Reads a request of somebody who may look at all of the namespace; [`Watch::begin`] asks who it is.
     fn read(check: &mut Check, request: &v1::WatchDeliveriesRequest) -> Self {
         let namespace = check.parse("namespace", &request.namespace);
         let filter = request.filter.clone().unwrap_or_default();
@@ -91,6 +94,7 @@ impl Checked {
         };
         Self {
             namespace: namespace.unwrap_or_default(),
+            reach: Reach::All,
             filter,
             view,
             bookmark_interval: interval.unwrap_or(limits::BOOKMARK_INTERVAL),
@@ -100,6 +104,7 @@ impl Checked {
 
     fn passes(&self, change: &Change, webhooks: &WebhookSet) -> bool {
         change.delivery.namespace == self.namespace
+            && self.reach.holds(change.delivery.webhook_id)
             && self.filter.passes(&change.delivery, webhooks)
             && self.not_before.is_none_or(|time| change.time >= time)
     }
@@ -109,9 +114,9 @@ impl Watch {
     /// Opens a watch at the place that the request names.
     pub(super) async fn begin(api: Api, caller: Caller, request: v1::WatchDeliveriesRequest) -> Result<Self, Refusal> {
         let mut check = Check::new();
-        let checked = Checked::read(&mut check, &request);
+        let mut checked = Checked::read(&mut check, &request);
         check.finish()?;
-        caller.within(&checked.namespace)?;
+        checked.reach = caller.reach(&checked.namespace)?;
         let permit = api.stream_permit()?;
         let span = api.store.journal();
         let resume = Resume::of(&api.token_key, &checked.namespace, span.epoch);
@@ -160,6 +165,10 @@ impl Watch {
 
     /// The next message, however long it takes.
     async fn next(&mut self) -> Result<v1::WatchDeliveriesResponse, Refusal> {
+        // Also within a page: a client that reads slowly has it for long.
+        if !self.api.access.still_allows(&self.caller) {
+            return Err(Refusal::KeyInvalid { shown: true });
+        }
         if !self.begun {
             self.begun = true;
             return Ok(self.bookmark());

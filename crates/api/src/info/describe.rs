@@ -54,5 +54,10 @@ fn features(api: &Shared) -> Vec<&'static str> {
 }
 
 fn write_grant(grant: &Grant) -> v1::CallerGrant {
-    v1::CallerGrant { role: grant.role.to_string(), namespace: grant.scope.to_string() }
+    v1::CallerGrant {
+        role: grant.role.to_string(),
+        namespace: grant.scope.to_string(),
+        webhook_id: grant.webhook.map(|id| id.to_string()).unwrap_or_default(),
+        expire_time: grant.expire_time.map(timestamp),
+    }
 }

@@ -30,12 +30,12 @@ pub(super) async fn list(
     let token = std::mem::take(&mut request.page_token);
     let pages = Pages::of(&api.token_key, "ListNamespaces", &request);
     let after = pages.read(&token)?.map(read_cursor).transpose()?;
-    let mut found = with_webhooks(api);
+    let mut found = with_webhooks(api, caller);
     let looked_to = add_those_with_events(api, caller, after.as_ref(), &mut found).await?;
     let on_page = |key: &(usize, Namespace)| {
         after.as_ref().is_none_or(|after| *key > place(after))
             && looked_to.as_ref().is_none_or(|end| *key <= place(end))
-            && caller.sees(&key.1)
+            && caller.reaches(&key.1).is_some()
     };
     let mut shown: Vec<_> = found.into_iter().filter(|(key, _)| on_page(key)).collect();
     let more = shown.len() > size;
@@ -59,10 +59,11 @@ fn read_cursor(bytes: Vec<u8>) -> Result<Namespace, Refusal> {
     String::from_utf8(bytes).ok().and_then(|text| text.parse().ok()).ok_or(Refusal::PageToken)
 }
 
-/// The number of webhooks of each namespace that has some.
-fn with_webhooks(api: &Shared) -> Found {
+/// The number of webhooks that the caller sees of each namespace that has some.
+fn with_webhooks(api: &Shared, caller: &Caller) -> Found {
     let mut found = Found::new();
-    for webhook in api.store.webhooks().by_id.values() {
+    let set = api.store.webhooks();
+    for webhook in set.by_id.values().filter(|webhook| caller.sees_webhook(&webhook.namespace, webhook.id)) {
         *found.entry(place(&webhook.namespace)).or_default() += 1;
     }
     found

@@ -27,7 +27,7 @@ pub(super) async fn list(
     let states = enums(&mut check, "states", &request.states, read_state);
     check.finish()?;
     let namespace = namespace.unwrap_or_default();
-    caller.within(&namespace)?;
+    let reach = caller.reach(&namespace)?;
     let token = std::mem::take(&mut request.page_token);
     let pages = Pages::of(&api.token_key, "ListWebhooks", &request);
     let after = pages.read(&token)?.map(|bits| bits.try_into().map(WebhookId::from_bytes));
@@ -36,6 +36,7 @@ pub(super) async fn list(
     let matching = set.by_id.values().filter(|webhook| {
         after.is_none_or(|after| webhook.id > after)
             && webhook.namespace == namespace
+            && reach.holds(webhook.id)
             && (states.is_empty() || states.contains(&webhook.state()))
             && request.labels.iter().all(|(key, value)| webhook.spec.labels.get(key) == Some(value))
     });

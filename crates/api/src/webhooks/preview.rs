@@ -25,13 +25,19 @@ pub(super) async fn preview(
 ) -> Result<v1::RenderPreviewResponse, Refusal> {
     let mut check = Check::new();
     let webhook = target(api, caller, &mut check, request.target)?;
-    let namespace = webhook.as_ref().map(|webhook| webhook.namespace.clone()).unwrap_or_default();
-    let event = source(api, &mut check, request.source, &namespace).await?;
+    // Before the event is looked for: that it exists is not for everybody to know.
+    let event = match (&webhook, request.source) {
+        (Some(webhook), event) => {
+            caller.within(&webhook.namespace)?;
+            source(api, &mut check, event, &webhook.namespace).await?
+        }
+        (None, Some(Source::EventId(id))) => {
+            check.parse::<EventId>("event_id", &id);
+            None
+        }
+        (None, event) => source(api, &mut check, event, &Namespace::default()).await?,
+    };
     let (Some(webhook), Some(event)) = (webhook, event) else { return Err(check.into_refusal()) };
-    if let Err(Refusal::Faults(_)) = caller.within(&namespace) {
-        return Err(check.into_refusal());
-    }
-    caller.within(&namespace)?;
     let facts = sample_facts(api.clock.now());
     match api.render.preview(&webhook, &event, &facts).await {
         Ok(preview) => {

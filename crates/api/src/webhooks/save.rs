@@ -27,7 +27,8 @@ const UUID_CHARS: usize = 36;
 pub(super) fn find(api: &Shared, caller: &Caller, field: &'static str, id: &str) -> Result<Arc<Webhook>, Refusal> {
     let parsed: WebhookId =
         id.parse().map_err(|error: tenterhook_model::IdError| Refusal::field(field, error.to_string()))?;
-    let found = api.store.webhooks().by_id.get(&parsed).filter(|webhook| caller.sees(&webhook.namespace)).cloned();
+    let found = api.store.webhooks().by_id.get(&parsed).cloned();
+    let found = found.filter(|webhook| caller.sees_webhook(&webhook.namespace, webhook.id));
     let found = found.ok_or_else(|| Refusal::NoWebhook(id.to_owned()))?;
     caller.about(|| subject(&found));
     Ok(found)
@@ -79,10 +80,10 @@ pub(super) fn find_named(
         }
         ("", None) => Ok(None),
         ("", Some(namespace)) => {
-            caller.within(&namespace)?;
+            let reach = caller.reach(&namespace)?;
             let set = api.store.webhooks();
             let named = |webhook: &&Arc<Webhook>| webhook.namespace == namespace && webhook.spec.display_name == name;
-            let found = set.by_id.values().find(named).cloned();
+            let found = set.by_id.values().find(named).filter(|webhook| reach.holds(webhook.id)).cloned();
             let found = found.ok_or_else(|| Refusal::NoWebhookNamed(namespace.to_string()))?;
             caller.about(|| subject(&found));
             Ok(Some(found))

@@ -19,6 +19,7 @@ use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::{EventRow, TimelineRow};
 use crate::rows::journal::JournalRow;
 use crate::rows::meta::{IdentityRow, SequenceRow, TrimmedRow};
+use crate::rows::token::TokenRow;
 use crate::rows::webhook::{HealthRow, RequestRow, WebhookRow};
 
 /// Problems that a report tells one by one.
@@ -97,6 +98,7 @@ fn name(family: Letter) -> Family {
         Letter::Request => "request ids",
         Letter::State => "failed or cancelled",
         Letter::Timeline => "timeline blocks",
+        Letter::Token => "access tokens",
         Letter::Replayed => "replays",
         Letter::Expiry => "expiring",
         Letter::Done => "finished deliveries",
@@ -188,6 +190,11 @@ impl Check<'_> {
             }
             Letter::State => self.state(key),
             Letter::Timeline => self.timeline(key, row),
+            Letter::Token => {
+                let id = keys::token::decode(key)?;
+                rows::decode::<TokenRow>(row, "an access token")?.into_token(id)?;
+                Ok(())
+            }
             Letter::Replayed => {
                 let (_, _, id) = keys::event::decode_replayed(key)?;
                 self.delivery(id)?.map(|_| ()).ok_or_else(|| Wrong::Record(format!("{id} is not there")))

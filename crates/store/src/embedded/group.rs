@@ -21,7 +21,7 @@ use crate::keys;
 use crate::keys::event::Moment;
 use crate::kv::{Batch, Kv, Span};
 use crate::query::{Change, Sequence};
-use crate::record::WebhookSet;
+use crate::record::{TokenSet, WebhookSet};
 use crate::rows;
 use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::{TimelineEntry, TimelineRow};
@@ -43,6 +43,8 @@ pub(crate) struct Group<'a, K> {
     pub(crate) health: HashMap<WebhookId, WebhookHealth>,
     /// What a saved or removed webhook changes in memory.
     pub(crate) saved: Option<Saved>,
+    /// The access tokens, if this group changes them.
+    pub(crate) tokens: Option<TokenSet>,
     /// The journal is kept from after this change on.
     pub(crate) trimmed: Option<Sequence>,
     /// Where the next step of retention continues, if this group is one.
@@ -110,6 +112,7 @@ impl<'a, K: Kv> Group<'a, K> {
             effects: Vec::new(),
             health: HashMap::new(),
             saved: None,
+            tokens: None,
             trimmed: None,
             expiry: None,
             lanes: Vec::new(),
@@ -315,6 +318,9 @@ impl<'a, K: Kv> Group<'a, K> {
         self.report_finished();
         if let Some(saved) = self.saved {
             save::adopt(shared, self.state, saved, self.now);
+        }
+        if let Some(tokens) = self.tokens {
+            *shared.tokens.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(tokens);
         }
         if let Some(expiry) = self.expiry {
             self.state.expiry = expiry;

@@ -4,11 +4,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tenterhook_model::{Delivery, DeliveryId, EventId, Namespace, Timestamp, WebhookId, limits};
+use tenterhook_model::{
+    AccessToken, Delivery, DeliveryId, EventId, Namespace, Timestamp, TokenId, WebhookId, limits,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::shared::lock;
-use crate::error::{SaveError, StoreError};
+use crate::error::{SaveError, StoreError, TokenError};
 use crate::record::{Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange};
 
 /// When a refused publisher is told to come back: many commits later, and soon for a person.
@@ -58,6 +60,14 @@ pub(crate) enum Request {
         count: u64,
         answer: Answer<()>,
     },
+    AddToken {
+        token: Box<AccessToken>,
+        answer: Answer<(), TokenError>,
+    },
+    RemoveToken {
+        id: TokenId,
+        answer: Answer<Option<Arc<AccessToken>>>,
+    },
     Expire {
         before: Timestamp,
         limit: usize,
@@ -92,16 +102,27 @@ impl Request {
             Self::GiveUp { deliveries, .. } => deliveries.len(),
             Self::GiveUpExpired { limit, .. } => *limit,
             Self::BringForward { moves, .. } => moves.len(),
-            Self::Save { .. } | Self::Remember { .. } | Self::Ask { .. } | Self::Expire { .. } | Self::Probe { .. } => {
-                1
-            }
+            Self::Save { .. }
+            | Self::Remember { .. }
+            | Self::AddToken { .. }
+            | Self::RemoveToken { .. }
+            | Self::Ask { .. }
+            | Self::Expire { .. }
+            | Self::Probe { .. } => 1,
         }
     }
 
     /// Whether it has a commit of its own, because it reads ranges or changes what other
     /// writes of a commit go by.
     pub(crate) fn is_alone(&self) -> bool {
-        matches!(self, Self::Save { .. } | Self::Expire { .. } | Self::GiveUpExpired { .. })
+        matches!(
+            self,
+            Self::Save { .. }
+                | Self::AddToken { .. }
+                | Self::RemoveToken { .. }
+                | Self::Expire { .. }
+                | Self::GiveUpExpired { .. }
+        )
     }
 }
 

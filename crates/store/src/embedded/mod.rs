@@ -23,6 +23,7 @@ mod shared;
 mod start;
 mod store;
 mod timeline;
+mod tokens;
 mod totals;
 mod writer;
 

@@ -14,7 +14,7 @@ use super::queue::Queues;
 use super::{CommitObserver, LaneInfo, Reads};
 use crate::error::StoreError;
 use crate::kv::{Kv, Watched};
-use crate::record::WebhookSet;
+use crate::record::{TokenSet, WebhookSet};
 use crate::seal::Sealer;
 
 /// What the store's readers and its writer share.
@@ -27,6 +27,7 @@ pub(crate) struct Shared<K> {
     pub(crate) observer: Option<Arc<dyn CommitObserver>>,
     pub(crate) inbox: Inbox,
     pub(crate) webhooks: RwLock<Arc<WebhookSet>>,
+    pub(crate) tokens: RwLock<Arc<TokenSet>>,
     pub(crate) lanes: RwLock<HashMap<Lane, Arc<LaneInfo>>>,
     pub(crate) health: RwLock<HashMap<WebhookId, WebhookHealth>>,
     pub(crate) queues: Mutex<Queues>,

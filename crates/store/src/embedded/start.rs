@@ -22,11 +22,12 @@ use crate::keys::Family;
 use crate::keys::count::Span as CountSpan;
 use crate::kv::{Batch, Kv, Pair, Span, Watched};
 use crate::query::{JournalSpan, Sequence};
-use crate::record::WebhookSet;
+use crate::record::{TokenSet, WebhookSet};
 use crate::rows;
 use crate::rows::count::OpenRow;
 use crate::rows::journal::JournalRow;
 use crate::rows::meta::{IdentityRow, SequenceRow};
+use crate::rows::token::TokenRow;
 use crate::rows::webhook::{HealthRow, LaneRow, WebhookRow};
 use crate::seal::{Sealer, SealingKey};
 
@@ -51,6 +52,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
     let identity = identify(&kv, &sealer, &*options.entropy)?;
     let (span, last_time) = find_span(&kv, identity.epoch)?;
     let webhooks = read_webhooks(&kv, &sealer)?;
+    let tokens = read_tokens(&kv)?;
     let lanes = read_lanes(&kv)?;
     let saved_floor = last_id(&kv)?;
     // Past everything of the lives before, even if the clock was set back since: an id that is
@@ -97,6 +99,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         observer: options.observer,
         inbox,
         webhooks: RwLock::new(Arc::new(webhooks)),
+        tokens: RwLock::new(Arc::new(tokens)),
         lanes: RwLock::new(lanes),
         queues: Mutex::new(queues),
         tail: Mutex::new(Tail::new(span)),
@@ -210,6 +213,20 @@ fn read_webhooks<K: Kv>(kv: &K, sealer: &Sealer) -> Result<WebhookSet, StoreErro
         let webhook = sealer.webhook(&row)?;
         set.by_lane.insert(webhook.lane, webhook.id);
         set.by_id.insert(webhook.id, Arc::new(webhook));
+        Ok(())
+    })?;
+    Ok(set)
+}
+
+fn read_tokens<K: Kv>(kv: &K) -> Result<TokenSet, StoreError> {
+    let mut set = TokenSet::default();
+    scan(kv, Family::Token, |(key, row)| {
+        let id = keys::token::decode(key)?;
+        let token = rows::decode::<TokenRow>(row, "an access token")?.into_token(id)?;
+        if set.of_hash(&token.hash).is_some() {
+            return Err(StoreError::Damaged(format!("the token {id} has the secret of another")));
+        }
+        set.insert(Arc::new(token));
         Ok(())
     })?;
     Ok(set)

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tenterhook_model::{
-    Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, WebhookHealth, WebhookId, limits,
+    AccessToken, Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId, WebhookHealth,
+    WebhookId, limits,
 };
 use tokio::sync::Notify;
 
@@ -16,14 +17,15 @@ use super::Reads;
 use super::inbox::Request;
 use super::shared::{Shared, lock};
 use crate::backup::Backup;
-use crate::error::{SaveError, StoreError};
+use crate::error::{SaveError, StoreError, TokenError};
 use crate::keys;
 use crate::kv::Kv;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
-    Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange, WebhookSet,
+    Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet, WebhookChange,
+    WebhookSet,
 };
-use crate::roles::{Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Webhooks};
+use crate::roles::{Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Tokens, Webhooks};
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
 /// A store over an embedded engine.
@@ -261,6 +263,21 @@ impl<K: Kv> Administering for EmbeddedStore<K> {
 
     async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
         self.shared.inbox.write(|answer| Request::Replay { webhook, events, answer }).await
+    }
+}
+
+#[async_trait]
+impl<K: Kv> Tokens for EmbeddedStore<K> {
+    fn tokens(&self) -> Arc<TokenSet> {
+        self.shared.tokens()
+    }
+
+    async fn add_token(&self, token: AccessToken) -> Result<(), TokenError> {
+        self.shared.inbox.write(|answer| Request::AddToken { token: Box::new(token), answer }).await
+    }
+
+    async fn remove_token(&self, id: TokenId) -> Result<Option<Arc<AccessToken>>, StoreError> {
+        self.shared.inbox.write(|answer| Request::RemoveToken { id, answer }).await
     }
 }
 

@@ -258,6 +258,11 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
             group.remember_count(&namespace, &request, count);
             after_commit(answer, Ok(()))
         }
+        Request::AddToken { token, answer } => after_commit(answer, group.add_token(*token)),
+        Request::RemoveToken { id, answer } => {
+            let removed = group.remove_token(id);
+            after_commit(answer, Ok(removed))
+        }
         Request::Probe { answer } => {
             let identity = super::start::identity(&group.shared.sealer, group.state);
             group.batch.put(keys::meta::identity(), rows::encode(&identity));

@@ -14,6 +14,7 @@ pub(crate) mod journal;
 pub(crate) mod meta;
 pub(crate) mod order;
 pub(crate) mod state;
+pub(crate) mod token;
 pub(crate) mod webhook;
 
 use tenterhook_model::{DeliveryId, Lane, Namespace, Timestamp};
@@ -54,6 +55,8 @@ pub(crate) enum Family {
     State = b's',
     /// Events by time.
     Timeline = b't',
+    /// Access tokens.
+    Token = b'u',
     /// Deliveries that replays made of an event.
     Replayed = b'v',
     /// Deliveries by the time at which their event expires.
@@ -64,7 +67,7 @@ pub(crate) enum Family {
 
 impl Family {
     /// Every family, in the order of its letter.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Attempt,
         Self::Count,
         Self::Webhook,
@@ -80,6 +83,7 @@ impl Family {
         Self::Request,
         Self::State,
         Self::Timeline,
+        Self::Token,
         Self::Replayed,
         Self::Expiry,
         Self::Done,

@@ -1,7 +1,7 @@
 //! The numbers that stand for states, outcomes, methods and the like on disk. They are given here once and
 //! for ever, whatever the order of the model's own lists: a number is never changed or used again.
 
-use tenterhook_model::{DeliveryState, HttpMethod, Outcome, TriedResult};
+use tenterhook_model::{DeliveryState, HttpMethod, Outcome, Role, TriedResult};
 
 use crate::error::StoreError;
 
@@ -77,6 +77,21 @@ impl Numbered for HttpMethod {
     }
 }
 
+impl Numbered for Role {
+    const NAME: &'static str = "role";
+    const VALUES: &'static [Self] = &Self::ALL;
+
+    // 0 is none, so that a row without its role grants nothing.
+    fn number(self) -> u32 {
+        match self {
+            Self::Publisher => 1,
+            Self::Viewer => 2,
+            Self::Operator => 3,
+            Self::Admin => 4,
+        }
+    }
+}
+
 impl Numbered for TriedResult {
     const NAME: &'static str = "result of an address";
     const VALUES: &'static [Self] = &Self::ALL;
@@ -114,6 +129,9 @@ mod tests {
         assert_eq!(sorted(numbers(DeliveryState::as_str)), expected(&states));
         assert_eq!(sorted(numbers(Outcome::as_str)), expected(&outcomes));
         assert_eq!(sorted(numbers(HttpMethod::as_str)), expected(&methods));
+        let roles = [Role::Publisher, Role::Viewer, Role::Operator, Role::Admin];
+        assert_eq!(roles.map(Numbered::number), [1, 2, 3, 4]);
+        assert!(Role::of(0, "").is_err());
         let results = [TriedResult::Connected, TriedResult::Failed, TriedResult::TimedOut, TriedResult::Dropped];
         assert_eq!(results.map(Numbered::number), [0, 1, 2, 3]);
     }

@@ -20,4 +20,5 @@ mod property;
 mod publishing;
 mod retention;
 mod settling;
+mod tokens;
 mod webhooks;

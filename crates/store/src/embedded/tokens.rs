@@ -1,0 +1,55 @@
+//! Issuing and revoking access tokens. Each change has a commit of its own, so what memory says of
+//! tokens is what the disk says.
+
+use std::sync::{Arc, PoisonError};
+
+use tenterhook_model::{AccessToken, TokenId, limits};
+
+use super::group::Group;
+use super::shared::Shared;
+use crate::error::TokenError;
+use crate::keys;
+use crate::kv::Kv;
+use crate::record::TokenSet;
+use crate::rows;
+use crate::rows::token::TokenRow;
+
+/// Expired tokens that one commit removes: many more than it adds.
+const EXPIRED_MAX: usize = 64;
+
+impl<K: Kv> Group<'_, K> {
+    /// Adds a token, and removes some that have expired.
+    pub(crate) fn add_token(&mut self, token: AccessToken) -> Result<(), TokenError> {
+        let mut set = TokenSet::clone(&self.shared.tokens());
+        let is_live = |other: &&Arc<AccessToken>| other.holds_at(self.now);
+        let in_namespace = set.by_id.values().filter(|other| other.namespace == token.namespace);
+        if in_namespace.filter(is_live).count() >= limits::TOKENS_PER_NAMESPACE {
+            return Err(TokenError::TooMany(limits::TOKENS_PER_NAMESPACE));
+        }
+        let expired = set.by_id.values().filter(|other| !is_live(other)).map(|other| other.id);
+        for id in expired.take(EXPIRED_MAX).collect::<Vec<_>>() {
+            self.batch.delete(keys::token::encode(id));
+            set.remove(id);
+        }
+        self.batch.put(keys::token::encode(token.id), rows::encode(&TokenRow::from(&token)));
+        set.insert(Arc::new(token));
+        self.tokens = Some(set);
+        Ok(())
+    }
+
+    /// Removes a token, if there is one with this id.
+    pub(crate) fn remove_token(&mut self, id: TokenId) -> Option<Arc<AccessToken>> {
+        let mut set = TokenSet::clone(&self.shared.tokens());
+        let removed = set.remove(id)?;
+        self.batch.delete(keys::token::encode(id));
+        self.tokens = Some(set);
+        Some(removed)
+    }
+}
+
+impl<K: Kv> Shared<K> {
+    /// Every token as it is now.
+    pub(crate) fn tokens(&self) -> Arc<TokenSet> {
+        self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
