@@ -42,7 +42,7 @@ async fn a_secret_is_never_seen_again_and_telemetry_reaches_its_collector() {
 
 async fn play() {
     let folder = tempfile::tempdir().unwrap();
-    let secrets = Secrets::make(folder.path());
+    let mut secrets = Secrets::make(folder.path());
     let collector = Collector::start().await;
     let answers = Answers::default();
     let mut sinks = Vec::new();
@@ -56,7 +56,9 @@ async fn play() {
         }
         sinks.push((format!("metrics of life {life}"), server.metrics()));
         workload.assert_receivers_got_the_secrets(life);
+        let token = workload.a_token_from_its_issue_to_its_end().await;
         drop(workload);
+        secrets.add_token(&token);
         sinks.extend(server.stop().await);
     }
     sinks.extend(server::care(folder.path()));

@@ -21,8 +21,8 @@ impl Canary {
     }
 }
 
-/// The calls that tell a signing secret, once.
-pub(super) const TELL_ONCE: &[&str] = &["/CreateWebhook", "/RotateSigningKey"];
+/// The calls that tell a signing secret or the secret of a token, once.
+pub(super) const TELL_ONCE: &[&str] = &["/CreateWebhook", "/RotateSigningKey", "/CreateToken"];
 
 /// The secrets of the test.
 #[derive(Debug)]
@@ -91,6 +91,11 @@ impl Secrets {
         }
         secrets.add("the key of a Standard Webhooks secret", &standard_key(), TELL_ONCE);
         secrets
+    }
+
+    /// Adds the secret of an access token that the server has issued.
+    pub(super) fn add_token(&mut self, secret: &str) {
+        self.add("the secret of an access token", secret.as_bytes(), &["/CreateToken"]);
     }
 
     fn add(&mut self, name: &str, bytes: &[u8], told_by: &'static [&'static str]) {

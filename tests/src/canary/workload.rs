@@ -1,6 +1,7 @@
 //! Everything that callers do with secrets: calls that succeed and calls that fail, deliveries
 //! that arrive and that do not, twice over one store.
 
+use tenterhook_proto::tenterhook::v1::access_service_client::AccessServiceClient;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
@@ -138,6 +139,28 @@ impl<'a> Workload<'a> {
         self.preview(&main.id, &broken.id).await;
         self.publish_and_watch("second").await;
         self.look_at_all(main).await;
+    }
+
+    /// Issues a token, calls with it, revokes it and is refused; returns its secret.
+    pub(super) async fn a_token_from_its_issue_to_its_end(&self) -> String {
+        let mut access = AccessServiceClient::new(self.admin());
+        let request = v1::CreateTokenRequest {
+            role: "viewer".to_owned(),
+            display_name: "portal".to_owned(),
+            ..Default::default()
+        };
+        let made = access.create_token(request).await.unwrap().into_inner();
+        let mut webhooks = WebhookServiceClient::new(self.caller(&format!("Bearer {}", made.secret)));
+        webhooks.list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap();
+        let named = v1::ListWebhooksRequest { page_token: made.secret.clone(), ..Default::default() };
+        webhooks.list_webhooks(named).await.unwrap_err();
+        access.list_tokens(v1::ListTokensRequest::default()).await.unwrap();
+        let swapped = v1::RevokeTokenRequest { token_id: made.secret.clone() };
+        access.revoke_token(swapped).await.unwrap_err();
+        access.revoke_token(v1::RevokeTokenRequest { token_id: made.token.unwrap().id }).await.unwrap();
+        let refused = webhooks.list_webhooks(v1::ListWebhooksRequest::default()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated);
+        made.secret
     }
 
     /// A webhook that shows a certificate, to a receiver that does not speak TLS.

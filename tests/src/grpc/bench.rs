@@ -21,6 +21,7 @@ use tenterhook_model::{
     Outcome, PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, WebhookHealth,
 };
 use tenterhook_proto::tenterhook::v1;
+use tenterhook_proto::tenterhook::v1::access_service_client::AccessServiceClient;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::server_service_client::ServerServiceClient;
@@ -150,9 +151,9 @@ impl Bench {
         let (keys, ring) = keys();
         let mut bench = Self {
             store,
-            clock,
+            clock: clock.clone(),
             commits,
-            access: Access::keys(KeyRing::parse(&ring).unwrap()),
+            access: Access::by_clock(KeyRing::parse(&ring).unwrap(), clock.clone()),
             shutdown: CancellationToken::new(),
             routes: Routes::default(),
             sent: Arc::default(),
@@ -201,7 +202,28 @@ impl Bench {
     }
 
     fn channel(&self, who: &str) -> Channel {
-        InterceptedService::new(self.routes.clone(), Bearer(self.keys.get(who).map(|key| format!("Bearer {key}"))))
+        self.channel_with(self.keys.get(who).map(String::as_str))
+    }
+
+    /// A channel for the holder of a key or a token's secret.
+    pub(crate) fn channel_with(&self, secret: Option<&str>) -> Channel {
+        InterceptedService::new(self.routes.clone(), Bearer(secret.map(|secret| format!("Bearer {secret}"))))
+    }
+
+    pub(crate) fn tokens_as(&self, who: &str) -> AccessServiceClient<Channel> {
+        AccessServiceClient::new(self.channel(who))
+    }
+
+    /// Issues a token with this role in a namespace, for one webhook if one is named.
+    pub(crate) async fn token(&self, role: &str, namespace: &str, webhook_id: &str) -> v1::CreateTokenResponse {
+        let request = v1::CreateTokenRequest {
+            namespace: namespace.to_owned(),
+            role: role.to_owned(),
+            display_name: "portal".to_owned(),
+            webhook_id: webhook_id.to_owned(),
+            ..Default::default()
+        };
+        self.tokens_as("admin").create_token(request).await.unwrap().into_inner()
     }
 
     pub(crate) fn webhooks_as(&self, who: &str) -> WebhookServiceClient<Channel> {

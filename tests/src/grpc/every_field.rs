@@ -291,8 +291,31 @@ fn server_cases() -> Vec<Case> {
     ]
 }
 
+fn access_cases() -> Vec<Case> {
+    let create = |part: Value, field| {
+        let mut request = json!({ "role": "viewer", "display_name": "t" });
+        request.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+        ("CreateToken", request, field)
+    };
+    vec![
+        create(json!({ "namespace": "Bad" }), "namespace"),
+        create(json!({ "role": "king" }), "role"),
+        create(json!({ "display_name": "" }), "display_name"),
+        create(json!({ "display_name": long(151) }), "display_name"),
+        create(json!({ "lifetime": "59s" }), "lifetime"),
+        create(json!({ "lifetime": "2592001s" }), "lifetime"),
+        create(json!({ "webhook_id": "x" }), "webhook_id"),
+        create(json!({ "role": "admin", "webhook_id": "$webhook" }), "webhook_id"),
+        ("ListTokens", json!({ "namespace": "Bad" }), "namespace"),
+        ("ListTokens", json!({ "page_size": -1 }), "page_size"),
+        ("ListTokens", json!({ "page_token": "x" }), "page_token"),
+        ("RevokeToken", json!({ "token_id": "x" }), "token_id"),
+    ]
+}
+
 fn cases() -> Vec<Case> {
-    let services = [webhook_request_cases(), event_cases(), delivery_cases(), server_cases()].concat();
+    let services =
+        [webhook_request_cases(), event_cases(), delivery_cases(), server_cases(), access_cases()].concat();
     [webhook_cases(), policy_cases(), services].concat()
 }
 

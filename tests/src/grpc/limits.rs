@@ -72,6 +72,7 @@ fn rows() -> Vec<Row> {
         most("CUSTOM_SIGNATURES", limits::CUSTOM_SIGNATURES, "webhook.signing.custom"),
         most("CUSTOM_SIGNATURE_BYTES", limits::CUSTOM_SIGNATURE_BYTES, "webhook.signing.custom[0].content"),
         times("ROTATION_GRACE_MAX", Duration::ZERO..=limits::ROTATION_GRACE_MAX, "grace_period"),
+        times("TOKEN_LIFETIME_RANGE", limits::TOKEN_LIFETIME_RANGE, "lifetime"),
         most("PEM_BYTES", limits::PEM_BYTES, "webhook.transport.ca_certificates_pem"),
         times(
             "ATTEMPT_TIMEOUT_SECONDS",
@@ -88,8 +89,10 @@ fn rows() -> Vec<Row> {
 }
 
 /// Limits that requests meet in another way, each with its test in this file or elsewhere.
-const MET_OTHERWISE: [(&str, &str); 12] = [
+const MET_OTHERWISE: [(&str, &str); 14] = [
     ("WEBHOOKS_PER_NAMESPACE", "a_namespace_has_so_many_webhooks_and_no_more"),
+    ("TOKENS_PER_NAMESPACE", "tokens::a_namespace_has_so_many_tokens_and_no_more"),
+    ("TOKEN_LIFETIME", "tokens::a_token_without_a_lifetime_is_valid_for_a_day"),
     ("BODY_BYTES", "a_rendered_body_has_so_many_bytes_and_no_more"),
     ("GRPC_MESSAGE_BYTES", "a_message_has_so_many_bytes_and_no_more"),
     ("PAGE_DEFAULT", "a_page_is_as_long_as_asked_for_up_to_its_limits"),
@@ -214,6 +217,11 @@ async fn ask(bench: &Bench, limit: &str, size: u64) -> Result<(), Status> {
             let grace_period = Some(duration(size));
             let request = v1::RotateSigningKeyRequest { webhook_id, grace_period, ..Default::default() };
             bench.webhooks().rotate_signing_key(request).await.map(drop)
+        }
+        "TOKEN_LIFETIME_RANGE" => {
+            let (role, display_name, lifetime) = ("viewer".to_owned(), unique(), Some(duration(size)));
+            let request = v1::CreateTokenRequest { role, display_name, lifetime, ..Default::default() };
+            bench.tokens_as("admin").create_token(request).await.map(drop)
         }
         "BOOKMARK_INTERVAL_RANGE" => {
             let bookmark_interval = Some(duration(size));

@@ -19,8 +19,10 @@ mod lists;
 mod proto_json;
 mod raw;
 mod steps;
+mod tokens;
 mod trials;
 mod waiting;
+mod walk;
 mod watch;
 mod webhooks;
 

@@ -21,7 +21,7 @@ use super::reload::Reload;
 use super::retention::Retention;
 use super::supervisor::Supervisor;
 use super::tasks::Tasks;
-use super::watches::Watches;
+use super::watches::{Watches, end_expired};
 use crate::failure::InWords;
 use crate::telemetry::audit::Audit;
 
@@ -125,7 +125,8 @@ impl App {
             let ops = Ops { metrics, telemetry, draining, intake: self.intake.clone(), store: store.clone() };
             tasks.spawn("the operations listener", ops.run(listener, end.clone()));
         }
-        let Watches { keys, certificates, reload } = &mut self.watches;
+        let Watches { keys, certificates, access, reload } = &mut self.watches;
+        tasks.spawn("the end of what has expired", end_expired(access.clone(), end.clone()));
         if let Some(keys) = keys.take() {
             tasks.spawn("the watch of the API keys", keys.run(reload.clone(), end.clone()));
         }

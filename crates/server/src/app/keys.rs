@@ -55,7 +55,7 @@ impl KeyWatch {
     }
 
     /// Reads the file, and takes over what it says once that can be believed. A file that is gone
-    /// changes nothing. Streams of keys that have expired since the last look end.
+    /// changes nothing.
     async fn look(&mut self, at_once: bool) {
         match self.file.look(at_once).await {
             Look::Same => {}
@@ -69,7 +69,6 @@ impl KeyWatch {
                 self.metrics.watched(Watched::Keys, Some(format!("cannot read {file}: {}", error.kind())), None);
             }
         }
-        self.access.end_expired();
     }
 
     /// Takes over what the file says. A line that cannot be read grants nothing, and keeps

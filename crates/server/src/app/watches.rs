@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use tenterhook_api::access::Access;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::certificates::{CertificateWatch, Tls};
 use super::keys::{self, KeyWatch};
 use super::reload::Reload;
+use super::steady::LOOK;
 use super::tls;
 use crate::config::{Config, KeyFile, parse_keys};
 use crate::failure::InWords;
@@ -21,6 +24,8 @@ pub(super) struct Watches {
     pub(super) keys: Option<KeyWatch>,
     /// Over the certificates, if the server speaks TLS.
     pub(super) certificates: Option<CertificateWatch>,
+    /// Whose streams end when keys and tokens expire.
+    pub(super) access: Access,
     /// Asks for all files to be read at once.
     pub(super) reload: Reload,
 }
@@ -35,6 +40,17 @@ pub(super) fn access(config: &Config, metrics: &Arc<Metrics>) -> Result<(Access,
     let watch =
         config.api_keys.as_ref().map(|file| KeyWatch::new(&file.path, &file.text, access.clone(), metrics.clone()));
     Ok((access, watch))
+}
+
+/// Ends the streams of keys and tokens that have expired, until `end`.
+pub(super) async fn end_expired(access: Access, end: CancellationToken) {
+    loop {
+        // The end comes first.
+        tokio::select! { biased;
+            () = end.cancelled() => return,
+            () = sleep(LOOK) => access.end_expired(),
+        }
+    }
 }
 
 /// The server's side of TLS, if it speaks TLS, and the watch over the files that it is made of.

@@ -115,14 +115,7 @@ impl Request {
     /// Whether it has a commit of its own, because it reads ranges or changes what other
     /// writes of a commit go by.
     pub(crate) fn is_alone(&self) -> bool {
-        matches!(
-            self,
-            Self::Save { .. }
-                | Self::AddToken { .. }
-                | Self::RemoveToken { .. }
-                | Self::Expire { .. }
-                | Self::GiveUpExpired { .. }
-        )
+        matches!(self, Self::Save { .. } | Self::Expire { .. } | Self::GiveUpExpired { .. })
     }
 }
 

@@ -1,5 +1,5 @@
-//! Issuing and revoking access tokens. Each change has a commit of its own, so what memory says of
-//! tokens is what the disk says.
+//! Adding and removing access tokens. The tokens in memory are swapped whole after the commit, so that
+//! what memory says of them is what the disk says.
 
 use std::sync::{Arc, PoisonError};
 
@@ -14,14 +14,15 @@ use crate::record::TokenSet;
 use crate::rows;
 use crate::rows::token::TokenRow;
 
-/// Expired tokens that one commit removes: many more than it adds.
+/// Expired tokens that go when one is added: many more than are added.
 const EXPIRED_MAX: usize = 64;
 
 impl<K: Kv> Group<'_, K> {
     /// Adds a token, and removes some that have expired.
     pub(crate) fn add_token(&mut self, token: AccessToken) -> Result<(), TokenError> {
-        let mut set = TokenSet::clone(&self.shared.tokens());
-        let is_live = |other: &&Arc<AccessToken>| other.holds_at(self.now);
+        let now = self.now;
+        let set = self.tokens.get_or_insert_with(|| TokenSet::clone(&self.shared.tokens()));
+        let is_live = |other: &&Arc<AccessToken>| other.holds_at(now);
         let in_namespace = set.by_id.values().filter(|other| other.namespace == token.namespace);
         if in_namespace.filter(is_live).count() >= limits::TOKENS_PER_NAMESPACE {
             return Err(TokenError::TooMany(limits::TOKENS_PER_NAMESPACE));
@@ -33,16 +34,14 @@ impl<K: Kv> Group<'_, K> {
         }
         self.batch.put(keys::token::encode(token.id), rows::encode(&TokenRow::from(&token)));
         set.insert(Arc::new(token));
-        self.tokens = Some(set);
         Ok(())
     }
 
     /// Removes a token, if there is one with this id.
     pub(crate) fn remove_token(&mut self, id: TokenId) -> Option<Arc<AccessToken>> {
-        let mut set = TokenSet::clone(&self.shared.tokens());
+        let set = self.tokens.get_or_insert_with(|| TokenSet::clone(&self.shared.tokens()));
         let removed = set.remove(id)?;
         self.batch.delete(keys::token::encode(id));
-        self.tokens = Some(set);
         Some(removed)
     }
 }
