@@ -22,6 +22,10 @@ type Client struct {
 	Events v1.EventServiceClient
 	// Deliveries has every method of the delivery service.
 	Deliveries v1.DeliveryServiceClient
+	// Server has every method of the server service.
+	Server v1.ServerServiceClient
+	// Access has every method of the access service.
+	Access v1.AccessServiceClient
 
 	target     string
 	connection *grpc.ClientConn
@@ -93,6 +97,8 @@ func open(target string, chosen options) (*Client, error) {
 	client.Webhooks = v1.NewWebhookServiceClient(connection)
 	client.Events = v1.NewEventServiceClient(connection)
 	client.Deliveries = v1.NewDeliveryServiceClient(connection)
+	client.Server = v1.NewServerServiceClient(connection)
+	client.Access = v1.NewAccessServiceClient(connection)
 	return client, nil
 }
 

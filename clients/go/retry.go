@@ -64,6 +64,7 @@ func (p RetryPolicy) again(failure *Error, method string, failures int) (time.Du
 
 // idempotent holds the full names of the methods that the proto marks so.
 var idempotent = readIdempotent(
+	v1.File_tenterhook_v1_access_service_proto,
 	v1.File_tenterhook_v1_delivery_service_proto,
 	v1.File_tenterhook_v1_event_service_proto,
 	v1.File_tenterhook_v1_server_service_proto,

@@ -131,7 +131,7 @@ class Blocking:
 
     def __getattr__(self, name):
         value = getattr(self._made, name)
-        if name in ("webhooks", "events", "deliveries"):
+        if name in ("webhooks", "events", "deliveries", "server", "access"):
             return Blocking(lambda: value, self._loop)
         return self._wrap(value) if callable(value) else value
 

@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type CallOptions, type Client as ServiceClient, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { AccessService } from "./gen/tenterhook/v1/access_service_pb.js";
 import type { Delivery } from "./gen/tenterhook/v1/delivery_pb.js";
 import {
   DeliveryService,
@@ -68,6 +69,8 @@ export class BaseClient {
   readonly deliveries: ServiceClient<typeof DeliveryService>;
   /** Every method of the server service. */
   readonly server: ServiceClient<typeof ServerService>;
+  /** Every method of the access service. */
+  readonly access: ServiceClient<typeof AccessService>;
   readonly #connect: () => Connection;
   readonly #connection: Connection;
   readonly #namespace: string;
@@ -88,6 +91,7 @@ export class BaseClient {
     this.events = service(EventService, transport, this.#policy);
     this.deliveries = service(DeliveryService, transport, this.#policy);
     this.server = service(ServerService, transport, this.#policy);
+    this.access = service(AccessService, transport, this.#policy);
   }
 
   /**

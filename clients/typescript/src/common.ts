@@ -17,6 +17,7 @@ export { type Publication, Publisher, PublisherFullError, type PublisherOptions 
 export { defaultRetry, type RetryPolicy } from "./retry.js";
 export type { Ack } from "./stream.js";
 export { type WaitOptions, Watch, type WatchConnection, type WatchItem } from "./watch.js";
+export * from "./gen/tenterhook/v1/access_service_pb.js";
 export * from "./gen/tenterhook/v1/delivery_pb.js";
 export * from "./gen/tenterhook/v1/delivery_service_pb.js";
 export * from "./gen/tenterhook/v1/error_reason_pb.js";

@@ -130,11 +130,7 @@ fn end(wanted: &Wanted, now: Timestamp, issuers_end: Option<Timestamp>) -> Resul
 }
 
 /// The next page.
-fn list(
-    api: &Shared,
-    caller: &Caller,
-    mut request: v1::ListTokensRequest,
-) -> Result<v1::ListTokensResponse, Refusal> {
+fn list(api: &Shared, caller: &Caller, mut request: v1::ListTokensRequest) -> Result<v1::ListTokensResponse, Refusal> {
     let mut check = Check::new();
     let namespace: Option<Namespace> = check.parse("namespace", &request.namespace);
     let size = read_page_size(&mut check, request.page_size);

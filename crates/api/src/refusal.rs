@@ -14,7 +14,6 @@ use thiserror::Error;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "tenterhook";
 /// Bytes of field violations in one status. A status travels in headers, where its details take a

@@ -17,10 +17,7 @@ fn hide(secret: &str) -> &'static str {
 
 impl Debug for CreateTokenResponse {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("CreateTokenResponse")
-            .field("token", &self.token)
-            .field("secret", &hide(&self.secret))
-            .finish()
+        f.debug_struct("CreateTokenResponse").field("token", &self.token).field("secret", &hide(&self.secret)).finish()
     }
 }
 

@@ -4,8 +4,8 @@ use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use crate::tenterhook::v1::{
-    CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate, RotateSigningKeyRequest,
-    RotateSigningKeyResponse, TransportPolicy, Webhook,
+    CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate,
+    RotateSigningKeyRequest, RotateSigningKeyResponse, TransportPolicy, Webhook,
 };
 use crate::{FILE_DESCRIPTOR_SET, REFLECTION_DESCRIPTOR_SET};
 

@@ -8,6 +8,7 @@ use crate::keys::{self, Family};
 use crate::kv;
 use crate::query::Sequence;
 use crate::rows;
+use crate::rows::access_token::TokenRow;
 use crate::rows::attempt::AttemptRow;
 use crate::rows::count::{CountRow, OpenRow};
 use crate::rows::delivery::Stored;
@@ -15,7 +16,6 @@ use crate::rows::event::{EventRow, TimelineRow};
 use crate::rows::journal::JournalRow;
 use crate::rows::lane::LaneInfo;
 use crate::rows::meta::{IdentityRow, SequenceRow, TrimmedRow};
-use crate::rows::token::TokenRow;
 use crate::rows::webhook::{HealthRow, LaneRow, RequestRow, WebhookRow};
 
 /// Reads a log of any bytes; the first is the number of the last commit that the file has.
@@ -64,7 +64,7 @@ fn read_keys(key: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("a state", keys::state::decode(key).ok().and_then(|(state, id)| keys::state::encode(state, id))),
         ("a webhook", keys::webhook::decode(Family::Webhook, key).ok().map(keys::webhook::encode)),
         ("health", keys::webhook::decode(Family::Health, key).ok().map(keys::webhook::health)),
-        ("an access token", keys::token::decode(key).ok().map(keys::token::encode)),
+        ("an access token", keys::access_token::decode(key).ok().map(keys::access_token::encode)),
         ("a lane", keys::webhook::decode_lane(key).ok().map(keys::webhook::lane)),
     ];
     found.into_iter().filter_map(|(name, again)| Some((name, again?))).collect()

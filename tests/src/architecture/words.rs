@@ -33,7 +33,8 @@ const SAME_PART: [&str; 4] = [
     "Received",
 ];
 /// Names of files that more than two folders have: the nouns of the model and what is done with them.
-const SAME_SUBJECT: [&str; 24] = [
+const SAME_SUBJECT: [&str; 25] = [
+    "access_token.rs",
     "attempt.rs",
     "backup.rs",
     "check.rs",

@@ -314,8 +314,7 @@ fn access_cases() -> Vec<Case> {
 }
 
 fn cases() -> Vec<Case> {
-    let services =
-        [webhook_request_cases(), event_cases(), delivery_cases(), server_cases(), access_cases()].concat();
+    let services = [webhook_request_cases(), event_cases(), delivery_cases(), server_cases(), access_cases()].concat();
     [webhook_cases(), policy_cases(), services].concat()
 }
 

@@ -26,11 +26,8 @@ impl Place {
         let event = Some(v1::Event { namespace: namespace.to_owned(), ..super::bench::event("created") });
         let published = bench.events().publish_event(v1::PublishEventRequest { event }).await.unwrap().into_inner();
         let filter = v1::DeliveryFilter { webhook_ids: vec![webhook.clone()], ..Default::default() };
-        let list = v1::ListDeliveriesRequest {
-            namespace: namespace.to_owned(),
-            filter: Some(filter),
-            ..Default::default()
-        };
+        let list =
+            v1::ListDeliveriesRequest { namespace: namespace.to_owned(), filter: Some(filter), ..Default::default() };
         let delivery = bench.deliveries().list_deliveries(list).await.unwrap().into_inner().deliveries.remove(0).id;
         Self { namespace, webhook, delivery, event: published.result.unwrap().event_id }
     }
@@ -155,9 +152,11 @@ async fn every_method_shows_each_holder_just_its_role_its_namespace_and_its_webh
                 let hidden = ["WEBHOOK_NOT_FOUND", "DELIVERY_NOT_FOUND", "TOKEN_NOT_FOUND", "KEY_FORBIDDEN"];
                 let is_let_in = !hidden.contains(&why.as_str());
                 let is_token = if holder.is_token { "token" } else { "key" };
-                if is_let_in != holder.may(method, place) || ["INVALID_FIELD", "KEY_INVALID", "INTERNAL"].contains(&&*why)
+                if is_let_in != holder.may(method, place)
+                    || ["INVALID_FIELD", "KEY_INVALID", "INTERNAL"].contains(&&*why)
                 {
-                    let at = format!("{} ({})", place.namespace, if place.webhook == own.webhook { "own" } else { "other" });
+                    let at =
+                        format!("{} ({})", place.namespace, if place.webhook == own.webhook { "own" } else { "other" });
                     complaints.push(format!("{name} by the {is_token} {} about {at}: {status:?}", holder.name));
                 }
             }

@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from .connection import Options
     from .publisher import PublisherOptions
     from .v1.calls import (
+        AsyncAccessCalls,
         AsyncDeliveryCalls,
         AsyncEventCalls,
+        AsyncServerCalls,
         AsyncWebhookCalls,
         EventFields,
         EventInit,
@@ -74,6 +76,8 @@ class AsyncClient(Base):
         self.webhooks: AsyncWebhookCalls = calls(self._call, "WebhookService")
         self.events: AsyncEventCalls = calls(self._call, "EventService")
         self.deliveries: AsyncDeliveryCalls = calls(self._call, "DeliveryService")
+        self.server: AsyncServerCalls = calls(self._call, "ServerService")
+        self.access: AsyncAccessCalls = calls(self._call, "AccessService")
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .connection import Options
     from .publisher import PublisherOptions
     from .v1.calls import (
+        AccessCalls,
         DeliveryCalls,
         EventCalls,
         EventFields,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         ListDeliveriesFlatFields,
         ListEventsFlatFields,
         ListWebhooksRequestFields,
+        ServerCalls,
         WatchDeliveriesFlatFields,
         WebhookCalls,
         WebhookFields,
@@ -98,8 +100,8 @@ class Client(Base):
     """A client of one Tenterhook server; safe to share between threads.
 
     Takes the arguments of `tenterhook.connection.Connection`. Every method of the API is at
-    `webhooks`, `events` and `deliveries`, in snake case, with the fields of its request as
-    keyword arguments; what is below is the comfortable way to the common ones.
+    `webhooks`, `events`, `deliveries`, `server` and `access`, in snake case, with the fields of
+    its request as keyword arguments; what is below is the comfortable way to the common ones.
     """
 
     def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
@@ -111,6 +113,8 @@ class Client(Base):
         self.webhooks: WebhookCalls = calls(self._call, "WebhookService")
         self.events: EventCalls = calls(self._call, "EventService")
         self.deliveries: DeliveryCalls = calls(self._call, "DeliveryService")
+        self.server: ServerCalls = calls(self._call, "ServerService")
+        self.access: AccessCalls = calls(self._call, "AccessService")
 
     def __enter__(self) -> Client:
         return self

@@ -11,7 +11,13 @@ import grpc
 from google.protobuf import descriptor_pb2, message_factory
 
 from .errors import TenterhookError
-from .v1 import delivery_service_pb2, event_service_pb2, webhook_service_pb2
+from .v1 import (
+    access_service_pb2,
+    delivery_service_pb2,
+    event_service_pb2,
+    server_service_pb2,
+    webhook_service_pb2,
+)
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds for one call, its retries included."""
@@ -93,7 +99,13 @@ def ends_watch(error: TenterhookError) -> bool:
 def _read_methods() -> dict[str, dict[str, Method]]:
     options = descriptor_pb2.MethodOptions
     services: dict[str, dict[str, Method]] = {}
-    for module in (delivery_service_pb2, event_service_pb2, webhook_service_pb2):
+    for module in (
+        access_service_pb2,
+        delivery_service_pb2,
+        event_service_pb2,
+        server_service_pb2,
+        webhook_service_pb2,
+    ):
         for service in module.DESCRIPTOR.services_by_name.values():
             methods = services.setdefault(service.name, {})
             for method in service.methods:

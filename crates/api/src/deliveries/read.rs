@@ -23,7 +23,11 @@ const READS_MAX: usize = 32;
 pub(super) async fn find(api: &Shared, caller: &Caller, id: &str) -> Result<Delivery, Refusal> {
     let mut check = Check::new();
     let Some(parsed) = check.parse::<DeliveryId>("delivery_id", id) else { return Err(check.into_refusal()) };
-    let found = api.store.delivery(parsed).await?.filter(|delivery| caller.sees_webhook(&delivery.namespace, delivery.webhook_id));
+    let found = api
+        .store
+        .delivery(parsed)
+        .await?
+        .filter(|delivery| caller.sees_webhook(&delivery.namespace, delivery.webhook_id));
     let found = found.ok_or_else(|| Refusal::NoDelivery(id.to_owned()))?;
     caller.about(|| format!("{} delivery {} of webhook {}", found.namespace, found.id, found.webhook_id));
     Ok(found)

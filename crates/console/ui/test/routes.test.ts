@@ -6,6 +6,7 @@ test("paths_name_pages", () => {
   assert.equal(readRoute("/console/").page, "overview");
   assert.equal(readRoute("/console").page, "overview");
   assert.equal(readRoute("/console/webhooks").page, "webhooks");
+  assert.equal(readRoute("/console/access").page, "access");
   assert.equal(readRoute("/console/webhooks/new").page, "new-webhook");
   assert.deepEqual(readRoute("/console/webhooks/wh_1/keys"), { page: "webhook", id: "wh_1", tab: "keys" });
   assert.deepEqual(readRoute("/console/deliveries/dlv_1"), { page: "delivery", id: "dlv_1", tab: "" });
@@ -13,7 +14,13 @@ test("paths_name_pages", () => {
 });
 
 test("other_paths_name_none", () => {
-  for (const path of ["/console/nothing", "/console/deliveries/a/b", "/console/webhooks/a/b/c", "/console/server/x"]) {
+  for (const path of [
+    "/console/nothing",
+    "/console/deliveries/a/b",
+    "/console/webhooks/a/b/c",
+    "/console/server/x",
+    "/console/access/x",
+  ]) {
     assert.equal(readRoute(path).page, "nowhere", path);
   }
 });

@@ -13,13 +13,13 @@ use crate::keys::Family as Letter;
 use crate::kv::{Kv, Span};
 use crate::query::Sequence;
 use crate::rows;
+use crate::rows::access_token::TokenRow;
 use crate::rows::attempt::AttemptRow;
 use crate::rows::count::{CountRow, OpenRow};
 use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::{EventRow, TimelineRow};
 use crate::rows::journal::JournalRow;
 use crate::rows::meta::{IdentityRow, SequenceRow, TrimmedRow};
-use crate::rows::token::TokenRow;
 use crate::rows::webhook::{HealthRow, RequestRow, WebhookRow};
 
 /// Problems that a report tells one by one.
@@ -191,7 +191,7 @@ impl Check<'_> {
             Letter::State => self.state(key),
             Letter::Timeline => self.timeline(key, row),
             Letter::Token => {
-                let id = keys::token::decode(key)?;
+                let id = keys::access_token::decode(key)?;
                 rows::decode::<TokenRow>(row, "an access token")?.into_token(id)?;
                 Ok(())
             }

@@ -4,9 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tenterhook_model::{
-    AccessToken, Delivery, DeliveryId, EventId, Namespace, Timestamp, TokenId, WebhookId, limits,
-};
+use tenterhook_model::{AccessToken, Delivery, DeliveryId, EventId, Namespace, Timestamp, TokenId, WebhookId, limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::shared::lock;

@@ -24,10 +24,10 @@ use crate::kv::{Batch, Kv, Pair, Span, Watched};
 use crate::query::{JournalSpan, Sequence};
 use crate::record::{TokenSet, WebhookSet};
 use crate::rows;
+use crate::rows::access_token::TokenRow;
 use crate::rows::count::OpenRow;
 use crate::rows::journal::JournalRow;
 use crate::rows::meta::{IdentityRow, SequenceRow};
-use crate::rows::token::TokenRow;
 use crate::rows::webhook::{HealthRow, LaneRow, WebhookRow};
 use crate::seal::{Sealer, SealingKey};
 
@@ -221,7 +221,7 @@ fn read_webhooks<K: Kv>(kv: &K, sealer: &Sealer) -> Result<WebhookSet, StoreErro
 fn read_tokens<K: Kv>(kv: &K) -> Result<TokenSet, StoreError> {
     let mut set = TokenSet::default();
     scan(kv, Family::Token, |(key, row)| {
-        let id = keys::token::decode(key)?;
+        let id = keys::access_token::decode(key)?;
         let token = rows::decode::<TokenRow>(row, "an access token")?.into_token(id)?;
         if set.of_hash(&token.hash).is_some() {
             return Err(StoreError::Damaged(format!("the token {id} has the secret of another")));

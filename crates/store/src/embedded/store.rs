@@ -25,7 +25,9 @@ use crate::record::{
     Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet, WebhookChange,
     WebhookSet,
 };
-use crate::roles::{Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Tokens, Webhooks};
+use crate::roles::{
+    Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Tokens, Webhooks,
+};
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
 /// A store over an embedded engine.

@@ -12,7 +12,7 @@ use crate::keys;
 use crate::kv::Kv;
 use crate::record::TokenSet;
 use crate::rows;
-use crate::rows::token::TokenRow;
+use crate::rows::access_token::TokenRow;
 
 /// Expired tokens that go when one is added: many more than are added.
 const EXPIRED_MAX: usize = 64;
@@ -29,10 +29,10 @@ impl<K: Kv> Group<'_, K> {
         }
         let expired = set.by_id.values().filter(|other| !is_live(other)).map(|other| other.id);
         for id in expired.take(EXPIRED_MAX).collect::<Vec<_>>() {
-            self.batch.delete(keys::token::encode(id));
+            self.batch.delete(keys::access_token::encode(id));
             set.remove(id);
         }
-        self.batch.put(keys::token::encode(token.id), rows::encode(&TokenRow::from(&token)));
+        self.batch.put(keys::access_token::encode(token.id), rows::encode(&TokenRow::from(&token)));
         set.insert(Arc::new(token));
         Ok(())
     }
@@ -41,7 +41,7 @@ impl<K: Kv> Group<'_, K> {
     pub(crate) fn remove_token(&mut self, id: TokenId) -> Option<Arc<AccessToken>> {
         let set = self.tokens.get_or_insert_with(|| TokenSet::clone(&self.shared.tokens()));
         let removed = set.remove(id)?;
-        self.batch.delete(keys::token::encode(id));
+        self.batch.delete(keys::access_token::encode(id));
         Some(removed)
     }
 }

@@ -4,6 +4,7 @@
 //! A key is a letter for its family and then integers in big-endian order, so that bytes sort
 //! as the numbers do. What belongs to the deliveries of a webhook begins with its lane.
 
+pub(crate) mod access_token;
 pub(crate) mod attempt;
 pub(crate) mod count;
 pub(crate) mod delivery;
@@ -14,7 +15,6 @@ pub(crate) mod journal;
 pub(crate) mod meta;
 pub(crate) mod order;
 pub(crate) mod state;
-pub(crate) mod token;
 pub(crate) mod webhook;
 
 use tenterhook_model::{DeliveryId, Lane, Namespace, Timestamp};

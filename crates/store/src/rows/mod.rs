@@ -3,6 +3,7 @@
 //!
 //! Nothing here is on the wire; the API has messages of its own.
 
+pub(crate) mod access_token;
 pub(crate) mod attempt;
 pub(crate) mod count;
 pub(crate) mod delivery;
@@ -11,7 +12,6 @@ pub(crate) mod journal;
 pub(crate) mod lane;
 pub(crate) mod meta;
 pub(crate) mod number;
-pub(crate) mod token;
 pub(crate) mod webhook;
 mod wire;
 

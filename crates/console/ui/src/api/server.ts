@@ -3,6 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import type { GetServerInfoResponse } from "tenterhook/web";
 import { namespace, setQuery } from "../app/place.ts";
+import { ms } from "../pure/time.ts";
 import { asError } from "./call.ts";
 import { api, code, noteOutcome } from "./client.ts";
 
@@ -27,6 +28,18 @@ export const roles = computed(() => {
   return grants
     .filter((grant) => grant.namespace === "*" || grant.namespace === namespace.value)
     .map(({ role }) => role);
+});
+
+/** The only webhook that the caller sees; empty when it sees all of the namespace. */
+export const onlyWebhook = computed(() => {
+  const grants = serverInfo.value?.caller?.grants ?? [];
+  return grants.every(({ webhookId }) => webhookId !== "") ? (grants[0]?.webhookId ?? "") : "";
+});
+
+/** When the caller's first grant ends, in milliseconds since 1970. */
+export const callerEnd = computed(() => {
+  const ends = (serverInfo.value?.caller?.grants ?? []).map(({ expireTime }) => ms(expireTime));
+  return ends.reduce((first, end) => (first === undefined || (end ?? Infinity) < first ? end : first), undefined);
 });
 
 /** Whether the caller has a role in every namespace. */

@@ -24,7 +24,7 @@ export async function signIn(key: string): Promise<void> {
     } else {
       refusal.value =
         response.status === 401
-          ? "The server does not know this key."
+          ? "The server does not know this key or token, or it has expired."
           : `The server refused to open a session (${response.status}).`;
       session.value = "closed";
     }

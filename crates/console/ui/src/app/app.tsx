@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { session } from "../api/client.ts";
+import { Access } from "../pages/access.tsx";
 import { Delivery } from "../pages/delivery.tsx";
 import { Deliveries } from "../pages/deliveries.tsx";
 import { EventPage } from "../pages/event.tsx";
@@ -49,6 +50,8 @@ function Page(): JSX.Element {
       return <Events />;
     case "event":
       return <EventPage key={id} id={id} />;
+    case "access":
+      return <Access />;
     case "server":
       return <Server />;
     case "nowhere":

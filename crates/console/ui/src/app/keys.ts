@@ -19,11 +19,19 @@ export const keyHelp: readonly (readonly [string, string])[] = [
   ["g d", "deliveries"],
   ["g e", "events"],
   ["g s", "server"],
+  ["g a", "access, for admins"],
   ["Esc", "back"],
   ["?", "this help"],
 ];
 
-const pages: Record<string, string[]> = { o: [], w: ["webhooks"], d: ["deliveries"], e: ["events"], s: ["server"] };
+const pages: Record<string, string[]> = {
+  o: [],
+  w: ["webhooks"],
+  d: ["deliveries"],
+  e: ["events"],
+  s: ["server"],
+  a: ["access"],
+};
 const chordMs = 1000;
 let chordAt = 0;
 

@@ -1,11 +1,12 @@
 // What surrounds every page: navigation, namespace, theme, who is signed in, notices.
 
 import type { ComponentChildren, JSX } from "preact";
-import { roles, serverInfo } from "../api/server.ts";
+import { callerEnd, may, onlyWebhook, roles, serverInfo } from "../api/server.ts";
 import { unreachable } from "../api/client.ts";
 import { signOut } from "../api/session.ts";
 import { Icon, type IconName, Mark } from "../parts/icons.tsx";
 import { Text } from "../parts/text.tsx";
+import { Ago } from "../parts/time.tsx";
 import { helpOpen } from "./keys.ts";
 import { NamespaceChoice } from "./namespaces.tsx";
 import { notices } from "./notices.ts";
@@ -17,13 +18,22 @@ interface Entry {
   icon: IconName;
   segments: string[];
   pages: string[];
+  /** Whether the caller has a use for it; always when it is left out. */
+  shown?: () => boolean;
 }
 
 const entries: Entry[] = [
   { title: "Overview", icon: "overview", segments: [], pages: ["overview"] },
   { title: "Webhooks", icon: "webhooks", segments: ["webhooks"], pages: ["webhooks", "webhook", "new-webhook"] },
   { title: "Deliveries", icon: "deliveries", segments: ["deliveries"], pages: ["deliveries", "delivery"] },
-  { title: "Events", icon: "events", segments: ["events"], pages: ["events", "event"] },
+  {
+    title: "Events",
+    icon: "events",
+    segments: ["events"],
+    pages: ["events", "event"],
+    shown: () => onlyWebhook.value === "",
+  },
+  { title: "Access", icon: "key", segments: ["access"], pages: ["access"], shown: () => may("administer") },
   { title: "Server", icon: "server", segments: ["server"], pages: ["server"] },
 ];
 
@@ -42,12 +52,14 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
           <NamespaceChoice />
         </div>
         <nav aria-label="Pages">
-          {entries.map(({ title, icon, segments, pages }) => (
-            <a href={path(segments)} aria-current={pages.includes(route.value.page) ? "page" : undefined}>
-              <Icon name={icon} />
-              <span>{title}</span>
-            </a>
-          ))}
+          {entries
+            .filter(({ shown }) => shown?.() ?? true)
+            .map(({ title, icon, segments, pages }) => (
+              <a href={path(segments)} aria-current={pages.includes(route.value.page) ? "page" : undefined}>
+                <Icon name={icon} />
+                <span>{title}</span>
+              </a>
+            ))}
         </nav>
         <div class="side-end">
           <Who />
@@ -86,7 +98,15 @@ function Who(): JSX.Element {
         <>
           <span>
             <Text value={info.caller.name === "" ? "signed in" : info.caller.name} />{" "}
-            <span class="faint">({roles.value.join(", ")})</span>
+            <span class="faint">
+              ({roles.value.join(", ")}
+              {callerEnd.value === undefined ? null : (
+                <>
+                  , ends <Ago at={callerEnd.value} />
+                </>
+              )}
+              )
+            </span>
           </span>
           <button type="button" class="link" onClick={() => void signOut()}>
             Sign out

@@ -6,7 +6,7 @@ import type { Delivery as DeliveryMessage } from "tenterhook/web";
 import { DeliveryState } from "tenterhook/web";
 import { useAction, useCall } from "../api/call.ts";
 import { api } from "../api/client.ts";
-import { may } from "../api/server.ts";
+import { may, onlyWebhook } from "../api/server.ts";
 import { useWebhooks, webhookName } from "../api/webhooks.ts";
 import { say } from "../app/notices.ts";
 import { namespace, path, query, setQuery } from "../app/place.ts";
@@ -86,11 +86,15 @@ function Facts({ delivery }: { delivery: DeliveryMessage }): JSX.Element {
       <div>
         <dt>Event</dt>
         <dd>
-          <a href={path(["events", delivery.eventId])}>
-            <code>
-              <Text value={delivery.eventId} />
-            </code>
-          </a>
+          {onlyWebhook.value === "" ? (
+            <a href={path(["events", delivery.eventId])}>
+              <code>
+                <Text value={delivery.eventId} />
+              </code>
+            </a>
+          ) : (
+            <Id value={delivery.eventId} />
+          )}
         </dd>
       </div>
       <div>
@@ -130,7 +134,7 @@ function Facts({ delivery }: { delivery: DeliveryMessage }): JSX.Element {
           </dd>
         </div>
       )}
-      <MatchedRule delivery={delivery} />
+      {onlyWebhook.value === "" ? <MatchedRule delivery={delivery} /> : null}
     </dl>
   );
 }

@@ -12,7 +12,7 @@ import { ageText, durationText, ms } from "../pure/time.ts";
 import { Failure } from "../parts/error.tsx";
 import { Page } from "../parts/page.tsx";
 import { Text } from "../parts/text.tsx";
-import { Age, Clock } from "../parts/time.tsx";
+import { Age, Ago, Clock } from "../parts/time.tsx";
 
 /** What the features mean; those that are not known here are shown by their names. */
 const features: Record<string, string> = {
@@ -109,6 +109,12 @@ function Caller({ caller }: { caller: CallerInfo }): JSX.Element {
             <dt>{grant.namespace === "*" ? "every namespace" : <Text value={grant.namespace} />}</dt>
             <dd>
               <Text value={grant.role} />
+              {grant.webhookId === "" ? null : " of one webhook"}
+              {grant.expireTime === undefined ? null : (
+                <>
+                  , ends <Ago at={grant.expireTime} />
+                </>
+              )}
             </dd>
           </div>
         ))}

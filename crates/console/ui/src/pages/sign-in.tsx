@@ -22,7 +22,7 @@ export function SignIn(): JSX.Element {
         <Mark />
         <h1>Tenterhook</h1>
         <label class="field">
-          <span class="label">API key</span>
+          <span class="label">API key or access token</span>
           <input
             class="mono"
             type="password"
@@ -36,7 +36,7 @@ export function SignIn(): JSX.Element {
             onInput={(event) => (key.value = event.currentTarget.value)}
           />
           <span class="hint">
-            Used once to open a session and never kept. <code>tenterhook key new</code> makes one.
+            Used once to open a session and never kept. <code>tenterhook key new</code> makes a key.
           </span>
         </label>
         <p class="refusal" role="alert">

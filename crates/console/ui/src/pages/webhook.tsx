@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import type { Webhook } from "tenterhook/web";
 import { useCall } from "../api/call.ts";
 import { api } from "../api/client.ts";
+import { onlyWebhook } from "../api/server.ts";
 import { namespace, path, query } from "../app/place.ts";
 import { readQuery } from "../live/query.ts";
 import { WebhookBadge } from "../parts/badge.tsx";
@@ -54,14 +55,16 @@ export function WebhookPage({ id, tab }: { id: string; tab: string }): JSX.Eleme
         <>
           <Why webhook={webhook} />
           <nav class="tabs" aria-label="Parts of the webhook">
-            {tabs.map(([segment, title]) => (
-              <a
-                href={path(["webhooks", id, ...(segment === "" ? [] : [segment])])}
-                aria-current={tab === segment ? "page" : undefined}
-              >
-                {title}
-              </a>
-            ))}
+            {tabs
+              .filter(([segment]) => segment !== "templates" || onlyWebhook.value === "")
+              .map(([segment, title]) => (
+                <a
+                  href={path(["webhooks", id, ...(segment === "" ? [] : [segment])])}
+                  aria-current={tab === segment ? "page" : undefined}
+                >
+                  {title}
+                </a>
+              ))}
           </nav>
           <Tab webhook={webhook} tab={tab} version={version.value} onChange={changed} />
         </>

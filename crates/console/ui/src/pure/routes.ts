@@ -11,6 +11,7 @@ export interface Route {
     | "delivery"
     | "events"
     | "event"
+    | "access"
     | "server"
     | "nowhere";
   /** The id in the path, if there is one. */
@@ -37,6 +38,8 @@ export function readRoute(path: string): Route {
       return second === "" ? one("deliveries") : one("delivery", second);
     case "events":
       return second === "" ? one("events") : one("event", second);
+    case "access":
+      return second === "" ? one("access") : one("nowhere");
     case "server":
       return second === "" ? one("server") : one("nowhere");
     default:

@@ -59,7 +59,7 @@ async function signIn(page: Page, key: string): Promise<void> {
 test("a_key_opens_a_session_that_script_cannot_read", async () => {
   const { page, close } = await open(browser, server.origin, "/console/webhooks");
   await signIn(page, `th_${"0".repeat(64)}`);
-  await page.getByText("The server does not know this key.").waitFor();
+  await page.getByText("The server does not know this key or token, or it has expired.").waitFor();
   await signIn(page, keys.admin);
   await page.getByRole("link", { name: "orders" }).waitFor();
   assert.equal(await page.evaluate(() => document.cookie), "");
