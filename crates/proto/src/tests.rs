@@ -29,6 +29,7 @@ fn api_descriptors_hold_the_services_of_the_api_and_no_other() {
     assert_eq!(
         services(FILE_DESCRIPTOR_SET),
         [
+            "tenterhook.v1.AccessService",
             "tenterhook.v1.DeliveryService",
             "tenterhook.v1.EventService",
             "tenterhook.v1.ServerService",

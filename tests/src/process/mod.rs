@@ -15,6 +15,7 @@ pub(crate) mod running;
 pub(crate) mod serve;
 mod supervised;
 mod tenants;
+mod tokens;
 
 use std::process::{Command, Output, Stdio};
 

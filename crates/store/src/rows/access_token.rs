@@ -97,10 +97,19 @@ mod tests {
     #[test]
     fn a_token_has_the_row_that_stores_have() {
         let row = rows::encode(&TokenRow::from(&token()));
-        let message = "0a200202020202020202020202020202020202020202020202020202020202020202\
-                       1201611802221003030303030303030303030303030303032a016e3201633a0208024202\
-                       0804";
-        assert_eq!(hex(&row[5..]), message, "stores keep rows of this form");
+        let message = [
+            "0a20",
+            &"02".repeat(32),
+            "120161",
+            "1802",
+            "2210",
+            &"03".repeat(16),
+            "2a016e",
+            "320163",
+            "3a020802",
+            "42020804",
+        ];
+        assert_eq!(hex(&row[5..]), message.concat(), "stores keep rows of this form");
         let row: TokenRow = rows::decode(&row.into(), "a token").unwrap();
         assert_eq!(row.into_token(token().id).unwrap(), token());
     }

@@ -54,6 +54,7 @@ fn a_backup_is_the_store_as_it_was_when_it_began_whatever_happens_meanwhile() {
             let records = restored(&bytes, folder.path());
             assert!(records > before as u64, "{records} records of {before} events");
             let copy = Bench::new(Engine::Redb(folder));
+            assert_eq!(copy.store.tokens().by_id, bench.store.tokens().by_id, "the hashes of tokens go along");
             let events = copy.store.list_events(all_events()).await.unwrap().items;
             assert_eq!(events.len(), before);
             assert!(events.iter().all(|event| event.id.as_str() != "afterwards"));

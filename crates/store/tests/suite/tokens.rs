@@ -8,7 +8,8 @@ use tenterhook_store::TokenError;
 use crate::bench::{Bench, webhook};
 use crate::on_every_engine;
 
-fn token(bench: &Bench, number: u16) -> AccessToken {
+/// A token, for one webhook if its number is even, that expires in a minute.
+pub(crate) fn token(bench: &Bench, number: u16) -> AccessToken {
     let mut bits = [0; 32];
     bits[..2].copy_from_slice(&number.to_be_bytes());
     AccessToken {

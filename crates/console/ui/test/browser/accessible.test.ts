@@ -35,6 +35,7 @@ before(async () => {
   ).webhook.id;
   await client.createWebhook({ displayName: "inventory", request: { url: receiver.url("/ok") } });
   const quiet = await client.createWebhook({ displayName: "quiet", request: { url: receiver.url("/ok") } });
+  await client.access.createToken({ role: "viewer", displayName: "portal of acme", webhookId });
   await client.webhooks.pauseWebhook({ webhookId: quiet.webhook.id, reason: "for a test" });
   const results = await client.publishBatch(
     Array.from({ length: 30 }, (_, id) => ({
@@ -62,6 +63,7 @@ before(async () => {
     "events",
     `events/${results[0]?.eventId}`,
     "server",
+    "access",
     "nowhere",
   );
 });
