@@ -555,7 +555,10 @@ func list(ctx context.Context, client *Client, s step) (any, error) {
 // invoke calls any method that is no stream by its name.
 func invoke(client *Client, path string, fields any) (any, error) {
 	service, method, _ := strings.Cut(path, "/")
-	services := map[string]any{"WebhookService": client.Webhooks, "EventService": client.Events, "DeliveryService": client.Deliveries}
+	services := map[string]any{
+		"AccessService": client.Access, "DeliveryService": client.Deliveries, "EventService": client.Events,
+		"WebhookService": client.Webhooks,
+	}
 	kind, err := protoregistry.GlobalTypes.FindMessageByName("tenterhook.v1." + protoName(method+"Request"))
 	if err != nil {
 		return nil, err

@@ -366,7 +366,12 @@ def ordered(client, keys):
 
 def call(client, path, fields):
     service, method = path.split("/")
-    group = {"WebhookService": "webhooks", "EventService": "events", "DeliveryService": "deliveries"}
+    group = {
+        "AccessService": "access",
+        "DeliveryService": "deliveries",
+        "EventService": "events",
+        "WebhookService": "webhooks",
+    }
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower()
     request = METHODS[service][name].request()
     json_format.ParseDict(fields, request)

@@ -6,6 +6,7 @@ use crate::calls::{Calls, Identified};
 use crate::connection::{BuildError, Builder};
 use crate::error::Error;
 use crate::methods;
+use crate::v1::access_service_client::AccessServiceClient;
 use crate::v1::delivery_service_client::DeliveryServiceClient;
 use crate::v1::event_service_client::EventServiceClient;
 use crate::v1::webhook_service_client::WebhookServiceClient;
@@ -50,6 +51,12 @@ impl Client {
     /// clone and its watches ends the connection too.
     pub fn close(&self) {
         self.calls.close();
+    }
+
+    /// Every method of the access service.
+    #[must_use]
+    pub fn access(&self) -> AccessServiceClient<Calls> {
+        AccessServiceClient::new(self.calls.clone()).max_decoding_message_size(MAX_RECEIVE_BYTES)
     }
 
     /// Every method of the webhook service.

@@ -10,6 +10,7 @@ import {
   type ClientOptions,
   ConflictError,
   DeliverySchema,
+  AccessService,
   DeliveryService,
   type EventInit,
   EventService,
@@ -69,7 +70,8 @@ export function needsMoreThanABrowser(scenario: Scenario, given: Given): boolean
   return ["publish_stream", "StreamPublishEvents", "/tls", "/connections"].some((word) => steps.includes(word));
 }
 
-const services: Record<string, [DescService, "webhooks" | "events" | "deliveries"]> = {
+const services: Record<string, [DescService, "access" | "webhooks" | "events" | "deliveries"]> = {
+  AccessService: [AccessService, "access"],
   WebhookService: [WebhookService, "webhooks"],
   EventService: [EventService, "events"],
   DeliveryService: [DeliveryService, "deliveries"],

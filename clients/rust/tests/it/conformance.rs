@@ -436,6 +436,10 @@ impl Runner {
                 "DeliveryService/GetDeliveryStats" get_delivery_stats
                 "DeliveryService/ListDeliveries" list_deliveries
                 "DeliveryService/RetryDelivery" retry_delivery;
+            access:
+                "AccessService/CreateToken" create_token
+                "AccessService/ListTokens" list_tokens
+                "AccessService/RevokeToken" revoke_token;
         }
     }
 }

@@ -15,6 +15,7 @@ import com.google.protobuf.MessageOrBuilder;
 import com.google.protobuf.util.JsonFormat;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
+import io.tenterhook.v1.AccessServiceGrpc;
 import io.tenterhook.v1.DeliveryServiceGrpc;
 import io.tenterhook.v1.Event;
 import io.tenterhook.v1.EventServiceGrpc;
@@ -515,6 +516,7 @@ final class ScenarioRunner implements AutoCloseable {
   @SuppressWarnings("unchecked") // every method of the API takes and gives messages
   private static JsonElement call(Client client, String path, JsonObject fields) {
     MethodDescriptor<?, ?> method = Stream.of(
+            AccessServiceGrpc.getServiceDescriptor(),
             DeliveryServiceGrpc.getServiceDescriptor(),
             EventServiceGrpc.getServiceDescriptor(),
             WebhookServiceGrpc.getServiceDescriptor())
