@@ -5,12 +5,12 @@ import assert from "node:assert/strict";
 import { type DescMessage, type DescService, fromJson, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
+  AccessService,
   type BaseClient,
   ClosedError,
   type ClientOptions,
   ConflictError,
   DeliverySchema,
-  AccessService,
   DeliveryService,
   type EventInit,
   EventService,
