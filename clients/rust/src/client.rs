@@ -9,6 +9,8 @@ use crate::methods;
 use crate::v1::access_service_client::AccessServiceClient;
 use crate::v1::delivery_service_client::DeliveryServiceClient;
 use crate::v1::event_service_client::EventServiceClient;
+use crate::v1::server_service_client::ServerServiceClient;
+use crate::v1::store_service_client::StoreServiceClient;
 use crate::v1::webhook_service_client::WebhookServiceClient;
 use crate::v1::{
     BatchPublishEventsRequest, CreateWebhookRequest, Delivery, Event, GetDeliveryRequest, JsonDocument,
@@ -75,6 +77,18 @@ impl Client {
     #[must_use]
     pub fn deliveries(&self) -> DeliveryServiceClient<Calls> {
         DeliveryServiceClient::new(self.calls.clone()).max_decoding_message_size(MAX_RECEIVE_BYTES)
+    }
+
+    /// Every method of the server service.
+    #[must_use]
+    pub fn server(&self) -> ServerServiceClient<Calls> {
+        ServerServiceClient::new(self.calls.clone()).max_decoding_message_size(MAX_RECEIVE_BYTES)
+    }
+
+    /// Every method of the store service.
+    #[must_use]
+    pub fn store(&self) -> StoreServiceClient<Calls> {
+        StoreServiceClient::new(self.calls.clone()).max_decoding_message_size(MAX_RECEIVE_BYTES)
     }
 
     /// Publishes one event. When this returns `Ok` the event is on the server's disk. An event

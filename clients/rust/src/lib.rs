@@ -1,8 +1,8 @@
 //! Client of the Tenterhook webhook delivery service: publishes events, manages webhooks, watches
 //! deliveries, and verifies what was delivered.
 //!
-//! Every method of the API is at [`Client::webhooks`], [`Client::events`] and
-//! [`Client::deliveries`]; calls made there get the same deadline and retries as the methods of
+//! Every method of the API is at [`Client::webhooks`], [`Client::events`], [`Client::deliveries`],
+//! [`Client::server`] and [`Client::store`]; calls made there get the same deadline and retries as the methods of
 //! [`Client`], and `?` turns their `tonic::Status` into [`Error`].
 
 mod calls;
@@ -28,10 +28,13 @@ pub use calls::Calls;
 pub use client::{Client, json};
 pub use connection::{BuildError, Builder};
 pub use error::{Error, FieldViolation, Kind};
+pub use methods::DESCRIPTORS;
 pub use pages::ResumeToken;
 pub use publisher::{Publication, Publisher, PublisherOptions};
 pub use receive::{RecentIds, Seen, SeenFuture, WebhookEvent, WebhookLayer, WebhookService, parse};
 pub use retry::RetryPolicy;
 pub use stream::Ack;
 pub use verify::{InvalidSignature, Scheme, Verifier, verify};
+/// The status code of a failed call, see [`Error::code`]; and a call with a timeout or headers of its own.
+pub use tonic::{Code, Request};
 pub use watch::{Change, Watch};

@@ -14,8 +14,9 @@ use crate::v1::{
     RotateSigningKeyRequest,
 };
 
-/// The API's descriptors, generated with the code.
-const DESCRIPTORS: &[u8] = include_bytes!("gen/tenterhook.v1.bin");
+/// The API's descriptors, generated with the code: a serialized `google.protobuf.FileDescriptorSet`
+/// with the comments left out.
+pub const DESCRIPTORS: &[u8] = include_bytes!("gen/tenterhook.v1.bin");
 /// A gRPC frame's head: one byte for compression, four for the length.
 const FRAME_HEAD_BYTES: usize = 5;
 

@@ -51,6 +51,17 @@ async fn calls_of_the_generated_client_get_ids_too() {
 }
 
 #[tokio::test]
+async fn every_service_is_reached_with_the_same_retries() {
+    let backup = vec![send(BackupResponse { chunk: b"store".to_vec().into() })];
+    let server = Fake::new([unavailable(), answer(GetServerInfoResponse::default()), backup]).await;
+    let client = server.client();
+    client.server().get_server_info(GetServerInfoRequest {}).await.unwrap();
+    let mut parts = client.store().backup(BackupRequest {}).await.unwrap().into_inner();
+    assert_eq!(parts.message().await.unwrap().unwrap().chunk, b"store"[..]);
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
 async fn unavailable_is_retried_even_where_nothing_is_idempotent() {
     let server = Fake::new([unavailable(), answer(RetryDeliveryResponse::default())]).await;
     server.client().deliveries().retry_delivery(RetryDeliveryRequest::default()).await.unwrap();
