@@ -4,6 +4,7 @@
 mod architecture;
 mod binary;
 mod canary;
+mod cli;
 mod conformance;
 mod context;
 mod crash;

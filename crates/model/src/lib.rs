@@ -21,6 +21,8 @@ pub mod fault;
 /// Bodies of fuzz targets.
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
+/// Text of strangers on a terminal.
+pub mod harmless;
 /// [`WebhookHealth`]: how a receiver has been doing.
 pub mod health;
 /// [`Host`]: an address, or a name that can be looked up and certified.
@@ -67,6 +69,7 @@ pub use chance::{Entropy, OsEntropy};
 pub use delivery::{Delivery, DeliveryState, IllegalTransition, Next, Transition};
 pub use event::{Event, Snapshots};
 pub use fault::{Fault, FaultKind};
+pub use harmless::{harmless, harmless_line};
 pub use health::{FailureSummary, WebhookHealth};
 pub use host::{Host, HostName, HostNameError};
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, TokenId, WebhookId};

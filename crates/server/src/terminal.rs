@@ -5,6 +5,8 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
+pub use tenterhook_model::harmless;
+
 /// Standard output, whether it takes colours, and how wide it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
@@ -121,23 +123,6 @@ fn shown_width(text: &str) -> usize {
     plain + parts.map(|part| part.split_once('m').map_or(0, |(_, text)| text.chars().count())).sum::<usize>()
 }
 
-/// `text` with control characters as escapes, so that what a stranger sent cannot steer the terminal.
-pub fn harmless(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => shown.push(c),
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                shown.extend(c.escape_unicode());
-            }
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,10 +147,5 @@ mod tests {
             let lines = wrapped(text, width);
             assert!(lines.lines().all(|line| shown_width(line) <= width), "{width}: {lines}");
         }
-    }
-
-    #[test]
-    fn control_characters_are_shown_and_not_obeyed() {
-        assert_eq!(harmless("a\u{1b}[2Jb\n\tc\u{202e}"), "a\\u{1b}[2Jb\n\tc\\u{202e}");
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: what may be typed, and which module answers.
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -71,6 +72,8 @@ enum Command {
         after_help = "Examples:\n  tenterhook bench\n  tenterhook bench --runs 1 --only '10 webhooks'\n  tenterhook bench --json -- --threads 2"
     )]
     Bench(tenterhook_bench::BenchArgs),
+    #[command(flatten)]
+    Client(tenterhook_cli::ClientCommand),
     /// Renders for a server that is its parent; speaks frames on standard input and output
     #[command(hide = true)]
     RenderWorker,
@@ -82,24 +85,35 @@ impl Cli {
         !self.no_color && self.no_color_variable.as_ref().is_none_or(|value| value.is_empty())
     }
 
-    /// Runs the command to its end.
+    /// Runs the command to its end. The exit code is that of a client command, which shows its errors itself.
     ///
     /// # Errors
     /// What went wrong, ready to be shown.
-    pub fn run(self) -> Result<()> {
-        let terminal = Terminal::new(!self.takes_colours());
-        match self.command {
-            Command::Serve(args) => serve(&args, terminal),
-            Command::Demo(args) => runtime(1)?.block_on(tenterhook_demo::run(args, terminal)),
-            Command::Listen(args) => runtime(1)?.block_on(tenterhook_listen::run(args, terminal)),
-            Command::Healthcheck(args) => runtime(1)?.block_on(crate::healthcheck::run(&args, terminal)),
-            Command::Render(args) => render::run(&args),
-            Command::Key(args) => key::run(&args, terminal),
-            Command::Store(args) => care::run(&args, terminal),
-            Command::RenderWorker => {
+    pub fn run(self) -> Result<ExitCode> {
+        let colours = self.takes_colours();
+        let terminal = Terminal::new(!colours);
+        if let Command::Client(command) = self.command {
+            return Ok(ExitCode::from(runtime(1)?.block_on(command.run(colours))));
+        }
+        self.command.run(terminal).map(|()| ExitCode::SUCCESS)
+    }
+}
+
+impl Command {
+    fn run(self, terminal: Terminal) -> Result<()> {
+        match self {
+            Self::Serve(args) => serve(&args, terminal),
+            Self::Demo(args) => runtime(1)?.block_on(tenterhook_demo::run(args, terminal)),
+            Self::Listen(args) => runtime(1)?.block_on(tenterhook_listen::run(args, terminal)),
+            Self::Healthcheck(args) => runtime(1)?.block_on(crate::healthcheck::run(&args, terminal)),
+            Self::Render(args) => render::run(&args),
+            Self::Key(args) => key::run(&args, terminal),
+            Self::Store(args) => care::run(&args, terminal),
+            Self::RenderWorker => {
                 tenterhook_cage::serve(std::io::stdin(), std::io::stdout()).context("the render worker failed")
             }
-            Command::Bench(args) => runtime(BENCH_THREADS)?.block_on(tenterhook_bench::run(args, terminal)),
+            Self::Bench(args) => runtime(BENCH_THREADS)?.block_on(tenterhook_bench::run(args, terminal)),
+            Self::Client(_) => unreachable!("it has its own exit codes, and ran before"),
         }
     }
 }

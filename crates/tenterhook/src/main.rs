@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let command = Cli::parse();
     let colours = command.takes_colours() && std::io::stderr().is_terminal();
     match command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let prefix = if colours { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
             eprintln!("{prefix} {error:#}");

@@ -33,7 +33,7 @@ const SAME_PART: [&str; 4] = [
     "Received",
 ];
 /// Names of files that more than two folders have: the nouns of the model and what is done with them.
-const SAME_SUBJECT: [&str; 25] = [
+const SAME_SUBJECT: [&str; 28] = [
     "access_token.rs",
     "attempt.rs",
     "backup.rs",
@@ -53,8 +53,11 @@ const SAME_SUBJECT: [&str; 25] = [
     "list.rs",
     "meter.rs",
     "number.rs",
+    "preview.rs",
+    "publish.rs",
     "read.rs",
     "request.rs",
+    "state.rs",
     "text.rs",
     "watch.rs",
     "webhook.rs",

@@ -2,7 +2,22 @@
 
 use super::{command, run, stderr, stdout};
 
-const COMMANDS: [&str; 8] = ["serve", "demo", "listen", "render", "key", "store", "bench", "healthcheck"];
+const COMMANDS: [&str; 14] = [
+    "serve",
+    "demo",
+    "listen",
+    "render",
+    "key",
+    "store",
+    "bench",
+    "healthcheck",
+    "status",
+    "watch",
+    "webhook",
+    "delivery",
+    "event",
+    "context",
+];
 
 #[test]
 fn help_names_every_command_and_where_to_start() {

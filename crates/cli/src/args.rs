@@ -1,0 +1,41 @@
+//! The flags that every command of a client takes: where the server is, and how answers are printed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::output::times::TimeForm;
+use crate::output::{Colour, Form};
+
+/// Where the server is, and how answers are printed.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// The server, HOST:PORT; TLS unless it is this machine or http:// is before it [default: 127.0.0.1:50051]
+    #[arg(long, global = true, value_name = "HOST:PORT", env = "TENTERHOOK_ADDRESS", hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
+    pub(crate) address: Option<String>,
+    /// The context to use; see `tenterhook context`
+    #[arg(long, global = true, value_name = "NAME", env = "TENTERHOOK_CONTEXT", hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
+    pub(crate) context: Option<String>,
+    /// The namespace [default: default]
+    #[arg(long, global = true, value_name = "NAMESPACE", env = "TENTERHOOK_NAMESPACE", hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
+    pub(crate) namespace: Option<String>,
+    /// PEM certificates that the server's must chain to, instead of the system's roots
+    #[arg(long, global = true, value_name = "FILE", env = "TENTERHOOK_CA", hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Form of the output [default: table on a terminal, jsonl in a pipe]
+    #[arg(long, short, global = true, value_name = "FORM", help_heading = "Output")]
+    pub(crate) output: Option<Form>,
+    /// Whether there are colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(crate) color: Colour,
+    /// How times are shown [default: relative on a terminal, utc elsewhere]
+    #[arg(long, global = true, value_name = "FORM", help_heading = "Output")]
+    pub(crate) time: Option<TimeForm>,
+    /// Answers yes to every question
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) yes: bool,
+}

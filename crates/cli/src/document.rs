@@ -1,0 +1,285 @@
+//! YAML and JSON of people as messages of the API, by one walk over the descriptors that collects every error with the
+//! path of its field.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use prost::Message;
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _, Value as Wire,
+};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::output::proto_json::{descriptor, prefix};
+use crate::output::times;
+
+/// Path and description of each error.
+pub(crate) type Problems = Vec<(String, String)>;
+
+/// Reads one document of YAML or JSON; `name` says where it is from.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn parse(name: &str, text: &str) -> Result<Value, Failure> {
+    // JSON first: it keeps every digit.
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(value);
+    }
+    serde_saphyr::from_str::<Value>(text).map_err(|error| {
+        let place =
+            error.location().map_or(String::new(), |at| format!(" at line {}, column {}", at.line(), at.column()));
+        Failure::usage(format!("{name} is neither YAML nor JSON{place}"))
+    })
+}
+
+/// The message that the proto calls `name`, of `value`.
+///
+/// # Errors
+/// Every field that the message does not have or that has another type.
+pub(crate) fn message<M: Message + Default>(name: &str, value: &Value) -> Result<M, Problems> {
+    let mut reader = Reader { problems: Vec::new() };
+    let read = reader.object(&descriptor(name), value, "");
+    if !reader.problems.is_empty() {
+        return Err(reader.problems);
+    }
+    Ok(read.transcode_to().expect("a message is decoded as what it was encoded"))
+}
+
+struct Reader {
+    problems: Problems,
+}
+
+impl Reader {
+    fn problem(&mut self, place: &str, what: impl Into<String>) {
+        let place = if place.is_empty() { "document" } else { place };
+        self.problems.push((place.to_owned(), what.into()));
+    }
+
+    fn object(&mut self, descriptor: &MessageDescriptor, value: &Value, place: &str) -> DynamicMessage {
+        let mut message = DynamicMessage::new(descriptor.clone());
+        if self.well_known(&mut message, value, place) {
+            return message;
+        }
+        let Value::Object(members) = value else {
+            self.problem(place, "must be a mapping of fields");
+            return message;
+        };
+        for (name, value) in members {
+            let inside = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+            let field = descriptor.get_field_by_name(name).or_else(|| descriptor.get_field_by_json_name(name));
+            match field {
+                None => self.problem(&inside, "is not a field"),
+                // As ProtoJSON has it: null is a field that is not set.
+                Some(_) if value.is_null() => {}
+                Some(field) => {
+                    if let Some(read) = self.field(&field, value, &inside) {
+                        message.set_field(&field, read);
+                    }
+                }
+            }
+        }
+        message
+    }
+
+    fn field(&mut self, field: &FieldDescriptor, value: &Value, place: &str) -> Option<Wire> {
+        let kind = field.kind();
+        if field.is_map() {
+            let Value::Object(members) = value else {
+                self.problem(place, "must be a mapping");
+                return None;
+            };
+            let kind = kind.as_message().expect("the entries of a map are messages").map_entry_value_field().kind();
+            let entries = members.iter().filter_map(|(key, value)| {
+                Some((MapKey::String(key.clone()), self.single(&kind, value, &format!("{place}[{key}]"))?))
+            });
+            return Some(Wire::Map(entries.collect()));
+        }
+        if field.is_list() {
+            let Value::Array(items) = value else {
+                self.problem(place, "must be a list");
+                return None;
+            };
+            let items = items.iter().enumerate();
+            return Some(Wire::List(
+                items.filter_map(|(i, item)| self.single(&kind, item, &format!("{place}[{i}]"))).collect(),
+            ));
+        }
+        self.single(&kind, value, place)
+    }
+
+    fn single(&mut self, kind: &Kind, value: &Value, place: &str) -> Option<Wire> {
+        let (read, wanted) = match kind {
+            Kind::Bool => (value.as_bool().map(Wire::Bool), "true or false"),
+            Kind::String => (value.as_str().map(|text| Wire::String(text.to_owned())), "text; put it in quotes"),
+            Kind::Bytes => (bytes(value).map(|bytes| Wire::Bytes(bytes.into())), "text, or {base64: …}"),
+            Kind::Double => (number(value).map(Wire::F64), "a number"),
+            Kind::Float => (number(value).map(|number| Wire::F32(number as f32)), "a number"),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+                (whole(value).and_then(|number| i32::try_from(number).ok()).map(Wire::I32), "a whole number")
+            }
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+                (whole(value).and_then(|number| i64::try_from(number).ok()).map(Wire::I64), "a whole number")
+            }
+            Kind::Uint32 | Kind::Fixed32 => {
+                (whole(value).and_then(|number| u32::try_from(number).ok()).map(Wire::U32), "a whole number from 0")
+            }
+            Kind::Uint64 | Kind::Fixed64 => {
+                (whole(value).and_then(|number| u64::try_from(number).ok()).map(Wire::U64), "a whole number from 0")
+            }
+            Kind::Message(descriptor) => return Some(Wire::Message(self.object(descriptor, value, place))),
+            Kind::Enum(descriptor) => {
+                let prefix = prefix(descriptor.name());
+                let name = value.as_str().map(str::to_ascii_uppercase);
+                let found = name.and_then(|name| {
+                    let mut values = descriptor.values();
+                    values.find(|value| value.name() == name || value.name().strip_prefix(&prefix) == Some(&name))
+                });
+                if found.is_none() {
+                    let names = descriptor.values().filter(|value| value.number() != 0);
+                    let names: Vec<String> =
+                        names.map(|value| value.name().trim_start_matches(&prefix).to_owned()).collect();
+                    self.problem(place, format!("must be one of {}", names.join(", ")));
+                }
+                return found.map(|value| Wire::EnumNumber(value.number()));
+            }
+        };
+        if read.is_none() {
+            self.problem(place, format!("must be {wanted}"));
+        }
+        read
+    }
+
+    /// The messages that ProtoJSON writes in a form of their own; false for any other.
+    fn well_known(&mut self, message: &mut DynamicMessage, value: &Value, place: &str) -> bool {
+        let (parts, wanted) = match message.descriptor().full_name() {
+            "google.protobuf.Timestamp" => {
+                let time = value.as_str().and_then(times::rfc3339);
+                (time.map(|time| (time.seconds, time.nanos)), "a time such as 2026-11-28T12:00:00Z")
+            }
+            "google.protobuf.Duration" => (value.as_str().and_then(duration), "a duration in seconds such as 1.5s"),
+            "tenterhook.v1.JsonDocument" => {
+                let text = match value {
+                    Value::Object(members) if members.len() == 1 && members.contains_key("structured") => {
+                        Some(members["structured"].to_string())
+                    }
+                    Value::Object(members) if members.len() == 1 => {
+                        members.get("json").and_then(Value::as_str).map(str::to_owned)
+                    }
+                    _ => None,
+                };
+                match text {
+                    Some(text) => message.set_field_by_name("json", Wire::String(text)),
+                    None => self.problem(place, "must be {structured: VALUE} or {json: TEXT}"),
+                }
+                return true;
+            }
+            _ => return false,
+        };
+        match parts {
+            Some((seconds, nanos)) => {
+                message.set_field_by_name("seconds", Wire::I64(seconds));
+                message.set_field_by_name("nanos", Wire::I32(nanos));
+            }
+            None => self.problem(place, format!("must be {wanted}")),
+        }
+        true
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|number: &f64| number.is_finite())
+}
+
+fn whole(value: &Value) -> Option<i128> {
+    match value {
+        Value::Number(number) => number.as_i128(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn bytes(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::String(text) => Some(text.clone().into_bytes()),
+        Value::Object(members) => BASE64.decode(members.get("base64")?.as_str()?).ok(),
+        _ => None,
+    }
+}
+
+/// A duration of ProtoJSON: seconds with up to nine digits of a fraction, and `s`.
+fn duration(text: &str) -> Option<(i64, i32)> {
+    let number = text.strip_suffix('s')?;
+    let (sign, number) = number.strip_prefix('-').map_or((1, number), |number| (-1, number));
+    let (seconds, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(seconds) || !digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let nanos: i32 = format!("{fraction:0<9}").parse().ok()?;
+    Some((sign * seconds.parse::<i64>().ok()?, i32::try_from(sign).ok()? * nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::proto_json::json;
+    use crate::output::yaml::yaml;
+    use tenterhook_client::v1;
+
+    const WEBHOOK: &str = r#"
+display_name: orders
+request:
+  url: https://shop.example.com/hooks
+  method: POST
+  headers: [{name: X-A, value: "1"}]
+rules:
+  - event_types: [created]
+    conditions: {structured: {and: [{attr: status.value, value: 12345678901234567890}]}}
+retry: {max_attempts: 4, schedule: {waits: [1s, 2.5s]}, jitter: 0.5}
+labels: {team: a, "no": "yes"}
+"#;
+
+    #[test]
+    fn a_document_becomes_the_message_and_back() {
+        let webhook: v1::Webhook = message("Webhook", &parse("x", WEBHOOK).unwrap()).unwrap();
+        assert_eq!(webhook.request.as_ref().unwrap().method, v1::HttpMethod::Post as i32);
+        let again = yaml(&json("Webhook", &webhook));
+        let again: v1::Webhook = message("Webhook", &parse("x", &again).unwrap()).unwrap();
+        assert_eq!(again, webhook);
+    }
+
+    #[test]
+    fn every_error_is_found_at_once_with_its_path() {
+        let text = "nme: x\nrequest: {url: 3, method: SEND}\nretry: {max_attempts: many, max_age: 2h}\nlabels: [a]\nrules: [{conditions: 1}]\n";
+        let problems = message::<v1::Webhook>("Webhook", &parse("x", text).unwrap()).unwrap_err();
+        let paths: Vec<&str> = problems.iter().map(|(path, _)| path.as_str()).collect();
+        let expected = [
+            "nme",
+            "request.url",
+            "request.method",
+            "retry.max_attempts",
+            "retry.max_age",
+            "labels",
+            "rules[0].conditions",
+        ];
+        assert_eq!(paths, expected);
+        assert!(problems[2].1.contains("GET, POST"), "{problems:?}");
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_refused_with_its_place_and_nothing_of_it() {
+        let shown = parse("hooks.yaml", "a: secret\n  b: [").unwrap_err().to_string();
+        assert!(shown.contains("hooks.yaml") && shown.contains("line 2") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn durations_are_those_of_protojson() {
+        for (text, read) in [("3s", Some((3, 0))), ("-1.5s", Some((-1, -500_000_000))), ("0.000000001s", Some((0, 1)))]
+        {
+            assert_eq!(duration(text), read, "{text}");
+        }
+        for wrong in ["3", "s", "1.s", "1.0000000001s", "+1s", "2h", "--1s"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+}

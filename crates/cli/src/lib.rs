@@ -1,0 +1,92 @@
+//! The command line as a client: `status`, `watch`, `webhook`, `delivery`, `event` and `context`, written on the Rust
+//! SDK alone, so that what they can do a program can do too. The command calls [`ClientCommand::run`].
+
+mod args;
+mod context;
+mod delivery;
+mod document;
+mod event;
+mod failure;
+mod find;
+mod input;
+mod output;
+mod session;
+mod status;
+mod wait;
+mod watch;
+mod webhook;
+
+use clap::Subcommand;
+
+use args::Common;
+use failure::Done;
+use output::Output;
+use session::Session;
+
+/// The commands that call a server.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ClientCommand {
+    /// What is wrong now: every webhook's state, what waits, and the last problem
+    #[command(after_help = "Examples:\n  tenterhook status\n  tenterhook status --context prod -o json")]
+    Status(ClientArgs<status::StatusArgs>),
+    /// Shows each change of a delivery as it happens
+    #[command(
+        after_help = "Examples:\n  tenterhook watch --failed\n  tenterhook watch --webhook orders --from 1h\n  tenterhook watch -o jsonl --from earliest"
+    )]
+    Watch(ClientArgs<watch::WatchArgs>),
+    /// Webhooks: list, show, create, edit, pause, resume, test and more
+    Webhook(ClientArgs<webhook::WebhookArgs>),
+    /// Deliveries: list, show, retry and cancel
+    Delivery(ClientArgs<delivery::DeliveryArgs>),
+    /// Events: publish, list, show, explain and replay
+    Event(ClientArgs<event::EventArgs>),
+    /// Servers by name: add, list, use, show and remove
+    Context(ClientArgs<context::ContextArgs>),
+}
+
+/// The arguments of a command, and those that all of them take.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ClientArgs<A: clap::Args> {
+    #[command(flatten)]
+    own: A,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl ClientCommand {
+    /// Runs the command and returns its exit code. Without `colours` there are none unless a flag asks for them.
+    pub async fn run(self, colours: bool) -> u8 {
+        let common = self.common().clone();
+        let out = Output::new(common.output, common.color, common.time, !colours);
+        match Box::pin(self.act(&common, out)).await {
+            Ok(code) => code,
+            Err(failure) => {
+                out.complain(&failure.to_string());
+                failure.code
+            }
+        }
+    }
+
+    fn common(&self) -> &Common {
+        match self {
+            Self::Status(args) => &args.common,
+            Self::Watch(args) => &args.common,
+            Self::Webhook(args) => &args.common,
+            Self::Delivery(args) => &args.common,
+            Self::Event(args) => &args.common,
+            Self::Context(args) => &args.common,
+        }
+    }
+
+    async fn act(self, common: &Common, out: Output) -> Done {
+        let open = || Session::open(common, out);
+        match self {
+            Self::Status(_) => status::run(&open().await?).await,
+            Self::Watch(args) => watch::run(args.own, &open().await?).await,
+            Self::Webhook(args) => webhook::run(args.own, &open().await?).await,
+            Self::Delivery(args) => Box::pin(delivery::run(args.own, &open().await?)).await,
+            Self::Event(args) => event::run(args.own, &open().await?).await,
+            Self::Context(args) => context::run(args.own, common, out),
+        }
+    }
+}

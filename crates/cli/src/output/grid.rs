@@ -1,0 +1,225 @@
+//! Tables for people: columns aligned, dropped by rank and cut at the terminal's width; on a narrow terminal each row
+//! is a block.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use super::style::{Style, paint};
+
+/// Below this many columns each row is a block.
+const BLOCKS_BELOW: usize = 60;
+/// Columns that a text is never cut below.
+const CUT_MIN: usize = 10;
+/// Columns between two columns.
+const GAP: usize = 2;
+
+/// A column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    /// Its heading.
+    pub(crate) title: &'static str,
+    /// The highest is dropped first when there is no room; 0 is never.
+    pub(crate) rank: u8,
+    /// Whether numbers are in it.
+    pub(crate) right: bool,
+    /// Whether only `wide` has it.
+    pub(crate) wide: bool,
+}
+
+impl Column {
+    /// A column of text.
+    pub(crate) const fn new(title: &'static str, rank: u8) -> Self {
+        Self { title, rank, right: false, wide: false }
+    }
+
+    /// A column of numbers.
+    pub(crate) const fn number(title: &'static str, rank: u8) -> Self {
+        Self { title, rank, right: true, wide: false }
+    }
+
+    /// A column that only `wide` has.
+    pub(crate) const fn wide(title: &'static str) -> Self {
+        Self { title, rank: 9, right: false, wide: true }
+    }
+}
+
+/// A cell: text that is harmless and on one line, and how it looks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cell {
+    text: String,
+    style: Option<Style>,
+}
+
+impl Cell {
+    /// A text, whatever is in it.
+    pub(crate) fn new(text: impl AsRef<str>) -> Self {
+        Self { text: tenterhook_model::harmless_line(text.as_ref()), style: None }
+    }
+
+    /// The same in a style.
+    pub(crate) fn styled(text: impl AsRef<str>, style: Option<Style>) -> Self {
+        Self { style, ..Self::new(text) }
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(text)
+    }
+}
+
+/// How a table is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    /// Columns of the terminal; `None` cuts nothing.
+    pub(crate) width: Option<usize>,
+    /// Whether there are colours.
+    pub(crate) colour: bool,
+    /// Whether the columns of `wide` are shown.
+    pub(crate) wide: bool,
+}
+
+/// The table as text, a line break after each line.
+pub(crate) fn grid(columns: &[Column], rows: &[Vec<Cell>], layout: Layout) -> String {
+    for row in rows {
+        assert_eq!(row.len(), columns.len(), "each row has a cell for each column");
+    }
+    let mut shown: Vec<usize> = (0..columns.len()).filter(|&i| layout.wide || !columns[i].wide).collect();
+    match layout.width {
+        Some(width) if width < BLOCKS_BELOW => blocks(columns, rows, &shown, width, layout.colour),
+        width => {
+            let widths = fit(columns, rows, &mut shown, width);
+            lines(columns, rows, &shown, &widths, layout.colour)
+        }
+    }
+}
+
+/// The width of each column in `shown`. Where there is no room text is cut, then columns are dropped; those of rank 0, which
+/// hold what is pasted, are cut only when nothing else is left.
+fn fit(columns: &[Column], rows: &[Vec<Cell>], shown: &mut Vec<usize>, width: Option<usize>) -> Vec<usize> {
+    loop {
+        let widest = |&i: &usize| rows.iter().map(|row| row[i].text.width()).max().unwrap_or(0);
+        let mut widths: Vec<usize> = shown.iter().map(|i| widest(i).max(columns[*i].title.width())).collect();
+        let Some(width) = width else { return widths };
+        let room = width.saturating_sub(GAP * shown.len().saturating_sub(1));
+        let last = (0..shown.len()).max_by_key(|&i| columns[shown[i]].rank).filter(|&i| columns[shown[i]].rank > 0);
+        while widths.iter().sum::<usize>() > room {
+            let may_cut = |&i: &usize| !columns[shown[i]].right && (columns[shown[i]].rank > 0 || last.is_none());
+            match (0..widths.len()).filter(may_cut).max_by_key(|&i| widths[i]) {
+                Some(i) if widths[i] > CUT_MIN.max(columns[shown[i]].title.width()) => widths[i] -= 1,
+                _ => break,
+            }
+        }
+        match last {
+            Some(i) if widths.iter().sum::<usize>() > room => shown.remove(i),
+            _ => return widths,
+        };
+    }
+}
+
+fn lines(columns: &[Column], rows: &[Vec<Cell>], shown: &[usize], widths: &[usize], colour: bool) -> String {
+    let mut text = String::new();
+    let heading: Vec<Cell> = columns.iter().map(|column| Cell::styled(column.title, Some(Style::Bold))).collect();
+    for row in std::iter::once(&heading).chain(rows) {
+        let mut line = String::new();
+        for (place, (&i, &width)) in shown.iter().zip(widths).enumerate() {
+            let cut = cut(&row[i].text, width);
+            let room = " ".repeat(width - cut.width());
+            let painted = paint(colour, row[i].style, &cut);
+            let is_last = place + 1 == shown.len();
+            let gap = if is_last { "" } else { "  " };
+            let cell = if columns[i].right {
+                room + &painted
+            } else if is_last {
+                painted
+            } else {
+                painted + &room
+            };
+            line.push_str(&cell);
+            line.push_str(gap);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Each row as a block: a heading and the cell in each line.
+fn blocks(columns: &[Column], rows: &[Vec<Cell>], shown: &[usize], width: usize, colour: bool) -> String {
+    let title = shown.iter().map(|&i| columns[i].title.width()).max().unwrap_or(0);
+    let mut blocks = Vec::new();
+    for row in rows {
+        let mut block = String::new();
+        for &i in shown.iter().filter(|&&i| !row[i].text.is_empty()) {
+            let name = format!("{}{}", columns[i].title, " ".repeat(title + GAP - columns[i].title.width()));
+            let text = cut(&row[i].text, width.saturating_sub(title + GAP).max(1));
+            block.push_str(&format!(
+                "{}{}\n",
+                paint(colour, Some(Style::Dim), &name),
+                paint(colour, row[i].style, &text)
+            ));
+        }
+        blocks.push(block);
+    }
+    blocks.join("\n")
+}
+
+/// The text in at most `width` columns, with `…` where something is missing.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let (mut cut, mut taken) = (String::new(), 0);
+    for c in text.chars() {
+        taken += c.width().unwrap_or(0);
+        if taken + 1 > width {
+            break;
+        }
+        cut.push(c);
+    }
+    cut + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column; 4] =
+        [Column::new("NAME", 0), Column::new("WHY", 1), Column::number("COUNT", 2), Column::wide("ID")];
+
+    fn rows() -> Vec<Vec<Cell>> {
+        let long = "a reason that is rather long ".repeat(4);
+        vec![
+            vec!["orders".into(), long.into(), "1,204".into(), "wh_1".into()],
+            vec!["日本語 😀".into(), "x\u{1b}[2J\n".into(), "7".into(), "wh_2".into()],
+        ]
+    }
+
+    fn lay(width: Option<usize>, wide: bool) -> String {
+        grid(&COLUMNS, &rows(), Layout { width, colour: false, wide })
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in 20..200 {
+            let text = lay(Some(width), width % 2 == 0);
+            assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
+            assert!(text.contains("orders") && !text.contains('\u{1b}'), "{width}:\n{text}");
+        }
+        assert!(!lay(None, false).contains('…'));
+    }
+
+    #[test]
+    fn narrow_terminals_get_blocks_and_wide_the_ids() {
+        assert!(lay(Some(40), false).starts_with("NAME   orders\nWHY    a reason that"));
+        assert!(!lay(Some(80), false).contains("wh_1"));
+        assert!(lay(Some(200), true).contains("wh_1"));
+    }
+
+    #[test]
+    fn text_is_cut_by_columns_not_bytes() {
+        assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+    }
+}

@@ -1,0 +1,243 @@
+//! What commands print: one module makes tables, JSON, YAML and names of the same answers, and nothing else writes
+//! to standard output.
+
+pub(crate) mod grid;
+pub(crate) mod proto_json;
+pub(crate) mod style;
+pub(crate) mod times;
+pub(crate) mod yaml;
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use serde_json::Value;
+use tenterhook_model::{Clock as _, SystemClock, Timestamp};
+
+use grid::{Cell, Column, Layout};
+use style::{Style, paint};
+use times::TimeForm;
+
+/// The forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people; the default on a terminal
+    Table,
+    /// The table with every column, nothing cut
+    Wide,
+    /// One JSON document, indented
+    Json,
+    /// One JSON document a line; the default in a pipe
+    Jsonl,
+    /// YAML, one document an item
+    Yaml,
+    /// Names or ids alone, one a line
+    Name,
+}
+
+/// When there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where and how a command prints.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    form: Form,
+    colour: bool,
+    width: Option<usize>,
+    time: TimeForm,
+    /// Whether standard error is a terminal, which alone gets progress.
+    progress: bool,
+}
+
+/// An answer of several things.
+#[derive(Debug)]
+pub(crate) struct Listing<'a> {
+    /// What they are, such as `webhook` and `webhooks`.
+    pub(crate) noun: (&'static str, &'static str),
+    pub(crate) columns: &'a [Column],
+    /// The rows, and each of them for programs, and its name.
+    pub(crate) rows: Vec<Listed>,
+}
+
+/// One thing of a [`Listing`].
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) json: Value,
+    pub(crate) name: String,
+}
+
+impl Output {
+    /// As the flags and the terminal have it; `no_color` is the wish of the environment.
+    pub(crate) fn new(form: Option<Form>, colour: Colour, time: Option<TimeForm>, no_color: bool) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let form = form.unwrap_or(if terminal { Form::Table } else { Form::Jsonl });
+        let colour = match colour {
+            Colour::Auto => terminal && !no_color,
+            Colour::Always => true,
+            Colour::Never => false,
+        };
+        let time = time.unwrap_or(if terminal { TimeForm::Relative } else { TimeForm::Utc });
+        let width = if form == Form::Wide { None } else { columns() };
+        Self { form, colour, width, time, progress: io::stderr().is_terminal() }
+    }
+
+    /// Whether people read it.
+    pub(crate) fn is_for_people(self) -> bool {
+        matches!(self.form, Form::Table | Form::Wide)
+    }
+
+    /// Whether every column is shown whole.
+    pub(crate) fn is_wide(self) -> bool {
+        self.form == Form::Wide
+    }
+
+    /// Prints what was asked for whatever the form, such as a command.
+    pub(crate) fn raw(self, text: &str) {
+        self.text(text);
+    }
+
+    /// Columns of the terminal, if it has a width.
+    pub(crate) fn width(self) -> Option<usize> {
+        self.width
+    }
+
+    /// `text` in a style.
+    pub(crate) fn paint(self, style: Style, text: &str) -> String {
+        paint(self.colour, Some(style), text)
+    }
+
+    /// What an error begins with; it goes to standard error.
+    fn error_prefix(self) -> String {
+        paint(self.colour && self.progress, Some(Style::Red), "error:")
+    }
+
+    /// Prints one thing: `people` for people, `json` for programs, `name` alone.
+    pub(crate) fn one(self, json: &Value, name: &str, people: impl FnOnce() -> String) {
+        match self.form {
+            Form::Table | Form::Wide => self.text(people().trim_end()),
+            Form::Name => self.text(name),
+            Form::Json => self.text(&pretty(json)),
+            Form::Jsonl => self.text(&json.to_string()),
+            Form::Yaml => self.text(yaml::yaml(json).trim_end()),
+        }
+    }
+
+    /// Prints several things. No answer is empty for people.
+    pub(crate) fn many(self, listing: Listing<'_>) {
+        let Listing { noun, columns, rows } = listing;
+        match self.form {
+            Form::Table | Form::Wide if rows.is_empty() => self.text(&format!("0 {}", noun.1)),
+            Form::Table | Form::Wide => {
+                let cells: Vec<Vec<Cell>> = rows.into_iter().map(|row| row.cells).collect();
+                self.text(self.table(columns, &cells).trim_end());
+            }
+            Form::Name => rows.iter().for_each(|row| self.text(&row.name)),
+            Form::Json => self.text(&pretty(&rows.into_iter().map(|row| row.json).collect())),
+            Form::Jsonl => rows.iter().for_each(|row| self.text(&row.json.to_string())),
+            Form::Yaml => {
+                let documents: Vec<String> = rows.iter().map(|row| yaml::yaml(&row.json)).collect();
+                self.text(documents.join("---\n").trim_end());
+            }
+        }
+    }
+
+    /// A table, as it is laid out here.
+    pub(crate) fn table(self, columns: &[Column], cells: &[Vec<Cell>]) -> String {
+        let layout = Layout { width: self.width, colour: self.colour, wide: self.form == Form::Wide };
+        grid::grid(columns, cells, layout)
+    }
+
+    /// A sentence for people; programs get none.
+    pub(crate) fn say(self, text: &str) {
+        if self.is_for_people() {
+            self.text(text);
+        }
+    }
+
+    /// A time as it is shown; `-` where there is none.
+    pub(crate) fn time(self, time: Option<&prost_types::Timestamp>) -> String {
+        match (times::timestamp(time), self.time) {
+            (None, _) => "-".to_owned(),
+            (Some(time), TimeForm::Relative) => times::relative(time, now()),
+            (Some(time), TimeForm::Utc) => time.rfc3339(),
+        }
+    }
+
+    /// Shows how far something is, on standard error and only on a terminal.
+    pub(crate) fn progress(self, text: &str) {
+        if self.progress {
+            // Without a terminal there is nobody to show it to.
+            let _ = write!(io::stderr(), "\r\u{1b}[K{text}").and_then(|()| io::stderr().flush());
+        }
+    }
+
+    /// Says on standard error that one of several things went wrong.
+    pub(crate) fn complain(self, text: &str) {
+        // Without standard error there is nobody to say it to.
+        let _ = writeln!(io::stderr(), "{} {text}", self.error_prefix());
+    }
+
+    /// Prints a line. A reader that has gone away is no error of ours.
+    fn text(self, text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    }
+}
+
+/// The time of day.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("a value of JSON is JSON")
+}
+
+/// The columns of the terminal; elsewhere those that COLUMNS asks for.
+fn columns() -> Option<usize> {
+    match terminal_size::terminal_size_of(io::stdout()) {
+        Some((width, _)) => Some(usize::from(width.0)).filter(|columns| *columns > 0),
+        None => std::env::var_os("COLUMNS")?.to_str()?.parse().ok().filter(|columns| *columns > 0),
+    }
+}
+
+/// `1 delivery`, `2 deliveries`, `1,204 deliveries`.
+pub(crate) fn count(number: i64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
+}
+
+/// A number with a comma after each three digits.
+pub(crate) fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_counted_in_thousands() {
+        assert_eq!(count(1, "delivery", "deliveries"), "1 delivery");
+        assert_eq!(count(0, "delivery", "deliveries"), "0 deliveries");
+        assert_eq!(
+            (thousands(1_204), thousands(999), thousands(-1_000_000)),
+            ("1,204".into(), "999".into(), "-1,000,000".into())
+        );
+    }
+}

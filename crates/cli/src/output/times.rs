@@ -1,0 +1,116 @@
+//! Times and durations as people read them.
+
+use std::time::Duration;
+
+use tenterhook_model::Timestamp;
+
+/// How times are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TimeForm {
+    /// How long ago, or in how long
+    Relative,
+    /// RFC 3339 in UTC
+    Utc,
+}
+
+/// A time of the wire; `None` when it is unset or out of range.
+pub(crate) fn timestamp(time: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
+    let time = time?;
+    Timestamp::new(time.seconds, u32::try_from(time.nanos).ok()?)
+}
+
+/// A duration of the wire; zero when it is unset or negative.
+pub(crate) fn duration(duration: Option<&prost_types::Duration>) -> Duration {
+    duration.and_then(|duration| Duration::try_from(*duration).ok()).unwrap_or_default()
+}
+
+/// The two largest units: `0.6 ms`, `3.1 s`, `37m`, `1h 02m`, `41 days`.
+pub(crate) fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 if duration.is_zero() => "0 s".to_owned(),
+        0 if duration.as_millis() >= 10 => format!("{} ms", duration.as_millis()),
+        0 => format!("{:.1} ms", duration.as_secs_f64() * 1_000.0),
+        1..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..172_800 => format!("{}h {:02}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// How far `time` is from `now`: `14m ago`, `in 3.0 s`.
+pub(crate) fn relative(time: Timestamp, now: Timestamp) -> String {
+    if time > now { format!("in {}", short(time.since(now))) } else { format!("{} ago", short(now.since(time))) }
+}
+
+/// Reads a moment: RFC 3339, or an age such as `2h` before `now`.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Some(age) = span(text) {
+        return Ok(now.before(age));
+    }
+    let time = rfc3339(text).and_then(|time| timestamp(Some(&time)));
+    time.ok_or_else(|| format!("`{text}` is neither an age such as 2h nor a time such as 2026-11-28T12:00:00Z"))
+}
+
+/// Reads a time of RFC 3339.
+pub(crate) fn rfc3339(text: &str) -> Option<prost_types::Timestamp> {
+    let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    let nanos = i32::try_from(time.nanosecond()).expect("there are less than 10^9 in a second");
+    Some(prost_types::Timestamp { seconds: time.unix_timestamp(), nanos })
+}
+
+/// Reads a duration: a whole number and `s`, `m`, `h` or `d`.
+pub(crate) fn span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_secs)
+}
+
+/// As the wire has it.
+pub(crate) fn wire(time: Timestamp) -> prost_types::Timestamp {
+    let nanos = i32::try_from(time.subsec_nanos()).expect("there are less than 10^9 in a second");
+    prost_types::Timestamp { seconds: time.seconds(), nanos }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        for (nanos, text) in [
+            (0, "0 s"),
+            (600_000, "0.6 ms"),
+            (250_000_000, "250 ms"),
+            (3_100_000_000, "3.1 s"),
+            (59_000_000_000, "59s"),
+            (37 * 60_000_000_000, "37m"),
+            (3_720_000_000_000, "1h 02m"),
+            (41 * 86_400_000_000_000, "41 days"),
+        ] {
+            assert_eq!(short(Duration::from_nanos(nanos)), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_ages_or_rfc_3339() {
+        let now = Timestamp::from_millis(10_000_000);
+        assert_eq!(moment("2h", now).unwrap(), Timestamp::from_millis(2_800_000));
+        assert_eq!(moment("1970-01-01T00:00:01+00:00", now).unwrap(), Timestamp::from_millis(1_000));
+        for wrong in ["", "h", "2w", "yesterday", "-1h", "99999999999999999999d", "\u{e9}"] {
+            assert!(moment(wrong, now).unwrap_err().contains("2h"), "{wrong}");
+        }
+        assert_eq!(relative(now, now.after(Duration::from_secs(90))), "1m ago");
+        assert_eq!(relative(now.after(Duration::from_secs(3)), now), "in 3.0 s");
+    }
+}

@@ -1,0 +1,158 @@
+//! `webhook create`: of flags, or of a file with every field of the proto.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use tenterhook_client::v1::{
+    CreateWebhookRequest, EventRule, HeaderTemplate, HttpMethod, RequestTemplate, SignatureScheme, SigningPolicy,
+    Webhook,
+};
+
+use crate::document;
+use crate::failure::{Done, Failure, WOULD_CHANGE};
+use crate::input::read_text;
+use crate::output::proto_json;
+use crate::session::Session;
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct CreateArgs {
+    /// Its name, unique in the namespace
+    #[arg(value_name = "NAME", required_unless_present = "file")]
+    name: Option<String>,
+    /// Where to send: a URL or a template of one
+    #[arg(long, value_name = "URL", required_unless_present = "file")]
+    url: Option<String>,
+    /// The method [default: post]
+    #[arg(long, value_name = "METHOD", value_parser = method)]
+    method: Option<HttpMethod>,
+    /// Sends events of this type or pattern; repeatable [default: every type]
+    #[arg(long = "type", value_name = "PATTERN")]
+    types: Vec<String>,
+    /// Sends events of this object type or pattern; repeatable
+    #[arg(long = "object-type", value_name = "PATTERN")]
+    object_types: Vec<String>,
+    /// Adds a header; repeatable
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// File with the template of the body [default: NetBox's body]
+    #[arg(long, value_name = "FILE")]
+    body_file: Option<PathBuf>,
+    /// Signs requests: netbox, standard-webhooks, github or standard-webhooks-asymmetric; repeatable
+    #[arg(long = "sign", value_name = "SCHEME", value_parser = scheme)]
+    schemes: Vec<SignatureScheme>,
+    /// File with the secret to sign with [default: the server makes one]
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Adds a label; repeatable
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = crate::input::pair)]
+    labels: Vec<(String, String)>,
+    /// File with the webhook as YAML or JSON, with the fields of the proto; `-` is standard input. Flags win
+    #[arg(long, short, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Checks everything, and creates nothing; exit code 3
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn method(text: &str) -> Result<HttpMethod, String> {
+    HttpMethod::from_str_name(&format!("HTTP_METHOD_{}", text.to_ascii_uppercase()))
+        .filter(|method| *method != HttpMethod::Unspecified)
+        .ok_or_else(|| format!("`{text}` is none of get, post, put, patch and delete"))
+}
+
+fn scheme(text: &str) -> Result<SignatureScheme, String> {
+    SignatureScheme::from_str_name(&format!("SIGNATURE_SCHEME_{}", text.to_ascii_uppercase().replace('-', "_")))
+        .filter(|scheme| *scheme != SignatureScheme::Unspecified)
+        .ok_or_else(|| {
+            format!("`{text}` is none of netbox, standard-webhooks, github and standard-webhooks-asymmetric")
+        })
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    // The value may be a secret, so that the message does not repeat it.
+    let (name, value) = text.split_once(':').ok_or("a header is written 'NAME: VALUE'")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Creates.
+pub(super) async fn run(args: CreateArgs, session: &Session) -> Done {
+    let dry_run = args.dry_run;
+    let signing_secret = match &args.secret_file {
+        Some(file) => read_text(file)?.trim_end_matches(['\r', '\n']).to_owned(),
+        None => String::new(),
+    };
+    let mut webhook = webhook(args)?;
+    if webhook.namespace.is_empty() {
+        webhook.namespace.clone_from(&session.namespace);
+    }
+    if !dry_run {
+        session.may_write(&format!("Create the webhook {}", webhook.display_name))?;
+    }
+    let request =
+        CreateWebhookRequest { webhook: Some(webhook), signing_secret, validate_only: dry_run, ..Default::default() };
+    let response = session.client.webhooks().create_webhook(request).await.map_err(|status| session.fail(status))?;
+    let response = response.into_inner();
+    let webhook = response.webhook.unwrap_or_default();
+    let mut value = json!({"webhook": proto_json::json("Webhook", &webhook)});
+    if !response.signing_secret.is_empty() && !dry_run {
+        value["signing_secret"] = json!(response.signing_secret);
+    }
+    session.out.one(&value, &webhook.display_name, || {
+        let name = tenterhook_model::harmless_line(&webhook.display_name);
+        if dry_run {
+            return format!("Would create {name}; nothing is wrong with it.");
+        }
+        let mut text = format!("Created {name}  {}", webhook.id);
+        if let Some(secret) = value.get("signing_secret").and_then(|secret| secret.as_str()) {
+            text.push_str(&format!("\nSigning secret, shown only once: {secret}"));
+        }
+        for warning in &webhook.warnings {
+            text.push_str(&format!("\nwarning: {}", tenterhook_model::harmless_line(warning)));
+        }
+        text
+    });
+    Ok(if dry_run { WOULD_CHANGE } else { 0 })
+}
+
+/// The webhook of the file and the flags.
+fn webhook(args: CreateArgs) -> Result<Webhook, Failure> {
+    let mut webhook = match &args.file {
+        Some(path) => read(&path.display().to_string(), &read_text(path)?)?,
+        None => Webhook::default(),
+    };
+    let request = webhook.request.get_or_insert_with(RequestTemplate::default);
+    if let Some(url) = args.url {
+        request.url = url;
+    }
+    if let Some(method) = args.method {
+        request.method = method.into();
+    }
+    if let Some(file) = &args.body_file {
+        request.body = read_text(file)?;
+    }
+    let headers = args.headers.into_iter();
+    request.headers.extend(headers.map(|(name, value)| HeaderTemplate { name, value, sensitive: false }));
+    if !args.types.is_empty() || !args.object_types.is_empty() {
+        webhook.rules =
+            vec![EventRule { event_types: args.types, object_types: args.object_types, ..Default::default() }];
+    }
+    if !args.schemes.is_empty() {
+        let schemes = args.schemes.into_iter().map(i32::from).collect();
+        webhook.signing = Some(SigningPolicy { schemes, ..Default::default() });
+    }
+    webhook.labels.extend(args.labels);
+    if let Some(name) = args.name {
+        webhook.display_name = name;
+    }
+    Ok(webhook)
+}
+
+/// The webhook that a file describes.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn read(name: &str, text: &str) -> Result<Webhook, Failure> {
+    document::message("Webhook", &document::parse(name, text)?)
+        .map_err(|problems| Failure::usage(format!("{name} is not a webhook")).fields(problems))
+}

@@ -1,0 +1,78 @@
+//! `tenterhook webhook`: receivers, which events they get, and what they are sent.
+
+mod create;
+mod edit;
+mod keys;
+mod preview;
+mod shown;
+mod state;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Done;
+use crate::session::Session;
+
+/// What `tenterhook webhook` takes.
+#[derive(Debug, Clone, Args)]
+pub struct WebhookArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Action {
+    /// Lists webhooks
+    #[command(after_help = "Examples:\n  tenterhook webhook list\n  tenterhook webhook list --label team=a -o name")]
+    List(shown::ListArgs),
+    /// Shows a webhook: its state and why, what waits, and its configuration
+    #[command(after_help = "Examples:\n  tenterhook webhook show orders\n  tenterhook webhook show orders -o yaml")]
+    Show(shown::ShowArgs),
+    /// Creates a webhook of flags or a file
+    #[command(
+        after_help = "Examples:\n  tenterhook webhook create orders --url https://shop.example.com/hooks --type created --sign netbox\n  tenterhook webhook create --file orders.yaml --dry-run"
+    )]
+    Create(create::CreateArgs),
+    /// Opens a webhook in $EDITOR and sends what changed
+    Edit(edit::EditArgs),
+    /// Deletes webhooks and cancels their open deliveries
+    Delete(state::DeleteArgs),
+    /// Stops sending; events queue up
+    Pause(state::PauseArgs),
+    /// Sends again, what queued up first
+    #[command(after_help = "Examples:\n  tenterhook webhook resume orders --wait")]
+    Resume(state::ResumeArgs),
+    /// Makes a new signing key; the old one signs along with it for a while
+    RotateKey(keys::RotateArgs),
+    /// Stops an old signing key at once
+    RevokeKey(keys::RevokeArgs),
+    /// Shows the request that an event would make, and sends nothing
+    #[command(
+        after_help = "Exit code 4: the event does not match, or a template fails.\n\nExamples:\n  tenterhook webhook preview orders --event evt_01m8f65h\n  tenterhook webhook preview orders --type created --file data.json"
+    )]
+    Preview(preview::PreviewArgs),
+    /// Sends one request now and shows how it went
+    #[command(
+        after_help = "Exit code 4: the receiver did not accept it.\n\nExamples:\n  tenterhook webhook test orders\n  tenterhook webhook test orders --event evt_01m8f65h"
+    )]
+    Test(preview::PreviewArgs),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When arguments are wrong or a call fails.
+pub(crate) async fn run(args: WebhookArgs, session: &Session) -> Done {
+    match args.action {
+        Action::List(args) => shown::list(args, session).await,
+        Action::Show(args) => shown::show(args, session).await,
+        Action::Create(args) => create::run(args, session).await,
+        Action::Edit(args) => edit::run(args, session).await,
+        Action::Delete(args) => state::delete(args, session).await,
+        Action::Pause(args) => state::pause(args, session).await,
+        Action::Resume(args) => state::resume(args, session).await,
+        Action::RotateKey(args) => keys::rotate(args, session).await,
+        Action::RevokeKey(args) => keys::revoke(args, session).await,
+        Action::Preview(args) => preview::preview(args, session).await,
+        Action::Test(args) => preview::test(args, session).await,
+    }
+}

@@ -1,0 +1,137 @@
+//! `webhook list` and `webhook show`.
+
+use clap::Args;
+use tenterhook_client::v1::{ListWebhooksRequest, Webhook, WebhookState};
+use tenterhook_model::harmless_line;
+
+use crate::failure::Done;
+use crate::output::grid::{Cell, Column};
+use crate::output::style::webhook_state;
+use crate::output::{Listed, Listing, Output, count, proto_json, thousands, times};
+use crate::session::Session;
+use crate::status::{attempt, fails, problem, quoted};
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct ListArgs {
+    /// Only those with this label; repeatable
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = crate::input::pair)]
+    labels: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct ShowArgs {
+    /// The webhook, by name, id or the beginning of an id
+    #[arg(value_name = "WEBHOOK")]
+    webhook: String,
+}
+
+/// Lists.
+pub(super) async fn list(args: ListArgs, session: &Session) -> Done {
+    const COLUMNS: [Column; 7] = [
+        Column::new("WEBHOOK", 0),
+        Column::new("STATE", 0),
+        Column::number("WAITING", 3),
+        Column::new("URL", 1),
+        Column::new("WHY", 2),
+        Column::wide("ID"),
+        Column::wide("LABELS"),
+    ];
+    let request = ListWebhooksRequest { labels: args.labels.into_iter().collect(), ..Default::default() };
+    let webhooks = session.all(session.client.list_webhooks(request)).await?;
+    let rows = webhooks.iter().map(|webhook| {
+        let (state, style) = webhook_state(webhook.state(), fails(webhook));
+        let mut labels: Vec<String> = webhook.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        labels.sort();
+        Listed {
+            cells: vec![
+                Cell::new(&webhook.display_name),
+                Cell::styled(state, style),
+                thousands(webhook.health.as_ref().map_or(0, |health| health.waiting)).into(),
+                Cell::new(url(webhook)),
+                problem(webhook).into(),
+                Cell::new(&webhook.id),
+                labels.join(" ").into(),
+            ],
+            json: proto_json::json("Webhook", webhook),
+            name: webhook.display_name.clone(),
+        }
+    });
+    session.out.many(Listing { noun: ("webhook", "webhooks"), columns: &COLUMNS, rows: rows.collect() });
+    Ok(0)
+}
+
+/// Shows.
+pub(super) async fn show(args: ShowArgs, session: &Session) -> Done {
+    let webhook = session.webhook(&args.webhook).await?;
+    print(session.out, &webhook);
+    Ok(0)
+}
+
+/// Prints a webhook in any form.
+pub(super) fn print(out: Output, webhook: &Webhook) {
+    out.one(&proto_json::json("Webhook", webhook), &webhook.display_name, || people(out, webhook));
+}
+
+fn url(webhook: &Webhook) -> &str {
+    webhook.request.as_ref().map_or("", |request| &request.url)
+}
+
+fn people(out: Output, webhook: &Webhook) -> String {
+    let (state, style) = webhook_state(webhook.state(), fails(webhook));
+    let state = style.map_or(state.to_owned(), |style| out.paint(style, state));
+    let mut text = format!("{}  {}  {state}\n", harmless_line(&webhook.display_name), webhook.id);
+    let mut fact = |name: &str, value: &str| {
+        if !value.is_empty() {
+            text.push_str(&format!("  {name:<9}{}\n", harmless_line(value)));
+        }
+    };
+    let health = webhook.health.clone().unwrap_or_default();
+    fact("why", &webhook.state_reason);
+    if let Some(since) = health.failing_since.as_ref() {
+        let failures = count(i64::from(health.consecutive_failures), "failure", "failures");
+        fact("failing", &format!("{failures} in a row, the first {}", out.time(Some(since))));
+    }
+    if let Some(last) = &health.last_error {
+        let took = times::short(times::duration(last.duration.as_ref()));
+        fact("last", &format!("{}  ->  {} in {took}", out.time(last.end_time.as_ref()), attempt(last)));
+    }
+    let oldest =
+        health.oldest_waiting_time.as_ref().map(|oldest| format!(", the oldest made {}", out.time(Some(oldest))));
+    fact("waiting", &(count(health.waiting, "delivery", "deliveries") + &oldest.unwrap_or_default()));
+    fact("url", url(webhook));
+    for (index, rule) in webhook.rules.iter().enumerate() {
+        let types = if rule.event_types.is_empty() { "every type".to_owned() } else { rule.event_types.join(", ") };
+        let objects =
+            if rule.object_types.is_empty() { String::new() } else { format!(" of {}", rule.object_types.join(", ")) };
+        let more = if rule.conditions.is_some() || !rule.expression.is_empty() || !rule.attributes.is_empty() {
+            ", with conditions"
+        } else {
+            ""
+        };
+        fact(if index == 0 { "rules" } else { "" }, &format!("{types}{objects}{more}"));
+    }
+    for warning in &webhook.warnings {
+        fact("warning", warning);
+    }
+    for key in &webhook.signing_keys {
+        let until =
+            key.expire_time.as_ref().map(|time| format!(", signs until {}", out.time(Some(time)))).unwrap_or_default();
+        fact("key", &format!("{}{until}", key.id));
+    }
+    text + &next(webhook)
+}
+
+/// What helps.
+fn next(webhook: &Webhook) -> String {
+    let name = quoted(&harmless_line(&webhook.display_name));
+    let last = webhook.health.as_ref().and_then(|health| health.last_error.as_ref());
+    let event = last.map(|last| format!(" --event {}", last.event_id)).unwrap_or_default();
+    match webhook.state() {
+        WebhookState::Suspended => format!(
+            "When the receiver is well:  tenterhook webhook test {name}{event}\n                            tenterhook webhook resume {name} --wait\n"
+        ),
+        WebhookState::Paused => format!("Send again:  tenterhook webhook resume {name} --wait\n"),
+        WebhookState::Active if fails(webhook) => format!("Try it:  tenterhook webhook test {name}{event}\n"),
+        _ => String::new(),
+    }
+}

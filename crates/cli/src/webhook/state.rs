@@ -1,0 +1,117 @@
+//! `webhook pause`, `resume` and `delete`.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use tenterhook_client::v1::{DeleteWebhookRequest, DeliveryFilter, PauseWebhookRequest, ResumeWebhookRequest};
+use tenterhook_model::harmless_line;
+
+use super::shown::print;
+use crate::failure::{Done, WOULD_CHANGE};
+use crate::output::count;
+use crate::session::Session;
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct DeleteArgs {
+    /// The webhooks, by name, id or the beginning of an id
+    #[arg(value_name = "WEBHOOK", required = true)]
+    webhooks: Vec<String>,
+    /// Counts, and changes nothing; exit code 3
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct PauseArgs {
+    /// The webhook, by name, id or the beginning of an id
+    #[arg(value_name = "WEBHOOK")]
+    webhook: String,
+    /// Why, for those who look at it later
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct ResumeArgs {
+    /// The webhook, by name, id or the beginning of an id
+    #[arg(value_name = "WEBHOOK")]
+    webhook: String,
+    /// Waits until what queued up has been delivered; exit code 4 if something fails
+    #[arg(long)]
+    wait: bool,
+    /// How long --wait waits
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = crate::input::span)]
+    timeout: Duration,
+}
+
+/// Pauses.
+pub(super) async fn pause(args: PauseArgs, session: &Session) -> Done {
+    let webhook = session.webhook(&args.webhook).await?;
+    session.may_write(&format!("Pause {}", webhook.display_name))?;
+    let request = PauseWebhookRequest { webhook_id: webhook.id, reason: args.reason, ..Default::default() };
+    let response = session.client.webhooks().pause_webhook(request).await.map_err(|status| session.fail(status))?;
+    print(session.out, &response.into_inner().webhook.unwrap_or_default());
+    Ok(0)
+}
+
+/// Resumes.
+pub(super) async fn resume(args: ResumeArgs, session: &Session) -> Done {
+    let webhook = session.webhook(&args.webhook).await?;
+    session.may_write(&format!("Resume {}", webhook.display_name))?;
+    let open = if args.wait {
+        let filter = DeliveryFilter { webhook_ids: vec![webhook.id.clone()], ..Default::default() };
+        Some(session.open_deliveries(filter).await?)
+    } else {
+        None
+    };
+    let request = ResumeWebhookRequest { webhook_id: webhook.id, ..Default::default() };
+    let response = session.client.webhooks().resume_webhook(request).await.map_err(|status| session.fail(status))?;
+    let webhook = response.into_inner().webhook.unwrap_or_default();
+    match open {
+        None => print(session.out, &webhook),
+        Some(open) => {
+            let waiting = count(i64::try_from(open.len()).unwrap_or(i64::MAX), "delivery", "deliveries");
+            session.out.say(&format!("Resumed {}; sending {waiting}.", harmless_line(&webhook.display_name)));
+            return open.wait(session, args.timeout).await;
+        }
+    }
+    Ok(0)
+}
+
+/// Deletes.
+pub(super) async fn delete(args: DeleteArgs, session: &Session) -> Done {
+    let mut webhooks = Vec::new();
+    for webhook in &args.webhooks {
+        webhooks.push(session.webhook(webhook).await?);
+    }
+    let waiting = webhooks.iter().map(|webhook| webhook.health.as_ref().map_or(0, |health| health.waiting)).sum();
+    let number = i64::try_from(webhooks.len()).unwrap_or(i64::MAX);
+    let what = format!(
+        "elete {} and cancel {}",
+        count(number, "webhook", "webhooks"),
+        count(waiting, "delivery", "deliveries")
+    );
+    if args.dry_run {
+        session.out.one(
+            &json!({"webhook_count": number, "cancelled_deliveries": waiting, "dry_run": true}),
+            "",
+            || format!("Would d{what}."),
+        );
+        return Ok(WOULD_CHANGE);
+    }
+    // What is deleted is gone, so that one alone is asked for too.
+    session.must_confirm(&format!("D{what}"))?;
+    let mut cancelled = 0;
+    for webhook in webhooks {
+        let request = DeleteWebhookRequest { webhook_id: webhook.id, ..Default::default() };
+        let response = session.client.webhooks().delete_webhook(request).await;
+        cancelled += response.map_err(|status| session.fail(status))?.into_inner().cancelled_deliveries;
+    }
+    let value = json!({"webhook_count": number, "cancelled_deliveries": cancelled, "dry_run": false});
+    session.out.one(&value, "", || {
+        let cancelled = count(cancelled, "delivery", "deliveries");
+        format!("Deleted {} and cancelled {cancelled}.", count(number, "webhook", "webhooks"))
+    });
+    Ok(0)
+}
