@@ -34,7 +34,7 @@ pub use publisher::{Publication, Publisher, PublisherOptions};
 pub use receive::{RecentIds, Seen, SeenFuture, WebhookEvent, WebhookLayer, WebhookService, parse};
 pub use retry::RetryPolicy;
 pub use stream::Ack;
-pub use verify::{InvalidSignature, Scheme, Verifier, verify};
 /// The status code of a failed call, see [`Error::code`]; and a call with a timeout or headers of its own.
 pub use tonic::{Code, Request};
+pub use verify::{InvalidSignature, Scheme, Verifier, verify};
 pub use watch::{Change, Watch};
