@@ -25,11 +25,27 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Value, Failure> {
     if let Ok(value) = serde_json::from_str(text) {
         return Ok(value);
     }
-    serde_saphyr::from_str::<Value>(text).map_err(|error| {
-        let place =
-            error.location().map_or(String::new(), |at| format!(" at line {}, column {}", at.line(), at.column()));
-        Failure::usage(format!("{name} is neither YAML nor JSON{place}"))
-    })
+    serde_saphyr::from_str::<Value>(text).map_err(|error| unreadable(name, &error))
+}
+
+/// Reads every document of YAML, or JSON: one, or a list of them; `name` says where it is from.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn documents(name: &str, text: &str) -> Result<Vec<Value>, Failure> {
+    match serde_json::from_str(text) {
+        Ok(Value::Array(documents)) => return Ok(documents),
+        Ok(document) => return Ok(vec![document]),
+        Err(_) => {}
+    }
+    let documents = serde_saphyr::from_multiple::<Value>(text).map_err(|error| unreadable(name, &error))?;
+    Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
+}
+
+/// What is wrong with a text that is neither YAML nor JSON, without anything of it.
+fn unreadable(name: &str, error: &serde_saphyr::Error) -> Failure {
+    let place = error.location().map_or(String::new(), |at| format!(" at line {}, column {}", at.line(), at.column()));
+    Failure::usage(format!("{name} is neither YAML nor JSON{place}"))
 }
 
 /// The message that the proto calls `name`, of `value`.

@@ -1,6 +1,7 @@
 //! The command line as a client: `status`, `watch`, `webhook`, `delivery`, `event` and `context`, written on the Rust
 //! SDK alone, so that what they can do a program can do too. The command calls [`ClientCommand::run`].
 
+mod apply;
 mod args;
 mod context;
 mod delivery;
@@ -10,6 +11,8 @@ mod failure;
 mod find;
 mod input;
 mod output;
+#[cfg(test)]
+mod reference;
 mod session;
 mod status;
 mod wait;
@@ -40,6 +43,23 @@ pub enum ClientCommand {
     Delivery(ClientArgs<delivery::DeliveryArgs>),
     /// Events: publish, list, show, explain and replay
     Event(ClientArgs<event::EventArgs>),
+    /// Prints the webhooks as files that `apply` takes; secrets are left out
+    #[command(after_help = "Examples:\n  tenterhook export > hooks.yaml\n  tenterhook export --dir hooks")]
+    Export(ClientArgs<apply::ExportArgs>),
+    /// Shows how webhooks differ from files
+    #[command(
+        after_help = "Exit code 3: something differs.\n\nExamples:\n  tenterhook diff -f hooks.yaml\n  tenterhook diff -f hooks --prune"
+    )]
+    Diff(ClientArgs<apply::DiffArgs>),
+    /// Makes webhooks as files say
+    ///
+    /// A document is a webhook with the fields of the proto; its namespace and display_name say which. Everything is checked
+    /// first, and a webhook that someone else has changed meanwhile is left alone. `{env: NAME}` and `{file: PATH}` stand for
+    /// secrets: in signing_secret, which a new webhook signs with, in values of headers, and in the PEM fields of transport.
+    #[command(
+        after_help = "Examples:\n  tenterhook apply -f hooks.yaml --dry-run\n  tenterhook apply -f hooks --prune --yes\n  tenterhook export --context prod | tenterhook apply -f - --context staging"
+    )]
+    Apply(ClientArgs<apply::ApplyArgs>),
     /// Servers by name: add, list, use, show and remove
     Context(ClientArgs<context::ContextArgs>),
 }
@@ -74,6 +94,9 @@ impl ClientCommand {
             Self::Webhook(args) => &args.common,
             Self::Delivery(args) => &args.common,
             Self::Event(args) => &args.common,
+            Self::Export(args) => &args.common,
+            Self::Diff(args) => &args.common,
+            Self::Apply(args) => &args.common,
             Self::Context(args) => &args.common,
         }
     }
@@ -86,6 +109,9 @@ impl ClientCommand {
             Self::Webhook(args) => webhook::run(args.own, &open().await?).await,
             Self::Delivery(args) => Box::pin(delivery::run(args.own, &open().await?)).await,
             Self::Event(args) => event::run(args.own, &open().await?).await,
+            Self::Export(args) => apply::export(args.own, &open().await?).await,
+            Self::Diff(args) => Box::pin(apply::diff(args.own, &open().await?)).await,
+            Self::Apply(args) => Box::pin(apply::apply(args.own, &open().await?)).await,
             Self::Context(args) => context::run(args.own, common, out),
         }
     }

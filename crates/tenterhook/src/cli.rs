@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{care, key, render};
@@ -72,6 +72,13 @@ enum Command {
         after_help = "Examples:\n  tenterhook bench\n  tenterhook bench --runs 1 --only '10 webhooks'\n  tenterhook bench --json -- --threads 2"
     )]
     Bench(tenterhook_bench::BenchArgs),
+    /// Prints a script that completes commands and flags in a shell
+    #[command(
+        after_help = "Examples:\n  tenterhook completion bash > /etc/bash_completion.d/tenterhook\n  tenterhook completion zsh > \"${fpath[1]}/_tenterhook\"\n  tenterhook completion fish > ~/.config/fish/completions/tenterhook.fish"
+    )]
+    Completion(crate::completion::CompletionArgs),
+    /// Writes manual pages, one for each command, into a folder
+    Man(crate::completion::ManArgs),
     #[command(flatten)]
     Client(tenterhook_cli::ClientCommand),
     /// Renders for a server that is its parent; speaks frames on standard input and output
@@ -113,6 +120,11 @@ impl Command {
                 tenterhook_cage::serve(std::io::stdin(), std::io::stdout()).context("the render worker failed")
             }
             Self::Bench(args) => runtime(BENCH_THREADS)?.block_on(tenterhook_bench::run(args, terminal)),
+            Self::Completion(args) => {
+                crate::completion::completion(&args, Cli::command(), terminal);
+                Ok(())
+            }
+            Self::Man(args) => crate::completion::man(&args, Cli::command(), terminal),
             Self::Client(_) => unreachable!("it has its own exit codes, and ran before"),
         }
     }
@@ -140,7 +152,6 @@ fn runtime(threads: usize) -> Result<Runtime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

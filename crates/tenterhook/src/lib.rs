@@ -5,6 +5,8 @@ mod backup;
 pub mod care;
 /// The command line, and which module answers.
 pub mod cli;
+/// Completion scripts and manual pages.
+pub mod completion;
 /// `tenterhook healthcheck`.
 pub mod healthcheck;
 /// `tenterhook key`.

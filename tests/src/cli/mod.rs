@@ -1,9 +1,11 @@
 //! The command line as a client: the real binary against a real server.
 
 mod contexts;
+mod declarative;
 mod errors;
 mod oncall;
 mod screens;
+mod shells;
 mod verbs;
 
 use std::path::Path;

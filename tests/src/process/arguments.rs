@@ -2,7 +2,7 @@
 
 use super::{command, run, stderr, stdout};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 19] = [
     "serve",
     "demo",
     "listen",
@@ -17,6 +17,11 @@ const COMMANDS: [&str; 14] = [
     "delivery",
     "event",
     "context",
+    "export",
+    "diff",
+    "apply",
+    "completion",
+    "man",
 ];
 
 #[test]

@@ -12,24 +12,11 @@ use tokio::process::Command;
 
 use super::create::read;
 use super::shown::print;
+use crate::apply::written;
 use crate::failure::{Done, Failure, WOULD_CHANGE};
 use crate::input::read_text;
-use crate::output::{proto_json, yaml};
+use crate::output::yaml;
 use crate::session::Session;
-
-/// What only the server says of a webhook.
-const OUTPUT_ONLY: [&str; 10] = [
-    "id",
-    "namespace",
-    "state",
-    "state_reason",
-    "signing_keys",
-    "health",
-    "etag",
-    "create_time",
-    "update_time",
-    "warnings",
-];
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct EditArgs {
@@ -46,9 +33,10 @@ pub(super) struct EditArgs {
 
 /// What people may change, as YAML. Secret values are empty, which keeps them.
 fn editable(webhook: &Webhook) -> String {
-    let mut value = proto_json::json("Webhook", webhook);
+    let mut value = written(webhook);
     if let Value::Object(members) = &mut value {
-        members.retain(|name, _| !OUTPUT_ONLY.contains(&name.as_str()));
+        // A webhook stays where it is.
+        members.shift_remove("namespace");
     }
     yaml::yaml(&value)
 }

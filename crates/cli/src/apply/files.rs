@@ -1,0 +1,162 @@
+//! Files of webhooks: YAML or JSON, one webhook a document, with secrets by reference.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tenterhook_client::v1::Webhook;
+use tenterhook_model::Secret;
+
+use crate::document;
+use crate::failure::Failure;
+use crate::input::read_text;
+
+/// Endings of files that a folder is searched for.
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// Fields of `transport` that may be references.
+const PEM_FIELDS: [&str; 3] = ["ca_certificates_pem", "client_certificate_pem", "client_private_key_pem"];
+
+/// A webhook as a file has it.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// The file and the number of the document in it, such as `hooks.yaml#2`.
+    pub(super) place: String,
+    pub(super) webhook: Webhook,
+    /// What a new webhook signs with; empty lets the server make one.
+    pub(super) signing_secret: Secret,
+    /// Whether something in it is a secret by reference.
+    pub(super) has_references: bool,
+}
+
+/// Every webhook of the files, folders (not those below them) or standard input.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub(super) fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Wanted>, Failure> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        for file in files(path)? {
+            let name = file.display().to_string();
+            for (index, mut value) in document::documents(&name, &read_text(&file)?)?.into_iter().enumerate() {
+                let place = format!("{name}#{}", index + 1);
+                let folder = file.parent().unwrap_or(Path::new("."));
+                let mut references = References { folder, found: false, problems: Vec::new() };
+                let signing_secret = references.resolve(&mut value);
+                let found = references.found;
+                problems.extend(references.problems.into_iter().map(|(path, what)| (format!("{place}: {path}"), what)));
+                match document::message::<Webhook>("Webhook", &value) {
+                    Ok(mut webhook) => {
+                        if webhook.namespace.is_empty() {
+                            namespace.clone_into(&mut webhook.namespace);
+                        }
+                        wanted.push(Wanted { place, webhook, signing_secret, has_references: found });
+                    }
+                    Err(found) => {
+                        problems.extend(found.into_iter().map(|(path, what)| (format!("{place}: {path}"), what)))
+                    }
+                }
+            }
+        }
+    }
+    for (index, one) in wanted.iter().enumerate() {
+        let same = |other: &&Wanted| key(&other.webhook) == key(&one.webhook);
+        if let Some(first) = wanted[..index].iter().find(same) {
+            problems.push((format!("{}: display_name", one.place), format!("is that of {} too", first.place)));
+        }
+    }
+    if problems.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(Failure::usage("the files are not as they must be").fields(problems))
+    }
+}
+
+/// What says which webhook is meant.
+pub(super) fn key(webhook: &Webhook) -> (&str, &str) {
+    let namespace = if webhook.namespace.is_empty() { "default" } else { &webhook.namespace };
+    (namespace, &webhook.display_name)
+}
+
+/// The file, or those of the folder by name.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if path == Path::new("-") || !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let broken = |error: std::io::Error| Failure::usage(format!("cannot read {}: {}", path.display(), error.kind()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(broken)? {
+        let file = entry.map_err(broken)?.path();
+        if file.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending)) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Puts the values of `{env: NAME}` and `{file: PATH}` where secrets may be.
+struct References<'a> {
+    /// Paths are relative to it.
+    folder: &'a Path,
+    found: bool,
+    problems: document::Problems,
+}
+
+impl References<'_> {
+    /// Resolves all; returns the signing secret, which is no field of a webhook.
+    fn resolve(&mut self, value: &mut Value) -> Secret {
+        let secret = value.as_object_mut().and_then(|members| members.shift_remove("signing_secret"));
+        let secret = match secret {
+            Some(mut secret) => {
+                self.one(&mut secret, "signing_secret");
+                if !secret.is_string() {
+                    self.problem("signing_secret", "must be {env: NAME} or {file: PATH}");
+                }
+                Secret::new(secret.as_str().unwrap_or_default().to_owned())
+            }
+            None => Secret::new(String::new()),
+        };
+        let headers = value.pointer_mut("/request/headers").and_then(Value::as_array_mut);
+        for (index, header) in headers.into_iter().flatten().enumerate() {
+            let is_reference = header
+                .get_mut("value")
+                .is_some_and(|value| self.one(value, &format!("request.headers[{index}].value")));
+            if let (true, Some(members)) = (is_reference, header.as_object_mut()) {
+                members.insert("sensitive".to_owned(), Value::Bool(true));
+            }
+        }
+        for field in PEM_FIELDS {
+            if let Some(pem) = value.pointer_mut(&format!("/transport/{field}")) {
+                self.one(pem, &format!("transport.{field}"));
+            }
+        }
+        secret
+    }
+
+    /// Resolves one value; whether it was a reference.
+    fn one(&mut self, value: &mut Value, place: &str) -> bool {
+        let Some(members) = value.as_object().filter(|members| members.len() == 1) else { return false };
+        let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+        let read = match (text("env"), text("file")) {
+            (Some(name), _) => {
+                std::env::var_os(&name).and_then(|value| value.into_string().ok()).ok_or(format!("${name} is not set"))
+            }
+            (_, Some(path)) => std::fs::read_to_string(self.folder.join(&path))
+                .map_err(|error| format!("cannot read {path}: {}", error.kind())),
+            _ => return false,
+        };
+        self.found = true;
+        match read {
+            Ok(secret) => *value = Value::String(secret.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(why) => {
+                self.problem(place, &why);
+                *value = Value::String(String::new());
+            }
+        }
+        true
+    }
+
+    fn problem(&mut self, place: &str, what: &str) {
+        self.problems.push((place.to_owned(), what.to_owned()));
+    }
+}

@@ -1,0 +1,233 @@
+//! `tenterhook export`, `diff` and `apply`: webhooks as files, matched by namespace and name.
+
+mod files;
+mod plan;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tenterhook_client::v1::{CreateWebhookRequest, DeleteWebhookRequest, UpdateWebhookRequest};
+use tenterhook_model::harmless_line;
+
+use crate::failure::{Done, Failure, WOULD_CHANGE};
+use crate::output::{count, yaml};
+use crate::session::Session;
+use plan::{Step, plan};
+
+pub(crate) use plan::written;
+
+/// What `tenterhook export` takes.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// Writes a file for each webhook into this folder, which must exist; files there are replaced
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+/// What `tenterhook diff` takes.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// File or folder with the webhooks; `-` is standard input; repeatable
+    #[arg(long = "file", short, value_name = "PATH", required = true)]
+    files: Vec<PathBuf>,
+    /// Deletes those whose label managed-by is one of the files' and that are in none
+    #[arg(long)]
+    prune: bool,
+    /// Sends secrets that are given by reference again, which cannot be compared
+    #[arg(long)]
+    secrets: bool,
+}
+
+/// What `tenterhook apply` takes.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    diff: DiffArgs,
+    /// Shows what would change, as `tenterhook diff` does; exit code 3 if something would
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Prints or writes every webhook of the namespace.
+///
+/// # Errors
+/// When a call fails, or a file cannot be written.
+pub(crate) async fn export(args: ExportArgs, session: &Session) -> Done {
+    let webhooks = session.webhooks().await?;
+    let documents: Vec<(&str, Value)> =
+        webhooks.iter().map(|webhook| (webhook.id.as_str(), written(webhook))).collect();
+    let Some(folder) = &args.dir else {
+        let documents: Vec<String> = documents.iter().map(|(_, document)| yaml::yaml(document)).collect();
+        session.out.raw(documents.join("---\n").trim_end());
+        return Ok(0);
+    };
+    for (id, document) in &documents {
+        let path = folder.join(format!("{}.yaml", file_name(document["display_name"].as_str().unwrap_or(id), id)));
+        let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(yaml::yaml(document).as_bytes()));
+        written.map_err(|error| Failure::usage(format!("cannot write {}: {}", path.display(), error.kind())))?;
+    }
+    let number = i64::try_from(documents.len()).unwrap_or(i64::MAX);
+    session.out.one(&json!({"webhook_count": number}), "", || {
+        format!("Wrote {} to {}.", count(number, "webhook", "webhooks"), folder.display())
+    });
+    Ok(0)
+}
+
+/// The name where it is a name of a file, else the id.
+fn file_name<'a>(name: &'a str, id: &'a str) -> &'a str {
+    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.');
+    if is_plain && !name.is_empty() && name.len() <= 100 { name } else { id }
+}
+
+/// Shows what would change.
+///
+/// # Errors
+/// When the files are wrong, or the server refuses them.
+pub(crate) async fn diff(args: DiffArgs, session: &Session) -> Done {
+    let steps = plan(files::read(&args.files, &session.namespace)?, args.secrets, session).await?;
+    let changes = changes(&steps, args.prune);
+    show(session, &steps, args.prune, false);
+    Ok(if changes > 0 { WOULD_CHANGE } else { 0 })
+}
+
+/// Changes what differs.
+///
+/// # Errors
+/// When the files are wrong, the server refuses them, or someone else was faster.
+pub(crate) async fn apply(args: ApplyArgs, session: &Session) -> Done {
+    if args.dry_run {
+        return diff(args.diff, session).await;
+    }
+    let DiffArgs { files, prune, secrets } = args.diff;
+    let steps = plan(files::read(&files, &session.namespace)?, secrets, session).await?;
+    let deletes = if prune { steps.iter().filter(|step| matches!(step, Step::Prune(_))).count() } else { 0 };
+    let number = changes(&steps, prune);
+    if number == 0 {
+        show(session, &steps, prune, true);
+        return Ok(0);
+    }
+    let question = format!("Change {}", count(i64::try_from(number).unwrap_or(i64::MAX), "webhook", "webhooks"));
+    if deletes > 0 {
+        session.must_confirm(&format!("{question} ({deletes} of them deleted)"))?
+    } else {
+        session.may_write(&question)?
+    }
+    for (done, step) in steps.iter().enumerate() {
+        let sent = send(session, step, prune).await;
+        sent.map_err(|error| {
+            session.fail(error).also(&format!("{done} of {number} changes were made; `tenterhook diff` shows the rest"))
+        })?;
+    }
+    show(session, &steps, prune, true);
+    Ok(0)
+}
+
+/// How many steps change something.
+fn changes(steps: &[Step], prune: bool) -> usize {
+    steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_))).count()
+}
+
+async fn send(session: &Session, step: &Step, prune: bool) -> Result<(), tenterhook_client::Error> {
+    let mut service = session.client.webhooks();
+    match step {
+        Step::Create(one) => {
+            let signing_secret = one.signing_secret.expose().to_owned();
+            let request =
+                CreateWebhookRequest { webhook: Some(one.webhook.clone()), signing_secret, ..Default::default() };
+            service.create_webhook(request).await?;
+        }
+        Step::Update(one, before, differences) => {
+            let mut webhook = one.webhook.clone();
+            webhook.id.clone_from(&before.id);
+            // What was compared is what is changed, or nothing is.
+            webhook.etag.clone_from(&before.etag);
+            let top = |field: &str| field.split(['.', '[']).next().unwrap_or(field).to_owned();
+            let mut paths: Vec<String> = differences.iter().map(|one| top(&one.field)).collect();
+            if one.has_references {
+                paths.extend(["request".to_owned(), "transport".to_owned()]);
+            }
+            paths.sort();
+            paths.dedup();
+            paths.retain(|path| path != "transport" || webhook.transport.is_some() || before.transport.is_some());
+            let update_mask = Some(prost_types::FieldMask { paths });
+            service
+                .update_webhook(UpdateWebhookRequest { webhook: Some(webhook), update_mask, ..Default::default() })
+                .await?;
+        }
+        Step::Prune(webhook) if prune => {
+            let request = DeleteWebhookRequest {
+                webhook_id: webhook.id.clone(),
+                etag: webhook.etag.clone(),
+                ..Default::default()
+            };
+            service.delete_webhook(request).await?;
+        }
+        Step::Prune(_) => {}
+    }
+    Ok(())
+}
+
+/// Prints the steps.
+fn show(session: &Session, steps: &[Step], prune: bool, applied: bool) {
+    let shown = steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_)));
+    let value = json!({"changes": shown.map(Step::json).collect::<Value>(), "applied": applied});
+    session.out.one(&value, "", || {
+        let mut text: String = steps.iter().map(|step| line(step, prune)).collect();
+        let number = count(i64::try_from(changes(steps, prune)).unwrap_or(i64::MAX), "change", "changes");
+        text.push_str(&format!("{number}.{}", if applied { "" } else { " Nothing was changed." }));
+        text
+    });
+}
+
+/// A step for people: a sign, the name, and a line for each field.
+fn line(step: &Step, prune: bool) -> String {
+    let value = step.json();
+    let name = harmless_line(value["display_name"].as_str().unwrap_or_default());
+    match step {
+        Step::Create(one) => format!("+ {name}  new, of {}\n", harmless_line(&one.place)),
+        Step::Prune(_) if prune => format!("- {name}  in none of the files\n"),
+        Step::Prune(webhook) => {
+            let waiting = webhook.health.as_ref().map_or(0, |health| health.waiting);
+            let waiting = count(waiting, "delivery", "deliveries");
+            format!("? {name}  in none of the files; --prune would delete it and cancel {waiting}\n")
+        }
+        Step::Update(one, _, differences) => {
+            let mut text = String::new();
+            for difference in differences {
+                let values = format!("{} -> {}", brief(&difference.before), brief(&difference.after));
+                text.push_str(&harmless_line(&format!("~ {name}  {}  {values}", difference.field)));
+                text.push('\n');
+            }
+            if differences.is_empty() && one.has_references {
+                text.push_str(&format!("~ {name}  its secrets are sent again\n"));
+            }
+            text
+        }
+    }
+}
+
+/// A value in a few words.
+fn brief(value: &Value) -> String {
+    const CHARS: usize = 60;
+    let text = match value {
+        Value::Null => "default".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    crate::output::grid::cut(&text, CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_have_names_that_are_names_of_files() {
+        assert_eq!(file_name("orders", "wh_1"), "orders");
+        for hostile in ["", "../x", "a/b", ".x", "a b", "\u{1b}"] {
+            assert_eq!(file_name(hostile, "wh_1"), "wh_1", "{hostile:?}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What would change: each webhook as the server would store it, compared with what it has.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tenterhook_client::v1::{CreateWebhookRequest, ListWebhooksRequest, UpdateWebhookRequest, Webhook};
+
+use super::files::{Wanted, key};
+use crate::failure::Failure;
+use crate::output::proto_json;
+use crate::session::Session;
+
+/// The label by which `--prune` knows what belongs to the files.
+const MANAGED_BY: &str = "managed-by";
+/// What only the server says of a webhook.
+pub(crate) const OUTPUT_ONLY: [&str; 9] =
+    ["id", "state", "state_reason", "signing_keys", "health", "etag", "create_time", "update_time", "warnings"];
+
+/// What becomes of one webhook.
+#[derive(Debug)]
+pub(super) enum Step {
+    Create(Wanted),
+    /// The webhook as it is, and the fields that differ.
+    Update(Wanted, Box<Webhook>, Vec<Difference>),
+    /// It belongs to the files and is in none.
+    Prune(Box<Webhook>),
+}
+
+/// A field that differs.
+#[derive(Debug)]
+pub(super) struct Difference {
+    pub(super) field: String,
+    pub(super) before: Value,
+    pub(super) after: Value,
+}
+
+/// What people write of a webhook.
+pub(crate) fn written(webhook: &Webhook) -> Value {
+    let mut value = proto_json::json("Webhook", webhook);
+    if let Value::Object(members) = &mut value {
+        members.retain(|name, _| !OUTPUT_ONLY.contains(&name.as_str()));
+    }
+    value
+}
+
+/// Compares everything with the server, which checks everything; nothing is changed.
+///
+/// # Errors
+/// Everything that the server refuses, of all files at once.
+pub(super) async fn plan(wanted: Vec<Wanted>, secrets: bool, session: &Session) -> Result<Vec<Step>, Failure> {
+    let mut stored: BTreeMap<(String, String), Webhook> = BTreeMap::new();
+    let namespaces: std::collections::BTreeSet<&str> = wanted.iter().map(|one| key(&one.webhook).0).collect();
+    for namespace in namespaces {
+        let request = ListWebhooksRequest { namespace: namespace.to_owned(), ..Default::default() };
+        for webhook in session.all(session.client.list_webhooks(request)).await? {
+            stored.insert((namespace.to_owned(), webhook.display_name.clone()), webhook);
+        }
+    }
+    let owners: Vec<String> = wanted.iter().filter_map(|one| one.webhook.labels.get(MANAGED_BY).cloned()).collect();
+    let (mut steps, mut problems) = (Vec::new(), Vec::new());
+    for one in wanted {
+        let (namespace, name) = key(&one.webhook);
+        let before = stored.remove(&(namespace.to_owned(), name.to_owned()));
+        match check(&one, before.as_ref(), session).await {
+            Ok(after) => match before {
+                None => steps.push(Step::Create(one)),
+                Some(before) => {
+                    let differences = differences(&before, &after);
+                    if !differences.is_empty() || (secrets && one.has_references) {
+                        steps.push(Step::Update(one, Box::new(before), differences));
+                    }
+                }
+            },
+            Err(error) => problems.extend(of(&one.place, error)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Failure::refused("the server refused; nothing was changed").fields(problems));
+    }
+    let is_owned = |webhook: &Webhook| webhook.labels.get(MANAGED_BY).is_some_and(|owner| owners.contains(owner));
+    steps.extend(stored.into_values().filter(is_owned).map(|webhook| Step::Prune(Box::new(webhook))));
+    Ok(steps)
+}
+
+/// The webhook as the server would store it.
+async fn check(one: &Wanted, before: Option<&Webhook>, session: &Session) -> Result<Webhook, tenterhook_client::Error> {
+    let mut webhook = one.webhook.clone();
+    let mut service = session.client.webhooks();
+    let after = match before {
+        None => {
+            let signing_secret = one.signing_secret.expose().to_owned();
+            let request = CreateWebhookRequest {
+                webhook: Some(webhook),
+                signing_secret,
+                validate_only: true,
+                ..Default::default()
+            };
+            service.create_webhook(request).await?.into_inner().webhook
+        }
+        Some(before) => {
+            webhook.id.clone_from(&before.id);
+            let update_mask = Some(prost_types::FieldMask { paths: vec!["*".to_owned()] });
+            let request = UpdateWebhookRequest { webhook: Some(webhook), update_mask, validate_only: true };
+            service.update_webhook(request).await?.into_inner().webhook
+        }
+    };
+    Ok(after.unwrap_or_default())
+}
+
+/// Each error of a call with the file that it is about.
+fn of(place: &str, error: tenterhook_client::Error) -> Vec<(String, String)> {
+    if error.field_violations.is_empty() {
+        return vec![(place.to_owned(), error.message)];
+    }
+    let fields = error.field_violations.into_iter();
+    fields.map(|v| (format!("{place}: {}", v.field.trim_start_matches("webhook.")), v.description)).collect()
+}
+
+/// The fields that differ, as deep as both have them.
+fn differences(before: &Webhook, after: &Webhook) -> Vec<Difference> {
+    let mut found = Vec::new();
+    differ("", &written(before), &written(after), &mut found);
+    found
+}
+
+fn differ(place: &str, before: &Value, after: &Value, found: &mut Vec<Difference>) {
+    match (before, after) {
+        (Value::Object(one), Value::Object(other)) if !one.is_empty() && !other.is_empty() => {
+            let names = one.keys().chain(other.keys().filter(|name| !one.contains_key(*name)));
+            for name in names {
+                let inside = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+                let get = |members: &serde_json::Map<String, Value>| members.get(name).cloned().unwrap_or(Value::Null);
+                differ(&inside, &get(one), &get(other), found);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                differ(&format!("{place}[{index}]"), one, other, found);
+            }
+        }
+        (one, other) if one != other => {
+            found.push(Difference { field: place.to_owned(), before: one.clone(), after: other.clone() });
+        }
+        _ => {}
+    }
+}
+
+impl Step {
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let (action, webhook) = match self {
+            Self::Create(one) => ("create", &one.webhook),
+            Self::Update(_, before, _) => ("update", &**before),
+            Self::Prune(webhook) => ("prune", &**webhook),
+        };
+        let (namespace, name) = key(webhook);
+        let fields: Value = match self {
+            Self::Update(_, _, differences) => {
+                let fields = differences.iter();
+                fields.map(|one| json!({"field": one.field, "before": one.before, "after": one.after})).collect()
+            }
+            _ => json!([]),
+        };
+        json!({"action": action, "namespace": namespace, "display_name": name, "fields": fields})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenterhook_client::v1::{EventRule, RequestTemplate};
+
+    #[test]
+    fn differences_are_fields_with_both_values() {
+        let webhook = |url: &str, types: &[&str]| Webhook {
+            request: Some(RequestTemplate { url: url.into(), ..Default::default() }),
+            rules: vec![EventRule {
+                event_types: types.iter().map(|&text| text.to_owned()).collect(),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let found = differences(&webhook("a", &["x"]), &webhook("b", &["x", "y"]));
+        let fields: Vec<&str> = found.iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(fields, ["rules[0].event_types", "request.url"]);
+        assert_eq!((&found[1].before, &found[1].after), (&json!("a"), &json!("b")));
+        assert!(differences(&webhook("a", &["x"]), &webhook("a", &["x"])).is_empty());
+    }
+}

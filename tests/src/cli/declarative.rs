@@ -1,0 +1,138 @@
+//! Webhooks as files: export, diff and apply.
+
+use super::{Desk, finish};
+
+/// Two webhooks of a team.
+const HOOKS: &str = "display_name: orders
+request: {url: 'http://127.0.0.1:1/a', headers: [{name: X-A, value: one}]}
+labels: {managed-by: git}
+---
+display_name: slack
+request: {url: 'http://127.0.0.1:1/b'}
+retry: {max_attempts: 4, schedule: {waits: [1s, 2s]}}
+labels: {managed-by: git}
+";
+
+/// A webhook with every field that people write.
+const EVERYTHING: &str = r#"
+display_name: everything
+description: "all of it: \"quoted\" #1"
+disabled: true
+rules:
+  - display_name: first
+    event_types: [created, "dcim.*"]
+    object_types: [dcim.site]
+    attributes: {region: eu}
+    conditions: {structured: {and: [{attr: status.value, value: active}]}}
+    expression: "data.id > 3"
+    disabled: true
+request:
+  url: "https://shop.example.com/{{ data.id }}"
+  allowed_hosts: [shop.example.com]
+  method: PUT
+  content_type: application/json
+  additional_headers: "X-B: {{ event }}"
+  headers: [{name: X-A, value: "{{ data.name }}"}, {name: Authorization, value: secret-of-nobody, sensitive: true}]
+  body: |
+    {
+      "id": {{ data.id }}
+    }
+  undefined_behavior: STRICT
+signing: {schemes: [NETBOX, STANDARD_WEBHOOKS]}
+retry: {max_attempts: 4, max_age: 3600s, exponential: {initial: 1s, max: 60s, multiplier: 2.5}, jitter: 0.5, permanent_statuses: [404]}
+circuit_breaker: {failures_to_open: 3, initial_open: 10s, max_open: 600s, suspend_after: 86400s}
+rate_limit: {requests_per_second: 2.5, burst: 3, max_in_flight: 4}
+transport: {attempt_timeout: 20s}
+labels: {team: a, "no": "yes"}
+"#;
+
+#[test]
+fn apply_makes_what_the_files_say_once() {
+    let desk = Desk::new();
+    let file = desk.file("hooks.yaml", HOOKS);
+    desk.people(80, &["diff", "-f", &file]).code(3).has(&["+ orders", "+ slack", "2 changes. Nothing was changed."]);
+    assert_eq!(desk.run(&["webhook", "list", "-o", "name"]).out, "");
+    assert_eq!(desk.run(&["apply", "-f", &file]).code(0).json()["changes"].as_array().unwrap().len(), 2);
+    assert_eq!(desk.run(&["webhook", "list", "-o", "name"]).out, "orders\nslack\n");
+    assert_eq!(desk.run(&["apply", "-f", &file]).code(0).json()["changes"].as_array().unwrap().len(), 0);
+    desk.people(80, &["diff", "-f", &file]).code(0).has(&["0 changes"]);
+    let changed = desk.file("hooks.yaml", &HOOKS.replace("1:1/a", "1:1/c"));
+    desk.people(80, &["apply", "-f", &changed, "--dry-run"])
+        .code(3)
+        .has(&["~ orders  request.url  http://127.0.0.1:1/a -> http://127.0.0.1:1/c"]);
+    desk.run(&["apply", "-f", &changed]).code(0);
+    assert_eq!(desk.run(&["webhook", "show", "orders"]).json()["request"]["url"], "http://127.0.0.1:1/c");
+}
+
+#[test]
+fn only_what_belongs_to_the_files_is_pruned() {
+    let desk = Desk::new();
+    let file = desk.file("hooks.yaml", HOOKS);
+    desk.run(&["apply", "-f", &file]).code(0);
+    desk.create("by-hand", 1);
+    let half = desk.file("half.yaml", HOOKS.split("---").next().unwrap());
+    desk.people(80, &["diff", "-f", &half]).code(0).has(&["? slack", "--prune would delete it", "0 changes"]);
+    desk.run(&["apply", "-f", &half, "--prune"]).code(2).warns(&["1 of them deleted", "--yes"]);
+    desk.run(&["apply", "-f", &half, "--prune", "--yes"]).code(0);
+    assert_eq!(desk.run(&["webhook", "list", "-o", "name"]).out, "orders\nby-hand\n");
+}
+
+#[test]
+fn an_export_applied_changes_nothing_whatever_is_set() {
+    let desk = Desk::new();
+    let file = desk.file("everything.yaml", EVERYTHING);
+    desk.run(&["apply", "-f", &file]).code(0);
+    assert_eq!(desk.run(&["apply", "-f", &file, "-o", "table"]).code(0).out, "0 changes.\n");
+    let exported = desk.run(&["export"]).code(0).out;
+    assert!(!exported.contains("secret-of-nobody") && exported.contains("expression: \"data.id > 3\""), "{exported}");
+    let file = desk.file("exported.yaml", &exported);
+    assert_eq!(desk.run(&["diff", "-f", &file, "-o", "table"]).code(0).out, "0 changes. Nothing was changed.\n");
+    let folder = desk.path().join("hooks");
+    std::fs::create_dir(&folder).unwrap();
+    let folder = folder.to_str().unwrap();
+    desk.run(&["export", "--dir", folder]).code(0);
+    desk.run(&["diff", "-f", folder]).code(0);
+    // And into an empty server.
+    let other = Desk::new();
+    other.run(&["apply", "-f", folder]).code(1).warns(&["everything.yaml#1: request.headers[1]"]);
+}
+
+#[test]
+fn every_error_of_every_file_is_shown_and_nothing_is_changed() {
+    let desk = Desk::new();
+    let bad = desk
+        .file("bad.yaml", "display_name: a\nrequest: {uri: x}\n---\ndisplay_name: b\nretry: 3\n---\ndisplay_name: b\n");
+    let shown = desk.run(&["apply", "-f", &bad]).code(2);
+    shown.warns(&["bad.yaml#1: request.uri: is not a field", "bad.yaml#2: retry: must be"]);
+    let refused = desk
+        .file("bad.yaml", &format!("{HOOKS}---\ndisplay_name: c\nrequest: {{url: 'ftp://x'}}\n---\ndisplay_name: d\n"));
+    let shown = desk.run(&["apply", "-f", &refused]).code(1);
+    shown.warns(&["nothing was changed", "bad.yaml#3: request.url: ", "bad.yaml#4: request"]);
+    assert_eq!(desk.run(&["webhook", "list", "-o", "name"]).out, "");
+    desk.run(&["diff", "-f", "/nowhere.yaml"]).code(2).warns(&["cannot read /nowhere.yaml"]);
+}
+
+#[test]
+fn secrets_by_reference_are_sent_and_never_shown() {
+    let desk = Desk::new();
+    let token = crate::canary::mark::hidden("cli-reference");
+    let file =
+        "display_name: orders\nrequest: {url: 'http://127.0.0.1:1/', headers: [{name: X-Auth, value: {env: TOKEN}}]}\n";
+    let file = desk.file("orders.yaml", file);
+    desk.run(&["apply", "-f", &file]).code(2).warns(&["request.headers[0].value: $TOKEN is not set"]);
+    let with = |arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        command.env("TOKEN", &token);
+        finish(command)
+    };
+    for arguments in
+        [&["diff", "-f", &file][..], &["apply", "-f", &file], &["apply", "-f", &file, "--secrets"], &["export"]]
+    {
+        let shown = with(arguments);
+        assert!(shown.code != 1 && !shown.out.contains(&token) && !shown.err.contains(&token), "{shown:?}");
+    }
+    let preview = desk.run(&["webhook", "preview", "orders", "--type", "created"]).code(0).json();
+    let header = preview["request"]["headers"].as_array().unwrap().iter().find(|header| header["name"] == "X-Auth");
+    assert_eq!(header.unwrap()["value"], "***");
+    assert_eq!(with(&["apply", "-f", &file, "-o", "table"]).code(0).out, "0 changes.\n");
+}
