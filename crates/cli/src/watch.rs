@@ -91,18 +91,21 @@ fn line(session: &Session, names: &Names, change: &DeliveryChange) -> String {
         format!("{text}{}", " ".repeat(width - unicode_width::UnicodeWidthStr::width(text.as_str())))
     };
     let state = fixed(state, STATE_WIDTH);
-    let rest =
-        format!("{}  {}  {}", fixed(names.of(&delivery.webhook_id), NAME_WIDTH), delivery.event_type, why(&delivery));
-    let rest = tenterhook_model::harmless_line(rest.trim_end());
+    let rest = format!("{}  {}", fixed(names.of(&delivery.webhook_id), NAME_WIDTH), delivery.event_type);
     let taken = clock.len() + 2 + STATE_WIDTH + 2 + 2 + delivery.id.len();
     let room = session.out.width().map_or(usize::MAX, |width| width.saturating_sub(taken).max(NAME_WIDTH));
+    let rest = grid::cut(&tenterhook_model::harmless_line(rest.trim_end()), room);
+    let indent = " ".repeat(clock.len() + 2);
     let clock = session.out.paint(Style::Dim, clock);
-    format!(
-        "{clock}  {}  {}  {}",
-        delivery.id,
-        style.map_or(state.clone(), |style| session.out.paint(style, &state)),
-        grid::cut(&rest, room)
-    )
+    let state = style.map_or(state.clone(), |style| session.out.paint(style, &state));
+    let mut line = format!("{clock}  {}  {state}  {rest}", delivery.id);
+    // The reason has a line to itself: next to an id it would be cut to nothing.
+    let why = tenterhook_model::harmless_line(&why(&delivery));
+    if !why.is_empty() {
+        let room = session.out.width().map_or(usize::MAX, |width| width.saturating_sub(indent.len()).max(NAME_WIDTH));
+        line.push_str(&format!("\n{indent}{}", grid::cut(&why, room)));
+    }
+    line
 }
 
 #[cfg(test)]

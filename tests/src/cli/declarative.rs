@@ -1,5 +1,8 @@
 //! Webhooks as files: export, diff and apply.
 
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+
 use super::{Desk, finish};
 
 /// Two webhooks of a team.
@@ -110,6 +113,44 @@ fn every_error_of_every_file_is_shown_and_nothing_is_changed() {
     shown.warns(&["nothing was changed", "bad.yaml#3: request.url: ", "bad.yaml#4: request"]);
     assert_eq!(desk.run(&["webhook", "list", "-o", "name"]).out, "");
     desk.run(&["diff", "-f", "/nowhere.yaml"]).code(2).warns(&["cannot read /nowhere.yaml"]);
+}
+
+/// The first is asked whether it may go on, and the second is done before it answers.
+#[test]
+fn of_two_at_once_one_is_refused_and_says_so() {
+    let desk = Desk::new();
+    let file = desk.file("hooks.yaml", HOOKS);
+    desk.run(&["apply", "-f", &file]).code(0);
+    desk.run(&["context", "add", "careful", "--confirm"]).code(0);
+    let (mine, yours) = (
+        desk.file("mine.yaml", &HOOKS.replace("1/a", "1/mine")),
+        desk.file("yours.yaml", &HOOKS.replace("1/a", "1/yours")),
+    );
+    // `script` gives it a terminal to ask on.
+    let binary = crate::binary::tenterhook().display();
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &format!("{binary} apply -f {mine} --context careful"), "/dev/null"]);
+    script.envs(desk.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    script.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut first) = script.spawn() else {
+        eprintln!("SKIPPED: script is not installed");
+        return;
+    };
+    let (mut output, mut shown) = (first.stdout.take().unwrap(), Vec::new());
+    while !shown.ends_with(b"[y/N] ") {
+        let mut byte = [0];
+        assert_eq!(output.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
+        shown.extend(byte);
+    }
+    desk.run(&["apply", "-f", &yours]).code(0);
+    first.stdin.as_mut().unwrap().write_all(b"y\n").unwrap();
+    output.read_to_end(&mut shown).unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(1));
+    let shown = String::from_utf8_lossy(&shown);
+    for part in ["Change 1 webhook?", "someone else changed it", "0 of 1 changes were made"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert_eq!(desk.run(&["webhook", "show", "orders"]).json()["request"]["url"], "http://127.0.0.1:1/yours");
 }
 
 #[test]
