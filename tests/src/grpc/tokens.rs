@@ -256,3 +256,34 @@ async fn a_namespace_has_so_many_tokens_and_no_more() {
     assert_eq!((refused.code(), &*reason(&refused)), (Code::ResourceExhausted, "LIMIT_EXCEEDED"));
     bench.token("viewer", "other", "").await;
 }
+
+#[tokio::test]
+async fn the_streams_of_a_token_go_no_further_than_its_namespace_and_its_role() {
+    use tenterhook_proto::tenterhook::v1::store_service_client::StoreServiceClient;
+    use tenterhook_proto::tenterhook::v1::stream_publish_events_response::Outcome;
+    let bench = Bench::new().await;
+    let webhook = bench.webhook("w").await;
+    for role in ["admin", "viewer", "operator", "publisher"] {
+        let made = bench.token(role, "default", "").await;
+        let backup = StoreServiceClient::new(bench.channel_with(Some(&made.secret))).backup(v1::BackupRequest {}).await;
+        assert_eq!(reason(&backup.err().unwrap()), "KEY_FORBIDDEN", "{role}: a backup is of every namespace");
+    }
+    for webhook_id in ["", &webhook] {
+        let viewer = bench.token("viewer", "default", webhook_id).await;
+        let mut deliveries = DeliveryServiceClient::new(bench.channel_with(Some(&viewer.secret)));
+        let elsewhere = v1::WatchDeliveriesRequest { namespace: "other".to_owned(), ..Default::default() };
+        assert_eq!(reason(&deliveries.watch_deliveries(elsewhere).await.err().unwrap()), "KEY_FORBIDDEN");
+        let mut events = EventServiceClient::new(bench.channel_with(Some(&viewer.secret)));
+        let refused = events.stream_publish_events(tokio_stream::empty()).await.err().unwrap();
+        assert_eq!(reason(&refused), "KEY_FORBIDDEN");
+    }
+    let publisher = bench.token("publisher", "default", "").await;
+    let mut events = EventServiceClient::new(bench.channel_with(Some(&publisher.secret)));
+    let elsewhere = v1::Event { namespace: "other".to_owned(), ..event("created") };
+    let sent = v1::StreamPublishEventsRequest { sequence: 1, event: Some(elsewhere) };
+    let mut answers = events.stream_publish_events(tokio_stream::iter([sent])).await.unwrap().into_inner();
+    let Some(Outcome::Error(error)) = answers.message().await.unwrap().unwrap().outcome else {
+        panic!("it is refused")
+    };
+    assert_eq!(error.reason(), v1::ErrorReason::KeyForbidden);
+}

@@ -1,5 +1,5 @@
 //! Who sees what: every method of the descriptor set, in two namespaces, with every kind of
-//! credential. A method without a request here fails.
+//! credential. A method without a request here fails; streams are in `tokens.rs` and `watch.rs`.
 
 use serde_json::{Value, json};
 use tenterhook_api::access::{METHODS, Method, Pace, Permission, Role};

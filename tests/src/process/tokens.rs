@@ -8,7 +8,8 @@ use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceCl
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
-    CreateTokenRequest, CreateTokenResponse, PauseWebhookRequest, RevokeTokenRequest, WatchDeliveriesRequest,
+    CreateTokenRequest, CreateTokenResponse, ListTokensRequest, PauseWebhookRequest, RevokeTokenRequest,
+    WatchDeliveriesRequest,
 };
 use tonic::Code;
 use tonic::service::interceptor::InterceptedService;
@@ -76,6 +77,7 @@ async fn a_token_outlives_a_restart_and_ends_when_it_is_revoked() {
         AccessServiceClient::new(channel!(second, key)).revoke_token(revoke).await.unwrap();
         let end = tokio::time::timeout(REVOKED, watch.message()).await.expect("the stream ends in time");
         assert_eq!(end.unwrap_err().code(), Code::Unauthenticated);
+        AccessServiceClient::new(channel!(second, key)).list_tokens(ListTokensRequest::default()).await.unwrap();
         second.running.signal("TERM");
         second.running.wait();
 
@@ -89,6 +91,7 @@ async fn a_token_outlives_a_restart_and_ends_when_it_is_revoked() {
         assert!(changes.iter().all(|line| line.contains("platform")), "{trail}");
         let caller = format!("portal of acme ({id})");
         assert!(trail.lines().any(|line| line.contains("PauseWebhook") && line.contains(&caller)), "{trail}");
+        assert!(!trail.contains("ListTokens"), "who only looks leaves no entry: {trail}");
         assert!(!trail.contains(&secret) && !trail.contains(&key), "{trail}");
     };
     tokio::time::timeout(PATIENCE * 2, Box::pin(play)).await.expect("everything happens in time");

@@ -103,6 +103,7 @@ async fn a_known_caller_reaches_the_service_and_an_unknown_one_does_not() {
 }
 
 const PAUSE: &str = "/tenterhook.v1.WebhookService/PauseWebhook";
+const LIST_TOKENS: &str = "/tenterhook.v1.AccessService/ListTokens";
 const PUBLISH: &str = "/tenterhook.v1.EventService/PublishEvent";
 
 /// A service that says what the call is about, and refuses it.
@@ -114,7 +115,7 @@ async fn acts(request: Request<Intake<String>>) -> Result<Response<String>, Infa
 #[tokio::test]
 async fn the_audit_trail_has_each_call_that_changes_something_and_no_other() {
     let fixture = fixture(Role::Admin);
-    for path in [GET, PUBLISH] {
+    for path in [GET, PUBLISH, LIST_TOKENS] {
         fixture.status(fixture.request(path), answers).await;
     }
     assert_eq!(fixture.counted.1.lock().unwrap().len(), 0);

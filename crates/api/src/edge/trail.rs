@@ -27,7 +27,7 @@ impl Trail {
     ) -> Option<Self> {
         // `version-traceid-parentid-flags` (W3C Trace Context section 3.2).
         let trace_id = traceparent.and_then(|text| text.split('-').nth(1)).unwrap_or_default().to_owned();
-        caller.is_audited().then(|| Self { method, caller: caller.clone(), peer, trace_id })
+        (caller.is_audited() && !method.only_looks()).then(|| Self { method, caller: caller.clone(), peer, trace_id })
     }
 
     /// Hands the entry on, once it is known how the call ended.

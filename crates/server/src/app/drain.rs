@@ -186,7 +186,12 @@ async fn reopen_audit(audit: Arc<Audit>, mut reload: Reload, end: CancellationTo
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt as _, Full};
+    use sha2::{Digest as _, Sha256};
+    use tenterhook_model::{AccessToken, Clock as _, Namespace, Role, TokenId};
     use tenterhook_store::{Store, StoreError};
+    use tower::ServiceExt as _;
 
     use super::*;
     use crate::config::Config;
@@ -217,5 +222,37 @@ mod tests {
     async fn a_background_task_that_panics_ends_the_server_with_its_name() {
         let (error, _) = run_with("the reader", async { panic!("a broken invariant") }).await;
         assert!(error.starts_with("the reader panicked"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_stream_of_an_expired_token_ends_on_a_server_without_a_key_file() {
+        let telemetry = Arc::new(Telemetry::quiet().unwrap());
+        let mut app = App::build(&Config::trial("memory:"), telemetry).await.unwrap();
+        let end = CancellationToken::new();
+        let _background = app.background(&end);
+        let (secret, now) = (format!("tht_{}", "0".repeat(64)), SystemClock.now());
+        let token = AccessToken {
+            id: TokenId::from_bytes([1; 16]),
+            hash: Sha256::digest(&secret).into(),
+            namespace: Namespace::default(),
+            role: Role::Viewer,
+            webhook: None,
+            display_name: "portal".to_owned(),
+            creator: String::new(),
+            create_time: now,
+            expire_time: now.after(Duration::from_millis(500)),
+        };
+        app.store().add_token(token).await.unwrap();
+        // An empty request in one frame: flags, and a length of four bytes.
+        let request = hyper::Request::post("http://localhost/tenterhook.v1.DeliveryService/WatchDeliveries")
+            .header("content-type", "application/grpc")
+            .header("authorization", format!("Bearer {secret}"))
+            .body(Full::new(Bytes::from_static(&[0; 5])))
+            .unwrap();
+        let response = app.api.routes.clone().oneshot(request).await.unwrap();
+        assert!(response.headers().get("grpc-status").is_none(), "the watch begins: {:?}", response.headers());
+        let watched = timeout(Duration::from_secs(30), response.into_body().collect()).await.expect("the watch ends");
+        // UNAUTHENTICATED (https://grpc.io/docs/guides/status-codes/).
+        assert_eq!(watched.unwrap().trailers().unwrap()["grpc-status"], "16");
     }
 }

@@ -91,7 +91,8 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
 
 function Who(): JSX.Element {
   const info = serverInfo.value;
-  const anonymous = info?.server?.features.includes("anonymous") === true;
+  // A server that asks nobody still knows who came by a link.
+  const anonymous = info?.server?.features.includes("anonymous") === true && info.caller?.name === "anonymous";
   return (
     <span class="who">
       {info?.caller === undefined || anonymous ? null : (
