@@ -2,8 +2,8 @@
 //! deliveries, and verifies what was delivered.
 //!
 //! Every method of the API is at [`Client::webhooks`], [`Client::events`], [`Client::deliveries`],
-//! [`Client::server`] and [`Client::store`]; calls made there get the same deadline and retries as the methods of
-//! [`Client`], and `?` turns their `tonic::Status` into [`Error`].
+//! [`Client::server`], [`Client::store`] and [`Client::access`]; calls made there get the same deadline and
+//! retries as the methods of [`Client`], and `?` turns their `tonic::Status` into [`Error`].
 
 mod calls;
 mod client;
