@@ -112,6 +112,11 @@ fn every_error_of_every_file_is_shown_and_nothing_is_changed() {
     let shown = desk.run(&["apply", "-f", &refused]).code(1);
     shown.warns(&["nothing was changed", "bad.yaml#3: request.url: ", "bad.yaml#4: request"]);
     assert_eq!(desk.run(&["webhook", "list", "-o", "name"]).out, "");
+    for verb in ["diff", "apply"] {
+        desk.run(&[verb]).code(2).warns(&["--file"]);
+        let away = desk.run(&[verb, "-f", &refused, "--address", "127.0.0.1:1"]).code(1);
+        away.warns(&["no server responds at 127.0.0.1:1"]);
+    }
     desk.run(&["diff", "-f", "/nowhere.yaml"]).code(2).warns(&["cannot read /nowhere.yaml"]);
 }
 

@@ -4,7 +4,7 @@ use super::{Desk, NOWHERE, finish};
 use crate::process::{command, run, stderr, stdout};
 
 /// A call of every verb that is right in itself.
-const VERBS: [&[&str]; 24] = [
+const VERBS: [&[&str]; 25] = [
     &["status"],
     &["watch", "--limit", "1"],
     &["webhook", "list"],
@@ -29,6 +29,7 @@ const VERBS: [&[&str]; 24] = [
     &["event", "show", "x"],
     &["event", "explain", "x"],
     &["event", "replay", "x", "--since", "1h", "--dry-run"],
+    &["export"],
 ];
 
 #[test]
