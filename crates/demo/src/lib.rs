@@ -3,6 +3,7 @@
 //! A real server on a temporary store, a real receiver on loopback, real gRPC and HTTP
 //! between them. It succeeds only if everything arrived as it should.
 
+mod keep;
 mod lines;
 mod scene;
 mod stage;
@@ -17,19 +18,21 @@ use clap::Args;
 use tenterhook_model::{Clock, Secret, SystemClock};
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
-use tenterhook_proto::tenterhook::v1::{CreateWebhookRequest, PublishEventRequest, Webhook};
+use tenterhook_proto::tenterhook::v1::{CreateWebhookRequest, Event, PublishEventRequest, Webhook};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
+use keep::Kept;
 use lines::Lines;
 use scene::{DELIVERIES, INVENTORY, ON_CALL, REFUSALS, SLACK};
 use stage::{Arrived, Stage};
 use tenterhook_listen::receiver::receive;
 use tenterhook_listen::show::time_of_day;
-use tenterhook_server::app::App;
+use tenterhook_server::app::signals::Signals;
+use tenterhook_server::app::{App, Ending};
 use tenterhook_server::config::Config;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::telemetry::Telemetry;
@@ -42,16 +45,23 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Pause before each event, so that a person can follow.
 const PACE: Duration = Duration::from_millis(300);
 
-/// The flags of `tenterhook demo`: none yet.
+/// Pause between the events of a demo that is kept.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// The flags of `tenterhook demo`.
 #[derive(Debug, Clone, Args)]
-pub struct DemoArgs {}
+pub struct DemoArgs {
+    /// Keeps the server with its console, and publishes an event every 3 seconds, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+}
 
 /// Plays the demo.
 ///
 /// # Errors
 /// When anything did not arrive as it should.
-pub async fn run(_args: DemoArgs, terminal: Terminal) -> Result<()> {
-    let began = Instant::now();
+pub async fn run(args: DemoArgs, terminal: Terminal) -> Result<()> {
+    let signals = Signals::install()?;
     let end = CancellationToken::new();
     let mut tasks = JoinSet::new();
 
@@ -74,28 +84,61 @@ pub async fn run(_args: DemoArgs, terminal: Terminal) -> Result<()> {
         terminal.paint(Style::Cyan, format!("http://{receiver}")),
     ));
 
-    let outcome = Box::pin(play(server, &receiver.to_string(), &stage, &lines)).await;
-    lines.finish();
+    let demo = Demo { server, receiver: receiver.to_string(), stage, lines, keep: args.keep };
+    // A future of this size belongs on the heap.
+    let outcome = Box::pin(demo.run(&mut serving, &signals.shutdown)).await;
     end.cancel();
     while let Some(ended) = serving.join_next().await {
         ended.context("the server broke")?.map_err(|error| error.context("the server failed"))?;
     }
     while tasks.join_next().await.is_some() {}
-    let arrived = stage.take();
-    summary(terminal, outcome?, &arrived, began.elapsed())
+    outcome
+}
+
+/// The demo, once server and receiver are there.
+#[derive(Debug)]
+struct Demo {
+    server: SocketAddr,
+    receiver: String,
+    stage: Arc<Stage>,
+    lines: Arc<Lines>,
+    /// Whether the server stays.
+    keep: bool,
+}
+
+impl Demo {
+    /// Plays, shows how it went, and goes on if that is wanted.
+    async fn run(&self, serving: &mut JoinSet<Result<Ending>>, interrupted: &CancellationToken) -> Result<()> {
+        let began = Instant::now();
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.server)).context("the server has no address")?;
+        let channel = endpoint.connect().await.context("cannot connect to the server")?;
+        let mut watcher = Watcher::begin(channel.clone(), self.lines.clone()).await?;
+        let played = tokio::select! { biased;
+            () = interrupted.cancelled() => bail!("interrupted before the demo had ended"),
+            played = play(channel.clone(), &self.receiver, &self.stage, &mut watcher) => played,
+        };
+        self.lines.finish();
+        let terminal = self.lines.terminal();
+        summary(terminal, played?, &self.stage.take(), began.elapsed())?;
+        if !self.keep {
+            terminal.line(format!("  {}", terminal.paint(Style::Dim, "Nothing is left behind.")));
+            terminal.line(next(terminal));
+            return Ok(());
+        }
+        let Self { server, stage, lines, .. } = self;
+        let kept = Kept { server: *server, channel, watcher, stage, lines: lines.clone(), end: interrupted };
+        kept.run(serving).await
+    }
 }
 
 fn heading(terminal: Terminal, number: u32, text: &str) -> String {
     format!("\n{}", terminal.paint(Style::Bold, format!("{number}  {text}")))
 }
 
-/// Creates webhooks, watches, publishes and waits. Returns how many deliveries succeeded.
-async fn play(server: SocketAddr, receiver: &str, stage: &Stage, lines: &Arc<Lines>) -> Result<usize> {
+/// Creates webhooks, publishes, watches and waits. Returns how many deliveries succeeded.
+async fn play(channel: Channel, receiver: &str, stage: &Stage, watcher: &mut Watcher) -> Result<usize> {
+    let lines = watcher.lines();
     let terminal = lines.terminal();
-    let endpoint = Endpoint::from_shared(format!("http://{server}")).context("the server has no address")?;
-    let channel = endpoint.connect().await.context("cannot connect to the server")?;
-    let mut watcher = Watcher::begin(channel.clone(), lines.clone()).await?;
-
     terminal.line(heading(terminal, 2, "Three webhooks, created over gRPC"));
     let about = [
         format!("new IP addresses, as in the NetBox documentation:\n    {}", scene::SLACK_BODY),
@@ -118,7 +161,7 @@ async fn play(server: SocketAddr, receiver: &str, stage: &Stage, lines: &Arc<Lin
     // Both at once, so that changes are shown when they happen; the printing never ends by itself.
     tokio::select! { biased;
         (published, ended) = async {
-            tokio::join!(publish(channel, lines), watcher.until_ended(DELIVERIES, PATIENCE))
+            tokio::join!(publish(channel, &lines), watcher.until_ended(DELIVERIES, PATIENCE))
         } => published.and(ended),
         never = lines.print() => match never {},
     }
@@ -133,35 +176,45 @@ async fn create(channel: Channel, webhook: Webhook) -> Result<(String, Secret)> 
     Ok((webhook.id, Secret::new(answer.signing_secret)))
 }
 
-async fn publish(channel: Channel, lines: &Lines) -> Result<()> {
-    let terminal = lines.terminal();
-    let mut client = EventServiceClient::new(channel);
+/// The time, as the API writes it.
+fn now() -> Result<prost_types::Timestamp> {
     let now = SystemClock.now();
-    let now = prost_types::Timestamp { seconds: now.seconds(), nanos: i32::try_from(now.subsec_nanos())? };
+    Ok(prost_types::Timestamp { seconds: now.seconds(), nanos: i32::try_from(now.subsec_nanos())? })
+}
+
+/// Publishes the four events.
+async fn publish(channel: Channel, lines: &Lines) -> Result<()> {
+    let mut client = EventServiceClient::new(channel);
     let mut made = 0;
-    for event in scene::events(now) {
+    for event in scene::events(now()?) {
         sleep(PACE).await;
-        let label = format!("{} {} by {}", event.object_type, event.r#type, event.username);
-        let (time, began) = (SystemClock.now(), Instant::now());
-        let response = client.publish_event(PublishEventRequest { event: Some(event) }).await;
-        let response = response.with_context(|| format!("{label} was refused"))?.into_inner();
-        let result = response.result.context("the response has no result")?;
-        made += result.delivery_count;
-        let took = began.elapsed().as_secs_f64() * 1e3;
-        let deliveries = if result.delivery_count == 1 { "delivery" } else { "deliveries" };
-        let line = format!(
-            "  {} {}  {}",
-            terminal.paint(Style::Dim, time_of_day(time)),
-            terminal.paint(Style::Bold, format!("+ {label}")),
-            terminal.paint(Style::Dim, format!("{} {deliveries}, {took:.1} ms", result.delivery_count)),
-        );
-        lines.add(time, line);
+        made += publish_event(&mut client, event, lines).await?;
     }
     ensure!(usize::try_from(made)? == DELIVERIES, "the events made {made} deliveries instead of {DELIVERIES}");
     Ok(())
 }
 
-/// Shows how it went and what to try next.
+/// Publishes `event` and prints it. Returns how many deliveries it makes.
+async fn publish_event(client: &mut EventServiceClient<Channel>, event: Event, lines: &Lines) -> Result<i32> {
+    let terminal = lines.terminal();
+    let label = format!("{} {} by {}", event.object_type, event.r#type, event.username);
+    let (time, began) = (SystemClock.now(), Instant::now());
+    let response = client.publish_event(PublishEventRequest { event: Some(event) }).await;
+    let response = response.with_context(|| format!("{label} was refused"))?.into_inner();
+    let count = response.result.context("the response has no result")?.delivery_count;
+    let took = began.elapsed().as_secs_f64() * 1e3;
+    let deliveries = if count == 1 { "delivery" } else { "deliveries" };
+    let line = format!(
+        "  {} {}  {}",
+        terminal.paint(Style::Dim, time_of_day(time)),
+        terminal.paint(Style::Bold, format!("+ {label}")),
+        terminal.paint(Style::Dim, format!("{count} {deliveries}, {took:.1} ms")),
+    );
+    lines.add(time, line);
+    Ok(count)
+}
+
+/// Shows how it went.
 fn summary(terminal: Terminal, succeeded: usize, arrived: &Arrived, took: Duration) -> Result<()> {
     let requests = u32::try_from(DELIVERIES)? + REFUSALS;
     // Four deliveries of the signed webhook, two schemes each.
@@ -189,19 +242,17 @@ fn summary(terminal: Terminal, succeeded: usize, arrived: &Arrived, took: Durati
     if !checks.iter().all(|(good, _)| *good) {
         bail!("the demo did not go as it should; the lines marked ✗ say what is missing");
     }
-    terminal.line(format!(
-        "  {}",
-        terminal
-            .paint(Style::Dim, format!("All of it took {:.1} seconds; nothing is left behind.", took.as_secs_f64()))
-    ));
-    terminal.line(next(terminal));
+    let took = format!("All of it took {:.1} seconds.", took.as_secs_f64());
+    terminal.line(format!("  {}", terminal.paint(Style::Dim, took)));
     Ok(())
 }
 
+/// What to try next.
 fn next(terminal: Terminal) -> String {
     // As it was called: whoever built from source has no `tenterhook` in the path.
     let program = std::env::args().next().unwrap_or_else(|| "tenterhook".to_owned());
     let commands = [
+        ("the same, and its console in your browser", "demo --keep"),
         ("a server on this machine that needs no key", "serve --dev"),
         ("in a second terminal: a receiver that gets every event of that server", "listen --server"),
         ("how fast it is here", "bench"),

@@ -12,7 +12,7 @@ pub(super) const SLACK: (&str, &str) = ("/slack", "Slack");
 pub(super) const INVENTORY: (&str, &str) = ("/inventory", "Inventory");
 /// Path and name of the webhook whose receiver fails at first.
 pub(super) const ON_CALL: (&str, &str) = ("/on-call", "On-call");
-/// Requests that the receiver of the on-call webhook refuses before it takes one.
+/// Attempts of each delivery that the receiver of the on-call webhook refuses before it takes one.
 pub(super) const REFUSALS: u32 = 2;
 /// Deliveries that the events make: two, four and one.
 pub(super) const DELIVERIES: usize = 7;
@@ -65,9 +65,9 @@ pub(super) fn on_call(receiver: &str) -> Webhook {
     Webhook { rules: vec![rule], retry: Some(retry), ..webhook(ON_CALL, receiver, ON_CALL_BODY) }
 }
 
-/// The events, in the order in which they are published.
-pub(super) fn events(now: Timestamp) -> Vec<Event> {
-    let event = |id: &str, kind: &str, object: &str, username: &str| Event {
+/// An event without data.
+fn event(now: Timestamp, id: &str, kind: &str, object: &str, username: &str) -> Event {
+    Event {
         id: id.to_owned(),
         r#type: kind.to_owned(),
         object_type: object.to_owned(),
@@ -75,7 +75,12 @@ pub(super) fn events(now: Timestamp) -> Vec<Event> {
         occur_time: Some(now),
         request_id: "17af32f0-852a-46ca-a7d4-33ecd0c13de6".to_owned(),
         ..Event::default()
-    };
+    }
+}
+
+/// The events, in the order in which they are published.
+pub(super) fn events(now: Timestamp) -> Vec<Event> {
+    let event = |id: &str, kind: &str, object: &str, username: &str| event(now, id, kind, object, username);
     vec![
         Event {
             data: json(
@@ -113,6 +118,40 @@ pub(super) fn events(now: Timestamp) -> Vec<Event> {
     ]
 }
 
+/// Event `number` of those that follow when the demo is kept: a new address, a site that goes into service and a
+/// device that is removed, in turn.
+pub(super) fn later(number: u64, now: Timestamp) -> Event {
+    let (host, rack) = (number / 3 % 250 + 1, number / 3 % 40 + 1);
+    match number % 3 {
+        0 => Event {
+            data: json(&format!(
+                r#"{{"id": {number}, "address": "198.51.100.{host}/24", "status": {{"value": "active", "label": "Active"}}, "dns_name": "host{host}.example.com"}}"#
+            )),
+            ..event(now, &format!("later-{number}"), "created", "ipam.ipaddress", "automation")
+        },
+        1 => Event {
+            data: json(&format!(
+                r#"{{"id": {number}, "name": "Edge {host}", "slug": "edge-{host}", "status": {{"value": "active", "label": "Active"}}}}"#
+            )),
+            snapshots: Some(Snapshots {
+                prechange: json(r#"{"status": "planned"}"#),
+                postchange: json(r#"{"status": "active"}"#),
+            }),
+            ..event(now, &format!("later-{number}"), "updated", "dcim.site", "mwalker")
+        },
+        _ => Event {
+            data: json(&format!(
+                r#"{{"id": {number}, "name": "rack{rack}-sw", "status": {{"value": "offline", "label": "Offline"}}}}"#
+            )),
+            snapshots: Some(Snapshots {
+                prechange: json(&format!(r#"{{"name": "rack{rack}-sw"}}"#)),
+                postchange: None,
+            }),
+            ..event(now, &format!("later-{number}"), "deleted", "dcim.device", "jstretch")
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_json_of_the_scene_is_well_formed() {
-        for event in events(Timestamp::default()) {
+        for event in events(Timestamp::default()).into_iter().chain((0..3).map(|n| later(n, Timestamp::default()))) {
             let Some(json_document::Value::Json(text)) = event.data.and_then(|data| data.value) else {
                 panic!("no data")
             };

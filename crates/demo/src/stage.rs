@@ -77,7 +77,7 @@ impl Stage {
             }
         }
         match request.path.as_str() {
-            path if path == ON_CALL.0 && arrived.refused < REFUSALS => {
+            path if path == ON_CALL.0 && attempt(request) <= REFUSALS => {
                 arrived.refused += 1;
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -114,6 +114,11 @@ impl Stage {
         lines.push(format!("{INDENT}{}", terminal.paint(Style::Cyan, cut(&body, BODY_CHARS))));
         lines.join("\n")
     }
+}
+
+/// Which attempt of its delivery the request is; without a number, a later one than the demo waits for.
+fn attempt(request: &Received) -> u32 {
+    request.header("x-tenterhook-attempt").parse().unwrap_or(u32::MAX)
 }
 
 /// A request that arrived, and what was made of it.
@@ -163,10 +168,14 @@ mod tests {
     #[test]
     fn the_on_call_receiver_refuses_twice_and_then_takes() {
         let stage = Stage::new(Arc::new(Lines::new(Terminal::plain())));
-        let statuses: Vec<u16> = (0..3).map(|_| stage.answer(request(ON_CALL.0)).status.as_u16()).collect();
-        assert_eq!(statuses, [503, 503, 200]);
+        let attempts = [1_u32, 2, 3, 1, 2, 3].map(|number| {
+            let mut request = request(ON_CALL.0);
+            request.headers.insert("x-tenterhook-attempt", number.into());
+            stage.answer(request).status.as_u16()
+        });
+        assert_eq!(attempts, [503, 503, 200, 503, 503, 200], "each delivery");
         let arrived = stage.take();
-        assert_eq!((arrived.requests, arrived.refused), (3, 2));
+        assert_eq!((arrived.requests, arrived.refused), (6, 4));
         assert!(arrived.faults.is_empty());
     }
 

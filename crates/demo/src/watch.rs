@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tenterhook_model::Timestamp;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
+use tenterhook_proto::tenterhook::v1::watch_deliveries_request::Start;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::{
     DeliveryChange, DeliveryState, WatchDeliveriesRequest, WatchDeliveriesResponse,
@@ -24,7 +25,10 @@ use tenterhook_server::terminal::Style;
 #[derive(Debug)]
 pub(super) struct Watcher {
     lines: Arc<Lines>,
+    client: DeliveryServiceClient<Channel>,
     stream: Streaming<WatchDeliveriesResponse>,
+    /// From where a new stream would go on.
+    token: String,
     names: HashMap<String, String>,
     states: HashMap<String, DeliveryState>,
 }
@@ -33,12 +37,20 @@ impl Watcher {
     /// Begins to watch; from the first bookmark, which this waits for, no change is missed.
     pub(super) async fn begin(channel: Channel, lines: Arc<Lines>) -> Result<Self> {
         let mut client = DeliveryServiceClient::new(channel);
-        let answer = client.watch_deliveries(WatchDeliveriesRequest::default()).await;
-        let mut stream = answer.context("WatchDeliveries was refused")?.into_inner();
-        match stream.message().await.context("the watch broke")?.and_then(|message| message.payload) {
-            Some(Payload::Bookmark(_)) => Ok(Self { lines, stream, names: HashMap::new(), states: HashMap::new() }),
+        let mut stream = open(&mut client, String::new()).await?;
+        let first = stream.message().await.context("the watch broke")?.context("the watch ended")?;
+        match first.payload {
+            Some(Payload::Bookmark(_)) => {
+                let (names, states) = (HashMap::new(), HashMap::new());
+                Ok(Self { lines, client, stream, token: first.resume_token, names, states })
+            }
             other => bail!("the watch began with {other:?} instead of a bookmark"),
         }
+    }
+
+    /// Where its lines go.
+    pub(super) fn lines(&self) -> Arc<Lines> {
+        self.lines.clone()
     }
 
     /// Gives the name of a webhook, to print it instead of its id.
@@ -55,11 +67,33 @@ impl Watcher {
                 format!("{} of {deliveries} deliveries had ended after {} seconds", self.ended(), limit.as_secs())
             })?;
             let message = message.context("the watch broke")?.context("the watch ended")?;
+            self.token = message.resume_token;
             if let Some(Payload::Change(change)) = message.payload {
                 self.take(change);
             }
         }
         Ok(self.states.values().filter(|state| **state == DeliveryState::Succeeded).count())
+    }
+
+    /// Prints changes for as long as the server is there. A server ends each connection after a while; the
+    /// stream then goes on where it was.
+    ///
+    /// # Errors
+    /// When the stream cannot go on.
+    pub(super) async fn follow(&mut self) -> Result<()> {
+        self.states.clear();
+        loop {
+            match self.stream.message().await {
+                Ok(Some(WatchDeliveriesResponse { payload, resume_token })) => {
+                    self.token = resume_token;
+                    if let Some(Payload::Change(change)) = payload {
+                        let (time, line) = self.show(&change);
+                        self.lines.add(time, line);
+                    }
+                }
+                Ok(None) | Err(_) => self.stream = open(&mut self.client, self.token.clone()).await?,
+            }
+        }
     }
 
     fn ended(&self) -> usize {
@@ -107,6 +141,16 @@ impl Watcher {
         );
         (time, line.trim_end().to_owned())
     }
+}
+
+/// Opens a stream that goes on after `token`; an empty one means from now on.
+async fn open(
+    client: &mut DeliveryServiceClient<Channel>,
+    token: String,
+) -> Result<Streaming<WatchDeliveriesResponse>> {
+    let start = (!token.is_empty()).then_some(Start::ResumeToken(token));
+    let request = WatchDeliveriesRequest { start, ..WatchDeliveriesRequest::default() };
+    Ok(client.watch_deliveries(request).await.context("WatchDeliveries was refused")?.into_inner())
 }
 
 /// The state as the API names it, without its prefix.

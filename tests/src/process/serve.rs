@@ -157,6 +157,23 @@ fn two_servers_cannot_have_one_store() {
 }
 
 #[test]
+fn a_demo_that_is_kept_goes_on_until_it_is_interrupted() {
+    let mut demo = Running::start(command(&["demo", "--keep"]));
+    let console = demo.line_with("/console/");
+    let address = console.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let (status, page) = get(&address, "/console/");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(page.contains("<title>Tenterhook"), "{page}");
+    for part in ["+ ipam.ipaddress created", "+ dcim.site updated", "SUCCEEDED"] {
+        demo.line_with(part);
+    }
+    demo.signal("INT");
+    let ended = demo.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
+    assert!(ended.printed.contains("more events were published; nothing is left behind."), "{}", ended.printed);
+}
+
+#[test]
 fn the_demo_succeeds() {
     let output = run(&["demo"]);
     let text = super::stdout(&output);
@@ -167,6 +184,7 @@ fn the_demo_succeeds() {
         "STANDARD_WEBHOOKS verified",
         "RETRYING",
         "7 of 7 deliveries arrived",
+        " demo --keep\n",
         " listen --server\n",
         " serve --dev\n",
     ] {

@@ -48,7 +48,7 @@ fn a_server_under_mixed_load_grows_in_nothing() {
 }
 
 fn start(folder: &std::path::Path) -> Server {
-    let flags = ["--dev", "--retention", RETENTION, "--log-level", "warn", "--drain-grace", "2s"];
+    let flags = ["--dev", "--retention", RETENTION, "--log-level", "info", "--drain-grace", "2s"];
     start_logging(Log::Json, folder, &flags)
 }
 
