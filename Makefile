@@ -49,7 +49,7 @@ soak: ## run a server under mixed load for an hour, and fail if anything grows
 	TENTERHOOK_SOAK_MINUTES=$(MINUTES) cargo test --locked --package tenterhook-tests --lib -- --nocapture soak::a_server
 
 .PHONY: test
-test: test-rust test-deploy test-clients ## run every test but those of the console in a browser (test-console)
+test: test-rust test-deploy test-console test-clients ## run every test
 
 .PHONY: tests-python
 tests-python: .tools/tests-python/done ## prepare the Jinja2 that the engine is compared with
@@ -105,7 +105,7 @@ image: ## build the container image with docker or podman
 	$(firstword $(shell command -v docker podman)) build --file deploy/container/Containerfile --tag tenterhook .
 
 .PHONY: lint
-lint: lint-rust lint-proto check-generated ## check format, lints, wire compatibility and generated code
+lint: lint-rust lint-proto check-generated check-console ## check format, lints, wire compatibility, generated code and built pages
 
 .PHONY: lint-rust
 lint-rust:

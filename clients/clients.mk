@@ -51,12 +51,12 @@ test-client-rust: server
 TYPESCRIPT_FILES := README.md bench examples src test tsconfig.json
 NODE_TEST := --test --test-timeout=900000 --test-reporter=spec dist/test/*.test.js
 
-# The browser that runs the scenarios over gRPC-Web; without one they run in Node only, and say so.
+# The browser for the scenarios over gRPC-Web and the console; without one their tests say that they are skipped.
 .PHONY: chromium
 chromium:
 	@if ! command -v chromium >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; \
-	  then :; else echo "chromium: NOT INSTALLED; the client is not tested in a browser (apt-get install chromium)"; fi; \
+	  then :; else echo "chromium: NOT INSTALLED; nothing is tested in a browser (apt-get install chromium)"; fi; \
 	fi
 
 .PHONY: test-client-typescript

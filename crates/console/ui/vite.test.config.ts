@@ -1,4 +1,5 @@
-// Bundles the tests for Node into build/: those of the pure parts and those that drive a browser.
+// Bundles the tests for Node into build/: those of the pure parts, those that drive a browser, and two
+// programs that do.
 
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -6,6 +7,12 @@ import { defineConfig } from "vite";
 
 const client = fileURLToPath(new URL("../../../clients/typescript/src/web.ts", import.meta.url));
 const libraries = ["@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-web"];
+
+/** What is run by hand: see console.mk. */
+const programs = {
+  "browser/bench": "test/browser/bench.ts",
+  "browser/pictures": "test/browser/pictures.ts",
+};
 
 export default defineConfig({
   publicDir: false,
@@ -16,7 +23,7 @@ export default defineConfig({
     outDir: "build",
     reportCompressedSize: false,
     rolldownOptions: {
-      input: { ...tests("test", "pure"), ...tests("test/browser", "browser") },
+      input: { ...tests("test", "pure"), ...tests("test/browser", "browser"), ...programs },
       output: { entryFileNames: "[name].js" },
     },
   },

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
 use super::receiver::{self, FAULTS};
 
@@ -34,6 +35,17 @@ pub(super) struct Counted {
     pub(super) took: Vec<Duration>,
     /// Changes that watchers saw.
     pub(super) seen: usize,
+    /// Calls that a server refused although it was there: then the load is not what it should be.
+    pub(super) refused: Vec<String>,
+}
+
+impl Counted {
+    /// Remembers a failed call, unless the server was away or ended its connection.
+    fn failed(&mut self, call: &str, status: &Status) {
+        if !matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown) {
+            self.refused.push(format!("{call}: {:?}, {}", status.code(), status.message()));
+        }
+    }
 }
 
 /// The load; it ends when it is dropped.
@@ -56,7 +68,7 @@ impl Load {
         for _ in 0..WATCHERS {
             tasks.spawn(look_on(aim.clone(), counted.clone()));
         }
-        tasks.spawn(change(aim, receiver));
+        tasks.spawn(change(aim, receiver, counted.clone()));
         Self { server, counted, tasks }
     }
 
@@ -92,16 +104,24 @@ async fn publish(mut aim: watch::Receiver<Option<Channel>>, number: usize, count
             r#type: ["created", "updated"][count as usize % 2].to_owned(),
             object_type: "dcim.site".to_owned(),
             ordering_key: if count.is_multiple_of(5) { format!("key-{number}") } else { String::new() },
-            username: "x".repeat(200 * (count as usize % 9)),
+            data: Some(v1::JsonDocument { value: Some(v1::json_document::Value::Json(data(count))) }),
             ..v1::Event::default()
         };
         let began = Instant::now();
         let request = v1::PublishEventRequest { event: Some(event) };
         match EventServiceClient::new(channel(&mut aim).await).publish_event(request).await {
             Ok(_) => counted.lock().unwrap().took.push(began.elapsed()),
-            Err(_) => sleep(PAUSE).await,
+            Err(status) => {
+                counted.lock().unwrap().failed("PublishEvent", &status);
+                sleep(PAUSE).await;
+            }
         }
     }
+}
+
+/// Data of 20 bytes to 13 KB: events of all sizes share the store's pages.
+fn data(count: u64) -> String {
+    format!(r#"{{"id": {count}, "name": "{}"}}"#, "x".repeat(200 * (count as usize % 9).pow(2)))
 }
 
 async fn look_on(mut aim: watch::Receiver<Option<Channel>>, counted: Arc<Mutex<Counted>>) {
@@ -144,7 +164,7 @@ fn webhook(name: &str, receiver: &str, fault: &str) -> v1::Webhook {
 }
 
 /// Keeps one webhook for each fault, and replaces the oldest one again and again.
-async fn change(mut aim: watch::Receiver<Option<Channel>>, receiver: String) {
+async fn change(mut aim: watch::Receiver<Option<Channel>>, receiver: String, counted: Arc<Mutex<Counted>>) {
     let mut kept: Vec<String> = Vec::new();
     for count in 0usize.. {
         let mut webhooks = WebhookServiceClient::new(channel(&mut aim).await);
@@ -153,7 +173,10 @@ async fn change(mut aim: watch::Receiver<Option<Channel>>, receiver: String) {
         let request = v1::CreateWebhookRequest { webhook, ..v1::CreateWebhookRequest::default() };
         match webhooks.create_webhook(request).await {
             Ok(made) => kept.push(made.into_inner().webhook.unwrap().id),
-            Err(_) => sleep(PAUSE).await,
+            Err(status) => {
+                counted.lock().unwrap().failed("CreateWebhook", &status);
+                sleep(PAUSE).await;
+            }
         }
         let Some(oldest) = kept.first().cloned().filter(|_| kept.len() > FAULTS.len()) else { continue };
         let pause = v1::PauseWebhookRequest { webhook_id: oldest.clone(), ..v1::PauseWebhookRequest::default() };

@@ -71,6 +71,7 @@ async fn soak(time: Duration) -> Table {
             load.aim(&server.api);
         }
         let counted = load.counted();
+        assert!(counted.refused.is_empty(), "{:#?}", counted.refused);
         if began.elapsed() > warm {
             table.add(Sample::of(began.elapsed(), &server, &folder.path().join("data"), counted));
         }
