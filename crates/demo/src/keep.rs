@@ -2,6 +2,7 @@
 //! that its console has something to show.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
@@ -10,12 +11,16 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
-use super::lines::Lines;
+use super::lines::{Lines, heading};
+use super::publish::{now, publish_event};
+use super::scene;
 use super::stage::Stage;
 use super::watch::Watcher;
-use super::{PAUSE, heading, now, publish_event, scene};
 use tenterhook_server::app::Ending;
 use tenterhook_server::terminal::Style;
+
+/// Pause between two events.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// What goes on until `end`.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 mod keep;
 mod lines;
+mod publish;
 mod scene;
 mod stage;
 mod watch;
@@ -13,24 +14,23 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use clap::Args;
-use tenterhook_model::{Clock, Secret, SystemClock};
-use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
+use tenterhook_model::Secret;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
-use tenterhook_proto::tenterhook::v1::{CreateWebhookRequest, Event, PublishEventRequest, Webhook};
+use tenterhook_proto::tenterhook::v1::{CreateWebhookRequest, Webhook};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 
 use keep::Kept;
-use lines::Lines;
+use lines::{Lines, heading};
+use publish::publish;
 use scene::{DELIVERIES, INVENTORY, ON_CALL, REFUSALS, SLACK};
 use stage::{Arrived, Stage};
 use tenterhook_listen::receiver::receive;
-use tenterhook_listen::show::time_of_day;
 use tenterhook_server::app::signals::Signals;
 use tenterhook_server::app::{App, Ending};
 use tenterhook_server::config::Config;
@@ -41,12 +41,6 @@ use watch::Watcher;
 
 /// Time for all deliveries to end; they take about two seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Pause before each event, so that a person can follow.
-const PACE: Duration = Duration::from_millis(300);
-
-/// Pause between the events of a demo that is kept.
-const PAUSE: Duration = Duration::from_secs(3);
 
 /// The flags of `tenterhook demo`.
 #[derive(Debug, Clone, Args)]
@@ -131,10 +125,6 @@ impl Demo {
     }
 }
 
-fn heading(terminal: Terminal, number: u32, text: &str) -> String {
-    format!("\n{}", terminal.paint(Style::Bold, format!("{number}  {text}")))
-}
-
 /// Creates webhooks, publishes, watches and waits. Returns how many deliveries succeeded.
 async fn play(channel: Channel, receiver: &str, stage: &Stage, watcher: &mut Watcher) -> Result<usize> {
     let lines = watcher.lines();
@@ -174,44 +164,6 @@ async fn create(channel: Channel, webhook: Webhook) -> Result<(String, Secret)> 
     let answer = answer.with_context(|| format!("the webhook {name} was refused"))?.into_inner();
     let webhook = answer.webhook.context("the response has no webhook")?;
     Ok((webhook.id, Secret::new(answer.signing_secret)))
-}
-
-/// The time, as the API writes it.
-fn now() -> Result<prost_types::Timestamp> {
-    let now = SystemClock.now();
-    Ok(prost_types::Timestamp { seconds: now.seconds(), nanos: i32::try_from(now.subsec_nanos())? })
-}
-
-/// Publishes the four events.
-async fn publish(channel: Channel, lines: &Lines) -> Result<()> {
-    let mut client = EventServiceClient::new(channel);
-    let mut made = 0;
-    for event in scene::events(now()?) {
-        sleep(PACE).await;
-        made += publish_event(&mut client, event, lines).await?;
-    }
-    ensure!(usize::try_from(made)? == DELIVERIES, "the events made {made} deliveries instead of {DELIVERIES}");
-    Ok(())
-}
-
-/// Publishes `event` and prints it. Returns how many deliveries it makes.
-async fn publish_event(client: &mut EventServiceClient<Channel>, event: Event, lines: &Lines) -> Result<i32> {
-    let terminal = lines.terminal();
-    let label = format!("{} {} by {}", event.object_type, event.r#type, event.username);
-    let (time, began) = (SystemClock.now(), Instant::now());
-    let response = client.publish_event(PublishEventRequest { event: Some(event) }).await;
-    let response = response.with_context(|| format!("{label} was refused"))?.into_inner();
-    let count = response.result.context("the response has no result")?.delivery_count;
-    let took = began.elapsed().as_secs_f64() * 1e3;
-    let deliveries = if count == 1 { "delivery" } else { "deliveries" };
-    let line = format!(
-        "  {} {}  {}",
-        terminal.paint(Style::Dim, time_of_day(time)),
-        terminal.paint(Style::Bold, format!("+ {label}")),
-        terminal.paint(Style::Dim, format!("{count} {deliveries}, {took:.1} ms")),
-    );
-    lines.add(time, line);
-    Ok(count)
 }
 
 /// Shows how it went.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tenterhook_model::{Clock, SystemClock, Timestamp};
-use tenterhook_server::terminal::Terminal;
+use tenterhook_server::terminal::{Style, Terminal};
 use tokio::time::sleep;
 
 /// How long a line is held: far longer than a change takes to reach a watcher on this machine, and too
@@ -16,6 +16,11 @@ use tokio::time::sleep;
 const HOLD: Duration = Duration::from_millis(150);
 /// How often held lines are looked at.
 const TICK: Duration = Duration::from_millis(20);
+
+/// The heading of part `number` of the demo.
+pub(super) fn heading(terminal: Terminal, number: u32, text: &str) -> String {
+    format!("\n{}", terminal.paint(Style::Bold, format!("{number}  {text}")))
+}
 
 /// Lines that wait to be printed.
 #[derive(Debug)]
