@@ -42,3 +42,4 @@ pub use refusal::{DOMAIN, invalid};
 pub use router::{Api, router};
 pub use state::{About, ApiState, Sender};
 pub use token::TokenKey;
+pub use webhooks::{PublicKey, PublicKeys};

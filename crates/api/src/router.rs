@@ -21,7 +21,7 @@ use crate::edge::{GateLayer, GateState, OPEN_MESSAGE_BYTES};
 use crate::events::Events;
 use crate::info::Info;
 use crate::state::{ApiState, Shared};
-use crate::webhooks::Webhooks;
+use crate::webhooks::{PublicKeys, Webhooks};
 
 /// Names under which health is told: the server as a whole, and each service.
 const HEALTH_NAMES: [&str; 7] = [
@@ -39,6 +39,8 @@ const HEALTH_NAMES: [&str; 7] = [
 pub struct Api {
     /// The services, behind the gate.
     pub routes: Routes,
+    /// The public keys of webhooks, which need no gate.
+    pub public_keys: PublicKeys,
     health: HealthReporter,
 }
 
@@ -74,6 +76,7 @@ pub async fn router(state: ApiState) -> Api {
     for name in HEALTH_NAMES {
         health.set_service_status(name, ServingStatus::NotServing).await;
     }
+    let public_keys = PublicKeys(Arc::clone(&shared));
     let limit = limits::GRPC_MESSAGE_BYTES;
     let mut routes = Routes::builder();
     routes
@@ -94,5 +97,5 @@ pub async fn router(state: ApiState) -> Api {
         routes.add_service(describe().build_v1alpha().expect(proof).max_decoding_message_size(OPEN_MESSAGE_BYTES));
     }
     let gated = routes.routes().into_axum_router().layer(GateLayer(Arc::new(gate)));
-    Api { routes: Routes::from(gated).prepare(), health }
+    Api { routes: Routes::from(gated).prepare(), public_keys, health }
 }

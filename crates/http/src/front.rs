@@ -13,17 +13,19 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use tenterhook_api::access::lookup;
-use tenterhook_api::{Refusals, Refused};
+use tenterhook_api::{PublicKeys, Refusals, Refused};
 use tenterhook_console::Console;
-use tonic::Code;
+use tenterhook_model::WebhookId;
 use tonic::body::Body;
 use tonic::codegen::StdError;
 use tonic::service::Routes;
+use tonic::{Code, Status};
 use tower::Service;
 
 use crate::console;
 use crate::events;
 use crate::grpc_web;
+use crate::key_set;
 use crate::openapi;
 use crate::origins::{self, From, Origin, Origins};
 use crate::problem::Problem;
@@ -38,6 +40,7 @@ pub struct Front {
     refusals: Refusals,
     origins: Origins,
     console: Option<Console>,
+    public_keys: Option<PublicKeys>,
 }
 
 /// A response, which always comes.
@@ -51,7 +54,13 @@ impl Front {
     /// Stands in front of `routes` and counts what it refuses in `refusals`. Pages of the
     /// `allowed` origins may call, and those of the `console`, if there is one.
     pub fn new(routes: Routes, refusals: Refusals, allowed: Vec<Origin>, console: Option<Console>) -> Self {
-        Self { routes, refusals, origins: Origins::new(allowed), console }
+        Self { routes, refusals, origins: Origins::new(allowed), console, public_keys: None }
+    }
+
+    /// Shows the public keys of webhooks too, to anyone.
+    #[must_use]
+    pub fn with_public_keys(self, public_keys: PublicKeys) -> Self {
+        Self { public_keys: Some(public_keys), ..self }
     }
 
     /// Answers a request.
@@ -125,12 +134,24 @@ impl Front {
             (Path::Method, &Method::POST) => self.grpc_web(request).await,
             (Path::Events, &Method::POST) => events::publish(self.routes, request.map(Box::pin)).await,
             (Path::Description, &Method::GET | &Method::HEAD) => return openapi::answer(request.method()),
+            (Path::KeySet(id), &Method::GET | &Method::HEAD) => return self.key_set(id, &request),
             _ => Err(Problem::method(path.methods())),
         };
         answered.unwrap_or_else(|problem| {
             self.refusals.count(&extensions, Refused::NotGrpc);
             problem.response()
         })
+    }
+
+    fn key_set<B>(&self, id: WebhookId, request: &Request<B>) -> Response<Body> {
+        let none = || Err(Status::unimplemented("public keys are not shown here"));
+        match self.public_keys.as_ref().map_or_else(none, |keys| keys.of(id)) {
+            Ok(keys) => key_set::answer(request.method(), &keys),
+            Err(status) => {
+                self.refusals.count(request.extensions(), Refused::Status(status.code()));
+                Problem::of(&status).response()
+            }
+        }
     }
 
     async fn grpc_web<B>(&self, request: Request<B>) -> Result<Response<Body>, Problem>
@@ -160,6 +181,8 @@ enum Path {
     Events,
     /// Describes the paths of plain HTTP.
     Description,
+    /// Shows the public keys of a webhook.
+    KeySet(WebhookId),
 }
 
 impl Path {
@@ -167,7 +190,7 @@ impl Path {
         match path {
             events::PATH => Some(Self::Events),
             openapi::PATH => Some(Self::Description),
-            path => lookup(path).map(|_| Self::Method),
+            path => key_set::webhook(path).map(Self::KeySet).or_else(|| lookup(path).map(|_| Self::Method)),
         }
     }
 
@@ -175,7 +198,7 @@ impl Path {
     fn methods(self) -> &'static str {
         match self {
             Self::Method | Self::Events => "POST, OPTIONS",
-            Self::Description => "GET, HEAD, OPTIONS",
+            Self::Description | Self::KeySet(_) => "GET, HEAD, OPTIONS",
         }
     }
 }

@@ -4,16 +4,18 @@
 //! request ─▶ front (which way?) ─┬─ gRPC ────────────────────────▶ the gate and the services of api
 //!                                ├─ gRPC-Web ──▶ grpc_web ─ a call ─▶ (the same)
 //!                                ├─ /v1/events ▶ events ─── a call ─▶ (the same)
+//!                                ├─ /v1/webhooks/ID/jwks.json ▶ key_set ─▶ public_keys of api
 //!                                ├─ /console/ ─▶ console
 //!                                └─ the rest ──▶ openapi, problem
 //! ```
-//! Each way turns a request into a gRPC call in front of the gate, so keys, roles, limits, budgets,
+//! What needs a key becomes a gRPC call in front of the gate, so keys, roles, limits, budgets,
 //! deadlines and metrics are those of gRPC. The listener hands every request to [`Front::call`].
 
 mod console;
 mod events;
 mod front;
 mod grpc_web;
+mod key_set;
 mod openapi;
 mod origins;
 mod problem;

@@ -62,6 +62,7 @@ fn the_commands_of_the_http_page_do_what_it_says() {
         "{\"sequence\":\"2\",\"error\":{\"code\":3,\"reason\":\"ERROR_REASON_INVALID_FIELD\"",
         "\"eventId\":\"A234-1235:",
         "\"reason\": \"INVALID_FIELD\"",
+        "\"keys\": []",
         "openapi: 3.1.0",
     ] {
         assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use tenterhook_api::access::{Access, KeyRing, NewKey, Role, Scope};
-use tenterhook_api::{About, Api, ApiState, Sender, TokenKey, Unmetered, router};
+use tenterhook_api::{About, Api, ApiState, PublicKeys, Sender, TokenKey, Unmetered, router};
 use tenterhook_attempt::PassThrough;
 use tenterhook_deliver::CertificateCheck;
 use tenterhook_engine::{Compilations, InProcess};
@@ -123,6 +123,8 @@ pub(crate) struct Bench {
     pub(crate) access: Access,
     pub(crate) shutdown: CancellationToken,
     pub(crate) routes: Routes,
+    /// What the front shows without a key, once the API has been made.
+    pub(crate) public_keys: Option<PublicKeys>,
     /// What was sent by TestWebhook.
     pub(crate) sent: Arc<Mutex<Vec<PreparedRequest>>>,
     /// Keys by the name of their role, as `admin` or `admin@other`.
@@ -156,13 +158,15 @@ impl Bench {
             access: Access::by_clock(KeyRing::parse(&ring).unwrap(), clock.clone()),
             shutdown: CancellationToken::new(),
             routes: Routes::default(),
+            public_keys: None,
             sent: Arc::default(),
             keys,
             ring,
             _writer: writers,
             _kept: kept,
         };
-        bench.routes = bench.api(bench.shutdown.clone()).await.routes;
+        let api = bench.api(bench.shutdown.clone()).await;
+        (bench.routes, bench.public_keys) = (api.routes, Some(api.public_keys));
         bench
     }
 

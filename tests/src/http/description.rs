@@ -36,12 +36,15 @@ async fn every_operation_of_the_description_is_there_and_no_other() {
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/yaml"));
     let described = operations(std::str::from_utf8(&answer.body).unwrap());
     let paths: std::collections::BTreeSet<&str> = described.iter().map(|(path, _)| &**path).collect();
-    assert_eq!(paths.into_iter().collect::<Vec<_>>(), ["/v1/events", "/v1/openapi.yaml"]);
-    for path in ["/v1/events", "/v1/openapi.yaml"] {
+    let expected = ["/v1/events", "/v1/openapi.yaml", "/v1/webhooks/{webhook_id}/jwks.json"];
+    assert_eq!(paths.into_iter().collect::<Vec<_>>(), expected);
+    let webhook_id = bench.webhook("w").await;
+    for template in expected {
+        let path = &template.replace("{webhook_id}", &webhook_id);
         for method in
             [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
         {
-            let is_described = described.contains(&(path.to_owned(), method.clone()));
+            let is_described = described.contains(&(template.to_owned(), method.clone()));
             let request = request(&bench, "admin", method.clone(), path);
             let answer = send(&bench, request.body(Full::default()).unwrap()).await;
             assert_eq!(answer.status != 405, is_described, "{method} {path}: {}", answer.status);

@@ -4,6 +4,7 @@ mod bad_requests;
 mod cloud_events;
 mod description;
 mod events;
+mod key_set;
 mod lines;
 mod pages;
 mod web;
@@ -27,7 +28,8 @@ const PAGE: &str = "https://app.example.com";
 /// The front over an API.
 fn front(bench: &Bench) -> Front {
     let allowed = vec![PAGE.parse().unwrap()];
-    Front::new(bench.routes.clone(), Refusals::new(Arc::new(Unmetered)), allowed, None)
+    let front = Front::new(bench.routes.clone(), Refusals::new(Arc::new(Unmetered)), allowed, None);
+    front.with_public_keys(bench.public_keys.clone().expect("the API has been made"))
 }
 
 /// A request with the key of `who`.

@@ -4,6 +4,7 @@ mod create;
 mod keys;
 mod list;
 mod preview;
+mod public_keys;
 mod save;
 mod target;
 mod trial;
@@ -13,6 +14,8 @@ use tenterhook_proto::tenterhook::v1;
 use tonic::{Request, Response, Status};
 
 use crate::state::{Api, parts};
+
+pub use public_keys::{PublicKey, PublicKeys};
 
 pub(crate) use preview::{inline_event, sample_facts, write_rules};
 pub(crate) use save::{check_request_id, remembered, subject};

@@ -203,6 +203,7 @@ impl App {
 /// The ways in to the API: gRPC, gRPC-Web, plain HTTP and the console.
 fn front(config: &Config, api: &Api, metrics: &Arc<Metrics>, console: Option<Console>) -> Front {
     Front::new(api.routes.clone(), Refusals::new(metrics.clone()), config.allow_origins.clone(), console)
+        .with_public_keys(api.public_keys.clone())
 }
 
 /// What GetServerInfo returns of the configuration.
