@@ -1,7 +1,8 @@
-//! The commands of README.md and docs/ADMINISTRATION.md, run as they stand, the outline of the clients' pages, and
-//! whether docs/ERRORS.md is complete.
+//! The commands of README.md and docs/ADMINISTRATION.md, run as they stand, the outline of the clients' pages,
+//! the commands that the console shows, and whether docs/ERRORS.md is complete.
 
 mod blocks;
+mod console;
 mod errors;
 mod links;
 mod outline;

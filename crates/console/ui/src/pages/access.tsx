@@ -37,7 +37,7 @@ export function Access(): JSX.Element {
           New token…
         </Button>
       }
-      commands={{ method: "AccessService/ListTokens", request: {}, words: ["token", "list"] }}
+      commands={{ method: "AccessService/ListTokens", request: {} }}
     >
       <p class="faint">
         A token opens this console by a link, or calls the API, with one role in this namespace until it expires. API

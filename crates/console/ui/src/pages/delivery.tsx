@@ -41,7 +41,12 @@ export function Delivery({ id }: { id: string }): JSX.Element {
       up={{ title: "Deliveries", href: path(["deliveries"]) }}
       after={delivery === undefined ? null : <DeliveryBadge state={delivery.state} />}
       actions={delivery === undefined || !may("operate") ? null : <Actions delivery={delivery} reload={call.reload} />}
-      commands={{ method: "DeliveryService/GetDelivery", request: { deliveryId: id }, words: ["delivery", "show", id] }}
+      commands={{
+        method: "DeliveryService/GetDelivery",
+        request: { deliveryId: id },
+        unscoped: true,
+        words: ["delivery", "show", id],
+      }}
     >
       <Failure error={call.error} retry={call.reload} />
       {delivery === undefined ? null : <Shown delivery={delivery} />}

@@ -51,7 +51,10 @@ export function NewWebhook(): JSX.Element {
       up={{ title: "Webhooks", href: path(["webhooks"]) }}
       commands={{
         method: "WebhookService/CreateWebhook",
-        request: { webhook: { displayName: fields.value.name, request: { url: fields.value.url } } },
+        request: {
+          webhook: { namespace: namespace.value, displayName: fields.value.name, request: { url: fields.value.url } },
+        },
+        unscoped: true,
         words: ["webhook", "create"],
       }}
     >

@@ -26,7 +26,10 @@ export function Server(): JSX.Element {
   const call = useCall("server", (signal) => api.server.getServerInfo({}, { signal }), 10_000);
   const { server, caller } = call.data ?? {};
   return (
-    <Page title="Server" commands={{ method: "ServerService/GetServerInfo", request: {}, words: ["status"] }}>
+    <Page
+      title="Server"
+      commands={{ method: "ServerService/GetServerInfo", request: {}, unscoped: true, words: ["status"] }}
+    >
       <Failure error={call.error} retry={call.reload} />
       {server === undefined ? null : (
         <div class="columns">

@@ -47,6 +47,7 @@ export function WebhookPage({ id, tab }: { id: string; tab: string }): JSX.Eleme
       commands={{
         method: "WebhookService/GetWebhook",
         request: { webhookId: id },
+        unscoped: true,
         words: ["webhook", "show", webhook?.displayName ?? id],
       }}
     >

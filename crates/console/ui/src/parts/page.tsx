@@ -14,8 +14,10 @@ export interface Commands {
   /** The method, such as `DeliveryService/GetDelivery`, and its request. */
   method: string;
   request: object;
-  /** Words of the `tenterhook` command. */
-  words: string[];
+  /** Set where the request takes no namespace. */
+  unscoped?: true;
+  /** Words of the `tenterhook` command, if one shows it. */
+  words?: string[];
 }
 
 export interface PageProps {
@@ -56,9 +58,10 @@ export function Page({ title, after, up, actions, commands, children }: PageProp
   );
 }
 
-function Terminal({ commands: { method, request, words } }: { commands: Commands }): JSX.Element {
-  const scoped = namespace.value === "default" ? request : { namespace: namespace.value, ...request };
-  const lines = [tenterhook(namespace.value, ...words), grpcurl(location.origin, method, scoped)];
+function Terminal({ commands: { method, request, unscoped, words } }: { commands: Commands }): JSX.Element {
+  const scoped = unscoped || namespace.value === "default" ? request : { namespace: namespace.value, ...request };
+  const commands = words === undefined ? [] : [tenterhook(namespace.value, ...words)];
+  const lines = [...commands, grpcurl(location.origin, method, scoped)];
   return (
     <details class="terminal">
       <summary>
