@@ -4,6 +4,7 @@ mod contexts;
 mod declarative;
 mod errors;
 mod oncall;
+mod round_trip;
 mod screens;
 mod shells;
 mod verbs;

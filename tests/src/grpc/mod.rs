@@ -16,7 +16,7 @@ mod foreign_words;
 mod info;
 mod limits;
 mod lists;
-mod proto_json;
+pub(crate) mod proto_json;
 mod raw;
 mod steps;
 mod tokens;
