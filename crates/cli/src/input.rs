@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tenterhook_client::v1::{JsonDocument, json_document};
+use tenterhook_model::system;
 
 use crate::failure::Failure;
 use crate::output::times;
@@ -23,7 +24,7 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let read =
         if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
-    read.map_err(|error| Failure::usage(format!("cannot read {}: {}", path.display(), error.kind())))
+    read.map_err(|error| Failure::usage(format!("cannot read {}: {}", path.display(), system::text_in_words(&error))))
 }
 
 /// JSON as the API takes it; the text is kept byte for byte.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{Stream, TryStreamExt as _};
 use tenterhook_client::v1::{ListWebhooksRequest, Webhook};
 use tenterhook_client::{Client, Error, RetryPolicy};
-use tenterhook_model::Secret;
+use tenterhook_model::{Secret, system};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -175,5 +175,6 @@ async fn api_key(context: &Context) -> Result<Option<Secret>, Failure> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::usage(format!("cannot read {}: {}", path.display(), error.kind())))
+    std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {}", path.display(), system::in_words(&error))))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
+use tenterhook_model::system;
 use tenterhook_server::config::OpsArgs;
 use tenterhook_server::terminal::{Terminal, harmless};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,7 +42,7 @@ pub async fn run(args: &HealthcheckArgs, terminal: Terminal) -> Result<()> {
     let response = timeout(PATIENCE, ask(address, path)).await;
     let response = response
         .map_err(|_| anyhow!("the server at {address} did not respond within {} seconds", PATIENCE.as_secs()))?
-        .map_err(|error| anyhow!("no server responds at {address}: {}", error.kind()))?;
+        .map_err(|error| anyhow!("no server responds at {address}: {}", system::in_words(&error)))?;
     judge(&response).map_err(|why| anyhow!("the server at {address} is not {state}: {why}"))?;
     terminal.line(format!("The server at {address} is {state}."));
     Ok(())

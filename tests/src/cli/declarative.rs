@@ -117,7 +117,7 @@ fn every_error_of_every_file_is_shown_and_nothing_is_changed() {
         let away = desk.run(&[verb, "-f", &refused, "--address", "127.0.0.1:1"]).code(1);
         away.warns(&["no server responds at 127.0.0.1:1"]);
     }
-    desk.run(&["diff", "-f", "/nowhere.yaml"]).code(2).warns(&["cannot read /nowhere.yaml"]);
+    desk.run(&["diff", "-f", "/nowhere.yaml"]).code(2).warns(&["cannot read /nowhere.yaml: no such file or directory"]);
 }
 
 /// The first is asked whether it may go on, and the second is done before it answers.

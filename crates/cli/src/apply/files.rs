@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tenterhook_client::v1::Webhook;
-use tenterhook_model::Secret;
+use tenterhook_model::{Secret, system};
 
 use crate::document;
 use crate::failure::Failure;
@@ -82,7 +82,9 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     if path == Path::new("-") || !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let broken = |error: std::io::Error| Failure::usage(format!("cannot read {}: {}", path.display(), error.kind()));
+    let broken = |error: std::io::Error| {
+        Failure::usage(format!("cannot read {}: {}", path.display(), system::text_in_words(&error)))
+    };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(broken)? {
         let file = entry.map_err(broken)?.path();
@@ -142,7 +144,7 @@ impl References<'_> {
                 std::env::var_os(&name).and_then(|value| value.into_string().ok()).ok_or(format!("${name} is not set"))
             }
             (_, Some(path)) => std::fs::read_to_string(self.folder.join(&path))
-                .map_err(|error| format!("cannot read {path}: {}", error.kind())),
+                .map_err(|error| format!("cannot read {path}: {}", system::text_in_words(&error))),
             _ => return false,
         };
         self.found = true;

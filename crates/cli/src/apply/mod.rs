@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use tenterhook_client::v1::{CreateWebhookRequest, DeleteWebhookRequest, UpdateWebhookRequest};
-use tenterhook_model::harmless_line;
+use tenterhook_model::{harmless_line, system};
 
 use crate::failure::{Done, Failure, WOULD_CHANGE};
 use crate::output::{count, yaml};
@@ -66,7 +66,9 @@ pub(crate) async fn export(args: ExportArgs, session: &Session) -> Done {
     for (id, document) in &documents {
         let path = folder.join(format!("{}.yaml", file_name(document["display_name"].as_str().unwrap_or(id), id)));
         let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(yaml::yaml(document).as_bytes()));
-        written.map_err(|error| Failure::usage(format!("cannot write {}: {}", path.display(), error.kind())))?;
+        written.map_err(|error| {
+            Failure::usage(format!("cannot write {}: {}", path.display(), system::in_words(&error)))
+        })?;
     }
     let number = i64::try_from(documents.len()).unwrap_or(i64::MAX);
     session.out.one(&json!({"webhook_count": number}), "", || {

@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tenterhook_model::system;
 
 use crate::failure::Failure;
 
@@ -64,14 +65,16 @@ impl Contexts {
         let mode = match fs::metadata(path) {
             Ok(metadata) => metadata.permissions().mode(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Failure::usage(format!("cannot read {shown}: {}", error.kind()))),
+            Err(error) => {
+                return Err(Failure::usage(format!("cannot read {shown}: {}", system::text_in_words(&error))));
+            }
         };
         if mode & OTHERS != 0 {
             return Err(Failure::usage(format!("{shown} can be read by others, and it leads to keys"))
                 .next(format!("chmod 600 {shown}")));
         }
         let text = fs::read_to_string(path)
-            .map_err(|error| Failure::usage(format!("cannot read {shown}: {}", error.kind())))?;
+            .map_err(|error| Failure::usage(format!("cannot read {shown}: {}", system::text_in_words(&error))))?;
         toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
             Failure::usage(format!("{shown} is not a file of contexts; see line {line}"))
@@ -93,7 +96,8 @@ impl Contexts {
             file.sync_all()?;
             fs::rename(&partial, path)
         });
-        written.map_err(|error| Failure::usage(format!("cannot write {}: {}", path.display(), error.kind())))
+        written
+            .map_err(|error| Failure::usage(format!("cannot write {}: {}", path.display(), system::in_words(&error))))
     }
 }
 

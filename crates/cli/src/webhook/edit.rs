@@ -8,6 +8,7 @@ use std::process::Stdio;
 use clap::Args;
 use serde_json::Value;
 use tenterhook_client::v1::{UpdateWebhookRequest, Webhook};
+use tenterhook_model::system;
 use tokio::process::Command;
 
 use super::create::read;
@@ -92,8 +93,9 @@ impl Draft {
         let text =
             format!("# Save and leave the editor to send what changed. Empty secret values keep theirs.\n{text}");
         let file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path);
-        file.and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|error| Failure::usage(format!("cannot write {}: {}", path.display(), error.kind())))?;
+        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+            Failure::usage(format!("cannot write {}: {}", path.display(), system::in_words(&error)))
+        })?;
         Ok(Self { path, kept: false })
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tenterhook_api::access::{Access, KeyRing, NewKey, Role, Scope};
-use tenterhook_model::OsEntropy;
+use tenterhook_model::{OsEntropy, system};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +66,11 @@ impl KeyWatch {
             Look::Gone(error) => {
                 let file = self.file.path().display();
                 tracing::error!(%file, kind = %error.kind(), "cannot read the API keys; those read last stay in force");
-                self.metrics.watched(Watched::Keys, Some(format!("cannot read {file}: {}", error.kind())), None);
+                self.metrics.watched(
+                    Watched::Keys,
+                    Some(format!("cannot read {file}: {}", system::text_in_words(&error))),
+                    None,
+                );
             }
         }
     }
