@@ -1,7 +1,7 @@
 //! The audit trail: who did what to which thing.
 //!
 //! The gate writes one [`AuditEntry`] for each call that changes something or tries to, publishing
-//! apart: an event is its own record. A service adds what the call was about, as soon as it knows.
+//! apart: an event is its own record. A call with `validate_only` changes nothing. A service adds what the call was about, as soon as it knows.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,18 +28,32 @@ pub struct AuditEntry<'a> {
     pub trace_id: &'a str,
 }
 
-/// What a call is about, filled in by the service that handles it. Clones are the same.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Subject(Arc<Mutex<String>>);
+/// What a call is about, filled in by the service that handles it; `None` once it is known to change nothing.
+/// Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject(Arc<Mutex<Option<String>>>);
+
+impl Default for Subject {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(String::new()))))
+    }
+}
 
 impl Subject {
     /// Takes over what the call is about; the last one counts.
     pub(crate) fn set(&self, subject: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = subject;
+        if let Some(known) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            *known = subject;
+        }
     }
 
-    /// What the call is about, as far as it is known.
-    pub(crate) fn take(&self) -> String {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The call changes nothing, whatever it is about.
+    pub(crate) fn clear(&self) {
+        self.take();
+    }
+
+    /// What the call is about, as far as it is known; `None` if it changes nothing.
+    pub(crate) fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

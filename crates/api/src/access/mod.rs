@@ -233,6 +233,13 @@ impl Caller {
         }
     }
 
+    /// Notes that the call changes nothing, if `validate_only` says so: the audit trail then does without it.
+    pub(crate) fn only_checks(&self, validate_only: bool) {
+        if validate_only {
+            self.subject.clear();
+        }
+    }
+
     /// What the call is about.
     pub(crate) fn subject(&self) -> &Subject {
         &self.subject

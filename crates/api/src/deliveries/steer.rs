@@ -86,6 +86,7 @@ pub(super) async fn retry_all(
     caller: &Caller,
     request: v1::BatchRetryDeliveriesRequest,
 ) -> Result<v1::BatchRetryDeliveriesResponse, Refusal> {
+    caller.only_checks(request.validate_only);
     let batch = Batch::read(Verb::Retry, &request.namespace, request.filter, request.validate_only)?;
     let Tally { steered, skipped } = batch.run(api, caller).await?;
     let skipped = skipped.into_iter().map(|(state, count)| v1::DeliveryStateCount { state, count });
@@ -97,6 +98,7 @@ pub(super) async fn cancel_all(
     caller: &Caller,
     request: v1::BatchCancelDeliveriesRequest,
 ) -> Result<i64, Refusal> {
+    caller.only_checks(request.validate_only);
     let batch = Batch::read(Verb::Cancel, &request.namespace, request.filter, request.validate_only)?;
     Ok(batch.run(api, caller).await?.steered)
 }

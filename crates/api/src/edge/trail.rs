@@ -32,7 +32,7 @@ impl Trail {
 
     /// Hands the entry on, once it is known how the call ended.
     pub(super) fn end(self, meter: &dyn Meter, code: Code) {
-        let subject = self.caller.subject().take();
+        let Some(subject) = self.caller.subject().take() else { return };
         meter.audited(&AuditEntry {
             method: self.method.path,
             caller: self.caller.name(),

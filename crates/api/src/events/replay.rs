@@ -44,6 +44,7 @@ pub(super) async fn replay(
     caller: &Caller,
     mut request: v1::ReplayEventsRequest,
 ) -> Result<i64, Refusal> {
+    caller.only_checks(request.validate_only);
     let request_id = std::mem::take(&mut request.request_id);
     let remembered = remembered(&request_id, "ReplayEvents", &request).filter(|_| !request.validate_only);
     let replay = Replay::read(api, caller, request, &request_id).await?;

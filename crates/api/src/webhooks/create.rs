@@ -82,6 +82,7 @@ pub(super) async fn create(
     caller: &Caller,
     mut request: v1::CreateWebhookRequest,
 ) -> Result<v1::CreateWebhookResponse, Refusal> {
+    caller.only_checks(request.validate_only);
     let request_id = std::mem::take(&mut request.request_id);
     let remembered = save::remembered(&request_id, "CreateWebhook", &request);
     let mut check = Check::new();

@@ -23,6 +23,7 @@ pub(super) async fn update(
     caller: &Caller,
     request: v1::UpdateWebhookRequest,
 ) -> Result<v1::Webhook, Refusal> {
+    caller.only_checks(request.validate_only);
     let Some(new) = &request.webhook else { return Err(Refusal::field("webhook", "must be set")) };
     let mask = request.update_mask.as_ref().map(|mask| mask.paths.as_slice());
     loop {
