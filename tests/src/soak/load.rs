@@ -40,9 +40,9 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// Remembers a failed call, unless the server was away or ended its connection.
+    /// Remembers a call that a server refused. What a broken connection makes of a call has no details.
     fn failed(&mut self, call: &str, status: &Status) {
-        if !matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown) {
+        if !status.details().is_empty() && status.code() != Code::Unavailable {
             self.refused.push(format!("{call}: {:?}, {}", status.code(), status.message()));
         }
     }
