@@ -63,6 +63,8 @@ impl Shell {
         // Where the server listens when the page does not say.
         bash.env("TENTERHOOK_LISTEN", format!("127.0.0.1:{}", ports[0].1));
         bash.env("TENTERHOOK_OPS_LISTEN", format!("127.0.0.1:{}", ports[1].1));
+        // And where its clients look for it.
+        bash.env("TENTERHOOK_ADDRESS", format!("127.0.0.1:{}", ports[0].1));
         // No secret of the page may be among all that the server can tell.
         bash.env("TENTERHOOK_LOG_LEVEL", "trace");
         bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
