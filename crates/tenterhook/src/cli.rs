@@ -16,15 +16,16 @@ use tenterhook_server::terminal::Terminal;
 /// Threads of the benchmark's own publishers and receiver.
 const BENCH_THREADS: usize = 2;
 
+/// What to try first, below the help.
+const START: &str = "Start here:\n  tenterhook demo           see the whole at work in a few seconds\n  tenterhook serve --dev    a server for trying it out on this machine\n  tenterhook listen         a receiver that prints what it gets";
+
 /// Delivers events as signed webhooks, and retries until they arrive
 ///
 /// Publish events over gRPC; Tenterhook renders Jinja2 templates, signs the requests, sends
 /// them to every matching webhook, retries what fails and streams what became of each.
 #[derive(Debug, Parser)]
 #[command(name = "tenterhook", version, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
-#[command(
-    after_help = "Start here:\n  tenterhook demo           see the whole at work in a few seconds\n  tenterhook serve --dev    a server for trying it out on this machine\n  tenterhook listen         a receiver that prints what it gets"
-)]
+#[command(after_help = START)]
 pub struct Cli {
     /// No colours; NO_COLOR in the environment does the same
     #[arg(long, global = true)]

@@ -37,7 +37,7 @@ struct NewArgs {
     #[arg(long, value_name = "NAMESPACE", default_value = "*", value_parser = scope)]
     namespace: Scope,
     /// Whose key it is, for the log; free text
-    #[arg(long, value_name = "NAME", default_value = "", value_parser = name)]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, value_parser = name)]
     name: String,
     /// The last day, in UTC, on which it is valid, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = day)]

@@ -26,16 +26,16 @@ pub(super) struct PublishArgs {
     #[arg(long = "type", value_name = "TYPE")]
     type_: String,
     /// The kind of object it happened to, such as dcim.site
-    #[arg(long, value_name = "TYPE", default_value = "")]
+    #[arg(long, value_name = "TYPE", default_value = "", hide_default_value = true)]
     object_type: String,
     /// Its id, under which it can be published again without effect [default: a new one]
-    #[arg(long, value_name = "ID", default_value = "", conflicts_with = "lines")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, conflicts_with = "lines")]
     id: String,
     /// Who did it
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     username: String,
     /// Events with one key reach each webhook in order
-    #[arg(long, value_name = "KEY", default_value = "")]
+    #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     ordering_key: String,
     /// Adds an attribute; repeatable
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = crate::input::pair)]

@@ -28,7 +28,7 @@ pub(super) struct PauseArgs {
     #[arg(value_name = "WEBHOOK")]
     webhook: String,
     /// Why, for those who look at it later
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 
