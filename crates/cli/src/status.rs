@@ -43,8 +43,11 @@ pub(crate) async fn run(session: &Session) -> Done {
     let mut shown: Vec<(Webhook, DeliveryStats)> =
         webhooks.into_iter().map(|webhook| (of(&webhook), webhook)).map(|(stats, webhook)| (webhook, stats)).collect();
     shown.sort_by_key(|(webhook, _)| urgency(webhook));
+    let mut about = proto_json::json("ServerInfo", &server);
+    // A hundred rows that no look at the state is for.
+    about.as_object_mut().and_then(|about| about.remove("limits"));
     let value = json!({
-        "server": proto_json::json("ServerInfo", &server),
+        "server": about,
         "caller": proto_json::json("CallerInfo", &caller),
         "webhooks": shown.iter().map(|(webhook, stats)| json!({
             "webhook": proto_json::json("Webhook", webhook),

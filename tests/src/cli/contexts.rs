@@ -24,6 +24,8 @@ fn a_context_leads_to_its_server_with_its_key() {
     desk.run(&["context", "add", "away", "--address", &format!("127.0.0.1:{NOWHERE}")]).code(0);
     assert_eq!(bare(&["context", "list", "-o", "name"]).code(0).out, "away\ncommand\nfile\n");
     bare(&["status", "-o", "table"]).code(0).has(&["file  127.0.0.1:", "namespace team-a", "you: me (admin, *)"]);
+    let status = bare(&["status"]).code(0).json();
+    assert!(status["server"]["version"].is_string() && status["server"].get("limits").is_none(), "{status}");
     bare(&["status", "-o", "table", "--context", "command"]).code(0).has(&["command  127.0.0.1:"]);
     bare(&["status", "--context", "away"]).code(1);
     bare(&["status", "--context", "nope"]).code(2).warns(&["no context nope", "tenterhook context list"]);
