@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::args::Common;
 use crate::context::contexts::{Context, Contexts};
-use crate::context::{self};
+use crate::context;
 use crate::failure::Failure;
 use crate::output::Output;
 
