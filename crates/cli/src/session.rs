@@ -14,8 +14,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::args::Common;
-use crate::context::contexts::{Context, Contexts};
 use crate::context;
+use crate::context::contexts::{Context, Contexts};
 use crate::failure::Failure;
 use crate::output::Output;
 
