@@ -5,6 +5,8 @@ use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use tenterhook_model::system;
 
@@ -16,6 +18,10 @@ pub(crate) const REDB_FILE: &str = "tenterhook.redb";
 pub(crate) const SLED_FILE: &str = "conf";
 /// The file that a process locks while it has the store open.
 const LOCK: &str = "tenterhook.lock";
+/// How often a lock that is held is tried in all.
+const LOCK_ATTEMPTS: u32 = 100;
+/// The wait between two of these attempts.
+const LOCK_WAIT: Duration = Duration::from_millis(20);
 /// Bytes of the file system below which new events are refused, so that deliveries under way
 /// can still be recorded. On a small file system a tenth of it.
 const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
@@ -75,14 +81,14 @@ impl Place {
         }
         let lock = File::options().create(true).append(true).mode(OWNER_ONLY).open(directory.join(LOCK));
         let lock = lock.map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => {
-                tighten(directory).map_err(unusable)?;
-                Ok(Self { directory: directory.to_owned(), _lock: lock })
-            }
-            Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path())),
-            Err(TryLockError::Error(error)) => Err(unusable(error)),
-        }
+        let locked = wait_for_lock(|| match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Error(error)) => Some(Err(unusable(error))),
+            Ok(()) => Some(Ok(())),
+        });
+        locked.unwrap_or_else(|| Err(OpenError::Locked(path())))?;
+        tighten(directory).map_err(unusable)?;
+        Ok(Self { directory: directory.to_owned(), _lock: lock })
     }
 
     /// Whether so little room is left that new events must be refused: on the file system, and
@@ -92,6 +98,19 @@ impl Place {
         room(&self.directory)
             .is_some_and(|Room { free, total }| free.saturating_add(free_inside) < RESERVE_BYTES.min(total / 10))
     }
+}
+
+/// Tries for a lock until it is free, two seconds at most. One that was given back can still be
+/// held for a moment: by threads of the engine that finish, or by a child that this process is
+/// starting, which has all files open until it runs its program.
+pub(crate) fn wait_for_lock<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 1..LOCK_ATTEMPTS {
+        if let Some(done) = attempt() {
+            return Some(done);
+        }
+        thread::sleep(LOCK_WAIT);
+    }
+    attempt()
 }
 
 /// Tries whether a directory, which holds no store, can be taken for an engine. What had to be made
@@ -196,6 +215,25 @@ mod tests {
         );
         drop(first);
         assert!(Place::take(directory.path(), Holds::Redb).is_ok());
+    }
+
+    /// As between the fork and the exec of a child: the descriptor's lock outlives the store.
+    #[test]
+    fn a_lock_that_is_given_back_a_little_later_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Place::take(directory.path(), Holds::Redb).unwrap();
+        let mut inherited = Some(first._lock.try_clone().unwrap());
+        drop(first);
+        let lock = File::options().append(true).open(directory.path().join(LOCK)).unwrap();
+        let mut attempts = 0;
+        let taken = wait_for_lock(|| {
+            attempts += 1;
+            if attempts == 3 {
+                inherited.take();
+            }
+            lock.try_lock().ok()
+        });
+        assert_eq!((taken, attempts), (Some(()), 3));
     }
 
     #[test]

@@ -13,7 +13,6 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -23,10 +22,6 @@ use crate::error::{OpenError, StoreError};
 
 /// Bytes of the engine's cache; its pages take several times as much in memory.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
-/// How often a locked database is tried in all.
-const LOCK_ATTEMPTS: u32 = 100;
-/// The wait between two of these attempts.
-const LOCK_WAIT: Duration = Duration::from_millis(20);
 /// The file of sled's log within its directory.
 const LOG: &str = "db";
 
@@ -93,22 +88,14 @@ impl SledKv {
     }
 }
 
-/// Opens sled in a directory that this process has taken. The threads of a database that was
-/// closed just before hold its lock for a little longer, so one that is locked is tried again.
+/// Opens sled in a directory that this process has taken.
 fn open_database(directory: &Path) -> Result<sled::Db, OpenError> {
     let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    for attempt in 1.. {
-        match config.open() {
-            Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
-                if attempt == LOCK_ATTEMPTS {
-                    break;
-                }
-                std::thread::sleep(LOCK_WAIT);
-            }
-            opened => return opened.map_err(|error| OpenError::Store(error.into())),
-        }
-    }
-    Err(OpenError::Locked(directory.display().to_string()))
+    let opened = place::wait_for_lock(|| match config.open() {
+        Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => None,
+        opened => Some(opened.map_err(|error| OpenError::Store(error.into()))),
+    });
+    opened.unwrap_or_else(|| Err(OpenError::Locked(directory.display().to_string())))
 }
 
 impl Kv for SledKv {

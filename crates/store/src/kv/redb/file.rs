@@ -388,13 +388,11 @@ pub(super) fn of_open(error: OpenError) -> StoreError {
 }
 
 pub(super) fn open_file(path: &Path, disk: &dyn Disk, name: &str) -> Result<Database, OpenError> {
-    let opened = disk.database(Builder::new().set_cache_size(CACHE_BYTES), name);
-    let database = opened.map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            OpenError::Locked(path.display().to_string())
-        }
-        error => OpenError::Store(of_database(error)),
-    })?;
+    let opened = place::wait_for_lock(|| match disk.database(Builder::new().set_cache_size(CACHE_BYTES), name) {
+        Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => None,
+        opened => Some(opened.map_err(|error| OpenError::Store(of_database(error)))),
+    });
+    let database = opened.unwrap_or_else(|| Err(OpenError::Locked(path.display().to_string())))?;
     if !has_tables(&database)? {
         make_tables(&database)?;
     }
