@@ -6,16 +6,18 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import pathlib
 import re
 import signal
+import tempfile
 import threading
 import time
 import urllib.request
 import uuid
 
 import pytest
-from fakes import Blocking, close_soon, open_client, publish_by_publisher, shut, stream_of, take_and_leave
+from fakes import Blocking, client_from_env, close_soon, open_client, publish_by_publisher, shut, stream_of, take_and_leave
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
@@ -122,6 +124,8 @@ class Runner:
         self._clients = {}
         self._attempts = {}
         self._watches = {}
+        self._connectivity = {}
+        self._files = tempfile.TemporaryDirectory()
         self._connect("main", {"target": self.variables["target"]})
 
     def close(self):
@@ -129,6 +133,7 @@ class Runner:
             watch.close()
         for client in self._clients.values():
             shut(client)
+        self._files.cleanup()
 
     def run(self, steps):
         for step in steps:
@@ -197,6 +202,14 @@ class Runner:
     def _do(self, step):
         client = self._clients[step.get("client", "main")]
         request = step.get("request", {})
+        if "ping" in step:
+            return client.ping()
+        if "write" in step:
+            return self._write(step)
+        if "refuse" in step:
+            return self._refuse(step)
+        if "connectivity" in step:
+            return self._connectivity[step["connectivity"]]
         if "call" in step:
             return as_json(call(client, step["call"], request))
         if "publish" in step:
@@ -228,7 +241,9 @@ class Runner:
                 request["bookmark_interval"] = {"seconds": int(interval.removesuffix("s"))}
             if "start_time" in request.get("filter", {}):
                 request["filter"]["start_time"] = {"seconds": 1}
-            self._watches[step["watch"]] = (client.watch(**request), set(), set())
+            told = self._connectivity[step["watch"]] = []
+            watch = client.watch(on_connectivity=lambda state: tell(told, state), **request)
+            self._watches[step["watch"]] = (watch, set(), set())
             if "take" not in step:
                 return {}
         if "wait_ms" in step:
@@ -249,7 +264,24 @@ class Runner:
             return self._connect(step["connect"], step)
         return self._ask(step["control"])
 
+    def _write(self, step):
+        path = pathlib.Path(self._files.name, step["write"])
+        path.write_text(step["text"])
+        self.variables[step["write"]] = str(path)
+        return {}
+
+    def _refuse(self, step):
+        with environment(step["refuse"]), pytest.raises(ValueError) as refused:
+            client_from_env(self._kind)
+        for text in step["expect"]:
+            assert text in str(refused.value)
+        return step["expect"]
+
     def _connect(self, name, step):
+        if "env" in step:
+            with environment(step["env"]):
+                self._clients[name] = client_from_env(self._kind)
+            return {}
         timeout = step.get("timeout_ms", 10_000) / 1000
         options = {"namespace": self.variables["ns"], "retry": retry_of(step), "timeout": timeout}
         self._attempts[name] = 0
@@ -263,7 +295,11 @@ class Runner:
         for option, given in {"ca": "ca", "client_cert": "cert", "client_key": "cert_key"}.items():
             if given in step:
                 options[option] = step[given].encode()
-        self._clients[name] = open_client(self._kind, step["target"], step.get("api_key"), **options)
+        key = step.get("api_key")
+        if "api_keys" in step:
+            keys = iter(step["api_keys"])
+            key = lambda: next(keys, step["api_keys"][-1])
+        self._clients[name] = open_client(self._kind, step["target"], key, **options)
         return {}
 
     def _fail_at(self, client, step):
@@ -346,6 +382,29 @@ class Runner:
         return value
 
 
+@contextlib.contextmanager
+def environment(variables):
+    """The environment with these variables of Tenterhook and no other."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("TENTERHOOK_"):
+            del os.environ[name]
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def tell(told, state):
+    """Notes the state of a watch's connection, once while it stays the same."""
+    text = "connected" if state.connected else state.error.code.name
+    assert state.connected == (state.retry_in is None)
+    if told[-1:] != [text]:
+        told.append(text)
+
+
 def retry_of(step):
     """The policy of a step: true or false, or the fields that are not zero."""
     given = step.get("retry", True)
@@ -392,6 +451,8 @@ def check_error(error, expected):
     assert isinstance(error, Closed) == expected.get("closed", False), type(error)
     if "reason" in expected:
         assert error.reason_name == expected["reason"], error
+    if "permanent" in expected:
+        assert error.permanent == expected["permanent"], error
     if "field" in expected:
         fields = [violation.field for violation in error.field_violations]
         assert any(field.startswith(expected["field"]) for field in fields), error

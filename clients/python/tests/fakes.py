@@ -239,6 +239,14 @@ def open_client(kind, target, api_key=None, outside=False, **options):
     return Blocking(lambda: AsyncClient(target, api_key, **options))
 
 
+def client_from_env(kind):
+    """The same, set up by the environment."""
+    if kind == "sync":
+        return Client.from_env()
+    made = AsyncClient.from_env()
+    return Blocking(lambda: made)
+
+
 def close_soon(client, seconds):
     """Closes the client from elsewhere, after some time."""
     close = client.close if isinstance(client, Client) else client.close_from_elsewhere

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .aio import AsyncClient
     from .client import Client
+    from .environment import ApiKeyFile
     from .errors import (
         Closed,
         Conflict,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .policy import RetryPolicy
     from .publisher import AsyncPublication, AsyncPublisher, Publication, Publisher, PublisherFull, PublisherSettings
     from .receive import Receiver, RecentIds, Refused, Seen, WebhookEvent, parse
-    from .results import Ack, WatchItem
+    from .results import Ack, Connectivity, WatchItem
     from .v1.delivery_pb2 import AttemptOutcome, Delivery, DeliveryState, DeliveryView
     from .v1.delivery_service_pb2 import DeliveryChange, WatchPosition
     from .v1.error_reason_pb2 import ErrorReason
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 _HOMES = {
     ".aio": ("AsyncClient",),
     ".client": ("Client",),
+    ".environment": ("ApiKeyFile",),
     ".errors": ("Closed", "Conflict", "FieldViolation", "Invalid", "NotFound", "TenterhookError", "Unavailable"),
     ".messages": ("event", "json_document", "json_value"),
     ".policy": ("RetryPolicy",),
@@ -48,7 +50,7 @@ _HOMES = {
         "AsyncPublication", "AsyncPublisher", "Publication", "Publisher", "PublisherFull", "PublisherSettings",
     ),
     ".receive": ("Receiver", "RecentIds", "Refused", "Seen", "WebhookEvent", "parse"),
-    ".results": ("Ack", "WatchItem"),
+    ".results": ("Ack", "Connectivity", "WatchItem"),
     ".v1.delivery_pb2": ("AttemptOutcome", "Delivery", "DeliveryState", "DeliveryView"),
     ".v1.delivery_service_pb2": ("DeliveryChange", "WatchPosition"),
     ".v1.error_reason_pb2": ("ErrorReason",),
@@ -75,6 +77,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Ack",
+    "ApiKeyFile",
     "AsyncClient",
     "AsyncPublication",
     "AsyncPublisher",
@@ -82,6 +85,7 @@ __all__ = [
     "Client",
     "Closed",
     "Conflict",
+    "Connectivity",
     "Delivery",
     "DeliveryChange",
     "DeliveryState",

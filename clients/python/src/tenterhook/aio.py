@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic
 import grpc
 import grpc.aio
 
-from .client import _EVENT_FILTERS, Base, Session, T, calls
+from .client import _EVENT_FILTERS, Base, Session, T, calls, log_retry
+from .connection import ApiKey
+from .environment import read_environment
 from .errors import Closed, TenterhookError, from_rpc_error
-from .policy import PUBLISH, PUBLISH_BATCH, Method, ends_watch
+from .policy import GET_SERVER_INFO, PING_TIMEOUT, PUBLISH, PUBLISH_BATCH, Method, RetryPolicy
 from .publisher import AsyncPublisher
-from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
+from .results import Ack, OnConnectivity, WatchItem, WatchState, filtered, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
 from .v1.event_service_pb2 import (
@@ -25,6 +28,7 @@ from .v1.event_service_pb2 import (
     PublishResult,
     StreamPublishEventsRequest,
 )
+from .v1.server_service_pb2 import GetServerInfoRequest
 from .v1.webhook_pb2 import Webhook
 
 # How long a stream of events waits for the headers of the answer before it begins all the same.
@@ -67,7 +71,7 @@ class AsyncClient(Base):
     in the loop of that call.
     """
 
-    def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
+    def __init__(self, target: str, api_key: ApiKey | None = None, **options: Unpack[Options]) -> None:
         super().__init__(target, api_key, options)
         self._session: AsyncSession | None = None
         self._closed = False
@@ -78,6 +82,12 @@ class AsyncClient(Base):
         self.deliveries: AsyncDeliveryCalls = calls(self._call, "DeliveryService")
         self.server: AsyncServerCalls = calls(self._call, "ServerService")
         self.access: AsyncAccessCalls = calls(self._call, "AccessService")
+
+    @classmethod
+    def from_env(cls, **options: Unpack[Options]) -> AsyncClient:
+        """A client with the settings of the environment; see `Client.from_env`."""
+        target, settings = read_environment(os.environ)
+        return cls(target, **{**settings, **options})
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -127,6 +137,14 @@ class AsyncClient(Base):
         ending = loop.create_task(session.channel.close())
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
+
+    async def ping(self, timeout: float = PING_TIMEOUT) -> None:
+        """Returns when the server can be reached and knows the key; see `Client.ping`."""
+        try:
+            await self._call(GET_SERVER_INFO, GetServerInfoRequest(), timeout, RetryPolicy(enabled=False))
+        except TenterhookError as error:
+            if error.code is not grpc.StatusCode.PERMISSION_DENIED:
+                raise
 
     async def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; see `Client.publish`."""
@@ -208,15 +226,19 @@ class AsyncClient(Base):
         """One delivery with all its attempts."""
         return (await self.deliveries.get_delivery(delivery_id=delivery_id)).delivery
 
-    def watch(self, **fields: Unpack[WatchDeliveriesFlatFields]) -> AsyncWatch:
+    def watch(
+        self, *, on_connectivity: OnConnectivity | None = None, **fields: Unpack[WatchDeliveriesFlatFields]
+    ) -> AsyncWatch:
         """Every change of every delivery that matches; see `Client.watch`."""
         self._check_open()
         namespace = fields.pop("namespace", self._connection.namespace)
-        watch = AsyncWatch(self, watch_state(namespace, fields))
+        watch = AsyncWatch(self, watch_state(namespace, fields, on_connectivity))
         self._watches.add(watch)
         return watch
 
-    async def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
+    async def _call(
+        self, method: Method, request: Any, timeout: float | None, retry: RetryPolicy | None = None
+    ) -> Any:
         session, connection = self._open(), self._connection
         stub = session.unary(method)
         clock = session.loop.time
@@ -234,10 +256,11 @@ class AsyncClient(Base):
                 self._check_cancelled()
                 raise
             self._check_open()
-            wait = method.retry_wait(connection.retry, error, failures, deadline - clock())
+            wait = method.retry_wait(retry or connection.retry, error, failures, deadline - clock())
             if wait is None:
                 raise error
             failures += 1
+            log_retry(method, error, failures, wait)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(session.closing.wait(), wait)
 
@@ -331,12 +354,12 @@ class AsyncWatch(AsyncIterator[WatchItem]):
             except TenterhookError as error:
                 if self._ended.is_set():
                     break
-                if ends_watch(error):
+                if self._state.is_over(error):
                     self.close()
                     raise
                 self._drop()
                 now = asyncio.get_running_loop().time()
-                self._state.failed(self._client._connection.retry, now)
+                self._state.failed(self._client._connection.retry, now, error)
                 continue
             if item is not None:
                 return item

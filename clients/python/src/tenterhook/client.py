@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -12,12 +13,23 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 
-from .connection import Connection
+from .connection import ApiKey, Connection
+from .environment import read_environment
 from .errors import Closed, TenterhookError, from_rpc_error
 from .messages import as_event, as_request, build
-from .policy import METHODS, PUBLISH, PUBLISH_BATCH, PUBLISH_STREAM, WATCH, Method, ends_watch
+from .policy import (
+    GET_SERVER_INFO,
+    METHODS,
+    PING_TIMEOUT,
+    PUBLISH,
+    PUBLISH_BATCH,
+    PUBLISH_STREAM,
+    WATCH,
+    Method,
+    RetryPolicy,
+)
 from .publisher import Publisher
-from .results import Ack, WatchItem, WatchState, filtered, read_ack, watch_state
+from .results import Ack, OnConnectivity, WatchItem, WatchState, filtered, logger, read_ack, watch_state
 from .v1.delivery_pb2 import Delivery
 from .v1.event_pb2 import Event
 from .v1.event_service_pb2 import (
@@ -28,6 +40,7 @@ from .v1.event_service_pb2 import (
     PublishResult,
     StreamPublishEventsRequest,
 )
+from .v1.server_service_pb2 import GetServerInfoRequest
 from .v1.webhook_pb2 import Webhook
 
 if TYPE_CHECKING:
@@ -83,7 +96,7 @@ def _codec(method: Method) -> tuple[str, Any, Any]:
 class Base:
     """What both clients are made of."""
 
-    def __init__(self, target: str, api_key: str | None, options: Options) -> None:
+    def __init__(self, target: str, api_key: ApiKey | None, options: Options) -> None:
         self._connection = Connection(target, api_key, **options)
 
     def _scoped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,6 +109,11 @@ class Base:
         return webhook if isinstance(webhook, Webhook) else build(Webhook, self._scoped(webhook))
 
 
+def log_retry(method: Method, error: TenterhookError, failures: int, wait: float) -> None:
+    """Says that a call failed and is tried again."""
+    logger.debug("%s failed %d times, tries again in %.2f s: %s", method.path, failures, wait, error)
+
+
 class Client(Base):
     """A client of one Tenterhook server; safe to share between threads.
 
@@ -104,7 +122,7 @@ class Client(Base):
     its request as keyword arguments; what is below is the comfortable way to the common ones.
     """
 
-    def __init__(self, target: str, api_key: str | None = None, **options: Unpack[Options]) -> None:
+    def __init__(self, target: str, api_key: ApiKey | None = None, **options: Unpack[Options]) -> None:
         super().__init__(target, api_key, options)
         self._session = Session(self._connection.open(grpc))
         self._closing = threading.Event()
@@ -115,6 +133,17 @@ class Client(Base):
         self.deliveries: DeliveryCalls = calls(self._call, "DeliveryService")
         self.server: ServerCalls = calls(self._call, "ServerService")
         self.access: AccessCalls = calls(self._call, "AccessService")
+
+    @classmethod
+    def from_env(cls, **options: Unpack[Options]) -> Client:
+        """A client with the settings of the environment; `options` win over them.
+
+        Reads TENTERHOOK_ADDRESS, TENTERHOOK_API_KEY or TENTERHOOK_API_KEY_FILE, TENTERHOOK_NAMESPACE,
+        and the files of TENTERHOOK_CA, TENTERHOOK_CLIENT_CERT and TENTERHOOK_CLIENT_KEY. Raises
+        ValueError that names every variable at fault.
+        """
+        target, settings = read_environment(os.environ)
+        return cls(target, **{**settings, **options})
 
     def __enter__(self) -> Client:
         return self
@@ -135,6 +164,16 @@ class Client(Base):
     def _check_open(self) -> None:
         if self._closing.is_set():
             raise Closed
+
+    def ping(self, timeout: float = PING_TIMEOUT) -> None:
+        """Returns when the server can be reached and knows the key; raises what is in the way, without
+        a second try. For the start of a program, and for its health check."""
+        try:
+            self._call(GET_SERVER_INFO, GetServerInfoRequest(), timeout, RetryPolicy(enabled=False))
+        except TenterhookError as error:
+            # A key that may only publish is known all the same.
+            if error.code is not grpc.StatusCode.PERMISSION_DENIED:
+                raise
 
     def publish(self, type: str, **fields: Unpack[EventFields]) -> PublishResult:
         """Publishes one event; takes the arguments of `tenterhook.event`. When this
@@ -209,21 +248,28 @@ class Client(Base):
         """One delivery with all its attempts."""
         return self.deliveries.get_delivery(delivery_id=delivery_id).delivery
 
-    def watch(self, **fields: Unpack[WatchDeliveriesFlatFields]) -> Watch:
+    def watch(
+        self, *, on_connectivity: OnConnectivity | None = None, **fields: Unpack[WatchDeliveriesFlatFields]
+    ) -> Watch:
         """Every change of every delivery that matches, in order and without end.
 
         Takes the fields of `WatchDeliveriesRequest` and of `DeliveryFilter` but its times.
         Begin with `resume_token`, `start_time` or `position`; the default is now. Broken
-        and silent connections are made again. Raises when the start is no longer kept.
+        and silent connections are made again, and `on_connectivity` is called with a
+        `Connectivity` each time. Raises when the start is no longer kept, and when a first
+        connection can never be made: see `TenterhookError.permanent`.
         """
         self._check_open()
-        state = watch_state(fields.pop("namespace", self._connection.namespace), fields)
+        namespace = fields.pop("namespace", self._connection.namespace)
+        state = watch_state(namespace, fields, on_connectivity)
         watch = Watch(self, state)
         with self._lock:
             self._watches.add(watch)
         return watch
 
-    def _call(self, method: Method, request: Any, timeout: float | None) -> Any:
+    def _call(
+        self, method: Method, request: Any, timeout: float | None, retry: RetryPolicy | None = None
+    ) -> Any:
         stub, connection = self._session.unary(method), self._connection
         deadline = time.monotonic() + (connection.timeout if timeout is None else timeout)
         failures = 0
@@ -240,10 +286,11 @@ class Client(Base):
                 raise
             self._check_open()
             remaining = deadline - time.monotonic()
-            wait = method.retry_wait(connection.retry, error, failures, remaining)
+            wait = method.retry_wait(retry or connection.retry, error, failures, remaining)
             if wait is None:
                 raise error
             failures += 1
+            log_retry(method, error, failures, wait)
             self._closing.wait(wait)
 
 
@@ -364,11 +411,11 @@ class Watch(Iterator[WatchItem]):
             except TenterhookError as error:
                 if self._closed.is_set():
                     break
-                if ends_watch(error):
+                if self._state.is_over(error):
                     self.close()
                     raise
                 self._drop()
-                self._state.failed(self._client._connection.retry, time.monotonic())
+                self._state.failed(self._client._connection.retry, time.monotonic(), error)
                 continue
             if item is not None:
                 return item

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
@@ -40,18 +41,24 @@ class Options(TypedDict, total=False):
     options: Sequence[tuple[str, Any]]
 
 
+ApiKey = str | Callable[[], str]
+"""A key, or a function that gives it for each call."""
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
 @dataclass(frozen=True)
 class Connection:
     """Arguments that both clients take.
 
-    `target` is `host:port`; TLS is used unless the host is this machine or the target begins
-    with `http://`. `ca` is PEM to trust instead of the system's; `client_cert` and
+    `target` is `host:port`, or a URL such as `https://hooks.example.com`; TLS is used unless the
+    host is this machine or the target begins with `http://`. `api_key` is a key, or a function that
+    gives it for each call, such as `tenterhook.ApiKeyFile(path)`. `ca` is PEM to trust instead of the system's; `client_cert` and
     `client_key` are PEM for mTLS. `namespace` is used where a call names none. `headers` is
     called for each call and gives further metadata: the place for a tracer's `inject`.
     """
 
     target: str
-    api_key: str | None = field(default=None, repr=False)
+    api_key: ApiKey | None = field(default=None, repr=False)
     namespace: str = ""
     timeout: float = DEFAULT_TIMEOUT
     retry: RetryPolicy = RetryPolicy()
@@ -82,7 +89,8 @@ class Connection:
 
     def metadata(self) -> list[tuple[str, str]]:
         """The metadata of one call."""
-        pairs = [("authorization", f"Bearer {self.api_key}")] if self.api_key else []
+        key = self.api_key() if callable(self.api_key) else self.api_key
+        pairs = [("authorization", f"Bearer {key}")] if key else []
         if self.headers is not None:
             pairs += [(name.lower(), value) for name, value in self.headers().items()]
         return pairs
@@ -93,8 +101,11 @@ def _parse(target: str) -> tuple[str, str, str]:
     if separator and scheme not in ("http", "https"):
         raise ValueError(f"the target {target!r} has a scheme other than http and https")
     address = address.rstrip("/")
+    if scheme and not re.search(r":\d+$", address):
+        address = f"{address}:{_DEFAULT_PORTS[scheme]}"
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    is_bare = ":" in host and not host.startswith("[")
+    if not host or is_bare or not port.isdigit():
         raise ValueError(f"the target {target!r} is not host:port")
     return scheme, host.strip("[]"), address
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,25 @@ from .v1.error_reason_pb2 import ErrorReason
 from .v1.event_service_pb2 import PublishError
 
 _DOMAIN = "tenterhook"
+# Characters of gRPC's own text that follow our words.
+_TEXT_MAX = 300
 # What grpc.aio says, and no more, of a stream that broke while it was written to.
 _BROKEN_STREAM = "Internal error from Core"
+# How gRPC words what no further try will mend, and what to do about it.
+_PERMANENT = (
+    (
+        re.compile(r"CERTIFICATE_VERIFY_FAILED|Hostname Verification Check failed"),
+        "the server's certificate is not trusted, or is for another host: give its authority as `ca`",
+    ),
+    (
+        re.compile(r"WRONG_VERSION_NUMBER"),
+        "the server does not speak TLS: begin the target with http:// if that is meant",
+    ),
+    (
+        re.compile(r"Domain name not found|Name or service not known|nodename nor servname|No such host"),
+        "there is no such host: check the target",
+    ),
+)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -33,6 +51,8 @@ class TenterhookError(Exception):
     `code` is the gRPC code; `reason` an `ErrorReason` (unspecified when the server gave none,
     as for errors of the transport); `field_violations` every field at fault; `retry_after` the
     seconds to wait before the call may succeed, or None; `metadata` what belongs to the reason.
+    `permanent` says that trying again will not help, because the client is set up wrongly: the
+    server's certificate is not trusted, it speaks no TLS, or there is no such host.
     """
 
     def __init__(
@@ -44,6 +64,7 @@ class TenterhookError(Exception):
         field_violations: tuple[FieldViolation, ...] = (),
         retry_after: float | None = None,
         metadata: Mapping[str, str] | None = None,
+        permanent: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -52,6 +73,7 @@ class TenterhookError(Exception):
         self.field_violations = field_violations
         self.retry_after = retry_after
         self.metadata = dict(metadata or {})
+        self.permanent = permanent
 
     @property
     def reason_name(self) -> str:
@@ -104,11 +126,16 @@ def from_rpc_error(error: grpc.RpcError) -> TenterhookError:
     if error.details() == _BROKEN_STREAM:
         code = grpc.StatusCode.UNAVAILABLE
     details: dict[str, Any] = {}
+    message = error.details() or code.name
+    if code is grpc.StatusCode.UNAVAILABLE:
+        for words, advice in _PERMANENT:
+            if words.search(message):
+                return Unavailable(code, f"{advice} ({message[:_TEXT_MAX]})", permanent=True)
     trailers: Any = error.trailing_metadata()
     for key, value in trailers or ():
         if key == "grpc-status-details-bin":
             details = _read_details(value)
-    return _TYPES.get(code, TenterhookError)(code, error.details() or code.name, **details)
+    return _TYPES.get(code, TenterhookError)(code, message, **details)
 
 
 def from_publish_error(error: PublishError) -> TenterhookError:

@@ -22,6 +22,9 @@ from .v1 import (
 DEFAULT_TIMEOUT = 10.0
 """Seconds for one call, its retries included."""
 
+PING_TIMEOUT = 5.0
+"""Seconds for the one try of a ping."""
+
 _Code = grpc.StatusCode
 _ENDS_A_WATCH = {
     _Code.ALREADY_EXISTS,
@@ -79,13 +82,13 @@ class Method:
     ) -> float | None:
         """Seconds until the next try; None when there is to be none.
 
-        UNAVAILABLE is always tried again; another error that carries RetryInfo where the
+        UNAVAILABLE is tried again unless it is permanent; another error that carries RetryInfo where the
         method is marked idempotent in the proto. RetryInfo is the least wait.
         """
         told = error.retry_after
         if not policy.enabled:
             return None
-        if error.code is not _Code.UNAVAILABLE and (told is None or not self.idempotent):
+        if error.permanent or error.code is not _Code.UNAVAILABLE and (told is None or not self.idempotent):
             return None
         wait = max(policy.wait(failures), told or 0.0)
         return wait if wait < remaining else None
@@ -126,4 +129,5 @@ METHODS = _read_methods()
 PUBLISH = METHODS["EventService"]["publish_event"]
 PUBLISH_BATCH = METHODS["EventService"]["batch_publish_events"]
 PUBLISH_STREAM = METHODS["EventService"]["stream_publish_events"]
+GET_SERVER_INFO = METHODS["ServerService"]["get_server_info"]
 WATCH = METHODS["DeliveryService"]["watch_deliveries"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .errors import TenterhookError, from_publish_error
 from .messages import build
-from .policy import RetryPolicy
+from .policy import RetryPolicy, ends_watch
 from .v1.delivery_pb2 import DeliveryFilter
 from .v1.delivery_service_pb2 import (
     DeliveryChange,
@@ -15,6 +17,11 @@ from .v1.delivery_service_pb2 import (
     WatchDeliveriesResponse,
 )
 from .v1.event_service_pb2 import PublishResult, StreamPublishEventsResponse
+
+logger = logging.getLogger("tenterhook")
+
+WARN_INTERVAL = 60.0
+"""Seconds between two warnings of a watch that cannot connect."""
 
 DEFAULT_BOOKMARK_INTERVAL = 30.0
 """Seconds of silence before the server sends a bookmark, unless the watch says otherwise."""
@@ -59,11 +66,29 @@ def filtered(fields: Mapping[str, Any], names: frozenset[str] = _FILTERS) -> dic
     return outside
 
 
+@dataclass(frozen=True)
+class Connectivity:
+    """Whether a watch is connected. If not, `error` says why and `retry_in` in how many seconds it
+    tries again."""
+
+    connected: bool
+    error: TenterhookError | None = None
+    retry_in: float | None = None
+
+
+OnConnectivity = Callable[[Connectivity], None]
+"""What a watch calls when it has connected, and each time that it could not."""
+
+
 class WatchState:
     """Where a watch stands: its request, always set to resume after what was handed out."""
 
-    def __init__(self, request: WatchDeliveriesRequest) -> None:
+    def __init__(self, request: WatchDeliveriesRequest, on_connectivity: OnConnectivity | None = None) -> None:
         self.request = request
+        self._on_connectivity = on_connectivity
+        self._connected = False
+        self._was_connected = False
+        self._warned_at: float | None = None
         interval = DEFAULT_BOOKMARK_INTERVAL
         if request.HasField("bookmark_interval"):
             interval = request.bookmark_interval.ToTimedelta().total_seconds()
@@ -72,13 +97,40 @@ class WatchState:
         self.not_before = 0.0
         """When the watch may connect again, on the caller's clock."""
 
-    def failed(self, retry: RetryPolicy, now: float) -> None:
+    def is_over(self, error: TenterhookError) -> bool:
+        """Whether a watch that failed so would fail again. One that was connected goes on whatever
+        becomes of the server's certificate or name: that may be mended there."""
+        return ends_watch(error) or (error.permanent and not self._was_connected)
+
+    def failed(self, retry: RetryPolicy, now: float, error: TenterhookError) -> None:
         """Notes that the connection failed or could not be made."""
-        self.not_before = now + retry.wait(self.failures)
+        wait = retry.wait(self.failures)
+        self.not_before = now + wait
         self.failures += 1
+        level = logging.DEBUG
+        # A connection that is back at once, as after a restart of the server, is worth no warning.
+        if not self._connected and (self._warned_at is None or now - self._warned_at >= WARN_INTERVAL):
+            level, self._warned_at = logging.WARNING, now
+        what = "lost its connection" if self._connected else "cannot connect"
+        logger.log(level, "watch %s, tries again in %.1f s: %s", what, wait, error)
+        self._connected = False
+        if self._on_connectivity is not None:
+            self._on_connectivity(Connectivity(False, error, wait))
+
+    def _heard(self) -> None:
+        """Notes that the server sent something."""
+        if self._connected:
+            return
+        if self._warned_at is not None:
+            logger.info("watch is connected again, after %d tries", self.failures)
+        self._connected = self._was_connected = True
+        self._warned_at = None
+        if self._on_connectivity is not None:
+            self._on_connectivity(Connectivity(True))
 
     def take(self, message: WatchDeliveriesResponse) -> WatchItem | None:
         """Notes a message that the program asked for; None for a bookmark."""
+        self._heard()
         self.failures = 0
         self.request.resume_token = message.resume_token
         if message.WhichOneof("payload") != "change":
@@ -86,11 +138,11 @@ class WatchState:
         return WatchItem(message.change, message.resume_token)
 
 
-def watch_state(namespace: str | None, fields: Mapping[str, Any]) -> WatchState:
+def watch_state(
+    namespace: str | None, fields: Mapping[str, Any], on_connectivity: OnConnectivity | None
+) -> WatchState:
     """Checks the arguments of `watch`. Filter fields stand beside the others; times in a
     filter are no part of a watch, so `start_time` is where it begins."""
     names = _FILTERS - {"start_time", "end_time"}
-    request = build(
-        WatchDeliveriesRequest, {"namespace": namespace, **filtered(fields, names)}
-    )
-    return WatchState(request)
+    request = build(WatchDeliveriesRequest, {"namespace": namespace, **filtered(fields, names)})
+    return WatchState(request, on_connectivity)
