@@ -1,7 +1,9 @@
 // The client over any transport: the services of the API, and the comfortable way to the common calls.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type CallOptions, type Client as ServiceClient, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { type CallOptions, Code, type Client as ServiceClient, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { type Connectivity, Follower, type Logger } from "./connectivity.js";
+import { TenterhookError } from "./errors.js";
 import { AccessService } from "./gen/tenterhook/v1/access_service_pb.js";
 import type { Delivery } from "./gen/tenterhook/v1/delivery_pb.js";
 import {
@@ -28,8 +30,8 @@ import { Watch, type WatchConnection } from "./watch.js";
 
 /** What every client takes. */
 export interface ClientOptions {
-  /** Is sent with each call. */
-  apiKey?: string;
+  /** Is sent with each call; a function is called for each, and may give another key. */
+  apiKey?: string | (() => string | Promise<string>);
   /** Is used by the methods of the client where a call names no namespace. */
   namespace?: string;
   /** Milliseconds for one call, its retries included; 10,000 unless set. */
@@ -38,13 +40,26 @@ export interface ClientOptions {
   retry?: Partial<RetryPolicy>;
   /** Is called for each call and gives further headers: the place to pass on a trace context. */
   headers?: () => Record<string, string>;
+  /** Where the client tells what it does by itself; warnings go to the console unless set. */
+  logger?: Logger;
 }
+
+/** What a watch takes beside its request. */
+export interface WatchOptions {
+  /** Is called when the watch has connected, and each time that it could not. */
+  onConnectivity?: (connectivity: Connectivity) => void;
+}
+
+/** Milliseconds for the one try of a ping. */
+const pingTimeoutMs = 5000;
+const consoleLogger: Logger = { warn: (message) => console.warn(message) };
 
 /** Adds the key and the program's own headers to each call. */
 export function addHeaders(options: ClientOptions): Interceptor {
-  return (next) => (request) => {
-    if (options.apiKey !== undefined) {
-      request.header.set("authorization", `Bearer ${options.apiKey}`);
+  return (next) => async (request) => {
+    const { apiKey } = options;
+    if (apiKey !== undefined) {
+      request.header.set("authorization", `Bearer ${typeof apiKey === "string" ? apiKey : await apiKey()}`);
     }
     for (const [name, value] of Object.entries(options.headers?.() ?? {})) {
       request.header.set(name, value);
@@ -83,7 +98,8 @@ export class BaseClient {
   constructor(connect: () => Connection, options: ClientOptions = {}) {
     this.#namespace = options.namespace ?? "";
     const retry = { ...defaultRetry, ...options.retry };
-    this.#policy = { timeoutMs: options.timeoutMs ?? 10_000, retry, closing: this.#closing.signal };
+    const logger = options.logger ?? consoleLogger;
+    this.#policy = { timeoutMs: options.timeoutMs ?? 10_000, retry, closing: this.#closing.signal, logger };
     this.#connect = connect;
     this.#connection = connect();
     const { transport } = this.#connection;
@@ -103,6 +119,23 @@ export class BaseClient {
     this.#connection.close();
     this.#others.forEach((connection) => connection.close());
     this.#others.clear();
+  }
+
+  /**
+   * Is fulfilled when the server can be reached and knows the key, and rejected with what is in the way, without
+   * a second try. For the start of a program, and for its health check.
+   */
+  async ping(options: CallOptions = {}): Promise<void> {
+    const once = { ...this.#policy, retry: { ...this.#policy.retry, enabled: false } };
+    const server = service(ServerService, this.#connection.transport, once);
+    try {
+      await server.getServerInfo({}, { timeoutMs: pingTimeoutMs, ...options });
+    } catch (error) {
+      // A key that may only publish is known all the same.
+      if (!(error instanceof TenterhookError) || error.code !== Code.PermissionDenied) {
+        throw error;
+      }
+    }
   }
 
   /**
@@ -182,9 +215,10 @@ export class BaseClient {
   /**
    * Every change of every delivery that matches, in order, without a gap and without an end: broken
    * and silent connections are made again, and the watch resumes after the last change that the
-   * program was handed. It throws only what would come again, such as a token that is no longer kept.
+   * program was handed. It throws only what would come again, such as a token that is no longer kept, or a first
+   * connection that can never be made (`error.permanent`).
    */
-  watch(request: MessageInitShape<typeof WatchDeliveriesRequestSchema> = {}): Watch {
+  watch(request: MessageInitShape<typeof WatchDeliveriesRequestSchema> = {}, options: WatchOptions = {}): Watch {
     const another = (): WatchConnection => {
       const connection = this.#connect();
       this.#others.add(connection);
@@ -195,7 +229,8 @@ export class BaseClient {
       return { deliveries: service(DeliveryService, connection.transport, this.#policy), close };
     };
     const first = { deliveries: this.deliveries, close: () => {} };
-    return new Watch(first, another, this.#scoped(request), this.#policy);
+    const follower = new Follower(this.#policy.logger, options.onConnectivity);
+    return new Watch({ first, another, follower, policy: this.#policy }, this.#scoped(request));
   }
 
   #scoped<T extends { namespace?: string | undefined }>(message: T): T {

@@ -1,6 +1,7 @@
 // What both entrances of the package give.
 
-export { BaseClient, type ClientOptions, type Connection } from "./client.js";
+export { BaseClient, type ClientOptions, type Connection, type WatchOptions } from "./client.js";
+export type { Connectivity, Logger } from "./connectivity.js";
 export {
   ClosedError,
   ConflictError,
@@ -16,7 +17,7 @@ export { DeliveryList } from "./pages.js";
 export { type Publication, Publisher, PublisherFullError, type PublisherOptions } from "./publisher.js";
 export { defaultRetry, type RetryPolicy } from "./retry.js";
 export type { Ack } from "./stream.js";
-export { type WaitOptions, Watch, type WatchConnection, type WatchItem } from "./watch.js";
+export { type WaitOptions, Watch, type WatchConnection, type WatchItem, type WatchParts } from "./watch.js";
 export * from "./gen/tenterhook/v1/access_service_pb.js";
 export * from "./gen/tenterhook/v1/delivery_pb.js";
 export * from "./gen/tenterhook/v1/delivery_service_pb.js";

@@ -17,6 +17,7 @@ export interface ErrorDetails {
   fieldViolations?: FieldViolation[];
   retryAfterMs?: number;
   metadata?: Record<string, string>;
+  permanent?: boolean;
 }
 
 /** A call that failed. */
@@ -30,6 +31,11 @@ export class TenterhookError extends Error {
   readonly retryAfterMs: number | undefined;
   /** What belongs to the reason. */
   readonly metadata: Record<string, string>;
+  /**
+   * Whether trying again will not help, because the client is set up wrongly: the server's certificate is not
+   * trusted, it speaks no TLS, or there is no such host. Browsers do not tell.
+   */
+  readonly permanent: boolean;
 
   constructor(
     /** The gRPC code. */
@@ -45,6 +51,7 @@ export class TenterhookError extends Error {
     this.fieldViolations = details.fieldViolations ?? [];
     this.retryAfterMs = details.retryAfterMs;
     this.metadata = details.metadata ?? {};
+    this.permanent = details.permanent ?? false;
   }
 
   /** The reason's name, such as `ETAG_MISMATCH`; empty when there is none. */

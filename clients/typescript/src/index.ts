@@ -1,9 +1,11 @@
 // The client for Node, over gRPC, and `verify` for receivers.
 
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { readEnvironment } from "./environment.js";
 import { addHeaders, BaseClient, type ClientOptions, type Connection } from "./client.js";
 
 export * from "./common.js";
+export { apiKeyFile } from "./environment.js";
 export type { WebhookEvent } from "./event.js";
 export { type HeadersLike, InvalidSignature, Misconfigured, type Scheme, type SignOptions, type VerifyOptions } from "./signatures.js";
 export { parse, signForTest, verify } from "./verify-node.js";
@@ -25,12 +27,22 @@ export interface NodeOptions extends ClientOptions {
 /** A client of one Tenterhook server, over gRPC. */
 export class Client extends BaseClient {
   /**
-   * `target` is `host:port`. TLS is used unless the host is this machine or the target begins with
+   * `target` is `host:port`, or a URL such as `https://hooks.example.com`. TLS is used unless the host is this machine or the target begins with
    * `http://`; an API key is not sent to another machine without it. It connects at its first call.
    */
   constructor(target: string, options: NodeOptions = {}) {
     const baseUrl = parseTarget(target, options);
     super(() => connect(baseUrl, options), options);
+  }
+
+  /**
+   * A client with the settings of the environment; `options` win over them. Reads TENTERHOOK_ADDRESS,
+   * TENTERHOOK_API_KEY or TENTERHOOK_API_KEY_FILE, TENTERHOOK_NAMESPACE, and the files of TENTERHOOK_CA,
+   * TENTERHOOK_CLIENT_CERT and TENTERHOOK_CLIENT_KEY. Throws a TypeError that names every variable at fault.
+   */
+  static fromEnv(options: NodeOptions = {}): Client {
+    const settings = readEnvironment(process.env);
+    return new Client(settings.target, { ...settings.options, ...options });
   }
 }
 
@@ -44,8 +56,8 @@ function connect(baseUrl: string, options: NodeOptions): Connection {
 }
 
 function parseTarget(target: string, options: NodeOptions): string {
-  const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^/:@\s]+):([0-9]{1,5})\/?$/.exec(target);
-  if (match === null) {
+  const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^/:@\s]+)(?::([0-9]{1,5}))?\/?$/.exec(target);
+  if (match === null || (match[1] === undefined && match[3] === undefined)) {
     throw new TypeError(`the target ${JSON.stringify(target)} is not host:port`);
   }
   const [, scheme, host, port] = match;
@@ -55,5 +67,5 @@ function parseTarget(target: string, options: NodeOptions): string {
   if (!secure && !local && options.apiKey !== undefined) {
     throw new TypeError("an API key is not sent without TLS to another machine");
   }
-  return `${secure ? "https" : "http"}://${host}:${port}`;
+  return `${secure ? "https" : "http"}://${host}:${port ?? (secure ? "443" : "80")}`;
 }

@@ -38,8 +38,8 @@ export function backoff(policy: RetryPolicy, failures: number): number {
 }
 
 /**
- * Milliseconds until the next try; `undefined` when there is to be none. UNAVAILABLE is always tried
- * again; another error that carries RetryInfo where the method is marked idempotent in the proto.
+ * Milliseconds until the next try; `undefined` when there is to be none. UNAVAILABLE is tried
+ * again unless it is permanent; another error that carries RetryInfo where the method is marked idempotent in the proto.
  * RetryInfo is the least wait.
  */
 export function nextWait(
@@ -49,7 +49,7 @@ export function nextWait(
   failures: number,
 ): number | undefined {
   const idempotent = method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
-  const again = error.code === Code.Unavailable || (idempotent && error.retryAfterMs !== undefined);
+  const again = (error.code === Code.Unavailable && !error.permanent) || (idempotent && error.retryAfterMs !== undefined);
   if (!policy.enabled || !again) {
     return undefined;
   }

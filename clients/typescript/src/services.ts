@@ -2,6 +2,7 @@
 
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type CallOptions, type Client, type Transport } from "@connectrpc/connect";
+import type { Logger } from "./connectivity.js";
 import { ClosedError, makeError, readError, type TenterhookError } from "./errors.js";
 import { identify } from "./messages.js";
 import { nextWait, sleep, type RetryPolicy } from "./retry.js";
@@ -12,6 +13,7 @@ export interface CallPolicy {
   retry: RetryPolicy;
   /** Is aborted when the client is closed. */
   closing: AbortSignal;
+  logger: Logger;
 }
 
 type Unary = (request: unknown, options: CallOptions) => Promise<unknown>;
@@ -51,6 +53,8 @@ async function retried(
       if (wait === undefined || performance.now() + wait >= deadline || options.signal?.aborted === true) {
         throw error;
       }
+      const next = `tries again in ${Math.round(wait)} ms: ${error.message}`;
+      policy.logger.debug?.(`tenterhook: ${method.name} failed ${failures + 1} times, ${next}`);
       await sleep(wait, options.signal, policy.closing);
     }
   }
@@ -88,12 +92,31 @@ export function readFailure(thrown: unknown, signal?: AbortSignal): TenterhookEr
   if (error instanceof ClosedError) {
     return error;
   }
-  const unreachable = error.code === Code.Canceled || isOfNode(thrown);
-  return unreachable && signal?.aborted !== true ? makeError(Code.Unavailable, error.rawMessage) : error;
+  const unreachable = error.code === Code.Canceled || nodeCode(thrown) !== undefined;
+  if (!unreachable || signal?.aborted === true) {
+    return error;
+  }
+  const advice = permanent.find(([code]) => code.test(nodeCode(thrown) ?? ""))?.[1];
+  return advice === undefined
+    ? makeError(Code.Unavailable, error.rawMessage)
+    : makeError(Code.Unavailable, `${advice} (${error.rawMessage})`, { permanent: true });
 }
 
+/** Node's codes of what no further try will mend, and what to do about it. */
+const permanent: [RegExp, string][] = [
+  [
+    /^(CERT_|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_|ERR_TLS_CERT_ALTNAME_INVALID)/,
+    "the server's certificate is not trusted, or is for another host: give its authority as `ca`",
+  ],
+  [
+    /^(ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG)$/,
+    "the server does not speak TLS: begin the target with http:// if that is meant",
+  ],
+  [/^ENOTFOUND$/, "there is no such host: check the target"],
+];
+
 /** Node's errors have a text for a code, such as `ECONNRESET`. */
-function isOfNode(thrown: unknown): boolean {
+function nodeCode(thrown: unknown): string | undefined {
   const cause = thrown instanceof ConnectError ? thrown.cause : undefined;
-  return cause instanceof Error && "code" in cause && typeof cause.code === "string";
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
 }

@@ -2,6 +2,7 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type Client as ServiceClient } from "@connectrpc/connect";
+import type { Follower } from "./connectivity.js";
 import { ClosedError, makeError, readError, type TenterhookError } from "./errors.js";
 import {
   type DeliveryChange,
@@ -47,6 +48,14 @@ export interface WaitOptions {
   signal?: AbortSignal;
 }
 
+/** What a watch is made of. */
+export interface WatchParts {
+  first: WatchConnection;
+  another: () => WatchConnection;
+  follower: Follower;
+  policy: CallPolicy;
+}
+
 interface Waiter {
   resolve(next: IteratorResult<WatchItem>): void;
   reject(error: TenterhookError): void;
@@ -55,6 +64,7 @@ interface Waiter {
 /** An endless sequence of changes. */
 export class Watch implements AsyncIterableIterator<WatchItem> {
   readonly #another: () => WatchConnection;
+  readonly #follower: Follower;
   readonly #policy: CallPolicy;
   readonly #silenceMs: number;
   readonly #closed = new AbortController();
@@ -70,15 +80,11 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
   #failure: TenterhookError | undefined;
   #reading = false;
 
-  constructor(
-    first: WatchConnection,
-    another: () => WatchConnection,
-    request: MessageInitShape<typeof WatchDeliveriesRequestSchema>,
-    policy: CallPolicy,
-  ) {
-    this.#connection = first;
-    this.#another = another;
-    this.#policy = policy;
+  constructor(parts: WatchParts, request: MessageInitShape<typeof WatchDeliveriesRequestSchema>) {
+    this.#connection = parts.first;
+    this.#another = parts.another;
+    this.#follower = parts.follower;
+    this.#policy = parts.policy;
     this.#request = create(WatchDeliveriesRequestSchema, { ...request });
     const asked = this.#request.bookmarkInterval;
     const intervalMs = asked === undefined ? defaultBookmarkIntervalMs : Number(asked.seconds) * 1000 + asked.nanos / 1e6;
@@ -173,6 +179,7 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
       try {
         const message = await this.#receive();
         this.#failures = 0;
+        this.#follower.heard();
         if (message.payload.case === "change") {
           this.#ahead = { change: message.payload.value, token: message.resumeToken };
           return;
@@ -181,17 +188,31 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
       } catch (thrown) {
         this.#disconnect();
         const error = this.#policy.closing.aborted ? new ClosedError() : readError(thrown);
-        if (!this.#closed.signal.aborted && (error instanceof ClosedError || endsWatch.has(error.code))) {
+        if (this.#closed.signal.aborted) {
+          return;
+        }
+        if (this.#isOver(error)) {
           this.close();
           this.#failure = error;
           return;
         }
-        this.#notBefore = performance.now() + backoff(this.#policy.retry, this.#failures++);
+        const waitMs = backoff(this.#policy.retry, this.#failures++);
+        this.#notBefore = performance.now() + waitMs;
+        this.#follower.failed(error, waitMs);
         if (this.#waiters.length === 0) {
           return;
         }
       }
     }
+  }
+
+  /**
+   * Whether a watch that failed so would fail again. One that was connected goes on whatever becomes of the
+   * server's certificate or name: that may be mended there.
+   */
+  #isOver(error: TenterhookError): boolean {
+    const hopeless = error.permanent && !this.#follower.wasConnected;
+    return error instanceof ClosedError || endsWatch.has(error.code) || hopeless;
   }
 
   /** Takes the next message off the stream, which it opens if need be. */

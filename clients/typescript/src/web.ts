@@ -24,13 +24,28 @@ function connect(baseUrl: string, options: ClientOptions): Connection {
 function reachable(closing: AbortSignal): Interceptor {
   return (next) => async (request) => {
     try {
-      return await next({ ...request, signal: AbortSignal.any([request.signal, closing]) });
+      const response = await next({ ...request, signal: AbortSignal.any([request.signal, closing]) });
+      return response.stream ? { ...response, message: unbroken(response.message) } : response;
     } catch (thrown) {
-      const cause = thrown instanceof ConnectError ? thrown.cause : thrown;
-      if (cause instanceof TypeError) {
-        throw new ConnectError(cause.message, Code.Unavailable, undefined, undefined, cause);
-      }
-      throw thrown;
+      throw unavailable(thrown);
     }
   };
+}
+
+/** The messages of a stream; one whose connection broke is UNAVAILABLE too. */
+async function* unbroken<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (thrown) {
+    throw unavailable(thrown);
+  }
+}
+
+/** Fetch throws a TypeError for whatever goes wrong on the network. */
+function unavailable(thrown: unknown): unknown {
+  const cause = thrown instanceof ConnectError ? thrown.cause : thrown;
+  if (cause instanceof TypeError) {
+    return new ConnectError(cause.message, Code.Unavailable, undefined, undefined, cause);
+  }
+  return thrown;
 }

@@ -1,13 +1,15 @@
 // Runs the shared scenarios against a real server: over gRPC, over gRPC-Web in Node, and in a browser.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Client } from "../src/index.js";
 import { Client as WebClient } from "../src/web.js";
 import { findBrowser, runInBrowser } from "./browser.js";
-import { needsMoreThanABrowser, runScenario, type Scenarios, type Surroundings } from "./scenarios.js";
+import { needsMoreThanABrowser, runScenario, type Scenarios, type Surroundings, type System } from "./scenarios.js";
 
 const control = process.env["TENTERHOOK_CONTROL"] ?? "";
 const folder = new URL("../../../../tests/fixtures/conformance/", import.meta.url);
@@ -18,7 +20,27 @@ const files = new Map(
   }),
 );
 
-const overGrpc: Surroundings = { control, connect: (target, options, tls) => new Client(target, { ...options, ...tls }) };
+const system: System = {
+  write(run, name, content) {
+    const folder = join(tmpdir(), `tenterhook-${run}`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  },
+  clean: (run) => rmSync(join(tmpdir(), `tenterhook-${run}`), { recursive: true, force: true }),
+  fromEnv(variables) {
+    const before = { ...process.env };
+    Object.keys(before).filter((name) => name.startsWith("TENTERHOOK_")).forEach((name) => delete process.env[name]);
+    Object.assign(process.env, variables);
+    try {
+      return Client.fromEnv({ logger: {} });
+    } finally {
+      Object.keys(variables).forEach((name) => delete process.env[name]);
+      Object.assign(process.env, before);
+    }
+  },
+};
+const overGrpc: Surroundings = { control, system, connect: (target, options, tls) => new Client(target, { ...options, ...tls }) };
 const overGrpcWeb: Surroundings = { control, connect: (target, options) => new WebClient(`http://${target}`, options) };
 
 let count = 0;

@@ -10,6 +10,7 @@ import {
   ClosedError,
   type ClientOptions,
   ConflictError,
+  type Connectivity,
   DeliverySchema,
   DeliveryService,
   type EventInit,
@@ -43,10 +44,22 @@ export interface Scenarios {
   scenarios: Scenario[];
 }
 
+/** Files and the environment. */
+export interface System {
+  /** Writes a file of the run and gives its path. */
+  write(run: string, name: string, content: string): string;
+  /** Removes the files of the run. */
+  clean(run: string): void;
+  /** Makes a client by an environment of these variables and no others of Tenterhook. */
+  fromEnv(variables: Record<string, string>): BaseClient;
+}
+
 /** What a run needs to know of where it runs. */
 export interface Surroundings {
   /** URL of the harness's control port. */
   control: string;
+  /** Where there are files and variables; a browser has neither. */
+  system?: System;
   /** Makes the client under test; `tls` has PEM texts. */
   connect(target: string, options: ClientOptions, tls: Record<string, string>): BaseClient;
 }
@@ -62,12 +75,12 @@ export async function runScenario(surroundings: Surroundings, given: Given, scen
 }
 
 /**
- * Whether a scenario asks for what no browser can do: streams of requests, certificates of one's own, and
- * many calls on one connection, which HTTP/1.1 has not.
+ * Whether a scenario asks for what no browser can do: streams of requests, certificates of one's own, an
+ * environment, and many calls on one connection, which HTTP/1.1 has not.
  */
 export function needsMoreThanABrowser(scenario: Scenario, given: Given): boolean {
   const steps = JSON.stringify([scenario, scenario.steps.map((step) => given[String(step["given"])])]);
-  return ["publish_stream", "StreamPublishEvents", "/tls", "/connections"].some((word) => steps.includes(word));
+  return ["publish_stream", "StreamPublishEvents", "/tls", "/connections", "https://", '"env"', '"refuse"'].some((word) => steps.includes(word));
 }
 
 const services: Record<string, [DescService, "access" | "webhooks" | "events" | "deliveries"]> = {
@@ -100,6 +113,7 @@ class Runner {
   readonly #clients = new Map<string, BaseClient>();
   readonly #watches = new Map<string, OpenWatch>();
   readonly #attempts = new Map<string, number>();
+  readonly #connectivity = new Map<string, string[]>();
 
   private constructor(
     readonly surroundings: Surroundings,
@@ -119,6 +133,7 @@ class Runner {
   close(): void {
     this.#watches.forEach(({ watch }) => watch.close());
     this.#clients.forEach((client) => client.close());
+    this.surroundings.system?.clean(this.variables["ns"]!);
   }
 
   async run(steps: Step[]): Promise<void> {
@@ -206,6 +221,21 @@ class Runner {
   async #act(step: Step, signal?: AbortSignal): Promise<Json> {
     const client = this.#clients.get((step["client"] ?? "main") as string)!;
     const request = (step["request"] ?? {}) as Step;
+    if (step["ping"] !== undefined) {
+      await client.ping();
+      return {};
+    }
+    if (step["write"] !== undefined) {
+      const [name, content] = [step["write"] as string, step["text"] as string];
+      this.variables[name] = this.surroundings.system!.write(this.variables["ns"]!, name, content);
+      return {};
+    }
+    if (step["refuse"] !== undefined) {
+      return this.#refuse(step);
+    }
+    if (step["connectivity"] !== undefined) {
+      return this.#connectivity.get(step["connectivity"] as string)!;
+    }
     if (step["call"] !== undefined) {
       return call(client, step["call"] as string, request);
     }
@@ -235,7 +265,10 @@ class Runner {
       return list(client, step["list"] as string, request);
     }
     if (step["watch"] !== undefined) {
-      const watch = client.watch(fromJson(WatchDeliveriesRequestSchema, request));
+      const told: string[] = [];
+      this.#connectivity.set(step["watch"] as string, told);
+      const onConnectivity = (state: Connectivity): void => tell(told, state);
+      const watch = client.watch(fromJson(WatchDeliveriesRequestSchema, request), { onConnectivity });
       this.#watches.set(step["watch"] as string, { watch, known: new Set(), seen: new Set() });
       if (step["take"] === undefined) {
         return {};
@@ -267,7 +300,22 @@ class Runner {
     return ask(this.surroundings, step["control"] as string);
   }
 
+  #refuse(step: Step): Json {
+    const made = (): BaseClient => this.surroundings.system!.fromEnv(step["refuse"] as Record<string, string>);
+    assert.throws(made, (error: Error) => {
+      (step["expect"] as string[]).forEach((text) => assert.ok(error.message.includes(text), `${text}: ${error.message}`));
+      return error instanceof TypeError;
+    });
+    return step["expect"]!;
+  }
+
   #connect(name: string, step: Step): void {
+    if (step["env"] !== undefined) {
+      this.#clients.set(name, this.surroundings.system!.fromEnv(step["env"] as Record<string, string>));
+      return;
+    }
+    const keys = [...((step["api_keys"] ?? []) as string[])];
+    const nextKey = (): string => (keys.length > 1 ? keys.shift()! : keys[0]!);
     const { api_key: apiKey, ca, cert, cert_key: key } = step as Record<string, string>;
     const given = Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined);
     const tls = Object.fromEntries(given) as Record<string, string>;
@@ -277,6 +325,8 @@ class Runner {
       timeoutMs: (step["timeout_ms"] ?? 10_000) as number,
       retry: retryOf(step),
       ...(apiKey === undefined ? {} : { apiKey }),
+      ...(keys.length === 0 ? {} : { apiKey: nextKey }),
+      logger: {},
       headers: () => {
         this.#attempts.set(name, this.#attempts.get(name)! + 1);
         return (step["headers"] ?? {}) as Record<string, string>;
@@ -302,6 +352,14 @@ class Runner {
       return Object.fromEntries(entries) as Json;
     }
     return typeof value === "string" ? value.replaceAll(/\$([a-z]+[0-9]*)/g, (_, name: string) => this.variables[name]!) : value;
+  }
+}
+
+/** Notes the state of a watch's connection, once while it stays the same. */
+function tell(told: string[], state: Connectivity): void {
+  const text = state.connected ? "connected" : codeName(state.error.code);
+  if (told.at(-1) !== text) {
+    told.push(text);
   }
 }
 
@@ -499,6 +557,9 @@ function checkError(error: TenterhookError, wanted: Step): void {
   assert.equal(error instanceof ClosedError, wanted["closed"] ?? false, error.name);
   if (wanted["reason"] !== undefined) {
     assert.equal(error.reasonName, wanted["reason"], error.message);
+  }
+  if (wanted["permanent"] !== undefined) {
+    assert.equal(error.permanent, wanted["permanent"], error.message);
   }
   if (wanted["field"] !== undefined) {
     assert.ok(error.fieldViolations.some(({ field }) => field.startsWith(text(wanted["field"]))), error.message);
