@@ -3,9 +3,12 @@ package tenterhook
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"log/slog"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	v1 "github.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1"
@@ -36,7 +39,8 @@ type Client struct {
 }
 
 type options struct {
-	apiKey    string
+	apiKey    func() string
+	logger    *slog.Logger
 	namespace string
 	timeout   time.Duration
 	retry     RetryPolicy
@@ -49,7 +53,19 @@ type options struct {
 type Option func(*options)
 
 // WithAPIKey sends the key with each call.
-func WithAPIKey(key string) Option { return func(o *options) { o.apiKey = key } }
+func WithAPIKey(key string) Option {
+	if key == "" {
+		return WithAPIKeyFrom(nil)
+	}
+	return WithAPIKeyFrom(func() string { return key })
+}
+
+// WithAPIKeyFrom asks for the key at each call, for example one of [APIKeyFile].
+func WithAPIKeyFrom(key func() string) Option { return func(o *options) { o.apiKey = key } }
+
+// WithLogger replaces [slog.Default] for what a client does by itself: a watch that cannot connect is
+// a warning, once a minute; retries are told at the level Debug.
+func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
 // WithNamespace is used by the methods of [Client] where a call names no namespace.
 func WithNamespace(namespace string) Option { return func(o *options) { o.namespace = namespace } }
@@ -73,12 +89,12 @@ func WithDialOptions(dial ...grpc.DialOption) Option {
 	return func(o *options) { o.dial = append(o.dial, dial...) }
 }
 
-// New makes a client of the server at target, `host:port`. TLS is used unless the host is this
+// New makes a client of the server at target, `host:port` or a URL such as `https://hooks.example.com`. TLS is used unless the host is this
 // machine or the target begins with `http://`. It does not connect yet.
 //
 // An API key is not sent to another machine without TLS: New fails then.
 func New(target string, opts ...Option) (*Client, error) {
-	chosen := options{timeout: DefaultTimeout, retry: DefaultRetry}
+	chosen := options{timeout: DefaultTimeout, retry: DefaultRetry, logger: slog.Default()}
 	for _, option := range opts {
 		option(&chosen)
 	}
@@ -118,6 +134,26 @@ func (c *Client) failure(err error) *Error {
 		return newClosed()
 	}
 	return readError(err)
+}
+
+// pingTimeout bounds a ping whose context has no deadline.
+const pingTimeout = 5 * time.Second
+
+// Ping returns nil when the server can be reached and knows the key, and what is in the way otherwise,
+// without a second try. For the start of a program, and for its health check.
+func (c *Client) Ping(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+	}
+	_, err := c.Server.GetServerInfo(withoutRetry(ctx), &v1.GetServerInfoRequest{})
+	var failure *Error
+	if errors.As(err, &failure) && failure.Code == codes.PermissionDenied {
+		// A key that may only publish is known all the same.
+		return nil
+	}
+	return err
 }
 
 // Publish publishes one event. When it returns without an error the event is on the server's disk.
@@ -164,8 +200,8 @@ func (c *Client) GetDelivery(ctx context.Context, id string) (*v1.Delivery, erro
 // outgoing adds the key and the program's own headers.
 func (c *Client) outgoing(ctx context.Context) context.Context {
 	var pairs []string
-	if c.options.apiKey != "" {
-		pairs = append(pairs, "authorization", "Bearer "+c.options.apiKey)
+	if c.options.apiKey != nil {
+		pairs = append(pairs, "authorization", "Bearer "+c.options.apiKey())
 	}
 	if c.options.headers != nil {
 		for name, value := range c.options.headers(ctx) {

@@ -80,11 +80,15 @@ type runner struct {
 	clients   map[string]*Client
 	watches   map[string]*openWatch
 	attempts  map[string]*atomic.Int64
+	// files is the folder of the files that were written.
+	files string
+	// connectivity is what each watch told of its connection.
+	connectivity map[string]*[]string
 }
 
 func newRunner(t *testing.T, control string, given map[string][]step) *runner {
 	r := &runner{t: t, control: control, given: given, variables: map[string]string{},
-		clients: map[string]*Client{}, watches: map[string]*openWatch{}, attempts: map[string]*atomic.Int64{}}
+		clients: map[string]*Client{}, watches: map[string]*openWatch{}, attempts: map[string]*atomic.Int64{}, connectivity: map[string]*[]string{}}
 	for name, value := range r.ask("/") {
 		r.variables[name] = text(value)
 	}
@@ -187,6 +191,14 @@ func (r *runner) giveUp(s step, patience time.Duration) error {
 func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, error) {
 	client := r.clients[cmp.Or(text(s["client"]), "main")]
 	switch {
+	case s["ping"] != nil:
+		return step{}, client.Ping(ctx)
+	case s["write"] != nil:
+		return step{}, r.write(s)
+	case s["refuse"] != nil:
+		return s["expect"], r.refuse(s)
+	case s["connectivity"] != nil:
+		return texts(*r.connectivity[s["connectivity"].(string)]), nil
 	case s["call"] != nil:
 		return invoke(client, s["call"].(string), s["request"])
 	case s["publish"] != nil:
@@ -216,7 +228,9 @@ func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, e
 		request := &v1.WatchDeliveriesRequest{}
 		fromJSON(s["request"], request)
 		ctx, cancel := context.WithCancel(r.t.Context())
-		r.watches[s["watch"].(string)] = &openWatch{client.Watch(ctx, request), cancel, map[string]bool{}, map[string]bool{}}
+		watch := client.Watch(ctx, request)
+		watch.OnConnectivity = r.follow(s["watch"].(string))
+		r.watches[s["watch"].(string)] = &openWatch{watch, cancel, map[string]bool{}, map[string]bool{}}
 		if s["take"] != nil {
 			return r.watches[s["take"].(string)].take(ctx, s, patience)
 		}
@@ -242,7 +256,83 @@ func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, e
 	return r.ask(s["control"].(string)), nil
 }
 
+func (r *runner) write(s step) error {
+	if r.files == "" {
+		r.files = r.t.TempDir()
+	}
+	path := filepath.Join(r.files, s["write"].(string))
+	r.variables[s["write"].(string)] = path
+	return os.WriteFile(path, []byte(text(s["text"])), 0o600)
+}
+
+// refuse makes no client, by an environment at fault.
+func (r *runner) refuse(s step) error {
+	_, err := r.fromEnv(s["refuse"].(step))
+	if err == nil {
+		return errors.New("not refused")
+	}
+	for _, wanted := range s["expect"].([]any) {
+		if !strings.Contains(err.Error(), wanted.(string)) {
+			return fmt.Errorf("%q is not in %w", wanted, err)
+		}
+	}
+	return nil
+}
+
+// fromEnv makes a client by an environment of these variables and no others of Tenterhook.
+func (r *runner) fromEnv(variables step) (*Client, error) {
+	before := os.Environ()
+	defer func() {
+		os.Clearenv()
+		for _, pair := range before {
+			name, value, _ := strings.Cut(pair, "=")
+			_ = os.Setenv(name, value)
+		}
+	}()
+	for _, pair := range before {
+		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "TENTERHOOK_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	for name, value := range variables {
+		_ = os.Setenv(name, value.(string))
+	}
+	return FromEnv()
+}
+
+// follow notes the state of a watch's connection, once while it stays the same.
+func (r *runner) follow(name string) func(Connectivity) {
+	told := &[]string{}
+	r.connectivity[name] = told
+	return func(state Connectivity) {
+		now := "connected"
+		if !state.Connected {
+			now = codeName(state.Err.Code)
+		}
+		if len(*told) == 0 || (*told)[len(*told)-1] != now {
+			*told = append(*told, now)
+		}
+	}
+}
+
+func texts(values []string) []any {
+	var made []any
+	for _, value := range values {
+		made = append(made, value)
+	}
+	return made
+}
+
 func (r *runner) connect(name string, s step) {
+	if variables, is := s["env"].(step); is {
+		client, err := r.fromEnv(variables)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { _ = client.Close() })
+		r.clients[name] = client
+		return
+	}
 	timeout := time.Duration(number(s["timeout_ms"], 10_000)) * time.Millisecond
 	made := &atomic.Int64{}
 	r.attempts[name] = made
@@ -256,6 +346,13 @@ func (r *runner) connect(name string, s step) {
 		return given
 	}
 	options := []Option{WithNamespace(r.variables["ns"]), WithRetry(retryOf(s)), WithTimeout(timeout), WithAPIKey(text(s["api_key"])), WithHeaders(counted)}
+	if keys, is := s["api_keys"].([]any); is {
+		options = append(options, WithAPIKeyFrom(func() string {
+			key := keys[0].(string)
+			keys = keys[min(1, len(keys)-1):]
+			return key
+		}))
+	}
 	if s["ca"] != nil {
 		options = append(options, WithTLS(tlsConfig(r.t, s)))
 	}
@@ -654,6 +751,9 @@ func checkError(err error, wanted step) error {
 	}
 	if reason := text(wanted["reason"]); reason != "" && failure.ReasonName() != reason {
 		return fmt.Errorf("not %s: %w", reason, err)
+	}
+	if permanent, is := wanted["permanent"].(bool); is && permanent != failure.Permanent {
+		return fmt.Errorf("permanent %v: %w", failure.Permanent, err)
 	}
 	isField := func(violation FieldViolation) bool { return strings.HasPrefix(violation.Field, text(wanted["field"])) }
 	if wanted["field"] != nil && !slices.ContainsFunc(failure.FieldViolations, isField) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ func dial(target string, client *Client) (*grpc.ClientConn, error) {
 	}
 	secure := client.options.tls != nil || scheme == "https" || !isLocal(host)
 	if scheme == "http" || !secure {
-		if client.options.apiKey != "" && !isLocal(host) {
+		if client.options.apiKey != nil && !isLocal(host) {
 			return nil, errors.New("tenterhook: an API key is not sent without TLS to another machine")
 		}
 		return connect(address, insecure.NewCredentials(), client)
@@ -67,6 +68,8 @@ func (c *Client) stream(ctx context.Context, description *grpc.StreamDesc, cc *g
 	return streamer(c.outgoing(ctx), description, cc, method, opts...)
 }
 
+var hasPort = regexp.MustCompile(`:\d+$`)
+
 func parse(target string) (scheme, host, address string, err error) {
 	scheme, address, found := strings.Cut(target, "://")
 	if !found {
@@ -75,6 +78,9 @@ func parse(target string) (scheme, host, address string, err error) {
 		return "", "", "", fmt.Errorf("tenterhook: the target %q has a scheme other than http and https", target)
 	}
 	address = strings.TrimSuffix(address, "/")
+	if found && !hasPort.MatchString(address) {
+		address += map[string]string{"http": ":80", "https": ":443"}[scheme]
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || strings.Trim(port, "0123456789") != "" || port == "" {
 		return "", "", "", fmt.Errorf("tenterhook: the target %q is not host:port", target)

@@ -62,6 +62,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Metadata is what belongs to the reason.
 	Metadata map[string]string
+	// Permanent says that trying again will not help, because the client is set up wrongly: the server's
+	// certificate is not trusted, it speaks no TLS, or there is no such host.
+	Permanent bool
 
 	hasRetryAfter bool
 	closed        bool
@@ -133,6 +136,7 @@ func readError(err error) *Error {
 			failure.hasRetryAfter = true
 		}
 	}
+	advise(failure)
 	return failure
 }
 

@@ -52,11 +52,11 @@ func positive[N cmp.Ordered](given, fallback N) N {
 	return fallback
 }
 
-// again tells whether to try again, and after which wait. UNAVAILABLE always is; another error
-// that carries RetryInfo where the method is marked idempotent in the proto. RetryInfo is the
+// again tells whether to try again, and after which wait. UNAVAILABLE is unless it is
+// permanent; another error that carries RetryInfo where the method is marked idempotent in the proto. RetryInfo is the
 // least wait.
 func (p RetryPolicy) again(failure *Error, method string, failures int) (time.Duration, bool) {
-	if p.Disabled || failure.Code != codes.Unavailable && !(failure.hasRetryAfter && idempotent[method]) {
+	if p.Disabled || failure.Permanent || failure.Code != codes.Unavailable && !(failure.hasRetryAfter && idempotent[method]) {
 		return 0, false
 	}
 	return max(p.wait(failures), failure.RetryAfter), true
@@ -111,13 +111,21 @@ func (c *Client) unary(ctx context.Context, method string, request, reply any, c
 		}
 		failure := c.failure(err)
 		wait, again := c.options.retry.again(failure, method, failures)
-		if !again || wait >= time.Until(deadline) {
+		if !again || ctx.Value(noRetry{}) != nil || wait >= time.Until(deadline) {
 			return failure
 		}
+		c.options.logger.Debug("tenterhook: a call is tried again", "method", method, "error", failure, "retry_in", wait)
 		if err := c.sleep(ctx, wait); err != nil {
 			return c.failure(status.FromContextError(err).Err())
 		}
 	}
+}
+
+// noRetry is the key of a context whose call is tried once.
+type noRetry struct{}
+
+func withoutRetry(ctx context.Context) context.Context {
+	return context.WithValue(ctx, noRetry{}, true)
 }
 
 // sleep waits, unless ctx ends or the client is closed.

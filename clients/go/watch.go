@@ -37,10 +37,15 @@ type Change struct {
 
 // Watch is an endless sequence of changes. It is for one goroutine.
 type Watch struct {
+	// OnConnectivity is called when the watch has connected, and each time that it could not. Set it before
+	// the first call of Next.
+	OnConnectivity func(Connectivity)
+
 	client   *Client
 	ctx      context.Context
 	request  *v1.WatchDeliveriesRequest
 	silence  time.Duration
+	follower follower
 	failures int
 	// notBefore is when it may connect again.
 	notBefore time.Time
@@ -64,7 +69,7 @@ type received struct {
 // Watch yields every change of every delivery that matches, in order, without a gap and without
 // an end: broken and silent connections are made again, and the watch resumes after the last
 // change that the program was handed. It ends with ctx, or with an error that would come again,
-// such as a token that is no longer kept.
+// such as a token that is no longer kept, or a first connection that can never be made ([Error.Permanent]).
 func (c *Client) Watch(ctx context.Context, request *v1.WatchDeliveriesRequest) *Watch {
 	interval := defaultBookmarkInterval
 	if asked := request.GetBookmarkInterval(); asked != nil {
@@ -116,6 +121,9 @@ func (w *Watch) NextContext(ctx context.Context) (Change, error) {
 		switch {
 		case err == nil:
 			w.failures = 0
+			if w.follower.heard(w.client.options.logger) {
+				w.tell(Connectivity{Connected: true})
+			}
 			w.request.Start = &v1.WatchDeliveriesRequest_ResumeToken{ResumeToken: message.GetResumeToken()}
 			if change := message.GetChange(); change != nil {
 				return Change{change, message.GetResumeToken()}, nil
@@ -129,11 +137,21 @@ func (w *Watch) NextContext(ctx context.Context) (Change, error) {
 		}
 		w.end()
 		failure := readError(err)
-		if endsWatch[failure.Code] {
+		// One that was connected goes on whatever becomes of the server's certificate or name.
+		if endsWatch[failure.Code] || failure.Permanent && !w.follower.wasConnected {
 			return Change{}, failure
 		}
-		w.notBefore = time.Now().Add(w.client.options.retry.wait(w.failures))
+		wait := w.client.options.retry.wait(w.failures)
+		w.notBefore = time.Now().Add(wait)
 		w.failures++
+		w.follower.failed(w.client.options.logger, failure, wait)
+		w.tell(Connectivity{Err: failure, RetryIn: wait})
+	}
+}
+
+func (w *Watch) tell(connectivity Connectivity) {
+	if w.OnConnectivity != nil {
+		w.OnConnectivity(connectivity)
 	}
 }
 
