@@ -19,17 +19,19 @@ use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 
 use crate::error::Error;
-use crate::life::{Life, closed_status};
+use crate::life::{Life, broken, closed_status};
 use crate::methods::{METHODS, Method, identify_request};
 use crate::retry::RetryPolicy;
 
+/// Gives the authorization of a call; `None` when the key cannot be sent as a header.
+type Key = dyn Fn() -> Option<HeaderValue> + Send + Sync;
 type Headers = dyn Fn() -> Vec<(HeaderName, HeaderValue)> + Send + Sync;
 
 /// What a client does with each call.
 pub(crate) struct Options {
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryPolicy,
-    pub(crate) key: Option<HeaderValue>,
+    pub(crate) key: Option<Box<Key>>,
     pub(crate) headers: Option<Arc<Headers>>,
 }
 
@@ -50,6 +52,10 @@ impl Identified {
         request
     }
 }
+
+/// Marks a request that is tried once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Once;
 
 /// The connection to the server as the generated clients use it: with headers, and for calls that
 /// are no streams with a deadline and retries.
@@ -103,13 +109,15 @@ impl Calls {
         self.options.retry.wait(failures)
     }
 
-    fn add_headers(&self, headers: &mut HeaderMap) {
+    fn add_headers(&self, headers: &mut HeaderMap) -> Result<(), Status> {
         if let Some(key) = &self.options.key {
-            headers.insert(AUTHORIZATION, key.clone());
+            let value = key().ok_or_else(|| Status::unauthenticated("the api key cannot be sent as a header"))?;
+            headers.insert(AUTHORIZATION, value);
         }
         if let Some(further) = &self.options.headers {
             headers.extend(further());
         }
+        Ok(())
     }
 
     /// Makes one call, and makes it again while that may help and the deadline allows it.
@@ -121,12 +129,13 @@ impl Calls {
         if parts.extensions.remove::<Identified>().is_none() {
             frame = identify_request(parts.uri.path(), frame);
         }
+        let once = parts.extensions.remove::<Once>().is_some();
         let mut failures = 0;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut one = Request::from_parts(parts.clone(), Body::new(Full::new(frame.clone())));
             one.headers_mut().insert("grpc-timeout", milliseconds(left));
-            self.add_headers(one.headers_mut());
+            self.add_headers(one.headers_mut())?;
             let tried = timeout_at(deadline, exchange(self.channel(), one)).await;
             let (status, answer) = match tried {
                 // The channel has a timer of its own, which may be first to see the deadline.
@@ -135,9 +144,14 @@ impl Calls {
                 Ok(Err(status)) => (Some(status), None),
                 Ok(Ok((status, response))) => (status, Some(response)),
             };
-            let wait = status.as_ref().and_then(|status| self.next_wait(method, status, failures));
+            let tried = status.as_ref().filter(|_| !once);
+            let wait = tried.and_then(|status| self.next_wait(method, status, failures));
             match (wait, answer, status) {
-                (Some(wait), ..) if Instant::now() + wait < deadline => sleep(wait).await,
+                (Some(wait), _, Some(status)) if Instant::now() + wait < deadline => {
+                    let (path, error) = (parts.uri.path(), Error::from(status));
+                    tracing::debug!(method = path, %error, retry_in = ?wait, "a call is tried again");
+                    sleep(wait).await;
+                }
                 (_, Some(response), _) => return Ok(response),
                 (_, None, status) => {
                     return Err(status.unwrap_or_else(|| Status::unknown("no answer")).into());
@@ -147,15 +161,16 @@ impl Calls {
         }
     }
 
-    /// The wait before the next try; `None` when there is to be none. UNAVAILABLE is always tried
-    /// again; another error that carries RetryInfo where the method is marked idempotent.
+    /// The wait before the next try; `None` when there is to be none. UNAVAILABLE is tried
+    /// again unless it is permanent; another error that carries RetryInfo where the method is marked idempotent.
     /// RetryInfo is the least wait.
     fn next_wait(&self, method: Method, status: &Status, failures: u32) -> Option<Duration> {
         if !self.options.retry.enabled || status.code() == Code::Ok {
             return None;
         }
-        let told = Error::from(status.clone()).retry_after;
-        let again = status.code() == Code::Unavailable || (method.idempotent && told.is_some());
+        let error = Error::from(status.clone());
+        let told = error.retry_after;
+        let again = (status.code() == Code::Unavailable && !error.permanent) || (method.idempotent && told.is_some());
         again.then(|| self.wait(failures).max(told.unwrap_or_default()))
     }
 }
@@ -177,7 +192,7 @@ impl Service<Request<Body>> for Calls {
             match METHODS.get(request.uri().path()) {
                 Some(&method) if !method.streaming => calls.unary(method, request).await,
                 _ => {
-                    calls.add_headers(request.headers_mut());
+                    calls.add_headers(request.headers_mut())?;
                     let mut channel = calls.channel();
                     let response = channel.ready().await.map_err(unavailable)?.call(request).await;
                     Ok(response.map_err(unavailable)?.map(|body| calls.life.bound(body)))
@@ -199,10 +214,7 @@ impl Service<Request<Body>> for Calls {
 async fn exchange(mut channel: Channel, request: Request<Body>) -> Result<(Option<Status>, Response<Body>), Status> {
     let response = channel.ready().await.map_err(unavailable)?.call(request).await.map_err(unavailable)?;
     let (parts, body) = response.into_parts();
-    let body = body.collect().await.map_err(|broken| match broken.code() {
-        Code::Cancelled | Code::Unknown => Status::unavailable(broken.message()),
-        _ => broken,
-    })?;
+    let body = body.collect().await.map_err(broken)?;
     let status = Status::from_header_map(&parts.headers).or_else(|| body.trailers().and_then(Status::from_header_map));
     Ok((status, Response::from_parts(parts, Body::new(body))))
 }

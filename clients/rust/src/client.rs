@@ -1,8 +1,11 @@
 //! The client: the services of the API, and the comfortable way to the common calls.
 
-use serde::Serialize;
+use std::time::Duration;
 
-use crate::calls::{Calls, Identified};
+use serde::Serialize;
+use tonic::Code;
+
+use crate::calls::{Calls, Identified, Once};
 use crate::connection::{BuildError, Builder};
 use crate::error::Error;
 use crate::methods;
@@ -13,12 +16,15 @@ use crate::v1::server_service_client::ServerServiceClient;
 use crate::v1::store_service_client::StoreServiceClient;
 use crate::v1::webhook_service_client::WebhookServiceClient;
 use crate::v1::{
-    BatchPublishEventsRequest, CreateWebhookRequest, Delivery, Event, GetDeliveryRequest, JsonDocument,
-    PublishEventRequest, PublishResult, Webhook, json_document,
+    BatchPublishEventsRequest, CreateWebhookRequest, Delivery, Event, GetDeliveryRequest, GetServerInfoRequest,
+    JsonDocument, PublishEventRequest, PublishResult, Webhook, json_document,
 };
 
 /// 64 MiB: a page of full deliveries may be larger than gRPC's default of 4 MiB.
 const MAX_RECEIVE_BYTES: usize = 64 << 20;
+
+/// Time for the one try of a ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client of one Tenterhook server. Cloning it is cheap and shares the connection.
 #[derive(Clone, Debug)]
@@ -28,12 +34,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at `target`, `host:port`. TLS is used unless the host is this
+    /// A client of the server at `target`, `host:port` or a URL such as `https://hooks.example.com`. TLS is used unless the host is this
     /// machine or the target begins with `http://`. It connects at its first call, in the tokio
     /// runtime of that call.
     ///
     /// # Errors
-    /// When the target is not `host:port`.
+    /// When the target is neither.
     pub fn new(target: &str) -> Result<Self, BuildError> {
         Self::builder(target).build()
     }
@@ -53,6 +59,30 @@ impl Client {
     /// clone and its watches ends the connection too.
     pub fn close(&self) {
         self.calls.close();
+    }
+
+    /// A client with the settings of the environment, see [`Builder::from_env`].
+    ///
+    /// # Errors
+    /// [`BuildError`]; variables at fault are all named.
+    pub fn from_env() -> Result<Self, BuildError> {
+        Builder::from_env()?.build()
+    }
+
+    /// Returns `Ok` when the server can be reached and knows the key, without a second try: for the start of a
+    /// program, and for its health check. It takes at most 5 seconds.
+    ///
+    /// # Errors
+    /// [`Error`]: what is in the way.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let mut request = tonic::Request::new(GetServerInfoRequest {});
+        request.set_timeout(PING_TIMEOUT);
+        request.extensions_mut().insert(Once);
+        match self.server().get_server_info(request).await {
+            // A key that may only publish is known all the same.
+            Err(status) if status.code() != Code::PermissionDenied => Err(status.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Every method of the access service.

@@ -1,5 +1,6 @@
 //! How a client reaches its server: target, TLS, headers.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,13 +38,16 @@ pub enum BuildError {
     /// A certificate or key is not PEM, or the system has no roots.
     #[error("tls cannot be set up")]
     Tls(#[source] tonic::transport::Error),
+    /// Variables that are wrong or missing, each with what to do.
+    #[error("{}", .0.join("; "))]
+    Environment(Vec<String>),
 }
 
 /// Makes a [`Client`] with options.
 #[derive(Debug)]
 pub struct Builder {
     target: String,
-    api_key: Option<String>,
+    api_key: Option<ApiKey>,
     namespace: String,
     tls: Option<ClientTlsConfig>,
     options: Options,
@@ -58,7 +62,14 @@ impl Builder {
     /// Sends the key with each call.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(key.into());
+        self.api_key = Some(ApiKey::Fixed(key.into()));
+        self
+    }
+
+    /// Asks for the key at each call, for example one of [`api_key_file`](crate::api_key_file).
+    #[must_use]
+    pub fn api_key_from(mut self, key: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.api_key = Some(ApiKey::From(Box::new(key)));
         self
     }
 
@@ -120,21 +131,22 @@ impl Builder {
             Some(_) => return Err(bad_target()),
             None => ("", self.target.as_str()),
         };
-        let (host, port) = address.rsplit_once(':').ok_or_else(bad_target)?;
-        if host.is_empty() || port.parse::<u16>().is_err() {
-            return Err(bad_target());
-        }
+        let (host, port) = split(scheme, address).ok_or_else(bad_target)?;
         let local = is_local(host);
         let secure = scheme != "http" && (self.tls.is_some() || scheme == "https" || !local);
         if let Some(key) = self.api_key.take() {
             if !secure && !local {
                 return Err(BuildError::KeyInTheClear);
             }
-            let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| BuildError::Key)?;
-            value.set_sensitive(true);
-            self.options.key = Some(value);
+            self.options.key = Some(match key {
+                ApiKey::Fixed(key) => {
+                    let value = bearer(&key).ok_or(BuildError::Key)?;
+                    Box::new(move || Some(value.clone()))
+                }
+                ApiKey::From(key) => Box::new(move || bearer(&key())),
+            });
         }
-        let url = format!("{}://{address}", if secure { "https" } else { "http" });
+        let url = format!("{}://{host}:{port}", if secure { "https" } else { "http" });
         let mut endpoint = Endpoint::from_shared(url)
             .map_err(|_| bad_target())?
             .connect_timeout(CONNECT_TIMEOUT)
@@ -148,7 +160,61 @@ impl Builder {
     }
 }
 
+/// A key, or where each call gets it from.
+enum ApiKey {
+    Fixed(String),
+    From(Box<dyn Fn() -> String + Send + Sync>),
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey")
+    }
+}
+
+fn bearer(key: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("Bearer {key}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Host and port of an address; the port may be missing where a scheme has one.
+fn split<'a>(scheme: &str, address: &'a str) -> Option<(&'a str, u16)> {
+    let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (host, port) = match (address.rsplit_once(':').filter(|(_, port)| is_port(port)), scheme) {
+        (Some((host, port)), _) => (host, port.parse().ok()?),
+        (None, "https") => (address, 443),
+        (None, "http") => (address, 80),
+        (None, _) => return None,
+    };
+    let is_bare = host.contains(':') && !host.starts_with('[');
+    (!host.is_empty() && !is_bare).then_some((host, port))
+}
+
 fn is_local(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_needs_no_port_and_anything_else_does() {
+        for (scheme, address, want) in [
+            ("https", "hooks.example.com", Some(("hooks.example.com", 443))),
+            ("https", "hooks.example.com:8443", Some(("hooks.example.com", 8443))),
+            ("https", "[::1]", Some(("[::1]", 443))),
+            ("http", "localhost", Some(("localhost", 80))),
+            ("", "localhost:50051", Some(("localhost", 50051))),
+            ("", "hooks.example.com", None),
+            ("", "::1", None),
+            ("", ":1", None),
+            ("", "localhost:99999", None),
+            ("https", "", None),
+        ] {
+            assert_eq!(split(scheme, address), want, "{scheme} {address}");
+        }
+    }
 }

@@ -56,6 +56,9 @@ pub struct Error {
     pub retry_after: Option<Duration>,
     /// What belongs to the reason.
     pub metadata: BTreeMap<String, String>,
+    /// Whether trying again will not help, because the client is set up wrongly: the server's certificate is not
+    /// trusted, it speaks no TLS, or there is no such host.
+    pub permanent: bool,
     closed: bool,
 }
 
@@ -104,6 +107,7 @@ impl From<Status> for Error {
             field_violations: Vec::new(),
             retry_after: None,
             metadata: BTreeMap::new(),
+            permanent: false,
             closed: status.source().is_some_and(|source| source.is::<ClosedMark>()),
         };
         let details = status.get_error_details();
@@ -118,9 +122,28 @@ impl From<Status> for Error {
                 .map(|v| FieldViolation { field: v.field.clone(), description: v.description.clone() })
                 .collect();
         }
+        if let Some(advice) = permanent(&status) {
+            (error.permanent, error.message) = (true, format!("{advice} ({})", error.message));
+        }
         error.retry_after = details.retry_info().and_then(|info| info.retry_delay);
         error
     }
+}
+
+/// What the transport says of what no further try will mend, and what to do about it.
+const PERMANENT: [(&str, &str); 4] = [
+    (
+        "invalid peer certificate",
+        "the server's certificate is not trusted, or is for another host: give its authority by Builder::ca",
+    ),
+    ("InvalidContentType", "the server does not speak TLS: begin the target with http:// if that is meant"),
+    ("Name or service not known", "there is no such host: check the target"),
+    ("nodename nor servname", "there is no such host: check the target"),
+];
+
+fn permanent(status: &Status) -> Option<&'static str> {
+    let known = PERMANENT.iter().find(|(words, _)| status.message().contains(words));
+    known.filter(|_| status.code() == Code::Unavailable).map(|(_, advice)| *advice)
 }
 
 impl From<PublishError> for Error {
@@ -136,7 +159,27 @@ impl From<PublishError> for Error {
             field_violations: fields.map(|field| FieldViolation { field, description }).into_iter().collect(),
             retry_after: None,
             metadata: BTreeMap::new(),
+            permanent: false,
             closed: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_further_try_will_mend_is_permanent() {
+        for (words, advice) in [
+            ("transport error: invalid peer certificate: UnknownIssuer", "certificate"),
+            ("transport error: received corrupt message of type InvalidContentType", "http://"),
+            ("dns error: failed to lookup address information: Name or service not known", "no such host"),
+        ] {
+            let error = Error::from(Status::unavailable(words));
+            assert!(error.permanent && error.message.contains(advice) && error.message.contains(words), "{error}");
+        }
+        assert!(!Error::from(Status::unavailable("tcp connect error: Connection refused")).permanent);
+        assert!(!Error::from(Status::internal("invalid peer certificate")).permanent);
     }
 }

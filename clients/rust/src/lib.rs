@@ -8,6 +8,8 @@
 mod calls;
 mod client;
 mod connection;
+mod connectivity;
+mod environment;
 mod error;
 mod life;
 mod methods;
@@ -27,6 +29,8 @@ pub mod v1;
 pub use calls::Calls;
 pub use client::{Client, json};
 pub use connection::{BuildError, Builder};
+pub use connectivity::Connectivity;
+pub use environment::api_key_file;
 pub use error::{Error, FieldViolation, Kind};
 pub use methods::DESCRIPTORS;
 pub use pages::ResumeToken;

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use http_body::{Frame, SizeHint};
 use prost::bytes::Bytes;
 use tokio::sync::watch;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 /// Shared by all clones of a client and their watches.
 #[derive(Clone, Debug)]
@@ -57,6 +57,14 @@ pub(crate) fn closed_status() -> Status {
     status
 }
 
+/// The status of an answer that broke off, which is no word of the server: tonic calls it UNKNOWN or CANCELLED.
+pub(crate) fn broken(status: Status) -> Status {
+    match status.code() {
+        Code::Cancelled | Code::Unknown => Status::unavailable(status.message()),
+        _ => status,
+    }
+}
+
 struct Bounded {
     inner: Body,
     closed: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -70,6 +78,7 @@ impl http_body::Body for Bounded {
         // Frames first: checking the client's life takes a lock.
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Pending if self.closed.as_mut().poll(cx).is_ready() => Poll::Ready(Some(Err(closed_status()))),
+            Poll::Ready(Some(Err(status))) => Poll::Ready(Some(Err(broken(status)))),
             frame => frame,
         }
     }

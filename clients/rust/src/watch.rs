@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, Streaming};
 
 use crate::client::Client;
+use crate::connectivity::{Connectivity, Follower};
 use crate::error::{Error, Kind};
 use crate::v1::watch_deliveries_request::Start;
 use crate::v1::watch_deliveries_response::Payload;
@@ -36,6 +37,7 @@ pub struct Watch {
     opening: Option<Opening>,
     stream: Option<Streaming<WatchDeliveriesResponse>>,
     silence: Duration,
+    follower: Follower,
     failures: u32,
     /// When it may connect again.
     not_before: Option<Instant>,
@@ -69,6 +71,7 @@ impl Client {
             opening: None,
             stream: None,
             silence,
+            follower: Follower::default(),
             failures: 0,
             not_before: None,
             waiting_since: None,
@@ -77,11 +80,18 @@ impl Client {
 }
 
 impl Watch {
+    /// Calls `listener` when the watch has connected, and each time that it could not.
+    #[must_use]
+    pub fn on_connectivity(mut self, listener: impl FnMut(Connectivity) + Send + 'static) -> Self {
+        self.follower.listen(Box::new(listener));
+        self
+    }
+
     /// Waits for the next change.
     ///
     /// # Errors
-    /// Only those that would come again, such as a token that is no longer kept, and
-    /// [`Kind::Closed`](crate::Kind::Closed) when the client is closed.
+    /// Only those that would come again, such as a token that is no longer kept or a first connection that
+    /// can never be made ([`Error::permanent`]), and [`Kind::Closed`](crate::Kind::Closed) when the client is closed.
     ///
     /// # Cancel safety
     /// No change is lost when the future is dropped, by a timeout for example; the next call goes on
@@ -91,6 +101,7 @@ impl Watch {
             match self.receive().await {
                 Ok(message) => {
                     self.failures = 0;
+                    self.follower.heard();
                     self.request.start = Some(Start::ResumeToken(message.resume_token.clone()));
                     if let Some(Payload::Change(change)) = message.payload {
                         return Ok(Change { change, token: message.resume_token });
@@ -103,11 +114,14 @@ impl Watch {
                         self.client.calls.disconnect();
                         return Err(error);
                     }
-                    if ends_watch(error.code) {
+                    // One that was connected goes on whatever becomes of the server's certificate or name.
+                    if ends_watch(error.code) || (error.permanent && !self.follower.was_connected()) {
                         return Err(error);
                     }
-                    self.not_before = Some(Instant::now() + self.client.calls.wait(self.failures));
+                    let wait = self.client.calls.wait(self.failures);
+                    self.not_before = Some(Instant::now() + wait);
                     self.failures = self.failures.saturating_add(1);
+                    self.follower.failed(error, wait);
                 }
             }
         }

@@ -2,10 +2,10 @@
 //! means.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -15,7 +15,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
 use tenterhook_client::v1::*;
-use tenterhook_client::{Client, Error, Kind, PublisherOptions, RetryPolicy, Watch};
+use tenterhook_client::{Builder, Client, Connectivity, Error, Kind, PublisherOptions, RetryPolicy, Watch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::Code;
@@ -24,6 +24,52 @@ use crate::contains::{at, contains, text};
 
 const DESCRIPTORS: &[u8] = include_bytes!("../../src/gen/tenterhook.v1.bin");
 const SCENARIOS_MIN: usize = 60;
+
+/// Files of a run, which go with it.
+#[derive(Default)]
+struct Files(Option<PathBuf>);
+
+impl Files {
+    fn write(&mut self, name: &str, text: &str) -> String {
+        let made = || std::env::temp_dir().join(format!("tenterhook-{}", uuid::Uuid::new_v4()));
+        let folder = self.0.get_or_insert_with(made);
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+    }
+}
+
+/// No client is made by these variables, and the error says all that is expected.
+fn refuse(variables: &Value, expected: &Value) -> Answer {
+    let refused = Builder::from_variables(|name| variables[name].as_str().map(str::to_owned)).map(drop);
+    let why = refused.expect_err("these variables are at fault").to_string();
+    for wanted in expected.as_array().unwrap() {
+        if !why.contains(wanted.as_str().unwrap()) {
+            return Err(Failure::Wrong(format!("{wanted} is not in {why}")));
+        }
+    }
+    Ok(expected.clone())
+}
+
+/// Notes the state of a watch's connection, once while it stays the same.
+fn tell(told: &mut Vec<String>, state: &Connectivity) {
+    let now = match state {
+        Connectivity::Waiting { error, .. } => code_name(error.code),
+        _ => "connected".to_owned(),
+    };
+    if told.last() != Some(&now) {
+        told.push(now);
+    }
+}
 
 /// Why a step failed: an answer of the API, or what is wrong with an answer.
 #[derive(Debug)]
@@ -82,6 +128,9 @@ struct Runner {
     clients: BTreeMap<String, Client>,
     watches: BTreeMap<String, OpenWatch>,
     attempts: BTreeMap<String, Arc<AtomicU64>>,
+    /// What each watch told of its connection.
+    connectivity: BTreeMap<String, Arc<Mutex<Vec<String>>>>,
+    files: Files,
     pool: DescriptorPool,
 }
 
@@ -95,6 +144,8 @@ impl Runner {
             clients: BTreeMap::new(),
             watches: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            connectivity: BTreeMap::new(),
+            files: Files::default(),
             pool,
         };
         let variables = ask(control, "/").await;
@@ -178,6 +229,21 @@ impl Runner {
     async fn act(&mut self, step: &Value) -> Answer {
         let client = self.clients[step["client"].as_str().unwrap_or("main")].clone();
         let request = step.get("request").cloned().unwrap_or_else(|| json!({}));
+        if step.get("ping").is_some() {
+            client.ping().await?;
+            return Ok(json!({}));
+        }
+        if let Some(name) = step["write"].as_str() {
+            let path = self.files.write(name, step["text"].as_str().unwrap());
+            self.variables.insert(name.to_owned(), path);
+            return Ok(json!({}));
+        }
+        if let Some(variables) = step.get("refuse") {
+            return refuse(variables, &step["expect"]);
+        }
+        if let Some(name) = step["connectivity"].as_str() {
+            return Ok(json!(*self.connectivity[name].lock().unwrap()));
+        }
         if let Some(path) = step["call"].as_str() {
             return self.call(&client, path, request).await;
         }
@@ -212,7 +278,10 @@ impl Runner {
             return self.list(&client, what, request).await;
         }
         if let Some(name) = step["watch"].as_str() {
+            let told = Arc::<Mutex<Vec<String>>>::default();
+            self.connectivity.insert(name.to_owned(), Arc::clone(&told));
             let watch = client.watch(self.to_message("WatchDeliveriesRequest", request));
+            let watch = watch.on_connectivity(move |state| tell(&mut told.lock().unwrap(), &state));
             let open = OpenWatch { watch, known: BTreeSet::new(), seen: BTreeSet::new() };
             self.watches.insert(name.to_owned(), open);
             if step.get("take").is_none() {
@@ -249,6 +318,11 @@ impl Runner {
     }
 
     fn connect(&mut self, name: &str, step: &Value) {
+        if let Some(variables) = step.get("env") {
+            let builder = Builder::from_variables(|name| variables[name].as_str().map(str::to_owned)).unwrap();
+            self.clients.insert(name.to_owned(), builder.build().unwrap());
+            return;
+        }
         let timeout = Duration::from_millis(step["timeout_ms"].as_u64().unwrap_or(10_000));
         let mut builder = Client::builder(step["target"].as_str().unwrap())
             .namespace(self.variables["ns"].as_str())
@@ -256,6 +330,13 @@ impl Runner {
             .timeout(timeout);
         if let Some(key) = step["api_key"].as_str() {
             builder = builder.api_key(key);
+        }
+        if let Some(keys) = step["api_keys"].as_array().cloned() {
+            let next = AtomicUsize::new(0);
+            builder = builder.api_key_from(move || {
+                let index = next.fetch_add(1, Ordering::Relaxed).min(keys.len() - 1);
+                text(&keys[index])
+            });
         }
         let given: Vec<(HeaderName, HeaderValue)> = step["headers"]
             .as_object()
@@ -590,6 +671,7 @@ fn check_error(error: &Error, wanted: &Value) -> Result<(), String> {
         && field.is_none_or(|field| error.field_violations.iter().any(|one| one.field.starts_with(field)))
         && wanted.get("message").is_none_or(|wanted| contains(&json!(error.message), wanted, "message").is_ok())
         && wanted.get("text").is_none_or(|wanted| contains(&json!(error.to_string()), wanted, "text").is_ok())
+        && wanted["permanent"].as_bool().is_none_or(|permanent| permanent == error.permanent)
         && wanted["retry_after"].as_bool().is_none_or(|told| told == error.retry_after.is_some())
         && metadata.into_iter().all(|name| error.metadata.contains_key(&name));
     if fits { Ok(()) } else { Err(format!("{error:?} is not {wanted}")) }

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use tenterhook_client::Watch;
 use tenterhook_client::v1::watch_deliveries_request::Start;
 use tenterhook_client::v1::watch_deliveries_response::Payload;
 use tenterhook_client::v1::*;
+use tenterhook_client::{Connectivity, Watch};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 
@@ -163,4 +163,21 @@ async fn as_a_stream_it_ends_after_an_error() {
     let found: Vec<_> = server.client().watch(Default::default()).into_stream().collect().await;
     assert_eq!(found.len(), 2);
     assert!(found[0].is_ok() && found[1].is_err());
+}
+
+#[tokio::test]
+async fn a_watch_tells_when_it_lost_its_connection_and_when_it_is_back() {
+    let away = || cut(Code::Unavailable);
+    let server = Fake::new([vec![change(1), away()], vec![away()], vec![away()], vec![change(2), silent()]]).await;
+    let (told, hears) = std::sync::mpsc::channel();
+    let watch = server.client().watch(Default::default());
+    let mut watch = watch.on_connectivity(move |state| told.send(state).unwrap());
+    take(&mut watch, &["d1", "d2"]).await;
+    let waits = |state: &Connectivity| match state {
+        Connectivity::Waiting { error, retry_in } => Some((error.message.clone(), *retry_in > Duration::ZERO)),
+        _ => None,
+    };
+    let heard: Vec<_> = hears.try_iter().map(|state| waits(&state)).collect();
+    let lost = Some(("cut".to_owned(), true));
+    assert_eq!(heard, [None, lost.clone(), lost.clone(), lost, None]);
 }

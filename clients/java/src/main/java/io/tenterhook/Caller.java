@@ -9,6 +9,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import io.grpc.stub.ClientCalls;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -46,6 +47,11 @@ record Caller(
     return of(connect, headers, timeout, retry, life);
   }
 
+  /** The same over the same connection, but each call is tried once. */
+  Caller withoutRetry() {
+    return new Caller(connect, headers, managed, channel, timeout, RetryPolicy.DISABLED, life);
+  }
+
   /** Ends this connection. */
   void disconnect() {
     life.remove(managed);
@@ -69,6 +75,8 @@ record Caller(
       if (wait.isEmpty() || wait.get().toNanos() >= deadline - System.nanoTime()) {
         throw failure;
       }
+      String next = " is tried again in " + wait.get().toMillis() + " ms: ";
+      Follower.LOG.log(Level.DEBUG, method.getFullMethodName() + next + failure.getMessage());
       try {
         pause(wait.get());
       } catch (InterruptedException interrupted) {
@@ -78,12 +86,12 @@ record Caller(
   }
 
   /**
-   * The wait before the next try; empty when there is to be none. UNAVAILABLE is always tried again;
-   * another error that carries RetryInfo where the method is marked idempotent in the proto.
+   * The wait before the next try; empty when there is to be none. UNAVAILABLE is tried again unless it is
+   * permanent; another error that carries RetryInfo where the method is marked idempotent in the proto.
    * RetryInfo is the least wait.
    */
   private Optional<Duration> next(MethodDescriptor<?, ?> method, TenterhookException failure, int failures) {
-    boolean unavailable = failure.code() == Status.Code.UNAVAILABLE;
+    boolean unavailable = failure.code() == Status.Code.UNAVAILABLE && !failure.isPermanent();
     boolean told = failure.retryAfter().isPresent() && isIdempotent(method);
     if (!retry.enabled() || !(unavailable || told)) {
       return Optional.empty();

@@ -2,6 +2,7 @@ package io.tenterhook;
 
 import io.grpc.Channel;
 import io.grpc.MethodDescriptor;
+import io.grpc.Status;
 import io.tenterhook.v1.BatchPublishEventsRequest;
 import io.tenterhook.v1.CreateWebhookRequest;
 import io.tenterhook.v1.CreateWebhookResponse;
@@ -10,22 +11,27 @@ import io.tenterhook.v1.DeliveryServiceGrpc;
 import io.tenterhook.v1.Event;
 import io.tenterhook.v1.EventServiceGrpc;
 import io.tenterhook.v1.GetDeliveryRequest;
+import io.tenterhook.v1.GetServerInfoRequest;
 import io.tenterhook.v1.ListDeliveriesRequest;
 import io.tenterhook.v1.ListEventsRequest;
 import io.tenterhook.v1.ListWebhooksRequest;
 import io.tenterhook.v1.PublishEventRequest;
 import io.tenterhook.v1.PublishResult;
+import io.tenterhook.v1.ServerServiceGrpc;
 import io.tenterhook.v1.WatchDeliveriesRequest;
 import io.tenterhook.v1.Webhook;
 import io.tenterhook.v1.WebhookServiceGrpc;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.function.UnaryOperator;
 import java.util.stream.StreamSupport;
 
 /** A client of one Tenterhook server; safe to share between threads. */
 public final class Client implements AutoCloseable {
+  private static final Duration PING_TIMEOUT = Duration.ofSeconds(5);
+
   private final Caller caller;
   private final String namespace;
 
@@ -35,7 +41,8 @@ public final class Client implements AutoCloseable {
   }
 
   /**
-   * A client of the server at {@code target}, {@code host:port}. TLS is used unless the host is this
+   * A client of the server at {@code target}, {@code host:port} or a URL such as
+   * {@code https://hooks.example.com}. TLS is used unless the host is this
    * machine or the target begins with {@code http://}. It connects at its first call.
    */
   public static Client to(String target) {
@@ -48,12 +55,46 @@ public final class Client implements AutoCloseable {
   }
 
   /**
+   * A client with the settings of the environment: {@code TENTERHOOK_ADDRESS}, {@code TENTERHOOK_API_KEY} or
+   * {@code TENTERHOOK_API_KEY_FILE}, {@code TENTERHOOK_NAMESPACE}, and the files of {@code TENTERHOOK_CA},
+   * {@code TENTERHOOK_CLIENT_CERT} and {@code TENTERHOOK_CLIENT_KEY}. A variable that is empty counts as unset.
+   *
+   * @throws IllegalArgumentException that names every variable at fault
+   */
+  public static Client fromEnv() {
+    return builder(System.getenv()).build();
+  }
+
+  /** As {@link #fromEnv}, but with options that may be changed, and variables from wherever. */
+  public static ClientBuilder builder(Map<String, String> environment) {
+    return new Environment(environment).builder();
+  }
+
+  /**
    * Ends the connection and everything on it: calls, streams and watches fail with
    * {@link TenterhookException.Closed}, those in flight and later ones. May be called again, from any thread.
    */
   @Override
   public void close() {
     caller.life().close();
+  }
+
+  /**
+   * Returns when the server can be reached and knows the key, without a second try: for the start of a program,
+   * and for its health check. It takes at most 5 seconds.
+   *
+   * @throws TenterhookException what is in the way
+   */
+  public void ping() {
+    var once = caller.withoutRetry();
+    try {
+      once.call(ServerServiceGrpc.getGetServerInfoMethod(), GetServerInfoRequest.getDefaultInstance(), PING_TIMEOUT);
+    } catch (TenterhookException failure) {
+      // A key that may only publish is known all the same.
+      if (failure.code() != Status.Code.PERMISSION_DENIED) {
+        throw failure;
+      }
+    }
   }
 
   /** The connection, with the key and headers: for generated stubs of your own. */
@@ -162,7 +203,8 @@ public final class Client implements AutoCloseable {
   /**
    * Every change of every delivery that matches, in order, without a gap and without an end: broken
    * and silent connections are made again, and the watch resumes after the last change that the
-   * program was handed. It throws only what would come again, such as a token that is no longer kept.
+   * program was handed. It throws only what would come again, such as a token that is no longer kept, or a first
+   * connection that can never be made ({@link TenterhookException#isPermanent}).
    */
   public Watch watch(WatchDeliveriesRequest request) {
     var builder = request.toBuilder();

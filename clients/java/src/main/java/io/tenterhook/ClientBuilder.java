@@ -25,13 +25,13 @@ import java.util.regex.Pattern;
 /** Makes a {@link Client} with options. */
 public final class ClientBuilder {
   private static final Pattern TARGET =
-      Pattern.compile("(?:(https?)://)?(\\[[0-9a-fA-F:.]+]|[^/:@\\s]+):([0-9]{1,5})/?");
+      Pattern.compile("(?:(https?)://)?(\\[[0-9a-fA-F:.]+]|[^/:@\\s]+)(?::([0-9]{1,5}))?/?");
   private static final Pattern LOCAL = Pattern.compile("localhost|\\[::1]|127(?:\\.[0-9]{1,3}){3}");
   /** 64 MiB: a page of full deliveries may be larger than gRPC's default of 4 MiB. */
   private static final int MAX_RECEIVE_BYTES = 64 << 20;
 
   private final String target;
-  private String apiKey = "";
+  private Supplier<String> apiKey;
   private String namespace = "";
   private Duration timeout = Duration.ofSeconds(10);
   private RetryPolicy retry = RetryPolicy.DEFAULT;
@@ -46,6 +46,12 @@ public final class ClientBuilder {
 
   /** Sends the key with each call. */
   public ClientBuilder apiKey(String apiKey) {
+    this.apiKey = apiKey.isEmpty() ? null : () -> apiKey;
+    return this;
+  }
+
+  /** Asks for the key at each call, for example an {@link ApiKeyFile}. */
+  public ClientBuilder apiKey(Supplier<String> apiKey) {
     this.apiKey = apiKey;
     return this;
   }
@@ -95,17 +101,18 @@ public final class ClientBuilder {
    */
   public Client build() {
     Matcher parts = TARGET.matcher(target);
-    if (!parts.matches()) {
+    if (!parts.matches() || parts.group(1) == null && parts.group(3) == null) {
       throw new IllegalArgumentException("the target '" + target + "' is not host:port");
     }
     boolean local = LOCAL.matcher(parts.group(2)).matches();
     boolean wantsTls = ca != null || certificate != null || "https".equals(parts.group(1)) || !local;
     boolean secure = wantsTls && !"http".equals(parts.group(1));
-    if (!secure && !local && !apiKey.isEmpty()) {
+    if (!secure && !local && apiKey != null) {
       throw new IllegalArgumentException("an API key is not sent without TLS to another machine");
     }
     ChannelCredentials credentials = secure ? tls() : InsecureChannelCredentials.create();
-    String address = parts.group(2) + ":" + parts.group(3);
+    String port = parts.group(3) != null ? parts.group(3) : secure ? "443" : "80";
+    String address = parts.group(2) + ":" + port;
     Supplier<ManagedChannel> connect = () -> Grpc.newChannelBuilder(address, credentials)
         .maxInboundMessageSize(MAX_RECEIVE_BYTES)
         // A connection that a firewall forgot is noticed while calls wait on it.
@@ -134,14 +141,14 @@ public final class ClientBuilder {
   }
 
   /** Adds the key and the program's own headers to each call. */
-  private record Headers(String apiKey, Supplier<Map<String, String>> further) implements ClientInterceptor {
+  private record Headers(Supplier<String> apiKey, Supplier<Map<String, String>> further) implements ClientInterceptor {
     @Override
     public <Q, R> ClientCall<Q, R> interceptCall(MethodDescriptor<Q, R> method, CallOptions options, Channel next) {
       return new SimpleForwardingClientCall<>(next.newCall(method, options)) {
         @Override
         public void start(Listener<R> listener, Metadata metadata) {
-          if (!apiKey.isEmpty()) {
-            metadata.put(name("authorization"), "Bearer " + apiKey);
+          if (apiKey != null) {
+            metadata.put(name("authorization"), "Bearer " + apiKey.get());
           }
           further.get().forEach((name, value) -> metadata.put(name(name), value));
           super.start(listener, metadata);

@@ -10,7 +10,10 @@ import io.grpc.protobuf.StatusProto;
 import io.tenterhook.v1.ErrorReason;
 import io.tenterhook.v1.PublishError;
 import java.io.Serializable;
+import java.net.UnknownHostException;
 import java.nio.channels.ClosedChannelException;
+import java.security.cert.CertPathValidatorException;
+import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +24,8 @@ import java.util.Optional;
 public class TenterhookException extends RuntimeException {
   private static final long serialVersionUID = 1L;
   private static final String DOMAIN = "tenterhook";
+  private static final String NO_TLS =
+      "the server does not speak TLS: begin the target with http:// if that is meant";
   private static final String PREFIX = "ERROR_REASON_";
 
   /** One field at fault: its path in the request, and what is wrong with it. */
@@ -78,11 +83,12 @@ public class TenterhookException extends RuntimeException {
       ErrorReason reason,
       List<FieldViolation> fieldViolations,
       Duration retryAfter,
-      Map<String, String> metadata)
+      Map<String, String> metadata,
+      boolean permanent)
       implements Serializable {
 
     static Details of(Status.Code code, String message) {
-      return new Details(code, message, ErrorReason.ERROR_REASON_UNSPECIFIED, List.of(), null, Map.of());
+      return new Details(code, message, ErrorReason.ERROR_REASON_UNSPECIFIED, List.of(), null, Map.of(), false);
     }
 
     String text() {
@@ -131,13 +137,22 @@ public class TenterhookException extends RuntimeException {
     return details.metadata();
   }
 
+  /**
+   * Whether trying again will not help, because the client is set up wrongly: the server's certificate is not
+   * trusted, it speaks no TLS, or there is no such host.
+   */
+  public boolean isPermanent() {
+    return details.permanent();
+  }
+
   /** Reads whatever a gRPC call threw, {@code google.rpc} details included. */
   public static TenterhookException of(Throwable thrown) {
     if (thrown instanceof TenterhookException known) {
       return known;
     }
     Status status = Status.fromThrowable(thrown);
-    String message = describe(status);
+    String advice = status.getCode() == Status.Code.UNAVAILABLE ? advice(status.getCause()) : "";
+    String message = withDetail(advice, status);
     ErrorReason reason = ErrorReason.ERROR_REASON_UNSPECIFIED;
     Map<String, String> metadata = Map.of();
     List<FieldViolation> violations = new ArrayList<>();
@@ -162,7 +177,30 @@ public class TenterhookException extends RuntimeException {
         continue; // a detail that cannot be read tells nothing
       }
     }
-    return make(new Details(codeOf(status), message, reason, List.copyOf(violations), retryAfter, metadata));
+    List<FieldViolation> fields = List.copyOf(violations);
+    return make(new Details(codeOf(status), message, reason, fields, retryAfter, metadata, !advice.isEmpty()));
+  }
+
+  private static String withDetail(String advice, Status status) {
+    if (advice.isEmpty()) {
+      return describe(status);
+    }
+    // What Netty says of a server without TLS is a hexadecimal dump of its answer.
+    return advice.equals(NO_TLS) ? advice : advice + " (" + describe(status) + ")";
+  }
+
+  /** What to do about a connection that no further try will make; empty where one may. */
+  private static String advice(Throwable cause) {
+    for (Throwable one = cause; one != null; one = one.getCause()) {
+      if (one instanceof CertificateException || one instanceof CertPathValidatorException) {
+        return "the server's certificate is not trusted, or is for another host: give its authority by ca()";
+      } else if (one.getClass().getSimpleName().equals("NotSslRecordException")) {
+        return NO_TLS;
+      } else if (one instanceof UnknownHostException) {
+        return "there is no such host: check the target";
+      }
+    }
+    return "";
   }
 
   /** The caller's thread was interrupted; it stays so. */
@@ -204,7 +242,7 @@ public class TenterhookException extends RuntimeException {
     List<FieldViolation> violations = refused.getField().isEmpty()
         ? List.of()
         : List.of(new FieldViolation(refused.getField(), description));
-    return make(new Details(code, message, refused.getReason(), violations, null, Map.of()));
+    return make(new Details(code, message, refused.getReason(), violations, null, Map.of(), false));
   }
 
   private static TenterhookException make(Details details) {

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 
 /** An endless sequence of changes; for one thread, but {@link #close} may be called from any. */
 public final class Watch implements Iterator<Change>, Iterable<Change>, AutoCloseable {
@@ -42,6 +43,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   private final Duration silence;
   private volatile BlockingClientCall<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
   private volatile boolean closed;
+  private final Follower follower = new Follower();
   private int failures;
   /** When it may connect again, and since when it waits for a message, by {@link System#nanoTime}. */
   private long notBefore = System.nanoTime();
@@ -57,6 +59,12 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
         ? Duration.ofSeconds(asked.getSeconds(), asked.getNanos())
         : DEFAULT_BOOKMARK_INTERVAL;
     silence = interval.multipliedBy(SILENT_INTERVALS);
+  }
+
+  /** Calls {@code listener} when the watch has connected, and each time that it could not. */
+  public Watch onConnectivity(Consumer<Connectivity> listener) {
+    follower.listen(listener);
+    return this;
   }
 
   /**
@@ -81,6 +89,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
       try {
         WatchDeliveriesResponse message = receive(deadline);
         failures = 0;
+        follower.heard();
         if (message.hasChange()) {
           ahead = new Change(message.getChange(), message.getResumeToken());
         } else {
@@ -152,11 +161,14 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
       closed = true;
       throw new TenterhookException.Closed();
     }
-    if (ENDS_WATCH.contains(failure.code())) {
+    // One that was connected goes on whatever becomes of the server's certificate or name.
+    if (ENDS_WATCH.contains(failure.code()) || failure.isPermanent() && !follower.wasConnected()) {
       closed = true;
       throw failure;
     }
-    notBefore = System.nanoTime() + caller.retry().waitAfter(failures++).toNanos();
+    Duration wait = caller.retry().waitAfter(failures++);
+    notBefore = System.nanoTime() + wait.toNanos();
+    follower.failed(failure, wait);
   }
 
   /**

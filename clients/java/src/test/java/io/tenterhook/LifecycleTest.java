@@ -34,13 +34,15 @@ class LifecycleTest {
         io.tenterhook.v1.ErrorReason.ERROR_REASON_WEBHOOK_NOT_FOUND,
         List.of(new TenterhookException.FieldViolation("webhook_id", "is unknown")),
         Duration.ofSeconds(3),
-        Map.of("webhook_id", "wh"));
+        Map.of("webhook_id", "wh"),
+        true);
     var error = (TenterhookException) copy(new TenterhookException(details));
     assertEquals(Status.Code.NOT_FOUND, error.code());
     assertEquals("WEBHOOK_NOT_FOUND", error.reasonName());
     assertEquals("webhook_id", error.fieldViolations().get(0).field());
     assertEquals(Duration.ofSeconds(3), error.retryAfter().orElseThrow());
     assertEquals(Map.of("webhook_id", "wh"), error.metadata());
+    assertTrue(error.isPermanent());
     assertEquals(Status.Code.CANCELLED, ((TenterhookException) copy(new TenterhookException.Closed())).code());
   }
 

@@ -25,12 +25,15 @@ import io.tenterhook.v1.ListWebhooksRequest;
 import io.tenterhook.v1.Snapshots;
 import io.tenterhook.v1.WatchDeliveriesRequest;
 import io.tenterhook.v1.WebhookServiceGrpc;
+import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -65,6 +68,9 @@ final class ScenarioRunner implements AutoCloseable {
   private final Map<String, Client> clients = new HashMap<>();
   private final Map<String, OpenWatch> watches = new HashMap<>();
   private final Map<String, AtomicInteger> attempts = new HashMap<>();
+  /** What each watch told of its connection. */
+  private final Map<String, List<String>> connectivity = new HashMap<>();
+  private Path folder;
 
   ScenarioRunner(String control, JsonObject given) throws IOException, InterruptedException {
     this.control = control;
@@ -82,6 +88,12 @@ final class ScenarioRunner implements AutoCloseable {
   public void close() {
     watches.values().forEach(open -> open.watch().close());
     clients.values().forEach(Client::close);
+    if (folder != null) {
+      for (File file : folder.toFile().listFiles()) {
+        file.delete();
+      }
+      folder.toFile().delete();
+    }
   }
 
   void run(JsonArray steps) throws Exception {
@@ -185,7 +197,18 @@ final class ScenarioRunner implements AutoCloseable {
   private JsonElement act(JsonObject step) {
     Client client = clients.get(step.has("client") ? text(step.get("client")) : "main");
     JsonObject request = step.has("request") ? step.getAsJsonObject("request") : new JsonObject();
-    if (step.has("call")) {
+    if (step.has("ping")) {
+      client.ping();
+      return new JsonObject();
+    } else if (step.has("write")) {
+      return write(text(step.get("write")), text(step.get("text")));
+    } else if (step.has("refuse")) {
+      return refuse(step);
+    } else if (step.has("connectivity")) {
+      JsonArray told = new JsonArray();
+      connectivity.get(text(step.get("connectivity"))).forEach(told::add);
+      return told;
+    } else if (step.has("call")) {
       return call(client, text(step.get("call")), request);
     } else if (step.has("publish")) {
       return json(client.publish(toEvent(step.getAsJsonObject("publish"))));
@@ -207,6 +230,9 @@ final class ScenarioRunner implements AutoCloseable {
       return list(client, text(step.get("list")), request);
     } else if (step.has("watch")) {
       Watch watch = client.watch((WatchDeliveriesRequest) message(WatchDeliveriesRequest.newBuilder(), request));
+      List<String> told = new ArrayList<>();
+      connectivity.put(text(step.get("watch")), told);
+      watch.onConnectivity(state -> tell(told, state));
       watches.put(text(step.get("watch")), new OpenWatch(watch, new HashSet<>(), new HashSet<>()));
       return step.has("take") ? take(watches.get(text(step.get("take"))), step) : new JsonObject();
     } else if (step.has("wait_ms")) {
@@ -230,10 +256,54 @@ final class ScenarioRunner implements AutoCloseable {
     return ask(text(step.get("control")));
   }
 
+  private JsonObject write(String name, String text) {
+    try {
+      folder = folder == null ? Files.createTempDirectory("tenterhook-") : folder;
+      variables.put(name, Files.writeString(folder.resolve(name), text).toString());
+    } catch (IOException failure) {
+      throw new AssertionError(name, failure);
+    }
+    return new JsonObject();
+  }
+
+  private static Map<String, String> environment(JsonObject variables) {
+    Map<String, String> made = new HashMap<>();
+    variables.entrySet().forEach(one -> made.put(one.getKey(), text(one.getValue())));
+    return made;
+  }
+
+  private static JsonElement refuse(JsonObject step) {
+    try {
+      Client.builder(environment(step.getAsJsonObject("refuse")));
+    } catch (IllegalArgumentException refused) {
+      step.getAsJsonArray("expect").forEach(
+          wanted -> require(refused.getMessage().contains(text(wanted)), wanted + " is not in " + refused.getMessage()));
+      return step.get("expect");
+    }
+    throw new AssertionError("not refused");
+  }
+
+  /** Notes the state of a watch's connection, once while it stays the same. */
+  private static void tell(List<String> told, Connectivity state) {
+    String now = state.error().map(error -> error.code().name()).orElse("connected");
+    if (told.isEmpty() || !told.get(told.size() - 1).equals(now)) {
+      told.add(now);
+    }
+  }
+
   private void connect(String name, JsonObject step) {
+    if (step.has("env")) {
+      clients.put(name, Client.builder(environment(step.getAsJsonObject("env"))).build());
+      return;
+    }
     ClientBuilder builder = Client.builder(text(step.get("target"))).namespace(variables.get("ns"));
     if (step.has("api_key")) {
       builder.apiKey(text(step.get("api_key")));
+    }
+    if (step.has("api_keys")) {
+      JsonArray keys = step.getAsJsonArray("api_keys");
+      AtomicInteger next = new AtomicInteger();
+      builder.apiKey(() -> text(keys.get(Math.min(next.getAndIncrement(), keys.size() - 1))));
     }
     Map<String, String> headers = new HashMap<>();
     if (step.has("headers")) {
@@ -592,6 +662,8 @@ final class ScenarioRunner implements AutoCloseable {
       default -> TenterhookException.class;
     };
     require(error.getClass() == type, error.getClass().toString());
+    boolean permanent = wanted.has("permanent") ? wanted.get("permanent").getAsBoolean() : error.isPermanent();
+    require(error.isPermanent() == permanent, "permanent or not: " + error);
     require(!wanted.has("reason") || error.reasonName().equals(text(wanted.get("reason"))), error.toString());
     String field = text(wanted.get("field"));
     boolean named = error.fieldViolations().stream().anyMatch(one -> one.field().startsWith(field));
