@@ -68,6 +68,11 @@ impl Failure {
     /// A call to the server at `address` that failed.
     pub(crate) fn call(error: Error, address: &str) -> Self {
         let message = match error.code {
+            // What the client's library adds is for programs.
+            Code::Unavailable if error.permanent => {
+                let what = error.message.split(": ").next().unwrap_or_default();
+                format!("no connection to {address}: {what}")
+            }
             Code::Unavailable if error.reason == ErrorReason::Unspecified => {
                 format!("no server responds at {address}")
             }

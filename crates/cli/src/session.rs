@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt as _};
-use tenterhook_client::v1::{ListWebhooksRequest, Webhook};
-use tenterhook_client::{Client, Error, RetryPolicy};
+use tenterhook_client::v1::{ListWebhooksRequest, WatchDeliveriesRequest, Webhook};
+use tenterhook_client::{Client, Connectivity, Error, RetryPolicy, Watch};
 use tenterhook_model::{Secret, system};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -45,6 +45,21 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// A watch that says when it has no connection, and when it has one again.
+    pub(crate) fn watch(&self, request: WatchDeliveriesRequest) -> Watch {
+        let (out, address, mut failures) = (self.out, self.address.clone(), 0_u32);
+        self.client.watch(request).on_connectivity(move |state| {
+            let waits = matches!(state, Connectivity::Waiting { .. });
+            // A connection that is back at once, as when the server ends an old one, is worth no word.
+            match (waits, failures) {
+                (true, 1) => out.note(&format!("no connection to {address}: trying again until there is one")),
+                (false, 2..) => out.note(&format!("connected to {address} again")),
+                _ => {}
+            }
+            failures = if waits { failures.saturating_add(1) } else { 0 };
+        })
+    }
+
     /// As flags, environment and context have it, in this order.
     ///
     /// # Errors

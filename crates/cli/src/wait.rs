@@ -83,7 +83,7 @@ impl Open {
         let (begun, all) = (Instant::now(), self.ids.len());
         let request =
             WatchDeliveriesRequest { start: Some(Start::ResumeToken(self.resume_token)), ..Default::default() };
-        let mut watch = session.client.watch(request);
+        let mut watch = session.watch(request);
         let (mut delivered, mut failed) = (0_i64, 0_i64);
         while !self.ids.is_empty() {
             session.out.progress(&format!("  {}", progress(all - self.ids.len(), all)));

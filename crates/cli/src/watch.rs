@@ -51,7 +51,7 @@ pub(crate) async fn run(args: WatchArgs, session: &Session) -> Done {
         filter.states = FAILING.iter().map(|&state| state.into()).collect();
     }
     let start = args.from.as_deref().map(start);
-    let mut watch = session.client.watch(WatchDeliveriesRequest { filter: Some(filter), start, ..Default::default() });
+    let mut watch = session.watch(WatchDeliveriesRequest { filter: Some(filter), start, ..Default::default() });
     let mut names = session.names().await;
     let mut left = args.limit.unwrap_or(u64::MAX);
     while left > 0 {

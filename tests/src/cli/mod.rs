@@ -8,6 +8,7 @@ mod round_trip;
 mod screens;
 mod shells;
 mod verbs;
+mod watching;
 
 use std::path::Path;
 use std::process::Command;

@@ -185,6 +185,13 @@ impl Output {
         let _ = writeln!(io::stderr(), "{} {text}", self.error_prefix());
     }
 
+    /// Says on standard error what someone who waits should know.
+    pub(crate) fn note(self, text: &str) {
+        let text = paint(self.colour && self.progress, Some(Style::Dim), text);
+        // Without standard error there is nobody to say it to.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
     /// Prints a line. A reader that has gone away is no error of ours.
     fn text(self, text: &str) {
         let mut out = io::stdout().lock();
