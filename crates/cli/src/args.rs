@@ -29,6 +29,9 @@ pub(crate) struct Common {
     /// Form of the output [default: table on a terminal, jsonl in a pipe]
     #[arg(long, short, global = true, value_name = "FORM", help_heading = "Output")]
     pub(crate) output: Option<Form>,
+    /// Columns of a table, by their headings; wide ones too
+    #[arg(long, global = true, value_name = "COLUMN,…", value_delimiter = ',', help_heading = "Output")]
+    pub(crate) columns: Vec<String>,
     /// Whether there are colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) color: Colour,

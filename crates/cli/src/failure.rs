@@ -53,6 +53,16 @@ impl Failure {
         self
     }
 
+    /// What is wrong, with every field at fault.
+    pub(crate) fn message(&self) -> String {
+        Self { next: None, message: self.message.clone(), fields: self.fields.clone(), ..*self }.to_string()
+    }
+
+    /// What to do.
+    pub(crate) fn next_step(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
     /// The same with a further hint.
     pub(crate) fn also(mut self, hint: &str) -> Self {
         self.next = Some(self.next.map_or(hint.to_owned(), |next| format!("{next}; {hint}")));

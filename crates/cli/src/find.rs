@@ -97,6 +97,18 @@ impl Session {
     }
 }
 
+/// The only one of those that `text` means.
+///
+/// # Errors
+/// When there is none, or several.
+pub(crate) fn only<T>(noun: &str, text: &str, mut found: Vec<T>) -> Result<T, Failure> {
+    match found.len() {
+        0 => Err(unknown(noun, text)),
+        1 => Ok(found.remove(0)),
+        several => Err(Failure::refused(format!("{several} {noun}s are called {text}")).next("give the id")),
+    }
+}
+
 fn is_id(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| rest.len() == ID_CHARS)
 }

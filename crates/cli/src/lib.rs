@@ -5,16 +5,20 @@ mod apply;
 mod args;
 mod context;
 mod delivery;
+mod difference;
+mod doctor;
 mod document;
 mod event;
 mod failure;
 mod find;
 mod input;
+mod open;
 mod output;
 #[cfg(test)]
 mod reference;
 mod session;
 mod status;
+mod token;
 mod wait;
 mod watch;
 mod webhook;
@@ -60,6 +64,18 @@ pub enum ClientCommand {
         after_help = "Examples:\n  tenterhook apply -f hooks.yaml --dry-run\n  tenterhook apply -f hooks --prune --yes\n  tenterhook export --context prod | tenterhook apply -f - --context staging"
     )]
     Apply(ClientArgs<apply::ApplyArgs>),
+    /// Access tokens: keys for one namespace and a short time
+    Token(ClientArgs<token::TokenArgs>),
+    /// Checks what lies between this machine and deliveries that arrive: setup, server, key, clock, webhooks
+    #[command(
+        after_help = "Exit code 4: something is at fault.\n\nExamples:\n  tenterhook doctor\n  tenterhook doctor --context prod -o json"
+    )]
+    Doctor(ClientArgs<doctor::DoctorArgs>),
+    /// Opens the console's page of a webhook, a delivery or an event
+    #[command(
+        after_help = "Examples:\n  tenterhook open\n  tenterhook open orders\n  tenterhook open dlv_01m8f64x --print"
+    )]
+    Open(ClientArgs<open::OpenArgs>),
     /// Servers by name: add, list, use, show and remove
     Context(ClientArgs<context::ContextArgs>),
 }
@@ -77,7 +93,7 @@ impl ClientCommand {
     /// Runs the command and returns its exit code. Without `colours` there are none unless a flag asks for them.
     pub async fn run(self, colours: bool) -> u8 {
         let common = self.common().clone();
-        let out = Output::new(common.output, common.color, common.time, !colours);
+        let out = Output::new(&common, !colours);
         match Box::pin(self.act(&common, out)).await {
             Ok(code) => code,
             Err(failure) => {
@@ -97,6 +113,9 @@ impl ClientCommand {
             Self::Export(args) => &args.common,
             Self::Diff(args) => &args.common,
             Self::Apply(args) => &args.common,
+            Self::Token(args) => &args.common,
+            Self::Doctor(args) => &args.common,
+            Self::Open(args) => &args.common,
             Self::Context(args) => &args.common,
         }
     }
@@ -112,6 +131,9 @@ impl ClientCommand {
             Self::Export(args) => apply::export(args.own, &open().await?).await,
             Self::Diff(args) => Box::pin(apply::diff(args.own, &open().await?)).await,
             Self::Apply(args) => Box::pin(apply::apply(args.own, &open().await?)).await,
+            Self::Token(args) => token::run(args.own, &open().await?).await,
+            Self::Doctor(_) => doctor::run(common, out).await,
+            Self::Open(args) => open::run(args.own, &open().await?).await,
             Self::Context(args) => context::run(args.own, common, out),
         }
     }

@@ -9,7 +9,7 @@ use tenterhook_client::v1::{
     ServerInfo, Webhook, WebhookState,
 };
 
-use crate::failure::Done;
+use crate::failure::{Done, Failure};
 use crate::output::grid::{Cell, Column};
 use crate::output::style::{Style, webhook_state};
 use crate::output::{count, now, proto_json, thousands, times};
@@ -54,7 +54,8 @@ pub(crate) async fn run(session: &Session) -> Done {
             "stats": proto_json::json("DeliveryStats", stats),
         })).collect::<Value>(),
     });
-    session.out.one(&value, &server.version, || screen(session, &server, &caller, &shown));
+    let screen = screen(session, &server, &caller, &shown)?;
+    session.out.one(&value, &server.version, || screen);
     Ok(0)
 }
 
@@ -76,7 +77,12 @@ pub(crate) fn fails(webhook: &Webhook) -> bool {
         && health.is_some_and(|health| health.circuit_open || health.consecutive_failures > 0)
 }
 
-fn screen(session: &Session, server: &ServerInfo, caller: &CallerInfo, shown: &[(Webhook, DeliveryStats)]) -> String {
+fn screen(
+    session: &Session,
+    server: &ServerInfo,
+    caller: &CallerInfo,
+    shown: &[(Webhook, DeliveryStats)],
+) -> Result<String, Failure> {
     const COLUMNS: [Column; 7] = [
         Column::new("WEBHOOK", 0),
         Column::new("STATE", 0),
@@ -88,16 +94,16 @@ fn screen(session: &Session, server: &ServerInfo, caller: &CallerInfo, shown: &[
     ];
     let mut text = head(session, server, caller);
     if shown.is_empty() {
-        return text + "0 webhooks. Create one: tenterhook webhook create NAME --url URL\n";
+        return Ok(text + "0 webhooks. Create one: tenterhook webhook create NAME --url URL\n");
     }
     let rows: Vec<Vec<Cell>> = shown.iter().map(|(webhook, stats)| row(webhook, stats)).collect();
-    text.push_str(&session.out.table(&COLUMNS, &rows));
+    text.push_str(&session.out.table(&COLUMNS, &rows)?);
     for (webhook, _) in shown.iter().filter(|(webhook, _)| urgency(webhook) < 2) {
         let what = if webhook.state() == WebhookState::Suspended { "is suspended and sends nothing" } else { "fails" };
         let name = tenterhook_model::harmless_line(&webhook.display_name);
         text.push_str(&format!("{name} {what}: tenterhook webhook show {}\n", quoted(&name)));
     }
-    text
+    Ok(text)
 }
 
 fn head(session: &Session, server: &ServerInfo, caller: &CallerInfo) -> String {

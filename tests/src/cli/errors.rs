@@ -4,7 +4,7 @@ use super::{Desk, NOWHERE, finish};
 use crate::process::{command, run, stderr, stdout};
 
 /// A call of every verb that is right in itself.
-const VERBS: [&[&str]; 25] = [
+const VERBS: [&[&str]; 29] = [
     &["status"],
     &["watch", "--limit", "1"],
     &["webhook", "list"],
@@ -30,6 +30,10 @@ const VERBS: [&[&str]; 25] = [
     &["event", "explain", "x"],
     &["event", "replay", "x", "--since", "1h", "--dry-run"],
     &["export"],
+    &["token", "create", "x"],
+    &["token", "list"],
+    &["token", "revoke", "x"],
+    &["open", "x", "--print"],
 ];
 
 #[test]

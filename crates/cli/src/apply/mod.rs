@@ -198,8 +198,7 @@ fn line(step: &Step, prune: bool) -> String {
         Step::Update(one, _, differences) => {
             let mut text = String::new();
             for difference in differences {
-                let values = format!("{} -> {}", brief(&difference.before), brief(&difference.after));
-                text.push_str(&harmless_line(&format!("~ {name}  {}  {values}", difference.field)));
+                text.push_str(&harmless_line(&format!("~ {name}  {}", difference.line("default"))));
                 text.push('\n');
             }
             if differences.is_empty() && one.has_references {
@@ -208,17 +207,6 @@ fn line(step: &Step, prune: bool) -> String {
             text
         }
     }
-}
-
-/// A value in a few words.
-fn brief(value: &Value) -> String {
-    const CHARS: usize = 60;
-    let text = match value {
-        Value::Null => "default".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    crate::output::grid::cut(&text, CHARS)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tenterhook_client::v1::{CreateWebhookRequest, ListWebhooksRequest, UpdateWebhookRequest, Webhook};
 
 use super::files::{Wanted, key};
+use crate::difference::{self, Difference};
 use crate::failure::Failure;
 use crate::output::proto_json;
 use crate::session::Session;
@@ -24,14 +25,6 @@ pub(super) enum Step {
     Update(Wanted, Box<Webhook>, Vec<Difference>),
     /// It belongs to the files and is in none.
     Prune(Box<Webhook>),
-}
-
-/// A field that differs.
-#[derive(Debug)]
-pub(super) struct Difference {
-    pub(super) field: String,
-    pub(super) before: Value,
-    pub(super) after: Value,
 }
 
 /// What people write of a webhook.
@@ -118,31 +111,7 @@ fn of(place: &str, error: tenterhook_client::Error) -> Vec<(String, String)> {
 
 /// The fields that differ, as deep as both have them.
 fn differences(before: &Webhook, after: &Webhook) -> Vec<Difference> {
-    let mut found = Vec::new();
-    differ("", &written(before), &written(after), &mut found);
-    found
-}
-
-fn differ(place: &str, before: &Value, after: &Value, found: &mut Vec<Difference>) {
-    match (before, after) {
-        (Value::Object(one), Value::Object(other)) if !one.is_empty() && !other.is_empty() => {
-            let names = one.keys().chain(other.keys().filter(|name| !one.contains_key(*name)));
-            for name in names {
-                let inside = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
-                let get = |members: &serde_json::Map<String, Value>| members.get(name).cloned().unwrap_or(Value::Null);
-                differ(&inside, &get(one), &get(other), found);
-            }
-        }
-        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
-            for (index, (one, other)) in one.iter().zip(other).enumerate() {
-                differ(&format!("{place}[{index}]"), one, other, found);
-            }
-        }
-        (one, other) if one != other => {
-            found.push(Difference { field: place.to_owned(), before: one.clone(), after: other.clone() });
-        }
-        _ => {}
-    }
+    difference::between(&written(before), &written(after))
 }
 
 impl Step {

@@ -73,7 +73,7 @@ pub(crate) fn run(args: ContextArgs, common: &Common, out: Output) -> Done {
         contexts::path().ok_or_else(|| Failure::usage("there is no home for contexts").next("set XDG_CONFIG_HOME"))?;
     let mut contexts = Contexts::read(&path)?;
     match args.action {
-        Action::List => list(&contexts, out),
+        Action::List => return list(&contexts, out),
         Action::Show { name } => {
             let name = name.or_else(|| common.context.clone()).or_else(|| contexts.current.clone());
             let name = name.ok_or_else(|| Failure::usage("no context is in use").next("tenterhook context list"))?;
@@ -129,7 +129,7 @@ fn context(add: AddArgs, common: &Common) -> Result<Context, Failure> {
     })
 }
 
-fn list(contexts: &Contexts, out: Output) {
+fn list(contexts: &Contexts, out: Output) -> Done {
     const COLUMNS: [Column; 4] =
         [Column::new("CONTEXT", 0), Column::new("ADDRESS", 1), Column::new("NAMESPACE", 3), Column::new("IN USE", 2)];
     let rows = contexts.contexts.iter().map(|(name, context)| {
@@ -142,7 +142,7 @@ fn list(contexts: &Contexts, out: Output) {
             name: name.clone(),
         }
     });
-    out.many(Listing { noun: ("context", "contexts"), columns: &COLUMNS, rows: rows.collect() });
+    out.many(Listing { noun: ("context", "contexts"), columns: &COLUMNS, rows: rows.collect() })
 }
 
 fn describe(name: &str, context: &Context) -> String {

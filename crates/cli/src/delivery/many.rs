@@ -79,7 +79,7 @@ pub(super) async fn list(args: ListArgs, session: &Session) -> Done {
         json: proto_json::json("Delivery", delivery),
         name: delivery.id.clone(),
     });
-    session.out.many(Listing { noun: ("delivery", "deliveries"), columns: &COLUMNS, rows: rows.collect() });
+    session.out.many(Listing { noun: ("delivery", "deliveries"), columns: &COLUMNS, rows: rows.collect() })?;
     if more {
         session.out.say(&format!("There are more than {}; --limit shows more.", args.limit));
     }

@@ -60,11 +60,12 @@ pub(super) async fn explain(args: ExplainArgs, session: &Session) -> Done {
     }
     let explained: Value = webhooks.iter().map(|webhook| proto_json::json("WebhookExplanation", webhook)).collect();
     let value = json!({"event_id": event_id, "webhooks": explained});
-    session.out.one(&value, &event_id, || people(&event_id, &webhooks, session));
+    let text = people(&event_id, &webhooks, session)?;
+    session.out.one(&value, &event_id, || text);
     Ok(if webhooks.iter().any(|webhook| webhook.matched) { 0 } else { NO })
 }
 
-fn people(event_id: &str, webhooks: &[WebhookExplanation], session: &Session) -> String {
+fn people(event_id: &str, webhooks: &[WebhookExplanation], session: &Session) -> Result<String, Failure> {
     const COLUMNS: [Column; 4] =
         [Column::new("WEBHOOK", 0), Column::new("GETS IT", 0), Column::new("DELIVERY", 2), Column::new("WHY", 1)];
     let rows: Vec<Vec<Cell>> = webhooks
@@ -87,8 +88,8 @@ fn people(event_id: &str, webhooks: &[WebhookExplanation], session: &Session) ->
         .collect();
     let matched = i64::try_from(webhooks.iter().filter(|webhook| webhook.matched).count()).unwrap_or(i64::MAX);
     let all = count(i64::try_from(webhooks.len()).unwrap_or(i64::MAX), "webhook receives", "webhooks receive");
-    let table = if rows.is_empty() { String::new() } else { session.out.table(&COLUMNS, &rows) };
-    format!("{}\n{table}{} of {all} it.", harmless_line(event_id), thousands(matched))
+    let table = if rows.is_empty() { String::new() } else { session.out.table(&COLUMNS, &rows)? };
+    Ok(format!("{}\n{table}{} of {all} it.", harmless_line(event_id), thousands(matched)))
 }
 
 /// Replays.

@@ -100,7 +100,7 @@ pub(super) async fn list(args: ListArgs, session: &Session) -> Done {
         json: proto_json::json("Event", event),
         name: event.id.clone(),
     });
-    session.out.many(Listing { noun: ("event", "events"), columns: &COLUMNS, rows: rows.collect() });
+    session.out.many(Listing { noun: ("event", "events"), columns: &COLUMNS, rows: rows.collect() })?;
     if more {
         session.out.say(&format!("There are more than {}; --limit shows more.", args.limit));
     }

@@ -13,6 +13,8 @@ use clap::ValueEnum;
 use serde_json::Value;
 use tenterhook_model::{Clock as _, SystemClock, Timestamp};
 
+use crate::args::Common;
+use crate::failure::{Done, Failure};
 use grid::{Cell, Column, Layout};
 use style::{Style, paint};
 use times::TimeForm;
@@ -52,6 +54,8 @@ pub(crate) struct Output {
     colour: bool,
     width: Option<usize>,
     time: TimeForm,
+    /// The columns that were asked for; empty for those that fit.
+    columns: &'static [String],
     /// Whether standard error is a terminal, which alone gets progress.
     progress: bool,
 }
@@ -76,17 +80,19 @@ pub(crate) struct Listed {
 
 impl Output {
     /// As the flags and the terminal have it; `no_color` is the wish of the environment.
-    pub(crate) fn new(form: Option<Form>, colour: Colour, time: Option<TimeForm>, no_color: bool) -> Self {
+    pub(crate) fn new(common: &Common, no_color: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let form = form.unwrap_or(if terminal { Form::Table } else { Form::Jsonl });
-        let colour = match colour {
+        let form = common.output.unwrap_or(if terminal { Form::Table } else { Form::Jsonl });
+        let colour = match common.color {
             Colour::Auto => terminal && !no_color,
             Colour::Always => true,
             Colour::Never => false,
         };
-        let time = time.unwrap_or(if terminal { TimeForm::Relative } else { TimeForm::Utc });
+        let time = common.time.unwrap_or(if terminal { TimeForm::Relative } else { TimeForm::Utc });
         let width = if form == Form::Wide { None } else { columns() };
-        Self { form, colour, width, time, progress: io::stderr().is_terminal() }
+        // A process prints one answer: what was asked for may live as long as it.
+        let columns = Vec::leak(common.columns.clone());
+        Self { form, colour, width, time, columns, progress: io::stderr().is_terminal() }
     }
 
     /// Whether people read it.
@@ -131,13 +137,16 @@ impl Output {
     }
 
     /// Prints several things. No answer is empty for people.
-    pub(crate) fn many(self, listing: Listing<'_>) {
+    ///
+    /// # Errors
+    /// When there is no such column as was asked for.
+    pub(crate) fn many(self, listing: Listing<'_>) -> Done {
         let Listing { noun, columns, rows } = listing;
         match self.form {
             Form::Table | Form::Wide if rows.is_empty() => self.text(&format!("0 {}", noun.1)),
             Form::Table | Form::Wide => {
                 let cells: Vec<Vec<Cell>> = rows.into_iter().map(|row| row.cells).collect();
-                self.text(self.table(columns, &cells).trim_end());
+                self.text(self.table(columns, &cells)?.trim_end());
             }
             Form::Name => rows.iter().for_each(|row| self.text(&row.name)),
             Form::Json => self.text(&pretty(&rows.into_iter().map(|row| row.json).collect())),
@@ -147,12 +156,24 @@ impl Output {
                 self.text(documents.join("---\n").trim_end());
             }
         }
+        Ok(0)
     }
 
     /// A table, as it is laid out here.
-    pub(crate) fn table(self, columns: &[Column], cells: &[Vec<Cell>]) -> String {
+    ///
+    /// # Errors
+    /// When there is no such column as was asked for.
+    pub(crate) fn table(self, columns: &[Column], cells: &[Vec<Cell>]) -> Result<String, Failure> {
         let layout = Layout { width: self.width, colour: self.colour, wide: self.form == Form::Wide };
-        grid::grid(columns, cells, layout)
+        if self.columns.is_empty() {
+            return Ok(grid::grid(columns, cells, layout));
+        }
+        let chosen = choose(columns, self.columns)?;
+        // What was asked for is never dropped.
+        let titles: Vec<Column> = chosen.iter().map(|&at| Column { rank: 0, wide: false, ..columns[at] }).collect();
+        let cells: Vec<Vec<Cell>> =
+            cells.iter().map(|row| chosen.iter().map(|&at| row[at].clone()).collect()).collect();
+        Ok(grid::grid(&titles, &cells, layout))
     }
 
     /// A sentence for people; programs get none.
@@ -202,6 +223,19 @@ impl Output {
 /// The time of day.
 pub(crate) fn now() -> Timestamp {
     SystemClock.now()
+}
+
+/// The places of the columns of these headings.
+fn choose(columns: &[Column], asked: &[String]) -> Result<Vec<usize>, Failure> {
+    let place = |name: &String| columns.iter().position(|column| column.title.eq_ignore_ascii_case(name.trim()));
+    let (known, unknown): (Vec<_>, Vec<_>) = asked.iter().partition(|name| place(name).is_some());
+    if unknown.is_empty() {
+        return Ok(known.into_iter().filter_map(place).collect());
+    }
+    let there: Vec<String> = columns.iter().map(|column| column.title.to_lowercase()).collect();
+    let unknown: Vec<&str> = unknown.iter().map(|name| name.as_str()).collect();
+    Err(Failure::usage(format!("there is no column {}", unknown.join(", ")))
+        .next(format!("choose among {}", there.join(", "))))
 }
 
 fn pretty(value: &Value) -> String {

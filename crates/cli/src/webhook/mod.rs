@@ -47,14 +47,14 @@ enum Action {
     RevokeKey(keys::RevokeArgs),
     /// Shows the request that an event would make, and sends nothing
     #[command(
-        after_help = "Exit code 4: the event does not match, or a template fails.\n\nExamples:\n  tenterhook webhook preview orders --event evt_01m8f65h\n  tenterhook webhook preview orders --type created --file data.json"
+        after_help = "Exit code 4: the event does not match, or a template fails.\n\nExamples:\n  tenterhook webhook preview orders --event evt_01m8f65h\n  tenterhook webhook preview orders --type created --file data.json\n  tenterhook webhook preview orders --event evt_01m8f65h --diff evt_01m8f79j"
     )]
     Preview(preview::PreviewArgs),
     /// Sends one request now and shows how it went
     #[command(
         after_help = "Exit code 4: the receiver did not accept it.\n\nExamples:\n  tenterhook webhook test orders\n  tenterhook webhook test orders --event evt_01m8f65h"
     )]
-    Test(preview::PreviewArgs),
+    Test(preview::TestArgs),
 }
 
 /// Runs the command.

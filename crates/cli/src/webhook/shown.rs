@@ -56,8 +56,7 @@ pub(super) async fn list(args: ListArgs, session: &Session) -> Done {
             name: webhook.display_name.clone(),
         }
     });
-    session.out.many(Listing { noun: ("webhook", "webhooks"), columns: &COLUMNS, rows: rows.collect() });
-    Ok(0)
+    session.out.many(Listing { noun: ("webhook", "webhooks"), columns: &COLUMNS, rows: rows.collect() })
 }
 
 /// Shows.
