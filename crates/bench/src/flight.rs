@@ -130,7 +130,7 @@ fn number(body: &[u8]) -> Option<u64> {
 }
 
 impl Answers for Flights {
-    fn answer(&self, request: Received) -> Answer {
+    async fn answer(&self, request: Received) -> Answer {
         if let Some(number) = number(&request.body) {
             self.arrived(number);
         }

@@ -139,7 +139,7 @@ fn cut(text: &str, chars: usize) -> String {
 }
 
 impl Answers for Stage {
-    fn answer(&self, request: Received) -> Answer {
+    async fn answer(&self, request: Received) -> Answer {
         let time = SystemClock.now();
         let verdicts = self.verdicts(&request);
         let status = self.count(&request, &verdicts);
@@ -165,26 +165,27 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_on_call_receiver_refuses_twice_and_then_takes() {
+    #[tokio::test]
+    async fn the_on_call_receiver_refuses_twice_and_then_takes() {
         let stage = Stage::new(Arc::new(Lines::new(Terminal::plain())));
-        let attempts = [1_u32, 2, 3, 1, 2, 3].map(|number| {
+        let mut attempts = Vec::new();
+        for number in [1_u32, 2, 3, 1, 2, 3] {
             let mut request = request(ON_CALL.0);
             request.headers.insert("x-tenterhook-attempt", number.into());
-            stage.answer(request).status.as_u16()
-        });
+            attempts.push(stage.answer(request).await.status.as_u16());
+        }
         assert_eq!(attempts, [503, 503, 200, 503, 503, 200], "each delivery");
         let arrived = stage.take();
         assert_eq!((arrived.requests, arrived.refused), (6, 4));
         assert!(arrived.faults.is_empty());
     }
 
-    #[test]
-    fn unsigned_and_unexpected_requests_are_faults() {
+    #[tokio::test]
+    async fn unsigned_and_unexpected_requests_are_faults() {
         let stage = Stage::new(Arc::new(Lines::new(Terminal::plain())));
         stage.know(Secret::new("s3cret"));
-        stage.answer(request(INVENTORY.0));
-        stage.answer(request("/elsewhere"));
+        stage.answer(request(INVENTORY.0)).await;
+        stage.answer(request("/elsewhere")).await;
         assert_eq!(stage.take().faults.len(), 2);
     }
 }

@@ -1,24 +1,28 @@
 //! `tenterhook listen`: a receiver to debug with. It prints each request as it arrives, checks
 //! its signature and answers as it is told.
 
+mod forward;
 /// The HTTP server that `listen`, `demo` and `bench` receive with.
 pub mod receiver;
+mod save;
 /// A request on the screen.
 pub mod show;
 mod signature;
 mod subscription;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use hyper::StatusCode;
-use tenterhook_model::{Clock, Secret, SystemClock};
+use hyper::{StatusCode, Uri};
+use tenterhook_model::{Clock, Secret, SystemClock, system};
 use tokio::net::TcpListener;
 
+use crate::forward::Forward;
 use crate::receiver::{Answer, Answers, Received, receive};
 use crate::subscription::Subscription;
 use tenterhook_server::app::signals::Signals;
@@ -63,6 +67,15 @@ pub struct ListenArgs {
     /// Prints one JSON object a request instead of text for people
     #[arg(long)]
     json: bool,
+    /// Sends each request on to this URL, and answers what comes back
+    #[arg(long, value_name = "URL", value_parser = forward::url, conflicts_with_all = ["status", "fail_first"])]
+    forward: Option<Uri>,
+    /// Keeps each request as a file in this folder, which is made if there is none
+    #[arg(long, value_name = "FOLDER")]
+    save: Option<PathBuf>,
+    /// Shows bodies as they came, and does not indent them
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
 }
 
 fn secret(text: &str) -> Result<Secret, String> {
@@ -95,8 +108,12 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
     } else {
         terminal.line(greeting(&args, address, terminal));
     }
+    if let Some(folder) = &args.save {
+        save::prepare(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let forward = args.forward.clone().map(Forward::to);
     let listener_end = signals.shutdown.clone();
-    let answers = Arc::new(Listener { args, terminal, arrived: AtomicU64::new(0) });
+    let answers = Arc::new(Listener { args, terminal, forward, arrived: AtomicU64::new(0) });
     receive(listener, listener_end, answers).await;
     match subscription {
         Some(subscription) => {
@@ -130,17 +147,39 @@ fn greeting(args: &ListenArgs, address: SocketAddr, terminal: Terminal) -> Strin
 struct Listener {
     args: ListenArgs,
     terminal: Terminal,
+    forward: Option<Forward>,
     arrived: AtomicU64,
 }
 
 impl Answers for Listener {
-    fn answer(&self, request: Received) -> Answer {
+    async fn answer(&self, request: Received) -> Answer {
         let number = self.arrived.fetch_add(1, Ordering::Relaxed) + 1;
         let now = SystemClock.now();
         let status = if number <= self.args.fail_first { StatusCode::SERVICE_UNAVAILABLE } else { self.args.status };
         let verdicts = verify(&request, &self.args.secrets, now);
-        let shown = show::Shown { number, now, request: &request, verdicts: &verdicts, status };
+        let forwarded = match &self.forward {
+            Some(forward) => Some(forward.send(&request).await),
+            None => None,
+        };
+        let status = forwarded.as_ref().map_or(status, |forwarded| forwarded.status);
+        let kept = self.args.save.as_ref().map(|folder| keep(folder, number, &request));
+        let notes = [("forward", forwarded.as_ref().map(|forwarded| forwarded.said.clone())), ("saved", kept)];
+        let notes = notes.into_iter().filter_map(|(name, said)| Some((name, said?))).collect();
+        let raw = self.args.raw;
+        let shown = show::Shown { number, now, request: &request, verdicts: &verdicts, status, notes, raw };
         self.terminal.line(if self.args.json { shown.json() } else { shown.text(self.terminal) });
-        Answer { delay: self.args.delay, ..Answer::status(status) }
+        let answer = Answer { delay: self.args.delay, ..Answer::status(status) };
+        match forwarded {
+            Some(forwarded) => Answer { body: forwarded.body, ..answer },
+            None => answer,
+        }
+    }
+}
+
+/// Keeps a request, and says where, or why it could not.
+fn keep(folder: &Path, number: u64, request: &Received) -> String {
+    match save::save(folder, number, request) {
+        Ok(path) => path.display().to_string(),
+        Err(error) => format!("not in {}: {}", folder.display(), system::text_in_words(&error)),
     }
 }

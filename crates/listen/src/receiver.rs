@@ -61,7 +61,7 @@ impl Answer {
 /// Who looks at requests and answers them.
 pub trait Answers: Debug + Send + Sync + 'static {
     /// The answer to one request.
-    fn answer(&self, request: Received) -> Answer;
+    fn answer(&self, request: Received) -> impl Future<Output = Answer> + Send;
 }
 
 /// Serves `listener` with the answers of `answers` until `cancel`.
@@ -77,7 +77,7 @@ async fn respond(request: Request<Incoming>, peer: SocketAddr, answers: Arc<impl
     };
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let received = Received { peer, method: head.method, path, headers: head.headers, body: body.to_bytes() };
-    let answer = answers.answer(received);
+    let answer = answers.answer(received).await;
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
     }

@@ -1,5 +1,7 @@
 //! A request on the screen: method, path, headers, body, signatures, answer.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tenterhook_model::Timestamp;
@@ -26,6 +28,10 @@ pub struct Shown<'a> {
     pub verdicts: &'a [Verdict],
     /// What is answered.
     pub status: StatusCode,
+    /// What else was done with it, each by a word.
+    pub notes: Vec<(&'static str, String)>,
+    /// Whether the body is shown as it came.
+    pub raw: bool,
 }
 
 impl Shown<'_> {
@@ -44,11 +50,15 @@ impl Shown<'_> {
             lines.push(format!("{} {value}", terminal.paint(Style::Cyan, format!("{name}:"))));
         }
         lines.push(String::new());
-        lines.push(body(self.request));
+        let as_it_came = || harmless(&String::from_utf8_lossy(&self.request.body));
+        lines.push(if self.raw { as_it_came() } else { body(self.request) });
         lines.push(String::new());
         for verdict in self.verdicts {
             let style = if verdict.is_good() { Style::Green } else { Style::Red };
             lines.push(format!("{} {}", dim("signature"), terminal.paint(style, verdict)));
+        }
+        for (name, said) in &self.notes {
+            lines.push(format!("{} {}", dim(&format!("{name:<9}")), harmless(said)));
         }
         let style = if self.status.is_success() { Style::Green } else { Style::Red };
         lines.push(format!("{}    {}", dim("answer"), terminal.paint(style, self.status)));
@@ -78,6 +88,7 @@ impl Shown<'_> {
             "body": body,
             "signatures": verdicts,
             "status": self.status.as_u16(),
+            "notes": self.notes.iter().map(|(name, said)| (*name, said.as_str())).collect::<BTreeMap<_, _>>(),
         })
         .to_string()
     }
@@ -180,9 +191,11 @@ mod tests {
             request: &request,
             verdicts: &verdicts,
             status: StatusCode::OK,
+            notes: vec![("saved", "a/0001.http".to_owned())],
+            raw: false,
         };
         let expected = "── 3 ── 12:31:07.042 ── POST /hook?a=1 ── from 127.0.0.1:4000\n\
-                        content-type: application/json\n\n{}\n\nsignature NETBOX verified\nanswer    200 OK\n";
+                        content-type: application/json\n\n{}\n\nsignature NETBOX verified\nsaved     a/0001.http\nanswer    200 OK\n";
         assert_eq!(shown.text(Terminal::plain()), expected);
         let json: Value = serde_json::from_str(&shown.json()).unwrap();
         assert_eq!((json["status"].as_u64(), json["body"].as_str()), (Some(200), Some("{}")));

@@ -106,3 +106,33 @@ fn a_server_that_is_not_there_is_named_with_the_way_out() {
     let text = super::stderr(&output);
     assert!(text.contains("no server responds at http://127.0.0.1:1") && text.contains("serve --dev"), "{text}");
 }
+
+#[test]
+fn requests_are_sent_on_and_the_answer_comes_back() {
+    let (mut program, behind) = start(&["--status", "418", "--secret", &mark::hidden("listen")]);
+    let (mut running, address) = start(&["--forward", &format!("http://{behind}/app?x=1")]);
+    let good = include_str!("netbox_signature.txt").trim();
+    let answer = post(&address, &format!("x-hook-signature: {good}\r\nkeep-alive: 5\r\n"), "{}");
+    assert!(answer.starts_with("HTTP/1.1 418"), "{answer}");
+    running.line_with(&format!("418 I'm a teapot from http://{behind}/app?x=1 in "));
+    let request = program.line_with("POST /app?x=1");
+    assert!(request.contains("── 1 ──"), "{request}");
+    // The body came byte for byte.
+    assert!(program.line_with("NETBOX").contains("verified"));
+    program.signal("TERM");
+    program.wait();
+    assert!(post(&address, "", "{}").starts_with("HTTP/1.1 502"));
+    running.line_with("failed: ");
+}
+
+#[test]
+fn requests_are_kept_and_shown_as_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("requests");
+    let (mut running, address) = start(&["--save", folder.to_str().unwrap(), "--raw"]);
+    post(&address, "content-type: application/json\r\n", r#"{"a":1}"#);
+    running.line_with(r#"{"a":1}"#);
+    running.line_with("0001.http");
+    let kept = std::fs::read_to_string(folder.join("0001.http")).unwrap();
+    assert!(kept.starts_with("POST /hook HTTP/1.1\r\n") && kept.ends_with("\r\n\r\n{\"a\":1}"), "{kept}");
+}

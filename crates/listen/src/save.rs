@@ -1,0 +1,75 @@
+//! Keeps requests as files, byte for byte as a program would have read them.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::receiver::Received;
+
+/// Requests may hold secrets of their sender: they are for the owner alone.
+const OWNER_ONLY: u32 = 0o600;
+const OWNER_ONLY_FOLDER: u32 = 0o700;
+
+/// Makes the folder, if need be.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(OWNER_ONLY_FOLDER).create(folder)
+}
+
+/// Writes a request to the first free file at or after `number`: `0001.http`, and so on.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn save(folder: &Path, number: u64, request: &Received) -> io::Result<PathBuf> {
+    for number in number.. {
+        let path = folder.join(format!("{number:04}.http"));
+        let opened = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path);
+        match opened {
+            Ok(mut file) => return file.write_all(&bytes(request)).map(|()| path),
+            // One of a run before this.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::StorageFull))
+}
+
+/// The request as HTTP/1.1 writes it.
+fn bytes(request: &Received) -> Vec<u8> {
+    let mut bytes = format!("{} {} HTTP/1.1\r\n", request.method, request.path).into_bytes();
+    for (name, value) in &request.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&request.body);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use hyper::{HeaderMap, Method};
+
+    #[test]
+    fn a_request_is_kept_byte_for_byte_and_none_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("a/b");
+        prepare(&folder).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-a", "1".parse().unwrap());
+        let body = Bytes::from_static(b"\x00\xff{}");
+        let peer = "127.0.0.1:4000".parse().unwrap();
+        let request = Received { peer, method: Method::PUT, path: "/hook?a=1".to_owned(), headers, body };
+        let first = save(&folder, 1, &request).unwrap();
+        assert_eq!(std::fs::read(&first).unwrap(), b"PUT /hook?a=1 HTTP/1.1\r\nx-a: 1\r\n\r\n\x00\xff{}");
+        let second = save(&folder, 1, &request).unwrap();
+        assert!(first.ends_with("0001.http") && second.ends_with("0002.http"));
+    }
+}
