@@ -92,6 +92,13 @@ impl Check {
         }
     }
 
+    /// Checks that the text of the field `name` has at most `most` bytes.
+    pub(crate) fn bytes(&mut self, name: &'static str, text: &str, most: usize) {
+        if text.len() > most {
+            self.refuse(name, format!("must have at most {} bytes, not {}", grouped(most), grouped(text.len())));
+        }
+    }
+
     /// Checks that the list of the field `name` has at most `limit` items.
     pub(crate) fn count(&mut self, name: &'static str, items: usize, limit: usize) {
         if items > limit {

@@ -62,8 +62,15 @@ macro_rules! fields {
 /// Fields of the webhook itself that are not messages.
 static PLAIN: [Path; 5] = [field!(display_name), field!(description), field!(disabled), field!(rules), field!(labels)];
 /// Its messages as a whole.
-static MESSAGES: [Path; 6] =
-    [field!(request), field!(signing), field!(retry), field!(circuit_breaker), field!(rate_limit), field!(transport)];
+static MESSAGES: [Path; 7] = [
+    field!(request),
+    field!(signing),
+    field!(retry),
+    field!(circuit_breaker),
+    field!(rate_limit),
+    field!(transport),
+    field!(authentication),
+];
 static REQUEST: [Path; 10] = fields!(request: RequestTemplate {
     url, allowed_hosts, method, content_type, additional_headers, headers, body, undefined_behavior,
     body_format, cloudevents_source
@@ -81,6 +88,9 @@ static TRANSPORT: [Path; 6] = fields!(transport: TransportPolicy {
     trust_system_roots
 });
 
+/// The two ways to authenticate are one choice: either path replaces the other's value.
+static AUTHENTICATION: [Path; 2] = fields!(authentication: Authentication { method as "basic", method as "oauth2" });
+
 /// The fields of the message `name`.
 fn parts(name: &str) -> &'static [Path] {
     match name {
@@ -90,6 +100,7 @@ fn parts(name: &str) -> &'static [Path] {
         "circuit_breaker" => &BREAKER,
         "rate_limit" => &RATE,
         "transport" => &TRANSPORT,
+        "authentication" => &AUTHENTICATION,
         _ => &[],
     }
 }

@@ -59,7 +59,8 @@ pub enum ClientCommand {
     ///
     /// A document is a webhook with the fields of the proto; its namespace and display_name say which. Everything is checked
     /// first, and a webhook that someone else has changed meanwhile is left alone. `{env: NAME}` and `{file: PATH}` stand for
-    /// secrets: in signing_secret, which a new webhook signs with, in values of headers, and in the PEM fields of transport.
+    /// secrets: in signing_secret, which a new webhook signs with, in values of headers, in the PEM fields of transport, and
+    /// in the secrets of authentication.
     #[command(
         after_help = "Examples:\n  tenterhook apply -f hooks.yaml --dry-run\n  tenterhook apply -f hooks --prune --yes\n  tenterhook export --context prod | tenterhook apply -f - --context staging"
     )]

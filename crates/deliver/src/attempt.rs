@@ -2,6 +2,7 @@
 //! deadline drops the future half-way.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::StatusCode;
 use tenterhook_model::{Exchange, Header, Outcome, Timings, TriedAddress, TriedResult};
@@ -11,6 +12,7 @@ use crate::capture::Capture;
 use crate::error::AttemptError;
 use crate::notes::Notes;
 pub(crate) use crate::phase::Phase;
+use crate::token::Token;
 
 /// How far an attempt has come.
 #[derive(Debug)]
@@ -26,9 +28,16 @@ pub(crate) struct Progress {
     pub(crate) http2: bool,
     /// When the request began to be sent.
     sent: Option<Instant>,
+    /// The access tokens that were sent, at most two.
+    pub(crate) tokens: Vec<Arc<Token>>,
 }
 
 impl Progress {
+    /// Progress of a request of this server's own, whose answer is kept whole.
+    pub(crate) fn of_own() -> Self {
+        Self { capture: Capture::whole(), ..Self::new() }
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             phase: Phase::LookUp,
@@ -39,7 +48,14 @@ impl Progress {
             notes: Notes::default(),
             http2: false,
             sent: None,
+            tokens: Vec::new(),
         }
+    }
+
+    /// The answer said that the token is not good: the request is sent once more, with another.
+    pub(crate) fn again(&mut self) {
+        assert_eq!(self.tokens.len(), 1, "a request is sent once more, not more often");
+        self.capture = Capture::default();
     }
 
     /// A connection to `address` is begun. Unless something else becomes of it, it gets no answer

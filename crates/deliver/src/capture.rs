@@ -5,14 +5,31 @@ use http::Response;
 use tenterhook_model::{CapturedResponse, Header, limits};
 
 /// An answer as far as it has come in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Capture {
     head: Option<(u16, Vec<Header>)>,
     body: Vec<u8>,
     read: usize,
+    /// Bytes of the body that are kept.
+    kept: usize,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self::of(limits::BODY_KEPT_BYTES)
+    }
 }
 
 impl Capture {
+    /// One that keeps all that is read, for an answer to this server itself.
+    pub(crate) fn whole() -> Self {
+        Self::of(limits::ANSWER_READ_BYTES)
+    }
+
+    fn of(kept: usize) -> Self {
+        Self { head: None, body: Vec::new(), read: 0, kept }
+    }
+
     /// Takes the head.
     pub(crate) fn start(&mut self, status: u16, headers: Vec<Header>) {
         debug_assert!(headers.len() <= limits::HEADERS, "{} headers are kept", headers.len());
@@ -26,10 +43,10 @@ impl Capture {
 
     /// Takes the next part of the body; answers whether more is wanted.
     pub(crate) fn take(&mut self, data: &[u8]) -> bool {
-        let room = limits::BODY_KEPT_BYTES - self.body.len();
+        let room = self.kept - self.body.len();
         self.body.extend_from_slice(&data[..data.len().min(room)]);
         self.read += data.len();
-        debug_assert!(self.body.len() <= limits::BODY_KEPT_BYTES, "{} bytes are kept", self.body.len());
+        debug_assert!(self.body.len() <= self.kept, "{} bytes are kept", self.body.len());
         debug_assert!(self.body.len() <= self.read, "no more is kept than was read");
         self.read <= limits::ANSWER_READ_BYTES
     }

@@ -9,10 +9,11 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tenterhook_model::webhook::TransportPolicy;
-use tenterhook_model::{Clock, Fault, Timestamp, TransportCheck};
+use tenterhook_model::{ClientCredentials, ClientProof, Clock, Fault, Timestamp, TransportCheck};
 
 use crate::der::{self, Facts};
 use crate::pem::{self, Section};
+use crate::token::check_key;
 
 const AUTHORITIES: &str = "ca_certificates_pem";
 const CERTIFICATE: &str = "client_certificate_pem";
@@ -199,6 +200,17 @@ impl TransportCheck for CertificateCheck {
         };
         let checks = [self.check_authorities(policy), insecure, self.check_identity(policy)];
         checks.into_iter().filter_map(Result::err).collect()
+    }
+
+    fn check_credentials(&self, credentials: &ClientCredentials) -> Vec<Fault> {
+        match &credentials.proof {
+            // One that is missing was refused when it was read.
+            ClientProof::Key { private_key_pem, .. } if !private_key_pem.is_empty() => {
+                let checked = check_key(private_key_pem.expose());
+                checked.err().map(|words| Fault::invalid("private_key_pem", words)).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn warnings(&self, policy: &TransportPolicy) -> Vec<Fault> {

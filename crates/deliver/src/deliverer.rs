@@ -10,7 +10,11 @@ use std::task::{Context, Poll};
 
 use rustls::ClientConfig;
 use rustls_pki_types::{DnsName, ServerName};
-use tenterhook_model::{AddressPolicy, Exchange, Host, PreparedRequest, Resolve, SystemClock, TargetUrl, limits};
+use tenterhook_model::webhook::TransportPolicy;
+use tenterhook_model::{
+    AddressPolicy, ClientCredentials, Clock, Exchange, Host, OsEntropy, PreparedRequest, Resolve, SystemClock,
+    TargetUrl, limits,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service;
@@ -27,9 +31,13 @@ use crate::race;
 use crate::request;
 use crate::resend::{Broken, RESENDS, Source};
 use crate::tls;
+use crate::token::{self, Fetched, Place, Token, Tokens};
 use crate::trust::{Roots, Trusts};
 use crate::turns::Turns;
 use crate::wire::Wire;
+
+/// The status of an answer to credentials that are not good (RFC 9110 section 15.5.2).
+const UNAUTHORIZED: u16 = 401;
 
 /// What a deliverer is made of.
 #[derive(Debug)]
@@ -76,6 +84,8 @@ struct Shared<D: Dial> {
     pool: Arc<Pool<D::Stream>>,
     turns: Turns,
     tasks: Tasks,
+    tokens: Tokens,
+    clock: Arc<dyn Clock>,
 }
 
 impl<D: Dial> Deliverer<D> {
@@ -86,11 +96,11 @@ impl<D: Dial> Deliverer<D> {
         let tasks = Tasks::default();
         let reaped = Arc::clone(&pool);
         tasks.spawn(async move { reaped.reap().await });
-        let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls, Arc::new(SystemClock));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls, Arc::clone(&clock));
         let guard = Guard::new(outbound.addresses, outbound.resolver);
-        Self {
-            shared: Arc::new(Shared { guard, trusts, dialer: outbound.dialer, pool, turns: Turns::default(), tasks }),
-        }
+        let (turns, tokens, dialer) = (Turns::default(), Tokens::default(), outbound.dialer);
+        Self { shared: Arc::new(Shared { guard, trusts, dialer, pool, turns, tasks, tokens, clock }) }
     }
 
     /// Makes one attempt.
@@ -100,14 +110,15 @@ impl<D: Dial> Deliverer<D> {
     pub async fn attempt(&self, request: PreparedRequest) -> Exchange {
         let limit = request.transport.deadline();
         let mut progress = Progress::new();
-        let exchange = self.shared.exchange(&request, &mut progress);
+        let exchange = self.shared.deliver(&request, &mut progress);
         let result = match timeout_at(Instant::now() + limit, exchange).await {
             Ok(result) => result,
             Err(_) => Err(AttemptError::Deadline { limit, phase: progress.phase }),
         };
+        let tokens = std::mem::take(&mut progress.tokens);
         let mut exchange = progress.finish(result);
         if let Some(answer) = &mut exchange.response {
-            Hidden::of(&request).mask(answer);
+            Hidden::of(&request, &tokens).mask(answer);
         }
         exchange
     }
@@ -138,6 +149,65 @@ impl<D: Dial> Service<PreparedRequest> for Deliverer<D> {
 }
 
 impl<D: Dial> Shared<D> {
+    /// Sends `request`, with an access token if it needs one. A token that the receiver refuses is
+    /// replaced, and the request sent once more.
+    async fn deliver(self: &Arc<Self>, request: &PreparedRequest, progress: &mut Progress) -> Result<(), AttemptError> {
+        let Some(credentials) = &request.credentials else { return self.exchange(request, progress).await };
+        // In a box: most requests need no token.
+        Box::pin(self.deliver_with_token(request, credentials, progress)).await
+    }
+
+    async fn deliver_with_token(
+        self: &Arc<Self>,
+        request: &PreparedRequest,
+        credentials: &Arc<ClientCredentials>,
+        progress: &mut Progress,
+    ) -> Result<(), AttemptError> {
+        let transport = token::transport(&request.transport);
+        let trust = self.trusts.of(&transport, true).id;
+        let key = token::Key { credentials: Arc::clone(credentials), trust };
+        for is_last in [false, true] {
+            let (phase, shared) = (progress.phase, Arc::clone(self));
+            progress.phase = Phase::Token;
+            let (credentials, transport) = (Arc::clone(credentials), Arc::clone(&transport));
+            let fetch = |place: Place| {
+                let fetch = async move { place.send_replace(Some(shared.fetch_token(credentials, transport).await)) };
+                self.tasks.spawn(async move { drop(fetch.await) });
+            };
+            let token = self.tokens.get(key.clone(), fetch).await?;
+            progress.phase = phase;
+            if is_last {
+                progress.again();
+            }
+            progress.tokens.push(Arc::clone(&token));
+            self.exchange(&with_token(request, &token), progress).await?;
+            if progress.capture.status() != Some(UNAUTHORIZED) {
+                return Ok(());
+            }
+            self.tokens.discard(&key, &token);
+        }
+        Err(AttemptError::Unauthorized)
+    }
+
+    /// Asks the token server. It has a time of its own, since more than one attempt may wait for it.
+    async fn fetch_token(
+        self: Arc<Self>,
+        credentials: Arc<ClientCredentials>,
+        transport: Arc<TransportPolicy>,
+    ) -> Fetched {
+        let request = token::form(&credentials, transport, self.clock.now(), &OsEntropy)?;
+        let (mut progress, limit) = (Progress::of_own(), limits::TOKEN_REQUEST_TIMEOUT);
+        let result = match timeout(limit, self.exchange(&request, &mut progress)).await {
+            Ok(result) => result,
+            Err(_) => Err(AttemptError::Deadline { limit, phase: progress.phase }),
+        };
+        let exchange = progress.finish(result);
+        match exchange.response {
+            Some(answer) => token::read(&answer, &credentials).map(Arc::new).map_err(Arc::new),
+            None => Err(Arc::new(token::Failure::unanswered(request.url.host(), exchange))),
+        }
+    }
+
     async fn exchange(&self, request: &PreparedRequest, progress: &mut Progress) -> Result<(), AttemptError> {
         let targets = self.guard.targets(&request.url, progress).await?;
         let https = request.url.is_https();
@@ -286,6 +356,13 @@ impl<D: Dial> Shared<D> {
         route.address = address;
         Ok(stream)
     }
+}
+
+/// The request as it goes out, with its access token.
+fn with_token(request: &PreparedRequest, token: &Token) -> PreparedRequest {
+    let mut request = request.clone();
+    request.headers.push(token.header());
+    request
 }
 
 /// What the receiver's certificate must name.

@@ -6,6 +6,7 @@
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -14,6 +15,7 @@ use thiserror::Error;
 
 use crate::dial::NoSource;
 use crate::phase::Phase;
+use crate::token::Failure;
 use crate::words;
 
 /// Why an attempt ended without a whole answer.
@@ -67,6 +69,14 @@ pub(crate) enum AttemptError {
         /// The time that they had together.
         limit: Duration,
     },
+    /// There is no access token to send with the request.
+    #[error(transparent)]
+    NoToken(#[from] Arc<Failure>),
+    /// The receiver does not take a fresh access token.
+    #[error(
+        "the receiver answered 401 Unauthorized to a fresh access token; check the client, its scopes and the audience"
+    )]
+    Unauthorized,
     /// The TLS settings of the webhook cannot be used, or the server does not allow them.
     #[error("{0}")]
     TlsSettings(String),
@@ -120,6 +130,9 @@ impl AttemptError {
                 Outcome::Connection
             }
             Self::Broken(_) | Self::Http2(_) => Outcome::Connection,
+            Self::NoToken(_) | Self::Unauthorized | Self::Deadline { phase: Phase::Token, .. } => {
+                Outcome::Authentication
+            }
             Self::ConnectTimeout { .. } | Self::TlsTimeout(_) | Self::Deadline { .. } => Outcome::Timeout,
             Self::TlsSettings(_) | Self::Tls(_) => Outcome::Tls,
             Self::Unsendable(_) => Outcome::Render,
@@ -148,6 +161,7 @@ impl AttemptError {
     /// Why the failure says nothing of the receiver, if it does not.
     pub(crate) fn excuse(&self) -> Option<Excuse> {
         match self {
+            Self::NoToken(failure) => failure.excuse,
             Self::Local(_) | Self::Resolve(ResolveError::Unavailable(_)) => Some(Excuse::Local),
             error if error.is_refusal() => Some(Excuse::Unprocessed),
             _ => None,

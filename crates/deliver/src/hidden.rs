@@ -4,7 +4,11 @@
 //! answer is stored and shown, and a secret in it would be seen by whoever may look at
 //! attempts. Called when an attempt has ended.
 
+use std::sync::Arc;
+
 use tenterhook_model::{CapturedResponse, PreparedRequest};
+
+use crate::token::Token;
 
 /// Bytes below which a value is no secret but would be found everywhere.
 const SHORTEST: usize = 6;
@@ -16,12 +20,13 @@ const MASK: &[u8] = b"***";
 pub(crate) struct Hidden<'a>(Vec<&'a str>);
 
 impl<'a> Hidden<'a> {
-    /// The sensitive values of `request`, and of `Bearer abc` the `abc` too; longest first, so
+    /// The sensitive values of `request`, the access tokens that it was sent with, and of `Bearer abc` the `abc` too; longest first, so
     /// that a value is hidden before its part.
-    pub(crate) fn of(request: &'a PreparedRequest) -> Self {
+    pub(crate) fn of(request: &'a PreparedRequest, tokens: &'a [Arc<Token>]) -> Self {
         let sensitive = request.headers.iter().filter(|header| header.sensitive).map(|header| header.value.trim());
         let with_parts = sensitive.flat_map(|value| [Some(value), value.rsplit_once(' ').map(|(_, part)| part)]);
-        let mut values: Vec<&str> = with_parts.flatten().filter(|value| value.len() >= SHORTEST).collect();
+        let values = with_parts.flatten().chain(tokens.iter().map(|token| &*token.value));
+        let mut values: Vec<&str> = values.filter(|value| value.len() >= SHORTEST).collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         Self(values)
     }

@@ -28,6 +28,7 @@ mod request;
 mod resend;
 mod resolver;
 mod tls;
+mod token;
 mod trust;
 mod turn;
 mod turns;

@@ -5,6 +5,8 @@ use std::fmt;
 /// What an attempt is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Waiting for the access token that the request needs.
+    Token,
     /// Looking up the host.
     LookUp,
     /// Opening the connection.
@@ -22,6 +24,7 @@ pub(crate) enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Token => "while waiting for the access token",
             Self::LookUp => "while looking up the host",
             Self::Connect => "while connecting",
             Self::Handshake => "during the TLS handshake",

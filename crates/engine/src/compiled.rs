@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tenterhook_model::authentication::AUTHORIZATION;
 use tenterhook_model::webhook::{KeyAlgorithm, SignatureScheme, TransportPolicy, Webhook};
 use tenterhook_model::{Fault, PreparedRequest, TargetUrl, WebhookId};
 
@@ -42,7 +43,7 @@ pub fn compile(webhook: &Webhook) -> Result<Compiled, Vec<Fault>> {
     let rules = Rules::compile(&webhook.spec.rules).map_err(|found| faults.extend(found)).ok();
     let taken = taken(webhook, &schemes);
     check_custom(webhook, &schemes, &mut faults);
-    let request = request::compile(&webhook.spec.request, taken)
+    let request = request::compile(&webhook.spec.request, webhook.spec.authentication.as_ref(), taken)
         .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.under("request"))))
         .ok();
     let (Some(rules), Some(request)) = (rules, request.filter(|_| faults.is_empty())) else {
@@ -70,10 +71,17 @@ fn weight(webhook: &Webhook) -> usize {
     BASE_BYTES + source * BYTES_PER_SOURCE_BYTE
 }
 
-/// The headers that signatures take.
+/// The headers that signatures and authentication take.
 fn taken(webhook: &Webhook, schemes: &[SignatureScheme]) -> Vec<String> {
-    let mut names = of_schemes(schemes);
+    let mut names = taken_first(webhook, schemes);
     names.extend(webhook.spec.custom_signatures.iter().map(|custom| custom.header.clone()));
+    names
+}
+
+/// The headers that custom signatures cannot have.
+fn taken_first(webhook: &Webhook, schemes: &[SignatureScheme]) -> Vec<String> {
+    let mut names = of_schemes(schemes);
+    names.extend(webhook.spec.authentication.iter().map(|_| AUTHORIZATION.to_owned()));
     names
 }
 
@@ -83,7 +91,7 @@ fn of_schemes(schemes: &[SignatureScheme]) -> Vec<String> {
 
 /// The headers of custom signatures must be free, their texts legal, and the secret of their form.
 fn check_custom(webhook: &Webhook, schemes: &[SignatureScheme], faults: &mut Vec<Fault>) {
-    let mut taken = of_schemes(schemes);
+    let mut taken = taken_first(webhook, schemes);
     for (index, given) in webhook.spec.custom_signatures.iter().enumerate() {
         let field = |name: &str| format!("signing.custom[{index}].{name}");
         if let Err(message) = check_name(&given.header, &taken) {

@@ -152,7 +152,7 @@ fn hide_secrets(mut request: Draft, sample: &Webhook) -> Draft {
     signatures.extend(shown.map(|custom| custom.header.as_str()));
     for header in &mut request.headers {
         if header.sensitive {
-            header.value = "***".into();
+            *header = header.shown();
         } else if signatures.contains(&&*header.name) {
             header.value = format!("{}{SAMPLE_MARK}", header.value).into();
         }

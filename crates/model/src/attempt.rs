@@ -31,11 +31,13 @@ pub enum Outcome {
     Render,
     /// The server stopped before the answer came; it is tried again.
     Interrupted,
+    /// No access token was to be had, or the receiver answered 401 to a fresh one.
+    Authentication,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Success,
         Self::HttpStatus,
         Self::Timeout,
@@ -45,6 +47,7 @@ impl Outcome {
         Self::Blocked,
         Self::Render,
         Self::Interrupted,
+        Self::Authentication,
     ];
 
     /// Its name in metrics and logs.
@@ -59,6 +62,7 @@ impl Outcome {
             Self::Blocked => "blocked",
             Self::Render => "render",
             Self::Interrupted => "interrupted",
+            Self::Authentication => "authentication",
         }
     }
 }
@@ -194,7 +198,12 @@ pub struct SentRequest {
 
 impl From<&PreparedRequest> for SentRequest {
     fn from(request: &PreparedRequest) -> Self {
-        Self::of(request.method, request.url.to_string(), &request.headers, &request.body)
+        let mut sent = Self::of(request.method, request.url.to_string(), &request.headers, &request.body);
+        if request.credentials.is_some() {
+            // The token is fetched by the one who sends; it would not be shown anyway.
+            sent.headers.push(Header::bearer("").shown());
+        }
+        sent
     }
 }
 

@@ -10,6 +10,8 @@ pub mod access_token;
 pub mod address;
 /// [`Attempt`]: one exchange with a receiver, and its [`Outcome`].
 pub mod attempt;
+/// [`Authentication`]: how requests authenticate to a receiver.
+pub mod authentication;
 /// [`Entropy`]: where identifiers, jitter and secrets get their chance.
 pub mod chance;
 /// [`Delivery`]: one event on its way to one webhook, and its legal transitions.
@@ -65,6 +67,7 @@ pub mod webhook;
 pub use access_token::AccessToken;
 pub use address::{AddressPolicy, NonePermitted, NotPermitted};
 pub use attempt::{Attempt, Exchange, Excuse, Outcome, SentRequest, Timings, TriedAddress, TriedResult};
+pub use authentication::{Authentication, BasicCredentials, ClientCredentials, ClientProof};
 pub use chance::{Entropy, OsEntropy};
 pub use delivery::{Delivery, DeliveryState, IllegalTransition, Next, Transition};
 pub use event::{Event, Snapshots};

@@ -98,6 +98,10 @@ table! {
     time TOKEN_LIFETIME: Duration = Duration::from_secs(DAY), Milliseconds, "api";
     /// How long an access token may be valid.
     times TOKEN_LIFETIME_RANGE: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(30 * DAY), Milliseconds, "api";
+    /// Bytes of a user name, a password, a client's id or secret, and of other texts of `authentication`.
+    most CREDENTIAL_BYTES: usize = 2 * KIB, Bytes, "api";
+    /// Scopes, and further parameters, of one webhook's token request.
+    most TOKEN_REQUEST_ITEMS: usize = 64, Items, "api";
     /// Bytes of a PEM field.
     most PEM_BYTES: usize = 64 * KIB, Bytes, "api";
 
@@ -113,6 +117,10 @@ table! {
     time CONNECT_TIMEOUT: Duration = Duration::from_secs(5), Milliseconds, "deliver";
     /// Time for the TLS handshake of one attempt.
     time TLS_TIMEOUT: Duration = Duration::from_secs(5), Milliseconds, "deliver";
+    /// Time for one request to a token server, whatever the time for the attempts that wait for it.
+    time TOKEN_REQUEST_TIMEOUT: Duration = Duration::from_secs(15), Milliseconds, "deliver";
+    /// Access tokens of different credentials that are kept; the one that expires first makes room.
+    most ACCESS_TOKENS: usize = 1_024, Items, "deliver";
     /// Bytes of an answer's body that are read before the connection is given up.
     most ANSWER_READ_BYTES: usize = 64 * KIB, Bytes, "deliver";
     /// Bytes of a request's or answer's body that are kept with the attempt.

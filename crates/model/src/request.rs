@@ -4,13 +4,19 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::authentication::{AUTHORIZATION, ClientCredentials};
 use crate::method::HttpMethod;
 use crate::sensitive::is_sensitive_header;
 use crate::target::TargetUrl;
 use crate::webhook::TransportPolicy;
+
+/// Schemes of Authorization that are shown with the header (RFC 9110 section 11.1).
+const SCHEMES: [(&str, &str); 2] = [("Basic ", "Basic ***"), ("Bearer ", "Bearer ***")];
 
 /// One header of a request or answer. Printing it shows `***` in place of a sensitive value.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,15 +36,33 @@ impl Header {
         Self { sensitive: is_sensitive_header(&name), name, value: value.into() }
     }
 
-    /// The value as it may be shown.
+    /// The header that authenticates by a user name and its password (RFC 7617 section 2, with UTF-8).
+    pub fn basic(username: &str, password: &str) -> Self {
+        Self::new(AUTHORIZATION, format!("Basic {}", BASE64.encode(format!("{username}:{password}"))))
+    }
+
+    /// The header that authenticates by an access token (RFC 6750 section 2.1).
+    pub fn bearer(token: &str) -> Self {
+        Self::new(AUTHORIZATION, format!("Bearer {token}"))
+    }
+
+    /// The value as it may be shown: of credentials, their scheme.
     pub fn shown_value(&self) -> &str {
-        if self.sensitive { "***" } else { &self.value }
+        if !self.sensitive {
+            return &self.value;
+        }
+        let is_scheme = |scheme: &str| {
+            let start = self.value.get(..scheme.len());
+            self.name.eq_ignore_ascii_case(AUTHORIZATION)
+                && start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        SCHEMES.iter().find(|(scheme, _)| is_scheme(scheme)).map_or("***", |(_, shown)| shown)
     }
 
     /// The header as it may be shown.
     pub fn shown(&self) -> Self {
         match self.sensitive {
-            true => Self { value: "***".into(), ..self.clone() },
+            true => Self { value: self.shown_value().into(), ..self.clone() },
             false => self.clone(),
         }
     }
@@ -63,6 +87,9 @@ pub struct PreparedRequest {
     pub body: Bytes,
     /// How the connection is made, shared by all requests of one webhook revision.
     pub transport: Arc<TransportPolicy>,
+    /// What gets the access token that the request needs, if it needs one: it is the sender's to fetch
+    /// and to add.
+    pub credentials: Option<Arc<ClientCredentials>>,
 }
 
 /// The answer of a receiver, cut at the limits.
@@ -90,6 +117,24 @@ impl CapturedResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn basic_is_as_rfc_7617_has_it() {
+        let header = Header::basic("Aladdin", "open sesame");
+        assert_eq!((&*header.name, &*header.value), ("Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+        assert_eq!(&*Header::basic("test", "123\u{a3}").value, "Basic dGVzdDoxMjPCow==");
+    }
+
+    #[test]
+    fn only_the_scheme_of_credentials_is_shown() {
+        assert_eq!(Header::basic("Aladdin", "open sesame").shown_value(), "Basic ***");
+        let bearer = Header::bearer("hunter2");
+        assert_eq!((bearer.shown_value(), bearer.shown().shown_value()), ("Bearer ***", "Bearer ***"));
+        assert_eq!(Header::new("authorization", "bearer hunter2").shown_value(), "Bearer ***");
+        for (name, value) in [("Authorization", "Bearer"), ("Authorization", "Token hunter2"), ("Cookie", "Basic x")] {
+            assert_eq!(Header::new(name, value).shown_value(), "***", "{name}: {value}");
+        }
+    }
 
     #[test]
     fn a_sensitive_value_is_not_printed() {

@@ -46,7 +46,7 @@ pub enum TargetUrlError {
     #[error("must begin with http:// or https://; nothing else is sent")]
     Scheme,
     /// It has a user name or password.
-    #[error("has a user name or password; send credentials in a header instead")]
+    #[error("has a user name or password; set `authentication.basic` instead")]
     UserInfo,
     /// It has no host.
     #[error("has no host")]

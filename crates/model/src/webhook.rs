@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::authentication::Authentication;
 use crate::id::{Lane, SigningKeyId, WebhookId};
 use crate::json::JsonText;
 use crate::limits;
@@ -107,6 +108,9 @@ pub struct WebhookSpec {
     pub rate_limit: RateLimit,
     /// How the connection is made.
     pub transport: TransportPolicy,
+    /// How requests authenticate, if not by headers of `request`.
+    #[serde(default)]
+    pub authentication: Option<Authentication>,
     /// Labels for finding webhooks.
     pub labels: BTreeMap<String, String>,
 }
@@ -472,6 +476,8 @@ impl Webhook {
             HeaderValue::Plain(_) => None,
             HeaderValue::Sensitive(secret) => Some(secret),
         });
-        keys.chain(headers).chain([&mut self.spec.transport.client_private_key_pem]).collect()
+        let authentication = self.spec.authentication.as_mut().map(Authentication::secret_mut);
+        // What is added comes last: rows that were written before it have nothing there.
+        keys.chain(headers).chain([&mut self.spec.transport.client_private_key_pem]).chain(authentication).collect()
     }
 }

@@ -6,13 +6,22 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::tenterhook::v1::{
-    CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate,
-    RotateSigningKeyRequest, RotateSigningKeyResponse, TransportPolicy,
+    BasicAuthentication, CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate,
+    OAuth2ClientCredentials, RequestTemplate, RotateSigningKeyRequest, RotateSigningKeyResponse, TransportPolicy,
 };
 
 /// What stands for a secret.
 fn hide(secret: &str) -> &'static str {
     if secret.is_empty() { "" } else { "***" }
+}
+
+impl Debug for BasicAuthentication {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("BasicAuthentication")
+            .field("username", &self.username)
+            .field("password", &hide(&self.password))
+            .finish()
+    }
 }
 
 impl Debug for CreateTokenResponse {
@@ -48,6 +57,22 @@ impl Debug for HeaderTemplate {
             .field("name", &self.name)
             .field("value", &hide(&self.value))
             .field("sensitive", &self.sensitive)
+            .finish()
+    }
+}
+
+impl Debug for OAuth2ClientCredentials {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("OAuth2ClientCredentials")
+            .field("token_url", &self.token_url)
+            .field("client_id", &self.client_id)
+            .field("client_authentication", &self.client_authentication)
+            .field("client_secret", &hide(&self.client_secret))
+            .field("private_key_pem", &hide(&self.private_key_pem))
+            .field("key_id", &self.key_id)
+            .field("scopes", &self.scopes)
+            .field("audience", &self.audience)
+            .field("parameters", &self.parameters)
             .finish()
     }
 }

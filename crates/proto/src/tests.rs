@@ -3,9 +3,11 @@
 use prost::Message as _;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
+use crate::tenterhook::v1::authentication::Method;
 use crate::tenterhook::v1::{
-    CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse, HeaderTemplate, RequestTemplate,
-    RotateSigningKeyRequest, RotateSigningKeyResponse, TransportPolicy, Webhook,
+    Authentication, BasicAuthentication, CreateTokenResponse, CreateWebhookRequest, CreateWebhookResponse,
+    HeaderTemplate, OAuth2ClientCredentials, RequestTemplate, RotateSigningKeyRequest, RotateSigningKeyResponse,
+    TransportPolicy, Webhook,
 };
 use crate::{FILE_DESCRIPTOR_SET, REFLECTION_DESCRIPTOR_SET};
 
@@ -86,7 +88,15 @@ fn debug_never_prints_a_secret() {
         ..Default::default()
     };
     let transport = TransportPolicy { client_private_key_pem: secret.clone(), ..Default::default() };
+    let basic = BasicAuthentication { password: secret.clone(), ..Default::default() };
+    let oauth2 = OAuth2ClientCredentials {
+        client_secret: secret.clone(),
+        private_key_pem: secret.clone(),
+        ..Default::default()
+    };
+    let authentication = Some(Authentication { method: Some(Method::Oauth2(oauth2.clone())) });
     let webhook = Webhook {
+        authentication,
         request: Some(RequestTemplate { headers: vec![header.clone()], ..Default::default() }),
         transport: Some(transport.clone()),
         ..Default::default()
@@ -103,6 +113,8 @@ fn debug_never_prints_a_secret() {
         format!("{unmarked:?}"),
         format!("{request:?}"),
         format!("{transport:?}"),
+        format!("{basic:?}"),
+        format!("{oauth2:?}"),
         format!("{create:?}"),
         format!("{created:#?}"),
         format!("{rotate:?}"),

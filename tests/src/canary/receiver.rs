@@ -13,6 +13,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::secrets::plain;
+
 /// A receiver at work; it ends when dropped.
 #[derive(Debug)]
 pub(super) struct Receiver {
@@ -53,6 +55,10 @@ async fn answer(
     let body = request.into_body().collect().await?.to_bytes();
     arrived.lock().unwrap().push((path.clone(), headers.clone()));
     let echo = format!("{headers:?}\n{}", String::from_utf8_lossy(&body));
+    if path == "/token" {
+        let token = format!("{{\"access_token\": \"{}\", \"expires_in\": \"3600\"}}", plain("access token"));
+        return Ok(Response::new(Full::new(token.into())));
+    }
     let mut response = Response::new(Full::new(echo.into()));
     for (name, value) in headers.iter().filter(|(name, _)| name.as_str().starts_with("x-")) {
         response.headers_mut().insert(name, value.clone());

@@ -105,7 +105,7 @@ impl Secrets {
 }
 
 /// Secrets that are texts, by their names.
-const PLAIN: [&str; 18] = [
+const PLAIN: [&str; 22] = [
     "header",
     "bearer",
     "changed header",
@@ -124,6 +124,10 @@ const PLAIN: [&str; 18] = [
     "userinfo",
     "failed update",
     "not ascii",
+    "basic password",
+    "client secret",
+    "access token",
+    "refused credential",
 ];
 
 /// The text of a secret: no other text begins as it does.

@@ -2,6 +2,7 @@
 //! that arrive and that do not, twice over one store.
 
 use tenterhook_proto::tenterhook::v1::access_service_client::AccessServiceClient;
+use tenterhook_proto::tenterhook::v1::authentication::Method;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
@@ -116,6 +117,15 @@ impl<'a> Workload<'a> {
         let value = format!("{} {{{{ data.nothing.{} }}}}", plain("render text"), plain("attribute"));
         let broken = self.create(self.webhook("breaks", "/breaks", &[("X-Broken", &value)]), "").await.unwrap();
         self.create(self.with_client_key(&self.secrets.client_key), "").await.unwrap();
+        for (name, path, method) in [
+            ("basic", "/authenticated", basic(&plain("basic password"))),
+            ("oauth2", "/authenticated", self.oauth2("/token", &plain("client secret"))),
+            // The token server sends back what it got, and no token.
+            ("no token", "/never", self.oauth2("/echoes", &plain("client secret"))),
+        ] {
+            let authenticated = v1::Webhook { authentication: Some(method), ..self.webhook(name, path, &[]) };
+            self.create(authenticated, "").await.unwrap();
+        }
         Box::pin(self.refused_saves()).await;
         self.change(&main).await;
         self.preview(&main.id, &broken.id).await;
@@ -136,6 +146,21 @@ impl<'a> Workload<'a> {
         let update = v1::Webhook { id: main.id.clone(), request: Some(request), ..Default::default() };
         let update = v1::UpdateWebhookRequest { webhook: Some(update), ..Default::default() };
         self.webhooks().update_webhook(update).await.unwrap();
+        for name in ["basic", "oauth2"] {
+            let webhook = listed.webhooks.iter().find(|webhook| webhook.display_name == name).unwrap();
+            let url = format!("http://{}/authenticated", self.receiver.address);
+            let mut moved = v1::Webhook {
+                id: webhook.id.clone(),
+                request: Some(v1::RequestTemplate { url, ..Default::default() }),
+                authentication: webhook.authentication.clone(),
+                ..Default::default()
+            };
+            if let Some(Method::Oauth2(oauth2)) = moved.authentication.as_mut().and_then(|way| way.method.as_mut()) {
+                oauth2.token_url = format!("http://{}/token", self.receiver.address);
+            }
+            let update = v1::UpdateWebhookRequest { webhook: Some(moved), ..Default::default() };
+            self.webhooks().update_webhook(update).await.unwrap();
+        }
         self.preview(&main.id, &broken.id).await;
         self.publish_and_watch("second").await;
         self.look_at_all(main).await;
@@ -175,6 +200,18 @@ impl<'a> Workload<'a> {
         webhook
     }
 
+    /// Authentication by a token of this path of the receiver.
+    fn oauth2(&self, path: &str, secret: &str) -> v1::Authentication {
+        let oauth2 = v1::OAuth2ClientCredentials {
+            token_url: format!("http://{}{path}", self.receiver.address),
+            client_id: "client".into(),
+            client_authentication: v1::ClientAuthentication::Post.into(),
+            client_secret: secret.to_owned(),
+            ..Default::default()
+        };
+        v1::Authentication { method: Some(Method::Oauth2(oauth2)) }
+    }
+
     /// Saves that fail for each field that holds a secret.
     async fn refused_saves(&self) {
         let header = |value: &str| self.webhook("refused", "/", &[("X-Secret", value)]);
@@ -185,6 +222,15 @@ impl<'a> Workload<'a> {
         let mut unfit = self.webhook("refused", "/", &[]);
         unfit.signing = Some(v1::SigningPolicy { schemes: vec![2], ..Default::default() });
         let long = signing("long signing").repeat(20);
+        let credential = |method| v1::Webhook { authentication: Some(method), ..self.webhook("refused", "/", &[]) };
+        let assertion = v1::OAuth2ClientCredentials {
+            client_id: "client".into(),
+            token_url: format!("https://user:{}@127.0.0.1/", plain("userinfo")),
+            client_authentication: v1::ClientAuthentication::PrivateKeyJwt.into(),
+            client_secret: plain("refused credential"),
+            private_key_pem: broken_key.clone(),
+            ..Default::default()
+        };
         let refused = [
             (header(&format!("{{% {syntax} %}} {{{{ {syntax}")), String::new()),
             (header(&format!("{{{{ {syntax} {syntax} }}}}")), String::new()),
@@ -196,6 +242,9 @@ impl<'a> Workload<'a> {
             (userinfo, String::new()),
             (self.with_client_key(&broken_key), String::new()),
             (self.with_client_key(&self.secrets.other_key), String::new()),
+            (credential(basic(&plain("refused credential").repeat(200))), String::new()),
+            (credential(self.oauth2("/token", &format!("{}\n", plain("refused credential")))), String::new()),
+            (credential(v1::Authentication { method: Some(Method::Oauth2(assertion)) }), String::new()),
             (unfit.clone(), signing("refused signing")),
             (unfit, format!("whsec_{}", signing("refused signing"))),
             (self.webhook("refused", "/", &[]), long),
@@ -313,6 +362,7 @@ impl<'a> Workload<'a> {
             v1::AttemptOutcome::HttpStatus,
             v1::AttemptOutcome::Render,
             v1::AttemptOutcome::Tls,
+            v1::AttemptOutcome::Authentication,
         ] {
             let has = |delivery: &v1::Delivery| delivery.attempts.iter().any(|attempt| attempt.outcome() == outcome);
             assert!(listed.iter().any(has), "no attempt ended as {outcome:?}: {listed:#?}");
@@ -329,12 +379,23 @@ impl<'a> Workload<'a> {
         let got =
             |name: &str, value: &str| taken.iter().any(|headers| headers.get(name).is_some_and(|got| got == value));
         assert!(got("x-api-token", &token) && got("authorization", &bearer), "life {life}: {taken:?}");
+        let authenticated = arrived.iter().filter(|(path, _)| path == "/authenticated");
+        let sent: Vec<_> = authenticated.filter_map(|(_, headers)| headers.get("authorization")).collect();
+        let basic = tenterhook_model::Header::basic("user", &plain("basic password"));
+        for value in [basic.value.to_string(), format!("Bearer {}", plain("access token"))] {
+            assert!(sent.iter().any(|sent| **sent == value), "life {life}: {sent:?}");
+        }
         let trace: String = TRACE_ID.iter().map(|byte| format!("{byte:02x}")).collect();
         let traced = |headers: &&http::HeaderMap| {
             headers.get("traceparent").is_some_and(|value| value.to_str().unwrap().contains(&trace))
         };
         assert!(taken.iter().any(traced), "life {life}: {taken:?}");
     }
+}
+
+fn basic(password: &str) -> v1::Authentication {
+    let basic = v1::BasicAuthentication { username: "user".into(), password: password.to_owned() };
+    v1::Authentication { method: Some(Method::Basic(basic)) }
 }
 
 fn event(id: &str) -> v1::Event {

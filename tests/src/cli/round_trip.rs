@@ -10,7 +10,7 @@ use crate::grpc::proto_json::Schema;
 /// Webhooks of one run, each of its own name; with so many every field is set and unset several times.
 const WEBHOOKS: usize = 48;
 /// The messages of a webhook that people write.
-const WRITTEN: [&str; 12] = [
+const WRITTEN: [&str; 15] = [
     "Webhook",
     "EventRule",
     "RequestTemplate",
@@ -23,6 +23,9 @@ const WRITTEN: [&str; 12] = [
     "CircuitBreaker",
     "RateLimit",
     "TransportPolicy",
+    "Authentication",
+    "BasicAuthentication",
+    "OAuth2ClientCredentials",
 ];
 /// Their fields that only the server writes, or that are set in every file.
 const NOT_WRITTEN: [&str; 9] =
@@ -143,6 +146,26 @@ fn transport(dice: &mut Dice, (certificate, key): &(String, String)) -> Value {
     transport
 }
 
+fn authentication(dice: &mut Dice, key: &str) -> Value {
+    if dice.below(2) == 0 {
+        return json!({"basic": {"username": dice.one(&["yes", "1e3", "# no"]), "password": "hunter2"}});
+    }
+    let fields = json!({
+        "scopes": ["orders:write", "yes"], "audience": "https://api.example.com", "parameters": {"resource": dice.text()},
+    });
+    let mut oauth2 = dice.some(fields);
+    oauth2["token_url"] = json!("https://auth.example.com/token");
+    oauth2["client_id"] = json!("client");
+    if dice.below(2) == 0 {
+        oauth2["client_authentication"] = json!("PRIVATE_KEY_JWT");
+        (oauth2["private_key_pem"], oauth2["key_id"]) = (json!(key), json!("1e3"));
+    } else {
+        oauth2["client_authentication"] = json!(dice.one(&["BASIC", "POST"]));
+        oauth2["client_secret"] = json!("hunter2");
+    }
+    json!({"oauth2": oauth2})
+}
+
 fn webhook(dice: &mut Dice, number: usize, pem: &(String, String)) -> Value {
     let breaker = json!({"failures_to_open": 3, "initial_open": "10s", "max_open": "600s", "suspend_after": "86400s"});
     let limit = json!({"requests_per_second": 2.5, "burst": 3, "max_in_flight": 4});
@@ -150,7 +173,7 @@ fn webhook(dice: &mut Dice, number: usize, pem: &(String, String)) -> Value {
         "namespace": "acme", "description": dice.text(), "disabled": true, "rules": [rule(dice), rule(dice)],
         "signing": signing(dice), "retry": retry(dice), "circuit_breaker": dice.some(breaker),
         "rate_limit": dice.some(limit), "transport": transport(dice, pem),
-        "labels": {"team": "a", "yes": "1e3"},
+        "authentication": authentication(dice, &pem.1), "labels": {"team": "a", "yes": "1e3"},
     });
     let mut webhook = dice.some(fields);
     webhook["display_name"] = json!(format!("{number} {}", dice.one(&["yes", "a: b", "ünï", "#1", "'q'"])));
@@ -199,7 +222,7 @@ fn an_export_of_random_webhooks_applied_changes_nothing() {
     for namespace in ["default", "acme"] {
         let exported = desk.run(&["export", "--namespace", namespace]).code(0).out;
         let key = pem.1.lines().nth(1).unwrap();
-        assert!(!exported.contains(key), "a private key is in the export");
+        assert!(!exported.contains(key) && !exported.contains("hunter2"), "a secret is in the export");
         std::fs::write(folder.join(format!("{namespace}.yaml")), exported).unwrap();
     }
     for files in [&file, folder.to_str().unwrap()] {

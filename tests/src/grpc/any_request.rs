@@ -127,7 +127,7 @@ impl Draw<'_> {
             Type::String => {
                 let text = match field.name() {
                     "signing_secret" => self.signing_secret(),
-                    "client_private_key_pem" => mark::hidden("key"),
+                    "client_private_key_pem" | "private_key_pem" | "client_secret" | "password" => mark::hidden("key"),
                     _ => self.text(),
                 };
                 bytes_field(out, number, text.as_bytes());

@@ -114,6 +114,43 @@ fn webhook_cases() -> Vec<Case> {
     ]
 }
 
+/// A CreateWebhook with OAuth2 client credentials that have `part` beside what they need.
+fn oauth2(part: Value, field: &'static str) -> Case {
+    let mut oauth2 = json!({
+        "token_url": "https://auth.example.com/token", "client_id": "c", "client_secret": mark::hidden("secret"),
+    });
+    oauth2.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+    create(json!({ "authentication": { "oauth2": oauth2 } }), field)
+}
+
+fn authentication_cases() -> Vec<Case> {
+    let basic = |part: Value, field| create(json!({ "authentication": { "basic": part } }), field);
+    vec![
+        basic(json!({ "username": "a:b", "password": mark::hidden("p") }), "webhook.authentication.basic.username"),
+        basic(json!({ "username": "a" }), "webhook.authentication.basic.password"),
+        oauth2(json!({ "token_url": "http://10.0.0.1/" }), "webhook.authentication.oauth2.token_url"),
+        oauth2(json!({ "client_id": "" }), "webhook.authentication.oauth2.client_id"),
+        oauth2(json!({ "client_authentication": 99 }), "webhook.authentication.oauth2.client_authentication"),
+        oauth2(json!({ "client_secret": "" }), "webhook.authentication.oauth2.client_secret"),
+        oauth2(json!({ "private_key_pem": mark::hidden("k") }), "webhook.authentication.oauth2.private_key_pem"),
+        oauth2(
+            json!({ "client_authentication": 3, "client_secret": "", "private_key_pem": mark::hidden("k") }),
+            "webhook.authentication.oauth2.private_key_pem",
+        ),
+        oauth2(json!({ "key_id": "k" }), "webhook.authentication.oauth2.key_id"),
+        oauth2(json!({ "scopes": ["a b"] }), "webhook.authentication.oauth2.scopes[0]"),
+        oauth2(json!({ "audience": "a\nb" }), "webhook.authentication.oauth2.audience"),
+        oauth2(json!({ "parameters": { "scope": "a" } }), "webhook.authentication.oauth2.parameters"),
+        create(
+            json!({
+                "request": { "url": "https://hooks.example.com/", "headers": [{ "name": "authorization", "value": mark::hidden("h") }] },
+                "authentication": { "basic": { "username": "a", "password": mark::hidden("p") } },
+            }),
+            "webhook.request.headers[0].name",
+        ),
+    ]
+}
+
 fn policy_cases() -> Vec<Case> {
     let exponential = |part: Value| json!({ "retry": { "exponential": part } });
     vec![
@@ -315,7 +352,7 @@ fn access_cases() -> Vec<Case> {
 
 fn cases() -> Vec<Case> {
     let services = [webhook_request_cases(), event_cases(), delivery_cases(), server_cases(), access_cases()].concat();
-    [webhook_cases(), policy_cases(), services].concat()
+    [webhook_cases(), authentication_cases(), policy_cases(), services].concat()
 }
 
 /// Fields that are refused for another reason than their form, or only with times that JSON cannot

@@ -24,7 +24,10 @@ const MESSAGE_CHARS: usize = 500;
 const DEPTH: usize = 6;
 
 /// Fields that may hold a secret, whatever their message.
-const SECRET_FIELDS: [&str; 9] = [
+const SECRET_FIELDS: [&str; 12] = [
+    "password",
+    "client_secret",
+    "private_key_pem",
     "signing_secret",
     "client_private_key_pem",
     "client_certificate_pem",

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tenterhook_model::limits;
+use tenterhook_proto::tenterhook::v1::authentication::Method;
 use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
 use tenterhook_proto::tenterhook::v1::retry_policy::Backoff;
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start};
@@ -71,6 +72,8 @@ fn rows() -> Vec<Row> {
         },
         most("CUSTOM_SIGNATURES", limits::CUSTOM_SIGNATURES, "webhook.signing.custom"),
         most("CUSTOM_SIGNATURE_BYTES", limits::CUSTOM_SIGNATURE_BYTES, "webhook.signing.custom[0].content"),
+        most("CREDENTIAL_BYTES", limits::CREDENTIAL_BYTES, "webhook.authentication.oauth2.audience"),
+        most("TOKEN_REQUEST_ITEMS", limits::TOKEN_REQUEST_ITEMS, "webhook.authentication.oauth2.scopes"),
         times("ROTATION_GRACE_MAX", Duration::ZERO..=limits::ROTATION_GRACE_MAX, "grace_period"),
         times("TOKEN_LIFETIME_RANGE", limits::TOKEN_LIFETIME_RANGE, "lifetime"),
         most("PEM_BYTES", limits::PEM_BYTES, "webhook.transport.ca_certificates_pem"),
@@ -107,11 +110,13 @@ const MET_OTHERWISE: [(&str, &str); 14] = [
 ];
 
 /// Limits of the server's own that no request can pass: what they bound, and their tests.
-const INTERNAL: [(&str, &str); 50] = [
+const INTERNAL: [(&str, &str); 52] = [
     ("DNS_TIMEOUT", "deliver: guarded"),
     ("DNS_RECORDS", "deliver: guarded"),
     ("CONNECT_TIMEOUT", "deliver: guarded"),
     ("TLS_TIMEOUT", "deliver: tls"),
+    ("TOKEN_REQUEST_TIMEOUT", "token servers; deliver: token"),
+    ("ACCESS_TOKENS", "tokens in memory; deliver: tokens"),
     ("ANSWER_READ_BYTES", "what a receiver answers; deliver: capture, exchange"),
     ("BODY_KEPT_BYTES", "what is kept of bodies; deliver: capture, exchange"),
     ("ERROR_TEXT_BYTES", "what is kept of an error; deliver: attempt"),
@@ -306,6 +311,18 @@ fn sized_webhook(limit: &str, size: u64, text: String) -> v1::Webhook {
         "CUSTOM_SIGNATURES" => {
             let custom = (0..count).map(|number| custom(format!("X-{number}"), String::new())).collect();
             v1::Webhook { signing: Some(v1::SigningPolicy { schemes: Vec::new(), custom }), ..base }
+        }
+        "CREDENTIAL_BYTES" | "TOKEN_REQUEST_ITEMS" => {
+            let is_text = limit == "CREDENTIAL_BYTES";
+            let oauth2 = v1::OAuth2ClientCredentials {
+                token_url: "https://auth.example.com/token".into(),
+                client_id: "c".into(),
+                client_secret: mark::hidden("client"),
+                audience: if is_text { text } else { String::new() },
+                scopes: if is_text { Vec::new() } else { vec!["s".into(); count] },
+                ..Default::default()
+            };
+            v1::Webhook { authentication: Some(v1::Authentication { method: Some(Method::Oauth2(oauth2)) }), ..base }
         }
         "CUSTOM_SIGNATURE_BYTES" => {
             let custom = vec![custom("X-A".into(), text)];

@@ -450,23 +450,44 @@ async fn a_private_key_is_taken_where_it_signs_and_refused_elsewhere() {
 #[tokio::test]
 async fn every_recipe_of_the_page_on_signatures_is_taken() {
     let bench = Bench::new().await;
-    let schema = super::proto_json::Schema::new();
     let page = include_str!("../../../docs/SIGNATURES.md");
     let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     // One block is a key set that a receiver fetches.
     let recipes: Vec<&str> = blocks.filter(|block| block.contains("\"signing\"")).collect();
     assert!(recipes.len() >= 4, "{} recipes", recipes.len());
-    let header = format!("Bearer {}", bench.keys["admin"]);
     for recipe in recipes {
         let signing: serde_json::Value = serde_json::from_str(recipe).unwrap();
-        let webhook = serde_json::json!({
-            "display_name": "w", "request": { "url": "https://hooks.example.com/" }, "signing": signing["signing"]
-        });
-        let request = serde_json::json!({ "webhook": webhook, "validate_only": true });
-        let (path, input) = &schema.methods["CreateWebhook"];
-        let status = super::raw::call(&bench.routes, path, Some(&header), &schema.encode(input, &request)).await;
-        assert_eq!(status.code(), Code::Ok, "{recipe}: {}", status.message());
+        assert_taken(&bench, "signing", &signing["signing"]).await;
     }
+}
+
+#[tokio::test]
+async fn every_example_of_the_page_on_authentication_is_taken() {
+    let bench = Bench::new().await;
+    let page = include_str!("../../../docs/AUTHENTICATION.md");
+    let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let examples: Vec<String> = blocks.map(|block| block.replace('…', &mark::hidden("example"))).collect();
+    assert!(examples.len() >= 3, "{} examples", examples.len());
+    for example in examples {
+        let mut authentication: serde_json::Value = serde_json::from_str(&example).unwrap();
+        if let Some(pem) = authentication.pointer_mut("/oauth2/private_key_pem") {
+            *pem = key.as_str().into();
+        }
+        assert_taken(&bench, "authentication", &authentication).await;
+    }
+}
+
+/// Checks that a webhook with this field could be created.
+async fn assert_taken(bench: &Bench, field: &str, value: &serde_json::Value) {
+    let schema = super::proto_json::Schema::new();
+    let header = format!("Bearer {}", bench.keys["admin"]);
+    let webhook =
+        serde_json::json!({ "display_name": "w", "request": { "url": "https://hooks.example.com/" }, field: value });
+    let request = serde_json::json!({ "webhook": webhook, "validate_only": true });
+    let (path, input) = &schema.methods["CreateWebhook"];
+    let status = super::raw::call(&bench.routes, path, Some(&header), &schema.encode(input, &request)).await;
+    assert_eq!(status.code(), Code::Ok, "{value}: {}", status.message());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tenterhook_engine::Compiled;
 use tenterhook_intake::RuleFailure;
 use tenterhook_model::webhook::TransportPolicy;
-use tenterhook_model::{Fault, Namespace, Webhook, WebhookId, WebhookSpec, limits};
+use tenterhook_model::{Authentication, Fault, Namespace, TargetUrl, Webhook, WebhookId, WebhookSpec, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Backlog, Expect, SaveError, SavedWebhook, WebhookChange};
 
@@ -189,10 +189,28 @@ pub(super) async fn check_webhook(
     });
     let compiled = api.render.compile(webhook).await.map_err(|found| faults.extend(found)).ok();
     if let Some(url) = compiled.as_ref().and_then(|compiled| compiled.literal_target()).filter(|_| moves) {
-        faults.extend(target::check(api, url).await);
+        faults.extend(target::check(api, "request.url", url).await);
     }
+    faults.extend(authentication_faults(api, spec, before).await);
     check.take_new(faults);
     compiled
+}
+
+/// What is wrong with the token server and the key of `spec`, where they differ from `before`.
+async fn authentication_faults(api: &Shared, spec: &WebhookSpec, before: Option<&WebhookSpec>) -> Vec<Fault> {
+    let before = before.and_then(|before| before.authentication.as_ref());
+    let Some(Authentication::OAuth2(credentials)) = &spec.authentication else { return Vec::new() };
+    if spec.authentication.as_ref() == before {
+        return Vec::new();
+    }
+    let path = "authentication.oauth2";
+    let keys = api.transport_check.check_credentials(credentials).into_iter();
+    let mut faults: Vec<Fault> = keys.map(|fault| fault.under(path)).collect();
+    // What is no URL was refused when it was read.
+    if let Ok(url) = TargetUrl::parse(&credentials.token_url) {
+        faults.extend(target::check(api, &format!("{path}.token_url"), &url).await);
+    }
+    faults
 }
 
 /// What is wrong with `transport` in the fields that differ from `before`.

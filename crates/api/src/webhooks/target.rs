@@ -9,15 +9,12 @@ use tenterhook_model::{Fault, FaultKind, Host, HostName, TargetUrl, limits};
 
 use crate::state::Shared;
 
-/// The field that is at fault, from the webhook.
-const FIELD: &str = "request.url";
-
-/// What is wrong with sending to `url`, if anything is. Of a name one permitted address is
+/// What is wrong with sending to `url`, which stands in `field`, if anything is. Of a name one permitted address is
 /// enough, as it is for an attempt; a name that does not resolve is accepted: it may exist later.
-pub(super) async fn check(api: &Shared, url: &TargetUrl) -> Option<Fault> {
+pub(super) async fn check(api: &Shared, field: &str, url: &TargetUrl) -> Option<Fault> {
     let host = url.host();
     if !url.is_https() && !api.addresses.allow_http {
-        return Some(forbidden(host, "uses plain HTTP, which this server does not send (--allow-http)"));
+        return Some(forbidden(field, host, "uses plain HTTP, which this server does not send (--allow-http)"));
     }
     let judged = match host {
         Host::Address(address) => api.addresses.judge(*address).map_err(|reason| reason.to_string()),
@@ -26,7 +23,7 @@ pub(super) async fn check(api: &Shared, url: &TargetUrl) -> Option<Fault> {
             api.addresses.choose(name, &addresses).map(drop).map_err(|reason| reason.to_string())
         }
     };
-    judged.err().map(|reason| forbidden(host, reason))
+    judged.err().map(|reason| forbidden(field, host, reason))
 }
 
 async fn resolve(api: &Shared, host: &HostName) -> Vec<IpAddr> {
@@ -34,7 +31,7 @@ async fn resolve(api: &Shared, host: &HostName) -> Vec<IpAddr> {
     answer.ok().and_then(Result::ok).unwrap_or_default()
 }
 
-fn forbidden(host: &Host, message: impl Into<String>) -> Fault {
+fn forbidden(field: &str, host: &Host, message: impl Into<String>) -> Fault {
     let kind = FaultKind::UrlForbidden { host: host.to_string() };
-    Fault { field: FIELD.to_owned(), message: message.into(), kind }
+    Fault { field: field.to_owned(), message: message.into(), kind }
 }

@@ -186,6 +186,7 @@ pub(crate) fn write_outcome(outcome: Outcome) -> v1::AttemptOutcome {
         Outcome::Blocked => v1::AttemptOutcome::Blocked,
         Outcome::Render => v1::AttemptOutcome::Render,
         Outcome::Interrupted => v1::AttemptOutcome::Interrupted,
+        Outcome::Authentication => v1::AttemptOutcome::Authentication,
     }
 }
 
@@ -304,7 +305,7 @@ mod tests {
             assert_eq!(read_outcome(write_outcome(outcome).into()), Some(outcome));
         }
         assert_eq!((read_state(0), read_state(7)), (None, None));
-        assert_eq!((read_outcome(0), read_outcome(10)), (None, None));
-        assert!(v1::DeliveryState::try_from(7).is_err() && v1::AttemptOutcome::try_from(10).is_err());
+        assert_eq!((read_outcome(0), read_outcome(11)), (None, None));
+        assert!(v1::DeliveryState::try_from(7).is_err() && v1::AttemptOutcome::try_from(11).is_err());
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Reading collects every fault in a [`crate::check::Check`]; writing cannot fail.
 
+mod authentication;
 pub(crate) mod delivery;
 pub(crate) mod event;
 pub(crate) mod filter;

@@ -10,13 +10,6 @@ use super::json::{document, read_document};
 use super::labels::{check_labels, check_patterns};
 use crate::check::{Check, grouped};
 
-/// Checks that the template in the field `name` has at most `bytes` bytes.
-fn check_template(check: &mut Check, name: &'static str, template: &str, bytes: usize) {
-    if template.len() > bytes {
-        check.refuse(name, format!("must have at most {} bytes, not {}", grouped(bytes), grouped(template.len())));
-    }
-}
-
 /// The rules at this place.
 pub(crate) fn read_rules(check: &mut Check, rules: Vec<v1::EventRule>) -> Vec<EventRule> {
     let read = |(index, rule)| check.item(index, |check| read_rule(check, rule));
@@ -29,7 +22,7 @@ fn read_rule(check: &mut Check, rule: v1::EventRule) -> EventRule {
     check_patterns(check, "object_types", &rule.object_types, limits::PATTERNS);
     check_labels(check, "attributes", &rule.attributes);
     let conditions = read_document(check, "conditions", rule.conditions, limits::CONDITIONS_BYTES);
-    check_template(check, "expression", &rule.expression, limits::TEMPLATE_BYTES);
+    check.bytes("expression", &rule.expression, limits::TEMPLATE_BYTES);
     EventRule {
         display_name: rule.display_name,
         event_types: rule.event_types,
@@ -61,11 +54,11 @@ pub(crate) fn read_request(
     request: v1::RequestTemplate,
     stored: Option<&RequestTemplate>,
 ) -> RequestTemplate {
-    check_template(check, "url", &request.url, limits::URL_BYTES);
+    check.bytes("url", &request.url, limits::URL_BYTES);
     check_patterns(check, "allowed_hosts", &request.allowed_hosts, limits::PATTERNS);
     let method = read_method(check, request.method);
-    check_template(check, "content_type", &request.content_type, limits::HEADER_BYTES);
-    check_template(check, "additional_headers", &request.additional_headers, limits::TEMPLATE_BYTES);
+    check.bytes("content_type", &request.content_type, limits::HEADER_BYTES);
+    check.bytes("additional_headers", &request.additional_headers, limits::TEMPLATE_BYTES);
     let stored_block = stored.map_or("", |stored| &stored.additional_headers);
     let additional_headers = match header_block::unmask(&request.additional_headers, stored_block) {
         Ok(block) => block,
@@ -80,13 +73,13 @@ pub(crate) fn read_request(
         let read = |(index, header)| check.item(index, |check| read_header(check, header, stored));
         request.headers.into_iter().enumerate().map(read).collect()
     });
-    check_template(check, "body", &request.body, limits::TEMPLATE_BYTES);
+    check.bytes("body", &request.body, limits::TEMPLATE_BYTES);
     let undefined = v1::UndefinedBehavior::try_from(request.undefined_behavior);
     if undefined.is_err() {
         check.refuse("undefined_behavior", "must be UNDEFINED_BEHAVIOR_LENIENT or UNDEFINED_BEHAVIOR_STRICT");
     }
     let body_format = read_body_format(check, request.body_format);
-    check_template(check, "cloudevents_source", &request.cloudevents_source, limits::URL_BYTES);
+    check.bytes("cloudevents_source", &request.cloudevents_source, limits::URL_BYTES);
     RequestTemplate {
         url: request.url,
         allowed_hosts: request.allowed_hosts,

@@ -3,6 +3,7 @@
 use tenterhook_model::{WebhookSpec, limits};
 use tenterhook_proto::tenterhook::v1;
 
+use super::authentication::read_authentication;
 use super::labels::check_labels;
 use super::policies::{read_breaker, read_rate, read_retry, read_transport};
 use super::request::{read_request, read_rules};
@@ -40,6 +41,10 @@ pub(crate) fn read_spec(check: &mut Check, webhook: v1::Webhook, setting: Settin
     let rate_limit = check.within("rate_limit", |check| read_rate(check, &rate));
     let transport = webhook.transport.unwrap_or_default();
     let mut transport = check.within("transport", |check| read_transport(check, transport, may_skip_verify));
+    let authentication = webhook.authentication.and_then(|authentication| {
+        let stored = stored.and_then(|stored| stored.authentication.as_ref());
+        check.within("authentication", |check| read_authentication(check, authentication, stored))
+    });
     check_labels(check, "labels", &webhook.labels);
     let keeps_key = !transport.client_certificate_pem.is_empty() && transport.client_private_key_pem.is_empty();
     if let Some(stored) = stored.filter(|_| keeps_key) {
@@ -57,6 +62,7 @@ pub(crate) fn read_spec(check: &mut Check, webhook: v1::Webhook, setting: Settin
         circuit_breaker,
         rate_limit,
         transport,
+        authentication,
         labels: webhook.labels,
     }
 }

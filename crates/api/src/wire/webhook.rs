@@ -6,6 +6,7 @@ use tenterhook_model::{Timestamp, Webhook, WebhookHealth, WebhookSpec, WebhookSt
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::Backlog;
 
+use super::authentication::write_authentication;
 use super::delivery::write_failure;
 use super::policies::{write_breaker, write_rate, write_retry, write_transport};
 use super::request::{write_request, write_rule};
@@ -53,6 +54,7 @@ pub(crate) fn write_spec(spec: &WebhookSpec) -> v1::Webhook {
         circuit_breaker: write_breaker(&spec.circuit_breaker),
         rate_limit: write_rate(&spec.rate_limit),
         transport: write_transport(&spec.transport),
+        authentication: spec.authentication.as_ref().map(write_authentication),
         labels: spec.labels.clone(),
         ..Default::default()
     }

@@ -12,8 +12,15 @@ use crate::input::read_text;
 
 /// Endings of files that a folder is searched for.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
-/// Fields of `transport` that may be references.
-const PEM_FIELDS: [&str; 3] = ["ca_certificates_pem", "client_certificate_pem", "client_private_key_pem"];
+/// Fields that may be references, apart from headers.
+const SECRET_FIELDS: [&str; 6] = [
+    "transport.ca_certificates_pem",
+    "transport.client_certificate_pem",
+    "transport.client_private_key_pem",
+    "authentication.basic.password",
+    "authentication.oauth2.client_secret",
+    "authentication.oauth2.private_key_pem",
+];
 
 /// A webhook as a file has it.
 #[derive(Debug)]
@@ -127,9 +134,9 @@ impl References<'_> {
                 members.insert("sensitive".to_owned(), Value::Bool(true));
             }
         }
-        for field in PEM_FIELDS {
-            if let Some(pem) = value.pointer_mut(&format!("/transport/{field}")) {
-                self.one(pem, &format!("transport.{field}"));
+        for field in SECRET_FIELDS {
+            if let Some(secret) = value.pointer_mut(&format!("/{}", field.replace('.', "/"))) {
+                self.one(secret, field);
             }
         }
         secret

@@ -13,4 +13,5 @@ mod requests;
 mod resend;
 mod support;
 mod tls;
+mod token;
 mod trust;

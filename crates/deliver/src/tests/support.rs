@@ -233,6 +233,7 @@ pub(crate) fn post_over(url: &str, transport: TransportPolicy) -> PreparedReques
         headers: vec![Header::new("Content-Type", "application/json")],
         body: Bytes::from_static(b"{}"),
         transport: Arc::new(transport),
+        credentials: None,
     }
 }
 

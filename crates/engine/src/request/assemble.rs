@@ -17,7 +17,7 @@ use crate::event_context::EventContext;
 use crate::signature::{Outgoing, Signable, Signer};
 
 /// Headers that a request has beside the webhook's own, at most.
-const SERVERS_OWN: usize = 10;
+const SERVERS_OWN: usize = 11;
 
 /// What is known of an attempt beside the webhook and the event.
 #[derive(Debug, Clone)]
@@ -78,10 +78,12 @@ impl RequestPlan {
         debug_assert!(body.len() <= limits::BODY_BYTES, "what is signed is what may be sent");
         self.push_cloud_event(&mut headers, event.event(), &source)?;
         push_own(&mut headers, facts);
+        headers.extend(self.authorization.clone().filter(|_| self.credentials.is_none()));
         let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body: &body };
         let outgoing = Outgoing { message, method: self.method.as_str(), path: url.path_and_query() };
         signer.push_headers(&mut headers, &outgoing, facts.now);
-        Ok(PreparedRequest { method: self.method, url, headers, body, transport: Arc::clone(transport) })
+        let (transport, credentials) = (Arc::clone(transport), self.credentials.clone());
+        Ok(PreparedRequest { method: self.method, url, headers, body, transport, credentials })
     }
 
     pub(super) fn url(&self, texts: &[String]) -> Result<TargetUrl, RenderFault> {

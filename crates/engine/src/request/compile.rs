@@ -1,10 +1,12 @@
 //! Compiling a webhook's request, with all its faults at once.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tenterhook_jinja::python::text::is_space;
 use tenterhook_jinja::{Mode, Undefined};
 use tenterhook_model::webhook::{BodyFormat, HeaderTemplate, RequestTemplate};
-use tenterhook_model::{Fault, Header, limits};
+use tenterhook_model::{Authentication, ClientCredentials, Fault, Header, limits};
 
 use super::field::FieldOptions;
 use super::hosts::HostPattern;
@@ -17,11 +19,15 @@ const DEFAULT_CONTENT_TYPE: &str = "application/json";
 /// What User-Agent is when the webhook does not say.
 const USER_AGENT: &str = concat!("Tenterhook/", env!("CARGO_PKG_VERSION"));
 
-/// Compiles the request of a webhook whose signatures take the headers `taken`.
+/// Compiles the request of a webhook whose signatures and authentication take the headers `taken`.
 ///
 /// # Errors
 /// All faults, with paths within the request.
-pub(crate) fn compile(request: &RequestTemplate, taken: Vec<String>) -> Result<RequestPlan, Vec<Fault>> {
+pub(crate) fn compile(
+    request: &RequestTemplate,
+    authentication: Option<&Authentication>,
+    taken: Vec<String>,
+) -> Result<RequestPlan, Vec<Fault>> {
     let undefined = if request.strict_undefined { Undefined::Strict } else { Undefined::Lenient };
     let mut compiler = Compiler { undefined, taken: &taken, templates: Vec::new(), faults: Vec::new() };
     let allowed_hosts = compiler.allowed_hosts(&request.allowed_hosts);
@@ -37,6 +43,7 @@ pub(crate) fn compile(request: &RequestTemplate, taken: Vec<String>) -> Result<R
     match (url, block, body) {
         (Some(url), Some(block), Some(body)) if faults.is_empty() => {
             let method = request.method;
+            let (authorization, credentials) = authorization(authentication);
             Ok(RequestPlan {
                 method,
                 url,
@@ -46,11 +53,24 @@ pub(crate) fn compile(request: &RequestTemplate, taken: Vec<String>) -> Result<R
                 headers,
                 body,
                 cloud_event,
+                authorization,
+                credentials,
                 taken,
                 templates,
             })
         }
         _ => Err(faults),
+    }
+}
+
+/// The header that authenticates, as far as it is known, and what gets the rest.
+fn authorization(authentication: Option<&Authentication>) -> (Option<Header>, Option<Arc<ClientCredentials>>) {
+    match authentication {
+        None => (None, None),
+        Some(Authentication::Basic(basic)) => (Some(Header::basic(&basic.username, basic.password.expose())), None),
+        Some(Authentication::OAuth2(credentials)) => {
+            (Some(Header::bearer("").shown()), Some(Arc::new(credentials.clone())))
+        }
     }
 }
 

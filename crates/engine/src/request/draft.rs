@@ -63,6 +63,7 @@ impl RequestPlan {
             faults.extend(self.push_cloud_event(&mut headers, event.event(), source).err());
         }
         push_own(&mut headers, facts);
+        headers.extend(self.authorization.clone());
         if let Some(body) = &body {
             let message = Signable { id: event.event().id.as_str(), timestamp: facts.now.seconds(), body };
             let path = url.as_ref().map_or("", TargetUrl::path_and_query);

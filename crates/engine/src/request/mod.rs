@@ -21,10 +21,11 @@ pub(crate) use compile::compile;
 pub(crate) use name::check_name;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tenterhook_model::webhook::BodyFormat;
-use tenterhook_model::{Header, HttpMethod, TargetUrl};
+use tenterhook_model::{ClientCredentials, Header, HttpMethod, TargetUrl};
 
 use self::hosts::HostPattern;
 
@@ -40,7 +41,11 @@ pub(crate) struct RequestPlan {
     body: BodyPlan,
     /// Set when a CloudEvent is sent.
     cloud_event: Option<CloudEventPlan>,
-    /// Headers of the signatures.
+    /// The header that authenticates; of `credentials` it is what may be shown.
+    authorization: Option<Header>,
+    /// What gets the token that the sender puts into that header.
+    credentials: Option<Arc<ClientCredentials>>,
+    /// Headers of the signatures and the authentication.
     taken: Vec<String>,
     templates: Vec<FieldTemplate>,
 }

@@ -1,5 +1,6 @@
 //! Names and values of headers: which are legal, and which are the server's own.
 
+use tenterhook_model::authentication::AUTHORIZATION;
 use tenterhook_model::limits;
 
 /// Framing, hop-by-hop and the server's own headers (RFC 9110 section 7.6.1, RFC 9112
@@ -23,7 +24,7 @@ const NAME_SHOWN_CHARS: usize = 60;
 /// Beginnings of further names of that kind, in lower case.
 const SERVERS_OWN_PREFIXES: [&str; 2] = ["proxy-", "x-tenterhook-"];
 
-/// Whether a webhook whose signatures take the headers `taken` may set the header `name`; says why not.
+/// Whether a webhook whose signatures and authentication take the headers `taken` may set the header `name`; says why not.
 pub(crate) fn check_name(name: &str, taken: &[String]) -> Result<(), String> {
     if name.is_empty() {
         return Err("has no name".to_owned());
@@ -35,7 +36,9 @@ pub(crate) fn check_name(name: &str, taken: &[String]) -> Result<(), String> {
         return Err(format!("has the name `{name}`, which only the server sets"));
     }
     if taken.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-        return Err(format!("has the name `{name}`, which the signature uses"));
+        let by =
+            if name.eq_ignore_ascii_case(AUTHORIZATION) { "`authentication` or a signature" } else { "the signature" };
+        return Err(format!("has the name `{name}`, which {by} uses"));
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ fn guard(text: &str) -> Result<(Option<String>, Option<u16>), &'static str> {
         let literal = &literal[skipped..];
         let end = literal.find(HOST_ENDS);
         if literal[..end.unwrap_or(literal.len())].contains(['@', '\\']) {
-            return Err("must not have an `@` or a backslash in its host; send credentials in a header instead");
+            return Err("must not have an `@` or a backslash in its host; set `authentication.basic` instead");
         }
         match end {
             Some(_) if depth > 0 => return Err("must have the end of its host, a `/`, outside of blocks"),

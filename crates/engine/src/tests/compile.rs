@@ -4,7 +4,7 @@ use tenterhook_model::webhook::{
     CustomSignature, EventRule, HeaderTemplate, HeaderValue, HmacAlgorithm, KeyEncoding, SignatureEncoding,
     SignatureScheme, Webhook,
 };
-use tenterhook_model::{Fault, FaultKind, JsonText, Secret, limits};
+use tenterhook_model::{Authentication, BasicCredentials, Fault, FaultKind, JsonText, Secret, limits};
 
 use super::{signing_key, standard_secret, webhook};
 use crate::compile;
@@ -137,6 +137,27 @@ fn headers_that_stand_in_the_text_are_counted_together() {
     assert_eq!(fields(&webhook), ["request.additional_headers"]);
     webhook.spec.request.additional_headers = block(5, &"v".repeat(7_000));
     assert_eq!(fields(&webhook), ["request.headers"]);
+}
+
+#[test]
+fn authentication_has_the_header_authorization_for_itself() {
+    let mut webhook = webhook();
+    let basic = BasicCredentials { username: "u".into(), password: Secret::new("p") };
+    webhook.spec.authentication = Some(Authentication::Basic(basic));
+    assert!(compile(&webhook).is_ok());
+    webhook.spec.request.headers = vec![header("AUTHORIZATION", "x")];
+    webhook.spec.request.additional_headers = "Authorization: x".to_owned();
+    webhook.spec.signing = Some(Vec::new());
+    webhook.spec.custom_signatures = vec![CustomSignature {
+        header: "authorization".into(),
+        algorithm: HmacAlgorithm::default(),
+        encoding: SignatureEncoding::default(),
+        key_encoding: KeyEncoding::default(),
+        content: String::new(),
+        value: String::new(),
+    }];
+    assert_eq!(fields(&webhook), ["signing.custom[0].header", "request.additional_headers", "request.headers[0].name"]);
+    assert!(faults(&webhook).iter().all(|fault| fault.message.contains("`authentication`")));
 }
 
 #[test]

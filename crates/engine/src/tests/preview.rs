@@ -1,10 +1,14 @@
 //! Trying a webhook out.
 
+use std::collections::BTreeMap;
+
 use tenterhook_model::webhook::{
     CustomSignature, EventRule, HeaderTemplate, HeaderValue, HmacAlgorithm, KeyEncoding, SignatureEncoding,
     SignatureScheme,
 };
-use tenterhook_model::{Header, Secret};
+use tenterhook_model::{
+    Authentication, BasicCredentials, ClientCredentials, ClientProof, Header, Secret, SentRequest, Webhook, WebhookSpec,
+};
 
 use super::{context, facts, header, signing_key, standard_secret, webhook};
 use crate::{Draft, RenderFault, preview};
@@ -35,6 +39,35 @@ fn a_preview_shows_no_secret_and_no_real_signature() {
         assert_ne!(signature.trim_end_matches(" (sample key)"), header(&real, name).unwrap());
     }
     assert_eq!(shown(&draft, "webhook-id"), Some("evt-1"));
+}
+
+#[test]
+fn authentication_is_shown_by_its_scheme_and_sent_as_it_is() {
+    let basic = BasicCredentials { username: "user".into(), password: Secret::new("hunter2") };
+    let oauth2 = ClientCredentials {
+        token_url: "https://auth.example.com/token".into(),
+        client_id: "c".into(),
+        proof: ClientProof::Post(Secret::new("hunter2")),
+        scopes: Vec::new(),
+        audience: String::new(),
+        parameters: BTreeMap::new(),
+    };
+    let event = context("{}", None);
+    for (authentication, scheme) in [(Authentication::Basic(basic), "Basic"), (Authentication::OAuth2(oauth2), "Bearer")] {
+        let webhook = webhook();
+        let spec = WebhookSpec { authentication: Some(authentication), ..webhook.spec.clone() };
+        let webhook = Webhook { spec, ..webhook };
+        let draft = preview(&webhook, &event, &facts()).unwrap().request.unwrap();
+        assert_eq!(shown(&draft, "authorization"), Some(format!("{scheme} ***").as_str()));
+        let request = crate::compile(&webhook).unwrap().prepare(&event, &facts()).unwrap();
+        let sent = request.headers.iter().find(|header| header.name == "Authorization").map(|header| &*header.value);
+        let is_basic = scheme == "Basic";
+        assert_eq!(sent, is_basic.then_some("Basic dXNlcjpodW50ZXIy"), "a token is the sender's to fetch");
+        assert_eq!(request.credentials.is_none(), is_basic);
+        let kept = SentRequest::from(&request);
+        let kept = kept.headers.iter().find(|header| header.name == "Authorization").unwrap();
+        assert_eq!(kept.shown_value(), format!("{scheme} ***"));
+    }
 }
 
 #[test]

@@ -14,11 +14,13 @@ use prost_types::FileDescriptorSet;
 use tonic_prost_build::Builder;
 
 /// Messages that carry a secret: their `Debug` is written by hand in `redacted.rs`.
-const SECRET_MESSAGES: [&str; 8] = [
+const SECRET_MESSAGES: [&str; 10] = [
+    "tenterhook.v1.BasicAuthentication",
     "tenterhook.v1.CreateTokenResponse",
     "tenterhook.v1.CreateWebhookRequest",
     "tenterhook.v1.CreateWebhookResponse",
     "tenterhook.v1.HeaderTemplate",
+    "tenterhook.v1.OAuth2ClientCredentials",
     "tenterhook.v1.RequestTemplate",
     "tenterhook.v1.RotateSigningKeyRequest",
     "tenterhook.v1.RotateSigningKeyResponse",

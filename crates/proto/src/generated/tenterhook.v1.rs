@@ -1002,6 +1002,8 @@ pub enum AttemptOutcome {
     Render = 8,
     /// The server stopped before the answer came; it is tried again.
     Interrupted = 9,
+    /// No access token could be had from the token server, or the receiver answered 401 to a fresh one.
+    Authentication = 10,
 }
 impl AttemptOutcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1020,6 +1022,7 @@ impl AttemptOutcome {
             Self::Blocked => "ATTEMPT_OUTCOME_BLOCKED",
             Self::Render => "ATTEMPT_OUTCOME_RENDER",
             Self::Interrupted => "ATTEMPT_OUTCOME_INTERRUPTED",
+            Self::Authentication => "ATTEMPT_OUTCOME_AUTHENTICATION",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1035,6 +1038,7 @@ impl AttemptOutcome {
             "ATTEMPT_OUTCOME_BLOCKED" => Some(Self::Blocked),
             "ATTEMPT_OUTCOME_RENDER" => Some(Self::Render),
             "ATTEMPT_OUTCOME_INTERRUPTED" => Some(Self::Interrupted),
+            "ATTEMPT_OUTCOME_AUTHENTICATION" => Some(Self::Authentication),
             _ => None,
         }
     }
@@ -2602,6 +2606,9 @@ pub struct Webhook {
     /// `transport.ca_certificates_pem: certificate 1 expired 3 days ago (2026-11-24)`.
     #[prost(string, repeated, tag = "21")]
     pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How requests authenticate to the receiver; unset means not at all, or by `request.headers`.
+    #[prost(message, optional, tag = "22")]
+    pub authentication: ::core::option::Option<Authentication>,
 }
 /// One way for an event to match; every field that is set must match.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2863,6 +2870,81 @@ pub struct TransportPolicy {
     /// to receivers of both kinds. Without `ca_certificates_pem` the system's are trusted anyway.
     #[prost(bool, tag = "6")]
     pub trust_system_roots: bool,
+}
+/// How requests authenticate to the receiver. It sets the header Authorization, which then may not be
+/// among the webhook's own headers. In previews and attempts the header is `Basic ***` or `Bearer ***`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Authentication {
+    /// The way; unset means none.
+    #[prost(oneof = "authentication::Method", tags = "1, 2")]
+    pub method: ::core::option::Option<authentication::Method>,
+}
+/// Nested message and enum types in `Authentication`.
+pub mod authentication {
+    /// The way; unset means none.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Method {
+        /// A user name and a password (RFC 7617).
+        #[prost(message, tag = "1")]
+        Basic(super::BasicAuthentication),
+        /// An access token that the server gets from a token server (RFC 6749 section 4.4).
+        #[prost(message, tag = "2")]
+        Oauth2(super::OAuth2ClientCredentials),
+    }
+}
+/// HTTP Basic authentication.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct BasicAuthentication {
+    /// The user name; it may not have a colon. At most 2,048 bytes.
+    #[prost(string, tag = "1")]
+    pub username: ::prost::alloc::string::String,
+    /// Input only. The password; at most 2,048 bytes. An update that leaves it empty keeps the stored one.
+    #[prost(string, tag = "2")]
+    pub password: ::prost::alloc::string::String,
+}
+/// The OAuth 2.0 client credentials grant. An access token is fetched when it is first needed, shared by
+/// all webhooks with the same credentials, and kept in memory until a tenth of its life is left, or for
+/// 5 minutes when the token server does not say how long it lives. When the receiver answers 401, a new
+/// token is fetched and the request is sent once more within the same attempt.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct OAuth2ClientCredentials {
+    /// Absolute URL of the token endpoint; not a template. It must be one that the server may send to. The
+    /// connection is made as `transport` says, but its certificate is always checked. Redirects are not followed.
+    #[prost(string, tag = "1")]
+    pub token_url: ::prost::alloc::string::String,
+    /// The client's identifier at the token server; at most 2,048 bytes.
+    #[prost(string, tag = "2")]
+    pub client_id: ::prost::alloc::string::String,
+    /// How the client authenticates to the token server; unset means BASIC.
+    #[prost(enumeration = "ClientAuthentication", tag = "3")]
+    pub client_authentication: i32,
+    /// Input only. The client's secret, for BASIC and POST; at most 2,048 bytes. An update that leaves it
+    /// empty keeps the stored one.
+    #[prost(string, tag = "4")]
+    pub client_secret: ::prost::alloc::string::String,
+    /// Input only. The client's private key, for PRIVATE_KEY_JWT: PKCS #8 or PKCS #1 in PEM, not encrypted. An
+    /// RSA key signs by RS256, one on P-256 by ES256, Ed25519 by EdDSA. An update that leaves it empty keeps
+    /// the stored one.
+    #[prost(string, tag = "5")]
+    pub private_key_pem: ::prost::alloc::string::String,
+    /// `kid` in the header of the assertion, by which the token server finds the public key; at most 2,048
+    /// bytes. Empty leaves it out.
+    #[prost(string, tag = "6")]
+    pub key_id: ::prost::alloc::string::String,
+    /// The scopes that are asked for; at most 64.
+    #[prost(string, repeated, tag = "7")]
+    pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The parameter `audience` of the token request, where a token server wants one; at most 2,048 bytes.
+    #[prost(string, tag = "8")]
+    pub audience: ::prost::alloc::string::String,
+    /// Further parameters of the token request, such as `resource`; at most 64. They are not secret.
+    #[prost(btree_map = "string, string", tag = "9")]
+    pub parameters: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
 }
 /// How a receiver has been doing.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3261,6 +3343,43 @@ impl SigningKeyAlgorithm {
             "SIGNING_KEY_ALGORITHM_UNSPECIFIED" => Some(Self::Unspecified),
             "SIGNING_KEY_ALGORITHM_HMAC" => Some(Self::Hmac),
             "SIGNING_KEY_ALGORITHM_ED25519" => Some(Self::Ed25519),
+            _ => None,
+        }
+    }
+}
+/// How a client authenticates to a token server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ClientAuthentication {
+    /// As `CLIENT_AUTHENTICATION_BASIC`.
+    Unspecified = 0,
+    /// Client id and secret by HTTP Basic (RFC 6749 section 2.3.1).
+    Basic = 1,
+    /// Client id and secret in the body of the token request.
+    Post = 2,
+    /// A signed assertion (RFC 7523).
+    PrivateKeyJwt = 3,
+}
+impl ClientAuthentication {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CLIENT_AUTHENTICATION_UNSPECIFIED",
+            Self::Basic => "CLIENT_AUTHENTICATION_BASIC",
+            Self::Post => "CLIENT_AUTHENTICATION_POST",
+            Self::PrivateKeyJwt => "CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CLIENT_AUTHENTICATION_UNSPECIFIED" => Some(Self::Unspecified),
+            "CLIENT_AUTHENTICATION_BASIC" => Some(Self::Basic),
+            "CLIENT_AUTHENTICATION_POST" => Some(Self::Post),
+            "CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT" => Some(Self::PrivateKeyJwt),
             _ => None,
         }
     }

@@ -58,6 +58,7 @@ impl Numbered for Outcome {
             Self::Blocked => 6,
             Self::Render => 7,
             Self::Interrupted => 8,
+            Self::Authentication => 9,
         }
     }
 }
@@ -118,8 +119,18 @@ mod tests {
     #[test]
     fn numbers_are_those_that_stores_have() {
         let states = ["PENDING", "IN_FLIGHT", "RETRYING", "SUCCEEDED", "FAILED", "CANCELLED"];
-        let outcomes =
-            ["success", "http_status", "timeout", "dns", "connection", "tls", "blocked", "render", "interrupted"];
+        let outcomes = [
+            "success",
+            "http_status",
+            "timeout",
+            "dns",
+            "connection",
+            "tls",
+            "blocked",
+            "render",
+            "interrupted",
+            "authentication",
+        ];
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         let sorted = |mut numbers: Vec<(u32, &'static str)>| {
             numbers.sort_unstable();
@@ -140,6 +151,6 @@ mod tests {
     fn a_number_that_nothing_has_is_an_error_that_names_the_row() {
         let error = DeliveryState::of(6, "the delivery dlv_1").unwrap_err().to_string();
         assert!(error.contains("the delivery dlv_1") && error.contains("state 6"), "{error}");
-        assert!(Outcome::of(9, "").is_err() && HttpMethod::of(5, "").is_err() && TriedResult::of(4, "").is_err());
+        assert!(Outcome::of(10, "").is_err() && HttpMethod::of(5, "").is_err() && TriedResult::of(4, "").is_err());
     }
 }

@@ -567,6 +567,63 @@ func (SigningKeyAlgorithm) EnumDescriptor() ([]byte, []int) {
 	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{8}
 }
 
+// How a client authenticates to a token server.
+type ClientAuthentication int32
+
+const (
+	// As `CLIENT_AUTHENTICATION_BASIC`.
+	ClientAuthentication_CLIENT_AUTHENTICATION_UNSPECIFIED ClientAuthentication = 0
+	// Client id and secret by HTTP Basic (RFC 6749 section 2.3.1).
+	ClientAuthentication_CLIENT_AUTHENTICATION_BASIC ClientAuthentication = 1
+	// Client id and secret in the body of the token request.
+	ClientAuthentication_CLIENT_AUTHENTICATION_POST ClientAuthentication = 2
+	// A signed assertion (RFC 7523).
+	ClientAuthentication_CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT ClientAuthentication = 3
+)
+
+// Enum value maps for ClientAuthentication.
+var (
+	ClientAuthentication_name = map[int32]string{
+		0: "CLIENT_AUTHENTICATION_UNSPECIFIED",
+		1: "CLIENT_AUTHENTICATION_BASIC",
+		2: "CLIENT_AUTHENTICATION_POST",
+		3: "CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT",
+	}
+	ClientAuthentication_value = map[string]int32{
+		"CLIENT_AUTHENTICATION_UNSPECIFIED":     0,
+		"CLIENT_AUTHENTICATION_BASIC":           1,
+		"CLIENT_AUTHENTICATION_POST":            2,
+		"CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT": 3,
+	}
+)
+
+func (x ClientAuthentication) Enum() *ClientAuthentication {
+	p := new(ClientAuthentication)
+	*p = x
+	return p
+}
+
+func (x ClientAuthentication) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ClientAuthentication) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_webhook_proto_enumTypes[9].Descriptor()
+}
+
+func (ClientAuthentication) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_webhook_proto_enumTypes[9]
+}
+
+func (x ClientAuthentication) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ClientAuthentication.Descriptor instead.
+func (ClientAuthentication) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{9}
+}
+
 // A receiver of events: which events it gets, what it is sent, and how.
 type Webhook struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -616,9 +673,11 @@ type Webhook struct {
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Output only. What needs attention though the webhook is in force, such as
 	// `transport.ca_certificates_pem: certificate 1 expired 3 days ago (2026-11-24)`.
-	Warnings      []string `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Warnings []string `protobuf:"bytes,21,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// How requests authenticate to the receiver; unset means not at all, or by `request.headers`.
+	Authentication *Authentication `protobuf:"bytes,22,opt,name=authentication,proto3" json:"authentication,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Webhook) Reset() {
@@ -794,6 +853,13 @@ func (x *Webhook) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Webhook) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
+	}
+	return nil
+}
+
+func (x *Webhook) GetAuthentication() *Authentication {
+	if x != nil {
+		return x.Authentication
 	}
 	return nil
 }
@@ -1807,6 +1873,275 @@ func (x *TransportPolicy) GetTrustSystemRoots() bool {
 	return false
 }
 
+// How requests authenticate to the receiver. It sets the header Authorization, which then may not be
+// among the webhook's own headers. In previews and attempts the header is `Basic ***` or `Bearer ***`.
+type Authentication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The way; unset means none.
+	//
+	// Types that are valid to be assigned to Method:
+	//
+	//	*Authentication_Basic
+	//	*Authentication_Oauth2
+	Method        isAuthentication_Method `protobuf_oneof:"method"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Authentication) Reset() {
+	*x = Authentication{}
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Authentication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Authentication) ProtoMessage() {}
+
+func (x *Authentication) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Authentication.ProtoReflect.Descriptor instead.
+func (*Authentication) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Authentication) GetMethod() isAuthentication_Method {
+	if x != nil {
+		return x.Method
+	}
+	return nil
+}
+
+func (x *Authentication) GetBasic() *BasicAuthentication {
+	if x != nil {
+		if x, ok := x.Method.(*Authentication_Basic); ok {
+			return x.Basic
+		}
+	}
+	return nil
+}
+
+func (x *Authentication) GetOauth2() *OAuth2ClientCredentials {
+	if x != nil {
+		if x, ok := x.Method.(*Authentication_Oauth2); ok {
+			return x.Oauth2
+		}
+	}
+	return nil
+}
+
+type isAuthentication_Method interface {
+	isAuthentication_Method()
+}
+
+type Authentication_Basic struct {
+	// A user name and a password (RFC 7617).
+	Basic *BasicAuthentication `protobuf:"bytes,1,opt,name=basic,proto3,oneof"`
+}
+
+type Authentication_Oauth2 struct {
+	// An access token that the server gets from a token server (RFC 6749 section 4.4).
+	Oauth2 *OAuth2ClientCredentials `protobuf:"bytes,2,opt,name=oauth2,proto3,oneof"`
+}
+
+func (*Authentication_Basic) isAuthentication_Method() {}
+
+func (*Authentication_Oauth2) isAuthentication_Method() {}
+
+// HTTP Basic authentication.
+type BasicAuthentication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user name; it may not have a colon. At most 2,048 bytes.
+	Username string `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
+	// Input only. The password; at most 2,048 bytes. An update that leaves it empty keeps the stored one.
+	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BasicAuthentication) Reset() {
+	*x = BasicAuthentication{}
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BasicAuthentication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BasicAuthentication) ProtoMessage() {}
+
+func (x *BasicAuthentication) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BasicAuthentication.ProtoReflect.Descriptor instead.
+func (*BasicAuthentication) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *BasicAuthentication) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *BasicAuthentication) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+// The OAuth 2.0 client credentials grant. An access token is fetched when it is first needed, shared by
+// all webhooks with the same credentials, and kept in memory until a tenth of its life is left, or for
+// 5 minutes when the token server does not say how long it lives. When the receiver answers 401, a new
+// token is fetched and the request is sent once more within the same attempt.
+type OAuth2ClientCredentials struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absolute URL of the token endpoint; not a template. It must be one that the server may send to. The
+	// connection is made as `transport` says, but its certificate is always checked. Redirects are not followed.
+	TokenUrl string `protobuf:"bytes,1,opt,name=token_url,json=tokenUrl,proto3" json:"token_url,omitempty"`
+	// The client's identifier at the token server; at most 2,048 bytes.
+	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// How the client authenticates to the token server; unset means BASIC.
+	ClientAuthentication ClientAuthentication `protobuf:"varint,3,opt,name=client_authentication,json=clientAuthentication,proto3,enum=tenterhook.v1.ClientAuthentication" json:"client_authentication,omitempty"`
+	// Input only. The client's secret, for BASIC and POST; at most 2,048 bytes. An update that leaves it
+	// empty keeps the stored one.
+	ClientSecret string `protobuf:"bytes,4,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Input only. The client's private key, for PRIVATE_KEY_JWT: PKCS #8 or PKCS #1 in PEM, not encrypted. An
+	// RSA key signs by RS256, one on P-256 by ES256, Ed25519 by EdDSA. An update that leaves it empty keeps
+	// the stored one.
+	PrivateKeyPem string `protobuf:"bytes,5,opt,name=private_key_pem,json=privateKeyPem,proto3" json:"private_key_pem,omitempty"`
+	// `kid` in the header of the assertion, by which the token server finds the public key; at most 2,048
+	// bytes. Empty leaves it out.
+	KeyId string `protobuf:"bytes,6,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// The scopes that are asked for; at most 64.
+	Scopes []string `protobuf:"bytes,7,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// The parameter `audience` of the token request, where a token server wants one; at most 2,048 bytes.
+	Audience string `protobuf:"bytes,8,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Further parameters of the token request, such as `resource`; at most 64. They are not secret.
+	Parameters    map[string]string `protobuf:"bytes,9,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OAuth2ClientCredentials) Reset() {
+	*x = OAuth2ClientCredentials{}
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OAuth2ClientCredentials) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OAuth2ClientCredentials) ProtoMessage() {}
+
+func (x *OAuth2ClientCredentials) ProtoReflect() protoreflect.Message {
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OAuth2ClientCredentials.ProtoReflect.Descriptor instead.
+func (*OAuth2ClientCredentials) Descriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *OAuth2ClientCredentials) GetTokenUrl() string {
+	if x != nil {
+		return x.TokenUrl
+	}
+	return ""
+}
+
+func (x *OAuth2ClientCredentials) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *OAuth2ClientCredentials) GetClientAuthentication() ClientAuthentication {
+	if x != nil {
+		return x.ClientAuthentication
+	}
+	return ClientAuthentication_CLIENT_AUTHENTICATION_UNSPECIFIED
+}
+
+func (x *OAuth2ClientCredentials) GetClientSecret() string {
+	if x != nil {
+		return x.ClientSecret
+	}
+	return ""
+}
+
+func (x *OAuth2ClientCredentials) GetPrivateKeyPem() string {
+	if x != nil {
+		return x.PrivateKeyPem
+	}
+	return ""
+}
+
+func (x *OAuth2ClientCredentials) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *OAuth2ClientCredentials) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *OAuth2ClientCredentials) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *OAuth2ClientCredentials) GetParameters() map[string]string {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
 // How a receiver has been doing.
 type WebhookHealth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1836,7 +2171,7 @@ type WebhookHealth struct {
 
 func (x *WebhookHealth) Reset() {
 	*x = WebhookHealth{}
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[13]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +2183,7 @@ func (x *WebhookHealth) String() string {
 func (*WebhookHealth) ProtoMessage() {}
 
 func (x *WebhookHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_tenterhook_v1_webhook_proto_msgTypes[13]
+	mi := &file_tenterhook_v1_webhook_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +2196,7 @@ func (x *WebhookHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookHealth.ProtoReflect.Descriptor instead.
 func (*WebhookHealth) Descriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{13}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WebhookHealth) GetConsecutiveFailures() int32 {
@@ -1931,7 +2266,7 @@ var File_tenterhook_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x1btenterhook/v1/webhook.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenterhook/v1/delivery.proto\x1a\x19tenterhook/v1/event.proto\"\x96\b\n" +
+	"\x1btenterhook/v1/webhook.proto\x12\rtenterhook.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ctenterhook/v1/delivery.proto\x1a\x19tenterhook/v1/event.proto\"\xdd\b\n" +
 	"\aWebhook\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tnamespace\x18\x02 \x01(\tR\tnamespace\x12!\n" +
@@ -1957,7 +2292,8 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x1a\n" +
-	"\bwarnings\x18\x15 \x03(\tR\bwarnings\x1a9\n" +
+	"\bwarnings\x18\x15 \x03(\tR\bwarnings\x12E\n" +
+	"\x0eauthentication\x18\x16 \x01(\v2\x1d.tenterhook.v1.AuthenticationR\x0eauthentication\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x02\n" +
@@ -2048,7 +2384,29 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x14insecure_skip_verify\x18\x03 \x01(\bR\x12insecureSkipVerify\x124\n" +
 	"\x16client_certificate_pem\x18\x04 \x01(\tR\x14clientCertificatePem\x123\n" +
 	"\x16client_private_key_pem\x18\x05 \x01(\tR\x13clientPrivateKeyPem\x12,\n" +
-	"\x12trust_system_roots\x18\x06 \x01(\bR\x10trustSystemRoots\"\x9e\x04\n" +
+	"\x12trust_system_roots\x18\x06 \x01(\bR\x10trustSystemRoots\"\x98\x01\n" +
+	"\x0eAuthentication\x12:\n" +
+	"\x05basic\x18\x01 \x01(\v2\".tenterhook.v1.BasicAuthenticationH\x00R\x05basic\x12@\n" +
+	"\x06oauth2\x18\x02 \x01(\v2&.tenterhook.v1.OAuth2ClientCredentialsH\x00R\x06oauth2B\b\n" +
+	"\x06method\"M\n" +
+	"\x13BasicAuthentication\x12\x1a\n" +
+	"\busername\x18\x01 \x01(\tR\busername\x12\x1a\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\"\xdc\x03\n" +
+	"\x17OAuth2ClientCredentials\x12\x1b\n" +
+	"\ttoken_url\x18\x01 \x01(\tR\btokenUrl\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12X\n" +
+	"\x15client_authentication\x18\x03 \x01(\x0e2#.tenterhook.v1.ClientAuthenticationR\x14clientAuthentication\x12#\n" +
+	"\rclient_secret\x18\x04 \x01(\tR\fclientSecret\x12&\n" +
+	"\x0fprivate_key_pem\x18\x05 \x01(\tR\rprivateKeyPem\x12\x15\n" +
+	"\x06key_id\x18\x06 \x01(\tR\x05keyId\x12\x16\n" +
+	"\x06scopes\x18\a \x03(\tR\x06scopes\x12\x1a\n" +
+	"\baudience\x18\b \x01(\tR\baudience\x12V\n" +
+	"\n" +
+	"parameters\x18\t \x03(\v26.tenterhook.v1.OAuth2ClientCredentials.ParametersEntryR\n" +
+	"parameters\x1a=\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9e\x04\n" +
 	"\rWebhookHealth\x121\n" +
 	"\x14consecutive_failures\x18\x01 \x01(\x05R\x13consecutiveFailures\x12!\n" +
 	"\fcircuit_open\x18\x02 \x01(\bR\vcircuitOpen\x12B\n" +
@@ -2111,7 +2469,12 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x13SigningKeyAlgorithm\x12%\n" +
 	"!SIGNING_KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aSIGNING_KEY_ALGORITHM_HMAC\x10\x01\x12!\n" +
-	"\x1dSIGNING_KEY_ALGORITHM_ED25519\x10\x02B`\n" +
+	"\x1dSIGNING_KEY_ALGORITHM_ED25519\x10\x02*\xa9\x01\n" +
+	"\x14ClientAuthentication\x12%\n" +
+	"!CLIENT_AUTHENTICATION_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bCLIENT_AUTHENTICATION_BASIC\x10\x01\x12\x1e\n" +
+	"\x1aCLIENT_AUTHENTICATION_POST\x10\x02\x12)\n" +
+	"%CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT\x10\x03B`\n" +
 	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (
@@ -2126,88 +2489,98 @@ func file_tenterhook_v1_webhook_proto_rawDescGZIP() []byte {
 	return file_tenterhook_v1_webhook_proto_rawDescData
 }
 
-var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_tenterhook_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_tenterhook_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_tenterhook_v1_webhook_proto_goTypes = []any{
-	(WebhookState)(0),             // 0: tenterhook.v1.WebhookState
-	(BodyFormat)(0),               // 1: tenterhook.v1.BodyFormat
-	(UndefinedBehavior)(0),        // 2: tenterhook.v1.UndefinedBehavior
-	(HttpMethod)(0),               // 3: tenterhook.v1.HttpMethod
-	(SignatureAlgorithm)(0),       // 4: tenterhook.v1.SignatureAlgorithm
-	(SignatureEncoding)(0),        // 5: tenterhook.v1.SignatureEncoding
-	(SignatureKeyEncoding)(0),     // 6: tenterhook.v1.SignatureKeyEncoding
-	(SignatureScheme)(0),          // 7: tenterhook.v1.SignatureScheme
-	(SigningKeyAlgorithm)(0),      // 8: tenterhook.v1.SigningKeyAlgorithm
-	(*Webhook)(nil),               // 9: tenterhook.v1.Webhook
-	(*EventRule)(nil),             // 10: tenterhook.v1.EventRule
-	(*RequestTemplate)(nil),       // 11: tenterhook.v1.RequestTemplate
-	(*HeaderTemplate)(nil),        // 12: tenterhook.v1.HeaderTemplate
-	(*SigningPolicy)(nil),         // 13: tenterhook.v1.SigningPolicy
-	(*CustomSignature)(nil),       // 14: tenterhook.v1.CustomSignature
-	(*SigningKey)(nil),            // 15: tenterhook.v1.SigningKey
-	(*RetryPolicy)(nil),           // 16: tenterhook.v1.RetryPolicy
-	(*ExponentialBackoff)(nil),    // 17: tenterhook.v1.ExponentialBackoff
-	(*BackoffSchedule)(nil),       // 18: tenterhook.v1.BackoffSchedule
-	(*CircuitBreaker)(nil),        // 19: tenterhook.v1.CircuitBreaker
-	(*RateLimit)(nil),             // 20: tenterhook.v1.RateLimit
-	(*TransportPolicy)(nil),       // 21: tenterhook.v1.TransportPolicy
-	(*WebhookHealth)(nil),         // 22: tenterhook.v1.WebhookHealth
-	nil,                           // 23: tenterhook.v1.Webhook.LabelsEntry
-	nil,                           // 24: tenterhook.v1.EventRule.AttributesEntry
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*JsonDocument)(nil),          // 26: tenterhook.v1.JsonDocument
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(*AttemptSummary)(nil),        // 28: tenterhook.v1.AttemptSummary
+	(WebhookState)(0),               // 0: tenterhook.v1.WebhookState
+	(BodyFormat)(0),                 // 1: tenterhook.v1.BodyFormat
+	(UndefinedBehavior)(0),          // 2: tenterhook.v1.UndefinedBehavior
+	(HttpMethod)(0),                 // 3: tenterhook.v1.HttpMethod
+	(SignatureAlgorithm)(0),         // 4: tenterhook.v1.SignatureAlgorithm
+	(SignatureEncoding)(0),          // 5: tenterhook.v1.SignatureEncoding
+	(SignatureKeyEncoding)(0),       // 6: tenterhook.v1.SignatureKeyEncoding
+	(SignatureScheme)(0),            // 7: tenterhook.v1.SignatureScheme
+	(SigningKeyAlgorithm)(0),        // 8: tenterhook.v1.SigningKeyAlgorithm
+	(ClientAuthentication)(0),       // 9: tenterhook.v1.ClientAuthentication
+	(*Webhook)(nil),                 // 10: tenterhook.v1.Webhook
+	(*EventRule)(nil),               // 11: tenterhook.v1.EventRule
+	(*RequestTemplate)(nil),         // 12: tenterhook.v1.RequestTemplate
+	(*HeaderTemplate)(nil),          // 13: tenterhook.v1.HeaderTemplate
+	(*SigningPolicy)(nil),           // 14: tenterhook.v1.SigningPolicy
+	(*CustomSignature)(nil),         // 15: tenterhook.v1.CustomSignature
+	(*SigningKey)(nil),              // 16: tenterhook.v1.SigningKey
+	(*RetryPolicy)(nil),             // 17: tenterhook.v1.RetryPolicy
+	(*ExponentialBackoff)(nil),      // 18: tenterhook.v1.ExponentialBackoff
+	(*BackoffSchedule)(nil),         // 19: tenterhook.v1.BackoffSchedule
+	(*CircuitBreaker)(nil),          // 20: tenterhook.v1.CircuitBreaker
+	(*RateLimit)(nil),               // 21: tenterhook.v1.RateLimit
+	(*TransportPolicy)(nil),         // 22: tenterhook.v1.TransportPolicy
+	(*Authentication)(nil),          // 23: tenterhook.v1.Authentication
+	(*BasicAuthentication)(nil),     // 24: tenterhook.v1.BasicAuthentication
+	(*OAuth2ClientCredentials)(nil), // 25: tenterhook.v1.OAuth2ClientCredentials
+	(*WebhookHealth)(nil),           // 26: tenterhook.v1.WebhookHealth
+	nil,                             // 27: tenterhook.v1.Webhook.LabelsEntry
+	nil,                             // 28: tenterhook.v1.EventRule.AttributesEntry
+	nil,                             // 29: tenterhook.v1.OAuth2ClientCredentials.ParametersEntry
+	(*timestamppb.Timestamp)(nil),   // 30: google.protobuf.Timestamp
+	(*JsonDocument)(nil),            // 31: tenterhook.v1.JsonDocument
+	(*durationpb.Duration)(nil),     // 32: google.protobuf.Duration
+	(*AttemptSummary)(nil),          // 33: tenterhook.v1.AttemptSummary
 }
 var file_tenterhook_v1_webhook_proto_depIdxs = []int32{
 	0,  // 0: tenterhook.v1.Webhook.state:type_name -> tenterhook.v1.WebhookState
-	10, // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
-	11, // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
-	13, // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
-	16, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
-	19, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
-	20, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
-	21, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
-	23, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
-	15, // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
-	22, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
-	25, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
-	25, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
-	24, // 13: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
-	26, // 14: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
-	3,  // 15: tenterhook.v1.RequestTemplate.method:type_name -> tenterhook.v1.HttpMethod
-	12, // 16: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
-	2,  // 17: tenterhook.v1.RequestTemplate.undefined_behavior:type_name -> tenterhook.v1.UndefinedBehavior
-	1,  // 18: tenterhook.v1.RequestTemplate.body_format:type_name -> tenterhook.v1.BodyFormat
-	7,  // 19: tenterhook.v1.SigningPolicy.schemes:type_name -> tenterhook.v1.SignatureScheme
-	14, // 20: tenterhook.v1.SigningPolicy.custom:type_name -> tenterhook.v1.CustomSignature
-	4,  // 21: tenterhook.v1.CustomSignature.algorithm:type_name -> tenterhook.v1.SignatureAlgorithm
-	5,  // 22: tenterhook.v1.CustomSignature.encoding:type_name -> tenterhook.v1.SignatureEncoding
-	6,  // 23: tenterhook.v1.CustomSignature.key_encoding:type_name -> tenterhook.v1.SignatureKeyEncoding
-	25, // 24: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
-	25, // 25: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
-	8,  // 26: tenterhook.v1.SigningKey.algorithm:type_name -> tenterhook.v1.SigningKeyAlgorithm
-	27, // 27: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
-	17, // 28: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
-	18, // 29: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
-	27, // 30: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
-	27, // 31: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
-	27, // 32: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
-	27, // 33: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
-	27, // 34: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
-	27, // 35: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
-	27, // 36: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
-	25, // 37: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
-	25, // 38: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
-	25, // 39: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
-	28, // 40: tenterhook.v1.WebhookHealth.last_error:type_name -> tenterhook.v1.AttemptSummary
-	25, // 41: tenterhook.v1.WebhookHealth.failing_since:type_name -> google.protobuf.Timestamp
-	25, // 42: tenterhook.v1.WebhookHealth.oldest_waiting_time:type_name -> google.protobuf.Timestamp
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	11, // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
+	12, // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
+	14, // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
+	17, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
+	20, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
+	21, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
+	22, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
+	27, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
+	16, // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
+	26, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
+	30, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
+	30, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
+	23, // 13: tenterhook.v1.Webhook.authentication:type_name -> tenterhook.v1.Authentication
+	28, // 14: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
+	31, // 15: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
+	3,  // 16: tenterhook.v1.RequestTemplate.method:type_name -> tenterhook.v1.HttpMethod
+	13, // 17: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
+	2,  // 18: tenterhook.v1.RequestTemplate.undefined_behavior:type_name -> tenterhook.v1.UndefinedBehavior
+	1,  // 19: tenterhook.v1.RequestTemplate.body_format:type_name -> tenterhook.v1.BodyFormat
+	7,  // 20: tenterhook.v1.SigningPolicy.schemes:type_name -> tenterhook.v1.SignatureScheme
+	15, // 21: tenterhook.v1.SigningPolicy.custom:type_name -> tenterhook.v1.CustomSignature
+	4,  // 22: tenterhook.v1.CustomSignature.algorithm:type_name -> tenterhook.v1.SignatureAlgorithm
+	5,  // 23: tenterhook.v1.CustomSignature.encoding:type_name -> tenterhook.v1.SignatureEncoding
+	6,  // 24: tenterhook.v1.CustomSignature.key_encoding:type_name -> tenterhook.v1.SignatureKeyEncoding
+	30, // 25: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
+	30, // 26: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 27: tenterhook.v1.SigningKey.algorithm:type_name -> tenterhook.v1.SigningKeyAlgorithm
+	32, // 28: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
+	18, // 29: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
+	19, // 30: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
+	32, // 31: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
+	32, // 32: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
+	32, // 33: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
+	32, // 34: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
+	32, // 35: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
+	32, // 36: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
+	32, // 37: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
+	24, // 38: tenterhook.v1.Authentication.basic:type_name -> tenterhook.v1.BasicAuthentication
+	25, // 39: tenterhook.v1.Authentication.oauth2:type_name -> tenterhook.v1.OAuth2ClientCredentials
+	9,  // 40: tenterhook.v1.OAuth2ClientCredentials.client_authentication:type_name -> tenterhook.v1.ClientAuthentication
+	29, // 41: tenterhook.v1.OAuth2ClientCredentials.parameters:type_name -> tenterhook.v1.OAuth2ClientCredentials.ParametersEntry
+	30, // 42: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
+	30, // 43: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
+	30, // 44: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
+	33, // 45: tenterhook.v1.WebhookHealth.last_error:type_name -> tenterhook.v1.AttemptSummary
+	30, // 46: tenterhook.v1.WebhookHealth.failing_since:type_name -> google.protobuf.Timestamp
+	30, // 47: tenterhook.v1.WebhookHealth.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_webhook_proto_init() }
@@ -2221,13 +2594,17 @@ func file_tenterhook_v1_webhook_proto_init() {
 		(*RetryPolicy_Exponential)(nil),
 		(*RetryPolicy_Schedule)(nil),
 	}
+	file_tenterhook_v1_webhook_proto_msgTypes[13].OneofWrappers = []any{
+		(*Authentication_Basic)(nil),
+		(*Authentication_Oauth2)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_webhook_proto_rawDesc), len(file_tenterhook_v1_webhook_proto_rawDesc)),
-			NumEnums:      9,
-			NumMessages:   16,
+			NumEnums:      10,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -352,6 +352,7 @@ class WebhookFields(TypedDict, total=False):
     create_time: datetime | timestamp_pb2.Timestamp | None
     update_time: datetime | timestamp_pb2.Timestamp | None
     warnings: Iterable[str] | None
+    authentication: webhook_pb2.Authentication | AuthenticationFields | None
 
 
 class EventFields(TypedDict, total=False):
@@ -464,6 +465,11 @@ class WebhookHealthFields(TypedDict, total=False):
     oldest_waiting_time: datetime | timestamp_pb2.Timestamp | None
 
 
+class AuthenticationFields(TypedDict, total=False):
+    basic: webhook_pb2.BasicAuthentication | BasicAuthenticationFields | None
+    oauth2: webhook_pb2.OAuth2ClientCredentials | OAuth2ClientCredentialsFields | None
+
+
 class SnapshotsFields(TypedDict, total=False):
     prechange: Any | None
     postchange: Any | None
@@ -504,6 +510,23 @@ class AttemptSummaryFields(TypedDict, total=False):
     response_status: int | None
     error: str | None
     response_text: str | None
+
+
+class BasicAuthenticationFields(TypedDict, total=False):
+    username: str | None
+    password: str | None
+
+
+class OAuth2ClientCredentialsFields(TypedDict, total=False):
+    token_url: str | None
+    client_id: str | None
+    client_authentication: webhook_pb2.ClientAuthentication | str | None
+    client_secret: str | None
+    private_key_pem: str | None
+    key_id: str | None
+    scopes: Iterable[str] | None
+    audience: str | None
+    parameters: Mapping[str, str] | None
 
 
 class AccessCalls:

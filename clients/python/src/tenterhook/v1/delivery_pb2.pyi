@@ -50,6 +50,7 @@ class AttemptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ATTEMPT_OUTCOME_BLOCKED: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_RENDER: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_INTERRUPTED: _ClassVar[AttemptOutcome]
+    ATTEMPT_OUTCOME_AUTHENTICATION: _ClassVar[AttemptOutcome]
 
 class DeliveryView(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -87,6 +88,7 @@ ATTEMPT_OUTCOME_TLS: AttemptOutcome
 ATTEMPT_OUTCOME_BLOCKED: AttemptOutcome
 ATTEMPT_OUTCOME_RENDER: AttemptOutcome
 ATTEMPT_OUTCOME_INTERRUPTED: AttemptOutcome
+ATTEMPT_OUTCOME_AUTHENTICATION: AttemptOutcome
 DELIVERY_VIEW_UNSPECIFIED: DeliveryView
 DELIVERY_VIEW_BASIC: DeliveryView
 DELIVERY_VIEW_FULL: DeliveryView

@@ -77,6 +77,13 @@ class SigningKeyAlgorithm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SIGNING_KEY_ALGORITHM_UNSPECIFIED: _ClassVar[SigningKeyAlgorithm]
     SIGNING_KEY_ALGORITHM_HMAC: _ClassVar[SigningKeyAlgorithm]
     SIGNING_KEY_ALGORITHM_ED25519: _ClassVar[SigningKeyAlgorithm]
+
+class ClientAuthentication(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLIENT_AUTHENTICATION_UNSPECIFIED: _ClassVar[ClientAuthentication]
+    CLIENT_AUTHENTICATION_BASIC: _ClassVar[ClientAuthentication]
+    CLIENT_AUTHENTICATION_POST: _ClassVar[ClientAuthentication]
+    CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT: _ClassVar[ClientAuthentication]
 WEBHOOK_STATE_UNSPECIFIED: WebhookState
 WEBHOOK_STATE_ACTIVE: WebhookState
 WEBHOOK_STATE_PAUSED: WebhookState
@@ -118,9 +125,13 @@ SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC: SignatureScheme
 SIGNING_KEY_ALGORITHM_UNSPECIFIED: SigningKeyAlgorithm
 SIGNING_KEY_ALGORITHM_HMAC: SigningKeyAlgorithm
 SIGNING_KEY_ALGORITHM_ED25519: SigningKeyAlgorithm
+CLIENT_AUTHENTICATION_UNSPECIFIED: ClientAuthentication
+CLIENT_AUTHENTICATION_BASIC: ClientAuthentication
+CLIENT_AUTHENTICATION_POST: ClientAuthentication
+CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT: ClientAuthentication
 
 class Webhook(_message.Message):
-    __slots__ = ("id", "namespace", "display_name", "description", "disabled", "state", "state_reason", "rules", "request", "signing", "retry", "circuit_breaker", "rate_limit", "transport", "labels", "signing_keys", "health", "etag", "create_time", "update_time", "warnings")
+    __slots__ = ("id", "namespace", "display_name", "description", "disabled", "state", "state_reason", "rules", "request", "signing", "retry", "circuit_breaker", "rate_limit", "transport", "labels", "signing_keys", "health", "etag", "create_time", "update_time", "warnings", "authentication")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +160,7 @@ class Webhook(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    AUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
     id: str
     namespace: str
     display_name: str
@@ -170,7 +182,8 @@ class Webhook(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., disabled: bool = ..., state: _Optional[_Union[WebhookState, str]] = ..., state_reason: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[EventRule, _Mapping]]] = ..., request: _Optional[_Union[RequestTemplate, _Mapping]] = ..., signing: _Optional[_Union[SigningPolicy, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., circuit_breaker: _Optional[_Union[CircuitBreaker, _Mapping]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ..., transport: _Optional[_Union[TransportPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., signing_keys: _Optional[_Iterable[_Union[SigningKey, _Mapping]]] = ..., health: _Optional[_Union[WebhookHealth, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    authentication: Authentication
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., disabled: bool = ..., state: _Optional[_Union[WebhookState, str]] = ..., state_reason: _Optional[str] = ..., rules: _Optional[_Iterable[_Union[EventRule, _Mapping]]] = ..., request: _Optional[_Union[RequestTemplate, _Mapping]] = ..., signing: _Optional[_Union[SigningPolicy, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., circuit_breaker: _Optional[_Union[CircuitBreaker, _Mapping]] = ..., rate_limit: _Optional[_Union[RateLimit, _Mapping]] = ..., transport: _Optional[_Union[TransportPolicy, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., signing_keys: _Optional[_Iterable[_Union[SigningKey, _Mapping]]] = ..., health: _Optional[_Union[WebhookHealth, _Mapping]] = ..., etag: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., authentication: _Optional[_Union[Authentication, _Mapping]] = ...) -> None: ...
 
 class EventRule(_message.Message):
     __slots__ = ("display_name", "event_types", "object_types", "attributes", "conditions", "expression", "disabled")
@@ -338,6 +351,51 @@ class TransportPolicy(_message.Message):
     client_private_key_pem: str
     trust_system_roots: bool
     def __init__(self, attempt_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., ca_certificates_pem: _Optional[str] = ..., insecure_skip_verify: bool = ..., client_certificate_pem: _Optional[str] = ..., client_private_key_pem: _Optional[str] = ..., trust_system_roots: bool = ...) -> None: ...
+
+class Authentication(_message.Message):
+    __slots__ = ("basic", "oauth2")
+    BASIC_FIELD_NUMBER: _ClassVar[int]
+    OAUTH2_FIELD_NUMBER: _ClassVar[int]
+    basic: BasicAuthentication
+    oauth2: OAuth2ClientCredentials
+    def __init__(self, basic: _Optional[_Union[BasicAuthentication, _Mapping]] = ..., oauth2: _Optional[_Union[OAuth2ClientCredentials, _Mapping]] = ...) -> None: ...
+
+class BasicAuthentication(_message.Message):
+    __slots__ = ("username", "password")
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    username: str
+    password: str
+    def __init__(self, username: _Optional[str] = ..., password: _Optional[str] = ...) -> None: ...
+
+class OAuth2ClientCredentials(_message.Message):
+    __slots__ = ("token_url", "client_id", "client_authentication", "client_secret", "private_key_pem", "key_id", "scopes", "audience", "parameters")
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    TOKEN_URL_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_AUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_KEY_PEM_FIELD_NUMBER: _ClassVar[int]
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_FIELD_NUMBER: _ClassVar[int]
+    AUDIENCE_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    token_url: str
+    client_id: str
+    client_authentication: ClientAuthentication
+    client_secret: str
+    private_key_pem: str
+    key_id: str
+    scopes: _containers.RepeatedScalarFieldContainer[str]
+    audience: str
+    parameters: _containers.ScalarMap[str, str]
+    def __init__(self, token_url: _Optional[str] = ..., client_id: _Optional[str] = ..., client_authentication: _Optional[_Union[ClientAuthentication, str]] = ..., client_secret: _Optional[str] = ..., private_key_pem: _Optional[str] = ..., key_id: _Optional[str] = ..., scopes: _Optional[_Iterable[str]] = ..., audience: _Optional[str] = ..., parameters: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class WebhookHealth(_message.Message):
     __slots__ = ("consecutive_failures", "circuit_open", "next_probe_time", "last_success_time", "last_failure_time", "last_error", "failing_since", "waiting", "oldest_waiting_time")

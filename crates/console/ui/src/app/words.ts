@@ -48,6 +48,7 @@ const outcomeWords: Record<AttemptOutcome, string> = {
   [AttemptOutcome.BLOCKED]: "blocked",
   [AttemptOutcome.RENDER]: "template",
   [AttemptOutcome.INTERRUPTED]: "interrupted",
+  [AttemptOutcome.AUTHENTICATION]: "authentication",
 };
 
 const waitingWords: Record<WaitingReason, string> = {

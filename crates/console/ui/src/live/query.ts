@@ -37,6 +37,7 @@ const outcomes: Record<string, AttemptOutcome> = {
   tls: AttemptOutcome.TLS,
   blocked: AttemptOutcome.BLOCKED,
   template: AttemptOutcome.RENDER,
+  authentication: AttemptOutcome.AUTHENTICATION,
 };
 
 const minute = 60_000;
@@ -72,6 +73,7 @@ export const choices = {
     ["tls", "TLS"],
     ["blocked", "blocked"],
     ["template", "template"],
+    ["authentication", "authentication"],
   ],
   since: [
     ["", "any time"],

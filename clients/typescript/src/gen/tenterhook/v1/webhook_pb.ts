@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tenterhook/v1/webhook.proto.
  */
 export const file_tenterhook_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("Cht0ZW50ZXJob29rL3YxL3dlYmhvb2sucHJvdG8SDXRlbnRlcmhvb2sudjEiuAYKB1dlYmhvb2sSCgoCaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghkaXNhYmxlZBgFIAEoCBIqCgVzdGF0ZRgGIAEoDjIbLnRlbnRlcmhvb2sudjEuV2ViaG9va1N0YXRlEhQKDHN0YXRlX3JlYXNvbhgHIAEoCRInCgVydWxlcxgIIAMoCzIYLnRlbnRlcmhvb2sudjEuRXZlbnRSdWxlEi8KB3JlcXVlc3QYCSABKAsyHi50ZW50ZXJob29rLnYxLlJlcXVlc3RUZW1wbGF0ZRItCgdzaWduaW5nGAogASgLMhwudGVudGVyaG9vay52MS5TaWduaW5nUG9saWN5EikKBXJldHJ5GAsgASgLMhoudGVudGVyaG9vay52MS5SZXRyeVBvbGljeRI2Cg9jaXJjdWl0X2JyZWFrZXIYDCABKAsyHS50ZW50ZXJob29rLnYxLkNpcmN1aXRCcmVha2VyEiwKCnJhdGVfbGltaXQYDSABKAsyGC50ZW50ZXJob29rLnYxLlJhdGVMaW1pdBIxCgl0cmFuc3BvcnQYDiABKAsyHi50ZW50ZXJob29rLnYxLlRyYW5zcG9ydFBvbGljeRIyCgZsYWJlbHMYDyADKAsyIi50ZW50ZXJob29rLnYxLldlYmhvb2suTGFiZWxzRW50cnkSLwoMc2lnbmluZ19rZXlzGBAgAygLMhkudGVudGVyaG9vay52MS5TaWduaW5nS2V5EiwKBmhlYWx0aBgRIAEoCzIcLnRlbnRlcmhvb2sudjEuV2ViaG9va0hlYWx0aBIMCgRldGFnGBIgASgJEi8KC2NyZWF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoId2FybmluZ3MYFSADKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKUAgoJRXZlbnRSdWxlEhQKDGRpc3BsYXlfbmFtZRgBIAEoCRITCgtldmVudF90eXBlcxgCIAMoCRIUCgxvYmplY3RfdHlwZXMYAyADKAkSPAoKYXR0cmlidXRlcxgEIAMoCzIoLnRlbnRlcmhvb2sudjEuRXZlbnRSdWxlLkF0dHJpYnV0ZXNFbnRyeRIvCgpjb25kaXRpb25zGAUgASgLMhsudGVudGVyaG9vay52MS5Kc29uRG9jdW1lbnQSEgoKZXhwcmVzc2lvbhgGIAEoCRIQCghkaXNhYmxlZBgHIAEoCBoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLaAgoPUmVxdWVzdFRlbXBsYXRlEgsKA3VybBgBIAEoCRIVCg1hbGxvd2VkX2hvc3RzGAIgAygJEikKBm1ldGhvZBgDIAEoDjIZLnRlbnRlcmhvb2sudjEuSHR0cE1ldGhvZBIUCgxjb250ZW50X3R5cGUYBCABKAkSGgoSYWRkaXRpb25hbF9oZWFkZXJzGAUgASgJEi4KB2hlYWRlcnMYBiADKAsyHS50ZW50ZXJob29rLnYxLkhlYWRlclRlbXBsYXRlEgwKBGJvZHkYByABKAkSPAoSdW5kZWZpbmVkX2JlaGF2aW9yGAggASgOMiAudGVudGVyaG9vay52MS5VbmRlZmluZWRCZWhhdmlvchIuCgtib2R5X2Zvcm1hdBgJIAEoDjIZLnRlbnRlcmhvb2sudjEuQm9keUZvcm1hdBIaChJjbG91ZGV2ZW50c19zb3VyY2UYCiABKAkiQAoOSGVhZGVyVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCRIRCglzZW5zaXRpdmUYAyABKAgicAoNU2lnbmluZ1BvbGljeRIvCgdzY2hlbWVzGAEgAygOMh4udGVudGVyaG9vay52MS5TaWduYXR1cmVTY2hlbWUSLgoGY3VzdG9tGAIgAygLMh4udGVudGVyaG9vay52MS5DdXN0b21TaWduYXR1cmUi5gEKD0N1c3RvbVNpZ25hdHVyZRIOCgZoZWFkZXIYASABKAkSNAoJYWxnb3JpdGhtGAIgASgOMiEudGVudGVyaG9vay52MS5TaWduYXR1cmVBbGdvcml0aG0SMgoIZW5jb2RpbmcYAyABKA4yIC50ZW50ZXJob29rLnYxLlNpZ25hdHVyZUVuY29kaW5nEjkKDGtleV9lbmNvZGluZxgEIAEoDjIjLnRlbnRlcmhvb2sudjEuU2lnbmF0dXJlS2V5RW5jb2RpbmcSDwoHY29udGVudBgFIAEoCRINCgV2YWx1ZRgGIAEoCSLFAQoKU2lnbmluZ0tleRIKCgJpZBgBIAEoCRIvCgtjcmVhdGVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKCWFsZ29yaXRobRgEIAEoDjIiLnRlbnRlcmhvb2sudjEuU2lnbmluZ0tleUFsZ29yaXRobRISCgpwdWJsaWNfa2V5GAUgASgJIoQCCgtSZXRyeVBvbGljeRIUCgxtYXhfYXR0ZW1wdHMYASABKAUSKgoHbWF4X2FnZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4CgtleHBvbmVudGlhbBgDIAEoCzIhLnRlbnRlcmhvb2sudjEuRXhwb25lbnRpYWxCYWNrb2ZmSAASMgoIc2NoZWR1bGUYBCABKAsyHi50ZW50ZXJob29rLnYxLkJhY2tvZmZTY2hlZHVsZUgAEhMKBmppdHRlchgFIAEoAUgBiAEBEhoKEnBlcm1hbmVudF9zdGF0dXNlcxgGIAMoBUIJCgdiYWNrb2ZmQgkKB19qaXR0ZXIifAoSRXhwb25lbnRpYWxCYWNrb2ZmEioKB2luaXRpYWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDbWF4GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCm11bHRpcGxpZXIYAyABKAEiOwoPQmFja29mZlNjaGVkdWxlEigKBXdhaXRzGAEgAygLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIroBCg5DaXJjdWl0QnJlYWtlchIYChBmYWlsdXJlc190b19vcGVuGAEgASgFEi8KDGluaXRpYWxfb3BlbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghtYXhfb3BlbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1zdXNwZW5kX2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KCVJhdGVMaW1pdBIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAEgASgBEg0KBWJ1cnN0GAIgASgFEhUKDW1heF9pbl9mbGlnaHQYAyABKAUi3AEKD1RyYW5zcG9ydFBvbGljeRIyCg9hdHRlbXB0X3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGwoTY2FfY2VydGlmaWNhdGVzX3BlbRgCIAEoCRIcChRpbnNlY3VyZV9za2lwX3ZlcmlmeRgDIAEoCBIeChZjbGllbnRfY2VydGlmaWNhdGVfcGVtGAQgASgJEh4KFmNsaWVudF9wcml2YXRlX2tleV9wZW0YBSABKAkSGgoSdHJ1c3Rfc3lzdGVtX3Jvb3RzGAYgASgIIpYDCg1XZWJob29rSGVhbHRoEhwKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAEgASgFEhQKDGNpcmN1aXRfb3BlbhgCIAEoCBIzCg9uZXh0X3Byb2JlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKEWxhc3Rfc3VjY2Vzc190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFsYXN0X2ZhaWx1cmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoKbGFzdF9lcnJvchgGIAEoCzIdLnRlbnRlcmhvb2sudjEuQXR0ZW1wdFN1bW1hcnkSMQoNZmFpbGluZ19zaW5jZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHd2FpdGluZxgIIAEoAxI3ChNvbGRlc3Rfd2FpdGluZ190aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCqaAQoMV2ViaG9va1N0YXRlEh0KGVdFQkhPT0tfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRXRUJIT09LX1NUQVRFX0FDVElWRRABEhgKFFdFQkhPT0tfU1RBVEVfUEFVU0VEEAISGwoXV0VCSE9PS19TVEFURV9TVVNQRU5ERUQQAxIaChZXRUJIT09LX1NUQVRFX0RJU0FCTEVEEAQqgQIKCkJvZHlGb3JtYXQSGwoXQk9EWV9GT1JNQVRfVU5TUEVDSUZJRUQQABIaChZCT0RZX0ZPUk1BVF9ORVRCT1hfM18yEAESGgoWQk9EWV9GT1JNQVRfTkVUQk9YXzRfNBACEhoKFkJPRFlfRk9STUFUX05FVEJPWF80XzUQAxIaChZCT0RZX0ZPUk1BVF9ORVRCT1hfNF82EAQSGgoWQk9EWV9GT1JNQVRfTkVUQk9YXzRfNxAFEiYKIkJPRFlfRk9STUFUX0NMT1VERVZFTlRTX1NUUlVDVFVSRUQQBhIiCh5CT0RZX0ZPUk1BVF9DTE9VREVWRU5UU19CSU5BUlkQByp2ChFVbmRlZmluZWRCZWhhdmlvchIiCh5VTkRFRklORURfQkVIQVZJT1JfVU5TUEVDSUZJRUQQABIeChpVTkRFRklORURfQkVIQVZJT1JfTEVOSUVOVBABEh0KGVVOREVGSU5FRF9CRUhBVklPUl9TVFJJQ1QQAiqYAQoKSHR0cE1ldGhvZBIbChdIVFRQX01FVEhPRF9VTlNQRUNJRklFRBAAEhMKD0hUVFBfTUVUSE9EX0dFVBABEhQKEEhUVFBfTUVUSE9EX1BPU1QQAhITCg9IVFRQX01FVEhPRF9QVVQQAxIVChFIVFRQX01FVEhPRF9QQVRDSBAEEhYKEkhUVFBfTUVUSE9EX0RFTEVURRAFKqYBChJTaWduYXR1cmVBbGdvcml0aG0SIwofU0lHTkFUVVJFX0FMR09SSVRITV9VTlNQRUNJRklFRBAAEiEKHVNJR05BVFVSRV9BTEdPUklUSE1fSE1BQ19TSEExEAESIwofU0lHTkFUVVJFX0FMR09SSVRITV9ITUFDX1NIQTI1NhACEiMKH1NJR05BVFVSRV9BTEdPUklUSE1fSE1BQ19TSEE1MTIQAypyChFTaWduYXR1cmVFbmNvZGluZxIiCh5TSUdOQVRVUkVfRU5DT0RJTkdfVU5TUEVDSUZJRUQQABIaChZTSUdOQVRVUkVfRU5DT0RJTkdfSEVYEAESHQoZU0lHTkFUVVJFX0VOQ09ESU5HX0JBU0U2NBACKqIBChRTaWduYXR1cmVLZXlFbmNvZGluZxImCiJTSUdOQVRVUkVfS0VZX0VOQ09ESU5HX1VOU1BFQ0lGSUVEEAASHwobU0lHTkFUVVJFX0tFWV9FTkNPRElOR19URVhUEAESIQodU0lHTkFUVVJFX0tFWV9FTkNPRElOR19CQVNFNjQQAhIeChpTSUdOQVRVUkVfS0VZX0VOQ09ESU5HX0hFWBADKsgBCg9TaWduYXR1cmVTY2hlbWUSIAocU0lHTkFUVVJFX1NDSEVNRV9VTlNQRUNJRklFRBAAEhsKF1NJR05BVFVSRV9TQ0hFTUVfTkVUQk9YEAESJgoiU0lHTkFUVVJFX1NDSEVNRV9TVEFOREFSRF9XRUJIT09LUxACEhsKF1NJR05BVFVSRV9TQ0hFTUVfR0lUSFVCEAMSMQotU0lHTkFUVVJFX1NDSEVNRV9TVEFOREFSRF9XRUJIT09LU19BU1lNTUVUUklDEAQqfwoTU2lnbmluZ0tleUFsZ29yaXRobRIlCiFTSUdOSU5HX0tFWV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIeChpTSUdOSU5HX0tFWV9BTEdPUklUSE1fSE1BQxABEiEKHVNJR05JTkdfS0VZX0FMR09SSVRITV9FRDI1NTE5EAJCYAoQaW8udGVudGVyaG9vay52MVABWkpnaXRodWIuY29tL3RlbnRlcmhvb2svdGVudGVyaG9vay9jbGllbnRzL2dvL2dlbi90ZW50ZXJob29rL3YxO3RlbnRlcmhvb2t2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tenterhook_v1_delivery, file_tenterhook_v1_event]);
+  fileDesc("Cht0ZW50ZXJob29rL3YxL3dlYmhvb2sucHJvdG8SDXRlbnRlcmhvb2sudjEi7wYKB1dlYmhvb2sSCgoCaWQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghkaXNhYmxlZBgFIAEoCBIqCgVzdGF0ZRgGIAEoDjIbLnRlbnRlcmhvb2sudjEuV2ViaG9va1N0YXRlEhQKDHN0YXRlX3JlYXNvbhgHIAEoCRInCgVydWxlcxgIIAMoCzIYLnRlbnRlcmhvb2sudjEuRXZlbnRSdWxlEi8KB3JlcXVlc3QYCSABKAsyHi50ZW50ZXJob29rLnYxLlJlcXVlc3RUZW1wbGF0ZRItCgdzaWduaW5nGAogASgLMhwudGVudGVyaG9vay52MS5TaWduaW5nUG9saWN5EikKBXJldHJ5GAsgASgLMhoudGVudGVyaG9vay52MS5SZXRyeVBvbGljeRI2Cg9jaXJjdWl0X2JyZWFrZXIYDCABKAsyHS50ZW50ZXJob29rLnYxLkNpcmN1aXRCcmVha2VyEiwKCnJhdGVfbGltaXQYDSABKAsyGC50ZW50ZXJob29rLnYxLlJhdGVMaW1pdBIxCgl0cmFuc3BvcnQYDiABKAsyHi50ZW50ZXJob29rLnYxLlRyYW5zcG9ydFBvbGljeRIyCgZsYWJlbHMYDyADKAsyIi50ZW50ZXJob29rLnYxLldlYmhvb2suTGFiZWxzRW50cnkSLwoMc2lnbmluZ19rZXlzGBAgAygLMhkudGVudGVyaG9vay52MS5TaWduaW5nS2V5EiwKBmhlYWx0aBgRIAEoCzIcLnRlbnRlcmhvb2sudjEuV2ViaG9va0hlYWx0aBIMCgRldGFnGBIgASgJEi8KC2NyZWF0ZV90aW1lGBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoId2FybmluZ3MYFSADKAkSNQoOYXV0aGVudGljYXRpb24YFiABKAsyHS50ZW50ZXJob29rLnYxLkF1dGhlbnRpY2F0aW9uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEilAIKCUV2ZW50UnVsZRIUCgxkaXNwbGF5X25hbWUYASABKAkSEwoLZXZlbnRfdHlwZXMYAiADKAkSFAoMb2JqZWN0X3R5cGVzGAMgAygJEjwKCmF0dHJpYnV0ZXMYBCADKAsyKC50ZW50ZXJob29rLnYxLkV2ZW50UnVsZS5BdHRyaWJ1dGVzRW50cnkSLwoKY29uZGl0aW9ucxgFIAEoCzIbLnRlbnRlcmhvb2sudjEuSnNvbkRvY3VtZW50EhIKCmV4cHJlc3Npb24YBiABKAkSEAoIZGlzYWJsZWQYByABKAgaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi2gIKD1JlcXVlc3RUZW1wbGF0ZRILCgN1cmwYASABKAkSFQoNYWxsb3dlZF9ob3N0cxgCIAMoCRIpCgZtZXRob2QYAyABKA4yGS50ZW50ZXJob29rLnYxLkh0dHBNZXRob2QSFAoMY29udGVudF90eXBlGAQgASgJEhoKEmFkZGl0aW9uYWxfaGVhZGVycxgFIAEoCRIuCgdoZWFkZXJzGAYgAygLMh0udGVudGVyaG9vay52MS5IZWFkZXJUZW1wbGF0ZRIMCgRib2R5GAcgASgJEjwKEnVuZGVmaW5lZF9iZWhhdmlvchgIIAEoDjIgLnRlbnRlcmhvb2sudjEuVW5kZWZpbmVkQmVoYXZpb3ISLgoLYm9keV9mb3JtYXQYCSABKA4yGS50ZW50ZXJob29rLnYxLkJvZHlGb3JtYXQSGgoSY2xvdWRldmVudHNfc291cmNlGAogASgJIkAKDkhlYWRlclRlbXBsYXRlEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkSEQoJc2Vuc2l0aXZlGAMgASgIInAKDVNpZ25pbmdQb2xpY3kSLwoHc2NoZW1lcxgBIAMoDjIeLnRlbnRlcmhvb2sudjEuU2lnbmF0dXJlU2NoZW1lEi4KBmN1c3RvbRgCIAMoCzIeLnRlbnRlcmhvb2sudjEuQ3VzdG9tU2lnbmF0dXJlIuYBCg9DdXN0b21TaWduYXR1cmUSDgoGaGVhZGVyGAEgASgJEjQKCWFsZ29yaXRobRgCIAEoDjIhLnRlbnRlcmhvb2sudjEuU2lnbmF0dXJlQWxnb3JpdGhtEjIKCGVuY29kaW5nGAMgASgOMiAudGVudGVyaG9vay52MS5TaWduYXR1cmVFbmNvZGluZxI5CgxrZXlfZW5jb2RpbmcYBCABKA4yIy50ZW50ZXJob29rLnYxLlNpZ25hdHVyZUtleUVuY29kaW5nEg8KB2NvbnRlbnQYBSABKAkSDQoFdmFsdWUYBiABKAkixQEKClNpZ25pbmdLZXkSCgoCaWQYASABKAkSLwoLY3JlYXRlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1CglhbGdvcml0aG0YBCABKA4yIi50ZW50ZXJob29rLnYxLlNpZ25pbmdLZXlBbGdvcml0aG0SEgoKcHVibGljX2tleRgFIAEoCSKEAgoLUmV0cnlQb2xpY3kSFAoMbWF4X2F0dGVtcHRzGAEgASgFEioKB21heF9hZ2UYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOAoLZXhwb25lbnRpYWwYAyABKAsyIS50ZW50ZXJob29rLnYxLkV4cG9uZW50aWFsQmFja29mZkgAEjIKCHNjaGVkdWxlGAQgASgLMh4udGVudGVyaG9vay52MS5CYWNrb2ZmU2NoZWR1bGVIABITCgZqaXR0ZXIYBSABKAFIAYgBARIaChJwZXJtYW5lbnRfc3RhdHVzZXMYBiADKAVCCQoHYmFja29mZkIJCgdfaml0dGVyInwKEkV4cG9uZW50aWFsQmFja29mZhIqCgdpbml0aWFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA21heBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgptdWx0aXBsaWVyGAMgASgBIjsKD0JhY2tvZmZTY2hlZHVsZRIoCgV3YWl0cxgBIAMoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiK6AQoOQ2lyY3VpdEJyZWFrZXISGAoQZmFpbHVyZXNfdG9fb3BlbhgBIAEoBRIvCgxpbml0aWFsX29wZW4YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIbWF4X29wZW4YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNc3VzcGVuZF9hZnRlchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJOCglSYXRlTGltaXQSGwoTcmVxdWVzdHNfcGVyX3NlY29uZBgBIAEoARINCgVidXJzdBgCIAEoBRIVCg1tYXhfaW5fZmxpZ2h0GAMgASgFItwBCg9UcmFuc3BvcnRQb2xpY3kSMgoPYXR0ZW1wdF90aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhsKE2NhX2NlcnRpZmljYXRlc19wZW0YAiABKAkSHAoUaW5zZWN1cmVfc2tpcF92ZXJpZnkYAyABKAgSHgoWY2xpZW50X2NlcnRpZmljYXRlX3BlbRgEIAEoCRIeChZjbGllbnRfcHJpdmF0ZV9rZXlfcGVtGAUgASgJEhoKEnRydXN0X3N5c3RlbV9yb290cxgGIAEoCCKJAQoOQXV0aGVudGljYXRpb24SMwoFYmFzaWMYASABKAsyIi50ZW50ZXJob29rLnYxLkJhc2ljQXV0aGVudGljYXRpb25IABI4CgZvYXV0aDIYAiABKAsyJi50ZW50ZXJob29rLnYxLk9BdXRoMkNsaWVudENyZWRlbnRpYWxzSABCCAoGbWV0aG9kIjkKE0Jhc2ljQXV0aGVudGljYXRpb24SEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAki5AIKF09BdXRoMkNsaWVudENyZWRlbnRpYWxzEhEKCXRva2VuX3VybBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSQgoVY2xpZW50X2F1dGhlbnRpY2F0aW9uGAMgASgOMiMudGVudGVyaG9vay52MS5DbGllbnRBdXRoZW50aWNhdGlvbhIVCg1jbGllbnRfc2VjcmV0GAQgASgJEhcKD3ByaXZhdGVfa2V5X3BlbRgFIAEoCRIOCgZrZXlfaWQYBiABKAkSDgoGc2NvcGVzGAcgAygJEhAKCGF1ZGllbmNlGAggASgJEkoKCnBhcmFtZXRlcnMYCSADKAsyNi50ZW50ZXJob29rLnYxLk9BdXRoMkNsaWVudENyZWRlbnRpYWxzLlBhcmFtZXRlcnNFbnRyeRoxCg9QYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKWAwoNV2ViaG9va0hlYWx0aBIcChRjb25zZWN1dGl2ZV9mYWlsdXJlcxgBIAEoBRIUCgxjaXJjdWl0X29wZW4YAiABKAgSMwoPbmV4dF9wcm9iZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFsYXN0X3N1Y2Nlc3NfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNQoRbGFzdF9mYWlsdXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKCmxhc3RfZXJyb3IYBiABKAsyHS50ZW50ZXJob29rLnYxLkF0dGVtcHRTdW1tYXJ5EjEKDWZhaWxpbmdfc2luY2UYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3dhaXRpbmcYCCABKAMSNwoTb2xkZXN0X3dhaXRpbmdfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqmgEKDFdlYmhvb2tTdGF0ZRIdChlXRUJIT09LX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUV0VCSE9PS19TVEFURV9BQ1RJVkUQARIYChRXRUJIT09LX1NUQVRFX1BBVVNFRBACEhsKF1dFQkhPT0tfU1RBVEVfU1VTUEVOREVEEAMSGgoWV0VCSE9PS19TVEFURV9ESVNBQkxFRBAEKoECCgpCb2R5Rm9ybWF0EhsKF0JPRFlfRk9STUFUX1VOU1BFQ0lGSUVEEAASGgoWQk9EWV9GT1JNQVRfTkVUQk9YXzNfMhABEhoKFkJPRFlfRk9STUFUX05FVEJPWF80XzQQAhIaChZCT0RZX0ZPUk1BVF9ORVRCT1hfNF81EAMSGgoWQk9EWV9GT1JNQVRfTkVUQk9YXzRfNhAEEhoKFkJPRFlfRk9STUFUX05FVEJPWF80XzcQBRImCiJCT0RZX0ZPUk1BVF9DTE9VREVWRU5UU19TVFJVQ1RVUkVEEAYSIgoeQk9EWV9GT1JNQVRfQ0xPVURFVkVOVFNfQklOQVJZEAcqdgoRVW5kZWZpbmVkQmVoYXZpb3ISIgoeVU5ERUZJTkVEX0JFSEFWSU9SX1VOU1BFQ0lGSUVEEAASHgoaVU5ERUZJTkVEX0JFSEFWSU9SX0xFTklFTlQQARIdChlVTkRFRklORURfQkVIQVZJT1JfU1RSSUNUEAIqmAEKCkh0dHBNZXRob2QSGwoXSFRUUF9NRVRIT0RfVU5TUEVDSUZJRUQQABITCg9IVFRQX01FVEhPRF9HRVQQARIUChBIVFRQX01FVEhPRF9QT1NUEAISEwoPSFRUUF9NRVRIT0RfUFVUEAMSFQoRSFRUUF9NRVRIT0RfUEFUQ0gQBBIWChJIVFRQX01FVEhPRF9ERUxFVEUQBSqmAQoSU2lnbmF0dXJlQWxnb3JpdGhtEiMKH1NJR05BVFVSRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIhCh1TSUdOQVRVUkVfQUxHT1JJVEhNX0hNQUNfU0hBMRABEiMKH1NJR05BVFVSRV9BTEdPUklUSE1fSE1BQ19TSEEyNTYQAhIjCh9TSUdOQVRVUkVfQUxHT1JJVEhNX0hNQUNfU0hBNTEyEAMqcgoRU2lnbmF0dXJlRW5jb2RpbmcSIgoeU0lHTkFUVVJFX0VOQ09ESU5HX1VOU1BFQ0lGSUVEEAASGgoWU0lHTkFUVVJFX0VOQ09ESU5HX0hFWBABEh0KGVNJR05BVFVSRV9FTkNPRElOR19CQVNFNjQQAiqiAQoUU2lnbmF0dXJlS2V5RW5jb2RpbmcSJgoiU0lHTkFUVVJFX0tFWV9FTkNPRElOR19VTlNQRUNJRklFRBAAEh8KG1NJR05BVFVSRV9LRVlfRU5DT0RJTkdfVEVYVBABEiEKHVNJR05BVFVSRV9LRVlfRU5DT0RJTkdfQkFTRTY0EAISHgoaU0lHTkFUVVJFX0tFWV9FTkNPRElOR19IRVgQAyrIAQoPU2lnbmF0dXJlU2NoZW1lEiAKHFNJR05BVFVSRV9TQ0hFTUVfVU5TUEVDSUZJRUQQABIbChdTSUdOQVRVUkVfU0NIRU1FX05FVEJPWBABEiYKIlNJR05BVFVSRV9TQ0hFTUVfU1RBTkRBUkRfV0VCSE9PS1MQAhIbChdTSUdOQVRVUkVfU0NIRU1FX0dJVEhVQhADEjEKLVNJR05BVFVSRV9TQ0hFTUVfU1RBTkRBUkRfV0VCSE9PS1NfQVNZTU1FVFJJQxAEKn8KE1NpZ25pbmdLZXlBbGdvcml0aG0SJQohU0lHTklOR19LRVlfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASHgoaU0lHTklOR19LRVlfQUxHT1JJVEhNX0hNQUMQARIhCh1TSUdOSU5HX0tFWV9BTEdPUklUSE1fRUQyNTUxORACKqkBChRDbGllbnRBdXRoZW50aWNhdGlvbhIlCiFDTElFTlRfQVVUSEVOVElDQVRJT05fVU5TUEVDSUZJRUQQABIfChtDTElFTlRfQVVUSEVOVElDQVRJT05fQkFTSUMQARIeChpDTElFTlRfQVVUSEVOVElDQVRJT05fUE9TVBACEikKJUNMSUVOVF9BVVRIRU5USUNBVElPTl9QUklWQVRFX0tFWV9KV1QQA0JgChBpby50ZW50ZXJob29rLnYxUAFaSmdpdGh1Yi5jb20vdGVudGVyaG9vay90ZW50ZXJob29rL2NsaWVudHMvZ28vZ2VuL3RlbnRlcmhvb2svdjE7dGVudGVyaG9va3YxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_tenterhook_v1_delivery, file_tenterhook_v1_event]);
 
 /**
  * A receiver of events: which events it gets, what it is sent, and how.
@@ -175,6 +175,13 @@ export type Webhook = Message<"tenterhook.v1.Webhook"> & {
    * @generated from field: repeated string warnings = 21;
    */
   warnings: string[];
+
+  /**
+   * How requests authenticate to the receiver; unset means not at all, or by `request.headers`.
+   *
+   * @generated from field: tenterhook.v1.Authentication authentication = 22;
+   */
+  authentication?: Authentication | undefined;
 };
 
 /**
@@ -783,6 +790,157 @@ export const TransportPolicySchema: GenMessage<TransportPolicy> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_webhook, 12);
 
 /**
+ * How requests authenticate to the receiver. It sets the header Authorization, which then may not be
+ * among the webhook's own headers. In previews and attempts the header is `Basic ***` or `Bearer ***`.
+ *
+ * @generated from message tenterhook.v1.Authentication
+ */
+export type Authentication = Message<"tenterhook.v1.Authentication"> & {
+  /**
+   * The way; unset means none.
+   *
+   * @generated from oneof tenterhook.v1.Authentication.method
+   */
+  method: {
+    /**
+     * A user name and a password (RFC 7617).
+     *
+     * @generated from field: tenterhook.v1.BasicAuthentication basic = 1;
+     */
+    value: BasicAuthentication;
+    case: "basic";
+  } | {
+    /**
+     * An access token that the server gets from a token server (RFC 6749 section 4.4).
+     *
+     * @generated from field: tenterhook.v1.OAuth2ClientCredentials oauth2 = 2;
+     */
+    value: OAuth2ClientCredentials;
+    case: "oauth2";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message tenterhook.v1.Authentication.
+ * Use `create(AuthenticationSchema)` to create a new message.
+ */
+export const AuthenticationSchema: GenMessage<Authentication> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_webhook, 13);
+
+/**
+ * HTTP Basic authentication.
+ *
+ * @generated from message tenterhook.v1.BasicAuthentication
+ */
+export type BasicAuthentication = Message<"tenterhook.v1.BasicAuthentication"> & {
+  /**
+   * The user name; it may not have a colon. At most 2,048 bytes.
+   *
+   * @generated from field: string username = 1;
+   */
+  username: string;
+
+  /**
+   * Input only. The password; at most 2,048 bytes. An update that leaves it empty keeps the stored one.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message tenterhook.v1.BasicAuthentication.
+ * Use `create(BasicAuthenticationSchema)` to create a new message.
+ */
+export const BasicAuthenticationSchema: GenMessage<BasicAuthentication> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_webhook, 14);
+
+/**
+ * The OAuth 2.0 client credentials grant. An access token is fetched when it is first needed, shared by
+ * all webhooks with the same credentials, and kept in memory until a tenth of its life is left, or for
+ * 5 minutes when the token server does not say how long it lives. When the receiver answers 401, a new
+ * token is fetched and the request is sent once more within the same attempt.
+ *
+ * @generated from message tenterhook.v1.OAuth2ClientCredentials
+ */
+export type OAuth2ClientCredentials = Message<"tenterhook.v1.OAuth2ClientCredentials"> & {
+  /**
+   * Absolute URL of the token endpoint; not a template. It must be one that the server may send to. The
+   * connection is made as `transport` says, but its certificate is always checked. Redirects are not followed.
+   *
+   * @generated from field: string token_url = 1;
+   */
+  tokenUrl: string;
+
+  /**
+   * The client's identifier at the token server; at most 2,048 bytes.
+   *
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+
+  /**
+   * How the client authenticates to the token server; unset means BASIC.
+   *
+   * @generated from field: tenterhook.v1.ClientAuthentication client_authentication = 3;
+   */
+  clientAuthentication: ClientAuthentication;
+
+  /**
+   * Input only. The client's secret, for BASIC and POST; at most 2,048 bytes. An update that leaves it
+   * empty keeps the stored one.
+   *
+   * @generated from field: string client_secret = 4;
+   */
+  clientSecret: string;
+
+  /**
+   * Input only. The client's private key, for PRIVATE_KEY_JWT: PKCS #8 or PKCS #1 in PEM, not encrypted. An
+   * RSA key signs by RS256, one on P-256 by ES256, Ed25519 by EdDSA. An update that leaves it empty keeps
+   * the stored one.
+   *
+   * @generated from field: string private_key_pem = 5;
+   */
+  privateKeyPem: string;
+
+  /**
+   * `kid` in the header of the assertion, by which the token server finds the public key; at most 2,048
+   * bytes. Empty leaves it out.
+   *
+   * @generated from field: string key_id = 6;
+   */
+  keyId: string;
+
+  /**
+   * The scopes that are asked for; at most 64.
+   *
+   * @generated from field: repeated string scopes = 7;
+   */
+  scopes: string[];
+
+  /**
+   * The parameter `audience` of the token request, where a token server wants one; at most 2,048 bytes.
+   *
+   * @generated from field: string audience = 8;
+   */
+  audience: string;
+
+  /**
+   * Further parameters of the token request, such as `resource`; at most 64. They are not secret.
+   *
+   * @generated from field: map<string, string> parameters = 9;
+   */
+  parameters: { [key: string]: string };
+};
+
+/**
+ * Describes the message tenterhook.v1.OAuth2ClientCredentials.
+ * Use `create(OAuth2ClientCredentialsSchema)` to create a new message.
+ */
+export const OAuth2ClientCredentialsSchema: GenMessage<OAuth2ClientCredentials> = /*@__PURE__*/
+  messageDesc(file_tenterhook_v1_webhook, 15);
+
+/**
  * How a receiver has been doing.
  *
  * @generated from message tenterhook.v1.WebhookHealth
@@ -859,7 +1017,7 @@ export type WebhookHealth = Message<"tenterhook.v1.WebhookHealth"> & {
  * Use `create(WebhookHealthSchema)` to create a new message.
  */
 export const WebhookHealthSchema: GenMessage<WebhookHealth> = /*@__PURE__*/
-  messageDesc(file_tenterhook_v1_webhook, 13);
+  messageDesc(file_tenterhook_v1_webhook, 16);
 
 /**
  * Whether a webhook receives events.
@@ -1275,4 +1433,45 @@ export enum SigningKeyAlgorithm {
  */
 export const SigningKeyAlgorithmSchema: GenEnum<SigningKeyAlgorithm> = /*@__PURE__*/
   enumDesc(file_tenterhook_v1_webhook, 8);
+
+/**
+ * How a client authenticates to a token server.
+ *
+ * @generated from enum tenterhook.v1.ClientAuthentication
+ */
+export enum ClientAuthentication {
+  /**
+   * As `CLIENT_AUTHENTICATION_BASIC`.
+   *
+   * @generated from enum value: CLIENT_AUTHENTICATION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Client id and secret by HTTP Basic (RFC 6749 section 2.3.1).
+   *
+   * @generated from enum value: CLIENT_AUTHENTICATION_BASIC = 1;
+   */
+  BASIC = 1,
+
+  /**
+   * Client id and secret in the body of the token request.
+   *
+   * @generated from enum value: CLIENT_AUTHENTICATION_POST = 2;
+   */
+  POST = 2,
+
+  /**
+   * A signed assertion (RFC 7523).
+   *
+   * @generated from enum value: CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT = 3;
+   */
+  PRIVATE_KEY_JWT = 3,
+}
+
+/**
+ * Describes the enum tenterhook.v1.ClientAuthentication.
+ */
+export const ClientAuthenticationSchema: GenEnum<ClientAuthentication> = /*@__PURE__*/
+  enumDesc(file_tenterhook_v1_webhook, 9);
 

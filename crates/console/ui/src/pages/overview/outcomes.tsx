@@ -16,6 +16,7 @@ const answers: Partial<Record<AttemptOutcome, string>> = {
   [AttemptOutcome.TLS]: "tls",
   [AttemptOutcome.BLOCKED]: "blocked",
   [AttemptOutcome.RENDER]: "template",
+  [AttemptOutcome.AUTHENTICATION]: "authentication",
 };
 
 export function Outcomes({ stats }: { stats: GetDeliveryStatsResponse }): JSX.Element {

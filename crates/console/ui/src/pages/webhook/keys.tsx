@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { SignatureScheme, type SigningKey } from "tenterhook/web";
+import { SignatureScheme, type SigningKey, type Webhook } from "tenterhook/web";
 import { useAction } from "../../api/call.ts";
 import { api } from "../../api/client.ts";
 import { may } from "../../api/server.ts";
@@ -29,6 +29,7 @@ export function Keys({ webhook, onChange }: WebhookProps): JSX.Element {
   const rotating = useSignal(false);
   const { signingKeys, signing } = webhook;
   const schemes = signing?.schemes ?? [];
+  const credentials = credentialsText(webhook);
   return (
     <section class="panel" aria-label="Signing keys">
       <header>
@@ -41,6 +42,7 @@ export function Keys({ webhook, onChange }: WebhookProps): JSX.Element {
           </Button>
         ) : null}
       </header>
+      {credentials === "" ? null : <p>{credentials}</p>}
       {signingKeys.length === 0 ? (
         <p class="empty">Requests are not signed: receivers cannot verify who sent them.</p>
       ) : (
@@ -55,6 +57,19 @@ export function Keys({ webhook, onChange }: WebhookProps): JSX.Element {
       ) : null}
     </section>
   );
+}
+
+/** How requests authenticate to the receiver. */
+function credentialsText({ authentication }: Webhook): string {
+  const method = authentication?.method;
+  switch (method?.case) {
+    case "basic":
+      return `Requests authenticate as ${method.value.username} (Basic).`;
+    case "oauth2":
+      return `Requests authenticate with a token of ${method.value.tokenUrl} (OAuth 2.0, client ${method.value.clientId}).`;
+    default:
+      return "";
+  }
 }
 
 interface KeyProps extends WebhookProps {
