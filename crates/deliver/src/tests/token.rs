@@ -105,9 +105,12 @@ async fn a_receiver_that_refuses_a_fresh_token_too_gets_no_third_request() {
     assert_eq!((receiver.seen().len(), tokens.seen().len()), (2, 2));
 }
 
+/// What the token server answers, and what the attempt says then.
+type Case = (fn() -> Answer, &'static str);
+
 #[tokio::test]
 async fn without_a_token_nothing_is_sent_and_the_attempt_says_why() {
-    let cases: [(fn() -> Answer, &str); 5] = [
+    let cases: [Case; 5] = [
         (
             || answer(401, r#"{"error":"invalid_client","error_description":"unknown client client-s3cr3t"}"#),
             "no access token: the token server answered 401 Unauthorized: invalid_client (unknown client ***)",

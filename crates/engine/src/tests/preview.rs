@@ -53,7 +53,9 @@ fn authentication_is_shown_by_its_scheme_and_sent_as_it_is() {
         parameters: BTreeMap::new(),
     };
     let event = context("{}", None);
-    for (authentication, scheme) in [(Authentication::Basic(basic), "Basic"), (Authentication::OAuth2(oauth2), "Bearer")] {
+    for (authentication, scheme) in
+        [(Authentication::Basic(basic), "Basic"), (Authentication::OAuth2(oauth2), "Bearer")]
+    {
         let webhook = webhook();
         let spec = WebhookSpec { authentication: Some(authentication), ..webhook.spec.clone() };
         let webhook = Webhook { spec, ..webhook };
