@@ -1,7 +1,7 @@
 //! Sends a request on to a program of one's own, and brings back what it answered.
 
 use std::fmt::{self, Display};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -11,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tenterhook_model::system;
+use tokio::time::Instant;
 
 use crate::receiver::Received;
 
