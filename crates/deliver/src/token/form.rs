@@ -9,8 +9,8 @@ use tenterhook_model::{
 };
 use url::form_urlencoded::{Serializer, byte_serialize};
 
+use super::absent::Failure;
 use super::assertion::{self, Claims};
-use super::failure::Failure;
 
 /// As for receivers.
 const USER_AGENT: &str = concat!("Tenterhook/", env!("CARGO_PKG_VERSION"));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tenterhook_model::{CapturedResponse, ClientCredentials, Header, harmless_line, limits};
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::absent::Failure;
 
 /// How long a token is kept when its life is not known.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(300);

@@ -4,14 +4,14 @@
 //! [`Tokens`] keeps them; the deliverer makes the token request like any other, through the same
 //! guard and under the same trust.
 
+mod absent;
 mod assertion;
-mod failure;
 mod form;
 mod granted;
 mod tokens;
 
+pub(crate) use absent::Failure;
 pub(crate) use assertion::check as check_key;
-pub(crate) use failure::Failure;
 pub(crate) use form::{form, transport};
 pub(crate) use granted::{Token, read};
 pub(crate) use tokens::{Fetched, Key, Place, Tokens};

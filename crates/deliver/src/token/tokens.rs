@@ -7,7 +7,7 @@ use tenterhook_model::{ClientCredentials, limits};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::absent::Failure;
 use super::granted::Token;
 
 /// Whose token it is. Equal credentials share one, if the token server is trusted the same way.
