@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::output::times::TimeForm;
-use crate::output::{Colour, Form};
+use crate::output::{Asked, Colour, Form, Output};
 
 /// Where the server is, and how answers are printed.
 #[derive(Debug, Clone, Args)]
@@ -41,4 +41,12 @@ pub(crate) struct Common {
     /// Answers yes to every question
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) yes: bool,
+}
+
+impl Common {
+    /// How the flags want answers printed; `no_color` is the wish of the environment.
+    pub(crate) fn printing(&self, no_color: bool) -> Output {
+        let asked = Asked { form: self.output, columns: &self.columns, colour: self.color, time: self.time };
+        Output::new(asked, no_color)
+    }
 }

@@ -1,6 +1,7 @@
 //! The command line as a client: `status`, `watch`, `webhook`, `delivery`, `event` and `context`, written on the Rust
 //! SDK alone, so that what they can do a program can do too. The command calls [`ClientCommand::run`].
 
+mod access_token;
 mod apply;
 mod args;
 mod context;
@@ -18,7 +19,6 @@ mod output;
 mod reference;
 mod session;
 mod status;
-mod token;
 mod wait;
 mod watch;
 mod webhook;
@@ -66,7 +66,7 @@ pub enum ClientCommand {
     )]
     Apply(ClientArgs<apply::ApplyArgs>),
     /// Access tokens: keys for one namespace and a short time
-    Token(ClientArgs<token::TokenArgs>),
+    Token(ClientArgs<access_token::TokenArgs>),
     /// Checks what lies between this machine and deliveries that arrive: setup, server, key, clock, webhooks
     #[command(
         after_help = "Exit code 4: something is at fault.\n\nExamples:\n  tenterhook doctor\n  tenterhook doctor --context prod -o json"
@@ -94,7 +94,7 @@ impl ClientCommand {
     /// Runs the command and returns its exit code. Without `colours` there are none unless a flag asks for them.
     pub async fn run(self, colours: bool) -> u8 {
         let common = self.common().clone();
-        let out = Output::new(&common, !colours);
+        let out = common.printing(!colours);
         match Box::pin(self.act(&common, out)).await {
             Ok(code) => code,
             Err(failure) => {
@@ -132,7 +132,7 @@ impl ClientCommand {
             Self::Export(args) => apply::export(args.own, &open().await?).await,
             Self::Diff(args) => Box::pin(apply::diff(args.own, &open().await?)).await,
             Self::Apply(args) => Box::pin(apply::apply(args.own, &open().await?)).await,
-            Self::Token(args) => token::run(args.own, &open().await?).await,
+            Self::Token(args) => access_token::run(args.own, &open().await?).await,
             Self::Doctor(_) => doctor::run(common, out).await,
             Self::Open(args) => open::run(args.own, &open().await?).await,
             Self::Context(args) => context::run(args.own, common, out),

@@ -23,7 +23,7 @@ pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When the disk refuses.
-pub(crate) fn save(folder: &Path, number: u64, request: &Received) -> io::Result<PathBuf> {
+pub(crate) fn keep(folder: &Path, number: u64, request: &Received) -> io::Result<PathBuf> {
     for number in number.. {
         let path = folder.join(format!("{number:04}.http"));
         let opened = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path);
@@ -67,9 +67,9 @@ mod tests {
         let body = Bytes::from_static(b"\x00\xff{}");
         let peer = "127.0.0.1:4000".parse().unwrap();
         let request = Received { peer, method: Method::PUT, path: "/hook?a=1".to_owned(), headers, body };
-        let first = save(&folder, 1, &request).unwrap();
+        let first = keep(&folder, 1, &request).unwrap();
         assert_eq!(std::fs::read(&first).unwrap(), b"PUT /hook?a=1 HTTP/1.1\r\nx-a: 1\r\n\r\n\x00\xff{}");
-        let second = save(&folder, 1, &request).unwrap();
+        let second = keep(&folder, 1, &request).unwrap();
         assert!(first.ends_with("0001.http") && second.ends_with("0002.http"));
     }
 }

@@ -1,10 +1,10 @@
 //! `tenterhook listen`: a receiver to debug with. It prints each request as it arrives, checks
 //! its signature and answers as it is told.
 
-mod forward;
+mod keep;
 /// The HTTP server that `listen`, `demo` and `bench` receive with.
 pub mod receiver;
-mod save;
+mod send_on;
 /// A request on the screen.
 pub mod show;
 mod signature;
@@ -22,8 +22,8 @@ use hyper::{StatusCode, Uri};
 use tenterhook_model::{Clock, Secret, SystemClock, system};
 use tokio::net::TcpListener;
 
-use crate::forward::Forward;
 use crate::receiver::{Answer, Answers, Received, receive};
+use crate::send_on::Forward;
 use crate::subscription::Subscription;
 use tenterhook_server::app::signals::Signals;
 use tenterhook_server::config::value;
@@ -68,7 +68,7 @@ pub struct ListenArgs {
     #[arg(long)]
     json: bool,
     /// Sends each request on to this URL, and answers what comes back
-    #[arg(long, value_name = "URL", value_parser = forward::url, conflicts_with_all = ["status", "fail_first"])]
+    #[arg(long, value_name = "URL", value_parser = send_on::url, conflicts_with_all = ["status", "fail_first"])]
     forward: Option<Uri>,
     /// Keeps each request as a file in this folder, which is made if there is none
     #[arg(long, value_name = "FOLDER")]
@@ -109,7 +109,7 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
         terminal.line(greeting(&args, address, terminal));
     }
     if let Some(folder) = &args.save {
-        save::prepare(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        keep::prepare(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     let forward = args.forward.clone().map(Forward::to);
     let listener_end = signals.shutdown.clone();
@@ -178,7 +178,7 @@ impl Answers for Listener {
 
 /// Keeps a request, and says where, or why it could not.
 fn keep(folder: &Path, number: u64, request: &Received) -> String {
-    match save::save(folder, number, request) {
+    match keep::keep(folder, number, request) {
         Ok(path) => path.display().to_string(),
         Err(error) => format!("not in {}: {}", folder.display(), system::text_in_words(&error)),
     }

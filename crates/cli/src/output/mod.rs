@@ -13,7 +13,6 @@ use clap::ValueEnum;
 use serde_json::Value;
 use tenterhook_model::{Clock as _, SystemClock, Timestamp};
 
-use crate::args::Common;
 use crate::failure::{Done, Failure};
 use grid::{Cell, Column, Layout};
 use style::{Style, paint};
@@ -45,6 +44,15 @@ pub(crate) enum Colour {
     Always,
     /// Never
     Never,
+}
+
+/// What the flags ask for; what they leave open is as the terminal has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) form: Option<Form>,
+    pub(crate) columns: &'a [String],
+    pub(crate) colour: Colour,
+    pub(crate) time: Option<TimeForm>,
 }
 
 /// Where and how a command prints.
@@ -80,18 +88,18 @@ pub(crate) struct Listed {
 
 impl Output {
     /// As the flags and the terminal have it; `no_color` is the wish of the environment.
-    pub(crate) fn new(common: &Common, no_color: bool) -> Self {
+    pub(crate) fn new(asked: Asked<'_>, no_color: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        let form = common.output.unwrap_or(if terminal { Form::Table } else { Form::Jsonl });
-        let colour = match common.color {
+        let form = asked.form.unwrap_or(if terminal { Form::Table } else { Form::Jsonl });
+        let colour = match asked.colour {
             Colour::Auto => terminal && !no_color,
             Colour::Always => true,
             Colour::Never => false,
         };
-        let time = common.time.unwrap_or(if terminal { TimeForm::Relative } else { TimeForm::Utc });
+        let time = asked.time.unwrap_or(if terminal { TimeForm::Relative } else { TimeForm::Utc });
         let width = if form == Form::Wide { None } else { columns() };
         // A process prints one answer: what was asked for may live as long as it.
-        let columns = Vec::leak(common.columns.clone());
+        let columns = Vec::leak(asked.columns.to_vec());
         Self { form, colour, width, time, columns, progress: io::stderr().is_terminal() }
     }
 
