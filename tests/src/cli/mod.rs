@@ -3,6 +3,7 @@
 mod contexts;
 mod declarative;
 mod errors;
+mod examples;
 mod helpers;
 mod oncall;
 mod round_trip;

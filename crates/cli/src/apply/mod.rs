@@ -63,6 +63,8 @@ pub(crate) async fn export(args: ExportArgs, session: &Session) -> Done {
         session.out.raw(documents.join("---\n").trim_end());
         return Ok(0);
     };
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Failure::usage(format!("cannot make {}: {}", folder.display(), system::in_words(&error))))?;
     for (id, document) in &documents {
         let path = folder.join(format!("{}.yaml", file_name(document["display_name"].as_str().unwrap_or(id), id)));
         let written = std::fs::File::create(&path).and_then(|mut file| file.write_all(yaml::yaml(document).as_bytes()));

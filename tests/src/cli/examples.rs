@@ -1,0 +1,85 @@
+//! Every example of docs/CLI.md, run as it is printed, by a shell, against one server.
+
+use std::process::Command;
+
+use super::{Desk, Shown, finish, receiver};
+
+/// The page.
+const PAGE: &str = include_str!("../../../docs/CLI.md");
+/// Exit codes of examples that do not end with 0; the first that a line begins with.
+const CODES: [(&str, &[i32]); 6] = [
+    ("tenterhook webhook create --file orders.yaml --dry-run", &[3]),
+    ("tenterhook webhook preview orders --event evt_01m8f65h --diff", &[3]),
+    ("tenterhook delivery cancel --webhook orders", &[0, 3]),
+    ("tenterhook delivery retry --webhook orders", &[0, 3]),
+    ("tenterhook event replay orders --since 2h --dry-run", &[0, 3]),
+    // One webhook fails, and it says so.
+    ("tenterhook doctor", &[4]),
+];
+
+/// The examples, in the order of the page.
+fn examples() -> Vec<&'static str> {
+    let mut found: Vec<&str> = Vec::new();
+    for block in PAGE.split("\nExamples:\n").skip(1) {
+        let lines = block.lines().take_while(|line| !line.starts_with("```"));
+        found.extend(lines.map(str::trim).filter(|line| line.starts_with("tenterhook ")));
+    }
+    found
+}
+
+/// A shell at a desk, in its folder.
+fn shell(desk: &Desk, line: &str) -> Shown {
+    let binary = crate::binary::tenterhook();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binary.parent().unwrap().display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line]).current_dir(desk.path()).env("PATH", path);
+    shell.env("XDG_CONFIG_HOME", desk.path().join("config"));
+    finish(shell)
+}
+
+#[test]
+fn every_example_of_the_page_does_what_it_says() {
+    let desk = Desk::new();
+    let (_well, well) = receiver(0, "200");
+    let (_ill, ill) = receiver(0, "503");
+    for context in ["prod", "staging"] {
+        shell(&desk, &format!("tenterhook context add {context} --address {}", desk.server.api)).code(0);
+    }
+    desk.create("shop", ill);
+    desk.file("orders.yaml", &format!("display_name: more\nrequest: {{url: \"http://127.0.0.1:{well}/\"}}\n"));
+    desk.file("data.json", r#"{"id": 1}"#);
+    desk.file("sites.jsonl", "{\"id\": 1}\n{\"id\": 2}\n");
+    let (create, others): (Vec<&str>, Vec<&str>) =
+        examples().into_iter().partition(|line| line.contains("webhook create orders"));
+    assert!(create.len() == 1 && others.len() >= 40, "{create:?} {others:#?}");
+    let own = |line: &str| line.replace("https://shop.example.com", &format!("http://127.0.0.1:{well}"));
+    shell(&desk, &own(create[0])).code(0);
+    let (first, second) = (event(&desk, "1"), event(&desk, "2"));
+    let delivery = tried(&desk, &first);
+    for example in others {
+        let mut line = own(example)
+            .replace("evt_01m8f65h", &first)
+            .replace("evt_01m8f79j", &second)
+            .replace("dlv_01m8f64x", &delivery);
+        if line.starts_with("tenterhook watch") {
+            line.push_str(if line.contains("--from") { " --limit 1" } else { " --from earliest --limit 1" });
+        }
+        let codes = CODES.iter().find(|(begin, _)| example.starts_with(begin)).map_or(&[0][..], |(_, codes)| codes);
+        let shown = shell(&desk, &line);
+        assert!(codes.contains(&shown.code), "{line}: not {codes:?} but {shown:#?}");
+    }
+}
+
+/// Publishes an event of a site.
+fn event(desk: &Desk, site: &str) -> String {
+    let data = desk.file("event.json", &format!("{{\"id\": {site}}}"));
+    let shown = desk.run(&["event", "publish", "--type", "created", &data, "-o", "name"]).code(0);
+    shown.out.trim().to_owned()
+}
+
+/// The delivery of an event to the webhook that fails, once it was tried.
+fn tried(desk: &Desk, event: &str) -> String {
+    let list = ["delivery", "list", "--webhook", "shop", "--event", event, "-o", "json"];
+    let tried = desk.until(&list, |list| list[0]["attempt_count"].as_u64() >= Some(1));
+    tried[0]["id"].as_str().unwrap().to_owned()
+}
