@@ -26,6 +26,14 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "TENTERHOOK_CA", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub(crate) ca: Option<PathBuf>,
+    /// PEM certificate to show to the server (mTLS)
+    #[arg(long, global = true, value_name = "FILE", env = "TENTERHOOK_CLIENT_CERT", hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// PEM private key of that certificate
+    #[arg(long, global = true, value_name = "FILE", env = "TENTERHOOK_CLIENT_KEY", hide_env_values = true)]
+    #[arg(help_heading = "Connection")]
+    pub(crate) client_key: Option<PathBuf>,
     /// Form of the output [default: table on a terminal, jsonl in a pipe]
     #[arg(long, short, global = true, value_name = "FORM", help_heading = "Output")]
     pub(crate) output: Option<Form>,

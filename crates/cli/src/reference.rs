@@ -31,7 +31,8 @@ A webhook is given by name, id or the unique beginning of an id; a delivery or a
 ## Connection
 
 The server is `--address` or `TENTERHOOK_ADDRESS`, else that of the context (`--context`, `TENTERHOOK_CONTEXT`, or the one in use), else
-127.0.0.1:50051 without TLS. The API key is `TENTERHOOK_API_KEY`, or the context has a file or a command for it; it is never an argument. An address
+127.0.0.1:50051 without TLS. The API key is `TENTERHOOK_API_KEY`, or in the file that
+`TENTERHOOK_API_KEY_FILE` names, or the context has a file or a command for it; it is never an argument. An address
 without a context takes no key of a context along. Contexts are in `$XDG_CONFIG_HOME/tenterhook/config.toml`, which only its owner may read.
 
 ## Output

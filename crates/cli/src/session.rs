@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ use crate::output::Output;
 const DEFAULT_ADDRESS: &str = "127.0.0.1:50051";
 /// Holds the API key.
 const KEY_VARIABLE: &str = "TENTERHOOK_API_KEY";
+/// Names a file that holds it.
+const KEY_FILE_VARIABLE: &str = "TENTERHOOK_API_KEY_FILE";
 /// Time for one call: a server that counts millions of deliveries takes seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Time for the command that prints the key, which may ask for a passphrase.
@@ -74,6 +76,15 @@ impl Session {
             Client::builder(&address).namespace(&namespace).retry(RetryPolicy::disabled()).timeout(PATIENCE);
         if let Some(ca) = common.ca.as_ref().or(context.ca.as_ref()) {
             builder = builder.ca(read(ca)?);
+        }
+        let certificate = common.client_cert.as_ref().or(context.client_cert.as_ref());
+        match (certificate, common.client_key.as_ref().or(context.client_key.as_ref())) {
+            (Some(certificate), Some(key)) => builder = builder.identity(read(certificate)?, read(key)?),
+            (None, None) => {}
+            _ => {
+                return Err(Failure::usage("a client certificate and its key belong together")
+                    .next("give --client-cert FILE and --client-key FILE"));
+            }
         }
         if let Some(key) = api_key(&context).await? {
             builder = builder.api_key(key.expose());
@@ -171,7 +182,8 @@ async fn api_key(context: &Context) -> Result<Option<Secret>, Failure> {
         let key = key.into_string().map_err(|_| Failure::usage(format!("{KEY_VARIABLE} holds no key")))?;
         return Ok(Some(Secret::new(key.trim().to_owned())));
     }
-    if let Some(file) = &context.key_file {
+    let named = std::env::var_os(KEY_FILE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(file) = named.as_ref().or(context.key_file.as_ref()) {
         let text = String::from_utf8(read(file)?);
         let text = text.map_err(|_| Failure::usage(format!("{} holds no key", file.display())))?;
         return Ok(Some(Secret::new(text.trim().to_owned())));

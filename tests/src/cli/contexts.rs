@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Desk, NOWHERE, finish};
+use crate::process::end_to_end::{authority, issue};
 use crate::process::{run, stderr, stdout};
 
 #[test]
@@ -58,4 +59,36 @@ fn a_key_command_that_fails_is_an_error_and_calls_nothing() {
     desk.run(&["context", "add", "here", "--key-command", "echo th_half; exit 3"]).code(0);
     let shown = desk.run(&["status", "--context", "here"]).code(2).warns(&["the key-command of the context failed"]);
     assert!(!shown.err.contains("th_half"));
+}
+
+#[test]
+fn a_certificate_and_a_key_file_open_a_server_as_a_key_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = authority();
+    let (certificate, key) = issue(&authority);
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let made = run(&["key", "new", "--role", "admin", "--name", "me"]);
+    let api_key = stderr(&made).lines().find(|line| line.starts_with("th_")).unwrap().to_owned();
+    let keys = path("keys", &format!("{}san:localhost viewer *\n", stdout(&made)));
+    let (ca, certificate) = (path("ca.pem", &authority.pem()), path("tls.crt", &certificate.pem()));
+    let private_key = path("tls.key", &key.serialize_pem());
+    let flags = ["--tls-cert", &certificate, "--tls-key", &private_key, "--client-ca", &ca, "--api-keys", &keys];
+    let mut desk = Desk::with(&flags);
+    desk.server.running.hides(api_key.as_bytes());
+    desk.server.running.hides(key.serialize_der());
+    let with_certificate = ["--ca", &ca, "--client-cert", &certificate, "--client-key", &private_key];
+    let shown = desk.run(&[&["context", "add", "mtls"], &with_certificate[..]].concat()).code(0);
+    assert_eq!(shown.err, "");
+    let mut status = desk.command(&["status", "--context", "mtls", "-o", "table"]);
+    status.env_remove("TENTERHOOK_ADDRESS");
+    finish(status).code(0).has(&["mtls  127.0.0.1:", "viewer, *"]);
+    desk.run(&["status", "--ca", &ca, "--client-cert", &certificate]).code(2).warns(&["--client-key FILE"]);
+    desk.run(&["status", "--ca", &ca]).code(1).warns(&["TENTERHOOK_API_KEY"]);
+    let mut status = desk.command(&["status", "--ca", &ca, "-o", "table"]);
+    status.env("TENTERHOOK_API_KEY_FILE", path("key", &format!("{api_key}\n")));
+    finish(status).code(0).has(&["you: me (admin, *)"]);
 }

@@ -34,16 +34,16 @@ use crate::canary::mark;
 /// Time for anything in this test; it takes about two seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) type Issuer = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-pub(super) fn authority() -> Issuer {
+pub(crate) fn authority() -> Issuer {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// A certificate for this machine and its key.
-pub(super) fn issue(authority: &Issuer) -> (rcgen::Certificate, KeyPair) {
+pub(crate) fn issue(authority: &Issuer) -> (rcgen::Certificate, KeyPair) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     // Under the name of its authority it would count as signed by itself.

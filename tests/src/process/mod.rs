@@ -3,7 +3,7 @@
 mod arguments;
 mod backup;
 mod care;
-mod end_to_end;
+pub(crate) mod end_to_end;
 mod failures;
 pub(crate) mod footprint;
 mod hostile;

@@ -123,6 +123,8 @@ fn context(add: AddArgs, common: &Common) -> Result<Context, Failure> {
         address: address.ok_or_else(|| Failure::usage("a context needs a server").next("give --address HOST:PORT"))?,
         namespace: common.namespace.clone(),
         ca: common.ca.clone().map(absolute),
+        client_cert: common.client_cert.clone().map(absolute),
+        client_key: common.client_key.clone().map(absolute),
         key_file: add.key_file.map(absolute),
         key_command: add.key_command,
         confirm: add.confirm,
@@ -152,8 +154,9 @@ fn describe(name: &str, context: &Context) -> String {
         (None, None) => "TENTERHOOK_API_KEY, if set".to_owned(),
     };
     let ca = context.ca.as_ref().map_or("the system's roots".to_owned(), |ca| ca.display().to_string());
+    let mtls = context.client_cert.as_ref().map_or("no".to_owned(), |file| file.display().to_string());
     let text = format!(
-        "{name}\n  address    {}\n  namespace  {}\n  key        {key}\n  ca         {ca}\n  confirm    {}",
+        "{name}\n  address    {}\n  namespace  {}\n  key        {key}\n  ca         {ca}\n  mtls       {mtls}\n  confirm    {}",
         context.address,
         context.namespace.as_deref().unwrap_or("default"),
         if context.confirm { "asks before every write" } else { "no" },
