@@ -87,7 +87,7 @@ pub struct ClientArgs<A: clap::Args> {
     #[command(flatten)]
     own: A,
     #[command(flatten)]
-    common: Common,
+    common: Box<Common>,
 }
 
 impl ClientCommand {
