@@ -12,6 +12,7 @@ mod document;
 mod event;
 mod failure;
 mod find;
+mod import;
 mod input;
 mod open;
 mod output;
@@ -77,6 +78,8 @@ pub enum ClientCommand {
         after_help = "Examples:\n  tenterhook open\n  tenterhook open orders\n  tenterhook open dlv_01m8f64x --print"
     )]
     Open(ClientArgs<open::OpenArgs>),
+    /// Takes over the webhooks of another system
+    Import(ClientArgs<import::ImportArgs>),
     /// Servers by name: add, list, use, show and remove
     Context(ClientArgs<context::ContextArgs>),
 }
@@ -117,6 +120,7 @@ impl ClientCommand {
             Self::Token(args) => &args.common,
             Self::Doctor(args) => &args.common,
             Self::Open(args) => &args.common,
+            Self::Import(args) => &args.common,
             Self::Context(args) => &args.common,
         }
     }
@@ -135,6 +139,7 @@ impl ClientCommand {
             Self::Token(args) => access_token::run(args.own, &open().await?).await,
             Self::Doctor(_) => doctor::run(common, out).await,
             Self::Open(args) => open::run(args.own, &open().await?).await,
+            Self::Import(args) => Box::pin(import::run(args.own, common, out)).await,
             Self::Context(args) => context::run(args.own, common, out),
         }
     }

@@ -5,6 +5,8 @@ mod declarative;
 mod errors;
 mod examples;
 mod helpers;
+mod import_netbox;
+mod import_netbox_sources;
 mod oncall;
 mod round_trip;
 mod screens;

@@ -1,0 +1,39 @@
+//! `tenterhook import`: takes over the webhooks of another system.
+
+mod netbox;
+
+use clap::{Args, Subcommand};
+
+use crate::args::Common;
+use crate::failure::Done;
+use crate::output::Output;
+
+/// What `tenterhook import` takes.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    #[command(subcommand)]
+    system: System,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum System {
+    /// Takes over the webhooks and event rules of NetBox 3.2 to 4.7
+    ///
+    /// Reads what NetBox's REST API returns for webhooks (and, from NetBox 3.7 on, for event rules), the JSON of the export
+    /// template that --print-export-template prints, and files for NetBox's bulk import (CSV, JSON or YAML). Everything is
+    /// checked before anything is created. Webhooks are matched by name, so that a second run changes nothing.
+    #[command(
+        after_help = "Exit code 1: the server refuses some of it. Exit code 3: with --dry-run, something would change; without --update, something differs.\n\nExamples:\n  tenterhook import netbox webhooks.json event-rules.json --dry-run\n  tenterhook import netbox webhooks.json event-rules.json --netbox-version 4.2 --retry none --paused\n  tenterhook import netbox --url https://netbox.example.com --token-file token --retry default"
+    )]
+    Netbox(Box<netbox::NetboxArgs>),
+}
+
+/// Imports.
+///
+/// # Errors
+/// When the sources cannot be read, or the server refuses something.
+pub(crate) async fn run(args: ImportArgs, common: &Common, out: Output) -> Done {
+    match args.system {
+        System::Netbox(args) => Box::pin(netbox::run(*args, common, out)).await,
+    }
+}

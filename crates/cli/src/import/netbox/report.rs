@@ -1,0 +1,146 @@
+//! What an import shows: a table of the webhooks, what differs and why, and what cannot be moved.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use tenterhook_model::{harmless, harmless_line};
+
+use super::plan::{Planned, Step};
+use crate::failure::Failure;
+use crate::output::grid::{Cell, Column};
+use crate::output::style::Style;
+use crate::output::{Output, count};
+
+const COLUMNS: [Column; 4] =
+    [Column::new("WEBHOOK", 0), Column::new("RESULT", 0), Column::number("RULES", 1), Column::number("NOTES", 1)];
+
+/// An event rule that is not taken over, and why.
+pub(super) type Skipped = (String, String);
+
+/// What was, or would be, done.
+#[derive(Debug)]
+pub(super) struct Report<'a> {
+    pub(super) planned: &'a [Planned],
+    pub(super) skipped: &'a [Skipped],
+    /// Remarks about all webhooks.
+    pub(super) remarks: &'a [String],
+    /// Whether webhooks were created, and whether those that differ were changed.
+    pub(super) created: bool,
+    pub(super) updated: bool,
+}
+
+impl Report<'_> {
+    /// Prints it.
+    ///
+    /// # Errors
+    /// When there is no such column as was asked for.
+    pub(super) fn print(&self, out: Output) -> Result<(), Failure> {
+        let text = self.text(out)?;
+        out.one(&self.json(), "", || text);
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        let pairs = |pairs: &[(String, String)], names: (&str, &str)| -> Value {
+            pairs.iter().map(|(one, other)| json!({names.0: one, names.1: other})).collect()
+        };
+        let webhook = |one: &Planned| {
+            let fields: Value = match &one.step {
+                Step::Differs(_, fields) => {
+                    fields.iter().map(|d| json!({"field": d.field, "before": d.before, "after": d.after})).collect()
+                }
+                _ => json!([]),
+            };
+            json!({
+                "display_name": one.wanted.webhook.display_name, "result": one.result(self).0, "place": one.wanted.place,
+                "rule_count": one.wanted.webhook.rules.len(), "notes": one.wanted.notes,
+                "problems": pairs(&one.wanted.problems, ("field", "description")), "fields": fields,
+            })
+        };
+        json!({
+            "webhooks": self.planned.iter().map(webhook).collect::<Value>(),
+            "skipped": pairs(self.skipped, ("rule", "reason")), "remarks": self.remarks, "applied": self.created,
+        })
+    }
+
+    /// For people.
+    ///
+    /// # Errors
+    /// When there is no such column as was asked for.
+    pub(super) fn text(&self, out: Output) -> Result<String, Failure> {
+        let rows: Vec<Vec<Cell>> = self
+            .planned
+            .iter()
+            .map(|one| {
+                let (result, style) = one.result(self);
+                let notes = one.wanted.notes.len() + one.wanted.problems.len();
+                vec![
+                    Cell::new(&one.wanted.webhook.display_name),
+                    Cell::styled(result, style),
+                    Cell::new(one.wanted.webhook.rules.len().to_string()),
+                    Cell::new(notes.to_string()),
+                ]
+            })
+            .collect();
+        let mut text = out.table(&COLUMNS, &rows)?;
+        self.planned.iter().for_each(|one| one.lines(&mut text));
+        for (rule, why) in self.skipped {
+            line(&mut text, '-', &format!("rule {rule}: {why}"));
+        }
+        self.remarks.iter().for_each(|remark| line(&mut text, '*', remark));
+        text.push('\n');
+        text.push_str(&self.sum());
+        Ok(text)
+    }
+
+    /// How many of each, in a sentence.
+    fn sum(&self) -> String {
+        let of = |is: fn(&Step) -> bool| self.planned.iter().filter(|one| is(&one.step)).count();
+        let number = i64::try_from(self.planned.len()).unwrap_or(i64::MAX);
+        let mut text = format!(
+            "{}: {} new, {} unchanged, {} changed in NetBox, {} refused; {} skipped.",
+            count(number, "webhook", "webhooks"),
+            of(|step| matches!(step, Step::Create)),
+            of(|step| matches!(step, Step::Same)),
+            of(|step| matches!(step, Step::Differs(..))),
+            of(|step| matches!(step, Step::Refused)),
+            count(i64::try_from(self.skipped.len()).unwrap_or(i64::MAX), "rule", "rules"),
+        );
+        if !self.created {
+            text.push_str(" Nothing was changed.");
+        }
+        text
+    }
+}
+
+impl Planned {
+    /// The word of the table.
+    fn result(&self, report: &Report<'_>) -> (&'static str, Option<Style>) {
+        match &self.step {
+            Step::Create if report.created => ("created", Some(Style::Green)),
+            Step::Create => ("new", Some(Style::Green)),
+            Step::Same => ("unchanged", None),
+            Step::Differs(..) if report.updated => ("updated", Some(Style::Green)),
+            Step::Differs(..) => ("differs", Some(Style::Yellow)),
+            Step::Refused => ("refused", Some(Style::Red)),
+        }
+    }
+
+    /// A line for each problem, difference and note.
+    fn lines(&self, text: &mut String) {
+        let name = &self.wanted.webhook.display_name;
+        for (field, why) in &self.wanted.problems {
+            line(text, 'x', &format!("{name}  {field}: {why}"));
+        }
+        if let Step::Differs(_, fields) = &self.step {
+            for field in fields {
+                line(text, '~', &format!("{name}  {}", field.line("default")));
+            }
+        }
+        self.wanted.notes.iter().for_each(|note| line(text, '!', &format!("{name}  {note}")));
+    }
+}
+
+fn line(text: &mut String, sign: char, what: &str) {
+    writeln!(text, "{sign} {}", harmless(&harmless_line(what))).expect("a String takes all text");
+}
