@@ -133,6 +133,7 @@ impl Front {
         let answered = match (path, request.method()) {
             (Path::Method, &Method::POST) => self.grpc_web(request).await,
             (Path::Events, &Method::POST) => events::publish(self.routes, request.map(Box::pin)).await,
+            (Path::Netbox, &Method::POST) => events::publish_netbox(self.routes, request.map(Box::pin)).await,
             (Path::Description, &Method::GET | &Method::HEAD) => return openapi::answer(request.method()),
             (Path::KeySet(id), &Method::GET | &Method::HEAD) => return self.key_set(id, &request),
             _ => Err(Problem::method(path.methods())),
@@ -179,6 +180,8 @@ enum Path {
     Method,
     /// Takes events.
     Events,
+    /// Takes the requests of NetBox's webhooks as events.
+    Netbox,
     /// Describes the paths of plain HTTP.
     Description,
     /// Shows the public keys of a webhook.
@@ -189,6 +192,7 @@ impl Path {
     fn of(path: &str) -> Option<Self> {
         match path {
             events::PATH => Some(Self::Events),
+            events::NETBOX_PATH => Some(Self::Netbox),
             openapi::PATH => Some(Self::Description),
             path => key_set::webhook(path).map(Self::KeySet).or_else(|| lookup(path).map(|_| Self::Method)),
         }
@@ -197,7 +201,7 @@ impl Path {
     /// The methods of HTTP that it takes.
     fn methods(self) -> &'static str {
         match self {
-            Self::Method | Self::Events => "POST, OPTIONS",
+            Self::Method | Self::Events | Self::Netbox => "POST, OPTIONS",
             Self::Description | Self::KeySet(_) => "GET, HEAD, OPTIONS",
         }
     }

@@ -4,6 +4,7 @@
 //! request ─▶ front (which way?) ─┬─ gRPC ────────────────────────▶ the gate and the services of api
 //!                                ├─ gRPC-Web ──▶ grpc_web ─ a call ─▶ (the same)
 //!                                ├─ /v1/events ▶ events ─── a call ─▶ (the same)
+//!                                ├─ /v1/netbox ▶ events ─── a call ─▶ (the same)
 //!                                ├─ /v1/webhooks/ID/jwks.json ▶ key_set ─▶ public_keys of api
 //!                                ├─ /console/ ─▶ console
 //!                                └─ the rest ──▶ openapi, problem

@@ -72,6 +72,23 @@ fn the_commands_of_the_http_page_do_what_it_says() {
 }
 
 #[test]
+fn the_commands_of_the_netbox_page_move_webhooks_over_both_ways() {
+    let printed = run_page("docs/NETBOX.md");
+    for expected in [
+        "no event rule uses it: it is created disabled",
+        "2 webhooks: 2 new, 0 unchanged, 0 changed in NetBox, 0 refused; 0 rules skipped. Nothing was changed.",
+        "\"duplicate\":false,\"deliveryCount\":1",
+        "\"duplicate\":true",
+        "POST /chat",
+        "Amsterdam was created by jstretch",
+    ] {
+        assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");
+    }
+    assert!(!printed.contains("POST /unused"), "a webhook without a rule sends nothing:\n{printed}");
+    assert_traced(&printed);
+}
+
+#[test]
 fn the_five_commands_of_the_runbook_bring_every_delivery_to_a_receiver_that_was_fixed() {
     let (page, alerts) = (read("docs/RUNBOOK.md"), read("deploy/prometheus/alerts.yaml"));
     for number in 1..=5 {

@@ -36,7 +36,7 @@ async fn every_operation_of_the_description_is_there_and_no_other() {
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/yaml"));
     let described = operations(std::str::from_utf8(&answer.body).unwrap());
     let paths: std::collections::BTreeSet<&str> = described.iter().map(|(path, _)| &**path).collect();
-    let expected = ["/v1/events", "/v1/openapi.yaml", "/v1/webhooks/{webhook_id}/jwks.json"];
+    let expected = ["/v1/events", "/v1/netbox", "/v1/openapi.yaml", "/v1/webhooks/{webhook_id}/jwks.json"];
     assert_eq!(paths.into_iter().collect::<Vec<_>>(), expected);
     let webhook_id = bench.webhook("w").await;
     for template in expected {

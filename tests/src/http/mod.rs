@@ -6,6 +6,7 @@ mod description;
 mod events;
 mod key_set;
 mod lines;
+mod netbox;
 mod pages;
 mod web;
 

@@ -45,6 +45,11 @@ impl Faults {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 
+    /// Whether something is wrong at `place`.
+    pub(super) fn has(&self, place: &str) -> bool {
+        self.0.iter().any(|fault| fault.field == place)
+    }
+
     /// Refuses the field at `place`.
     pub(super) fn refuse(&mut self, place: impl Into<String>, message: impl Into<String>) {
         self.0.push(Fault::invalid(place, message));

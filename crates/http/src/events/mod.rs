@@ -1,7 +1,7 @@
-//! `POST /v1/events`: publishes events without gRPC.
+//! `POST /v1/events` and `POST /v1/netbox`: publish events without gRPC.
 //!
 //! ```text
-//! body ─▶ gather (whole, within its limits) ─▶ proto_json | cloud ─▶ PublishEvent, BatchPublishEvents ─▶ answer
+//! body ─▶ gather (whole, within its limits) ─▶ proto_json | cloud | netbox ─▶ PublishEvent, BatchPublishEvents ─▶ answer
 //!     └─▶ lines (one event a line) ─────────▶ proto_json ────────▶ StreamPublishEvents ───────────────▶ acks
 //! ```
 //! The call is made before the body is read: the gate refuses who may not publish first, and what
@@ -14,6 +14,7 @@ mod fields;
 mod frame;
 mod gather;
 mod ndjson;
+mod netbox;
 mod proto_json;
 
 use bytes::Bytes;
@@ -36,6 +37,8 @@ use gather::{Gathered, Peeked};
 
 /// The path.
 pub(crate) const PATH: &str = "/v1/events";
+/// The path for NetBox.
+pub(crate) const NETBOX_PATH: &str = "/v1/netbox";
 /// The calls.
 const PUBLISH: &str = "/tenterhook.v1.EventService/PublishEvent";
 const PUBLISH_BATCH: &str = "/tenterhook.v1.EventService/BatchPublishEvents";
@@ -90,9 +93,7 @@ where
                      application/cloudevents-batch+json, or the headers of a CloudEvent";
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, forms)
     })?;
-    if parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed"));
-    }
+    refuse_compressed(&parts.headers)?;
     let namespace = Namespace::of(parts.uri.query())?;
     let held = Held::of(&parts.extensions);
     match form {
@@ -126,6 +127,30 @@ where
             Ok(acks::answer(call(routes, &parts, PUBLISH_STREAM, body).await, refused))
         }
     }
+}
+
+/// Answers a POST of NetBox, whatever its content type: the form of the body is that of a webhook without a template.
+///
+/// # Errors
+/// When the body cannot be read; the call was not made.
+pub(crate) async fn publish_netbox<B>(routes: Routes, request: Request<B>) -> Result<Response<Body>, Problem>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<StdError>,
+{
+    let (parts, body) = request.into_parts();
+    refuse_compressed(&parts.headers)?;
+    let namespace = Namespace::of(parts.uri.query())?;
+    let held = Held::of(&parts.extensions);
+    let read = move |bytes: &[u8]| one(&namespace, netbox::read(bytes)?);
+    Ok(answer::of_call(call(routes, &parts, PUBLISH, Gathered::new(body, held, read)).await, true).await)
+}
+
+fn refuse_compressed(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed"));
+    }
+    Ok(())
 }
 
 /// The call at `path` with what `parts` say of the caller.
