@@ -81,7 +81,7 @@ enum Command {
     /// Writes manual pages, one for each command, into a folder
     Man(crate::completion::ManArgs),
     #[command(flatten)]
-    Client(tenterhook_cli::ClientCommand),
+    Client(Box<tenterhook_cli::ClientCommand>),
     /// Renders for a server that is its parent; speaks frames on standard input and output
     #[command(hide = true)]
     RenderWorker,

@@ -1,18 +1,21 @@
 //! Every example of docs/CLI.md, run as it is printed, by a shell, against one server.
 
 use std::process::Command;
+use std::sync::Arc;
 
+use super::import_netbox_sources::NetBox;
 use super::{Desk, Shown, finish, receiver};
 
 /// The page.
 const PAGE: &str = include_str!("../../../docs/CLI.md");
 /// Exit codes of examples that do not end with 0; the first that a line begins with.
-const CODES: [(&str, &[i32]); 6] = [
+const CODES: [(&str, &[i32]); 7] = [
     ("tenterhook webhook create --file orders.yaml --dry-run", &[3]),
     ("tenterhook webhook preview orders --event evt_01m8f65h --diff", &[3]),
     ("tenterhook delivery cancel --webhook orders", &[0, 3]),
     ("tenterhook delivery retry --webhook orders", &[0, 3]),
     ("tenterhook event replay orders --since 2h --dry-run", &[0, 3]),
+    ("tenterhook import netbox webhooks.json event-rules.json --dry-run", &[3]),
     // One webhook fails, and it says so.
     ("tenterhook doctor", &[4]),
 ];
@@ -49,10 +52,14 @@ fn every_example_of_the_page_does_what_it_says() {
     desk.file("orders.yaml", &format!("display_name: more\nrequest: {{url: \"http://127.0.0.1:{well}/\"}}\n"));
     desk.file("data.json", r#"{"id": 1}"#);
     desk.file("sites.jsonl", "{\"id\": 1}\n{\"id\": 2}\n");
+    let netbox = netbox(&desk);
     let (create, others): (Vec<&str>, Vec<&str>) =
         examples().into_iter().partition(|line| line.contains("webhook create orders"));
     assert!(create.len() == 1 && others.len() >= 40, "{create:?} {others:#?}");
-    let own = |line: &str| line.replace("https://shop.example.com", &format!("http://127.0.0.1:{well}"));
+    let own = |line: &str| {
+        let line = line.replace("https://shop.example.com", &format!("http://127.0.0.1:{well}"));
+        line.replace("https://netbox.example.com", &netbox)
+    };
     shell(&desk, &own(create[0])).code(0);
     let (first, second) = (event(&desk, "1"), event(&desk, "2"));
     let delivery = tried(&desk, &first);
@@ -68,6 +75,19 @@ fn every_example_of_the_page_does_what_it_says() {
         let shown = shell(&desk, &line);
         assert!(codes.contains(&shown.code), "{line}: not {codes:?} but {shown:#?}");
     }
+}
+
+/// A NetBox, with its token in a file, and exports of another; returns its address.
+fn netbox(desk: &Desk) -> String {
+    desk.file(
+        "webhooks.json",
+        r#"[{"id": 1, "name": "chat", "payload_url": "https://a.example.com", "body_template": "x"}]"#,
+    );
+    let rule = r#"[{"name": "r", "action_type": "webhook", "action_object_id": 1, "event_types": ["object_created"], "object_types": ["dcim.site"]}]"#;
+    desk.file("event-rules.json", rule);
+    let netbox = Arc::new(NetBox::new("4.6.2", true));
+    desk.file("token", &netbox.token);
+    netbox.start()
 }
 
 /// Publishes an event of a site.

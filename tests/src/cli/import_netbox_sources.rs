@@ -18,9 +18,9 @@ use crate::canary::mark;
 const PAGE: usize = 3;
 
 /// A NetBox that has so many webhooks and rules, and asks to come back before every second response.
-struct NetBox {
+pub(super) struct NetBox {
     version: &'static str,
-    token: String,
+    pub(super) token: String,
     webhooks: Vec<Value>,
     /// `None` up to 3.6.
     rules: Option<Vec<Value>>,
@@ -29,7 +29,7 @@ struct NetBox {
 }
 
 impl NetBox {
-    fn new(version: &'static str, rules: bool) -> Self {
+    pub(super) fn new(version: &'static str, rules: bool) -> Self {
         let webhook = |id| json!({"id": id, "name": format!("hook {id}"), "payload_url": "https://a.example.com"});
         let rule = |id| {
             json!({"id": id, "name": format!("rule {id}"), "object_types": ["dcim.site"], "event_types": ["object_created"],
@@ -48,7 +48,7 @@ impl NetBox {
     }
 
     /// Starts it; returns its address. Its thread ends with the test.
-    fn start(self: &Arc<Self>) -> String {
+    pub(super) fn start(self: &Arc<Self>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let netbox = Arc::clone(self);
