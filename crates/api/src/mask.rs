@@ -83,9 +83,9 @@ static RETRY: [Path; 6] = fields!(retry: RetryPolicy {
 static BREAKER: [Path; 4] =
     fields!(circuit_breaker: CircuitBreaker { failures_to_open, initial_open, max_open, suspend_after });
 static RATE: [Path; 3] = fields!(rate_limit: RateLimit { requests_per_second, burst, max_in_flight });
-static TRANSPORT: [Path; 6] = fields!(transport: TransportPolicy {
+static TRANSPORT: [Path; 7] = fields!(transport: TransportPolicy {
     attempt_timeout, ca_certificates_pem, insecure_skip_verify, client_certificate_pem, client_private_key_pem,
-    trust_system_roots
+    trust_system_roots, proxy
 });
 
 /// The two ways to authenticate are one choice: either path replaces the other's value.

@@ -12,7 +12,7 @@ use tenterhook_attempt::AttemptTrace;
 use tenterhook_engine::{Compilations, Render};
 use tenterhook_intake::Intake;
 use tenterhook_model::{
-    AddressPolicy, Clock, Entropy, Exchange, Limit, PreparedRequest, Resolve, Timestamp, TransportCheck,
+    AddressPolicy, Clock, Egress, Entropy, Exchange, Limit, PreparedRequest, Resolve, Timestamp, TransportCheck,
 };
 use tenterhook_store::Serving;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -50,6 +50,8 @@ pub struct ApiState {
     pub resolver: Arc<dyn Resolve>,
     /// Where the server sends.
     pub addresses: Arc<AddressPolicy>,
+    /// By which way requests leave.
+    pub egress: Arc<Egress>,
     /// Checks certificates and keys at save.
     pub transport_check: Arc<dyn TransportCheck>,
     /// Sends the requests of TestWebhook.

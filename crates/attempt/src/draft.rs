@@ -61,6 +61,7 @@ impl Draft {
             timings,
             remote_address: exchange.remote_address,
             tried_addresses: exchange.tried_addresses,
+            proxy: exchange.proxy,
             trace_id: trace_id(self.traceparent.as_deref()),
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Progress {
     pub(crate) http2: bool,
     /// When the request began to be sent.
     sent: Option<Instant>,
+    /// The proxy by which the request goes; empty without one.
+    pub(crate) proxy: String,
     /// The access tokens that were sent, at most two.
     pub(crate) tokens: Vec<Arc<Token>>,
 }
@@ -49,6 +51,7 @@ impl Progress {
             http2: false,
             sent: None,
             tokens: Vec::new(),
+            proxy: String::new(),
         }
     }
 
@@ -86,7 +89,8 @@ impl Progress {
     pub(crate) fn sending(&mut self, address: SocketAddr, http2: bool) {
         debug_assert!(self.capture.status().is_none(), "an answered request is not sent again");
         self.phase = Phase::Wait;
-        self.remote_address = Some(address);
+        // Of a receiver whose name the proxy looks up, the address is not known.
+        self.remote_address = Some(address).filter(|address| !address.ip().is_unspecified());
         self.http2 = http2;
         self.notes = Notes::default();
         self.sent = Some(Instant::now());
@@ -116,6 +120,7 @@ impl Progress {
             timings: self.timings,
             remote_address: self.remote_address,
             tried_addresses: self.tried,
+            proxy: self.proxy,
         }
     }
 }

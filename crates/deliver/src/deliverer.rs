@@ -6,14 +6,16 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls_pki_types::{DnsName, ServerName};
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{
-    AddressPolicy, ClientCredentials, Clock, Exchange, Host, OsEntropy, PreparedRequest, Resolve, SystemClock,
-    TargetUrl, limits,
+    AddressPolicy, ClientCredentials, Clock, Egress, Exchange, Host, OsEntropy, PreparedRequest, Proxy, ProxyScheme,
+    Resolve, SystemClock, TargetUrl, limits,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -22,11 +24,12 @@ use tower::Service;
 use crate::attempt::{Phase, Progress};
 use crate::dial::{Dial, TcpDialer};
 use crate::error::AttemptError;
-use crate::guard::Guard;
+use crate::guard::{Guard, Way};
 use crate::hidden::Hidden;
 use crate::http1::Http1;
 use crate::http2::{Http2, Tasks};
 use crate::pool::{Connection, Pool, Route};
+use crate::proxy::{self, Destination, Leg, ProxyFailure};
 use crate::race;
 use crate::request;
 use crate::resend::{Broken, RESENDS, Source};
@@ -44,6 +47,8 @@ const UNAUTHORIZED: u16 = 401;
 pub struct Outbound<D = TcpDialer> {
     /// Where requests may go.
     pub addresses: AddressPolicy,
+    /// By which way they leave.
+    pub egress: Egress,
     /// How names are looked up.
     pub resolver: Arc<dyn Resolve>,
     /// Whom receivers' certificates must come from.
@@ -81,10 +86,12 @@ struct Shared<D: Dial> {
     guard: Guard,
     trusts: Trusts,
     dialer: D,
-    pool: Arc<Pool<D::Stream>>,
+    pool: Arc<Pool<Leg<D::Stream>>>,
     turns: Turns,
     tasks: Tasks,
     tokens: Tokens,
+    /// Answers of proxies so far, whatever they said: a sign of life.
+    proxy_answers: AtomicU64,
     clock: Arc<dyn Clock>,
 }
 
@@ -98,9 +105,10 @@ impl<D: Dial> Deliverer<D> {
         tasks.spawn(async move { reaped.reap().await });
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls, Arc::clone(&clock));
-        let guard = Guard::new(outbound.addresses, outbound.resolver);
+        let guard = Guard::new(outbound.addresses, outbound.egress, outbound.resolver);
         let (turns, tokens, dialer) = (Turns::default(), Tokens::default(), outbound.dialer);
-        Self { shared: Arc::new(Shared { guard, trusts, dialer, pool, turns, tasks, tokens, clock }) }
+        let proxy_answers = AtomicU64::new(0);
+        Self { shared: Arc::new(Shared { guard, trusts, dialer, pool, turns, tasks, tokens, proxy_answers, clock }) }
     }
 
     /// Makes one attempt.
@@ -209,18 +217,19 @@ impl<D: Dial> Shared<D> {
     }
 
     async fn exchange(&self, request: &PreparedRequest, progress: &mut Progress) -> Result<(), AttemptError> {
-        let targets = self.guard.targets(&request.url, progress).await?;
+        let way = self.guard.way(&request.url, request.transport.proxy, progress).await?;
         let https = request.url.is_https();
         let mut route = Route {
             trust: self.trusts.of(&request.transport, https).id,
             https,
             authority: request.url.authority().into(),
-            address: targets[0],
+            proxied: way.proxy.is_some(),
+            address: way.targets[0],
         };
         let mut resent = 0;
         loop {
             let connection = {
-                let wanted = Wanted { request, targets: &targets, source: Source::after(resent) };
+                let wanted = Wanted { request, way: &way, source: Source::after(resent) };
                 self.connection(wanted, &mut route, progress).await?
             };
             match self.send(connection, request, &route, progress).await {
@@ -236,9 +245,9 @@ impl<D: Dial> Shared<D> {
         wanted: Wanted<'_>,
         route: &mut Route,
         progress: &mut Progress,
-    ) -> Result<Connection<D::Stream>, AttemptError> {
+    ) -> Result<Connection<Leg<D::Stream>>, AttemptError> {
         if wanted.source == Source::Kept
-            && let Some(kept) = self.kept(wanted.targets, route)
+            && let Some(kept) = self.kept(&wanted.way.targets, route)
         {
             return Ok(kept);
         }
@@ -247,7 +256,7 @@ impl<D: Dial> Shared<D> {
     }
 
     /// A kept connection to one of `targets`, and `route` set to it.
-    fn kept(&self, targets: &[SocketAddr], route: &mut Route) -> Option<Connection<D::Stream>> {
+    fn kept(&self, targets: &[SocketAddr], route: &mut Route) -> Option<Connection<Leg<D::Stream>>> {
         targets.iter().find_map(|target| {
             route.address = *target;
             self.pool.take(route)
@@ -257,7 +266,7 @@ impl<D: Dial> Shared<D> {
     /// Sends over `connection` and keeps it if it can be used again.
     async fn send(
         &self,
-        connection: Connection<D::Stream>,
+        connection: Connection<Leg<D::Stream>>,
         request: &PreparedRequest,
         route: &Route,
         progress: &mut Progress,
@@ -292,24 +301,29 @@ impl<D: Dial> Shared<D> {
         wanted: Wanted<'_>,
         route: &mut Route,
         progress: &mut Progress,
-    ) -> Result<Connection<D::Stream>, AttemptError> {
-        let Wanted { request, targets, source } = wanted;
+    ) -> Result<Connection<Leg<D::Stream>>, AttemptError> {
+        let Wanted { request, way, source } = wanted;
         progress.phase = Phase::Connect;
         if !route.https {
-            let stream = self.dial(targets, route, progress).await?;
-            return Ok(Connection::Http1(Box::new(Http1::open(Wire::plain(stream)))));
+            let stream = self.dial(wanted, route, progress).await?;
+            let wire = Wire::plain(stream);
+            let http1 = match way.forwarder(&request.url) {
+                Some(forwarder) => Http1::open_to_forwarder(wire, forwarder),
+                None => Http1::open(wire),
+            };
+            return Ok(Connection::Http1(Box::new(http1)));
         }
         let config = self.trusts.of(&request.transport, true).config()?;
         if source == Source::Alone {
-            let stream = self.dial(targets, route, progress).await?;
+            let stream = self.dial(wanted, route, progress).await?;
             return self.secure(config, &request.url, stream, progress).await;
         }
-        route.address = targets[0];
+        route.address = way.targets[0];
         let turn = self.turns.take(route).await;
-        let connection = match self.kept(targets, route) {
+        let connection = match self.kept(&way.targets, route) {
             Some(connection) => connection,
             None => {
-                let stream = self.dial(targets, route, progress).await?;
+                let stream = self.dial(wanted, route, progress).await?;
                 let connection = self.secure(config, &request.url, stream, progress).await?;
                 if let Connection::Http2(seat) = &connection {
                     self.pool.share(route.clone(), seat.connection().clone());
@@ -328,9 +342,9 @@ impl<D: Dial> Shared<D> {
         &self,
         config: Arc<ClientConfig>,
         url: &TargetUrl,
-        stream: D::Stream,
+        stream: Leg<D::Stream>,
         progress: &mut Progress,
-    ) -> Result<Connection<D::Stream>, AttemptError> {
+    ) -> Result<Connection<Leg<D::Stream>>, AttemptError> {
         progress.phase = Phase::Handshake;
         let name = certified_name(url.host());
         let start = Instant::now();
@@ -348,13 +362,84 @@ impl<D: Dial> Shared<D> {
     /// A stream to the first of the targets that accepts one, and `route` set to it.
     async fn dial(
         &self,
-        targets: &[SocketAddr],
+        Wanted { request, way, .. }: Wanted<'_>,
         route: &mut Route,
         progress: &mut Progress,
-    ) -> Result<D::Stream, AttemptError> {
-        let (address, stream) = race::connect(&self.dialer, &self.guard, targets, progress).await?;
-        route.address = address;
-        Ok(stream)
+    ) -> Result<Leg<D::Stream>, AttemptError> {
+        let Some(proxy) = way.proxy else {
+            let check = |dialled, peer| self.guard.check_peer(dialled, peer);
+            let (address, stream) = race::connect(&self.dialer, &check, &way.targets, progress).await?;
+            route.address = address;
+            return Ok(Leg::Plain(stream));
+        };
+        let start = Instant::now();
+        progress.phase = Phase::Proxy;
+        let leg = self.through(proxy, (way, &request.url), route).await;
+        progress.timings.connect = Some(start.elapsed());
+        leg
+    }
+
+    /// A tunnel through `proxy` to the first of the targets to which it connects; to a proxy that passes
+    /// requests on, the connection to it.
+    async fn through(
+        &self,
+        proxy: &Proxy,
+        (way, url): (&Way<'_>, &TargetUrl),
+        route: &mut Route,
+    ) -> Result<Leg<D::Stream>, AttemptError> {
+        let mut failure = None;
+        for target in &way.targets {
+            let mut leg = self.reach(proxy).await?;
+            route.address = *target;
+            if way.forwarder(url).is_some() {
+                return Ok(leg);
+            }
+            let destination = match (way.leaves_name, url.host()) {
+                (true, Host::Name(name)) => Destination::Name(name.without_dot().to_owned(), target.port()),
+                _ => Destination::Address(*target),
+            };
+            let (limit, before) = (limits::CONNECT_TIMEOUT, self.proxy_answers.load(Ordering::Relaxed));
+            let tunnel = timeout(limit, proxy::tunnel(proxy, &mut leg, &destination)).await;
+            let failed = match tunnel {
+                Ok(Ok(())) => {
+                    self.proxy_answers.fetch_add(1, Ordering::Relaxed);
+                    return Ok(leg);
+                }
+                Ok(Err(failed @ ProxyFailure::Unreachable { .. })) => {
+                    self.proxy_answers.fetch_add(1, Ordering::Relaxed);
+                    failed
+                }
+                Ok(Err(failed)) => return Err(failed.into()),
+                // One that answers others meanwhile is well: the receiver is silent.
+                Err(_) => {
+                    let answers_others = self.proxy_answers.load(Ordering::Relaxed) != before;
+                    return Err(ProxyFailure::silent(proxy, &destination, limit, answers_others).into());
+                }
+            };
+            failure = Some(failed);
+        }
+        Err(failure.expect("the guard gives at least one target").into())
+    }
+
+    /// A connection to `proxy`.
+    async fn reach(&self, proxy: &Proxy) -> Result<Leg<D::Stream>, AttemptError> {
+        let failed = |error: AttemptError| match error.excuse() {
+            Some(_) => error,
+            None => ProxyFailure::unreached(proxy, &error.in_short()).into(),
+        };
+        let targets = self.guard.addresses_of(proxy).await.map_err(failed)?;
+        let check = |dialled, peer| if dialled == peer { Ok(()) } else { Err(AttemptError::Peer { dialled, peer }) };
+        let dialled = race::connect(&self.dialer, &check, &targets, &mut Progress::new()).await;
+        let (_, stream) = dialled.map_err(failed)?;
+        if proxy.scheme != ProxyScheme::Https {
+            return Ok(Leg::Plain(stream));
+        }
+        let handshake = tls::shake_hands(self.trusts.of_proxy()?, certified_name(&proxy.host), stream);
+        match timeout(limits::TLS_TIMEOUT, handshake).await {
+            Ok(Ok(stream)) => Ok(Leg::Secured(Box::new(TokioIo::new(stream)))),
+            Ok(Err(error)) => Err(failed(AttemptError::Tls(error))),
+            Err(_) => Err(failed(AttemptError::TlsTimeout(limits::TLS_TIMEOUT))),
+        }
     }
 }
 
@@ -380,8 +465,7 @@ fn certified_name(host: &Host) -> ServerName<'static> {
 #[derive(Debug, Clone, Copy)]
 struct Wanted<'a> {
     request: &'a PreparedRequest,
-    /// The checked addresses; never empty.
-    targets: &'a [SocketAddr],
+    way: &'a Way<'a>,
     source: Source,
 }
 

@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::dial::NoSource;
 use crate::phase::Phase;
+use crate::proxy::ProxyFailure;
 use crate::token::Failure;
 use crate::words;
 
@@ -77,6 +78,9 @@ pub(crate) enum AttemptError {
         "the receiver answered 401 Unauthorized to a fresh access token; check the client, its scopes and the audience"
     )]
     Unauthorized,
+    /// There is no way through the proxy.
+    #[error(transparent)]
+    Proxy(#[from] ProxyFailure),
     /// The TLS settings of the webhook cannot be used, or the server does not allow them.
     #[error("{0}")]
     TlsSettings(String),
@@ -133,6 +137,10 @@ impl AttemptError {
             Self::NoToken(_) | Self::Unauthorized | Self::Deadline { phase: Phase::Token, .. } => {
                 Outcome::Authentication
             }
+            Self::Proxy(ProxyFailure::Proxy { .. }) => Outcome::Proxy,
+            Self::Proxy(ProxyFailure::Forbidden { .. }) => Outcome::Blocked,
+            Self::Proxy(ProxyFailure::Unreachable { .. }) => Outcome::Connection,
+            Self::Proxy(ProxyFailure::Silent { .. }) => Outcome::Timeout,
             Self::ConnectTimeout { .. } | Self::TlsTimeout(_) | Self::Deadline { .. } => Outcome::Timeout,
             Self::TlsSettings(_) | Self::Tls(_) => Outcome::Tls,
             Self::Unsendable(_) => Outcome::Render,
@@ -162,6 +170,7 @@ impl AttemptError {
     pub(crate) fn excuse(&self) -> Option<Excuse> {
         match self {
             Self::NoToken(failure) => failure.excuse,
+            Self::Proxy(ProxyFailure::Proxy { .. }) => Some(Excuse::Proxy),
             Self::Local(_) | Self::Resolve(ResolveError::Unavailable(_)) => Some(Excuse::Local),
             error if error.is_refusal() => Some(Excuse::Unprocessed),
             _ => None,

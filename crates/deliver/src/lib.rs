@@ -23,6 +23,7 @@ mod notes;
 mod pem;
 mod phase;
 mod pool;
+mod proxy;
 mod race;
 mod request;
 mod resend;

@@ -11,6 +11,8 @@ pub(crate) enum Phase {
     LookUp,
     /// Opening the connection.
     Connect,
+    /// Waiting for the proxy to connect.
+    Proxy,
     /// The TLS handshake.
     Handshake,
     /// Sending the request and waiting for the head of the answer.
@@ -27,6 +29,7 @@ impl fmt::Display for Phase {
             Self::Token => "while waiting for the access token",
             Self::LookUp => "while looking up the host",
             Self::Connect => "while connecting",
+            Self::Proxy => "while the proxy connects",
             Self::Handshake => "during the TLS handshake",
             Self::Wait => "while waiting for the answer",
             Self::Read => "while reading the answer",

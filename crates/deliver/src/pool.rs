@@ -33,7 +33,9 @@ pub(crate) struct Route {
     pub(crate) https: bool,
     /// Host and port as the URL has them.
     pub(crate) authority: Box<str>,
-    /// The checked address.
+    /// Whether it goes by the proxy for its scheme.
+    pub(crate) proxied: bool,
+    /// The checked address; the unspecified one when the proxy looks the name up.
     pub(crate) address: SocketAddr,
 }
 
@@ -232,7 +234,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
     fn route(port: u16) -> Route {
-        Route { trust: 0, https: false, authority: "a".into(), address: ([8, 8, 8, 8], port).into() }
+        Route { trust: 0, https: false, authority: "a".into(), proxied: false, address: ([8, 8, 8, 8], port).into() }
     }
 
     /// A connection and its other end.
@@ -272,6 +274,7 @@ mod tests {
         let others = [
             Route { trust: 1, ..route(1) },
             Route { https: true, ..route(1) },
+            Route { proxied: true, ..route(1) },
             Route { authority: "b".into(), ..route(1) },
             route(2),
         ];

@@ -14,7 +14,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::attempt::Progress;
 use crate::dial::{Dial, Dialled};
 use crate::error::AttemptError;
-use crate::guard::Guard;
 
 /// How long after one address the next is dialled (RFC 8305 section 5, "Connection Attempt
 /// Delay"), where there are few.
@@ -23,13 +22,16 @@ const DELAY: Duration = Duration::from_millis(250);
 /// RFC 8305 section 5 forbids less than 10 ms.
 const ALL_BEGUN: Duration = Duration::from_millis(400);
 
+/// Whether a connection to the first address, which really leads to the second, may be used.
+pub(crate) type Check<'a> = &'a (dyn Fn(SocketAddr, SocketAddr) -> Result<(), AttemptError> + Sync);
+
 /// How long after one of `count` addresses the next is dialled.
 fn delay(count: usize) -> Duration {
     let gaps = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX).max(1);
     DELAY.min(ALL_BEGUN / gaps)
 }
 
-/// Connects to the first of `targets`, which the guard permits, that accepts.
+/// Connects to the first of `targets` that accepts, and that leads where `check` lets it.
 ///
 /// # Errors
 /// When none does within [`limits::CONNECT_TIMEOUT`].
@@ -38,19 +40,19 @@ fn delay(count: usize) -> Duration {
 /// Dropping the future gives up all connections that are being made.
 pub(crate) async fn connect<D: Dial>(
     dialer: &D,
-    guard: &Guard,
+    check: Check<'_>,
     targets: &[SocketAddr],
     progress: &mut Progress,
 ) -> Result<(SocketAddr, D::Stream), AttemptError> {
     let start = Instant::now();
-    let result = race(dialer, guard, targets, progress).await;
+    let result = race(dialer, check, targets, progress).await;
     progress.timings.connect = Some(start.elapsed());
     result
 }
 
 async fn race<D: Dial>(
     dialer: &D,
-    guard: &Guard,
+    check: Check<'_>,
     targets: &[SocketAddr],
     progress: &mut Progress,
 ) -> Result<(SocketAddr, D::Stream), AttemptError> {
@@ -75,7 +77,7 @@ async fn race<D: Dial>(
             biased;
             Some((address, dialled)) = going.next() => {
                 let checked = match dialled {
-                    Ok(Dialled { stream, peer }) => guard.check_peer(address, peer).map(|()| stream),
+                    Ok(Dialled { stream, peer }) => check(address, peer).map(|()| stream),
                     Err(source) => Err(AttemptError::connect(count, address, source)),
                 };
                 match checked {

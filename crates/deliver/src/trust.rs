@@ -91,6 +91,8 @@ pub(crate) struct Trusts {
     provider: Arc<CryptoProvider>,
     clock: Arc<dyn Clock>,
     plain: Arc<Trust>,
+    /// What connections to a proxy are made with: no HTTP/2, which knows no CONNECT without streams.
+    proxy: Result<Arc<ClientConfig>, String>,
     own: Mutex<HashMap<Key, Arc<Trust>>>,
     uses: AtomicU64,
 }
@@ -133,8 +135,21 @@ impl Trusts {
     pub(crate) fn new(roots: Roots, allow_insecure: bool, clock: Arc<dyn Clock>) -> Self {
         let provider = Arc::new(ring::default_provider());
         let config = configure(&TransportPolicy::default(), Vec::new(), &roots, &provider);
+        let proxy = config.clone().map(|config| {
+            let mut config = ClientConfig::clone(&config);
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            Arc::new(config)
+        });
         let plain = Arc::new(Trust { id: 0, config, last_use: AtomicU64::new(0), until: Timestamp::MAX });
-        Self { roots, allow_insecure, provider, clock, plain, own: Mutex::default(), uses: AtomicU64::new(1) }
+        Self { roots, allow_insecure, provider, clock, plain, proxy, own: Mutex::default(), uses: AtomicU64::new(1) }
+    }
+
+    /// What TLS connections to a proxy are made with: the system's roots.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(crate) fn of_proxy(&self) -> Result<Arc<ClientConfig>, AttemptError> {
+        self.proxy.clone().map_err(AttemptError::TlsSettings)
     }
 
     /// The trust that `policy` asks for; for plain HTTP there is but one.

@@ -75,7 +75,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     fn route() -> Route {
-        Route { trust: 0, https: true, authority: "a".into(), address: ([8, 8, 8, 8], 443).into() }
+        Route { trust: 0, https: true, authority: "a".into(), proxied: false, address: ([8, 8, 8, 8], 443).into() }
     }
 
     fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {

@@ -21,6 +21,16 @@ const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// quickly, and whoever mends the machine wants to see it work.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// The same after an attempt that its proxy failed: all webhooks wait for it, so each asks seldom.
+const PROXY_PAUSE_FIRST: Duration = Duration::from_secs(5);
+/// The longest of them.
+const PROXY_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// A pause that doubles with each of `times` before it, up to `most`.
+fn longer(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(2u32.saturating_pow(times)).min(most)
+}
+
 /// What a lane may do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allowance {
@@ -196,7 +206,7 @@ impl Lane {
             return Allowance::Hold;
         }
         self.keep_to_clock(now);
-        if let Some(time) = self.pause.filter(|time| *time > now && time.since(now) <= PAUSE_MAX) {
+        if let Some(time) = self.pause.filter(|time| *time > now && time.since(now) <= PROXY_PAUSE_MAX) {
             return Allowance::At(time);
         }
         // A trial on a copy: the real question is asked when the deliveries are there.
@@ -322,7 +332,8 @@ impl Lane {
         self.excused = times.saturating_add(1);
         let pause = match excuse {
             Excuse::Unprocessed if times == 0 => Duration::ZERO,
-            _ => PAUSE_FIRST.saturating_mul(2u32.saturating_pow(times)).min(PAUSE_MAX),
+            Excuse::Proxy => longer(PROXY_PAUSE_FIRST, times, PROXY_PAUSE_MAX),
+            Excuse::Local | Excuse::Unprocessed => longer(PAUSE_FIRST, times, PAUSE_MAX),
         };
         self.pause = self.pause.max(Some(now.after(pause)));
         self.more = true;

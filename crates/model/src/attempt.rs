@@ -33,11 +33,13 @@ pub enum Outcome {
     Interrupted,
     /// No access token was to be had, or the receiver answered 401 to a fresh one.
     Authentication,
+    /// The proxy could not be used.
+    Proxy,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Success,
         Self::HttpStatus,
         Self::Timeout,
@@ -48,6 +50,7 @@ impl Outcome {
         Self::Render,
         Self::Interrupted,
         Self::Authentication,
+        Self::Proxy,
     ];
 
     /// Its name in metrics and logs.
@@ -63,6 +66,7 @@ impl Outcome {
             Self::Render => "render",
             Self::Interrupted => "interrupted",
             Self::Authentication => "authentication",
+            Self::Proxy => "proxy",
         }
     }
 }
@@ -94,17 +98,20 @@ pub enum Excuse {
     /// The receiver has not processed the request: it says so (RFC 9113 section 8.7), or the
     /// connection was closed before the request could reach it.
     Unprocessed,
+    /// The proxy could not be used.
+    Proxy,
 }
 
 impl Excuse {
     /// Every excuse.
-    pub const ALL: [Self; 2] = [Self::Local, Self::Unprocessed];
+    pub const ALL: [Self; 3] = [Self::Local, Self::Unprocessed, Self::Proxy];
 
     /// Its name in metrics and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
             Self::Unprocessed => "unprocessed",
+            Self::Proxy => "proxy",
         }
     }
 }
@@ -128,6 +135,8 @@ pub struct Exchange {
     pub remote_address: Option<SocketAddr>,
     /// Every address that was dialled, in order; empty on a kept connection.
     pub tried_addresses: Vec<TriedAddress>,
+    /// The proxy by which it went, as `scheme://host:port`; empty when it went directly.
+    pub proxy: String,
 }
 
 /// An address to which a connection was begun.
@@ -171,6 +180,7 @@ impl Exchange {
             timings: Timings::default(),
             remote_address: None,
             tried_addresses: Vec::new(),
+            proxy: String::new(),
         }
     }
 
@@ -256,6 +266,8 @@ pub struct Attempt {
     pub remote_address: Option<SocketAddr>,
     /// Every address that was dialled, in order; empty on a kept connection.
     pub tried_addresses: Vec<TriedAddress>,
+    /// The proxy by which it went, as `scheme://host:port`; empty when it went directly.
+    pub proxy: String,
     /// Trace id of the attempt's span, 32 hex digits; empty when it was not traced.
     pub trace_id: String,
 }

@@ -245,6 +245,7 @@ mod tests {
             timings: Timings::default(),
             remote_address: None,
             tried_addresses: Vec::new(),
+            proxy: String::new(),
             trace_id: String::new(),
         };
         Transition::Attempted { attempt: Arc::new(attempt), next, counts: true }

@@ -217,6 +217,7 @@ mod tests {
             timings: crate::Timings::default(),
             remote_address: None,
             tried_addresses: Vec::new(),
+            proxy: String::new(),
             trace_id: String::new(),
         }
     }

@@ -16,6 +16,8 @@ pub mod authentication;
 pub mod chance;
 /// [`Delivery`]: one event on its way to one webhook, and its legal transitions.
 pub mod delivery;
+/// [`Egress`]: by which way requests leave this network.
+pub mod egress;
 /// [`Event`]: something that happened.
 pub mod event;
 /// [`Fault`]: what is wrong with a field of a request.
@@ -70,6 +72,7 @@ pub use attempt::{Attempt, Exchange, Excuse, Outcome, SentRequest, Timings, Trie
 pub use authentication::{Authentication, BasicCredentials, ClientCredentials, ClientProof};
 pub use chance::{Entropy, OsEntropy};
 pub use delivery::{Delivery, DeliveryState, IllegalTransition, Next, Transition};
+pub use egress::{Egress, HostList, NoHost, Proxy, ProxyError, ProxyScheme};
 pub use event::{Event, Snapshots};
 pub use fault::{Fault, FaultKind};
 pub use harmless::{harmless, harmless_line};

@@ -412,6 +412,19 @@ pub struct TransportPolicy {
     pub client_certificate_pem: String,
     /// PEM private key of that certificate.
     pub client_private_key_pem: Secret,
+    /// Whether requests go by the server's proxy.
+    #[serde(default)]
+    pub proxy: ProxyUse,
+}
+
+/// Whether requests go by the server's proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum ProxyUse {
+    /// As the server is set up.
+    #[default]
+    Default,
+    /// Round it; the server must allow that.
+    Direct,
 }
 
 impl TransportPolicy {

@@ -122,6 +122,7 @@ impl Debug for TransportPolicy {
             .field("client_certificate_pem", &self.client_certificate_pem)
             .field("client_private_key_pem", &hide(&self.client_private_key_pem))
             .field("trust_system_roots", &self.trust_system_roots)
+            .field("proxy", &self.proxy)
             .finish()
     }
 }

@@ -60,6 +60,7 @@ pub(crate) fn attempt(number: u32) -> Attempt {
         }),
         timings: Timings { queued: ms(1), render: ms(0), dns: None, connect: ms(3), tls: None, first_byte: ms(4) },
         remote_address: Some("192.0.2.7:443".parse().expect("it is an address")),
+        proxy: "http://proxy.example:3128".into(),
         tried_addresses: vec![TriedAddress {
             address: "[2001:db8::7]:443".parse().expect("it is an address"),
             result: TriedResult::Failed,

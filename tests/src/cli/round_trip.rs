@@ -136,7 +136,7 @@ fn retry(dice: &mut Dice) -> Value {
 fn transport(dice: &mut Dice, (certificate, key): &(String, String)) -> Value {
     let fields = json!({
         "attempt_timeout": "20s", "ca_certificates_pem": certificate, "insecure_skip_verify": true,
-        "trust_system_roots": true,
+        "trust_system_roots": true, "proxy": "DIRECT",
     });
     let mut transport = dice.some(fields);
     if dice.below(2) == 0 {

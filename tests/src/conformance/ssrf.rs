@@ -133,8 +133,13 @@ impl Case {
             Ok(compiled) => compiled,
             Err(reason) => return (Fate::RefusedAtSave(reason), wires),
         };
-        let outbound =
-            Outbound { addresses: self.policy(), resolver: names, roots: Roots::none(), dialer: wires.clone() };
+        let outbound = Outbound {
+            addresses: self.policy(),
+            egress: tenterhook_model::Egress::default(),
+            resolver: names,
+            roots: Roots::none(),
+            dialer: wires.clone(),
+        };
         let deliverer = Deliverer::new(outbound);
         let mut attempts = Vec::new();
         for _ in 0..self.attempt.unwrap_or(1) {

@@ -17,8 +17,8 @@ use tenterhook_deliver::CertificateCheck;
 use tenterhook_engine::{Compilations, InProcess};
 use tenterhook_intake::Intake;
 use tenterhook_model::{
-    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Exchange, FailureSummary, HostName, Next, OsEntropy,
-    Outcome, PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, WebhookHealth,
+    AddressPolicy, Attempt, CapturedResponse, Clock, DeliveryId, Egress, Exchange, FailureSummary, HostName, Next,
+    OsEntropy, Outcome, PreparedRequest, Resolve, ResolveError, SentRequest, Timestamp, WebhookHealth,
 };
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_proto::tenterhook::v1::access_service_client::AccessServiceClient;
@@ -127,6 +127,7 @@ pub(crate) struct Bench {
     pub(crate) public_keys: Option<PublicKeys>,
     /// What was sent by TestWebhook.
     pub(crate) sent: Arc<Mutex<Vec<PreparedRequest>>>,
+    egress: Egress,
     /// Keys by the name of their role, as `admin` or `admin@other`.
     pub(crate) keys: BTreeMap<&'static str, String>,
     pub(crate) ring: String,
@@ -136,6 +137,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
+        Self::behind(Egress::default()).await
+    }
+
+    /// As [`Bench::new`], of a server whose requests leave by this way.
+    pub(crate) async fn behind(egress: Egress) -> Self {
         listen_to_the_log();
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
         let commits = Arc::new(Commits::default());
@@ -160,6 +166,7 @@ impl Bench {
             routes: Routes::default(),
             public_keys: None,
             sent: Arc::default(),
+            egress,
             keys,
             ring,
             _writer: writers,
@@ -187,6 +194,7 @@ impl Bench {
             compilations,
             resolver: Arc::new(Names::default()),
             addresses: Arc::new(AddressPolicy::public()),
+            egress: Arc::new(self.egress.clone()),
             transport_check: Arc::new(CertificateCheck::new(self.clock.clone(), false)),
             sender: sender(Arc::clone(&self.sent)),
             trace: Arc::new(PassThrough),

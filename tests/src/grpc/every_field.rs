@@ -171,6 +171,7 @@ fn policy_cases() -> Vec<Case> {
         create(json!({ "rate_limit": { "max_in_flight": -1 } }), "webhook.rate_limit.max_in_flight"),
         create(json!({ "transport": { "attempt_timeout": "61s" } }), "webhook.transport.attempt_timeout"),
         create(json!({ "transport": { "ca_certificates_pem": "x" } }), "webhook.transport.ca_certificates_pem"),
+        create(json!({ "transport": { "proxy": 99 } }), "webhook.transport.proxy"),
         create(json!({ "transport": { "insecure_skip_verify": true } }), "webhook.transport.insecure_skip_verify"),
         create(
             json!({ "transport": { "client_private_key_pem": mark::hidden("key") } }),

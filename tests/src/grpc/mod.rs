@@ -8,6 +8,7 @@ mod batches;
 pub(crate) mod bench;
 mod certificates;
 mod crowd;
+mod egress;
 mod events;
 mod every_field;
 mod explain;

@@ -140,6 +140,7 @@ impl Machine {
         others.spawn(deadlines.run(cancel.clone()));
         let deliverer = Deliverer::new(Outbound {
             addresses: AddressPolicy::public(),
+            egress: tenterhook_model::Egress::default(),
             resolver: Arc::new(self.net.clone()),
             roots: Roots::none(),
             dialer: self.net.clone(),

@@ -6,8 +6,8 @@ use prost::Message;
 use sha2::{Digest as _, Sha256};
 use tenterhook_engine::Compiled;
 use tenterhook_intake::RuleFailure;
-use tenterhook_model::webhook::TransportPolicy;
-use tenterhook_model::{Authentication, Fault, Namespace, TargetUrl, Webhook, WebhookId, WebhookSpec, limits};
+use tenterhook_model::webhook::{ProxyUse, TransportPolicy};
+use tenterhook_model::{Authentication, Egress, Fault, Namespace, TargetUrl, Webhook, WebhookId, WebhookSpec, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Backlog, Expect, SaveError, SavedWebhook, WebhookChange};
 
@@ -189,7 +189,7 @@ pub(super) async fn check_webhook(
     });
     let compiled = api.render.compile(webhook).await.map_err(|found| faults.extend(found)).ok();
     if let Some(url) = compiled.as_ref().and_then(|compiled| compiled.literal_target()).filter(|_| moves) {
-        faults.extend(target::check(api, "request.url", url).await);
+        faults.extend(target::check(api, "request.url", url, spec.transport.proxy).await);
     }
     faults.extend(authentication_faults(api, spec, before).await);
     check.take_new(faults);
@@ -208,7 +208,7 @@ async fn authentication_faults(api: &Shared, spec: &WebhookSpec, before: Option<
     let mut faults: Vec<Fault> = keys.map(|fault| fault.under(path)).collect();
     // What is no URL was refused when it was read.
     if let Ok(url) = TargetUrl::parse(&credentials.token_url) {
-        faults.extend(target::check(api, &format!("{path}.token_url"), &url).await);
+        faults.extend(target::check(api, &format!("{path}.token_url"), &url, spec.transport.proxy).await);
     }
     faults
 }
@@ -229,8 +229,11 @@ fn transport_faults(api: &Shared, transport: &TransportPolicy, before: Option<&T
             }
         })
     };
+    let is_new = before.is_none_or(|before| before.proxy != transport.proxy);
+    let round = transport.proxy == ProxyUse::Direct && is_new && !api.egress.may_be_direct();
+    let round = round.then(|| Fault::invalid("proxy", format!("must not be DIRECT: {}", Egress::NOT_DIRECT)));
     let faults = api.transport_check.check(transport).into_iter().filter(differs);
-    faults.map(|fault| fault.under("transport")).collect()
+    faults.chain(round).map(|fault| fault.under("transport")).collect()
 }
 
 /// A webhook that was checked, to be saved with what compiled.

@@ -5,16 +5,21 @@
 
 use std::net::IpAddr;
 
+use tenterhook_model::webhook::ProxyUse;
 use tenterhook_model::{Fault, FaultKind, Host, HostName, TargetUrl, limits};
 
 use crate::state::Shared;
 
-/// What is wrong with sending to `url`, which stands in `field`, if anything is. Of a name one permitted address is
+/// What is wrong with sending to `url`, which stands in `field`, if anything is; `wish` says whether by a
+/// proxy, which may be the one that looks a name up. Of a name one permitted address is
 /// enough, as it is for an attempt; a name that does not resolve is accepted: it may exist later.
-pub(super) async fn check(api: &Shared, field: &str, url: &TargetUrl) -> Option<Fault> {
+pub(super) async fn check(api: &Shared, field: &str, url: &TargetUrl, wish: ProxyUse) -> Option<Fault> {
     let host = url.host();
     if !url.is_https() && !api.addresses.allow_http {
         return Some(forbidden(field, host, "uses plain HTTP, which this server does not send (--allow-http)"));
+    }
+    if api.egress.proxy(url, wish).is_some() && api.egress.leaves_name_to_proxy(url) {
+        return None;
     }
     let judged = match host {
         Host::Address(address) => api.addresses.judge(*address).map_err(|reason| reason.to_string()),

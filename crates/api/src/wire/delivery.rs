@@ -60,6 +60,7 @@ pub(crate) fn write_attempt(attempt: &Attempt, view: View) -> v1::DeliveryAttemp
         timings: Some(write_timings(&attempt.timings)),
         remote_address: attempt.remote_address.map(|address| address.to_string()).unwrap_or_default(),
         tried_addresses: attempt.tried_addresses.iter().map(write_tried).collect(),
+        proxy: attempt.proxy.clone(),
         trace_id: attempt.trace_id.clone(),
     }
 }
@@ -187,6 +188,7 @@ pub(crate) fn write_outcome(outcome: Outcome) -> v1::AttemptOutcome {
         Outcome::Render => v1::AttemptOutcome::Render,
         Outcome::Interrupted => v1::AttemptOutcome::Interrupted,
         Outcome::Authentication => v1::AttemptOutcome::Authentication,
+        Outcome::Proxy => v1::AttemptOutcome::Proxy,
     }
 }
 
@@ -225,6 +227,7 @@ mod tests {
             }),
             timings: Timings { dns: Some(Duration::from_micros(7)), ..Timings::default() },
             remote_address: Some("192.0.2.7:443".parse().unwrap()),
+            proxy: "http://proxy.example:3128".into(),
             tried_addresses: vec![TriedAddress {
                 address: "[2001:db8::7]:443".parse().unwrap(),
                 result: TriedResult::TimedOut,
@@ -270,6 +273,7 @@ mod tests {
         assert_eq!(&last.request.unwrap().body[..], b"sent");
         assert!(last.response.unwrap().body_truncated);
         assert_eq!(last.remote_address, "192.0.2.7:443");
+        assert_eq!(last.proxy, "http://proxy.example:3128");
         let tried = &last.tried_addresses[0];
         assert_eq!((tried.address.as_str(), tried.result()), ("[2001:db8::7]:443", v1::TriedAddressResult::TimedOut));
         assert_eq!(last.timings.unwrap().dns.unwrap().nanos, 7_000);
@@ -305,7 +309,7 @@ mod tests {
             assert_eq!(read_outcome(write_outcome(outcome).into()), Some(outcome));
         }
         assert_eq!((read_state(0), read_state(7)), (None, None));
-        assert_eq!((read_outcome(0), read_outcome(11)), (None, None));
-        assert!(v1::DeliveryState::try_from(7).is_err() && v1::AttemptOutcome::try_from(11).is_err());
+        assert_eq!((read_outcome(0), read_outcome(12)), (None, None));
+        assert!(v1::DeliveryState::try_from(7).is_err() && v1::AttemptOutcome::try_from(12).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use tenterhook_model::webhook::{Backoff, BreakerPolicy, RateLimit, RetryPolicy, TransportPolicy};
+use tenterhook_model::webhook::{Backoff, BreakerPolicy, ProxyUse, RateLimit, RetryPolicy, TransportPolicy};
 use tenterhook_model::{Secret, limits};
 use tenterhook_proto::tenterhook::v1::{self, retry_policy};
 
@@ -176,7 +176,16 @@ pub(crate) fn read_transport(check: &mut Check, policy: v1::TransportPolicy, may
     if policy.insecure_skip_verify && !may_skip_verify {
         check.refuse("insecure_skip_verify", "is not allowed by this server; give `ca_certificates_pem` instead");
     }
+    let proxy = match v1::ProxyUse::try_from(policy.proxy) {
+        Ok(v1::ProxyUse::Unspecified | v1::ProxyUse::Default) => ProxyUse::Default,
+        Ok(v1::ProxyUse::Direct) => ProxyUse::Direct,
+        Err(_) => {
+            check.refuse("proxy", "must be DEFAULT or DIRECT");
+            ProxyUse::Default
+        }
+    };
     TransportPolicy {
+        proxy,
         attempt_timeout,
         ca_certificates_pem: policy.ca_certificates_pem,
         trust_system_roots: policy.trust_system_roots,
@@ -195,6 +204,11 @@ pub(crate) fn write_transport(policy: &TransportPolicy) -> Option<v1::TransportP
         insecure_skip_verify: policy.insecure_skip_verify,
         client_certificate_pem: policy.client_certificate_pem.clone(),
         client_private_key_pem: String::new(),
+        proxy: match policy.proxy {
+            ProxyUse::Default => v1::ProxyUse::Unspecified,
+            ProxyUse::Direct => v1::ProxyUse::Direct,
+        }
+        .into(),
     })
 }
 

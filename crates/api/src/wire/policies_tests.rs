@@ -131,6 +131,7 @@ fn every_part_of_a_rate_limit_is_checked() {
 fn every_part_of_a_transport_is_checked() {
     let long = "x".repeat(limits::PEM_BYTES + 1);
     let bad = v1::TransportPolicy {
+        proxy: v1::ProxyUse::Direct.into(),
         attempt_timeout: seconds(61),
         ca_certificates_pem: long.clone(),
         insecure_skip_verify: true,
@@ -224,6 +225,7 @@ proptest! {
         let limit = v1::RateLimit { requests_per_second: rate, burst, max_in_flight: in_flight };
         prop_assert_eq!(write_rate(&read_rate(&mut check, &limit)), Some(limit));
         let transport = v1::TransportPolicy {
+            proxy: v1::ProxyUse::Direct.into(),
             attempt_timeout: seconds(timeout), ca_certificates_pem: pem.clone(), insecure_skip_verify: true,
             client_certificate_pem: pem, client_private_key_pem: String::new(),
             trust_system_roots: true,

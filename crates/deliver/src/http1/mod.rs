@@ -23,11 +23,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::attempt::{Phase, Progress};
 use crate::error::AttemptError;
+use crate::proxy::ProxyFailure;
 use crate::resend::Broken;
 use crate::wire::{Heard, Wire};
 use body::{Body, Framing, Step};
 use head::{HEAD_BYTES, Head, NotHttp};
 use line::Line;
+pub(crate) use write::Forwarder;
 
 /// Bytes that are read at a time: an answer is usually one read.
 const READ_BYTES: usize = 8 * 1_024;
@@ -35,6 +37,8 @@ const READ_BYTES: usize = 8 * 1_024;
 const SLICES: usize = 2;
 /// How a status line begins (RFC 9112 section 4).
 const STATUS_START: &[u8] = b"HTTP/";
+/// What a proxy answers that wants other credentials (RFC 9110 section 15.5.8).
+const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 /// How a TLS record begins (RFC 8446 section 5.1): an alert or a handshake, and the version.
 const TLS_STARTS: [[u8; 2]; 2] = [[0x15, 0x03], [0x16, 0x03]];
 
@@ -51,13 +55,20 @@ pub(crate) struct Http1<S> {
     reusable: bool,
     /// Whether it has carried an answer.
     served: bool,
+    /// The proxy at its other end, when that passes requests on.
+    forwarder: Option<Box<Forwarder>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
     /// Speaks HTTP/1.1 over `wire`.
     pub(crate) fn open(wire: Wire<S>) -> Self {
         let heard = wire.heard();
-        Self { wire, heard, input: BytesMut::new(), outgoing: None, reusable: true, served: false }
+        Self { wire, heard, input: BytesMut::new(), outgoing: None, reusable: true, served: false, forwarder: None }
+    }
+
+    /// Speaks HTTP/1.1 over `wire` to a proxy that passes requests on.
+    pub(crate) fn open_to_forwarder(wire: Wire<S>, forwarder: Forwarder) -> Self {
+        Self { forwarder: Some(Box::new(forwarder)), ..Self::open(wire) }
     }
 
     /// Whether another request can be sent: the last exchange is over, and the receiver has
@@ -73,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
     /// A connection whose exchange was dropped half-way is not idle and must be dropped too.
     pub(crate) async fn exchange(&mut self, request: &PreparedRequest, progress: &mut Progress) -> Result<(), Broken> {
         debug_assert!(self.reusable && self.input.is_empty(), "an exchange begins on an idle connection");
-        let written = write::write(request)?;
+        let written = write::write(request, self.forwarder.as_deref())?;
         self.outgoing = Some(written.head.chain(written.body));
         self.reusable = false;
         let heard = self.heard.bytes();
@@ -83,6 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
             Err(error) => return Err(Broken { unprocessed: self.served && self.heard.bytes() == heard, error }),
         };
         let status = head.status().expect("reading a head ends with its status, or an error");
+        if status == PROXY_AUTHENTICATION_REQUIRED && self.forwarder.is_some() {
+            return Err(AttemptError::from(ProxyFailure::wants_credentials(&progress.proxy)).into());
+        }
         progress.heard_head(status, std::mem::take(&mut head.headers));
         if is_whole {
             let (framing, stays_open) = head.framing(&mut progress.notes);

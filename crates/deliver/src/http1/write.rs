@@ -4,7 +4,7 @@
 //! 5.1), but receivers exist that look them up as NetBox spells them.
 
 use bytes::Bytes;
-use tenterhook_model::{HttpMethod, PreparedRequest};
+use tenterhook_model::{Header, HttpMethod, PreparedRequest};
 
 use crate::error::AttemptError;
 
@@ -21,18 +21,27 @@ pub(super) struct Written {
     pub(super) body: Bytes,
 }
 
-/// Writes `request`, with the host and the length of its body.
+/// A proxy that passes requests on, rather than bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Forwarder {
+    /// `Proxy-Authorization`.
+    pub(crate) authorization: Option<Header>,
+}
+
+/// Writes `request`, in absolute form for a `forwarder` (RFC 9112 section 3.2.2), with the host and the length of its body.
 ///
 /// # Errors
 /// When the URL or a header cannot be part of an HTTP request.
-pub(super) fn write(request: &PreparedRequest) -> Result<Written, AttemptError> {
-    let (target, authority) = (request.url.path_and_query(), request.url.authority());
+pub(super) fn write(request: &PreparedRequest, forwarder: Option<&Forwarder>) -> Result<Written, AttemptError> {
+    let (path, authority) = (request.url.path_and_query(), request.url.authority());
+    let absolute = forwarder.map(|_| format!("http://{authority}{path}"));
+    let target = absolute.as_deref().unwrap_or(path);
     if !is_visible(target) || !is_visible(authority) {
         return Err(AttemptError::Unsendable("its URL has a blank, a control character or one that is not ASCII"));
     }
     let mut head = Vec::with_capacity(size(request));
     push(&mut head, &[request.method.as_str(), " ", target, " HTTP/1.1\r\nHost: ", authority, "\r\n"]);
-    for header in &request.headers {
+    for header in request.headers.iter().chain(forwarder.and_then(|forwarder| forwarder.authorization.as_ref())) {
         check_header(&header.name, &header.value)?;
         push(&mut head, &[&header.name, ": ", &header.value, "\r\n"]);
     }

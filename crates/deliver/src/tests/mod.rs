@@ -9,6 +9,7 @@ mod hosts;
 mod http2;
 mod identity;
 mod namespace;
+mod proxy;
 mod requests;
 mod resend;
 mod support;

@@ -19,7 +19,7 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{
-    AddressPolicy, Exchange, Header, HostName, HttpMethod, PreparedRequest, Resolve, ResolveError, TargetUrl,
+    AddressPolicy, Egress, Exchange, Header, HostName, HttpMethod, PreparedRequest, Resolve, ResolveError, TargetUrl,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -218,7 +218,8 @@ pub(crate) fn deliverer() -> Deliverer {
 }
 
 pub(crate) fn deliverer_with<D: Dial>(addresses: AddressPolicy, resolver: Arc<dyn Resolve>, dialer: D) -> Deliverer<D> {
-    Deliverer::new(Outbound { addresses, resolver, roots: Roots::none(), dialer })
+    let egress = Egress::default();
+    Deliverer::new(Outbound { addresses, egress, resolver, roots: Roots::none(), dialer })
 }
 
 /// A POST of a small body.

@@ -120,6 +120,7 @@ async fn an_authority_that_has_expired_is_not_trusted_and_told() {
 async fn the_roots_of_the_system_can_be_trusted_along_with_others() {
     let (system, own) = (Authority::new(), Authority::new());
     let outbound = || Outbound {
+        egress: tenterhook_model::Egress::default(),
         addresses: loopback(),
         resolver: Arc::new(Table::default()),
         roots: Roots::of(&system.pem),

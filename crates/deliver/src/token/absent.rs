@@ -24,7 +24,7 @@ impl Failure {
         let error = exchange.error.replace("the receiver", "the token server");
         Self {
             text: format!("from {}: {error}", host.brief()),
-            excuse: exchange.excuse.filter(|excuse| *excuse == Excuse::Local),
+            excuse: exchange.excuse.filter(|excuse| *excuse != Excuse::Unprocessed),
         }
     }
 

@@ -224,6 +224,18 @@ async fn trouble_of_this_machine_is_charged_to_no_receiver() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_that_fails_is_asked_seldom_and_charged_to_no_receiver() {
+    let reply = |_: &_, n| if n < 6 { Reply::Excused(Excuse::Proxy) } else { Reply::Status(200) };
+    let world = World::start(backlog(1), Receivers::new(reply));
+    world.pass_seconds(300).await;
+    assert_eq!(world.call_seconds(), [0, 5, 15, 35, 75, 135, 195]);
+    let held = world.store.held();
+    assert_eq!((held.finished[0].attempt_count, held.finished[0].state), (1, DeliveryState::Succeeded));
+    assert_eq!(held.health.values().next().unwrap().last_failure, None);
+    assert!(world.counts.open.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_the_receiver_has_not_processed_goes_again_at_once_and_uses_up_no_attempt() {
     let reply = |_: &_, n| if n < 3 { Reply::Excused(Excuse::Unprocessed) } else { Reply::Status(200) };
     let world = World::start(backlog(1), Receivers::new(reply));

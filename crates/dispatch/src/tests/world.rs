@@ -146,6 +146,7 @@ fn answered(status: u16, headers: &[(&str, &str)]) -> Exchange {
         timings: Timings::default(),
         remote_address: None,
         tried_addresses: Vec::new(),
+        proxy: String::new(),
     }
 }
 

@@ -698,6 +698,11 @@ pub struct DeliveryAttempt {
     /// was used. At most 32: a request may be sent a second time, on a new connection.
     #[prost(message, repeated, tag = "11")]
     pub tried_addresses: ::prost::alloc::vec::Vec<TriedAddress>,
+    /// The proxy by which the request went, such as `<http://proxy.example:3128`;> empty when it went
+    /// directly. `remote_address` is then the address that the proxy was asked for, and empty when the
+    /// proxy looked the name up.
+    #[prost(string, tag = "12")]
+    pub proxy: ::prost::alloc::string::String,
 }
 /// An address to which a connection was begun.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1004,6 +1009,9 @@ pub enum AttemptOutcome {
     Interrupted = 9,
     /// No access token could be had from the token server, or the receiver answered 401 to a fresh one.
     Authentication = 10,
+    /// The server's proxy could not be used. Only TestWebhook returns it: a delivery waits for the proxy, and
+    /// no attempt is used up.
+    Proxy = 11,
 }
 impl AttemptOutcome {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1023,6 +1031,7 @@ impl AttemptOutcome {
             Self::Render => "ATTEMPT_OUTCOME_RENDER",
             Self::Interrupted => "ATTEMPT_OUTCOME_INTERRUPTED",
             Self::Authentication => "ATTEMPT_OUTCOME_AUTHENTICATION",
+            Self::Proxy => "ATTEMPT_OUTCOME_PROXY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1039,6 +1048,7 @@ impl AttemptOutcome {
             "ATTEMPT_OUTCOME_RENDER" => Some(Self::Render),
             "ATTEMPT_OUTCOME_INTERRUPTED" => Some(Self::Interrupted),
             "ATTEMPT_OUTCOME_AUTHENTICATION" => Some(Self::Authentication),
+            "ATTEMPT_OUTCOME_PROXY" => Some(Self::Proxy),
             _ => None,
         }
     }
@@ -2870,6 +2880,9 @@ pub struct TransportPolicy {
     /// to receivers of both kinds. Without `ca_certificates_pem` the system's are trusted anyway.
     #[prost(bool, tag = "6")]
     pub trust_system_roots: bool,
+    /// Whether requests go by the server's proxy, if it has one; unset means as the server is set up.
+    #[prost(enumeration = "ProxyUse", tag = "7")]
+    pub proxy: i32,
 }
 /// How requests authenticate to the receiver. It sets the header Authorization, which then may not be
 /// among the webhook's own headers. In previews and attempts the header is `Basic ***` or `Bearer ***`.
@@ -3343,6 +3356,39 @@ impl SigningKeyAlgorithm {
             "SIGNING_KEY_ALGORITHM_UNSPECIFIED" => Some(Self::Unspecified),
             "SIGNING_KEY_ALGORITHM_HMAC" => Some(Self::Hmac),
             "SIGNING_KEY_ALGORITHM_ED25519" => Some(Self::Ed25519),
+            _ => None,
+        }
+    }
+}
+/// Whether requests go by the server's proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ProxyUse {
+    /// As `PROXY_USE_DEFAULT`.
+    Unspecified = 0,
+    /// As the server is set up: by its proxy, but for the hosts that it reaches directly.
+    Default = 1,
+    /// Directly; the server must allow it (`--allow-direct`).
+    Direct = 2,
+}
+impl ProxyUse {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROXY_USE_UNSPECIFIED",
+            Self::Default => "PROXY_USE_DEFAULT",
+            Self::Direct => "PROXY_USE_DIRECT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROXY_USE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROXY_USE_DEFAULT" => Some(Self::Default),
+            "PROXY_USE_DIRECT" => Some(Self::Direct),
             _ => None,
         }
     }

@@ -155,6 +155,7 @@ impl App {
             compilations,
             resolver,
             addresses: Arc::new(config.addresses.clone()),
+            egress: Arc::new(config.egress.clone()),
             transport_check: Arc::new(CertificateCheck::new(clock.clone(), config.addresses.allow_insecure_tls)),
             sender: BoxCloneSyncService::new(deliverer.clone()),
             trace,
@@ -235,6 +236,7 @@ fn deliverer(config: &Config) -> (Arc<SystemResolver>, Deliverer) {
     let resolver = Arc::new(SystemResolver::new());
     let deliverer = Deliverer::new(Outbound {
         addresses: config.addresses.clone(),
+        egress: config.egress.clone(),
         resolver: resolver.clone(),
         roots: Roots::from_system(),
         dialer: TcpDialer { source: config.source },

@@ -4,6 +4,7 @@
 //! default. Every fault is told at once, with its key and the way out.
 
 mod check;
+mod egress;
 mod fault;
 mod files;
 mod ops;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use tenterhook_deliver::SourceAddresses;
 use tenterhook_http::Origin;
-use tenterhook_model::AddressPolicy;
+use tenterhook_model::{AddressPolicy, Egress};
 use tenterhook_store::shown_url;
 
 pub use fault::{ConfigError, ConfigFault, Source};
@@ -69,6 +70,8 @@ pub struct Config {
     pub addresses: AddressPolicy,
     /// The addresses of this machine that requests come from.
     pub source: SourceAddresses,
+    /// By which way they leave.
+    pub egress: Egress,
     /// Requests under way at once: 1 to 65,536.
     pub max_in_flight: usize,
     /// Runtime threads: 1 to 256.
@@ -216,6 +219,7 @@ impl Reader<'_> {
                 .unwrap_or(tenterhook_model::limits::RETENTION),
             addresses: self.addresses(dev),
             source: self.source(),
+            egress: self.egress(),
             max_in_flight: self
                 .one("max-in-flight", |text| value::number(text, 1..=65_536))
                 .unwrap_or(tenterhook_model::limits::IN_FLIGHT),

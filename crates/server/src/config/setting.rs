@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 31] = [
+pub(crate) const SETTINGS: [Setting; 37] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -270,6 +270,66 @@ pub(crate) const SETTINGS: [Setting; 31] = [
         help: "Address of this machine that requests come from; one for IPv4 and one for IPv6",
         more: "For receivers whose firewalls know senders by their address. The system chooses for a family without one.\nExamples: 198.51.100.7, 2001:db8::7",
         default: "the system's choice",
+    },
+    Setting {
+        key: "proxy",
+        environment: "TENTERHOOK_PROXY",
+        value: "URL",
+        kind: Kind::One,
+        group: SEND,
+        help: "Proxy that requests go by: http://, https:// or socks5h://, or env",
+        more: "env takes HTTPS_PROXY, HTTP_PROXY and NO_PROXY; without it they are ignored. Receivers on this machine are reached directly.\nExamples: http://proxy.example:3128, socks5h://proxy.example:1080",
+        default: "none",
+    },
+    Setting {
+        key: "proxy-auth-file",
+        environment: "TENTERHOOK_PROXY_AUTH_FILE",
+        value: "FILE",
+        kind: Kind::One,
+        group: SEND,
+        help: "File with `user:password` for the proxy",
+        more: "One line. Wins over a user and password in the URL.",
+        default: "none",
+    },
+    Setting {
+        key: "no-proxy",
+        environment: "TENTERHOOK_NO_PROXY",
+        value: "HOSTS",
+        kind: Kind::Many,
+        group: SEND,
+        help: "Receivers that are reached without the proxy; repeatable",
+        more: "Hosts with their sub-domains, .suffix, *.suffix, addresses, networks, each but networks with :port; * is every host.\nExample: .corp.example,10.0.0.0/8",
+        default: "none",
+    },
+    Setting {
+        key: "proxy-resolve",
+        environment: "TENTERHOOK_PROXY_RESOLVE",
+        value: "WHERE",
+        kind: Kind::One,
+        group: SEND,
+        help: "Who looks the names of receivers up: local or remote",
+        more: "local asks the proxy for the address that was checked here. remote leaves names to the proxy, and with them the decision where they may lead: for networks that resolve nothing themselves.",
+        default: "local",
+    },
+    Setting {
+        key: "proxy-hosts",
+        environment: "TENTERHOOK_PROXY_HOSTS",
+        value: "HOSTS",
+        kind: Kind::Many,
+        group: SEND,
+        help: "Hosts whose names --proxy-resolve remote leaves to the proxy; repeatable",
+        more: "Written as for --no-proxy; all others are looked up and checked here.",
+        default: "*",
+    },
+    Setting {
+        key: "allow-direct",
+        environment: "TENTERHOOK_ALLOW_DIRECT",
+        value: "BOOL",
+        kind: Kind::Switch,
+        group: SEND,
+        help: "Lets webhooks set `transport.proxy` to DIRECT, round the proxy",
+        more: "Without a proxy every webhook may, and it changes nothing.",
+        default: "false",
     },
     Setting {
         key: "max-in-flight",

@@ -1,7 +1,8 @@
 //! Tables of command lines and files, and what becomes of them.
 
 use clap::{Args, Command, FromArgMatches};
-use tenterhook_model::limits;
+use tenterhook_model::webhook::ProxyUse;
+use tenterhook_model::{TargetUrl, limits};
 
 use super::*;
 
@@ -75,6 +76,34 @@ fn flags_are_read() {
 }
 
 #[test]
+fn proxies_are_read_with_their_password_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("auth");
+    std::fs::write(&file, "usr:p:w\n").unwrap();
+    let line = format!(
+        "--proxy http://proxy.example:3128 --proxy-auth-file {} --no-proxy .corp.example,10.0.0.0/8 --allow-direct",
+        file.display()
+    );
+    let config = load(&line).unwrap();
+    assert!(!format!("{config:?}").contains("p:w"));
+    let egress = config.egress;
+    let way = |url: &str| egress.proxy(&TargetUrl::parse(url).unwrap(), ProxyUse::Default).map(ToString::to_string);
+    assert_eq!(way("https://example.com/").as_deref(), Some("http://proxy.example:3128"));
+    assert_eq!((way("https://a.corp.example/"), way("http://10.1.2.3/")), (None, None));
+    let (user, password) = egress.https.as_ref().and_then(|proxy| proxy.credentials.as_ref()).unwrap();
+    assert_eq!((user.as_str(), password.expose()), ("usr", "p:w"));
+    assert!(egress.may_be_direct() && !egress.leaves_name_to_proxy(&TargetUrl::parse("https://example.com/").unwrap()));
+    let remote =
+        load("--proxy socks5h://proxy.example --proxy-resolve remote --proxy-hosts .example.com").unwrap().egress;
+    let leaves = |url: &str| remote.leaves_name_to_proxy(&TargetUrl::parse(url).unwrap());
+    assert_eq!(
+        ["https://a.example.com/", "https://example.org/", "https://8.8.8.8/"].map(leaves),
+        [true, false, false]
+    );
+    assert!(!remote.may_be_direct() && load("").unwrap().egress.may_be_direct());
+}
+
+#[test]
 fn the_file_is_read_and_flags_win_over_it() {
     let file =
         "store = 'memory:'\nretention = '2d'\nmax-in-flight = 7\ndev = true\nallow-network = ['203.0.113.0/24']\n";
@@ -125,6 +154,12 @@ fn single_faults_say_what_to_do() {
         ("--source-address 10.0.0.0/8", "`10.0.0.0/8` is not an IP address"),
         ("--source-address 0.0.0.0", "`0.0.0.0` is not an address of one machine"),
         ("--source-address 10.0.0.1,::ffff:10.0.0.2", "`10.0.0.2` is a second IPv4 address"),
+        ("--proxy ftp://u:hunter2@proxy.example", "must begin with http://, https:// or socks5h://"),
+        ("--proxy http://proxy.example/path", "must end after the port"),
+        ("--proxy-auth-file /nowhere/auth", "cannot read /nowhere/auth"),
+        ("--proxy-auth-file /dev/null", "must have one line `user:password`"),
+        ("--no-proxy a..b", "`a..b` is neither a host, an address, a network nor `*`"),
+        ("--proxy-resolve here", "`here` is neither local nor remote"),
         ("--retention 59s", "must be from 1m"),
         ("--retention 0s --dev", "must be from 1s"),
         ("--drain-grace 2h", "must be from 0s to 1h"),

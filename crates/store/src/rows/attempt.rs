@@ -39,6 +39,8 @@ pub(crate) struct AttemptRow {
     trace_id: String,
     #[prost(message, repeated, tag = "11")]
     tried_addresses: Vec<TriedRow>,
+    #[prost(string, tag = "12")]
+    proxy: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -130,6 +132,7 @@ pub(crate) fn write(wire: &mut Wire, attempt: &Attempt, part: Part) {
     }
     wire.bytes(10, attempt.trace_id.as_bytes());
     if part == Part::Whole {
+        wire.bytes(12, attempt.proxy.as_bytes());
         attempt.tried_addresses.iter().for_each(|tried| wire.message(11, |wire| write_tried(wire, tried)));
     }
 }
@@ -229,6 +232,7 @@ impl AttemptRow {
             remote_address: self.remote_address.parse().ok(),
             trace_id: self.trace_id,
             tried_addresses: tried.collect::<Result<_, _>>()?,
+            proxy: self.proxy,
         })
     }
 }

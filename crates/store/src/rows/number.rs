@@ -59,6 +59,7 @@ impl Numbered for Outcome {
             Self::Render => 7,
             Self::Interrupted => 8,
             Self::Authentication => 9,
+            Self::Proxy => 10,
         }
     }
 }
@@ -130,6 +131,7 @@ mod tests {
             "render",
             "interrupted",
             "authentication",
+            "proxy",
         ];
         let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
         let sorted = |mut numbers: Vec<(u32, &'static str)>| {
@@ -151,6 +153,6 @@ mod tests {
     fn a_number_that_nothing_has_is_an_error_that_names_the_row() {
         let error = DeliveryState::of(6, "the delivery dlv_1").unwrap_err().to_string();
         assert!(error.contains("the delivery dlv_1") && error.contains("state 6"), "{error}");
-        assert!(Outcome::of(10, "").is_err() && HttpMethod::of(5, "").is_err() && TriedResult::of(4, "").is_err());
+        assert!(Outcome::of(11, "").is_err() && HttpMethod::of(5, "").is_err() && TriedResult::of(4, "").is_err());
     }
 }

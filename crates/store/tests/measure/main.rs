@@ -227,6 +227,7 @@ fn attempt(event: &Event) -> Attempt {
         timings: Timings { queued: ms(900), render: ms(20), dns: None, connect: None, tls: None, first_byte: ms(300) },
         remote_address: Some("127.0.0.1:9000".parse().unwrap()),
         tried_addresses: Vec::new(),
+        proxy: String::new(),
         trace_id: String::new(),
     }
 }

@@ -259,6 +259,9 @@ const (
 	AttemptOutcome_ATTEMPT_OUTCOME_INTERRUPTED AttemptOutcome = 9
 	// No access token could be had from the token server, or the receiver answered 401 to a fresh one.
 	AttemptOutcome_ATTEMPT_OUTCOME_AUTHENTICATION AttemptOutcome = 10
+	// The server's proxy could not be used. Only TestWebhook returns it: a delivery waits for the proxy, and
+	// no attempt is used up.
+	AttemptOutcome_ATTEMPT_OUTCOME_PROXY AttemptOutcome = 11
 )
 
 // Enum value maps for AttemptOutcome.
@@ -275,6 +278,7 @@ var (
 		8:  "ATTEMPT_OUTCOME_RENDER",
 		9:  "ATTEMPT_OUTCOME_INTERRUPTED",
 		10: "ATTEMPT_OUTCOME_AUTHENTICATION",
+		11: "ATTEMPT_OUTCOME_PROXY",
 	}
 	AttemptOutcome_value = map[string]int32{
 		"ATTEMPT_OUTCOME_UNSPECIFIED":    0,
@@ -288,6 +292,7 @@ var (
 		"ATTEMPT_OUTCOME_RENDER":         8,
 		"ATTEMPT_OUTCOME_INTERRUPTED":    9,
 		"ATTEMPT_OUTCOME_AUTHENTICATION": 10,
+		"ATTEMPT_OUTCOME_PROXY":          11,
 	}
 )
 
@@ -752,8 +757,12 @@ type DeliveryAttempt struct {
 	// Every address to which a connection was begun, in order; empty when a kept connection
 	// was used. At most 32: a request may be sent a second time, on a new connection.
 	TriedAddresses []*TriedAddress `protobuf:"bytes,11,rep,name=tried_addresses,json=triedAddresses,proto3" json:"tried_addresses,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The proxy by which the request went, such as `http://proxy.example:3128`; empty when it went
+	// directly. `remote_address` is then the address that the proxy was asked for, and empty when the
+	// proxy looked the name up.
+	Proxy         string `protobuf:"bytes,12,opt,name=proxy,proto3" json:"proxy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliveryAttempt) Reset() {
@@ -861,6 +870,13 @@ func (x *DeliveryAttempt) GetTriedAddresses() []*TriedAddress {
 		return x.TriedAddresses
 	}
 	return nil
+}
+
+func (x *DeliveryAttempt) GetProxy() string {
+	if x != nil {
+		return x.Proxy
+	}
+	return ""
 }
 
 // An address to which a connection was begun.
@@ -1427,7 +1443,7 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\aoutcome\x18\x06 \x01(\x0e2\x1d.tenterhook.v1.AttemptOutcomeR\aoutcome\x12'\n" +
 	"\x0fresponse_status\x18\a \x01(\x05R\x0eresponseStatus\x12\x14\n" +
 	"\x05error\x18\b \x01(\tR\x05error\x12#\n" +
-	"\rresponse_text\x18\t \x01(\tR\fresponseText\"\x9a\x04\n" +
+	"\rresponse_text\x18\t \x01(\tR\fresponseText\"\xb0\x04\n" +
 	"\x0fDeliveryAttempt\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x129\n" +
 	"\n" +
@@ -1441,7 +1457,8 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\x0eremote_address\x18\t \x01(\tR\rremoteAddress\x12\x19\n" +
 	"\btrace_id\x18\n" +
 	" \x01(\tR\atraceId\x12D\n" +
-	"\x0ftried_addresses\x18\v \x03(\v2\x1b.tenterhook.v1.TriedAddressR\x0etriedAddresses\"y\n" +
+	"\x0ftried_addresses\x18\v \x03(\v2\x1b.tenterhook.v1.TriedAddressR\x0etriedAddresses\x12\x14\n" +
+	"\x05proxy\x18\f \x01(\tR\x05proxy\"y\n" +
 	"\fTriedAddress\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x129\n" +
 	"\x06result\x18\x02 \x01(\x0e2!.tenterhook.v1.TriedAddressResultR\x06result\x12\x14\n" +
@@ -1513,7 +1530,7 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\x1eTRIED_ADDRESS_RESULT_CONNECTED\x10\x01\x12\x1f\n" +
 	"\x1bTRIED_ADDRESS_RESULT_FAILED\x10\x02\x12\"\n" +
 	"\x1eTRIED_ADDRESS_RESULT_TIMED_OUT\x10\x03\x12 \n" +
-	"\x1cTRIED_ADDRESS_RESULT_DROPPED\x10\x04*\xdc\x02\n" +
+	"\x1cTRIED_ADDRESS_RESULT_DROPPED\x10\x04*\xf7\x02\n" +
 	"\x0eAttemptOutcome\x12\x1f\n" +
 	"\x1bATTEMPT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ATTEMPT_OUTCOME_SUCCESS\x10\x01\x12\x1f\n" +
@@ -1526,7 +1543,8 @@ const file_tenterhook_v1_delivery_proto_rawDesc = "" +
 	"\x16ATTEMPT_OUTCOME_RENDER\x10\b\x12\x1f\n" +
 	"\x1bATTEMPT_OUTCOME_INTERRUPTED\x10\t\x12\"\n" +
 	"\x1eATTEMPT_OUTCOME_AUTHENTICATION\x10\n" +
-	"*^\n" +
+	"\x12\x19\n" +
+	"\x15ATTEMPT_OUTCOME_PROXY\x10\v*^\n" +
 	"\fDeliveryView\x12\x1d\n" +
 	"\x19DELIVERY_VIEW_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13DELIVERY_VIEW_BASIC\x10\x01\x12\x16\n" +

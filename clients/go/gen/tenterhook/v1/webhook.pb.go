@@ -567,6 +567,59 @@ func (SigningKeyAlgorithm) EnumDescriptor() ([]byte, []int) {
 	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{8}
 }
 
+// Whether requests go by the server's proxy.
+type ProxyUse int32
+
+const (
+	// As `PROXY_USE_DEFAULT`.
+	ProxyUse_PROXY_USE_UNSPECIFIED ProxyUse = 0
+	// As the server is set up: by its proxy, but for the hosts that it reaches directly.
+	ProxyUse_PROXY_USE_DEFAULT ProxyUse = 1
+	// Directly; the server must allow it (`--allow-direct`).
+	ProxyUse_PROXY_USE_DIRECT ProxyUse = 2
+)
+
+// Enum value maps for ProxyUse.
+var (
+	ProxyUse_name = map[int32]string{
+		0: "PROXY_USE_UNSPECIFIED",
+		1: "PROXY_USE_DEFAULT",
+		2: "PROXY_USE_DIRECT",
+	}
+	ProxyUse_value = map[string]int32{
+		"PROXY_USE_UNSPECIFIED": 0,
+		"PROXY_USE_DEFAULT":     1,
+		"PROXY_USE_DIRECT":      2,
+	}
+)
+
+func (x ProxyUse) Enum() *ProxyUse {
+	p := new(ProxyUse)
+	*p = x
+	return p
+}
+
+func (x ProxyUse) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ProxyUse) Descriptor() protoreflect.EnumDescriptor {
+	return file_tenterhook_v1_webhook_proto_enumTypes[9].Descriptor()
+}
+
+func (ProxyUse) Type() protoreflect.EnumType {
+	return &file_tenterhook_v1_webhook_proto_enumTypes[9]
+}
+
+func (x ProxyUse) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ProxyUse.Descriptor instead.
+func (ProxyUse) EnumDescriptor() ([]byte, []int) {
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{9}
+}
+
 // How a client authenticates to a token server.
 type ClientAuthentication int32
 
@@ -608,11 +661,11 @@ func (x ClientAuthentication) String() string {
 }
 
 func (ClientAuthentication) Descriptor() protoreflect.EnumDescriptor {
-	return file_tenterhook_v1_webhook_proto_enumTypes[9].Descriptor()
+	return file_tenterhook_v1_webhook_proto_enumTypes[10].Descriptor()
 }
 
 func (ClientAuthentication) Type() protoreflect.EnumType {
-	return &file_tenterhook_v1_webhook_proto_enumTypes[9]
+	return &file_tenterhook_v1_webhook_proto_enumTypes[10]
 }
 
 func (x ClientAuthentication) Number() protoreflect.EnumNumber {
@@ -621,7 +674,7 @@ func (x ClientAuthentication) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ClientAuthentication.Descriptor instead.
 func (ClientAuthentication) EnumDescriptor() ([]byte, []int) {
-	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{9}
+	return file_tenterhook_v1_webhook_proto_rawDescGZIP(), []int{10}
 }
 
 // A receiver of events: which events it gets, what it is sent, and how.
@@ -1797,8 +1850,10 @@ type TransportPolicy struct {
 	// Trusts the system's roots along with `ca_certificates_pem`, for a webhook whose URL leads
 	// to receivers of both kinds. Without `ca_certificates_pem` the system's are trusted anyway.
 	TrustSystemRoots bool `protobuf:"varint,6,opt,name=trust_system_roots,json=trustSystemRoots,proto3" json:"trust_system_roots,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Whether requests go by the server's proxy, if it has one; unset means as the server is set up.
+	Proxy         ProxyUse `protobuf:"varint,7,opt,name=proxy,proto3,enum=tenterhook.v1.ProxyUse" json:"proxy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TransportPolicy) Reset() {
@@ -1871,6 +1926,13 @@ func (x *TransportPolicy) GetTrustSystemRoots() bool {
 		return x.TrustSystemRoots
 	}
 	return false
+}
+
+func (x *TransportPolicy) GetProxy() ProxyUse {
+	if x != nil {
+		return x.Proxy
+	}
+	return ProxyUse_PROXY_USE_UNSPECIFIED
 }
 
 // How requests authenticate to the receiver. It sets the header Authorization, which then may not be
@@ -2377,14 +2439,15 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\tRateLimit\x12.\n" +
 	"\x13requests_per_second\x18\x01 \x01(\x01R\x11requestsPerSecond\x12\x14\n" +
 	"\x05burst\x18\x02 \x01(\x05R\x05burst\x12\"\n" +
-	"\rmax_in_flight\x18\x03 \x01(\x05R\vmaxInFlight\"\xd0\x02\n" +
+	"\rmax_in_flight\x18\x03 \x01(\x05R\vmaxInFlight\"\xff\x02\n" +
 	"\x0fTransportPolicy\x12B\n" +
 	"\x0fattempt_timeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0eattemptTimeout\x12.\n" +
 	"\x13ca_certificates_pem\x18\x02 \x01(\tR\x11caCertificatesPem\x120\n" +
 	"\x14insecure_skip_verify\x18\x03 \x01(\bR\x12insecureSkipVerify\x124\n" +
 	"\x16client_certificate_pem\x18\x04 \x01(\tR\x14clientCertificatePem\x123\n" +
 	"\x16client_private_key_pem\x18\x05 \x01(\tR\x13clientPrivateKeyPem\x12,\n" +
-	"\x12trust_system_roots\x18\x06 \x01(\bR\x10trustSystemRoots\"\x98\x01\n" +
+	"\x12trust_system_roots\x18\x06 \x01(\bR\x10trustSystemRoots\x12-\n" +
+	"\x05proxy\x18\a \x01(\x0e2\x17.tenterhook.v1.ProxyUseR\x05proxy\"\x98\x01\n" +
 	"\x0eAuthentication\x12:\n" +
 	"\x05basic\x18\x01 \x01(\v2\".tenterhook.v1.BasicAuthenticationH\x00R\x05basic\x12@\n" +
 	"\x06oauth2\x18\x02 \x01(\v2&.tenterhook.v1.OAuth2ClientCredentialsH\x00R\x06oauth2B\b\n" +
@@ -2469,7 +2532,11 @@ const file_tenterhook_v1_webhook_proto_rawDesc = "" +
 	"\x13SigningKeyAlgorithm\x12%\n" +
 	"!SIGNING_KEY_ALGORITHM_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aSIGNING_KEY_ALGORITHM_HMAC\x10\x01\x12!\n" +
-	"\x1dSIGNING_KEY_ALGORITHM_ED25519\x10\x02*\xa9\x01\n" +
+	"\x1dSIGNING_KEY_ALGORITHM_ED25519\x10\x02*R\n" +
+	"\bProxyUse\x12\x19\n" +
+	"\x15PROXY_USE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11PROXY_USE_DEFAULT\x10\x01\x12\x14\n" +
+	"\x10PROXY_USE_DIRECT\x10\x02*\xa9\x01\n" +
 	"\x14ClientAuthentication\x12%\n" +
 	"!CLIENT_AUTHENTICATION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bCLIENT_AUTHENTICATION_BASIC\x10\x01\x12\x1e\n" +
@@ -2489,7 +2556,7 @@ func file_tenterhook_v1_webhook_proto_rawDescGZIP() []byte {
 	return file_tenterhook_v1_webhook_proto_rawDescData
 }
 
-var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_tenterhook_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
 var file_tenterhook_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_tenterhook_v1_webhook_proto_goTypes = []any{
 	(WebhookState)(0),               // 0: tenterhook.v1.WebhookState
@@ -2501,86 +2568,88 @@ var file_tenterhook_v1_webhook_proto_goTypes = []any{
 	(SignatureKeyEncoding)(0),       // 6: tenterhook.v1.SignatureKeyEncoding
 	(SignatureScheme)(0),            // 7: tenterhook.v1.SignatureScheme
 	(SigningKeyAlgorithm)(0),        // 8: tenterhook.v1.SigningKeyAlgorithm
-	(ClientAuthentication)(0),       // 9: tenterhook.v1.ClientAuthentication
-	(*Webhook)(nil),                 // 10: tenterhook.v1.Webhook
-	(*EventRule)(nil),               // 11: tenterhook.v1.EventRule
-	(*RequestTemplate)(nil),         // 12: tenterhook.v1.RequestTemplate
-	(*HeaderTemplate)(nil),          // 13: tenterhook.v1.HeaderTemplate
-	(*SigningPolicy)(nil),           // 14: tenterhook.v1.SigningPolicy
-	(*CustomSignature)(nil),         // 15: tenterhook.v1.CustomSignature
-	(*SigningKey)(nil),              // 16: tenterhook.v1.SigningKey
-	(*RetryPolicy)(nil),             // 17: tenterhook.v1.RetryPolicy
-	(*ExponentialBackoff)(nil),      // 18: tenterhook.v1.ExponentialBackoff
-	(*BackoffSchedule)(nil),         // 19: tenterhook.v1.BackoffSchedule
-	(*CircuitBreaker)(nil),          // 20: tenterhook.v1.CircuitBreaker
-	(*RateLimit)(nil),               // 21: tenterhook.v1.RateLimit
-	(*TransportPolicy)(nil),         // 22: tenterhook.v1.TransportPolicy
-	(*Authentication)(nil),          // 23: tenterhook.v1.Authentication
-	(*BasicAuthentication)(nil),     // 24: tenterhook.v1.BasicAuthentication
-	(*OAuth2ClientCredentials)(nil), // 25: tenterhook.v1.OAuth2ClientCredentials
-	(*WebhookHealth)(nil),           // 26: tenterhook.v1.WebhookHealth
-	nil,                             // 27: tenterhook.v1.Webhook.LabelsEntry
-	nil,                             // 28: tenterhook.v1.EventRule.AttributesEntry
-	nil,                             // 29: tenterhook.v1.OAuth2ClientCredentials.ParametersEntry
-	(*timestamppb.Timestamp)(nil),   // 30: google.protobuf.Timestamp
-	(*JsonDocument)(nil),            // 31: tenterhook.v1.JsonDocument
-	(*durationpb.Duration)(nil),     // 32: google.protobuf.Duration
-	(*AttemptSummary)(nil),          // 33: tenterhook.v1.AttemptSummary
+	(ProxyUse)(0),                   // 9: tenterhook.v1.ProxyUse
+	(ClientAuthentication)(0),       // 10: tenterhook.v1.ClientAuthentication
+	(*Webhook)(nil),                 // 11: tenterhook.v1.Webhook
+	(*EventRule)(nil),               // 12: tenterhook.v1.EventRule
+	(*RequestTemplate)(nil),         // 13: tenterhook.v1.RequestTemplate
+	(*HeaderTemplate)(nil),          // 14: tenterhook.v1.HeaderTemplate
+	(*SigningPolicy)(nil),           // 15: tenterhook.v1.SigningPolicy
+	(*CustomSignature)(nil),         // 16: tenterhook.v1.CustomSignature
+	(*SigningKey)(nil),              // 17: tenterhook.v1.SigningKey
+	(*RetryPolicy)(nil),             // 18: tenterhook.v1.RetryPolicy
+	(*ExponentialBackoff)(nil),      // 19: tenterhook.v1.ExponentialBackoff
+	(*BackoffSchedule)(nil),         // 20: tenterhook.v1.BackoffSchedule
+	(*CircuitBreaker)(nil),          // 21: tenterhook.v1.CircuitBreaker
+	(*RateLimit)(nil),               // 22: tenterhook.v1.RateLimit
+	(*TransportPolicy)(nil),         // 23: tenterhook.v1.TransportPolicy
+	(*Authentication)(nil),          // 24: tenterhook.v1.Authentication
+	(*BasicAuthentication)(nil),     // 25: tenterhook.v1.BasicAuthentication
+	(*OAuth2ClientCredentials)(nil), // 26: tenterhook.v1.OAuth2ClientCredentials
+	(*WebhookHealth)(nil),           // 27: tenterhook.v1.WebhookHealth
+	nil,                             // 28: tenterhook.v1.Webhook.LabelsEntry
+	nil,                             // 29: tenterhook.v1.EventRule.AttributesEntry
+	nil,                             // 30: tenterhook.v1.OAuth2ClientCredentials.ParametersEntry
+	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
+	(*JsonDocument)(nil),            // 32: tenterhook.v1.JsonDocument
+	(*durationpb.Duration)(nil),     // 33: google.protobuf.Duration
+	(*AttemptSummary)(nil),          // 34: tenterhook.v1.AttemptSummary
 }
 var file_tenterhook_v1_webhook_proto_depIdxs = []int32{
 	0,  // 0: tenterhook.v1.Webhook.state:type_name -> tenterhook.v1.WebhookState
-	11, // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
-	12, // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
-	14, // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
-	17, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
-	20, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
-	21, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
-	22, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
-	27, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
-	16, // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
-	26, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
-	30, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
-	30, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
-	23, // 13: tenterhook.v1.Webhook.authentication:type_name -> tenterhook.v1.Authentication
-	28, // 14: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
-	31, // 15: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
+	12, // 1: tenterhook.v1.Webhook.rules:type_name -> tenterhook.v1.EventRule
+	13, // 2: tenterhook.v1.Webhook.request:type_name -> tenterhook.v1.RequestTemplate
+	15, // 3: tenterhook.v1.Webhook.signing:type_name -> tenterhook.v1.SigningPolicy
+	18, // 4: tenterhook.v1.Webhook.retry:type_name -> tenterhook.v1.RetryPolicy
+	21, // 5: tenterhook.v1.Webhook.circuit_breaker:type_name -> tenterhook.v1.CircuitBreaker
+	22, // 6: tenterhook.v1.Webhook.rate_limit:type_name -> tenterhook.v1.RateLimit
+	23, // 7: tenterhook.v1.Webhook.transport:type_name -> tenterhook.v1.TransportPolicy
+	28, // 8: tenterhook.v1.Webhook.labels:type_name -> tenterhook.v1.Webhook.LabelsEntry
+	17, // 9: tenterhook.v1.Webhook.signing_keys:type_name -> tenterhook.v1.SigningKey
+	27, // 10: tenterhook.v1.Webhook.health:type_name -> tenterhook.v1.WebhookHealth
+	31, // 11: tenterhook.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
+	31, // 12: tenterhook.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
+	24, // 13: tenterhook.v1.Webhook.authentication:type_name -> tenterhook.v1.Authentication
+	29, // 14: tenterhook.v1.EventRule.attributes:type_name -> tenterhook.v1.EventRule.AttributesEntry
+	32, // 15: tenterhook.v1.EventRule.conditions:type_name -> tenterhook.v1.JsonDocument
 	3,  // 16: tenterhook.v1.RequestTemplate.method:type_name -> tenterhook.v1.HttpMethod
-	13, // 17: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
+	14, // 17: tenterhook.v1.RequestTemplate.headers:type_name -> tenterhook.v1.HeaderTemplate
 	2,  // 18: tenterhook.v1.RequestTemplate.undefined_behavior:type_name -> tenterhook.v1.UndefinedBehavior
 	1,  // 19: tenterhook.v1.RequestTemplate.body_format:type_name -> tenterhook.v1.BodyFormat
 	7,  // 20: tenterhook.v1.SigningPolicy.schemes:type_name -> tenterhook.v1.SignatureScheme
-	15, // 21: tenterhook.v1.SigningPolicy.custom:type_name -> tenterhook.v1.CustomSignature
+	16, // 21: tenterhook.v1.SigningPolicy.custom:type_name -> tenterhook.v1.CustomSignature
 	4,  // 22: tenterhook.v1.CustomSignature.algorithm:type_name -> tenterhook.v1.SignatureAlgorithm
 	5,  // 23: tenterhook.v1.CustomSignature.encoding:type_name -> tenterhook.v1.SignatureEncoding
 	6,  // 24: tenterhook.v1.CustomSignature.key_encoding:type_name -> tenterhook.v1.SignatureKeyEncoding
-	30, // 25: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
-	30, // 26: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
+	31, // 25: tenterhook.v1.SigningKey.create_time:type_name -> google.protobuf.Timestamp
+	31, // 26: tenterhook.v1.SigningKey.expire_time:type_name -> google.protobuf.Timestamp
 	8,  // 27: tenterhook.v1.SigningKey.algorithm:type_name -> tenterhook.v1.SigningKeyAlgorithm
-	32, // 28: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
-	18, // 29: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
-	19, // 30: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
-	32, // 31: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
-	32, // 32: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
-	32, // 33: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
-	32, // 34: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
-	32, // 35: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
-	32, // 36: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
-	32, // 37: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
-	24, // 38: tenterhook.v1.Authentication.basic:type_name -> tenterhook.v1.BasicAuthentication
-	25, // 39: tenterhook.v1.Authentication.oauth2:type_name -> tenterhook.v1.OAuth2ClientCredentials
-	9,  // 40: tenterhook.v1.OAuth2ClientCredentials.client_authentication:type_name -> tenterhook.v1.ClientAuthentication
-	29, // 41: tenterhook.v1.OAuth2ClientCredentials.parameters:type_name -> tenterhook.v1.OAuth2ClientCredentials.ParametersEntry
-	30, // 42: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
-	30, // 43: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
-	30, // 44: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
-	33, // 45: tenterhook.v1.WebhookHealth.last_error:type_name -> tenterhook.v1.AttemptSummary
-	30, // 46: tenterhook.v1.WebhookHealth.failing_since:type_name -> google.protobuf.Timestamp
-	30, // 47: tenterhook.v1.WebhookHealth.oldest_waiting_time:type_name -> google.protobuf.Timestamp
-	48, // [48:48] is the sub-list for method output_type
-	48, // [48:48] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	33, // 28: tenterhook.v1.RetryPolicy.max_age:type_name -> google.protobuf.Duration
+	19, // 29: tenterhook.v1.RetryPolicy.exponential:type_name -> tenterhook.v1.ExponentialBackoff
+	20, // 30: tenterhook.v1.RetryPolicy.schedule:type_name -> tenterhook.v1.BackoffSchedule
+	33, // 31: tenterhook.v1.ExponentialBackoff.initial:type_name -> google.protobuf.Duration
+	33, // 32: tenterhook.v1.ExponentialBackoff.max:type_name -> google.protobuf.Duration
+	33, // 33: tenterhook.v1.BackoffSchedule.waits:type_name -> google.protobuf.Duration
+	33, // 34: tenterhook.v1.CircuitBreaker.initial_open:type_name -> google.protobuf.Duration
+	33, // 35: tenterhook.v1.CircuitBreaker.max_open:type_name -> google.protobuf.Duration
+	33, // 36: tenterhook.v1.CircuitBreaker.suspend_after:type_name -> google.protobuf.Duration
+	33, // 37: tenterhook.v1.TransportPolicy.attempt_timeout:type_name -> google.protobuf.Duration
+	9,  // 38: tenterhook.v1.TransportPolicy.proxy:type_name -> tenterhook.v1.ProxyUse
+	25, // 39: tenterhook.v1.Authentication.basic:type_name -> tenterhook.v1.BasicAuthentication
+	26, // 40: tenterhook.v1.Authentication.oauth2:type_name -> tenterhook.v1.OAuth2ClientCredentials
+	10, // 41: tenterhook.v1.OAuth2ClientCredentials.client_authentication:type_name -> tenterhook.v1.ClientAuthentication
+	30, // 42: tenterhook.v1.OAuth2ClientCredentials.parameters:type_name -> tenterhook.v1.OAuth2ClientCredentials.ParametersEntry
+	31, // 43: tenterhook.v1.WebhookHealth.next_probe_time:type_name -> google.protobuf.Timestamp
+	31, // 44: tenterhook.v1.WebhookHealth.last_success_time:type_name -> google.protobuf.Timestamp
+	31, // 45: tenterhook.v1.WebhookHealth.last_failure_time:type_name -> google.protobuf.Timestamp
+	34, // 46: tenterhook.v1.WebhookHealth.last_error:type_name -> tenterhook.v1.AttemptSummary
+	31, // 47: tenterhook.v1.WebhookHealth.failing_since:type_name -> google.protobuf.Timestamp
+	31, // 48: tenterhook.v1.WebhookHealth.oldest_waiting_time:type_name -> google.protobuf.Timestamp
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_tenterhook_v1_webhook_proto_init() }
@@ -2603,7 +2672,7 @@ func file_tenterhook_v1_webhook_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tenterhook_v1_webhook_proto_rawDesc), len(file_tenterhook_v1_webhook_proto_rawDesc)),
-			NumEnums:      10,
+			NumEnums:      11,
 			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -443,6 +443,7 @@ class TransportPolicyFields(TypedDict, total=False):
     client_certificate_pem: str | None
     client_private_key_pem: str | None
     trust_system_roots: bool | None
+    proxy: webhook_pb2.ProxyUse | str | None
 
 
 class SigningKeyFields(TypedDict, total=False):

@@ -51,6 +51,7 @@ class AttemptOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ATTEMPT_OUTCOME_RENDER: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_INTERRUPTED: _ClassVar[AttemptOutcome]
     ATTEMPT_OUTCOME_AUTHENTICATION: _ClassVar[AttemptOutcome]
+    ATTEMPT_OUTCOME_PROXY: _ClassVar[AttemptOutcome]
 
 class DeliveryView(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -89,6 +90,7 @@ ATTEMPT_OUTCOME_BLOCKED: AttemptOutcome
 ATTEMPT_OUTCOME_RENDER: AttemptOutcome
 ATTEMPT_OUTCOME_INTERRUPTED: AttemptOutcome
 ATTEMPT_OUTCOME_AUTHENTICATION: AttemptOutcome
+ATTEMPT_OUTCOME_PROXY: AttemptOutcome
 DELIVERY_VIEW_UNSPECIFIED: DeliveryView
 DELIVERY_VIEW_BASIC: DeliveryView
 DELIVERY_VIEW_FULL: DeliveryView
@@ -160,7 +162,7 @@ class AttemptSummary(_message.Message):
     def __init__(self, delivery_id: _Optional[str] = ..., event_id: _Optional[str] = ..., number: _Optional[int] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[AttemptOutcome, str]] = ..., response_status: _Optional[int] = ..., error: _Optional[str] = ..., response_text: _Optional[str] = ...) -> None: ...
 
 class DeliveryAttempt(_message.Message):
-    __slots__ = ("number", "start_time", "duration", "outcome", "error", "request", "response", "timings", "remote_address", "trace_id", "tried_addresses")
+    __slots__ = ("number", "start_time", "duration", "outcome", "error", "request", "response", "timings", "remote_address", "trace_id", "tried_addresses", "proxy")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +174,7 @@ class DeliveryAttempt(_message.Message):
     REMOTE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     TRIED_ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    PROXY_FIELD_NUMBER: _ClassVar[int]
     number: int
     start_time: _timestamp_pb2.Timestamp
     duration: _duration_pb2.Duration
@@ -183,7 +186,8 @@ class DeliveryAttempt(_message.Message):
     remote_address: str
     trace_id: str
     tried_addresses: _containers.RepeatedCompositeFieldContainer[TriedAddress]
-    def __init__(self, number: _Optional[int] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[AttemptOutcome, str]] = ..., error: _Optional[str] = ..., request: _Optional[_Union[HttpRequest, _Mapping]] = ..., response: _Optional[_Union[HttpResponse, _Mapping]] = ..., timings: _Optional[_Union[AttemptTimings, _Mapping]] = ..., remote_address: _Optional[str] = ..., trace_id: _Optional[str] = ..., tried_addresses: _Optional[_Iterable[_Union[TriedAddress, _Mapping]]] = ...) -> None: ...
+    proxy: str
+    def __init__(self, number: _Optional[int] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., outcome: _Optional[_Union[AttemptOutcome, str]] = ..., error: _Optional[str] = ..., request: _Optional[_Union[HttpRequest, _Mapping]] = ..., response: _Optional[_Union[HttpResponse, _Mapping]] = ..., timings: _Optional[_Union[AttemptTimings, _Mapping]] = ..., remote_address: _Optional[str] = ..., trace_id: _Optional[str] = ..., tried_addresses: _Optional[_Iterable[_Union[TriedAddress, _Mapping]]] = ..., proxy: _Optional[str] = ...) -> None: ...
 
 class TriedAddress(_message.Message):
     __slots__ = ("address", "result", "error")

@@ -78,6 +78,12 @@ class SigningKeyAlgorithm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SIGNING_KEY_ALGORITHM_HMAC: _ClassVar[SigningKeyAlgorithm]
     SIGNING_KEY_ALGORITHM_ED25519: _ClassVar[SigningKeyAlgorithm]
 
+class ProxyUse(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PROXY_USE_UNSPECIFIED: _ClassVar[ProxyUse]
+    PROXY_USE_DEFAULT: _ClassVar[ProxyUse]
+    PROXY_USE_DIRECT: _ClassVar[ProxyUse]
+
 class ClientAuthentication(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CLIENT_AUTHENTICATION_UNSPECIFIED: _ClassVar[ClientAuthentication]
@@ -125,6 +131,9 @@ SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC: SignatureScheme
 SIGNING_KEY_ALGORITHM_UNSPECIFIED: SigningKeyAlgorithm
 SIGNING_KEY_ALGORITHM_HMAC: SigningKeyAlgorithm
 SIGNING_KEY_ALGORITHM_ED25519: SigningKeyAlgorithm
+PROXY_USE_UNSPECIFIED: ProxyUse
+PROXY_USE_DEFAULT: ProxyUse
+PROXY_USE_DIRECT: ProxyUse
 CLIENT_AUTHENTICATION_UNSPECIFIED: ClientAuthentication
 CLIENT_AUTHENTICATION_BASIC: ClientAuthentication
 CLIENT_AUTHENTICATION_POST: ClientAuthentication
@@ -337,20 +346,22 @@ class RateLimit(_message.Message):
     def __init__(self, requests_per_second: _Optional[float] = ..., burst: _Optional[int] = ..., max_in_flight: _Optional[int] = ...) -> None: ...
 
 class TransportPolicy(_message.Message):
-    __slots__ = ("attempt_timeout", "ca_certificates_pem", "insecure_skip_verify", "client_certificate_pem", "client_private_key_pem", "trust_system_roots")
+    __slots__ = ("attempt_timeout", "ca_certificates_pem", "insecure_skip_verify", "client_certificate_pem", "client_private_key_pem", "trust_system_roots", "proxy")
     ATTEMPT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     CA_CERTIFICATES_PEM_FIELD_NUMBER: _ClassVar[int]
     INSECURE_SKIP_VERIFY_FIELD_NUMBER: _ClassVar[int]
     CLIENT_CERTIFICATE_PEM_FIELD_NUMBER: _ClassVar[int]
     CLIENT_PRIVATE_KEY_PEM_FIELD_NUMBER: _ClassVar[int]
     TRUST_SYSTEM_ROOTS_FIELD_NUMBER: _ClassVar[int]
+    PROXY_FIELD_NUMBER: _ClassVar[int]
     attempt_timeout: _duration_pb2.Duration
     ca_certificates_pem: str
     insecure_skip_verify: bool
     client_certificate_pem: str
     client_private_key_pem: str
     trust_system_roots: bool
-    def __init__(self, attempt_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., ca_certificates_pem: _Optional[str] = ..., insecure_skip_verify: bool = ..., client_certificate_pem: _Optional[str] = ..., client_private_key_pem: _Optional[str] = ..., trust_system_roots: bool = ...) -> None: ...
+    proxy: ProxyUse
+    def __init__(self, attempt_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., ca_certificates_pem: _Optional[str] = ..., insecure_skip_verify: bool = ..., client_certificate_pem: _Optional[str] = ..., client_private_key_pem: _Optional[str] = ..., trust_system_roots: bool = ..., proxy: _Optional[_Union[ProxyUse, str]] = ...) -> None: ...
 
 class Authentication(_message.Message):
     __slots__ = ("basic", "oauth2")

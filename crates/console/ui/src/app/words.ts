@@ -49,6 +49,7 @@ const outcomeWords: Record<AttemptOutcome, string> = {
   [AttemptOutcome.RENDER]: "template",
   [AttemptOutcome.INTERRUPTED]: "interrupted",
   [AttemptOutcome.AUTHENTICATION]: "authentication",
+  [AttemptOutcome.PROXY]: "proxy",
 };
 
 const waitingWords: Record<WaitingReason, string> = {

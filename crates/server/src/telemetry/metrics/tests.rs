@@ -36,6 +36,7 @@ pub(crate) fn attempt(outcome: Outcome) -> Attempt {
         timings: Timings { render: Some(Duration::from_micros(40)), ..Timings::default() },
         remote_address: None,
         tried_addresses: Vec::new(),
+        proxy: String::new(),
         trace_id: String::new(),
     }
 }

@@ -1,0 +1,342 @@
+//! By which way requests leave this network: directly, or by a proxy.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use thiserror::Error;
+
+use crate::host::{Host, HostName};
+use crate::secret::Secret;
+use crate::target::TargetUrl;
+use crate::webhook::ProxyUse;
+
+/// The port of a SOCKS proxy whose URL has none (RFC 1928 section 3).
+const SOCKS_PORT: u16 = 1080;
+
+/// By which way requests leave this network.
+#[derive(Debug, Clone, Default)]
+pub struct Egress {
+    /// The proxy for https receivers.
+    pub https: Option<Proxy>,
+    /// The proxy for http receivers.
+    pub http: Option<Proxy>,
+    /// Receivers that are reached directly all the same.
+    pub direct: HostList,
+    /// The hosts whose names the proxy looks up; of all others this server does.
+    pub resolved_by_proxy: HostList,
+    /// Whether a webhook may ask to be reached directly.
+    pub allow_direct: bool,
+}
+
+/// A proxy.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// What it speaks.
+    pub scheme: ProxyScheme,
+    /// Its host.
+    pub host: Host,
+    /// Its port.
+    pub port: u16,
+    /// A user name and a password for it.
+    pub credentials: Option<(String, Secret)>,
+}
+
+/// What a proxy speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyScheme {
+    /// HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// SOCKS 5 (RFC 1928).
+    Socks5h,
+}
+
+/// Why a text is no proxy. The text is not quoted: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ProxyError {
+    /// It has another scheme.
+    #[error("must begin with http://, https:// or socks5h://, such as http://proxy.example:3128")]
+    Scheme,
+    /// It has no host, or one that is none.
+    #[error("has no host that can be looked up, such as http://proxy.example:3128")]
+    Host,
+    /// It has a path, a query or a fragment.
+    #[error("must end after the port, such as http://proxy.example:3128")]
+    Path,
+}
+
+/// Why an entry of a list is no host.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` is neither a host, an address, a network nor `*`")]
+pub struct NoHost(pub String);
+
+impl Egress {
+    /// The proxy for requests to `url` of a webhook that chose `wish`; `None` is the direct way. Receivers
+    /// on this machine are always reached directly: a proxy would take them for its own.
+    pub fn proxy(&self, url: &TargetUrl, wish: ProxyUse) -> Option<&Proxy> {
+        let proxy = if url.is_https() { &self.https } else { &self.http };
+        let is_loopback = url.host().address().is_some_and(|address| address.to_canonical().is_loopback());
+        let is_direct = wish == ProxyUse::Direct || is_loopback || self.direct.has(url.host(), url.port());
+        proxy.as_ref().filter(|_| !is_direct)
+    }
+
+    /// Whether the proxy looks the name of `url` up, for which there is one.
+    pub fn leaves_name_to_proxy(&self, url: &TargetUrl) -> bool {
+        url.host().address().is_none() && self.resolved_by_proxy.has(url.host(), url.port())
+    }
+
+    /// What is said of a webhook that asks for the direct way and may not.
+    pub const NOT_DIRECT: &str = "this server does not let webhooks go round its proxy (--allow-direct)";
+
+    /// Whether a webhook may ask to be reached directly: without a proxy it always is.
+    pub fn may_be_direct(&self) -> bool {
+        self.allow_direct || (self.https.is_none() && self.http.is_none())
+    }
+}
+
+impl Proxy {
+    /// Reads `scheme://[user:password@]host[:port]`; without a scheme it is `http://`.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text, and quotes nothing of it.
+    pub fn parse(text: &str) -> Result<Self, ProxyError> {
+        let text = text.trim();
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (scheme, standard_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (ProxyScheme::Http, 80),
+            "https" => (ProxyScheme::Https, 443),
+            "socks5h" => (ProxyScheme::Socks5h, SOCKS_PORT),
+            _ => return Err(ProxyError::Scheme),
+        };
+        // Read as http, whose host the rules of URLs normalise.
+        let url = url::Url::parse(&format!("http://{rest}")).map_err(|_| ProxyError::Host)?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(ProxyError::Path);
+        }
+        let port = match url.port() {
+            Some(port) => port,
+            // The reader drops 80 as the standard port of http.
+            None if rest.trim_end_matches('/').ends_with(":80") => 80,
+            None => standard_port,
+        };
+        let host = match url.host() {
+            Some(url::Host::Ipv4(address)) => Host::Address(address.into()),
+            Some(url::Host::Ipv6(address)) => Host::Address(address.into()),
+            Some(url::Host::Domain(name)) => Host::Name(HostName::parse(name).map_err(|_| ProxyError::Host)?),
+            None => return Err(ProxyError::Host),
+        };
+        let decode = |part: &str| percent_decoded(part).ok_or(ProxyError::Host);
+        let credentials = match (url.username(), url.password()) {
+            ("", None) => None,
+            (user, password) => Some((decode(user)?, Secret::new(decode(password.unwrap_or_default())?))),
+        };
+        Ok(Self { scheme, host, port, credentials })
+    }
+}
+
+/// The text that a part of a URL stands for.
+fn percent_decoded(part: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            ProxyScheme::Http => "http",
+            ProxyScheme::Https => "https",
+            ProxyScheme::Socks5h => "socks5h",
+        };
+        match &self.host {
+            Host::Address(IpAddr::V6(address)) => write!(f, "{scheme}://[{address}]:{}", self.port),
+            host => write!(f, "{scheme}://{host}:{}", self.port),
+        }
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A list of hosts, read as Go's `golang.org/x/net/http/httpproxy` reads NO_PROXY: `example.com` with its
+/// sub-domains, `.example.com` and `*.example.com` for the sub-domains alone, an address, a network in CIDR
+/// form, each of them but networks with `:port`; `*` is every host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostList(Vec<Entry>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Entry {
+    Any,
+    Network(IpNet),
+    Address(IpAddr, Option<u16>),
+    Domain {
+        /// With a dot in front.
+        suffix: String,
+        /// Whether the domain itself counts too.
+        itself: bool,
+        port: Option<u16>,
+    },
+}
+
+impl HostList {
+    /// Every host.
+    pub fn all() -> Self {
+        Self(vec![Entry::Any])
+    }
+
+    /// Reads a list with commas between its entries; blanks around them do not count.
+    ///
+    /// # Errors
+    /// The first entry that is none.
+    pub fn parse(text: &str) -> Result<Self, NoHost> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(Entry::parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// All entries of several lists.
+    pub fn joined(lists: Vec<Self>) -> Self {
+        Self(lists.into_iter().flat_map(|list| list.0).collect())
+    }
+
+    /// Whether it has this host.
+    pub fn has(&self, host: &Host, port: u16) -> bool {
+        self.0.iter().any(|entry| entry.has(host, port))
+    }
+}
+
+impl Entry {
+    fn parse(text: &str) -> Result<Self, NoHost> {
+        let text = text.to_ascii_lowercase();
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        if let Ok(network) = text.parse::<IpNet>() {
+            return Ok(Self::Network(network.trunc()));
+        }
+        let address = |text: &str| text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+        if let Some(address) = address(&text) {
+            return Ok(Self::Address(address.to_canonical(), None));
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            None => (text.as_str(), None),
+            Some((host, port)) => (host, Some(port.parse().map_err(|_| NoHost(text.clone()))?)),
+        };
+        if let Some(address) = address(host) {
+            return Ok(Self::Address(address.to_canonical(), port));
+        }
+        let bare = host.strip_prefix("*.").or_else(|| host.strip_prefix('.'));
+        let name = bare.unwrap_or(host).trim_end_matches('.');
+        let name = HostName::parse(name).map_err(|_| NoHost(text.clone()))?;
+        Ok(Self::Domain { suffix: format!(".{}", name.without_dot()), itself: bare.is_none(), port })
+    }
+
+    fn has(&self, host: &Host, port: u16) -> bool {
+        let fits = |wanted: &Option<u16>| wanted.is_none_or(|wanted| wanted == port);
+        match (self, host) {
+            (Self::Any, _) => true,
+            (Self::Network(network), Host::Address(address)) => network.contains(&address.to_canonical()),
+            (Self::Address(wanted, wanted_port), Host::Address(address)) => {
+                *wanted == address.to_canonical() && fits(wanted_port)
+            }
+            (Self::Domain { suffix, itself, port }, Host::Name(name)) => {
+                let name = name.without_dot();
+                fits(port) && (name.ends_with(suffix.as_str()) || (*itself && name == &suffix[1..]))
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> TargetUrl {
+        TargetUrl::parse(text).unwrap()
+    }
+
+    fn egress(no_proxy: &str) -> Egress {
+        let proxy = Proxy::parse("http://proxy.example:3128").unwrap();
+        let direct = HostList::parse(no_proxy).unwrap();
+        Egress { https: Some(proxy.clone()), http: Some(proxy), direct, ..Egress::default() }
+    }
+
+    #[test]
+    fn no_proxy_is_read_as_go_reads_it() {
+        // (the list, hosts that are reached directly, hosts that are reached by the proxy)
+        let cases: [(&str, &[&str], &[&str]); 11] = [
+            ("", &[], &["example.com", "93.184.216.34"]),
+            ("*", &["example.com", "93.184.216.34"], &[]),
+            ("example.com", &["example.com", "www.example.com", "EXAMPLE.com", "example.com."], &["notexample.com"]),
+            (".example.com", &["www.example.com", "a.b.example.com"], &["example.com", "notexample.com"]),
+            ("*.example.com", &["www.example.com"], &["example.com"]),
+            (" foo.example , ,Bar.Example", &["foo.example", "x.bar.example"], &["baz.example"]),
+            ("192.0.2.0/24", &["192.0.2.1", "[::ffff:192.0.2.9]"], &["192.0.3.1", "192.0.2.1.example.com"]),
+            ("192.0.2.7", &["192.0.2.7"], &["192.0.2.8"]),
+            ("2001:db8::/32,2001:470::1", &["[2001:db8::7]", "[2001:470::1]"], &["[2001:470::2]"]),
+            ("example.com:8443", &["example.com:8443", "a.example.com:8443"], &["example.com", "example.com:9"]),
+            ("[2001:db8::1]:81,192.0.2.7:81", &["192.0.2.7:81", "[2001:db8::1]:81"], &["192.0.2.7", "[2001:db8::1]"]),
+        ];
+        for (list, direct, proxied) in cases {
+            let egress = egress(list);
+            let is_direct = |host: &&str| egress.proxy(&url(&format!("https://{host}/")), ProxyUse::Default).is_none();
+            assert!(direct.iter().all(&is_direct), "{list}: {direct:?}");
+            assert!(!proxied.iter().any(is_direct), "{list}: {proxied:?}");
+        }
+        for wrong in ["a b", "example.com:port", "http://example.com", "192.0.2.0/33", "a..b"] {
+            assert!(HostList::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn this_machine_and_what_a_webhook_asks_for_are_reached_directly() {
+        let egress = egress("");
+        assert!(egress.proxy(&url("http://127.0.0.1:8080/"), ProxyUse::Default).is_none());
+        assert!(egress.proxy(&url("http://[::1]/"), ProxyUse::Default).is_none());
+        assert!(egress.proxy(&url("https://example.com/"), ProxyUse::Direct).is_none());
+        assert!(Egress::default().proxy(&url("https://example.com/"), ProxyUse::Default).is_none());
+    }
+
+    #[test]
+    fn a_proxy_is_read_and_shown_without_its_password() {
+        let read = |text: &str| {
+            let proxy = Proxy::parse(text).unwrap();
+            let user = proxy.credentials.as_ref().map(|(user, password)| format!("{user}/{}", password.expose()));
+            (format!("{proxy} {proxy:?}"), user)
+        };
+        let twice = |text: &str| format!("{text} {text}");
+        assert_eq!(read("http://proxy.example:3128"), (twice("http://proxy.example:3128"), None));
+        assert_eq!(read("proxy.example:80/"), (twice("http://proxy.example:80"), None));
+        assert_eq!(read("https://proxy.example"), (twice("https://proxy.example:443"), None));
+        assert_eq!(read("https://proxy.example:80").0, twice("https://proxy.example:80"));
+        let (shown, user) = read("socks5h://u%40x:p%3Aw@[2001:db8::1]");
+        assert_eq!((shown, user.as_deref()), (twice("socks5h://[2001:db8::1]:1080"), Some("u@x/p:w")));
+        for (text, error) in [
+            ("socks5://proxy.example", ProxyError::Scheme),
+            ("ftp://hunter2@proxy.example", ProxyError::Scheme),
+            ("http://", ProxyError::Host),
+            ("http://a b", ProxyError::Host),
+            ("http://proxy.example/path", ProxyError::Path),
+        ] {
+            assert_eq!(Proxy::parse(text).unwrap_err(), error, "{text}");
+        }
+    }
+}
