@@ -44,7 +44,7 @@ pub(super) fn translate(record: &Record, rules: &[&Record], body: BodyFormat, ar
     wanted.rules(record, rules);
     wanted.request(record, body, args);
     wanted.transport(record, args);
-    if StandardSecret::read(wanted.signing_secret.expose()).is_some() {
+    if StandardSecret::read(wanted.signing_secret.expose()).is_some_and(|secret| secret.is_fit_to_sign()) {
         wanted.note("its secret has the form of Standard Webhooks: requests also carry webhook-signature");
     }
     wanted.webhook.retry =
@@ -182,5 +182,73 @@ impl Wanted {
             transport.attempt_timeout = Some(prost_types::Duration { seconds, nanos: 0 });
         }
         self.webhook.transport = (transport != TransportPolicy::default()).then_some(transport);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: NetboxArgs,
+    }
+
+    fn record(value: Value) -> Record {
+        Record::new("x#1".into(), value.as_object().unwrap().clone())
+    }
+
+    fn wanted(webhook: Value, rules: &[Value], flags: &[&str]) -> Wanted {
+        let line = Line::parse_from(["import", "x.json"].iter().chain(flags));
+        let rules: Vec<Record> = rules.iter().cloned().map(record).collect();
+        translate(&record(webhook), &rules.iter().collect::<Vec<_>>(), BodyFormat::Netbox45, &line.args)
+    }
+
+    fn rule(name: &str) -> Value {
+        json!({"name": name, "action_type": "webhook", "event_types": ["object_created"], "object_types": ["dcim.site"]})
+    }
+
+    #[test]
+    fn only_a_secret_of_standard_webhooks_signs_in_two_ways() {
+        let notes = |secret: &str| {
+            let webhook = json!({"name": "a", "payload_url": "https://a.example.com", "secret": secret});
+            wanted(webhook, &[rule("r")], &[]).notes
+        };
+        for other in ["", "plain", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] {
+            assert!(notes(other).is_empty(), "{other}");
+        }
+        assert_eq!(notes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").len(), 1);
+    }
+
+    #[test]
+    fn several_rules_are_kept_and_said_to_send_once() {
+        let webhook = json!({"name": "a", "payload_url": "https://a.example.com"});
+        let done = wanted(webhook, &[rule("one"), rule("two")], &["--prefix", "nb-"]);
+        let names: Vec<&str> = done.webhook.rules.iter().map(|rule| rule.display_name.as_str()).collect();
+        assert_eq!((names, done.webhook.display_name.as_str()), (vec!["one", "two"], "nb-a"));
+        assert!(done.notes[0].contains("sent once") && !done.webhook.disabled, "{:?}", done.notes);
+    }
+
+    #[test]
+    fn a_rendered_host_takes_the_hosts_that_are_allowed() {
+        let hosts = |url: &str| {
+            let webhook = json!({"name": "a", "payload_url": url});
+            wanted(webhook, &[rule("r")], &["--allow-host", "*.example.com"]).webhook.request.unwrap().allowed_hosts
+        };
+        assert_eq!(hosts("https://{{ data.name }}.example.com/x"), ["*.example.com"]);
+        assert!(hosts("https://a.example.com/{{ data.name }}").is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_moved_is_named() {
+        let webhook = json!({"name": "a", "payload_url": "https://u:%E2%82%AC@a.example.com", "http_method": "TRACE",
+            "ssl_verification": "maybe", "timeout": 0});
+        let done = wanted(webhook, &[rule("r")], &[]);
+        let fields: Vec<&str> = done.problems.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["payload_url", "http_method", "ssl_verification"]);
+        assert_eq!(done.webhook.transport.unwrap().attempt_timeout.unwrap().seconds, 1);
     }
 }
