@@ -18,8 +18,8 @@ import (
 func TestWhatNoFurtherTryWillMendIsPermanent(t *testing.T) {
 	for words, advice := range map[string]string{
 		"connection error: transport: authentication handshake failed: tls: failed to verify certificate: x509: unknown authority": "certificate",
-		"transport: authentication handshake failed: tls: first record does not look like a TLS handshake":                        "http://",
-		"name resolver error: dns: A record lookup error: lookup nowhere.example: no such host":                                   "no such host",
+		"transport: authentication handshake failed: tls: first record does not look like a TLS handshake":                         "http://",
+		"name resolver error: dns: A record lookup error: lookup nowhere.example: no such host":                                    "no such host",
 	} {
 		failure := readError(status.Error(codes.Unavailable, words))
 		if !failure.Permanent || !strings.Contains(failure.Message, advice) || !strings.Contains(failure.Message, words) {
