@@ -18,6 +18,7 @@ mod keys;
 mod kv;
 mod open;
 mod query;
+mod queue;
 mod record;
 mod roles;
 mod rows;

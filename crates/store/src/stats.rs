@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tenterhook_model::{Namespace, Outcome, Timestamp, WebhookId};
+use tenterhook_model::{DeliveryState, Namespace, Outcome, Timestamp, WebhookId};
 
 /// Which counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +167,31 @@ pub struct Gauges {
     pub is_full: bool,
     /// What waits, by webhook; only those with open deliveries.
     pub waits: Vec<(WebhookId, Waits)>,
+}
+
+/// Open deliveries of a lane.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// Those that wait for their first attempt.
+    pub(crate) pending: u64,
+    /// Those that wait for another.
+    pub(crate) retrying: u64,
+}
+
+impl Open {
+    /// All of them.
+    pub(crate) fn total(self) -> u64 {
+        self.pending + self.retrying
+    }
+
+    /// The count of those in a state; `None` when the state is final.
+    pub(crate) fn of(&mut self, state: DeliveryState) -> Option<&mut u64> {
+        match state {
+            DeliveryState::Pending => Some(&mut self.pending),
+            DeliveryState::Retrying => Some(&mut self.retrying),
+            _ => None,
+        }
+    }
 }
 
 /// What waits for one webhook. Exact unless a long backlog is on disk only: then what is due and

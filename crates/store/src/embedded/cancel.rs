@@ -3,10 +3,10 @@
 use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Transition};
 
 use super::group::{Before, Group};
-use super::queue::Effect;
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
+use crate::queue::Effect;
 use crate::record::Redrive;
 use crate::rows::delivery::{Stored, Wait};
 

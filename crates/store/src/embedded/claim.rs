@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tenterhook_model::{DeliveryId, Event, Lane, Timestamp, WebhookId};
 
-use super::queue::{Item, Kind, Picked, after};
 use super::shared::Shared;
 use crate::error::StoreError;
 use crate::keys;
 use crate::keys::Family;
 use crate::keys::due::Place;
 use crate::kv::{Kv, Span};
+use crate::queue::{Item, Kind, Picked, after};
 use crate::record::Claim;
 use crate::rows::delivery::{Stored, Wait};
 

@@ -20,36 +20,12 @@ use crate::rows::count::{CountRow, FailureRow, OpenRow};
 use crate::rows::journal::{Counted, CountedAttempt};
 use crate::rows::meta::SequenceRow;
 use crate::rows::number::Numbered as _;
-use crate::stats::{DeliveryStats, FailedAttempts, Latencies};
+use crate::stats::{DeliveryStats, FailedAttempts, Latencies, Open};
 
 /// Counts are written after this time at the latest.
 const FLUSH_AFTER: Duration = Duration::from_secs(10);
 /// Counts are written after this many changes at the latest.
 const FLUSH_CHANGES: u64 = 20_000;
-
-/// Open deliveries of a lane.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Open {
-    /// Those that wait for their first attempt.
-    pub(crate) pending: u64,
-    /// Those that wait for another.
-    pub(crate) retrying: u64,
-}
-
-impl Open {
-    /// All of them.
-    pub(crate) fn total(self) -> u64 {
-        self.pending + self.retrying
-    }
-
-    fn of(&mut self, state: DeliveryState) -> Option<&mut u64> {
-        match state {
-            DeliveryState::Pending => Some(&mut self.pending),
-            DeliveryState::Retrying => Some(&mut self.retrying),
-            _ => None,
-        }
-    }
-}
 
 /// What looks at counts: the start of their span in milliseconds since 1970, and the counts.
 pub(crate) type Each<'a> = dyn FnMut(u64, &CountRow) -> Result<(), StoreError> + 'a;

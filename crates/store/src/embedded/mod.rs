@@ -14,7 +14,6 @@ mod journal;
 mod list;
 mod order;
 mod publish;
-mod queue;
 mod read;
 mod removal;
 mod save;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Event, EventId, Namespace, Webhook, WebhookId};
 
 use super::group::Group;
-use super::queue::{Effect, Item, Kind};
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
+use crate::queue::{Effect, Item, Kind};
 use crate::record::{NewEvent, Published};
 use crate::rows;
 use crate::rows::delivery::{Stored, Wait};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tenterhook_model::{Attempt, Delivery, DeliveryId, DeliveryState, Next, Timestamp, Transition, WebhookHealth};
 
 use super::group::{Before, Group};
-use super::queue::Effect;
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
+use crate::queue::Effect;
 use crate::record::{Settled, Settlement};
 use crate::rows;
 use crate::rows::delivery::{Stored, Wait};

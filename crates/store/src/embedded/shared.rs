@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use super::counts::Counts;
 use super::inbox::Inbox;
 use super::journal::Tail;
-use super::queue::Queues;
 use super::{CommitObserver, LaneInfo, Reads};
 use crate::error::StoreError;
 use crate::kv::{Kv, Watched};
+use crate::queue::Queues;
 use crate::record::{TokenSet, WebhookSet};
 use crate::seal::Sealer;
 

@@ -9,10 +9,9 @@ use tenterhook_model::{Entropy, Lane, OsEntropy, Timestamp, WebhookHealth, Webho
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::counts::{Counts, Open};
+use super::counts::Counts;
 use super::inbox::Inbox;
 use super::journal::{Tail, find_span};
-use super::queue::Queues;
 use super::shared::Shared;
 use super::writer::{State, Worker};
 use super::{LaneInfo, StoreOptions};
@@ -22,6 +21,7 @@ use crate::keys::Family;
 use crate::keys::count::Span as CountSpan;
 use crate::kv::{Batch, Kv, Pair, Span, Watched};
 use crate::query::{JournalSpan, Sequence};
+use crate::queue::Queues;
 use crate::record::{TokenSet, WebhookSet};
 use crate::rows;
 use crate::rows::access_token::TokenRow;
@@ -30,6 +30,7 @@ use crate::rows::journal::JournalRow;
 use crate::rows::meta::{IdentityRow, SequenceRow};
 use crate::rows::webhook::{HealthRow, LaneRow, WebhookRow};
 use crate::seal::{Sealer, SealingKey};
+use crate::stats::Open;
 
 /// The form of keys and rows that this code reads and writes.
 pub(crate) const FORMAT: u32 = 1;

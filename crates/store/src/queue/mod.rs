@@ -1,5 +1,6 @@
 //! The due queues of all webhooks as the dispatcher sees them: their heads in memory, which
-//! of them are ready, and when the next one will be.
+//! of them are ready, and when the next one will be. It knows no engine: the store that uses it
+//! passes in what it committed and what it read.
 //!
 //! What is on disk is the truth; this is a bounded part of it. The writer applies to it what a
 //! commit did, after the commit, and claims read on from the disk when a head runs short. A
@@ -15,10 +16,9 @@ use std::sync::Arc;
 
 use tenterhook_model::{DeliveryId, Lane, Timestamp, Webhook, WebhookId};
 
-use super::counts::Open;
 use crate::keys::due::Place;
 use crate::query::Change;
-use crate::stats::Waits;
+use crate::stats::{Open, Waits};
 use head::Budget;
 pub(crate) use head::{Item, after};
 pub(crate) use lane::{Kind, LaneQueue, Picked};
@@ -120,7 +120,7 @@ impl Queues {
         std::mem::take(&mut self.asked).into_iter().collect()
     }
 
-    /// Whether `take_ready` has something to tell.
+    /// Whether `take_ready` returns a webhook.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
@@ -186,7 +186,7 @@ impl Queues {
         }
     }
 
-    /// Sets the timer of a lane anew after its queue was changed or read. A time that comes meanwhile,
+    /// Updates the timer of a lane after its queue was changed or read. A time that comes meanwhile,
     /// before `take_ready` has met it, makes the lane ready here: no timer stands for it any more.
     pub(crate) fn set_timer(&mut self, lane: Lane, millis: u64) {
         let Some(queue) = self.lanes.get_mut(&lane) else { return };

@@ -5,8 +5,7 @@
 //! has been tried before has a time to wait for, what is new has none.
 
 use super::lane::LaneQueue;
-use crate::embedded::counts::Open;
-use crate::stats::Waits;
+use crate::stats::{Open, Waits};
 
 impl LaneQueue {
     /// What waits at `millis`, of the `open` deliveries of the lane. What waits on disk in a lane
@@ -40,8 +39,8 @@ mod tests {
     use tenterhook_model::{DeliveryId, Lane, Timestamp, WebhookId, limits};
 
     use super::*;
-    use crate::embedded::queue::head::Budget;
-    use crate::embedded::queue::{Item, Kind};
+    use crate::queue::head::Budget;
+    use crate::queue::{Item, Kind};
 
     const NOW: u64 = 1_000;
 
