@@ -17,6 +17,9 @@ import (
 // DefaultTimeout bounds a call, its retries included, whose context has no deadline.
 const DefaultTimeout = 10 * time.Second
 
+// testTimeout is the same for TestWebhook, which returns when an attempt has ended: 60 s at most.
+const testTimeout = 70 * time.Second
+
 // Client is a client of one Tenterhook server. It is safe for concurrent use.
 type Client struct {
 	// Webhooks has every method of the webhook service.
@@ -70,7 +73,7 @@ func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger
 // WithNamespace is used by the methods of [Client] where a call names no namespace.
 func WithNamespace(namespace string) Option { return func(o *options) { o.namespace = namespace } }
 
-// WithTimeout replaces [DefaultTimeout].
+// WithTimeout replaces [DefaultTimeout], and the 70 s of TestWebhook, which takes as long as an attempt.
 func WithTimeout(timeout time.Duration) Option { return func(o *options) { o.timeout = timeout } }
 
 // WithRetry replaces [DefaultRetry].
@@ -94,7 +97,7 @@ func WithDialOptions(dial ...grpc.DialOption) Option {
 //
 // An API key is not sent to another machine without TLS: New fails then.
 func New(target string, opts ...Option) (*Client, error) {
-	chosen := options{timeout: DefaultTimeout, retry: DefaultRetry, logger: slog.Default()}
+	chosen := options{retry: DefaultRetry, logger: slog.Default()}
 	for _, option := range opts {
 		option(&chosen)
 	}

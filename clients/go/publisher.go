@@ -253,7 +253,7 @@ func (p *Publisher) send(batch []*Publication) {
 		for _, one := range batch {
 			request.Events = append(request.Events, one.event)
 		}
-		try, end := context.WithTimeout(ctx, p.client.options.timeout)
+		try, end := context.WithTimeout(ctx, p.client.options.timeoutOf(v1.EventService_BatchPublishEvents_FullMethodName))
 		response, err := p.client.Events.BatchPublishEvents(try, request)
 		end()
 		if err == nil {

@@ -96,7 +96,7 @@ func (c *Client) unary(ctx context.Context, method string, request, reply any, c
 	}
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.options.timeout)
+		ctx, cancel = context.WithTimeout(ctx, c.options.timeoutOf(method))
 		defer cancel()
 	}
 	deadline, _ := ctx.Deadline()
@@ -119,6 +119,14 @@ func (c *Client) unary(ctx context.Context, method string, request, reply any, c
 			return c.failure(status.FromContextError(err).Err())
 		}
 	}
+}
+
+// timeoutOf is the time for a call whose context has no deadline.
+func (o options) timeoutOf(method string) time.Duration {
+	if o.timeout == 0 && method == v1.WebhookService_TestWebhook_FullMethodName {
+		return testTimeout
+	}
+	return cmp.Or(o.timeout, DefaultTimeout)
 }
 
 // noRetry is the key of a context whose call is tried once.

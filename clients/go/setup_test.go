@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,15 @@ func TestWhatNoFurtherTryWillMendIsPermanent(t *testing.T) {
 		if readError(away).Permanent {
 			t.Errorf("%v is permanent", away)
 		}
+	}
+}
+
+func TestATestOfAWebhookMayTakeAsLongAsAnAttempt(t *testing.T) {
+	test, other := v1.WebhookService_TestWebhook_FullMethodName, v1.WebhookService_GetWebhook_FullMethodName
+	unset, set := options{}, options{timeout: 2 * time.Second}
+	got := []time.Duration{unset.timeoutOf(test), unset.timeoutOf(other), set.timeoutOf(test)}
+	if want := []time.Duration{testTimeout, DefaultTimeout, 2 * time.Second}; !slices.Equal(got, want) {
+		t.Error(got)
 	}
 }
 

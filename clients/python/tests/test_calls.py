@@ -19,6 +19,7 @@ from tenterhook import (
 )
 from tenterhook.errors import FieldViolation, from_rpc_error
 from tenterhook.policy import METHODS
+from tenterhook.v1 import webhook_service_pb2
 from tenterhook.v1.delivery_pb2 import Delivery
 from tenterhook.v1.delivery_service_pb2 import ListDeliveriesResponse, RetryDeliveryResponse
 from tenterhook.v1.event_service_pb2 import (
@@ -47,6 +48,19 @@ def test_publish_retries_under_one_id(client, server):
     assert client.publish("created", data={"id": 1}).event_id == "e"
     ids = {request.event.id for request in server.requests}
     assert len(server.requests) == 3 and len(ids) == 1 and ids != {""}
+
+
+@pytest.mark.parametrize(("options", "least", "most"), [({}, 60, 70), ({"timeout": 20}, 15, 20)])
+def test_a_test_of_a_webhook_may_take_as_long_as_an_attempt(connect, server, options, least, most):
+    left = []
+
+    def answer(_request, context):
+        left.append(context.time_remaining())
+        return webhook_service_pb2.TestWebhookResponse()
+
+    server.answers += [answer]
+    connect(**options).webhooks.test_webhook(webhook_id="wh")
+    assert least < left[0] <= most
 
 
 def test_a_publish_that_succeeds_is_sent_once(client, server):

@@ -23,13 +23,19 @@ use crate::life::{Life, broken, closed_status};
 use crate::methods::{METHODS, Method, identify_request};
 use crate::retry::RetryPolicy;
 
+/// Time for one call, its retries included, unless the call or the client says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for TestWebhook, which returns when an attempt has ended: 60 seconds at most.
+const TEST_TIMEOUT: Duration = Duration::from_secs(70);
+
 /// Gives the authorization of a call; `None` when the key cannot be sent as a header.
 type Key = dyn Fn() -> Option<HeaderValue> + Send + Sync;
 type Headers = dyn Fn() -> Vec<(HeaderName, HeaderValue)> + Send + Sync;
 
 /// What a client does with each call.
 pub(crate) struct Options {
-    pub(crate) timeout: Duration,
+    /// What the client was given.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) retry: RetryPolicy,
     pub(crate) key: Option<Box<Key>>,
     pub(crate) headers: Option<Arc<Headers>>,
@@ -123,7 +129,8 @@ impl Calls {
     /// Makes one call, and makes it again while that may help and the deadline allows it.
     async fn unary(self, method: Method, request: Request<Body>) -> Result<Response<Body>, StdError> {
         let (mut parts, body) = request.into_parts();
-        let timeout = grpc_timeout(&parts.headers).unwrap_or(self.options.timeout);
+        let asked = grpc_timeout(&parts.headers).or(self.options.timeout);
+        let timeout = asked.unwrap_or_else(|| default_timeout(parts.uri.path()));
         let deadline = Instant::now() + timeout;
         let mut frame = body.collect().await?.to_bytes();
         if parts.extensions.remove::<Identified>().is_none() {
@@ -237,6 +244,11 @@ fn unavailable(error: tonic::transport::Error) -> Status {
     status
 }
 
+/// Time for a call where neither the call nor the client says one.
+fn default_timeout(path: &str) -> Duration {
+    if path.ends_with("/TestWebhook") { TEST_TIMEOUT } else { DEFAULT_TIMEOUT }
+}
+
 /// The timeout that the caller set on the request.
 fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
@@ -281,6 +293,12 @@ mod tests {
                 HeaderMap::from_iter([(HeaderName::from_static("grpc-timeout"), HeaderValue::from_static(text))]);
             assert_eq!(grpc_timeout(&headers), want, "{text}");
         }
+    }
+
+    #[test]
+    fn a_test_of_a_webhook_may_take_as_long_as_an_attempt() {
+        assert_eq!(default_timeout("/tenterhook.v1.WebhookService/TestWebhook"), TEST_TIMEOUT);
+        assert_eq!(default_timeout("/tenterhook.v1.WebhookService/GetWebhook"), DEFAULT_TIMEOUT);
     }
 
     #[test]

@@ -34,7 +34,10 @@ export interface ClientOptions {
   apiKey?: string | (() => string | Promise<string>);
   /** Is used by the methods of the client where a call names no namespace. */
   namespace?: string;
-  /** Milliseconds for one call, its retries included; 10,000 unless set. */
+  /**
+   * Milliseconds for one call, its retries included; 10,000 unless set, and 70,000 for `testWebhook`, which takes as
+   * long as an attempt.
+   */
   timeoutMs?: number;
   /** When failed calls are tried again. */
   retry?: Partial<RetryPolicy>;
@@ -99,7 +102,7 @@ export class BaseClient {
     this.#namespace = options.namespace ?? "";
     const retry = { ...defaultRetry, ...options.retry };
     const logger = options.logger ?? consoleLogger;
-    this.#policy = { timeoutMs: options.timeoutMs ?? 10_000, retry, closing: this.#closing.signal, logger };
+    this.#policy = { timeoutMs: options.timeoutMs, retry, closing: this.#closing.signal, logger };
     this.#connect = connect;
     this.#connection = connect();
     const { transport } = this.#connection;

@@ -9,7 +9,8 @@ import { nextWait, sleep, type RetryPolicy } from "./retry.js";
 
 /** How calls are made. */
 export interface CallPolicy {
-  timeoutMs: number;
+  /** What the client was given. */
+  timeoutMs: number | undefined;
   retry: RetryPolicy;
   /** Is aborted when the client is closed. */
   closing: AbortSignal;
@@ -40,7 +41,7 @@ async function retried(
   options: CallOptions,
   policy: CallPolicy,
 ): Promise<unknown> {
-  const deadline = performance.now() + (options.timeoutMs ?? policy.timeoutMs);
+  const deadline = performance.now() + (options.timeoutMs ?? timeoutMsOf(method, policy));
   const request = identify(method.input, init);
   for (let failures = 0; ; failures++) {
     checkOpen(policy);
@@ -58,6 +59,16 @@ async function retried(
       await sleep(wait, options.signal, policy.closing);
     }
   }
+}
+
+/** Milliseconds for a call unless the client or the call says otherwise. */
+const defaultTimeoutMs = 10_000;
+/** The same for TestWebhook, which returns when an attempt has ended: 60 seconds at most. */
+const testTimeoutMs = 70_000;
+
+/** Milliseconds for a call that names none. */
+export function timeoutMsOf(method: DescMethod, policy: Pick<CallPolicy, "timeoutMs">): number {
+  return policy.timeoutMs ?? (method.name === "TestWebhook" ? testTimeoutMs : defaultTimeoutMs);
 }
 
 /** Throws `ClosedError` if the client is closed. */

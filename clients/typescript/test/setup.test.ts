@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Client, PublishEventResponseSchema, WatchDeliveriesResponseSchema } from "../src/index.js";
-import { readFailure } from "../src/services.js";
+import { Client, PublishEventResponseSchema, WatchDeliveriesResponseSchema, WebhookService } from "../src/index.js";
+import { readFailure, timeoutMsOf } from "../src/services.js";
 import { Fake, refuse, type Step } from "./fake.js";
 
 const change = (number: number) =>
@@ -55,6 +55,13 @@ test("a server that is away may come back", () => {
     const error = readFailure(ofNode(code));
     assert.ok(!error.permanent && error.code === Code.Unavailable, code);
   }
+});
+
+test("a test of a webhook may take as long as an attempt", () => {
+  const [test, other] = [WebhookService.method.testWebhook, WebhookService.method.getWebhook];
+  assert.equal(timeoutMsOf(test, { timeoutMs: undefined }), 70_000);
+  assert.equal(timeoutMsOf(other, { timeoutMs: undefined }), 10_000);
+  assert.equal(timeoutMsOf(test, { timeoutMs: 2000 }), 2000);
 });
 
 test("a URL needs no port, and anything else does", () => {

@@ -242,7 +242,7 @@ class AsyncClient(Base):
         session, connection = self._open(), self._connection
         stub = session.unary(method)
         clock = session.loop.time
-        deadline = clock() + (connection.timeout if timeout is None else timeout)
+        deadline = clock() + (method.timeout(connection.timeout) if timeout is None else timeout)
         failures = 0
         while True:
             self._check_open()

@@ -271,7 +271,7 @@ class Client(Base):
         self, method: Method, request: Any, timeout: float | None, retry: RetryPolicy | None = None
     ) -> Any:
         stub, connection = self._session.unary(method), self._connection
-        deadline = time.monotonic() + (connection.timeout if timeout is None else timeout)
+        deadline = time.monotonic() + (method.timeout(connection.timeout) if timeout is None else timeout)
         failures = 0
         while True:
             self._check_open()

@@ -9,6 +9,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import io.grpc.stub.ClientCalls;
+import io.tenterhook.v1.WebhookServiceGrpc;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.Optional;
@@ -25,6 +26,9 @@ record Caller(
     Duration timeout,
     RetryPolicy retry,
     Life life) {
+  private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
+  /** TestWebhook returns when an attempt has ended: 60 seconds at most. */
+  private static final Duration TEST_TIMEOUT = Duration.ofSeconds(70);
 
   static Caller of(
       Supplier<ManagedChannel> connect, UnaryOperator<Channel> headers, Duration timeout, RetryPolicy retry) {
@@ -50,6 +54,14 @@ record Caller(
   /** The same over the same connection, but each call is tried once. */
   Caller withoutRetry() {
     return new Caller(connect, headers, managed, channel, timeout, RetryPolicy.DISABLED, life);
+  }
+
+  /** Time for a call that names none. */
+  Duration timeoutOf(MethodDescriptor<?, ?> method) {
+    if (timeout != null) {
+      return timeout;
+    }
+    return method == WebhookServiceGrpc.getTestWebhookMethod() ? TEST_TIMEOUT : DEFAULT_TIMEOUT;
   }
 
   /** Ends this connection. */

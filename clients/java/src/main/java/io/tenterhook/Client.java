@@ -109,7 +109,7 @@ public final class Client implements AutoCloseable {
    * @throws TenterhookException when it fails, as every method of this class
    */
   public <Q, R> R call(MethodDescriptor<Q, R> method, Q request) {
-    return caller.call(method, request, caller.timeout());
+    return caller.call(method, request, caller.timeoutOf(method));
   }
 
   /** Calls a method within that time, retries included. */

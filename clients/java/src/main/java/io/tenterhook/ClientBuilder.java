@@ -33,7 +33,7 @@ public final class ClientBuilder {
   private final String target;
   private Supplier<String> apiKey;
   private String namespace = "";
-  private Duration timeout = Duration.ofSeconds(10);
+  private Duration timeout;
   private RetryPolicy retry = RetryPolicy.DEFAULT;
   private Supplier<Map<String, String>> headers = Map::of;
   private byte[] ca;
@@ -62,7 +62,10 @@ public final class ClientBuilder {
     return this;
   }
 
-  /** Time for one call, its retries included; 10 seconds unless set. */
+  /**
+   * Time for one call, its retries included; 10 seconds unless set, and 70 for TestWebhook, which takes as long as an
+   * attempt.
+   */
   public ClientBuilder timeout(Duration timeout) {
     this.timeout = timeout;
     return this;

@@ -1,7 +1,9 @@
 package io.tenterhook;
 
+import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.tenterhook.v1.BatchPublishEventsRequest;
+import io.tenterhook.v1.BatchPublishEventsResponse;
 import io.tenterhook.v1.Event;
 import io.tenterhook.v1.EventServiceGrpc;
 import io.tenterhook.v1.PublishResult;
@@ -25,6 +27,8 @@ import java.util.regex.Pattern;
  * threads. Made by {@link Client#publisher()}.
  */
 public final class Publisher implements AutoCloseable {
+  private static final MethodDescriptor<BatchPublishEventsRequest, BatchPublishEventsResponse> PUBLISH =
+      EventServiceGrpc.getBatchPublishEventsMethod();
   private static final Pattern INDEX = Pattern.compile("^events\\[(\\d+)]");
   /** What a later try may mend: the server is away or overloaded, or its answer was lost. */
   private static final Set<Status.Code> TRANSIENT = EnumSet.of(
@@ -264,7 +268,7 @@ public final class Publisher implements AutoCloseable {
       try {
         var request = BatchPublishEventsRequest.newBuilder().addAllEvents(rest.stream().map(Pending::event).toList());
         var results = caller
-            .call(EventServiceGrpc.getBatchPublishEventsMethod(), request.build(), caller.timeout())
+            .call(PUBLISH, request.build(), caller.timeoutOf(PUBLISH))
             .getResultsList();
         for (int index = 0; index < rest.size(); index++) {
           rest.get(index).result().complete(results.get(index));

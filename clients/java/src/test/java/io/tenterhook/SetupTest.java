@@ -12,6 +12,7 @@ import io.tenterhook.v1.Delivery;
 import io.tenterhook.v1.DeliveryChange;
 import io.tenterhook.v1.WatchDeliveriesRequest;
 import io.tenterhook.v1.WatchDeliveriesResponse;
+import io.tenterhook.v1.WebhookServiceGrpc;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.UnknownHostException;
@@ -21,6 +22,7 @@ import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,6 +53,16 @@ class SetupTest {
     assertTrue(nowhere.isPermanent() && nowhere.getMessage().contains("no such host"));
     assertFalse(failed(Code.UNAVAILABLE, new ConnectException("refused")).isPermanent());
     assertFalse(failed(Code.INTERNAL, new UnknownHostException("nowhere.example")).isPermanent());
+  }
+
+  @Test
+  void aTestOfAWebhookMayTakeAsLongAsAnAttempt() {
+    Function<Duration, Caller> caller =
+        timeout -> new Caller(null, null, null, null, timeout, RetryPolicy.DEFAULT, new Life());
+    var test = WebhookServiceGrpc.getTestWebhookMethod();
+    assertEquals(Duration.ofSeconds(70), caller.apply(null).timeoutOf(test));
+    assertEquals(Duration.ofSeconds(10), caller.apply(null).timeoutOf(WebhookServiceGrpc.getGetWebhookMethod()));
+    assertEquals(Duration.ofSeconds(2), caller.apply(Duration.ofSeconds(2)).timeoutOf(test));
   }
 
   @ParameterizedTest
