@@ -17,6 +17,9 @@ type Module = Vec<String>;
 /// Circles that are meant, while all their modules are in the folder: crate, folder, reason.
 const MEANT: [(&str, &str, &str); 1] =
     [("store", "embedded", "one writer owns the state, and its rules are methods of that state in files of their own")];
+/// Folders that use nothing of another, so that they work with something in its place: crate, folder, the other.
+const APART: [(&str, &str, &str); 3] =
+    [("store", "queue", "embedded"), ("store", "queue", "kv"), ("store", "kv", "embedded")];
 /// Exports are followed so many times at most.
 const EXPORTS_MAX: usize = 16;
 
@@ -179,9 +182,39 @@ fn modules_use_each_other_without_circles() {
     assert!(found.is_empty(), "{} circles:\n{}", found.len(), found.join("\n"));
 }
 
+/// Each use of the folder `other` by a module of `folder`.
+fn arrows(graph: &Graph, folder: &str, other: &str) -> Vec<String> {
+    let is_in = |module: &Module, folder: &str| module.first().is_some_and(|first| first == folder);
+    let of_folder = graph.iter().filter(|(module, _)| is_in(module, folder));
+    let uses = of_folder.flat_map(|(module, used)| used.iter().map(move |(to, by)| (module, to, by)));
+    let wrong = uses.filter(|(_, to, _)| is_in(to, other));
+    wrong.map(|(module, to, by)| format!("{} uses {} ({by})", module.join("::"), to.join("::"))).collect()
+}
+
+#[test]
+fn folders_that_stand_apart_use_nothing_of_each_other() {
+    for (name, folder, other) in APART {
+        let source = format!("crates/{name}/src");
+        let graph = Modules::of(&source, &tree::sources(&source)).graph();
+        assert!(graph.keys().any(|module| module.first().is_some_and(|first| first == folder)), "{name}: {folder}");
+        let found = arrows(&graph, folder, other);
+        assert!(found.is_empty(), "crates/{name}:\n{}", found.join("\n"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_arrow_is_found_without_a_circle() {
+        let files =
+            [("lib.rs", "mod a; mod b;"), ("a/mod.rs", "mod deep;"), ("a/deep.rs", "use crate::b::x;"), ("b.rs", "")];
+        let source = |(path, text): &(&str, &str)| Source { path: format!("c/{path}"), text: (*text).to_owned() };
+        let graph = Modules::of("c", &files.iter().map(source).collect::<Vec<_>>()).graph();
+        assert_eq!(arrows(&graph, "a", "b"), ["a::deep uses b (crate::b::x)"]);
+        assert!(arrows(&graph, "b", "a").is_empty());
+    }
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
         let source = |(path, text): &(&str, &str)| Source { path: format!("c/{path}"), text: (*text).to_owned() };
