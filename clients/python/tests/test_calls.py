@@ -50,7 +50,8 @@ def test_publish_retries_under_one_id(client, server):
     assert len(server.requests) == 3 and len(ids) == 1 and ids != {""}
 
 
-@pytest.mark.parametrize(("options", "least", "most"), [({}, 60, 70), ({"timeout": 20}, 15, 20)])
+# gRPC rounds a deadline on its way.
+@pytest.mark.parametrize(("options", "least", "most"), [({}, 60, 71), ({"timeout": 20}, 15, 21)])
 def test_a_test_of_a_webhook_may_take_as_long_as_an_attempt(connect, server, options, least, most):
     left = []
 
