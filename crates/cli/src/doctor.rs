@@ -12,7 +12,7 @@ use crate::args::Common;
 use crate::failure::{Done, Failure, NO};
 use crate::output::style::Style;
 use crate::output::{Output, count, now, times};
-use crate::session::Session;
+use crate::session::{Session, is_local};
 use crate::status::{fails, quoted};
 
 /// Receivers refuse signatures that are five minutes off; a clock is mended long before that.
@@ -165,8 +165,7 @@ fn key(session: &Session, server: &ServerInfo, caller: &CallerInfo) -> Vec<Check
             None => Check::well("key", found),
         });
     }
-    let is_here = ["127.", "localhost", "[::1]"].iter().any(|local| session.address.contains(local));
-    if is_open && !is_here {
+    if is_open && !is_local(&session.address) {
         checks.push(
             Check::new("key", Verdict::Warning, "the server lets everyone in without a key")
                 .next("start it with --api-keys; `tenterhook key new --append FILE` makes one"),

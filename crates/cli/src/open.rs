@@ -34,7 +34,7 @@ pub(crate) async fn run(args: OpenArgs, session: &Session) -> Done {
         Some(thing) => page_of(thing, session).await?,
     };
     let namespace = if session.namespace.is_empty() { "default" } else { &session.namespace };
-    let url = format!("{}/console/{page}?namespace={namespace}", origin(&session.address));
+    let url = format!("{}/console/{page}?namespace={namespace}", session.origin());
     if !args.print && session.out.is_for_people() {
         browse(&url)?;
     }
@@ -65,17 +65,6 @@ fn encoded(segment: &str) -> String {
     text
 }
 
-/// The origin of the server's pages, by the client's own rule: TLS unless the host is this machine.
-fn origin(address: &str) -> String {
-    if address.contains("://") {
-        return address.trim_end_matches('/').to_owned();
-    }
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_local = host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    format!("{}://{address}", if is_local { "http" } else { "https" })
-}
-
 fn browse(url: &str) -> Result<(), Failure> {
     for opener in OPENERS {
         let started =
@@ -92,16 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_where_the_client_connects() {
-        for (address, want) in [
-            ("127.0.0.1:50051", "http://127.0.0.1:50051"),
-            ("[::1]:50051", "http://[::1]:50051"),
-            ("localhost:1", "http://localhost:1"),
-            ("hooks.example.com:443", "https://hooks.example.com:443"),
-            ("http://10.0.0.1:80/", "http://10.0.0.1:80"),
-        ] {
-            assert_eq!(origin(address), want);
-        }
+    fn what_is_no_plain_character_is_percent_encoded() {
         assert_eq!(encoded("a/b ü?"), "a%2Fb%20%C3%BC%3F");
     }
 }

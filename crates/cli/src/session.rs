@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) context: Option<String>,
     /// Empty for the default.
     pub(crate) namespace: String,
+    /// Whether certificates were given, which implies TLS.
+    has_certificates: bool,
     yes: bool,
     /// Whether every write asks first.
     confirm: bool,
@@ -90,7 +93,14 @@ impl Session {
             builder = builder.api_key(key.expose());
         }
         let client = builder.build().map_err(|error| Failure::build(&error))?;
-        Ok(Self { client, out, address, context: name, namespace, yes: common.yes, confirm: context.confirm })
+        let has_certificates = certificate.is_some() || common.ca.is_some() || context.ca.is_some();
+        let (yes, confirm) = (common.yes, context.confirm);
+        Ok(Self { client, out, address, context: name, namespace, has_certificates, yes, confirm })
+    }
+
+    /// Where the pages of the server are.
+    pub(crate) fn origin(&self) -> String {
+        origin(&self.address, self.has_certificates)
     }
 
     /// A call that failed.
@@ -151,6 +161,24 @@ impl Session {
     }
 }
 
+/// The origin of an address, by the client's own rule: TLS unless the host is this machine and there are no
+/// certificates.
+fn origin(address: &str, has_certificates: bool) -> String {
+    if address.contains("://") {
+        return address.trim_end_matches('/').to_owned();
+    }
+    let scheme = if is_local(address) && !has_certificates { "http" } else { "https" };
+    format!("{scheme}://{address}")
+}
+
+/// Whether an address is this machine's.
+pub(crate) fn is_local(address: &str) -> bool {
+    let address = address.rsplit_once("://").map_or(address, |(_, rest)| rest);
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// The names of webhooks by id.
 #[derive(Debug, Default)]
 pub(crate) struct Names(HashMap<String, String>);
@@ -204,4 +232,33 @@ async fn api_key(context: &Context) -> Result<Option<Secret>, Failure> {
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path)
         .map_err(|error| Failure::usage(format!("cannot read {}: {}", path.display(), system::in_words(&error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_where_the_client_connects() {
+        for (address, has_certificates, want) in [
+            ("127.0.0.1:50051", false, "http://127.0.0.1:50051"),
+            ("127.0.0.1:50051", true, "https://127.0.0.1:50051"),
+            ("[::1]:50051", false, "http://[::1]:50051"),
+            ("localhost:1", false, "http://localhost:1"),
+            ("hooks.example.com:443", false, "https://hooks.example.com:443"),
+            ("http://10.0.0.1:80/", true, "http://10.0.0.1:80"),
+        ] {
+            assert_eq!(origin(address, has_certificates), want);
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_local() {
+        for local in ["127.0.0.1:1", "https://[::1]:1", "localhost:1", "http://127.9.9.9:80"] {
+            assert!(is_local(local), "{local}");
+        }
+        for other in ["10.127.0.1:1", "localhost.example.com:1", "https://hooks.example.com:443"] {
+            assert!(!is_local(other), "{other}");
+        }
+    }
 }
