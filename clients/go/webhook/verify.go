@@ -49,6 +49,8 @@ type options struct {
 	seen      Seen
 	maxBytes  int64
 	logger    *slog.Logger
+	method    string
+	path      *string
 }
 
 // Option changes how requests are checked.
@@ -66,7 +68,7 @@ func WithTolerance(tolerance time.Duration) Option {
 }
 
 func chosen(opts []Option) options {
-	made := options{tolerance: Tolerance, id: "msg_test", maxBytes: MaxBytes}
+	made := options{tolerance: Tolerance, id: "msg_test", maxBytes: MaxBytes, method: http.MethodPost}
 	for _, option := range opts {
 		option(&made)
 	}

@@ -282,8 +282,9 @@ impl Receiver {
             if error.is::<LengthLimitError>() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST }
         })?;
         let event = self.verifier.parse(headers, body.to_bytes(), &self.secrets).map_err(|refused| {
+            let is_ours = refused.is_misconfiguration();
             (self.on_refused)(refused);
-            if refused.is_misconfiguration() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::UNAUTHORIZED }
+            if is_ours { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::UNAUTHORIZED }
         })?;
         if !event.id.is_empty() && self.seen.has(&event.id).await {
             return Err(StatusCode::NO_CONTENT);

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 /// How far a Standard Webhooks timestamp may be from the receiver's clock, unless told otherwise.
-const TOLERANCE: Duration = Duration::from_secs(300);
+pub(crate) const TOLERANCE: Duration = Duration::from_secs(300);
 /// Digits of a timestamp; more are no time.
 const TIMESTAMP_DIGITS_MAX: usize = 15;
 
@@ -47,17 +47,23 @@ pub enum Scheme {
 
 /// Why a request must not be trusted, or, where it [is a misconfiguration](Self::is_misconfiguration),
 /// what is wrong with the receiver.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidSignature {
     /// A header is missing or is no text.
     #[error("the header {0} is missing")]
     Header(&'static str),
+    /// A header of a custom signature is missing or is no text.
+    #[error("the header {0} is missing")]
+    CustomHeader(HeaderName),
+    /// A header of a custom signature is not written as its `value` is described, or contradicts the request.
+    #[error("the header {0} is not written as its value is described")]
+    Value(HeaderName),
     /// The timestamp is no number of seconds.
-    #[error("webhook-timestamp is not a number of seconds")]
+    #[error("the timestamp is not a number of seconds")]
     Timestamp,
     /// The timestamp is too far from the receiver's clock.
-    #[error("webhook-timestamp is too far from the receiver's clock")]
+    #[error("the timestamp is too far from the receiver's clock")]
     Time,
     /// A secret or public key is empty or not base64, or there is none.
     #[error("a secret is empty or not base64")]
@@ -65,6 +71,9 @@ pub enum InvalidSignature {
     /// The request was not signed by any of the secrets, or was changed.
     #[error("no signature matches: the secret is another, or the body was changed")]
     Mismatch,
+    /// A custom signature cannot be read, or the request cannot give what it signs.
+    #[error("a custom signature is described wrongly: {0}")]
+    Description(&'static str),
     /// The body is signed but is no event: the webhook has a body template.
     #[error("the body is signed but is no event: the webhook has a body template; use verify and read the body")]
     Body,
@@ -73,8 +82,8 @@ pub enum InvalidSignature {
 impl InvalidSignature {
     /// Whether the receiver itself is wrong, whoever sent the request: answer 500 and fix it, instead of 401.
     #[must_use]
-    pub fn is_misconfiguration(self) -> bool {
-        matches!(self, Self::Secret | Self::Body)
+    pub fn is_misconfiguration(&self) -> bool {
+        matches!(self, Self::Secret | Self::Body | Self::Description(_))
     }
 }
 
@@ -149,23 +158,11 @@ impl Verifier {
             Scheme::StandardWebhooks => {
                 let id = header(headers, "webhook-id")?;
                 let timestamp = header(headers, "webhook-timestamp")?;
-                self.check_time(timestamp)?;
+                require_time(timestamp, self.now.unwrap_or_else(SystemTime::now), self.tolerance)?;
                 let given = header(headers, "webhook-signature")?.split(' ').collect();
                 Ok((given, vec![id.as_bytes(), b".", timestamp.as_bytes(), b".", body]))
             }
         }
-    }
-
-    fn check_time(&self, timestamp: &str) -> Result<(), InvalidSignature> {
-        let digits = timestamp.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits || timestamp.len() > TIMESTAMP_DIGITS_MAX {
-            return Err(InvalidSignature::Timestamp);
-        }
-        let seconds = timestamp.parse().map_err(|_| InvalidSignature::Timestamp)?;
-        let sent = UNIX_EPOCH + Duration::from_secs(seconds);
-        let now = self.now.unwrap_or_else(SystemTime::now);
-        let apart = now.duration_since(sent).unwrap_or_else(|ahead| ahead.duration());
-        if apart > self.tolerance { Err(InvalidSignature::Time) } else { Ok(()) }
     }
 
     /// The headers that a delivery of `body` has, for tests of a receiver. `id` is its `webhook-id`; its time
@@ -222,9 +219,21 @@ impl Verifier {
     }
 }
 
+/// Refuses a time that is none, or too far from `now`.
+pub(crate) fn require_time(timestamp: &str, now: SystemTime, tolerance: Duration) -> Result<(), InvalidSignature> {
+    let digits = timestamp.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || timestamp.len() > TIMESTAMP_DIGITS_MAX {
+        return Err(InvalidSignature::Timestamp);
+    }
+    let seconds = timestamp.parse().map_err(|_| InvalidSignature::Timestamp)?;
+    let sent = UNIX_EPOCH + Duration::from_secs(seconds);
+    let apart = now.duration_since(sent).unwrap_or_else(|ahead| ahead.duration());
+    if apart > tolerance { Err(InvalidSignature::Time) } else { Ok(()) }
+}
+
 /// Reads a Standard Webhooks secret: blanks and line ends around it do not count, the prefix and
 /// the padding may be missing.
-fn standard_key(secret: &str) -> Result<Vec<u8>, InvalidSignature> {
+pub(crate) fn standard_key(secret: &str) -> Result<Vec<u8>, InvalidSignature> {
     let secret = secret.trim_matches(AROUND);
     let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
     let bare = encoded.trim_end_matches('=');

@@ -7,8 +7,9 @@ import { addHeaders, BaseClient, type ClientOptions, type Connection } from "./c
 export * from "./common.js";
 export { apiKeyFile } from "./environment.js";
 export type { WebhookEvent } from "./event.js";
+export type { CustomSignature, VerifyCustomOptions } from "./custom.js";
 export { type HeadersLike, InvalidSignature, Misconfigured, type Scheme, type SignOptions, type VerifyOptions } from "./signatures.js";
-export { parse, signForTest, verify } from "./verify-node.js";
+export { parse, signForTest, verify, verifyCustom } from "./verify-node.js";
 
 /** 64 MiB bound one answer. */
 const maxReceiveBytes = 64 << 20;

@@ -120,7 +120,7 @@ export function pairsOf({ pairs }: Signed): { key: Uint8Array<ArrayBuffer>; sign
 }
 
 /** Throws unless one of the signatures that are right was given. Takes as long whatever differs. */
-export function requireMatch(signed: Signed, signatures: Uint8Array[]): void {
+export function requireMatch(signed: Pick<Signed, "given" | "write">, signatures: Uint8Array[]): void {
   let matched = false;
   for (const signature of signatures) {
     const wanted = signed.write(signature);
@@ -152,7 +152,7 @@ function how(scheme: Scheme): Pick<Signed, "hash" | "write"> {
     case "GITHUB":
       return { hash: "SHA-256", write: (signature) => `sha256=${hex(signature)}` };
     default:
-      return { hash: "SHA-256", write: (signature) => btoa(String.fromCharCode(...signature)) };
+      return { hash: "SHA-256", write: base64 };
   }
 }
 
@@ -164,7 +164,8 @@ function standardContent(id: string, timestamp: string, body: Uint8Array): Uint8
   return content;
 }
 
-function bodyBytes(body: unknown): Uint8Array<ArrayBuffer> {
+/** The body, if nothing has parsed it. */
+export function bodyBytes(body: unknown): Uint8Array<ArrayBuffer> {
   if (typeof body === "string") {
     return utf8.encode(body);
   }
@@ -187,6 +188,11 @@ function readKey(scheme: Scheme, secret: unknown): Uint8Array<ArrayBuffer> {
   if (scheme !== "STANDARD_WEBHOOKS") {
     return utf8.encode(secret);
   }
+  return base64Key(secret);
+}
+
+/** The key of a secret in base64: what stands around it, its prefix and its padding do not count. */
+export function base64Key(secret: string): Uint8Array<ArrayBuffer> {
   const encoded = secret.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "").replace(/^whsec_/, "");
   const bare = /^([A-Za-z0-9+/]*)={0,2}$/.exec(encoded)?.[1];
   if (bare === undefined || bare.length % 4 === 1) {
@@ -218,7 +224,11 @@ function bytesOf(encoded: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
 }
 
-function hex(bytes: Uint8Array): string {
+export function base64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

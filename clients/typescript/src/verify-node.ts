@@ -1,8 +1,9 @@
 // The same on Node's own crypto, which needs no await.
 
 import { createHmac, createPublicKey, verify as verifySignature } from "node:crypto";
+import { type CustomSignature, type CustomSigned, readCustom, type VerifyCustomOptions } from "./custom.js";
 import { readEvent, type WebhookEvent } from "./event.js";
-import { type HeadersLike, header, pairsOf, readSigned, requireMatch, type Signed, type SignOptions, toSign, type VerifyOptions } from "./signatures.js";
+import { type HeadersLike, header, pairsOf, readSigned, requireMatch, type SignOptions, toSign, type VerifyOptions } from "./signatures.js";
 
 /**
  * Returns if one of `secrets` signed the request, and throws `InvalidSignature` if not, or `Misconfigured` if the receiver
@@ -36,6 +37,22 @@ export function parse(
   return readEvent(standard ? header(headers, "webhook-id") : "", body);
 }
 
+/**
+ * Returns if every described header is right, each signature by one of `secrets`, and throws `InvalidSignature` if not, or
+ * `Misconfigured` if the receiver itself is wrong.
+ */
+export function verifyCustom(
+  headers: HeadersLike,
+  body: Uint8Array | string,
+  secrets: string | readonly string[],
+  signatures: CustomSignature | readonly CustomSignature[],
+  options: VerifyCustomOptions = {},
+): void {
+  for (const signed of readCustom(headers, body, secrets, signatures, options)) {
+    requireMatch(signed, signed.keys.map((key) => sign(signed, key)));
+  }
+}
+
 /** The headers that a delivery of `body` has, for tests of a receiver. */
 export function signForTest(body: Uint8Array | string, secret: string, options: SignOptions = {}): Record<string, string> {
   const made = toSign(body, secret, options);
@@ -48,6 +65,6 @@ function isPair(content: Uint8Array, { key, signature }: ReturnType<typeof pairs
   return verifySignature(null, content, imported, signature);
 }
 
-function sign({ hash, content }: Pick<Signed, "hash" | "content">, key: Uint8Array): Uint8Array {
+function sign({ hash, content }: Pick<CustomSigned, "hash" | "content">, key: Uint8Array): Uint8Array {
   return createHmac(hash.replace("-", ""), key).update(content).digest();
 }

@@ -1,9 +1,11 @@
 // Checks that a request came from Tenterhook and was not changed, on Web Crypto: for receivers on Node, Workers, Deno,
 // Bun and at the edge. It is an entry of its own, `tenterhook/verify`, and loads nothing else.
 
+import { type CustomSignature, readCustom, type VerifyCustomOptions } from "./custom.js";
 import { readEvent, type WebhookEvent } from "./event.js";
 import { type HeadersLike, header, Misconfigured, pairsOf, readSigned, requireMatch, type SignOptions, toSign, type VerifyOptions } from "./signatures.js";
 
+export type { CustomSignature, VerifyCustomOptions } from "./custom.js";
 export type { WebhookEvent } from "./event.js";
 export { type HeadersLike, InvalidSignature, Misconfigured, type Scheme, type SignOptions, type VerifyOptions } from "./signatures.js";
 
@@ -38,6 +40,22 @@ export async function parse(
   await verify(headers, body, secrets, options);
   const standard = (options.scheme ?? "STANDARD_WEBHOOKS") === "STANDARD_WEBHOOKS";
   return readEvent(standard ? header(headers, "webhook-id") : "", body);
+}
+
+/**
+ * Is fulfilled if every described header is right, each signature by one of `secrets`, and rejected with `InvalidSignature`
+ * if not, or with `Misconfigured` if the receiver itself is wrong.
+ */
+export async function verifyCustom(
+  headers: HeadersLike,
+  body: Uint8Array | string,
+  secrets: string | readonly string[],
+  signatures: CustomSignature | readonly CustomSignature[],
+  options: VerifyCustomOptions = {},
+): Promise<void> {
+  for (const signed of readCustom(headers, body, secrets, signatures, options)) {
+    requireMatch(signed, await Promise.all(signed.keys.map((key) => sign(signed.hash, key, signed.content))));
+  }
 }
 
 /** The headers that a delivery of `body` has, for tests of a receiver. */

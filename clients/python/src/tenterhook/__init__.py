@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .aio import AsyncClient
     from .client import Client
+    from .custom import CustomSignature, verify_custom
     from .environment import ApiKeyFile
     from .errors import (
         Closed,
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 _HOMES = {
     ".aio": ("AsyncClient",),
     ".client": ("Client",),
+    ".custom": ("CustomSignature", "verify_custom"),
     ".environment": ("ApiKeyFile",),
     ".errors": ("Closed", "Conflict", "FieldViolation", "Invalid", "NotFound", "TenterhookError", "Unavailable"),
     ".messages": ("event", "json_document", "json_value"),
@@ -86,6 +88,7 @@ __all__ = [
     "Closed",
     "Conflict",
     "Connectivity",
+    "CustomSignature",
     "Delivery",
     "DeliveryChange",
     "DeliveryState",
@@ -124,4 +127,5 @@ __all__ = [
     "parse",
     "sign_for_test",
     "verify",
+    "verify_custom",
 ]

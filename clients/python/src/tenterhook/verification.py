@@ -78,22 +78,19 @@ def check(
     tolerance: float,
 ) -> dict[str, str]:
     """Verifies, and returns the headers by their names in lower case."""
-    if not isinstance(body, (bytes, bytearray, memoryview)):
-        raise Misconfigured(
-            f"the body is a {type(body).__name__}, not bytes: pass it as it arrived, before anything parses it"
-        )
+    content = bytes_of(body)
     publics, keys = _keys(scheme, [secrets] if isinstance(secrets, str) else secrets)
-    lower = {_text(name).lower(): _text(value) for name, value in headers.items()}
+    lower = lower_case(headers)
     if scheme is Scheme.STANDARD_WEBHOOKS:
         moment = time.time() if now is None else now
-        content, signatures = _standard_webhooks(lower, bytes(body), moment, tolerance)
+        content, signatures = _standard_webhooks(lower, content, moment, tolerance)
         if _is_signed_by_any(publics, content, signatures):
             return lower
         given = [signature[3:] for signature in signatures if signature.startswith("v1,")]
     elif scheme is Scheme.NETBOX:
-        content, given = bytes(body), [_header(lower, "x-hook-signature")]
+        given = [require(lower, "x-hook-signature")]
     else:
-        content, given = bytes(body), [_header(lower, "x-hub-signature-256")]
+        given = [require(lower, "x-hub-signature-256")]
     wanted = [_signature(scheme, key, content) for key in keys]
     matches = [
         hmac.compare_digest(one.encode(), other.encode()) for one in wanted for other in given
@@ -125,12 +122,27 @@ def sign_for_test(
     return {"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": f"v1,{signature}"}
 
 
+def bytes_of(body: object) -> bytes:
+    """The body, if nothing has parsed it."""
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return bytes(body)
+    raise Misconfigured(
+        f"the body is a {type(body).__name__}, not bytes: pass it as it arrived, before anything parses it"
+    )
+
+
+def lower_case(headers: Headers) -> dict[str, str]:
+    """The headers by their names in lower case."""
+    return {_text(name).lower(): _text(value) for name, value in headers.items()}
+
+
 def _text(value: str | bytes) -> str:
     """ASGI has headers as bytes, in Latin-1."""
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _header(headers: Mapping[str, str], name: str) -> str:
+def require(headers: Mapping[str, str], name: str) -> str:
+    """The value of a header that must be there."""
     value = headers.get(name)
     if not value:
         raise InvalidSignature(f"the header {name} is missing")
@@ -148,13 +160,13 @@ def _standard_webhooks(
     headers: Mapping[str, str], body: bytes, now: float, tolerance: float
 ) -> tuple[bytes, list[str]]:
     """What is signed, and the signatures that were given, each with its version."""
-    message_id = _header(headers, "webhook-id")
-    timestamp = _header(headers, "webhook-timestamp")
+    message_id = require(headers, "webhook-id")
+    timestamp = require(headers, "webhook-timestamp")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15):
         raise InvalidSignature("webhook-timestamp is not a number of seconds")
     if abs(now - int(timestamp)) > tolerance:
         raise InvalidSignature("webhook-timestamp is too far from the receiver's clock")
-    signatures = _header(headers, "webhook-signature").split(" ")
+    signatures = require(headers, "webhook-signature").split(" ")
     return f"{message_id}.{timestamp}.".encode() + body, signatures
 
 
@@ -207,6 +219,11 @@ def _key(scheme: Scheme, secret: str) -> bytes:
         raise Misconfigured("a secret is empty")
     if scheme is not Scheme.STANDARD_WEBHOOKS:
         return secret.encode()
+    return base64_key(secret)
+
+
+def base64_key(secret: str) -> bytes:
+    """The key of a secret in base64: what stands around it, its prefix and its padding do not count."""
     match = _SECRET.fullmatch(secret.strip(" \t\r\n").removeprefix(_PREFIX))
     if match is None or len(match[1]) % 4 == 1:
         raise Misconfigured("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)")

@@ -5,6 +5,7 @@
 mod calls;
 mod conformance;
 mod contains;
+mod custom;
 mod fake;
 mod readme;
 mod receive;

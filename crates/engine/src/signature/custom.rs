@@ -250,6 +250,58 @@ mod tests {
         );
     }
 
+    /// The clients' tests hold that they verify what these vectors have; this one, that it is what is sent.
+    #[test]
+    fn the_headers_are_those_that_the_clients_verify() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/custom_signatures.jsonl");
+        let text = std::fs::read_to_string(path).unwrap();
+        let vectors = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let mut seen = 0;
+        for vector in vectors.filter(|vector| vector["expected"] == "valid") {
+            let secret = vector["secrets"].as_array().unwrap().last().unwrap().as_str().unwrap();
+            let body = vector["body"].as_str().unwrap().as_bytes();
+            let sent = Outgoing {
+                message: Signable {
+                    id: vector["event_id"].as_str().unwrap_or("evt_1"),
+                    timestamp: vector["timestamp"].as_i64().unwrap_or(1_700_000_000),
+                    body,
+                },
+                method: vector["method"].as_str().unwrap_or("POST"),
+                path: vector["path"].as_str().unwrap_or("/hooks"),
+            };
+            for fields in vector["custom"].as_array().unwrap() {
+                let given = described(fields);
+                let headers = vector["headers"].as_object().unwrap();
+                let (_, expected) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(&given.header)).unwrap();
+                assert_eq!(signed(&given, secret, sent), expected.as_str().unwrap(), "{}", vector["id"]);
+                seen += 1;
+            }
+        }
+        assert!(seen >= 22, "{seen}");
+    }
+
+    fn described(fields: &serde_json::Value) -> CustomSignature {
+        let text = |name: &str| fields[name].as_str().unwrap_or_default();
+        CustomSignature {
+            header: text("header").to_owned(),
+            algorithm: match text("algorithm") {
+                "HMAC_SHA1" => HmacAlgorithm::Sha1,
+                "HMAC_SHA512" => HmacAlgorithm::Sha512,
+                _ => HmacAlgorithm::Sha256,
+            },
+            encoding: match text("encoding") {
+                "BASE64" => SignatureEncoding::Base64,
+                _ => SignatureEncoding::Hex,
+            },
+            key_encoding: match text("key_encoding") {
+                "BASE64" => KeyEncoding::Base64,
+                "HEX" => KeyEncoding::Hex,
+                _ => KeyEncoding::Text,
+            },
+            ..custom(text("content"), text("value"))
+        }
+    }
+
     /// RFC 2202 section 3 (SHA-1) and RFC 4231 section 4.3, test case 2 of each.
     #[test]
     fn every_algorithm_and_encoding_gives_the_published_digest() {

@@ -133,7 +133,7 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
       case STANDARD_WEBHOOKS -> {
         String id = one(header, "webhook-id");
         String timestamp = one(header, "webhook-timestamp");
-        checkTime(timestamp);
+        checkTime(timestamp, "webhook-timestamp", clock.get(), tolerance);
         given.addAll(List.of(one(header, "webhook-signature").split(" ")));
         return new byte[][] {(id + "." + timestamp + ".").getBytes(UTF_8), body};
       }
@@ -150,13 +150,19 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     return scheme == Scheme.STANDARD_WEBHOOKS && PublicKeys.isOne(secret);
   }
 
-  private void checkTime(String timestamp) throws InvalidSignatureException {
+  /**
+   * Refuses a time that is none, or too far from now.
+   *
+   * @param what its name, for the error
+   */
+  static void checkTime(String timestamp, String what, Instant now, Duration tolerance)
+      throws InvalidSignatureException {
     if (!TIMESTAMP.matcher(timestamp).matches()) {
-      throw new InvalidSignatureException("webhook-timestamp is not a number of seconds");
+      throw new InvalidSignatureException(what + " is not a number of seconds");
     }
     Instant sent = Instant.ofEpochSecond(Long.parseLong(timestamp));
-    if (Duration.between(sent, clock.get()).abs().compareTo(tolerance) > 0) {
-      throw new InvalidSignatureException("webhook-timestamp is too far from the receiver's clock");
+    if (Duration.between(sent, now).abs().compareTo(tolerance) > 0) {
+      throw new InvalidSignatureException(what + " is too far from the receiver's clock");
     }
   }
 
@@ -179,6 +185,11 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     if (scheme != Scheme.STANDARD_WEBHOOKS) {
       return secret.getBytes(UTF_8);
     }
+    return base64Key(secret);
+  }
+
+  /** The key of a secret in base64: what stands around it, its prefix and its padding do not count. */
+  static byte[] base64Key(String secret) {
     Matcher matcher = SECRET.matcher(secret);
     if (!matcher.matches() || matcher.group(1).length() % 4 == 1) {
       throw new MisconfiguredException("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)");
@@ -189,7 +200,7 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     return Base64.getDecoder().decode(matcher.group(1));
   }
 
-  private static byte[] hmac(String algorithm, byte[] key, byte[][] content) {
+  static byte[] hmac(String algorithm, byte[] key, byte[][] content) {
     try {
       Mac mac = Mac.getInstance(algorithm);
       mac.init(new SecretKeySpec(key, algorithm));
@@ -202,7 +213,7 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     }
   }
 
-  private static String one(Function<String, String> header, String name) throws InvalidSignatureException {
+  static String one(Function<String, String> header, String name) throws InvalidSignatureException {
     String value = header.apply(name);
     if (value == null || value.isEmpty()) {
       throw new InvalidSignatureException("the header " + name + " is missing");
