@@ -59,8 +59,19 @@ tests-python: .tools/tests-python/done ## prepare the Jinja2 that the engine is 
 	.tools/tests-python/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
+# What the server is tried with. RUNLEVEL keeps Debian from starting them.
+PROXIES := squid microsocks
+
+.PHONY: proxies
+proxies:
+	@if [ "$$(command -v $(PROXIES) | wc -l)" -lt 2 ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(PROXIES) >/dev/null; \
+	  then :; else echo "$(PROXIES): NOT INSTALLED; no real proxy is tried (apt-get install $(PROXIES))"; fi; \
+	fi
+
 .PHONY: test-rust
-test-rust: tests-python $(GRPCURL) ## test the server
+test-rust: tests-python proxies $(GRPCURL) ## test the server
 	cargo test --workspace --locked
 
 .PHONY: test-clients

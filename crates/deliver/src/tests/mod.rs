@@ -10,6 +10,7 @@ mod http2;
 mod identity;
 mod namespace;
 mod proxy;
+mod real_proxies;
 mod requests;
 mod resend;
 mod support;

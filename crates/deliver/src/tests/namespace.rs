@@ -1,7 +1,7 @@
 //! Addresses that swallow packets, on real sockets: in a network namespace of its own, which
 //! the superuser can make with iproute2. Elsewhere the test says that it was skipped.
 
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::Duration;
 
 use tenterhook_model::{AddressPolicy, Outcome};
@@ -19,40 +19,56 @@ const MARK: &str = "TENTERHOOK_TEST_NAMESPACE";
 /// What the sequential dialler took 2.5 s and 4.7 s for; the race takes 0.4 s on an idle machine.
 const CONNECT_MAX: Duration = Duration::from_millis(1_500);
 
+/// Two addresses that work and two networks that swallow what is sent there.
+const DEAD_NETWORKS: [&str; 10] = [
+    "link set lo up",
+    "link add dead0 type veth peer name dead1",
+    "link set dead0 up",
+    "link set dead1 up",
+    "address add 198.18.2.1/32 dev dead0",
+    "route add 198.18.0.0/24 dev dead0",
+    "-6 route add 2001:db8:dead::/64 dev dead0",
+    "address add 198.18.1.1/32 dev lo",
+    "-6 address add 2001:db8::1/128 dev lo",
+    // What DNS64 makes of 198.18.1.1.
+    "-6 address add 64:ff9b::c612:101/128 dev lo",
+];
+
 /// A namespace; it is removed when it is dropped.
-struct Namespace(String);
+pub(super) struct Namespace(String);
 
 impl Namespace {
-    /// One with two addresses that work and two networks that swallow what is sent there.
-    fn new() -> Option<Self> {
-        let namespace = Self(format!("tenterhook-{}", std::process::id()));
+    /// One for the test `inside`, set up by these commands of iproute2. `None`, and a word, where none can be made.
+    fn new(inside: &str, commands: &[&str]) -> Option<Self> {
+        let last = inside.rsplit("::").next().unwrap_or(inside);
+        let namespace = Self(format!("tenterhook-{}-{last}", std::process::id()));
         let made = ip(&["netns", "add", &namespace.0]);
-        let commands = [
-            "link set lo up",
-            "link add dead0 type veth peer name dead1",
-            "link set dead0 up",
-            "link set dead1 up",
-            "address add 198.18.2.1/32 dev dead0",
-            "route add 198.18.0.0/24 dev dead0",
-            "-6 route add 2001:db8:dead::/64 dev dead0",
-            "address add 198.18.1.1/32 dev lo",
-            "-6 address add 2001:db8::1/128 dev lo",
-            // What DNS64 makes of 198.18.1.1.
-            "-6 address add 64:ff9b::c612:101/128 dev lo",
-        ];
-        let all = |command: &str| {
+        let all = |command: &&str| {
             let mut words = vec!["-n", &namespace.0];
             words.extend(command.split(' '));
             ip(&words)
         };
-        (made && commands.into_iter().all(all)).then_some(namespace)
+        if made && commands.iter().all(all) {
+            return Some(namespace);
+        }
+        eprintln!("SKIPPED: no network namespace can be made here (it needs the superuser and iproute2)");
+        None
     }
 
-    fn run(&self, test: &str) -> Output {
+    /// Runs the test `inside`, as the test runner calls it, in a namespace set up by these commands; it must pass.
+    pub(super) fn run(inside: &str, commands: &[&str]) {
+        let Some(namespace) = Self::new(inside, commands) else { return };
         let this = std::env::current_exe().unwrap();
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0]).arg(this).args(["--exact", test, "--nocapture"]).env(MARK, "1");
-        command.output().unwrap()
+        command.args(["netns", "exec", &namespace.0]).arg(this).args(["--exact", inside, "--nocapture"]).env(MARK, "1");
+        let output = command.output().unwrap();
+        let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
+    }
+
+    /// Whether this test runs inside of one.
+    pub(super) fn is_here() -> bool {
+        std::env::var_os(MARK).is_some()
     }
 }
 
@@ -68,19 +84,12 @@ fn ip(words: &[&str]) -> bool {
 
 #[test]
 fn dead_addresses_cost_little_on_real_sockets() {
-    let Some(namespace) = Namespace::new() else {
-        eprintln!("SKIPPED: no network namespace can be made here (it needs the superuser and iproute2)");
-        return;
-    };
-    let output = namespace.run(INSIDE);
-    let text = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
+    Namespace::run(INSIDE, &DEAD_NETWORKS);
 }
 
 #[tokio::test]
 async fn inside_a_namespace_dead_addresses_cost_little() {
-    if std::env::var_os(MARK).is_none() {
+    if !Namespace::is_here() {
         return;
     }
     let listener = TcpListener::bind("[::]:0").await.unwrap();

@@ -17,8 +17,8 @@ use super::support::{Receiver, answer, body, post_over, seconds};
 use crate::{Deliverer, Outbound, Roots, TcpDialer};
 
 /// A public name, and its address; the proxies of these tests lead both to the receiver.
-const NAME: &str = "hooks.example.com";
-const ADDRESS: [u8; 4] = [93, 184, 216, 34];
+pub(super) const NAME: &str = "hooks.example.com";
+pub(super) const ADDRESS: [u8; 4] = [93, 184, 216, 34];
 
 /// Names of receivers: public, private, and unknown here. The proxy is on loopback.
 #[derive(Debug)]
@@ -121,21 +121,21 @@ async fn socks_proxy(receiver: SocketAddr, reply: u8) -> (Receiver, Asked) {
     (Receiver::script(script).await, asked)
 }
 
-fn through(proxy: &str) -> Egress {
+pub(super) fn through(proxy: &str) -> Egress {
     let proxy = Proxy::parse(proxy).unwrap();
     Egress { https: Some(proxy.clone()), http: Some(proxy), ..Egress::default() }
 }
 
-fn remote(egress: Egress, hosts: &str) -> Egress {
+pub(super) fn remote(egress: Egress, hosts: &str) -> Egress {
     Egress { resolved_by_proxy: HostList::parse(hosts).unwrap(), ..egress }
 }
 
-fn deliverer(egress: Egress, roots: Roots) -> Deliverer {
+pub(super) fn deliverer(egress: Egress, roots: Roots) -> Deliverer {
     let (addresses, resolver, dialer) = (AddressPolicy::public(), Arc::new(Names), TcpDialer::default());
     Deliverer::new(Outbound { addresses, egress, resolver, roots, dialer })
 }
 
-async fn attempt(egress: Egress, url: &str) -> Exchange {
+pub(super) async fn attempt(egress: Egress, url: &str) -> Exchange {
     deliverer(egress, Roots::none()).attempt(post_over(url, TransportPolicy::default())).await
 }
 

@@ -49,15 +49,21 @@ impl Reader<'_> {
         self.is_given(key).then(|| HostList::joined(lists))
     }
 
-    /// The proxy that a variable of the environment names, in either case.
+    /// The proxy that a variable of the environment names.
     fn variable(&mut self, name: &str) -> Option<Proxy> {
-        let text = variable(name)?;
+        let text = self.text_of(name)?;
         let read = Proxy::parse(&text);
         read.map_err(|error| self.fault_of_proxy(format!("the variable {name} {error}"))).ok()
     }
 
+    /// The text of a variable that is set and not empty; in capital letters first.
+    fn text_of(&self, name: &str) -> Option<String> {
+        let names = [name.to_owned(), name.to_ascii_lowercase()];
+        names.iter().filter_map(|name| (self.variables)(name)).find(|value| !value.is_empty())
+    }
+
     fn no_proxy_of_environment(&mut self) -> HostList {
-        let read = HostList::parse(&variable("NO_PROXY").unwrap_or_default());
+        let read = HostList::parse(&self.text_of("NO_PROXY").unwrap_or_default());
         read.unwrap_or_else(|error| {
             self.fault_of_proxy(format!("the variable NO_PROXY: {error}"));
             HostList::default()
@@ -69,14 +75,6 @@ impl Reader<'_> {
             self.fault("proxy", given, message);
         }
     }
-}
-
-/// A variable that is set and not empty; in capital letters first.
-fn variable(name: &str) -> Option<String> {
-    [name.to_owned(), name.to_ascii_lowercase()]
-        .into_iter()
-        .filter_map(|name| std::env::var_os(name)?.into_string().ok())
-        .find(|value| !value.is_empty())
 }
 
 /// Reads the file `user:password`.

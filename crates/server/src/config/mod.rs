@@ -134,12 +134,17 @@ impl Config {
 
     /// As [`Config::load`], with what could be read next to what is wrong.
     pub(crate) fn read(args: &ServeArgs) -> Reading {
+        Self::read_with(args, &of_process)
+    }
+
+    /// As [`Config::read`], with these variables of the environment that other programs read too.
+    fn read_with(args: &ServeArgs, variables: &Variables<'_>) -> Reading {
         let mut faults = Vec::new();
         let mut given = args.given.clone();
         if let Some(path) = &args.file {
             source::read_file(&mut given, path, &mut faults);
         }
-        let config = Reader { given: &given, faults: &mut faults }.config();
+        let config = Reader { given: &given, faults: &mut faults, variables }.config();
         let listeners = check::Listeners { api: config.listen, ops: config.ops_listen, dev: config.dev };
         check::check(&listeners, &given, &mut faults);
         Reading { config, given, faults }
@@ -151,7 +156,7 @@ impl Config {
         let one = |text: &str| Given { values: vec![text.to_owned()], source: Source::Flag };
         let settings = [("dev", "true"), ("listen", "127.0.0.1:0"), ("ops-listen", "off"), ("store", store)];
         let given = settings.map(|(key, text)| (key, one(text))).into_iter().collect();
-        Reader { given: &given, faults: &mut Vec::new() }.config()
+        Reader { given: &given, faults: &mut Vec::new(), variables: &of_process }.config()
     }
 }
 
@@ -185,10 +190,20 @@ impl Reading {
     }
 }
 
+/// The value of a variable of the environment, if it is set.
+type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// A variable of this process.
+fn of_process(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
+}
+
 /// Reads settings one by one; a value with a fault leaves the default and is remembered.
 struct Reader<'a> {
     given: &'a Settings,
     faults: &'a mut Vec<ConfigFault>,
+    /// Of the environment, but for those of this program, which are among the settings.
+    variables: &'a Variables<'a>,
 }
 
 impl Reader<'_> {

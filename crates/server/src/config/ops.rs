@@ -32,7 +32,8 @@ impl OpsArgs {
         if let Some(path) = &self.file {
             source::read_file(&mut given, path, &mut faults);
         }
-        let listens = Reader { given: &given, faults: &mut faults }.one(KEY, off_or_address);
+        let listens =
+            Reader { given: &given, faults: &mut faults, variables: &super::of_process }.one(KEY, off_or_address);
         faults.retain(|fault| fault.key == KEY || fault.key == "config");
         let listens = listens.unwrap_or(Some(OPS_LISTEN));
         if listens.is_some_and(|address| address.port() == 0) {

@@ -104,6 +104,39 @@ fn proxies_are_read_with_their_password_from_a_file() {
 }
 
 #[test]
+fn the_environment_names_proxies_where_it_is_asked_for() {
+    let read = |line: &str, variables: &[(&str, &str)]| {
+        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::read_with(&args(line), &find)
+            .into_result()
+            .map(|config| config.egress)
+            .map_err(|error| error.to_string())
+    };
+    let way = |egress: &Egress, url: &str| {
+        egress.proxy(&TargetUrl::parse(url).unwrap(), ProxyUse::Default).map(ToString::to_string)
+    };
+    let https = ("HTTPS_PROXY", "http://usr:hunter2@one.example:3128");
+    // The empty variable counts as none, and both cases are read.
+    let set = [https, ("HTTP_PROXY", ""), ("http_proxy", "two.example"), ("no_proxy", ".corp.example")];
+    let egress = read("--proxy env", &set).unwrap();
+    assert_eq!(way(&egress, "https://example.com/").as_deref(), Some("http://one.example:3128"));
+    assert_eq!(way(&egress, "http://example.com/").as_deref(), Some("http://two.example:80"));
+    assert_eq!(way(&egress, "https://a.corp.example/"), None);
+    let (user, password) = egress.https.as_ref().and_then(|proxy| proxy.credentials.as_ref()).unwrap();
+    assert_eq!((user.as_str(), password.expose()), ("usr", "hunter2"));
+    let listed = read("--proxy env --no-proxy example.com", &set).unwrap();
+    assert_eq!(way(&listed, "https://example.com/"), None);
+    assert!(way(&listed, "https://a.corp.example/").is_some(), "the flag wins");
+    let ignored = read("", &set).unwrap();
+    assert_eq!(way(&ignored, "https://example.com/"), None);
+    let other = read("--proxy http://three.example:1", &set).unwrap();
+    assert_eq!(way(&other, "https://example.com/").as_deref(), Some("http://three.example:1"));
+    assert_eq!(way(&read("--proxy env", &[]).unwrap(), "https://example.com/"), None);
+    let wrong = read("--proxy env", &[("https_proxy", "ftp://usr:hunter2@x"), ("NO_PROXY", "a..b")]).unwrap_err();
+    assert!(wrong.contains("HTTPS_PROXY") && wrong.contains("NO_PROXY") && !wrong.contains("hunter2"), "{wrong}");
+}
+
+#[test]
 fn the_file_is_read_and_flags_win_over_it() {
     let file =
         "store = 'memory:'\nretention = '2d'\nmax-in-flight = 7\ndev = true\nallow-network = ['203.0.113.0/24']\n";
