@@ -7,6 +7,7 @@ pub(crate) mod bad_requests;
 mod batches;
 pub(crate) mod bench;
 mod certificates;
+mod cloud_events;
 mod crowd;
 mod egress;
 mod events;
