@@ -17,6 +17,7 @@ import { SecretDialog } from "./webhook/keys.tsx";
 
 const schemes = [
   ["2", "Standard Webhooks"],
+  ["4", "Standard Webhooks, Ed25519: receivers need only the public key"],
   ["1", "NetBox"],
   ["3", "GitHub"],
   ["", "not signed"],

@@ -58,7 +58,7 @@ export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReadi
         </tr>
       </thead>
       <tbody ref={body}>
-        <Spacer rows={first} columns={columns.length} />
+        <Spacer rows={first} />
         {rows.slice(first, last).map((row, at) => (
           <tr key={id(row)} aria-rowindex={first + at + 2} class={href === undefined ? undefined : "opens"}>
             {columns.map(({ width, render }, column) => (
@@ -74,16 +74,17 @@ export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReadi
             ))}
           </tr>
         ))}
-        <Spacer rows={rows.length - last} columns={columns.length} />
+        <Spacer rows={rows.length - last} />
       </tbody>
     </table>
   );
 }
 
-function Spacer({ rows, columns }: { rows: number; columns: number }): JSX.Element | null {
+/** It spans no columns: those that the style sheet hides would take a share of the width. */
+function Spacer({ rows }: { rows: number }): JSX.Element | null {
   return rows === 0 ? null : (
     <tr class="spacer" aria-hidden="true">
-      <td colSpan={columns} style={{ height: `${rows * rowHeight}px` }} />
+      <td style={{ height: `${rows * rowHeight}px` }} />
     </tr>
   );
 }

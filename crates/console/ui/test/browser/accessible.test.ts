@@ -125,6 +125,37 @@ test("nothing_is_wider_than_320_pixels", async () => {
   await close();
 });
 
+test("every_column_that_is_shown_can_be_read", async () => {
+  for (const width of [320, 480, 700, 900, 1000, 1181, 1200, 1366, 1441, 1920]) {
+    const { page, close } = await open(browser, server.origin, "/console/", { viewport: { width, height: 700 } });
+    for (const path of ["deliveries", "webhooks", "events", `webhooks/${webhookId}`]) {
+      await show(page, path);
+      await page.locator("th").first().waitFor();
+      const narrow = await page.evaluate(() =>
+        [...document.querySelectorAll("th")]
+          .filter((head) => getComputedStyle(head).display !== "none")
+          .map((head) => [head.textContent, head.getBoundingClientRect().width] as const)
+          .filter(([title, width]) => width < (title === "Event" ? 100 : 40)),
+      );
+      assert.deepEqual(narrow, [], `${path} at ${width}`);
+    }
+    await close();
+  }
+});
+
+test("the_filters_of_deliveries_are_one_line_at_1200_pixels", async () => {
+  const { page, close } = await open(browser, server.origin, "/console/", { viewport: { width: 1200, height: 700 } });
+  await show(page, "deliveries");
+  const middle = async (locator: ReturnType<Page["locator"]>): Promise<number> => {
+    const box = await locator.boundingBox();
+    return Math.round((box?.y ?? 0) + (box?.height ?? 0) / 2);
+  };
+  const state = await middle(page.getByLabel("State", { exact: true }));
+  const cancel = await middle(page.getByRole("button", { name: "Cancel…" }));
+  assert.ok(Math.abs(state - cancel) <= 2, `${state} and ${cancel}`);
+  await close();
+});
+
 test("the_keyboard_is_enough", async () => {
   const { page, close } = await open(browser, server.origin, "/console/");
   await page.locator("h1").waitFor();

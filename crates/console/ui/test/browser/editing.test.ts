@@ -110,6 +110,47 @@ test("a_key_is_rotated_and_the_old_one_revoked", async () => {
   await close();
 });
 
+test("a_key_pair_is_rotated_apart_from_the_secret", async () => {
+  const { webhook } = await server.client.createWebhook({
+    displayName: "pairs",
+    request: { url: receiver.url("/ok") },
+    signing: { schemes: [2, 4], custom: [{ header: "X-Signature" }] },
+  });
+  const { page, close } = await open(browser, server.origin, `/console/webhooks/${webhook.id}/keys`);
+  await page.getByText("webhook-signature, Ed25519) · X-Signature").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Revoke now" }).count(), 0, "each current key stays");
+  await page.getByRole("button", { name: "Rotate…" }).click();
+  await page.getByRole("dialog").getByRole("combobox").selectOption("the key pair");
+  await page.getByRole("dialog").getByRole("button", { name: "Rotate" }).click();
+  await page.getByText("Rotated. Give the receiver the new public key.").waitFor();
+  await page.getByText("signs too until").waitFor();
+  const keys = (await stored(webhook.id)).signingKeys;
+  assert.deepEqual([keys.length, keys.filter(({ publicKey }) => publicKey.startsWith("whpk_")).length], [3, 2]);
+  assert.equal(await page.getByRole("button", { name: "Copy public key" }).count(), 2);
+  await close();
+});
+
+test("a_body_without_template_is_chosen_and_previewed", async () => {
+  const { webhook } = await server.client.createWebhook({
+    displayName: "clouds",
+    request: { url: receiver.url("/ok") },
+  });
+  const { page, close } = await open(
+    browser,
+    server.origin,
+    `/console/webhooks/${webhook.id}/templates?part=body&event=`,
+  );
+  await page.getByLabel("Without a template, as").selectOption("CloudEvents, structured");
+  await page.getByLabel("Source of the CloudEvents").fill("/shop");
+  await page.getByText("application/cloudevents+json").first().waitFor();
+  await page.getByRole("button", { name: "Review and save…" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText("Saved.", { exact: true }).waitFor();
+  const { request } = await stored(webhook.id);
+  assert.deepEqual([request?.bodyFormat, request?.cloudeventsSource], [6, "/shop"]);
+  await close();
+});
+
 test("a_webhook_is_paused_resumed_and_deleted", async () => {
   const { webhook } = await server.client.createWebhook({
     displayName: "doomed",

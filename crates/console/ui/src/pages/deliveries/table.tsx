@@ -64,7 +64,7 @@ export function DeliveryTable({ query, webhooks, version = 0 }: DeliveryTablePro
           class="search"
           data-filter
           aria-label="Event type"
-          placeholder="event type, such as created or job_*  /"
+          placeholder="type: job_*  /"
           spellcheck={false}
           value={query.type}
           onChange={(event) => setQuery({ type: event.currentTarget.value.trim() })}

@@ -138,8 +138,8 @@ function Compared({ before, after }: { before: DeliveryAttempt; after: DeliveryA
 }
 
 function Addresses({ attempt }: { attempt: DeliveryAttempt }): JSX.Element | null {
-  const { remoteAddress, triedAddresses, traceId } = attempt;
-  if (remoteAddress === "" && triedAddresses.length === 0 && traceId === "") {
+  const { proxy, remoteAddress, triedAddresses, traceId } = attempt;
+  if (proxy === "" && remoteAddress === "" && triedAddresses.length === 0 && traceId === "") {
     return null;
   }
   const results: Record<TriedAddressResult, string> = {
@@ -151,6 +151,16 @@ function Addresses({ attempt }: { attempt: DeliveryAttempt }): JSX.Element | nul
   };
   return (
     <dl class="facts">
+      {proxy === "" ? null : (
+        <div>
+          <dt>Proxy</dt>
+          <dd>
+            <code>
+              <Text value={proxy} />
+            </code>
+          </dd>
+        </div>
+      )}
       {remoteAddress === "" ? null : (
         <div>
           <dt>Address</dt>

@@ -2,7 +2,14 @@
 
 import { create } from "@bufbuild/protobuf";
 import type { JSX } from "preact";
-import { HttpMethod, RequestTemplateSchema, type TemplateError, UndefinedBehavior, type Webhook } from "tenterhook/web";
+import {
+  BodyFormat,
+  HttpMethod,
+  RequestTemplateSchema,
+  type TemplateError,
+  UndefinedBehavior,
+  type Webhook,
+} from "tenterhook/web";
 import { may } from "../../api/server.ts";
 import { Check, Choice, Field } from "../../parts/field.tsx";
 import type { Draft } from "../webhook/draft.ts";
@@ -31,6 +38,20 @@ const methods = [
   ["4", "PATCH"],
   ["5", "DELETE"],
 ] as const;
+
+const formats = [
+  ["0", "NetBox 3.2"],
+  [String(BodyFormat.NETBOX_4_4), "NetBox 4.4"],
+  [String(BodyFormat.NETBOX_4_5), "NetBox 4.5"],
+  [String(BodyFormat.NETBOX_4_6), "NetBox 4.6"],
+  [String(BodyFormat.NETBOX_4_7), "NetBox 4.7"],
+  [String(BodyFormat.CLOUDEVENTS_STRUCTURED), "CloudEvents, structured"],
+  [String(BodyFormat.CLOUDEVENTS_BINARY), "CloudEvents, binary"],
+] as const;
+
+function isCloudEvent(format: BodyFormat | undefined): boolean {
+  return format === BodyFormat.CLOUDEVENTS_STRUCTURED || format === BodyFormat.CLOUDEVENTS_BINARY;
+}
 
 export function Parts({ draft, part, onPart, errors }: PartsProps): JSX.Element {
   return (
@@ -138,6 +159,24 @@ function Editor({ draft, part, errors }: { draft: Draft; part: Part; errors: Tem
             onInput={(value) => edit((made) => (request(made).body = value))}
           />
           <div class="fields">
+            <Choice
+              form
+              label="Without a template, as"
+              value={
+                webhook.request?.bodyFormat === BodyFormat.NETBOX_3_2 ? "0" : String(webhook.request?.bodyFormat ?? 0)
+              }
+              options={formats}
+              onChange={(value) => edit((made) => (request(made).bodyFormat = Number(value)))}
+            />
+            {isCloudEvent(webhook.request?.bodyFormat) ? (
+              <Field
+                label="Source of the CloudEvents"
+                mono
+                value={webhook.request?.cloudeventsSource ?? ""}
+                placeholder="/namespace/object_type"
+                onInput={(value) => edit((made) => (request(made).cloudeventsSource = value))}
+              />
+            ) : null}
             <Check
               label="Strict: every use of an undefined name fails"
               checked={webhook.request?.undefinedBehavior === UndefinedBehavior.STRICT}

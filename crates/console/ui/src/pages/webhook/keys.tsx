@@ -2,16 +2,17 @@
 
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { SignatureScheme, type SigningKey, type Webhook } from "tenterhook/web";
+import { SignatureScheme, type SigningKey, SigningKeyAlgorithm, type Webhook } from "tenterhook/web";
 import { useAction } from "../../api/call.ts";
 import { api } from "../../api/client.ts";
 import { may } from "../../api/server.ts";
 import { say } from "../../app/notices.ts";
+import { plain } from "../../pure/text.ts";
 import { parts, readDuration } from "../../pure/time.ts";
 import { Button, Copy, Id } from "../../parts/button.tsx";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Failure } from "../../parts/error.tsx";
-import { Field } from "../../parts/field.tsx";
+import { Choice, Field } from "../../parts/field.tsx";
 import { Text } from "../../parts/text.tsx";
 import { Ago } from "../../parts/time.tsx";
 import type { WebhookProps } from "./actions.tsx";
@@ -25,16 +26,22 @@ const schemeNames: Record<SignatureScheme, string> = {
   [SignatureScheme.STANDARD_WEBHOOKS_ASYMMETRIC]: "Standard Webhooks (webhook-signature, Ed25519)",
 };
 
+const keyKinds = [
+  [String(SigningKeyAlgorithm.UNSPECIFIED), "the secret"],
+  [String(SigningKeyAlgorithm.ED25519), "the key pair"],
+] as const;
+
 export function Keys({ webhook, onChange }: WebhookProps): JSX.Element {
   const rotating = useSignal(false);
   const { signingKeys, signing } = webhook;
-  const schemes = signing?.schemes ?? [];
+  const schemes = (signing?.schemes ?? []).map((scheme) => schemeNames[scheme]);
+  const customs = (signing?.custom ?? []).map(({ header }) => plain(header));
   const credentials = credentialsText(webhook);
   return (
     <section class="panel" aria-label="Signing keys">
       <header>
         <h2>Signing keys</h2>
-        <span class="faint">{schemes.map((scheme) => schemeNames[scheme]).join(" · ")}</span>
+        <span class="faint">{[...schemes, ...customs].join(" · ")}</span>
         <span class="push" />
         {may("administer") ? (
           <Button onClick={() => (rotating.value = true)}>
@@ -47,8 +54,8 @@ export function Keys({ webhook, onChange }: WebhookProps): JSX.Element {
         <p class="empty">Requests are not signed: receivers cannot verify who sent them.</p>
       ) : (
         <ul class="rows">
-          {signingKeys.map((key, at) => (
-            <Key key={key.id} signingKey={key} current={at === 0} webhook={webhook} onChange={onChange} />
+          {signingKeys.map((key) => (
+            <Key key={key.id} signingKey={key} webhook={webhook} onChange={onChange} />
           ))}
         </ul>
       )}
@@ -74,10 +81,11 @@ function credentialsText({ authentication }: Webhook): string {
 
 interface KeyProps extends WebhookProps {
   signingKey: SigningKey;
-  current: boolean;
 }
 
-function Key({ signingKey: { id, createTime, expireTime }, current, webhook, onChange }: KeyProps): JSX.Element {
+function Key({ signingKey, webhook, onChange }: KeyProps): JSX.Element {
+  const { id, createTime, expireTime, publicKey } = signingKey;
+  const current = expireTime === undefined;
   const action = useAction();
   const revoke = async (): Promise<void> => {
     if (await action.run(() => api.webhooks.revokeSigningKey({ webhookId: webhook.id, keyId: id }))) {
@@ -100,6 +108,11 @@ function Key({ signingKey: { id, createTime, expireTime }, current, webhook, onC
       <span class="faint">
         made <Ago at={createTime} />
       </span>
+      {publicKey === "" ? null : (
+        <Copy text={() => publicKey} label="public key">
+          Copy public key
+        </Copy>
+      )}
       <span class="push" />
       {current || !may("administer") ? null : (
         <Button kind="danger" busy={action.busy.value} onClick={revoke}>
@@ -113,6 +126,8 @@ function Key({ signingKey: { id, createTime, expireTime }, current, webhook, onC
 function RotateDialog({ webhook, onClose, onChange }: WebhookDialogProps): JSX.Element {
   const grace = useSignal("24h");
   const secret = useSignal("");
+  const algorithm = useSignal(SigningKeyAlgorithm.UNSPECIFIED);
+  const algorithms = new Set(webhook.signingKeys.map((key) => key.algorithm));
   const action = useAction();
   const span = readDuration(grace.value);
   const rotate = async (): Promise<void> => {
@@ -121,11 +136,16 @@ function RotateDialog({ webhook, onClose, onChange }: WebhookDialogProps): JSX.E
       const response = await api.webhooks.rotateSigningKey({
         webhookId: webhook.id,
         gracePeriod,
+        algorithm: algorithm.value,
         requestId: crypto.randomUUID(),
       });
       secret.value = response.signingSecret;
       onChange();
     });
+    if (action.error.value === undefined && secret.value === "") {
+      say("Rotated. Give the receiver the new public key.");
+      onClose();
+    }
   };
   if (secret.value !== "") {
     return <SecretDialog secret={secret.value} onClose={onClose} />;
@@ -144,9 +164,18 @@ function RotateDialog({ webhook, onClose, onChange }: WebhookDialogProps): JSX.E
       }
     >
       <p>
-        The server makes a new secret and signs with it at once. The old key signs too until the grace period ends, so
-        that the receiver can change over.
+        The server makes a new key and signs with it at once. The old one signs too until the grace period ends, so that
+        the receiver can change over.
       </p>
+      {algorithms.size < 2 ? null : (
+        <Choice
+          form
+          label="Key"
+          value={String(algorithm.value)}
+          options={keyKinds}
+          onChange={(value) => (algorithm.value = Number(value))}
+        />
+      )}
       <Field
         label="Grace period"
         value={grace.value}
