@@ -396,6 +396,11 @@ fn sender(sent: Arc<Mutex<Vec<PreparedRequest>>>) -> Sender {
     }))
 }
 
+/// What the names of certificates say of a scope.
+fn scope_word(scope: &Scope) -> &'static str {
+    if *scope == Scope::Every { "every" } else { "other" }
+}
+
 /// A key for each role, and the key file that knows them.
 fn keys() -> (BTreeMap<&'static str, String>, String) {
     let other = || Scope::One("other".parse().unwrap());
@@ -412,6 +417,10 @@ fn keys() -> (BTreeMap<&'static str, String>, String) {
         keys.insert(name, made.key.expose().to_owned());
         ring.push_str(&made.line);
         ring.push('\n');
+        // The same for a client certificate with the name `ROLE.NAMESPACE.example.com`.
+        let namespace = if scope == Scope::Every { "*" } else { "other" };
+        let (label, word) = (name.split('@').next().unwrap_or(name), scope_word(&scope));
+        ring.push_str(&format!("san:{label}.{word}.example.com {label} {namespace} certificate\n"));
     }
     (keys, ring)
 }

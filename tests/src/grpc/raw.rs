@@ -3,12 +3,24 @@
 use http::header::AUTHORIZATION;
 use http::{Request, Uri};
 use http_body_util::{BodyExt as _, Full};
+use tenterhook_api::PeerNames;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::ServiceExt as _;
 
 /// Calls `path` with one message and reads the answer to its end; gives its status.
 pub(crate) async fn call(routes: &Routes, path: &str, authorization: Option<&str>, message: &[u8]) -> Status {
+    call_over(routes, path, authorization, &PeerNames::default(), message).await
+}
+
+/// The same over a connection whose client showed a certificate with these names.
+pub(crate) async fn call_over(
+    routes: &Routes,
+    path: &str,
+    authorization: Option<&str>,
+    names: &PeerNames,
+    message: &[u8],
+) -> Status {
     let mut frame = vec![0];
     frame.extend_from_slice(&(message.len() as u32).to_be_bytes());
     frame.extend_from_slice(message);
@@ -17,7 +29,8 @@ pub(crate) async fn call(routes: &Routes, path: &str, authorization: Option<&str
     if let Some(authorization) = authorization {
         request = request.header(AUTHORIZATION, authorization);
     }
-    let request = request.body(Full::new(bytes::Bytes::from(frame))).unwrap();
+    let mut request = request.body(Full::new(bytes::Bytes::from(frame))).unwrap();
+    request.extensions_mut().insert(names.clone());
     let response = routes.clone().oneshot(request).await.unwrap();
     if let Some(status) = Status::from_header_map(response.headers()) {
         return status;

@@ -2,6 +2,7 @@
 //! credential. A method without a request here fails; streams are in `tokens.rs` and `watch.rs`.
 
 use serde_json::{Value, json};
+use tenterhook_api::PeerNames;
 use tenterhook_api::access::{METHODS, Method, Pace, Permission, Role};
 use tonic::Code;
 
@@ -65,25 +66,51 @@ impl Place {
     }
 }
 
+/// What a caller shows.
+enum Credential {
+    Key(String),
+    Token(String),
+    /// The name in a client certificate.
+    Certificate(String),
+}
+
 /// Who calls.
 struct Holder {
     name: &'static str,
-    secret: String,
+    credential: Credential,
     role: Role,
     /// `None` for every namespace.
     namespace: Option<&'static str>,
     webhook: Option<String>,
-    is_token: bool,
 }
 
 /// Methods that show one webhook and its deliveries to who sees no more.
 const OF_ONE_WEBHOOK: [&str; 5] = ["GetWebhook", "ListWebhooks", "GetDelivery", "ListDeliveries", "GetDeliveryStats"];
 
 impl Holder {
+    /// What it shows: a header, or a certificate.
+    fn shows(&self) -> (Option<String>, PeerNames) {
+        match &self.credential {
+            Credential::Key(secret) | Credential::Token(secret) => {
+                (Some(format!("Bearer {secret}")), PeerNames::default())
+            }
+            Credential::Certificate(name) => (None, PeerNames([name.clone()].into())),
+        }
+    }
+
+    /// The kind of its credential.
+    fn kind(&self) -> &'static str {
+        match self.credential {
+            Credential::Key(_) => "key",
+            Credential::Token(_) => "token",
+            Credential::Certificate(_) => "certificate",
+        }
+    }
+
     /// Whether the holder is let in with the request about `place`.
     fn may(&self, method: &Method, place: &Place) -> bool {
         let name = method.path.rsplit('/').next().unwrap();
-        if !method.permission.is_of(self.role) || (self.is_token && name == "CreateToken") {
+        if !method.permission.is_of(self.role) || (self.kind() == "token" && name == "CreateToken") {
             return false;
         }
         if ["GetServerInfo", "ListNamespaces"].contains(&name) {
@@ -111,22 +138,25 @@ async fn holders(bench: &Bench, own: &Place) -> Vec<Holder> {
     let mut holders = Vec::new();
     let key = |name: &'static str, role, namespace| Holder {
         name,
-        secret: bench.keys[name].clone(),
+        credential: Credential::Key(bench.keys[name].clone()),
         role,
         namespace,
         webhook: None,
-        is_token: false,
     };
+    let certificate = |name: &str| Credential::Certificate(format!("{name}.example.com"));
     holders.push(key("admin@other", Role::Admin, Some("other")));
+    let of_other = certificate("admin.other");
+    holders.push(Holder { credential: of_other, ..key("admin@other", Role::Admin, Some("other")) });
     for (name, role) in roles {
         holders.push(key(name, role, None));
-        let secret = bench.token(name, own.namespace, "").await.secret;
-        holders.push(Holder { secret, namespace: Some(own.namespace), is_token: true, ..key(name, role, None) });
+        holders.push(Holder { credential: certificate(&format!("{name}.every")), ..key(name, role, None) });
+        let credential = Credential::Token(bench.token(name, own.namespace, "").await.secret);
+        holders.push(Holder { credential, namespace: Some(own.namespace), ..key(name, role, None) });
     }
-    let secret = bench.token("viewer", own.namespace, &own.webhook).await.secret;
+    let credential = Credential::Token(bench.token("viewer", own.namespace, &own.webhook).await.secret);
     let webhook = Some(own.webhook.clone());
     let viewer = key("viewer", Role::Viewer, Some(own.namespace));
-    holders.push(Holder { name: "viewer of one webhook", secret, webhook, is_token: true, ..viewer });
+    holders.push(Holder { name: "viewer of one webhook", credential, webhook, ..viewer });
     holders
 }
 
@@ -139,7 +169,7 @@ async fn every_method_shows_each_holder_just_its_role_its_namespace_and_its_webh
     let schema = Schema::new();
     let mut complaints = Vec::new();
     for holder in holders(&bench, &own).await {
-        let header = format!("Bearer {}", holder.secret);
+        let (header, names) = holder.shows();
         for method in METHODS.iter().filter(|one| one.permission != Permission::Open && one.pace != Pace::Stream) {
             let name = method.path.rsplit('/').next().unwrap();
             for place in [&own, &sibling, &other] {
@@ -147,17 +177,16 @@ async fn every_method_shows_each_holder_just_its_role_its_namespace_and_its_webh
                 let token = bench.token("viewer", place.namespace, "").await.token.unwrap().id;
                 let (path, input) = &schema.methods[name];
                 let message = schema.encode(input, &place.request(name, &token));
-                let status = raw::call(&bench.routes, path, Some(&header), &message).await;
+                let status = raw::call_over(&bench.routes, path, header.as_deref(), &names, &message).await;
                 let why = reason(&status);
                 let hidden = ["WEBHOOK_NOT_FOUND", "DELIVERY_NOT_FOUND", "TOKEN_NOT_FOUND", "KEY_FORBIDDEN"];
                 let is_let_in = !hidden.contains(&why.as_str());
-                let is_token = if holder.is_token { "token" } else { "key" };
                 if is_let_in != holder.may(method, place)
                     || ["INVALID_FIELD", "KEY_INVALID", "INTERNAL"].contains(&&*why)
                 {
                     let at =
                         format!("{} ({})", place.namespace, if place.webhook == own.webhook { "own" } else { "other" });
-                    complaints.push(format!("{name} by the {is_token} {} about {at}: {status:?}", holder.name));
+                    complaints.push(format!("{name} by the {} {} about {at}: {status:?}", holder.kind(), holder.name));
                 }
             }
         }
