@@ -11,6 +11,7 @@ mod micro;
 mod report;
 mod scenario;
 mod server;
+mod size;
 mod watch;
 
 use std::io::{IsTerminal, Write};
@@ -77,6 +78,8 @@ enum Part {
     },
     /// How soon a crowd of watchers sees each change, while some of them never read
     Watch(watch::WatchArgs),
+    /// What deliveries need on disk and in memory, while they wait and when they are finished
+    Size(size::SizeArgs),
 }
 
 /// Runs the benchmark.
@@ -87,6 +90,7 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     match &args.part {
         Some(Part::Micro { json }) => return micro::run(*json, terminal).await,
         Some(Part::Watch(args)) => return watch::run(args, terminal).await,
+        Some(Part::Size(args)) => return size::run(args, terminal).await,
         None => {}
     }
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);

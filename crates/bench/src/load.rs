@@ -1,7 +1,7 @@
 //! Publishers: a closed loop with a fixed number of events in flight, or an open loop with a
 //! fixed rate.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -65,6 +65,26 @@ impl Publishers {
         timeout(length + TAIL, all).await.context("events did not arrive in time")?
     }
 
+    /// Publishes this many events, and waits until everything has arrived. The order is nobody's.
+    pub(super) async fn count(&self, events: u64, in_flight: usize) -> Result<()> {
+        let left = Arc::new(AtomicU64::new(events));
+        let mut tasks = JoinSet::new();
+        for index in 0..in_flight {
+            let (publishers, client, left) = (self.clone(), self.client(index), Arc::clone(&left));
+            tasks.spawn(async move {
+                let take = |left: u64| left.checked_sub(1);
+                while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+                    publishers.one(client.clone(), Instant::now()).await?;
+                }
+                Ok::<_, anyhow::Error>(())
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.context("a publisher broke")??;
+        }
+        Ok(())
+    }
+
     fn client(&self, index: usize) -> EventServiceClient<Channel> {
         EventServiceClient::new(self.channels[index % self.channels.len()].clone())
     }
@@ -123,7 +143,7 @@ impl Publishers {
 }
 
 /// An event of 1 KiB as NetBox would publish it.
-fn event(number: u64) -> Event {
+pub(super) fn event(number: u64) -> Event {
     Event {
         id: Flights::id(number),
         r#type: "updated".to_owned(),

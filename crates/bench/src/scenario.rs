@@ -136,7 +136,7 @@ impl Scenario {
         })
     }
 
-    async fn create_webhooks(self, channel: Channel, receiver: SocketAddr) -> Result<()> {
+    pub(super) async fn create_webhooks(self, channel: Channel, receiver: SocketAddr) -> Result<()> {
         let mut client = WebhookServiceClient::new(channel);
         for number in 0..self.webhooks {
             let url = format!("http://{receiver}/{number}");
@@ -158,7 +158,7 @@ impl Scenario {
     }
 }
 
-async fn connect(server: SocketAddr) -> Result<Vec<Channel>> {
+pub(super) async fn connect(server: SocketAddr) -> Result<Vec<Channel>> {
     let endpoint = Endpoint::from_shared(format!("http://{server}")).context("the server has no address")?;
     let mut channels = Vec::new();
     for _ in 0..CHANNELS {

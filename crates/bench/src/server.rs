@@ -27,17 +27,24 @@ pub(super) struct Server {
 pub(super) struct Usage {
     /// Seconds of CPU, of all its threads.
     pub(super) cpu_seconds: f64,
+    /// The memory that it holds, in MiB.
+    pub(super) resident_mib: f64,
     /// The most memory it held, in MiB.
     pub(super) peak_mib: f64,
 }
 
 impl Server {
-    /// Starts `tenterhook serve` on a store in `folder`, with `flags` more, and waits until it listens.
+    /// Starts `tenterhook serve` on a redb store in `folder`, with `flags` more, and waits until it listens.
     pub(super) fn start(folder: &Path, flags: &[String]) -> Result<Self> {
+        Self::start_on(&format!("redb:{}", folder.display()), flags)
+    }
+
+    /// The same on any store.
+    pub(super) fn start_on(store: &str, flags: &[String]) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find the own program")?;
         let mut command = Command::new(program);
         command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-level", "warn"]);
-        command.arg("--store").arg(format!("redb:{}", folder.display())).args(flags).env_clear();
+        command.arg("--store").arg(store).args(flags).env_clear();
         let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
         let stdout = child.stdout.take().context("the server has no output")?;
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
@@ -55,7 +62,9 @@ impl Server {
     pub(super) fn usage(&self) -> Result<Usage> {
         let folder = format!("/proc/{}", self.child.id());
         let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).context("the server has ended");
-        Ok(Usage { cpu_seconds: cpu_seconds(&read("stat")?)?, peak_mib: peak_mib(&read("status")?)? })
+        let status = read("status")?;
+        let (resident_mib, peak_mib) = (mib(&status, "VmRSS:")?, mib(&status, "VmHWM:")?);
+        Ok(Usage { cpu_seconds: cpu_seconds(&read("stat")?)?, resident_mib, peak_mib })
     }
 }
 
@@ -81,8 +90,9 @@ fn cpu_seconds(stat: &str) -> Result<f64> {
     Ok(ticks.context("/proc/PID/stat has no times")? / TICKS_PER_SECOND)
 }
 
-fn peak_mib(status: &str) -> Result<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc/PID/status has no peak")?;
+/// A row of `/proc/PID/status`.
+fn mib(status: &str, row: &str) -> Result<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(row)).context("/proc/PID/status has no such row")?;
     let kib = line.trim().trim_end_matches(" kB").parse::<f64>().context("/proc/PID/status has no number")?;
     Ok(kib / 1024.0)
 }
@@ -95,8 +105,8 @@ mod tests {
     fn the_kernels_figures_are_read() {
         let stat = "12 (a b) c) S 1 12 12 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 100 1 1";
         assert_eq!(cpu_seconds(stat).unwrap(), 3.0);
-        assert_eq!(peak_mib("Name:\tx\nVmHWM:\t   51200 kB\n").unwrap(), 50.0);
-        assert!(cpu_seconds("x").is_err() && peak_mib("").is_err());
+        assert_eq!(mib("Name:\tx\nVmHWM:\t   51200 kB\n", "VmHWM:").unwrap(), 50.0);
+        assert!(cpu_seconds("x").is_err() && mib("", "VmRSS:").is_err());
     }
 
     #[test]

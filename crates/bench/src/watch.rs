@@ -174,7 +174,7 @@ async fn connect(server: SocketAddr) -> Result<Channel> {
 }
 
 /// Makes a webhook whose deliveries wait.
-async fn make_webhook(channel: Channel) -> Result<()> {
+pub(super) async fn make_webhook(channel: Channel) -> Result<()> {
     let mut client = WebhookServiceClient::new(channel);
     let request = RequestTemplate { url: "http://127.0.0.1:9/".to_owned(), ..RequestTemplate::default() };
     let webhook = Webhook { display_name: "paused".to_owned(), request: Some(request), ..Webhook::default() };
