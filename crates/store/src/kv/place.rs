@@ -87,8 +87,33 @@ impl Place {
             Ok(()) => Some(Ok(())),
         });
         locked.unwrap_or_else(|| Err(OpenError::Locked(path())))?;
-        tighten(directory).map_err(unusable)?;
-        Ok(Self { directory: directory.to_owned(), _lock: lock })
+        let place = Self { directory: directory.to_owned(), _lock: lock };
+        place.tighten().map_err(unusable)?;
+        Ok(place)
+    }
+
+    /// Takes from others what they may do with the files of the store, and with the directory unless it holds files of
+    /// somebody else too. Says so where they could reach them, and returns those.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub(super) fn tighten(&self) -> io::Result<Vec<PathBuf>> {
+        // An engine makes files that others could read, but not in a directory that is closed to them.
+        let is_reachable = fs::symlink_metadata(&self.directory)?.permissions().mode() & OTHERS != 0;
+        let (mut closed, mut is_ours_alone) = (Vec::new(), true);
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if OWN_NAMES.iter().any(|own| name.to_string_lossy().starts_with(own)) {
+                closed.extend(close_to_others(entry.path(), is_reachable)?);
+            } else {
+                is_ours_alone = false;
+            }
+        }
+        if is_ours_alone {
+            closed.extend(close_to_others(self.directory.clone(), is_reachable)?);
+        }
+        Ok(if is_reachable { closed } else { Vec::new() })
     }
 
     /// Whether so little room is left that new events must be refused: on the file system, and
@@ -146,37 +171,23 @@ pub(super) fn room(directory: &Path) -> Option<Room> {
     Some(Room { free: bytes(system.f_bavail), total: bytes(system.f_blocks) })
 }
 
-/// Takes from others what they may do with the files of the store in a directory, and with the
-/// directory unless it holds files of somebody else too.
-fn tighten(directory: &Path) -> io::Result<()> {
-    let mut is_ours_alone = true;
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if OWN_NAMES.iter().any(|own| name.to_string_lossy().starts_with(own)) {
-            close_to_others(&entry.path())?;
-        } else {
-            is_ours_alone = false;
-        }
-    }
-    if is_ours_alone { close_to_others(directory) } else { Ok(()) }
-}
-
-fn close_to_others(path: &Path) -> io::Result<()> {
-    let metadata = std::fs::symlink_metadata(path)?;
+/// Closes a file or directory to others; returns it if they had any right on it.
+fn close_to_others(path: PathBuf, is_reachable: bool) -> io::Result<Option<PathBuf>> {
+    let metadata = fs::symlink_metadata(&path)?;
     let mode = metadata.permissions().mode();
     if metadata.is_symlink() || mode & OTHERS == 0 {
-        return Ok(());
+        return Ok(None);
     }
-    match std::fs::set_permissions(path, Permissions::from_mode(mode & !OTHERS)) {
-        Ok(()) => {
-            tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others could read the store: now only its owner can")
+    match fs::set_permissions(&path, Permissions::from_mode(mode & !OTHERS)) {
+        Ok(()) if is_reachable => {
+            tracing::warn!(path = %path.display(), mode = format!("{:o}", mode & 0o777), "others could read the store: now only its owner can");
         }
+        Ok(()) => {}
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "others may read the store: allow its owner only (chmod go=)")
+            tracing::warn!(path = %path.display(), %error, "others may read the store: allow its owner only (chmod go=)");
         }
     }
-    Ok(())
+    Ok(Some(path))
 }
 
 /// What the system says of a file of the store, and what to do where that is plain.
@@ -294,6 +305,23 @@ mod tests {
         open(&file, 0o644);
         open(directory.path(), 0o755);
         drop(Place::take(directory.path(), Holds::Redb).unwrap());
+        assert_eq!((mode(directory.path()), mode(&file)), (0o700, 0o600));
+    }
+
+    #[test]
+    fn only_what_others_could_reach_is_worth_a_word() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::take(directory.path(), Holds::Redb).unwrap();
+        let file = directory.path().join(REDB_FILE);
+        std::fs::write(&file, b"").unwrap();
+        let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        open(directory.path(), 0o700);
+        open(&file, 0o644);
+        assert_eq!(place.tighten().unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(mode(&file), 0o600);
+        open(&file, 0o644);
+        open(directory.path(), 0o711);
+        assert_eq!(place.tighten().unwrap(), [file.clone(), directory.path().to_owned()]);
         assert_eq!((mode(directory.path()), mode(&file)), (0o700, 0o600));
     }
 

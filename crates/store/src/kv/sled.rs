@@ -60,6 +60,8 @@ impl SledKv {
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         let place = Place::take(directory, place::Holds::Sled)?;
         let database = caught::call(directory, || open_database(directory))?;
+        // It makes its files as the umask says.
+        place.tighten().map_err(place::failed)?;
         let log = Box::new(File::open(directory.join(LOG)).map_err(place::failed)?);
         Ok(Self { place, directory: directory.to_owned(), database, log, stopped: OnceLock::new() })
     }
@@ -196,6 +198,20 @@ mod tests {
         let mut batch = Batch::default();
         batch.put(key, key.as_bytes().to_vec());
         kv.commit(batch)
+    }
+
+    #[test]
+    fn its_files_are_their_owners_only_from_the_beginning() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let kv = SledKv::open(directory.path()).unwrap();
+        put(&kv, "a").unwrap();
+        let files: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap).collect();
+        assert!(files.len() >= 3, "{files:?}");
+        for file in files {
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{file:?} has {mode:o}");
+        }
     }
 
     #[test]
