@@ -11,6 +11,8 @@ use tenterhook_server::failure::InWords;
 
 /// Clock ticks a second in `/proc/PID/stat` (Linux, `USER_HZ`, the same on all architectures).
 const TICKS_PER_SECOND: f64 = 100.0;
+/// The folder of the store in that of a run; the server makes it, for its owner only.
+pub(super) const STORE: &str = "store";
 /// Time for the server to end after SIGKILL.
 const REAP_PAUSE: Duration = Duration::from_millis(10);
 
@@ -36,7 +38,7 @@ pub(super) struct Usage {
 impl Server {
     /// Starts `tenterhook serve` on a redb store in `folder`, with `flags` more, and waits until it listens.
     pub(super) fn start(folder: &Path, flags: &[String]) -> Result<Self> {
-        Self::start_on(&format!("redb:{}", folder.display()), flags)
+        Self::start_on(&format!("redb:{}", folder.join(STORE).display()), flags)
     }
 
     /// The same on any store.

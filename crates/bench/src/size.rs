@@ -4,7 +4,6 @@
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -16,6 +15,7 @@ use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
@@ -23,7 +23,7 @@ use super::flight::Flights;
 use super::load::{Load, Publishers, event};
 use super::progress;
 use super::scenario::{Scenario, connect};
-use super::server::Server;
+use super::server::{STORE, Server};
 use super::watch::make_webhook;
 
 /// Events under way at once.
@@ -152,7 +152,7 @@ async fn start(args: &SizeArgs, folder: &Path) -> Result<Server> {
         Engine::Redb => "redb",
         Engine::Sled => "sled",
     };
-    let (store, flags) = (format!("{scheme}:{}", folder.display()), args.serve.clone());
+    let (store, flags) = (format!("{scheme}:{}", folder.join(STORE).display()), args.serve.clone());
     tokio::task::spawn_blocking(move || Server::start_on(&store, &flags)).await?
 }
 
@@ -188,7 +188,8 @@ fn disk_mib(folder: &Path) -> Result<f64> {
 impl Sizes {
     /// For people.
     fn table(&self, terminal: Terminal) -> String {
-        let head = format!("{:<10}{:>12}{:>12}{:>16}{:>14}", "", "deliveries", "disk MiB", "bytes/delivery", "memory MiB");
+        let head =
+            format!("{:<10}{:>12}{:>12}{:>16}{:>14}", "", "deliveries", "disk MiB", "bytes/delivery", "memory MiB");
         let mut lines = vec![String::new(), terminal.paint(Style::Bold, head)];
         for row in &self.rows {
             let each = row.disk_mib * MIB / row.deliveries.max(1) as f64;
