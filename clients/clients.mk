@@ -99,7 +99,39 @@ test-client-java: server
 	cd clients/java && java="java -cp target/classes:$$(cat target/classpath) examples/" \
 	  && $(EXAMPLES) "$$java"{Publish,WatchDeliveries,Receiver}.java
 
-# What users install, of each client: wheel and sdist, tgz, crate, a Maven repository, a Go module proxy.
+RUBY_PACKAGES := ruby ruby-grpc ruby-google-protobuf ruby-googleapis-common-protos-types ruby-minitest ruby-rack \
+  ruby-sinatra ruby-actionpack ruby-webrick rubocop
+RUBY_READY := ruby -e '%w[grpc google/rpc/status_pb minitest rack sinatra/base action_controller webrick rubocop].each { |name| require name }'
+
+# Ruby and the libraries that its client is tested with, which are Debian's; without them its tests say that they are skipped.
+.PHONY: ruby
+ruby:
+	@if ! $(RUBY_READY) 2>/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -qq -y --no-install-recommends $(RUBY_PACKAGES); \
+	  then $(RUBY_READY); else echo "ruby: NOT INSTALLED; the Ruby client is not tested (apt-get install $(RUBY_PACKAGES))"; fi; \
+	fi
+
+.PHONY: test-client-ruby
+test-client-ruby: server ruby
+	@if $(RUBY_READY) 2>/dev/null; then $(MAKE) --no-print-directory run-test-client-ruby; else echo "test-client-ruby: SKIPPED"; fi
+
+.PHONY: run-test-client-ruby
+run-test-client-ruby:
+	cd clients/ruby && rubocop --cache false --format quiet
+	cd clients/ruby && GRPC_VERBOSITY=NONE $(HARNESS) ruby -W -Ilib -Itest test/all.rb
+	cd clients/ruby && $(EXAMPLES) "ruby -Ilib examples/"{publish,watch,receiver}.rb
+
+RECEIVERS_PACKAGES := php-cli elixir
+
+# The functions of docs/RECEIVERS.md, in the languages that are there.
+.PHONY: test-receivers
+test-receivers:
+	@if ! { command -v php && command -v elixir; } >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends $(RECEIVERS_PACKAGES); \
+	fi
+	python3 clients/conformance/receivers.py
+
+# What users install, of each client: wheel and sdist, tgz, crate, a Maven repository, a Go module proxy, a gem.
 PACKAGES := $(CURDIR)/target/packages
 CLIENT_VERSION := 0.1.0
 
@@ -133,6 +165,9 @@ package-rust: license-rust
 package-java: license-java
 	cd clients/java && mvn --batch-mode --quiet -DskipTests deploy -DaltDeploymentRepository=packages::default::file://$(PACKAGES)/maven
 
+package-ruby: ruby license-ruby
+	mkdir -p $(PACKAGES) && cd clients/ruby && gem build --quiet --strict --output $(PACKAGES)/tenterhook-$(CLIENT_VERSION).gem
+
 # Each package carries the license; it is one text.
 license-%: LICENSE
 	cmp $< clients/$*/LICENSE
@@ -146,7 +181,7 @@ $(CLIENTS:%=test-package-%): test-package-%: server package-%
 	CARGO_TARGET_DIR=$(CURDIR)/target/client $(HARNESS) python3 $(CURDIR)/clients/packages/install.py $(PACKAGES) $*
 
 .PHONY: bench-clients
-bench-clients: .tools/python-newest/done .tools/typescript-newest/done ## measure the clients beside the code generated for them
+bench-clients: ruby .tools/python-newest/done .tools/typescript-newest/done ## measure the clients beside the code generated for them
 	cargo build --profile dist --locked --package tenterhook
 	cd clients/go && go build -o ../../.tools/go-examples/bench ./bench
 	cd clients/rust && $(RUST_CLIENT) bench --locked --bench publish --no-run
@@ -158,4 +193,5 @@ bench-clients: .tools/python-newest/done .tools/typescript-newest/done ## measur
 	  "Python, blocking=.tools/python-newest/bin/python clients/python/bench/publish.py blocking" \
 	  "Python, asyncio=.tools/python-newest/bin/python clients/python/bench/publish.py asyncio" \
 	  "TypeScript=.tools/typescript-newest/node_modules/.bin/node .tools/typescript-newest/dist/bench/publish.js" \
-	  "Java=java -cp clients/java/target/classes:$$(cat clients/java/target/classpath) clients/java/bench/Publish.java"
+	  "Java=java -cp clients/java/target/classes:$$(cat clients/java/target/classpath) clients/java/bench/Publish.java" \
+	  "Ruby=ruby -Iclients/ruby/lib clients/ruby/bench/publish.rb"

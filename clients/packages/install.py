@@ -2,7 +2,7 @@
 """Installs the package of a client into an empty project, and runs its examples there.
 
 `install.py PACKAGES LANGUAGE`, below the harness. PACKAGES is what `make packages` wrote. Nothing of the
-checkout is used but the examples, and the README of Python with its test.
+checkout is used but the examples, and the READMEs of Python and Ruby with their tests.
 """
 
 from __future__ import annotations
@@ -117,8 +117,18 @@ def java(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
     return [f"java -cp {classpath} {examples / name}.java" for name in ("Publish", "WatchDeliveries", "Receiver")]
 
 
+def ruby(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
+    home = project / "gems"
+    # What the gem depends on is the system's.
+    run("gem", "install", "--local", "--quiet", "--no-document", only(packages, "*.gem"), GEM_HOME=str(home))
+    installed = only(home / "gems", "tenterhook-*")
+    require_license(installed)
+    run("ruby", CLIENTS / "ruby/test/test_readme.rb", cwd=project, GEM_HOME=str(home))
+    return [f"env GEM_HOME={home} ruby {installed / 'examples' / name}.rb" for name in NAMES]
+
+
 LANGUAGES: dict[str, Callable[[pathlib.Path, pathlib.Path], list[str]]] = {
-    "python": python, "typescript": typescript, "go": go, "rust": rust, "java": java,
+    "python": python, "typescript": typescript, "go": go, "rust": rust, "java": java, "ruby": ruby,
 }
 
 

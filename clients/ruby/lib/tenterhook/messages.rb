@@ -1,0 +1,156 @@
+# frozen_string_literal: true
+
+require "google/protobuf"
+require "google/protobuf/duration_pb"
+require "google/protobuf/field_mask_pb"
+require "google/protobuf/timestamp_pb"
+require "json"
+require "securerandom"
+
+require "tenterhook/v1/event_pb"
+require "tenterhook/v1/event_service_pb"
+
+module Tenterhook
+  # From native values to messages: hashes, JSON, times, durations.
+  module Messages
+    NANOS = 1_000_000_000
+
+    class << self
+      # A message of native values: hashes become messages, whatever stands for a `JsonDocument` becomes JSON, a `Time`
+      # becomes a timestamp, a number of seconds a duration, an array of names a field mask. nil leaves a field unset.
+      def build(kind, fields)
+        converters = converters_of(kind)
+        values = fields.each_with_object({}) do |(name, value), made|
+          converter = converters.fetch(name.to_sym) { raise ArgumentError, "#{short(kind)} has no field #{name}" }
+          made[name.to_s] = converter.call(value) unless value.nil?
+        end
+        kind.new(values)
+      rescue TypeError, RangeError => error
+        raise error.class, "#{short(kind)}: #{error.message}"
+      end
+
+      # An event from native values, or a copy of one; without an id it gets one.
+      # @return [V1::Event]
+      def event(value)
+        made = value.is_a?(V1::Event) ? value.dup : build(V1::Event, value)
+        identify_event(made)
+      end
+
+      # A request of its own, from a message or from fields.
+      def request(kind, message, fields)
+        return identify(build(kind, fields)) if message.nil?
+        raise ArgumentError, "give a message or its fields, not both" unless fields.empty?
+
+        # A copy of the message and of what is in it, so that ids are not written into the caller's.
+        identify(kind.decode(kind.encode(message)))
+      end
+
+      # The value of a document that the server sent; nil when it is unset.
+      def json_value(document)
+        JSON.parse(document.json) unless document.nil? || document.json.empty?
+      end
+
+      # A JSON value as it is sent. Only what JSON has is taken, and what knows its JSON by `as_json`, as Rails' values
+      # do.
+      # @return [V1::JsonDocument]
+      def json_document(value)
+        V1::JsonDocument.new(json: JSON.generate(plain(value)))
+      end
+
+      private
+
+      # Gives events and requests an id if they have none, so that the server recognises a repeat.
+      def identify(request)
+        case request
+        when V1::PublishEventRequest then identify_event(request.event) if request.event
+        when V1::BatchPublishEventsRequest then request.events.each { |one| identify_event(one) }
+        else request.request_id = SecureRandom.uuid if request.respond_to?(:request_id) && request.request_id.empty?
+        end
+        request
+      end
+
+      def identify_event(event)
+        event.id = SecureRandom.hex if event.id.empty?
+        event
+      end
+
+      def plain(value)
+        case value
+        when nil, true, false, String, Integer, Float then value
+        when Symbol then value.to_s
+        when Hash then value.to_h { |name, inside| [name.to_s, plain(inside)] }
+        when Array then value.map { |inside| plain(inside) }
+        else
+          raise TypeError, "a #{value.class} is no JSON value" unless value.respond_to?(:as_json)
+
+          plain(value.as_json)
+        end
+      end
+
+      # What makes the value of each field.
+      def converters_of(kind)
+        @converters ||= {}
+        @converters[kind] ||= kind.descriptor.to_h { |field| [field.name.to_sym, converter(field)] }
+      end
+
+      def converter(field)
+        return enum_converter(field) if field.type == :enum
+        return ->(value) { value.is_a?(Symbol) ? value.to_s : value } if field.type == :string && !repeated?(field)
+        return repeated?(field) ? ->(values) { list(field, values) } : ->(value) { value } if field.type != :message
+        return ->(value) { value.to_h { |name, inside| [name.to_s, inside] } } if map?(field)
+
+        one = ->(value) { message(field, value) }
+        repeated?(field) ? ->(values) { list(field, values).map(&one) } : one
+      end
+
+      def enum_converter(field)
+        one = ->(value) { value.is_a?(String) ? value.to_sym : value }
+        repeated?(field) ? ->(values) { list(field, values).map(&one) } : one
+      end
+
+      # `repeated?` came with google-protobuf 4.31; `label` is on its way out.
+      def repeated?(field) = field.respond_to?(:repeated?) ? field.repeated? : field.label == :repeated
+
+      def map?(field)
+        repeated?(field) && field.subtype.name.end_with?("Entry") && !field.subtype.lookup("key").nil?
+      end
+
+      def list(field, values)
+        raise TypeError, "#{field.name} takes a list" unless values.respond_to?(:to_ary)
+
+        values.to_ary
+      end
+
+      def message(field, value)
+        kind = field.subtype.msgclass
+        return value if value.is_a?(kind)
+        return json_document(value) if kind == V1::JsonDocument
+
+        native(kind, value) || raise(TypeError, "#{field.name} cannot be made of a #{value.class}")
+      end
+
+      def native(kind, value)
+        case kind.descriptor.name
+        when "google.protobuf.Timestamp"
+          return timestamp(value) if value.is_a?(Time) || value.respond_to?(:to_time)
+        when "google.protobuf.Duration" then return duration(value) if !value.is_a?(Hash) && value.respond_to?(:to_r)
+        when "google.protobuf.FieldMask"
+          return Google::Protobuf::FieldMask.new(paths: value.map(&:to_s)) if value.respond_to?(:to_ary)
+        end
+        build(kind, value) if value.is_a?(Hash)
+      end
+
+      def timestamp(value)
+        time = value.is_a?(Time) ? value : value.to_time
+        Google::Protobuf::Timestamp.new(seconds: time.to_i, nanos: time.nsec)
+      end
+
+      def duration(value)
+        seconds, rest = value.to_r.divmod(1)
+        Google::Protobuf::Duration.new(seconds: seconds, nanos: (rest * NANOS).to_i)
+      end
+
+      def short(kind) = kind.name.rpartition("::").last
+    end
+  end
+end
