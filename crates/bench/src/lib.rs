@@ -8,13 +8,13 @@ mod flight;
 mod histogram;
 mod load;
 mod micro;
+mod progress;
 mod report;
 mod scenario;
 mod server;
 mod size;
 mod watch;
 
-use std::io::{IsTerminal, Write};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -101,15 +101,15 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
         SCENARIOS.iter().filter(|scenario| wanted(scenario.name)).map(|scenario| (scenario.name, Vec::new())).collect();
     anyhow::ensure!(!runs.is_empty(), "no scenario has `{}` in its name", args.only.unwrap_or_default());
     for run in 1..=args.runs {
-        progress(&format!("run {run} of {}: ceilings", args.runs));
+        progress::show(&format!("run {run} of {}: ceilings", args.runs));
         ceilings.push(measure_ceilings(setting).await?);
         for (name, figures) in &mut runs {
-            progress(&format!("run {run} of {}: {name}", args.runs));
+            progress::show(&format!("run {run} of {}: {name}", args.runs));
             let scenario = SCENARIOS.iter().find(|scenario| scenario.name == *name).context("an unknown scenario")?;
             figures.push(scenario.run(setting).await.map_err(|error| error.context(format!("in `{name}`")))?);
         }
     }
-    progress("");
+    progress::show("");
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         runs: usize::from(args.runs),
@@ -121,14 +121,6 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     };
     terminal.line(if args.json { report.json() } else { report.table(terminal) });
     Ok(())
-}
-
-/// Tells a person at a terminal what is going on, on one line of standard error.
-fn progress(text: &str) {
-    let mut out = std::io::stderr();
-    if out.is_terminal() {
-        let _ = write!(out, "\r\u{1b}[2K{text}").and_then(|()| out.flush());
-    }
 }
 
 async fn measure_ceilings(setting: Setting<'_>) -> Result<Ceilings> {

@@ -102,7 +102,7 @@ pub(super) async fn run(args: &SizeArgs, terminal: Terminal) -> Result<()> {
     for kind in [Kind::Finished, Kind::Waiting] {
         measure(args, kind, &mut sizes).await?;
     }
-    progress("");
+    progress::show("");
     terminal.line(if args.json { serde_json::to_string_pretty(&sizes)? } else { sizes.table(terminal) });
     Ok(())
 }
@@ -128,7 +128,7 @@ async fn measure(args: &SizeArgs, kind: Kind, sizes: &mut Sizes) -> Result<()> {
     let mut made = 0;
     for step in STEPS {
         let upto = args.deliveries * step / 100;
-        progress(&format!("{kind:?}: {made} of {} deliveries", args.deliveries));
+        progress::show(&format!("{kind:?}: {made} of {} deliveries", args.deliveries));
         match kind {
             Kind::Finished => publishers.count(upto - made, IN_FLIGHT).await?,
             Kind::Waiting => leave(&publishers.channels, made..upto).await?,
