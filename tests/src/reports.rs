@@ -65,10 +65,11 @@ fn every_report_has_its_test() {
 }
 
 /// The tests of the SDKs that verify signatures, by their file.
-const VERIFYING: [&str; 5] = [
+const VERIFYING: [&str; 6] = [
     "clients/go/webhook/verify_test.go",
     "clients/java/src/test/java/io/tenterhook/VerifierTest.java",
     "clients/python/tests/test_verification.py",
+    "clients/ruby/test/test_webhooks.rb",
     "clients/rust/tests/it/verify.rs",
     "clients/typescript/test/verify.test.ts",
 ];

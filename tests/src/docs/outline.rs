@@ -1,8 +1,14 @@
 //! The READMEs of the clients have one outline; that their snippets run is tested in each language.
 
 /// The clients' folders and what they are for.
-const CLIENTS: [(&str, &str); 5] =
-    [("rust", "Rust"), ("go", "Go"), ("python", "Python"), ("typescript", "TypeScript"), ("java", "Java")];
+const CLIENTS: [(&str, &str); 6] = [
+    ("rust", "Rust"),
+    ("go", "Go"),
+    ("python", "Python"),
+    ("typescript", "TypeScript"),
+    ("java", "Java"),
+    ("ruby", "Ruby"),
+];
 /// The headings below the title.
 const OUTLINE: [&str; 10] = [
     "## Install",
