@@ -118,7 +118,7 @@ test-client-ruby: server ruby
 .PHONY: run-test-client-ruby
 run-test-client-ruby:
 	cd clients/ruby && rubocop --cache false --format quiet
-	cd clients/ruby && GRPC_VERBOSITY=NONE $(HARNESS) ruby -W -Ilib -Itest test/all.rb
+	cd clients/ruby && GRPC_VERBOSITY=NONE $(HARNESS) ruby -Ilib -Itest test/all.rb
 	cd clients/ruby && $(EXAMPLES) "ruby -Ilib examples/"{publish,watch,receiver}.rb
 
 RECEIVERS_PACKAGES := php-cli elixir
