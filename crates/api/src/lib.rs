@@ -25,6 +25,7 @@ pub mod fuzz;
 mod info;
 mod mask;
 mod meter;
+mod notices;
 mod refusal;
 mod router;
 /// Bounds of the gRPC listener.
@@ -38,6 +39,7 @@ mod wire;
 pub use audit::AuditEntry;
 pub use edge::{Budgets, Connection, Held, PeerNames, Refusals, too_large};
 pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered, status_name};
+pub use notices::Descriptions;
 pub use refusal::{DOMAIN, invalid};
 pub use router::{Api, router};
 pub use state::{About, ApiState, Sender};

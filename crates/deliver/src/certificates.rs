@@ -9,7 +9,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tenterhook_model::webhook::TransportPolicy;
-use tenterhook_model::{ClientCredentials, ClientProof, Clock, Fault, Timestamp, TransportCheck};
+use tenterhook_model::{CertificateEnd, ClientCredentials, ClientProof, Clock, Fault, Timestamp, TransportCheck};
 
 use crate::der::{self, Facts};
 use crate::pem::{self, Section};
@@ -217,5 +217,17 @@ impl TransportCheck for CertificateCheck {
         let mut found = self.warn(AUTHORITIES, &policy.ca_certificates_pem);
         found.extend(self.warn(CERTIFICATE, &policy.client_certificate_pem));
         found
+    }
+
+    fn first_end(&self, policy: &TransportPolicy) -> Option<CertificateEnd> {
+        let ends = |field, pem: &str| {
+            let named = if pem.is_empty() { Vec::new() } else { certificates(field, pem).unwrap_or_default() };
+            named.into_iter().map(|named| named.facts.not_after)
+        };
+        let own = ends(CERTIFICATE, &policy.client_certificate_pem).next();
+        let trusted = ends(AUTHORITIES, &policy.ca_certificates_pem).max();
+        let own = own.map(|time| CertificateEnd { field: CERTIFICATE, time });
+        let trusted = trusted.map(|time| CertificateEnd { field: AUTHORITIES, time });
+        own.into_iter().chain(trusted).min_by_key(|end| end.time)
     }
 }

@@ -97,7 +97,8 @@ fn literals<'a>(mut lists: impl Iterator<Item = &'a Vec<String>>) -> Option<Vec<
 
 impl Candidate {
     async fn accepts(&self, event: &Arc<EventContext>, means: &Means<'_>) -> bool {
-        let Some(rules) = &self.rules else { return true };
+        // Nobody can say whether rules that do not compile name operational events.
+        let Some(rules) = &self.rules else { return !event.event().is_operational() };
         let acceptance = if rules.is_plain() { rules.accepts(event) } else { means.render.accepts(rules, event).await };
         for (rule, error) in &acceptance.errors {
             means.report(self.webhook.id, *rule, event.event(), error);

@@ -11,6 +11,7 @@
 //!
 //! [`EventContext`]: tenterhook_engine::EventContext
 
+mod announce;
 mod digest;
 mod failures;
 mod index;
@@ -21,6 +22,7 @@ mod meter;
 #[cfg(test)]
 mod tests;
 
+pub use announce::{Announcer, Describe};
 pub use digest::content_digest;
 pub use failures::RuleFailure;
 pub use intake::{Intake, Parts};

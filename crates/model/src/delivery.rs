@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::attempt::Attempt;
 use crate::id::{DeliveryId, EventId, WebhookId};
 use crate::namespace::Namespace;
+use crate::notice::is_operational;
 use crate::time::Timestamp;
 
 /// Where a delivery stands.
@@ -160,6 +161,11 @@ impl Delivery {
                 Ok(())
             }
         }
+    }
+
+    /// Whether it delivers an event of the server's own.
+    pub fn is_operational(&self) -> bool {
+        is_operational(&self.event_type)
     }
 
     /// Attempts that count for the retry policy.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::id::EventId;
 use crate::json::JsonText;
 use crate::namespace::Namespace;
+use crate::notice::is_operational;
 use crate::time::Timestamp;
 
 /// An event as it was published.
@@ -65,6 +66,11 @@ impl Event {
     /// The part of the object type after its last dot: `ipaddress` of `ipam.ipaddress`.
     pub fn model(&self) -> &str {
         self.object_type.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// Whether it is the server's own.
+    pub fn is_operational(&self) -> bool {
+        is_operational(&self.event_type)
     }
 
     /// Bytes that the event takes in memory and on disk, roughly.

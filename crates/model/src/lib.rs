@@ -43,6 +43,8 @@ pub mod limits;
 pub mod method;
 /// [`Namespace`]: the tenant that events and webhooks belong to.
 pub mod namespace;
+/// [`NoticeKind`]: what the server reports about itself.
+pub mod notice;
 /// [`PreparedRequest`], and the answer to it.
 pub mod request;
 /// [`Resolve`]: the addresses of a host.
@@ -83,6 +85,7 @@ pub use json::{JsonError, JsonText, NUMBER_KEY};
 pub use limit::{Limit, Unit};
 pub use method::HttpMethod;
 pub use namespace::Namespace;
+pub use notice::{NoticeKind, OPERATIONAL_PREFIX, is_operational};
 pub use request::{CapturedResponse, Header, PreparedRequest};
 pub use resolve::{Resolve, ResolveError};
 pub use role::{Role, UnknownRole};
@@ -90,5 +93,5 @@ pub use secret::Secret;
 pub use standard_secret::StandardSecret;
 pub use target::{TargetUrl, TargetUrlError};
 pub use time::{Clock, SystemClock, Timestamp};
-pub use transport::TransportCheck;
+pub use transport::{CertificateEnd, TransportCheck};
 pub use webhook::{Webhook, WebhookSpec, WebhookState};

@@ -11,6 +11,7 @@ use crate::json::JsonText;
 use crate::limits;
 use crate::method::HttpMethod;
 use crate::namespace::Namespace;
+use crate::notice::is_operational;
 use crate::secret::Secret;
 use crate::sensitive::is_sensitive_header;
 use crate::standard_secret::{StandardSecret, is_private_key};
@@ -448,6 +449,12 @@ impl Webhook {
     /// Whether deliveries may be sent now. Those made before it was disabled still are.
     pub fn sends(&self) -> bool {
         self.halt.is_none()
+    }
+
+    /// Whether it asks for operational events: a rule names their types, and neither is turned off.
+    pub fn takes_notices(&self) -> bool {
+        let names = |rule: &EventRule| rule.event_types.iter().any(|pattern| is_operational(pattern));
+        !self.spec.disabled && self.spec.rules.iter().any(|rule| !rule.disabled && names(rule))
     }
 
     /// What `UpdateWebhook` and its like must send back to change just this revision.

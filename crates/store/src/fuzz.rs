@@ -16,6 +16,7 @@ use crate::rows::event::{EventRow, TimelineRow};
 use crate::rows::journal::JournalRow;
 use crate::rows::lane::LaneInfo;
 use crate::rows::meta::{IdentityRow, SequenceRow, TrimmedRow};
+use crate::rows::notice::{NoticeRow, ReportRow};
 use crate::rows::webhook::{HealthRow, LaneRow, RequestRow, WebhookRow};
 
 /// Reads a log of any bytes; the first is the number of the last commit that the file has.
@@ -65,6 +66,8 @@ fn read_keys(key: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("a webhook", keys::webhook::decode(Family::Webhook, key).ok().map(keys::webhook::encode)),
         ("health", keys::webhook::decode(Family::Health, key).ok().map(keys::webhook::health)),
         ("an access token", keys::access_token::decode(key).ok().map(keys::access_token::encode)),
+        ("a notice", keys::notice::decode(key).ok().map(keys::notice::encode)),
+        ("a report", keys::notice::decode_report(key).ok().map(keys::notice::report)),
         ("a lane", keys::webhook::decode_lane(key).ok().map(keys::webhook::lane)),
     ];
     found.into_iter().filter_map(|(name, again)| Some((name, again?))).collect()
@@ -104,6 +107,8 @@ fn read_rows(row: &Bytes) -> usize {
         rows::decode::<LaneRow>(row, "a lane").is_ok(),
         rows::decode::<RequestRow>(row, "a remembered request").is_ok(),
         rows::decode::<WebhookRow>(row, "a webhook").is_ok(),
+        rows::decode::<NoticeRow>(row, "a notice").is_ok(),
+        rows::decode::<ReportRow>(row, "a report").is_ok(),
         rows::decode::<IdentityRow>(row, "the identity").is_ok(),
         rows::decode::<SequenceRow>(row, "a sequence").is_ok(),
         rows::decode::<TrimmedRow>(row, "the beginning of the journal").is_ok(),

@@ -34,11 +34,12 @@ pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span, View, is_inside_en
 pub use open::{exists, open, probe, shown_url};
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{
-    Claim, Expect, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet, WebhookChange,
-    WebhookSet,
+    Claim, Expect, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement,
+    TokenSet, Trigger, WebhookChange, WebhookSet,
 };
 pub use roles::{
-    Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store, Tokens, Webhooks,
+    Administering, Announcing, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store,
+    Tokens, Webhooks,
 };
 pub use seal::SealingKey;
 pub use stats::{Backlog, DeliveryStats, FailedAttempts, Gauges, Latencies, StatsBucket, StatsQuery, Waits};

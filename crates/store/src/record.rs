@@ -5,9 +5,57 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::{
-    AccessToken, Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Lane, Next, Timestamp, TokenId, Webhook,
-    WebhookHealth, WebhookId,
+    AccessToken, Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, Lane, Namespace, Next, NoticeKind,
+    Timestamp, TokenId, Webhook, WebhookHealth, WebhookId, is_operational,
 };
+
+/// The number of a notice, in the order of commits among those that wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NoticeId(pub u64);
+
+/// What the server reports about a webhook, to be published as an operational event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// Its number.
+    pub id: NoticeId,
+    /// The id of its event.
+    pub event_id: EventId,
+    /// What happened.
+    pub kind: NoticeKind,
+    /// When it was committed.
+    pub time: Timestamp,
+    /// The webhook after the change; a deleted one as it was.
+    pub webhook: Arc<Webhook>,
+    /// The health of its receiver then.
+    pub health: WebhookHealth,
+    /// Why, in words; may be empty.
+    pub reason: String,
+    /// Failures: those in a row that opened the breaker, deliveries that failed since the last
+    /// notice of this kind, or all of them until the webhook recovered; else 0.
+    pub count: u64,
+    /// The delivery that it is due to, if it is due to one.
+    pub trigger: Option<Trigger>,
+}
+
+/// The delivery that a notice is due to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trigger {
+    /// Its id.
+    pub delivery_id: DeliveryId,
+    /// Its event.
+    pub event_id: EventId,
+    /// The type of the event.
+    pub event_type: Arc<str>,
+    /// Its last attempt, without bodies once it is stored.
+    pub attempt: Option<Arc<Attempt>>,
+}
+
+impl Trigger {
+    /// Whether it delivers an operational event.
+    pub fn is_operational(&self) -> bool {
+        is_operational(&self.event_type)
+    }
+}
 
 /// Every webhook at one moment.
 #[derive(Debug, Clone, Default)]
@@ -16,8 +64,20 @@ pub struct WebhookSet {
     pub by_id: std::collections::BTreeMap<WebhookId, Arc<Webhook>>,
     /// The webhook of each lane.
     pub by_lane: HashMap<Lane, WebhookId>,
+    /// How many webhooks of each namespace ask for operational events; those with none are left out.
+    pub subscribers: HashMap<Namespace, usize>,
     /// Rises with each change of any webhook.
     pub revision: u64,
+}
+
+impl WebhookSet {
+    /// Counts the subscribers. Call it after each change.
+    pub(crate) fn count_subscribers(&mut self) {
+        self.subscribers.clear();
+        for webhook in self.by_id.values().filter(|webhook| webhook.takes_notices()) {
+            *self.subscribers.entry(webhook.namespace.clone()).or_default() += 1;
+        }
+    }
 }
 
 /// Every access token at one moment.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tenterhook_model::{
-    AccessToken, Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId, WebhookHealth, WebhookId,
+    AccessToken, Attempt, CertificateEnd, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId,
+    WebhookHealth, WebhookId,
 };
 use tokio::sync::Notify;
 
@@ -18,8 +19,8 @@ use crate::backup::Backup;
 use crate::error::{SaveError, StoreError, TokenError};
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
-    Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet, WebhookChange,
-    WebhookSet,
+    Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,
+    WebhookChange, WebhookSet,
 };
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
@@ -41,6 +42,27 @@ pub trait Publishing: Webhooks {
     /// # Errors
     /// [`StoreError::Overloaded`] when too much waits already, [`StoreError::Full`] when the disk is.
     async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError>;
+}
+
+/// Publishes what the server reports about itself. For the intake.
+#[async_trait]
+pub trait Announcing: Webhooks {
+    /// The first notices that wait to be published, in the order of their commits, at most `limit`.
+    async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError>;
+
+    /// Stores the event of a notice, makes its deliveries and forgets the notice, in one commit.
+    /// Returns `None` when the notice was published before.
+    ///
+    /// # Errors
+    /// As [`Publishing::publish`]; the notice is kept then.
+    async fn announce(&self, notice: NoticeId, event: NewEvent) -> Result<Option<Published>, StoreError>;
+
+    /// Makes a notice that a certificate of a webhook at this revision ends within so many days; once for each
+    /// number of days, the smaller after the larger. Returns whether it made one.
+    async fn note_expiry(&self, webhook: (WebhookId, u64), end: CertificateEnd, days: u32) -> Result<bool, StoreError>;
+
+    /// Rung after each commit with a notice in it. A hint only.
+    fn notice_bell(&self) -> &Notify;
 }
 
 /// Hands out due deliveries and records what became of them. For the dispatcher.
@@ -263,6 +285,6 @@ pub trait Serving: Reading + Administering + Copying + Tokens {}
 impl<T: Reading + Administering + Copying + Tokens> Serving for T {}
 
 /// A store in every role.
-pub trait Store: Publishing + Dispatching + Serving + Maintaining + Observing {}
+pub trait Store: Publishing + Announcing + Dispatching + Serving + Maintaining + Observing {}
 
-impl<T: Publishing + Dispatching + Serving + Maintaining + Observing> Store for T {}
+impl<T: Publishing + Announcing + Dispatching + Serving + Maintaining + Observing> Store for T {}

@@ -55,6 +55,11 @@ impl Sealer {
         Self { cipher: XChaCha20Poly1305::new((&*key.0).into()), entropy }
     }
 
+    /// Where its nonces come from.
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
     /// The row of a webhook, without a secret in plain.
     pub(crate) fn row(&self, webhook: &Webhook) -> WebhookRow {
         let mut copy = webhook.clone();

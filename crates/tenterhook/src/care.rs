@@ -206,6 +206,7 @@ mod tests {
             entropy: std::sync::Arc::new(OsEntropy),
             sealing_key: tenterhook_store::SealingKey::new([7; 32]),
             reads: tenterhook_store::Reads::Inline,
+            operational_events: true,
             observer: None,
         };
         drop(tenterhook_store::EmbeddedStore::open(kv, options).unwrap());

@@ -33,7 +33,7 @@ const SAME_PART: [&str; 4] = [
     "Received",
 ];
 /// Names of files that more than two folders have: the nouns of the model and what is done with them.
-const SAME_SUBJECT: [&str; 28] = [
+const SAME_SUBJECT: [&str; 29] = [
     "access_token.rs",
     "attempt.rs",
     "backup.rs",
@@ -52,6 +52,7 @@ const SAME_SUBJECT: [&str; 28] = [
     "lane.rs",
     "list.rs",
     "meter.rs",
+    "notice.rs",
     "number.rs",
     "preview.rs",
     "publish.rs",

@@ -150,6 +150,7 @@ impl Bench {
             entropy: Arc::new(OsEntropy),
             sealing_key: SealingKey::new(mark::key()),
             reads: Reads::Inline,
+            operational_events: true,
             observer: Some(commits.clone()),
         };
         let kept = Kept(MemoryKv::default());

@@ -7,6 +7,7 @@ mod events;
 mod key_set;
 mod lines;
 mod netbox;
+mod operational;
 mod pages;
 mod web;
 

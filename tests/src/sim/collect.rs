@@ -64,6 +64,22 @@ pub(crate) async fn events(store: &dyn Store) -> BTreeMap<EventId, Arc<Event>> {
     found
 }
 
+/// The server's own events of the default namespace, in the order of their publication.
+pub(crate) async fn operational(store: &dyn Store) -> Vec<Arc<Event>> {
+    let mut found = Vec::new();
+    let mut query = EventQuery { limit: PAGE, ..EventQuery::default() };
+    loop {
+        let page = store.list_events(query.clone()).await.expect("the disk can be read");
+        found.extend(page.items.into_iter().filter(|event| event.is_operational()));
+        match page.next {
+            None => break,
+            next => query.after = next,
+        }
+    }
+    found.reverse();
+    found
+}
+
 /// Every namespace of a plan.
 pub(crate) fn namespaces() -> impl Iterator<Item = Namespace> {
     NAMESPACES.into_iter().map(|name| name.parse().expect("the name is legal"))

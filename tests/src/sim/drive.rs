@@ -8,12 +8,13 @@ use std::time::Duration;
 use tenterhook_dispatch::Drained;
 use tenterhook_model::webhook::{Halt, HaltedBy, SigningKey};
 use tenterhook_model::{
-    Clock, DeliveryId, DeliveryState, Event, JsonText, Lane, Secret, SigningKeyId, Timestamp, Webhook, WebhookId,
+    Clock, DeliveryId, DeliveryState, Event, JsonText, Lane, NoticeKind, Secret, SigningKeyId, Timestamp, Webhook,
+    WebhookId,
 };
 use tenterhook_store::{DeliveryQuery, Expect, Redrive, SaveError, WebhookChange};
 
 use super::collect;
-use super::history::{End, History, Life, Order, OrderKind};
+use super::history::{End, History, Life, Order, OrderKind, Save};
 use super::plan::{CALM, EventPlan, Plan, SIGNING_SECRET, Step};
 use super::world::{Machine, Process};
 use crate::canary::lookout::{Kept, listen_to_the_log};
@@ -33,6 +34,7 @@ struct Driver {
     /// Absent only while one process follows another.
     process: Option<Process>,
     orders: Vec<Order>,
+    saves: Vec<Save>,
     lives: Vec<Life>,
     halted: Vec<HaltedBy>,
     jumped_forward: u64,
@@ -51,13 +53,17 @@ impl Driver {
             machine,
             process,
             orders: Vec::new(),
+            saves: Vec::new(),
             lives: Vec::new(),
             halted: Vec::new(),
             jumped_forward: 0,
             jumped_back: 0,
         };
         for number in 0..driver.plan.hooks.len() {
-            driver.save(driver.webhook(number), Expect::Absent).await.expect("a new disk takes new webhooks");
+            let webhook = driver.webhook(number);
+            let (webhook, kind) = (webhook.id, driver.save(webhook, Expect::Absent).await.map(|_| NoticeKind::Created));
+            let kind = Some(kind.expect("a new disk takes new webhooks"));
+            driver.saves.push(Save { webhook, kind, is_doubtful: false });
         }
         for (time, step) in driver.plan.steps.clone() {
             driver.sleep_until(time).await;
@@ -117,16 +123,20 @@ impl Driver {
         self.process = Some(self.machine.start(self.lives.len()));
     }
 
-    async fn save(&self, webhook: Webhook, expect: Expect) -> Result<(), SaveError> {
+    async fn save(&self, webhook: Webhook, expect: Expect) -> Result<Arc<Webhook>, SaveError> {
         let change = WebhookChange::Put { webhook: Box::new(webhook), expect, request: None };
-        self.process().store.save_webhook(change).await.map(|_| ())
+        self.process().store.save_webhook(change).await.map(|saved| saved.webhook)
     }
 
     async fn halt(&mut self, kind: OrderKind, hook: usize, halt: Option<Halt>) {
         let found = self.process().store.webhooks().by_id[&id_of(hook)].clone();
         let called = self.machine.clock.elapsed();
         // While the disk fails it is as if nobody had asked.
-        if self.save(Webhook { halt, ..Webhook::clone(&found) }, Expect::Present).await.is_ok() {
+        if let Ok(saved) = self.save(Webhook { halt, ..Webhook::clone(&found) }, Expect::Present).await {
+            let done = if saved.halt.is_some() { NoticeKind::Paused } else { NoticeKind::Resumed };
+            let done = (saved.halt != found.halt).then_some(done);
+            let is_doubtful = saved.revision != found.revision + 1;
+            self.saves.push(Save { webhook: saved.id, kind: done, is_doubtful });
             self.orders.push(Order { kind, called, answered: self.machine.clock.elapsed() });
         }
     }
@@ -171,7 +181,7 @@ impl Driver {
     async fn calm_down(&mut self) {
         self.machine.disk.fail(0);
         let end = self.machine.clock.elapsed() + PATIENCE;
-        while self.any_open().await && self.machine.clock.elapsed() < end {
+        while (self.any_open().await || self.any_notice().await) && self.machine.clock.elapsed() < end {
             for hook in 0..self.plan.hooks.len() {
                 let halt = self.process().store.webhooks().by_id[&id_of(hook)].halt.clone();
                 if let Some(halt) = halt {
@@ -181,6 +191,10 @@ impl Driver {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+    }
+
+    async fn any_notice(&self) -> bool {
+        !self.process().store.notices(1).await.expect("the disk can be read").is_empty()
     }
 
     async fn any_open(&self) -> bool {
@@ -212,6 +226,8 @@ impl Driver {
             deliveries: collect::deliveries(&*store).await,
             attempts: BTreeMap::new(),
             events: collect::events(&*store).await,
+            operational: collect::operational(&*store).await,
+            saves: self.saves,
             health: BTreeMap::new(),
             orders: self.orders,
             lives: self.lives,

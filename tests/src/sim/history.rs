@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tenterhook_dispatch::Drained;
 use tenterhook_model::webhook::HaltedBy;
-use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Timestamp, Webhook, WebhookHealth, WebhookId};
+use tenterhook_model::{
+    Attempt, Delivery, DeliveryId, Event, EventId, NoticeKind, Timestamp, Webhook, WebhookHealth, WebhookId,
+};
 use tenterhook_store::{Change, Sequence};
 
 use super::plan::Plan;
@@ -29,7 +31,11 @@ pub(crate) struct History {
     pub(crate) deliveries: BTreeMap<DeliveryId, Delivery>,
     pub(crate) attempts: BTreeMap<DeliveryId, Vec<Attempt>>,
     pub(crate) events: BTreeMap<EventId, Arc<Event>>,
+    /// The operational events, in the order of their publication.
+    pub(crate) operational: Vec<Arc<Event>>,
     pub(crate) health: BTreeMap<WebhookId, WebhookHealth>,
+    /// What saves have changed, in their order.
+    pub(crate) saves: Vec<Save>,
     pub(crate) orders: Vec<Order>,
     pub(crate) lives: Vec<Life>,
     /// Who had stopped a webhook that was resumed when all was calm.
@@ -112,6 +118,16 @@ pub(crate) struct Order {
     pub(crate) kind: OrderKind,
     pub(crate) called: Duration,
     pub(crate) answered: Duration,
+}
+
+/// A save of a webhook that was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Save {
+    pub(crate) webhook: WebhookId,
+    /// What it changed; nothing when the webhook was like that already.
+    pub(crate) kind: Option<NoticeKind>,
+    /// The commit before it was made by the server, so that `kind` may be wrong.
+    pub(crate) is_doubtful: bool,
 }
 
 /// What an operator did.

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<(Duration, Step)>,
     /// A namespace whose receivers all hang, and one that is well.
     pub(crate) crowd: Option<Crowd>,
+    /// The webhook that asks for operational events.
+    pub(crate) pager: Option<usize>,
     /// Attempts of the server in flight at once.
     pub(crate) max_in_flight: usize,
     /// How long the server lets attempts go on when it is told to stop.
@@ -125,6 +127,8 @@ impl Plan {
         let mut dice = Dice::new(seed);
         let count = dice.between(1, 4) as usize;
         let mut hooks: Vec<Hook> = (0..count).map(|number| hook(number, &mut dice)).collect();
+        let pager = dice.percent(60).then_some(hooks.len());
+        hooks.extend(pager.map(|number| self::pager(number, &mut dice)));
         let mut steps = publishing(&mut dice);
         let times: Vec<Duration> = steps.iter().map(|(time, _)| *time).collect();
         steps.extend(meddling(&mut dice, hooks.len(), &times));
@@ -134,7 +138,7 @@ impl Plan {
         let crowd = dice.percent(25).then(|| crowd(&mut hooks, &mut steps, &mut dice));
         let max_in_flight = if crowd.is_some() { CROWD_SLOTS } else { max_in_flight };
         steps.sort_by_key(|(time, _)| *time);
-        Self { hooks, steps, crowd, max_in_flight, grace, net_dice, entropy_dice }
+        Self { hooks, steps, crowd, pager, max_in_flight, grace, net_dice, entropy_dice }
     }
 }
 
@@ -207,6 +211,15 @@ fn hook(number: usize, dice: &mut Dice) -> Hook {
         ..WebhookSpec::default()
     };
     Hook { namespace: Namespace::default(), spec, temper: temper(dice) }
+}
+
+/// A webhook that receives what the server reports about the others, and about itself.
+fn pager(number: usize, dice: &mut Dice) -> Hook {
+    let mut pager = hook(number, dice);
+    let names = EventRule { event_types: vec!["tenterhook.**".into()], ..EventRule::default() };
+    pager.spec.rules = vec![names];
+    pager.spec.request.body.clear();
+    pager
 }
 
 fn rules(dice: &mut Dice) -> Vec<EventRule> {

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use tenterhook_api::Descriptions;
 use tenterhook_attempt::PassThrough;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
 use tenterhook_dispatch::{Deadlines, Dispatcher, Drained, Parts, Settings, Unmetered};
 use tenterhook_engine::{Compilations, Contexts, InProcess};
-use tenterhook_intake::Intake;
+use tenterhook_intake::{Announcer, Intake};
 use tenterhook_model::{AddressPolicy, Event};
 use tenterhook_store::{
     Batch, Change, EmbeddedStore, Kv, MemoryKv, Pair, Reads, SealingKey, Sequence, Span, Store, StoreError,
@@ -127,6 +128,7 @@ impl Machine {
             entropy: self.entropy.clone(),
             sealing_key: SealingKey::new(mark::key()),
             reads: Reads::Inline,
+            operational_events: true,
             observer: None,
         };
         let (store, writer) = EmbeddedStore::open(self.disk.clone(), options).expect("the store opens after a crash");
@@ -153,6 +155,13 @@ impl Machine {
             contexts: Arc::clone(&contexts),
             meter: Arc::new(tenterhook_intake::Unmetered),
         }));
+        let announcer = Announcer {
+            store: store.clone(),
+            intake: Arc::clone(&intake),
+            describe: Arc::new(Descriptions::default()),
+            clock: self.clock.clone(),
+        };
+        others.spawn(announcer.run(cancel.clone()));
         let parts = Parts {
             store: store.clone(),
             render: Arc::new(InProcess),

@@ -150,11 +150,14 @@ fn write(
     deliveries: Vec<v1::Delivery>,
 ) -> v1::WebhookExplanation {
     let compiles = matching.is_some();
-    // Rules that do not compile refuse nothing.
-    let matched = webhook.state() != WebhookState::Disabled;
+    // Rules that do not compile refuse nothing but operational events.
+    let operational = event.event().is_operational();
+    let matched = webhook.state() != WebhookState::Disabled && !operational;
     let Matching { matched, rules } = matching.unwrap_or(Matching { matched, rules: Vec::new() });
     let reason = if compiles {
-        reason(webhook, &rules.iter().map(|rule| rule.matched).collect::<Vec<_>>())
+        reason(webhook, operational, &rules.iter().map(|rule| rule.matched).collect::<Vec<_>>())
+    } else if operational {
+        "its rules do not compile, so it receives no operational event; save the webhook again".to_owned()
     } else {
         "its rules do not compile, so it receives every event; save the webhook again".to_owned()
     };
@@ -170,9 +173,13 @@ fn write(
 }
 
 /// Why the event matches or not, in one line, by which of the rules matched.
-fn reason(webhook: &Webhook, matched: &[bool]) -> String {
+fn reason(webhook: &Webhook, operational: bool, matched: &[bool]) -> String {
     if webhook.state() == WebhookState::Disabled {
         return "the webhook is disabled".to_owned();
+    }
+    if matched.is_empty() && operational {
+        return "it has no rules, and operational events go only to rules that name them, such as `tenterhook.**`"
+            .to_owned();
     }
     if matched.is_empty() {
         return "it has no rules, so it receives every event".to_owned();
@@ -224,17 +231,18 @@ mod tests {
     #[test]
     fn the_first_rule_that_matches_is_named() {
         let named = webhook(&["", "active sites"]);
-        assert_eq!(reason(&named, &[false, true]), "rules[1] (`active sites`) matches");
-        assert_eq!(reason(&named, &[true, true]), "rules[0] matches");
-        assert_eq!(reason(&named, &[false, false]), "none of its 2 rules matches");
-        assert_eq!(reason(&webhook(&["x"]), &[false]), "its rule does not match");
+        assert_eq!(reason(&named, false, &[false, true]), "rules[1] (`active sites`) matches");
+        assert_eq!(reason(&named, false, &[true, true]), "rules[0] matches");
+        assert_eq!(reason(&named, false, &[false, false]), "none of its 2 rules matches");
+        assert_eq!(reason(&webhook(&["x"]), false, &[false]), "its rule does not match");
     }
 
     #[test]
     fn a_webhook_without_rules_or_that_is_disabled_says_so() {
-        assert_eq!(reason(&webhook(&[]), &[]), "it has no rules, so it receives every event");
+        assert_eq!(reason(&webhook(&[]), false, &[]), "it has no rules, so it receives every event");
+        assert!(reason(&webhook(&[]), true, &[]).contains("operational events go only to rules that name them"));
         let mut disabled = webhook(&["x"]);
         disabled.spec.disabled = true;
-        assert_eq!(reason(&disabled, &[true]), "the webhook is disabled");
+        assert_eq!(reason(&disabled, false, &[true]), "the webhook is disabled");
     }
 }

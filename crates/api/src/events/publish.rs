@@ -3,7 +3,7 @@
 //! This is the hot path: the intake matches an event against rules in memory, and the call
 //! returns when the commit that holds the event is on disk.
 
-use tenterhook_model::{Event, EventId, limits};
+use tenterhook_model::{Event, EventId, OPERATIONAL_PREFIX, is_operational, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::Published;
 use tokio::time::Instant;
@@ -96,6 +96,9 @@ fn read_batch(api: &Shared, events: Vec<v1::Event>, trace_parent: Option<String>
 
 /// The event at this place, with what the server adds to it.
 fn read(api: &Shared, check: &mut Check, event: v1::Event, trace_parent: Option<String>) -> Option<Event> {
+    if is_operational(&event.r#type) {
+        check.refuse("type", format!("must not begin with `{OPERATIONAL_PREFIX}`, as the server's own events do"));
+    }
     let now = api.clock.now();
     let fresh_id = || EventId::generate(now, &*api.entropy);
     read_event(check, event, &Arrival { fresh_id: &fresh_id, now, trace_parent })

@@ -137,7 +137,7 @@ impl Replay {
     }
 
     async fn accepts(&self, api: &Shared, event: &Arc<Event>) -> bool {
-        let Some(compiled) = &self.compiled else { return true };
+        let Some(compiled) = &self.compiled else { return !event.is_operational() };
         let context = Arc::new(EventContext::new(Arc::clone(event)));
         api.render.accepts(compiled.rules(), &context).await.matched
     }

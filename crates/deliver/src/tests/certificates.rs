@@ -177,3 +177,20 @@ fn an_encrypted_key_says_what_to_do() {
     let key = identity.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
     assert_fault(&showing(&Pem { key, ..identity }), "client_private_key_pem", "is encrypted");
 }
+
+#[test]
+fn the_first_end_is_of_the_own_certificate_or_of_the_last_that_is_trusted() {
+    let check = CertificateCheck::new(Arc::new(Then), false);
+    let first_end = |policy: &TransportPolicy| check.first_end(policy).map(|end| (end.field, end.time.seconds()));
+    // The beginnings of 2030, 2031 and 2032, in seconds since 1970.
+    let [y2030, y2031, y2032] = [1_893_456_000, 1_924_992_000, 1_956_528_000];
+    let authority = |year| Authority::of_years((2000, year)).pem;
+    let bundle = authority(2_030) + &authority(2_032);
+    assert_eq!(first_end(&TransportPolicy::default()), None);
+    assert_eq!(first_end(&trusting("no certificate")), None);
+    assert_eq!(first_end(&trusting(authority(2_030))), Some(("ca_certificates_pem", y2030)));
+    assert_eq!(first_end(&trusting(bundle.clone())), Some(("ca_certificates_pem", y2032)));
+    let identity = Pem { certificate: authority(2_031), key: String::new() };
+    let both = TransportPolicy { ca_certificates_pem: bundle, ..showing(&identity) };
+    assert_eq!(first_end(&both), Some(("client_certificate_pem", y2031)));
+}

@@ -45,6 +45,7 @@ impl Machine {
             entropy: Arc::new(Middle),
             sealing_key: SealingKey::new([7; 32]),
             reads: Reads::Inline,
+            operational_events: true,
             observer: None,
         };
         let (store, writer) = EmbeddedStore::open(self.kv.clone(), options).unwrap();

@@ -44,6 +44,7 @@ impl World {
             entropy: Arc::new(Middle),
             sealing_key: SealingKey::new([7; 32]),
             reads: Reads::Inline,
+            operational_events: true,
             observer: Some(commits.clone()),
         };
         let (store, writer) = EmbeddedStore::open(MemoryKv::default(), options).unwrap();

@@ -60,6 +60,11 @@ impl Pattern {
         self.parts.iter().all(|part| matches!(part, Part::Text(_)))
     }
 
+    /// Whether the pattern begins with this text, before any star.
+    pub(crate) fn begins_with(&self, text: &str) -> bool {
+        matches!(self.parts.first(), Some(Part::Text(first)) if first.starts_with(text))
+    }
+
     /// Whether `text` as a whole matches.
     pub fn matches(&self, text: &str) -> bool {
         match self.parts.as_slice() {

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use tenterhook_jinja::Expression;
 use tenterhook_model::webhook::EventRule;
-use tenterhook_model::{Fault, FaultKind, JsonText, limits};
+use tenterhook_model::{Fault, FaultKind, JsonText, OPERATIONAL_PREFIX, limits};
 use tenterhook_pattern::RegexBudget;
 
 use super::Pattern;
 use crate::conditions::{self, ConditionSet};
 use crate::event_context::{EventContext, NAMES};
+
+/// Why a rule that would match an operational event otherwise does not.
+const NOT_NAMED: &str =
+    "operational events go only to rules whose event_types name them, with a pattern such as `tenterhook.**`";
 
 /// A rule, ready to be asked.
 #[derive(Debug)]
@@ -82,6 +86,10 @@ impl Rule {
             |patterns: &[Pattern], text: &str| !patterns.is_empty() && !patterns.iter().any(|p| p.matches(text));
         if self.disabled {
             return differs("the rule is disabled".to_owned());
+        }
+        let names = |pattern: &Pattern| pattern.begins_with(OPERATIONAL_PREFIX) && pattern.matches(&event.event_type);
+        if event.is_operational() && !self.event_types.iter().any(names) {
+            return Some(Verdict::Differs(explain.then(|| NOT_NAMED.to_owned())));
         }
         if none_matches(&self.event_types, &event.event_type) {
             return if explain {
@@ -227,6 +235,26 @@ mod tests {
         for (rule, reason) in cases {
             assert_eq!(ask(rule), Verdict::Differs(Some(reason.to_owned())));
         }
+    }
+
+    #[test]
+    fn an_operational_event_goes_only_to_rules_that_name_it() {
+        let mut event = testing::event();
+        event.event_type = "tenterhook.webhook.failing".into();
+        let event = EventContext::new(std::sync::Arc::new(event));
+        let verdict = |event_types: &[&str]| {
+            let rule = EventRule { event_types: texts(event_types), ..EventRule::default() };
+            Rule::compile(&rule, &mut RegexBudget::default()).unwrap().ask(&event, true)
+        };
+        for names in ["tenterhook.**", "tenterhook.webhook.*", "tenterhook.webhook.failing", "tenterhook.*.failing"] {
+            assert_eq!(verdict(&["created", names]), Verdict::Matches, "{names}");
+        }
+        let general: [&[&str]; 8] =
+            [&[], &["**"], &["*"], &["**.failing"], &["t**"], &["tenterhook**"], &["*.*.*"], &["created"]];
+        for names in general {
+            assert_eq!(verdict(names), Verdict::Differs(Some(NOT_NAMED.to_owned())), "{names:?}");
+        }
+        assert!(matches!(verdict(&["tenterhook.webhook.paused"]), Verdict::Differs(_)));
     }
 
     #[test]

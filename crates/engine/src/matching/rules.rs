@@ -18,7 +18,7 @@ pub struct Rules {
 /// Whether an event goes to a webhook, and how each rule did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matching {
-    /// Whether a rule matched, or there are none.
+    /// Whether a rule matched, or there are none and the event is not operational.
     pub matched: bool,
     /// How each rule did, in order.
     pub rules: Vec<RuleResult>,
@@ -38,7 +38,7 @@ pub struct RuleResult {
 /// Whether an event goes to a webhook, without the reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Acceptance {
-    /// Whether a rule matched, or there are none.
+    /// Whether a rule matched, or there are none and the event is not operational.
     pub matched: bool,
     /// The rules that could not be evaluated, by their position, and why.
     pub errors: Vec<(usize, String)>,
@@ -78,7 +78,7 @@ impl Rules {
     /// Whether an event goes to this webhook. Stops at the first rule that matches; an error
     /// makes its rule false and no other.
     pub fn accepts(&self, event: &EventContext) -> Acceptance {
-        let mut acceptance = Acceptance { matched: self.rules.is_empty(), errors: Vec::new() };
+        let mut acceptance = Acceptance { matched: self.takes_without_rule(event), errors: Vec::new() };
         for (index, rule) in self.rules.iter().enumerate() {
             match rule.ask(event, false) {
                 Verdict::Matches => {
@@ -102,6 +102,11 @@ impl Rules {
             Verdict::Fails(reason) => RuleResult { matched: false, failed: true, reason },
         });
         let rules: Vec<RuleResult> = results.collect();
-        Matching { matched: rules.is_empty() || rules.iter().any(|rule| rule.matched), rules }
+        Matching { matched: self.takes_without_rule(event) || rules.iter().any(|rule| rule.matched), rules }
+    }
+
+    /// Whether there are no rules, so that every event goes to the webhook but for operational ones.
+    fn takes_without_rule(&self, event: &EventContext) -> bool {
+        self.rules.is_empty() && !event.event().is_operational()
     }
 }

@@ -73,3 +73,21 @@ async fn a_rule_that_fails_is_counted_for_each_event_and_matches_none() {
     let quiet = bench.failures.note((WebhookId::from_bytes([1; 16]), 0), Timestamp::from_millis(61_000), "why");
     assert_eq!(quiet, Some(100), "one line was logged for the first; this one reports the other 99");
 }
+
+#[tokio::test]
+async fn an_operational_event_goes_only_to_webhooks_that_name_it() {
+    let broken = EventRule { expression: "data.".into(), ..rule(&["tenterhook.**"], &[]) };
+    let set = set(
+        1,
+        [
+            webhook(1, vec![]),
+            webhook(2, vec![rule(&["**"], &[])]),
+            webhook(3, vec![broken]),
+            webhook(4, vec![rule(&["tenterhook.**"], &[])]),
+            webhook(5, vec![rule(&["tenterhook.webhook.failing"], &[])]),
+        ],
+    );
+    let bench = Bench::default();
+    assert_eq!(bench.routed(&set, &context("tenterhook.webhook.failing", "")).await, [4, 5]);
+    assert_eq!(bench.routed(&set, &context("created", "")).await, [1, 2, 3]);
+}

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use tenterhook_api::Api;
+use tenterhook_api::{Api, Descriptions};
+use tenterhook_deliver::CertificateCheck;
 use tenterhook_dispatch::{Deadlines, Drained};
-use tenterhook_intake::Intake;
+use tenterhook_intake::{Announcer, Intake};
 use tenterhook_model::SystemClock;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::door::{Door, Parts};
+use super::expiring::Expiring;
 use super::ops::Ops;
 use super::reload::Reload;
 use super::retention::Retention;
@@ -138,6 +140,14 @@ impl App {
         let (clock, metrics) = (Arc::new(SystemClock), self.metrics.clone());
         let retention = Retention { store: store.clone(), clock, keep: self.retention, metrics };
         tasks.spawn("retention", retention.run(end.clone()));
+        let describe = Arc::new(Descriptions::new(self.public_url.clone()));
+        let (of_store, intake, clock) = (store.clone(), self.intake.clone(), Arc::new(SystemClock));
+        let announcer = Announcer { store: of_store, intake, describe, clock };
+        tasks.spawn("the publishing of operational events", announcer.run(end.clone()));
+        let (of_store, clock) = (store.clone(), Arc::new(SystemClock));
+        let check = Arc::new(CertificateCheck::new(clock.clone(), true));
+        let expiring = Expiring { store: of_store, check, clock };
+        tasks.spawn("the watch of webhooks' certificates", expiring.run(end.clone()));
         let deadlines = Deadlines::new(store.clone(), Arc::new(SystemClock));
         tasks.spawn("the watch of deadlines", deadlines.run(end.clone()));
         if let Some(sampler) = self.sampler.take() {

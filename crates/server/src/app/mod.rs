@@ -7,6 +7,7 @@ pub(crate) mod certificates;
 mod console;
 pub(crate) mod door;
 mod drain;
+mod expiring;
 /// The file of API keys.
 pub mod keys;
 pub(crate) mod ops;
@@ -93,6 +94,7 @@ pub struct App {
     telemetry: Arc<Telemetry>,
     metrics: Arc<Metrics>,
     retention: Duration,
+    public_url: Option<String>,
     grace: Duration,
     sampler: Option<Sampler>,
     /// Learns when the server is ready and when it stops.
@@ -124,8 +126,7 @@ impl App {
         let started = clock.now();
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
         let (tls, certificates) = watches::certificates(config, &metrics)?;
-        let listeners = ports::bind_api(config).await?;
-        let ops = ports::bind_ops(config).await?;
+        let (listeners, ops) = (ports::bind_api(config).await?, ports::bind_ops(config).await?);
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
         let sampler = sampled(config, &storage, &metrics).await;
@@ -184,6 +185,7 @@ impl App {
             telemetry,
             metrics,
             retention: config.retention,
+            public_url: config.public_url.clone(),
             grace: config.drain_grace,
             sampler: Some(sampler),
             supervisor: Supervisor::default(),

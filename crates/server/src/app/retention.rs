@@ -219,6 +219,7 @@ mod tests {
             entropy: Arc::new(tenterhook_model::OsEntropy),
             sealing_key: tenterhook_store::SealingKey::new([1; 32]),
             reads: tenterhook_store::Reads::Inline,
+            operational_events: true,
             observer: None,
         };
         let (store, writer) = tenterhook_store::open("memory:", options).unwrap();

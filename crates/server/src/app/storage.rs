@@ -33,7 +33,8 @@ impl Storage {
     /// # Errors
     /// When it cannot be opened: it is in use, damaged, or sealed with another key.
     pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Result<Self> {
-        let (url, key_file) = (config.store.clone(), config.sealing_key_file.clone());
+        let (url, key_file, operational_events) =
+            (config.store.clone(), config.sealing_key_file.clone(), config.operational_events);
         let opening = tokio::task::spawn_blocking(move || {
             let keys = match key_file.or_else(|| sealing::default_place(&url)) {
                 // A new key would open nothing, and stand where the right one has to go.
@@ -47,7 +48,14 @@ impl Storage {
             };
             let reads = if url == "memory:" { Reads::Inline } else { Reads::Blocking };
             let entropy = Arc::new(OsEntropy);
-            let options = StoreOptions { clock, entropy, sealing_key: keys.sealing, reads, observer: Some(metrics) };
+            let options = StoreOptions {
+                clock,
+                entropy,
+                sealing_key: keys.sealing,
+                reads,
+                operational_events,
+                observer: Some(metrics),
+            };
             let opened = tenterhook_store::open(&url, options);
             opened
                 .map(|opened| (opened, keys.tokens))

@@ -50,6 +50,8 @@ pub struct Config {
     pub console: bool,
     /// Host names by which the console is reached, besides loopback and the certificate's.
     pub console_hosts: Vec<String>,
+    /// Where people reach the server, for links to the console; without a slash at the end.
+    pub public_url: Option<String>,
     /// How long requests under way may go on at the end.
     pub drain_grace: Duration,
     /// Origins whose pages may call from a browser.
@@ -64,6 +66,8 @@ pub struct Config {
     pub store: String,
     /// The file with the key that seals secrets; `None` stands for its default place.
     pub sealing_key_file: Option<PathBuf>,
+    /// Whether the server publishes operational events.
+    pub operational_events: bool,
     /// How long finished things are kept.
     pub retention: Duration,
     /// Where requests may go.
@@ -220,6 +224,7 @@ impl Reader<'_> {
             reflection: self.switch("reflection", dev),
             console: self.switch("console", dev || self.is_given("api-keys") || self.is_given("client-ca")),
             console_hosts: self.many("console-host", value::host_name),
+            public_url: self.one("public-url", value::public_url),
             drain_grace: self
                 .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
                 .unwrap_or(tenterhook_model::limits::DRAIN_GRACE),
@@ -229,6 +234,7 @@ impl Reader<'_> {
             tls: self.tls(),
             store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),
             sealing_key_file: self.path("sealing-key-file"),
+            operational_events: self.switch("operational-events", true),
             retention: self
                 .one("retention", |text| value::duration_within(text, retention_min..=3_650 * DAY))
                 .unwrap_or(tenterhook_model::limits::RETENTION),

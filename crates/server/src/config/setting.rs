@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "What it tells";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 37] = [
+pub(crate) const SETTINGS: [Setting; 39] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -106,6 +106,16 @@ pub(crate) const SETTINGS: [Setting; 37] = [
         help: "Further host name by which the console is reached; repeatable",
         more: "Those of loopback and of the certificate are known. Any other is refused, so that no page can \
                call the server through a name of its own.\nExample: hooks.example.com",
+        default: "none",
+    },
+    Setting {
+        key: "public-url",
+        environment: "TENTERHOOK_PUBLIC_URL",
+        value: "URL",
+        kind: Kind::One,
+        group: LISTEN,
+        help: "URL by which people reach the server, for links to the console in operational events",
+        more: "Without it those events have no link.\nExample: https://hooks.example.com",
         default: "none",
     },
     Setting {
@@ -412,6 +422,17 @@ pub(crate) const SETTINGS: [Setting; 37] = [
         help: "Webhooks with metrics of their own, oldest first; 0 for none",
         more: "From 0 to 500. Each takes about ten time series, labelled with namespace and name.",
         default: "100",
+    },
+    Setting {
+        key: "operational-events",
+        environment: "TENTERHOOK_OPERATIONAL_EVENTS",
+        value: "BOOL",
+        kind: Kind::One,
+        group: OBSERVE,
+        help: "Publishes changes and failures of webhooks as events of the types `tenterhook.**`, or `off`",
+        more: "Only webhooks with a rule that names these types receive them; a namespace without such a webhook \
+               has none. docs/NOTIFICATIONS.md lists them.\nExamples: on, off",
+        default: "true",
     },
     Setting {
         key: "threads",

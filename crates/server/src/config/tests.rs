@@ -35,6 +35,7 @@ fn defaults_are_those_that_the_help_tells() {
         (value::show_duration(config.drain_grace), "drain-grace"),
         (config.store.clone(), "store"),
         (value::show_duration(config.retention), "retention"),
+        (config.operational_events.to_string(), "operational-events"),
         (config.addresses.allow_http.to_string(), "allow-http"),
         (config.addresses.allow_insecure_tls.to_string(), "allow-insecure-tls"),
         (config.max_in_flight.to_string(), "max-in-flight"),
@@ -61,7 +62,7 @@ fn flags_are_read() {
     let config = load(
         "--listen [::1]:0 --ops-listen off --store memory: --retention 1h --max-in-flight 3 --log-format json \
          --allow-network 10.0.0.0/8 --allow-network 192.168.1.7,fd00::/8 --deny-network 10.1.0.0/16 --allow-http=false \
-         --source-address 127.0.0.1 --source-address ::1 --drain-grace 250ms --threads 2 --log-level warn --otlp-endpoint http://127.0.0.1:4317 --trace-ratio 0.5",
+         --source-address 127.0.0.1 --source-address ::1 --drain-grace 250ms --threads 2 --operational-events off --public-url https://hooks.example.com/ --log-level warn --otlp-endpoint http://127.0.0.1:4317 --trace-ratio 0.5",
     )
     .unwrap();
     assert_eq!((config.listen.to_string().as_str(), config.ops_listen), ("[::1]:0", None));
@@ -70,7 +71,8 @@ fn flags_are_read() {
     assert_eq!(config.addresses.allow.len(), 3);
     assert_eq!(config.addresses.deny.len(), 1);
     assert_eq!(config.source.iter().collect::<Vec<_>>(), ["127.0.0.1", "::1"].map(|ip| ip.parse::<IpAddr>().unwrap()));
-    assert!(!config.addresses.allow_http);
+    assert!(!config.addresses.allow_http && !config.operational_events);
+    assert_eq!(config.public_url.as_deref(), Some("https://hooks.example.com"));
     assert_eq!(config.telemetry.log_format, LogFormat::Json);
     assert_eq!(config.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4317"));
 }

@@ -147,6 +147,22 @@ pub fn endpoint(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads the URL by which people reach the server, without a slash at its end.
+pub fn public_url(text: &str) -> Result<String, String> {
+    let is_plain = |url: &Uri| {
+        let host = url.authority().is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@'));
+        host && url.query().is_none() && !text.contains('#')
+    };
+    match text.parse::<Uri>() {
+        Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && is_plain(&url) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => {
+            Err("is not the URL of a server; write it like https://hooks.example.com, without user or query".to_owned())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +197,15 @@ mod tests {
         let range = Duration::from_secs(60)..=Duration::from_secs(3_600);
         assert!(duration_within("60s", range.clone()).is_ok());
         assert_eq!(duration_within("59s", range), Err("`59s` must be from 1m to 1h".to_owned()));
+    }
+
+    #[test]
+    fn a_public_url_has_a_host_and_nothing_after_its_path() {
+        assert_eq!(public_url("https://hooks.example.com/"), Ok("https://hooks.example.com".to_owned()));
+        assert_eq!(public_url("http://[::1]:50051/hooks"), Ok("http://[::1]:50051/hooks".to_owned()));
+        for bad in ["", "hooks.example.com", "ftp://a", "https://u:p@a", "https://a/?b", "https://a/#b", "https://"] {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

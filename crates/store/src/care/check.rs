@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Lane};
+use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Lane, NoticeKind};
 
 use crate::embedded::{FORMAT, LaneInfo, lane_info};
 use crate::error::StoreError;
@@ -20,6 +20,8 @@ use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::{EventRow, TimelineRow};
 use crate::rows::journal::JournalRow;
 use crate::rows::meta::{IdentityRow, SequenceRow, TrimmedRow};
+use crate::rows::notice::{NoticeRow, ReportRow};
+use crate::rows::number::Numbered as _;
 use crate::rows::webhook::{HealthRow, RequestRow, WebhookRow};
 
 /// Problems that a report tells one by one.
@@ -93,7 +95,9 @@ fn name(family: Letter) -> Family {
         Letter::Turn => "ordering keys",
         Letter::Lane => "lanes",
         Letter::Meta => "store",
+        Letter::Notice => "notices",
         Letter::Waiting => "waiting for their turn",
+        Letter::Report => "reports",
         Letter::Due => "due",
         Letter::Request => "request ids",
         Letter::State => "failed or cancelled",
@@ -182,6 +186,17 @@ impl Check<'_> {
                 Ok(())
             }
             Letter::Meta => self.meta(key, row),
+            Letter::Notice => {
+                keys::notice::decode(key)?;
+                let row: NoticeRow = rows::decode(row, "a notice")?;
+                NoticeKind::of(row.kind, "a notice")?;
+                Ok(())
+            }
+            Letter::Report => {
+                keys::notice::decode_report(key)?;
+                rows::decode::<ReportRow>(row, "what was reported of a webhook")?;
+                Ok(())
+            }
             Letter::Waiting => self.waiting(key),
             Letter::Due => self.due(key),
             Letter::Request => {

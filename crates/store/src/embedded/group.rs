@@ -12,6 +12,7 @@ use tenterhook_model::{WebhookHealth, WebhookId};
 use super::LaneInfo;
 use super::expire::Progress;
 use super::journal::Recorder;
+use super::notices::Drafts;
 use super::save::{self, Saved};
 use super::shared::{Shared, lock};
 use super::writer::State;
@@ -21,7 +22,7 @@ use crate::keys::event::Moment;
 use crate::kv::{Batch, Kv, Span};
 use crate::query::{Change, Sequence};
 use crate::queue::{Effect, Kind};
-use crate::record::{TokenSet, WebhookSet};
+use crate::record::{TokenSet, Trigger, WebhookSet};
 use crate::rows;
 use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::{TimelineEntry, TimelineRow};
@@ -61,7 +62,12 @@ pub(crate) struct Group<'a, K> {
     pub(crate) nearly_full: Option<bool>,
     /// Fails the whole group: the engine failed while it was half applied.
     pub(crate) broken: Option<StoreError>,
-    halts: BTreeMap<WebhookId, String>,
+    /// Why webhooks are stopped, and the delivery that it is due to where somebody asks for that.
+    halts: BTreeMap<WebhookId, (String, Option<Trigger>)>,
+    /// What the group reports.
+    pub(crate) notices: Drafts,
+    /// Whether there are notices in the commit.
+    pub(crate) has_notices: bool,
     /// Webhooks of which a person asks that they be sent to now.
     asked: BTreeSet<WebhookId>,
     timeline: BTreeMap<Namespace, (Moment, Vec<TimelineEntry>)>,
@@ -122,6 +128,8 @@ impl<'a, K: Kv> Group<'a, K> {
             nearly_full: None,
             broken: None,
             halts: BTreeMap::new(),
+            notices: Drafts::default(),
+            has_notices: false,
             asked: BTreeSet::new(),
             timeline: BTreeMap::new(),
         }
@@ -222,8 +230,8 @@ impl<'a, K: Kv> Group<'a, K> {
     }
 
     /// Stops a webhook in this commit, unless it is stopped already.
-    pub(crate) fn halt(&mut self, webhook: WebhookId, reason: String) {
-        self.halts.entry(webhook).or_insert(reason);
+    pub(crate) fn halt(&mut self, webhook: WebhookId, reason: String, trigger: Option<Trigger>) {
+        self.halts.entry(webhook).or_insert((reason, trigger));
     }
 
     /// Lets the webhook be sent to now, whatever its breaker waits for.
@@ -256,6 +264,7 @@ impl<'a, K: Kv> Group<'a, K> {
         let halted = self.write_halts();
         self.settle_asked();
         self.write_health();
+        self.write_notices();
         self.write_timeline();
         self.recorder.write(&mut self.batch);
         let flushed = self.shared.counts().write(&self.shared.kv, &mut self.batch, self.now, self.flush_counts)?;
@@ -282,7 +291,7 @@ impl<'a, K: Kv> Group<'a, K> {
     fn write_halts(&mut self) -> Vec<Arc<Webhook>> {
         let set = self.shared.webhooks();
         let mut halted = Vec::new();
-        for (id, reason) in std::mem::take(&mut self.halts) {
+        for (id, (reason, trigger)) in std::mem::take(&mut self.halts) {
             let Some(webhook) = set.by_id.get(&id).filter(|webhook| webhook.halt.is_none()) else { continue };
             // A new revision, so that no change that was made from before this one undoes it.
             let webhook = Webhook {
@@ -292,7 +301,9 @@ impl<'a, K: Kv> Group<'a, K> {
                 ..(**webhook).clone()
             };
             self.batch.put(keys::webhook::encode(id), rows::encode(&self.shared.sealer.row(&webhook)));
-            halted.push(Arc::new(webhook));
+            let webhook = Arc::new(webhook);
+            self.note_suspension(&webhook, trigger);
+            halted.push(webhook);
         }
         halted
     }
@@ -319,6 +330,10 @@ impl<'a, K: Kv> Group<'a, K> {
         if let Some(saved) = self.saved {
             save::adopt(shared, self.state, saved, self.now);
         }
+        Self::adopt_notices(&mut self.state.reported, self.notices);
+        if self.has_notices {
+            shared.notice_bell.notify_one();
+        }
         if let Some(tokens) = self.tokens {
             *shared.tokens.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(tokens);
         }
@@ -333,6 +348,7 @@ impl<'a, K: Kv> Group<'a, K> {
             let mut set = WebhookSet::clone(&shared.webhooks());
             set.revision += 1;
             set.by_id.extend(halted.iter().map(|webhook| (webhook.id, webhook.clone())));
+            set.count_subscribers();
             *shared.webhooks.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(set);
         }
         let millis = self.now.millis_u48();

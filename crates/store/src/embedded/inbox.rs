@@ -4,12 +4,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tenterhook_model::{AccessToken, Delivery, DeliveryId, EventId, Namespace, Timestamp, TokenId, WebhookId, limits};
+use tenterhook_model::{
+    AccessToken, CertificateEnd, Delivery, DeliveryId, EventId, Namespace, Timestamp, TokenId, WebhookId, limits,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::shared::lock;
 use crate::error::{SaveError, StoreError, TokenError};
-use crate::record::{Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange};
+use crate::record::{
+    Expired, NewEvent, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange,
+};
 
 /// When a refused publisher is told to come back: many commits later, and soon for a person.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -26,6 +30,17 @@ pub(crate) enum Request {
         events: Vec<NewEvent>,
         room: OwnedSemaphorePermit,
         answer: Answer<Vec<Published>>,
+    },
+    Announce {
+        notice: NoticeId,
+        event: Box<NewEvent>,
+        answer: Answer<Option<Published>>,
+    },
+    NoteExpiry {
+        webhook: (WebhookId, u64),
+        end: CertificateEnd,
+        days: u32,
+        answer: Answer<bool>,
     },
     Settle {
         settlements: Vec<Settlement>,
@@ -101,6 +116,8 @@ impl Request {
             Self::GiveUpExpired { limit, .. } => *limit,
             Self::BringForward { moves, .. } => moves.len(),
             Self::Save { .. }
+            | Self::Announce { .. }
+            | Self::NoteExpiry { .. }
             | Self::Remember { .. }
             | Self::AddToken { .. }
             | Self::RemoveToken { .. }

@@ -12,6 +12,7 @@ mod group;
 mod inbox;
 mod journal;
 mod list;
+mod notices;
 mod order;
 mod publish;
 mod read;
@@ -52,6 +53,8 @@ pub struct StoreOptions {
     pub sealing_key: SealingKey,
     /// Where reads that may take long are made.
     pub reads: Reads,
+    /// Whether notices are made where a webhook asks for operational events.
+    pub operational_events: bool,
     /// Notified of each commit, for metrics.
     pub observer: Option<Arc<dyn CommitObserver>>,
 }

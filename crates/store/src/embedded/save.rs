@@ -37,8 +37,9 @@ impl<K: Kv> Group<'_, K> {
                 }
                 let before = self.expected(webhook.id, expect)?;
                 let now = Arc::new(self.put_webhook(*webhook, before.as_deref())?);
+                self.note_save(before.as_deref(), &now);
                 if before.as_ref().is_some_and(|before| !before.sends() && now.sends()) {
-                    self.resume(now.id);
+                    self.resume(&now);
                 }
                 if before.is_some() && now.sends() {
                     // Whoever changes a webhook whose receiver fails wants to see whether that helped.
@@ -70,9 +71,11 @@ impl<K: Kv> Group<'_, K> {
     }
 
     /// A webhook that somebody resumed begins with a clean health.
-    fn resume(&mut self, webhook: WebhookId) {
-        if let Some(health) = self.shared.known_health(webhook) {
-            self.health.insert(webhook, health.resumed());
+    fn resume(&mut self, webhook: &Arc<Webhook>) {
+        if let Some(health) = self.shared.known_health(webhook.id) {
+            let resumed = health.resumed();
+            self.note_breaker(webhook, &resumed, None);
+            self.health.insert(webhook.id, resumed);
         }
     }
 
@@ -128,6 +131,7 @@ impl<K: Kv> Group<'_, K> {
         self.put_lane(&webhook, Some(self.now));
         let cancelled = self.shared.counts().open(webhook.lane).total();
         let more = removal::cancel_some(self, webhook.lane)?;
+        self.note_removal(&webhook);
         self.saved = Some(Saved::Removed { webhook: webhook.clone(), more });
         Ok(SavedWebhook { webhook, repeated: false, cancelled })
     }
@@ -214,6 +218,7 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
             shared.health.write().unwrap_or_else(PoisonError::into_inner).remove(&webhook.id);
         }
     }
+    set.count_subscribers();
     *shared.webhooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
     // Only now, so that whoever is rung awake sees the webhook as it is.
     shared.deadline_bell.notify_one();

@@ -33,24 +33,37 @@ impl<K: Kv> Group<'_, K> {
             (Some(stored), None, Next::Succeed | Next::GiveUp) => self.settle_open(stored, Transition::Expire),
         };
         let settled = settled.inspect_err(|_| self.effects.truncate(effects))?;
-        self.judge(id, health, suspend);
+        self.judge(id, health, suspend)?;
         Ok(settled)
     }
 
     /// Records what the settlement says of the webhook.
-    fn judge(&mut self, id: DeliveryId, health: Option<WebhookHealth>, suspend: Option<String>) {
+    fn judge(
+        &mut self,
+        id: DeliveryId,
+        health: Option<WebhookHealth>,
+        suspend: Option<String>,
+    ) -> Result<(), StoreError> {
         if health.is_none() && suspend.is_none() {
-            return;
+            return Ok(());
         }
         let set = self.shared.webhooks();
-        if let Some(webhook) = set.by_lane.get(&id.lane()) {
-            if let Some(health) = health {
-                self.health.insert(*webhook, health);
+        let Some(webhook) = set.by_lane.get(&id.lane()).and_then(|webhook| set.by_id.get(webhook)) else {
+            return Ok(());
+        };
+        let turns = health.as_ref().is_some_and(|health| self.turns_breaker(webhook.id, health));
+        let is_wanted = (turns || suspend.is_some()) && self.is_wanted(&webhook.namespace, None, None);
+        let trigger = if is_wanted { self.trigger(id)? } else { None };
+        if let Some(health) = health {
+            if is_wanted {
+                self.note_breaker(webhook, &health, trigger.clone());
             }
-            if let Some(reason) = suspend {
-                self.halt(*webhook, reason);
-            }
+            self.health.insert(webhook.id, health);
         }
+        if let Some(reason) = suspend {
+            self.halt(webhook.id, reason, trigger);
+        }
+        Ok(())
     }
 
     /// An open delivery: from memory if it is there as it is stored, else from disk.
@@ -77,6 +90,7 @@ impl<K: Kv> Group<'_, K> {
         self.keep_attempt(&stored.delivery, before_last.as_deref());
         if ends {
             self.put_done(&stored.delivery);
+            self.note_end(&stored.delivery);
             self.recorder.attempted(attempted);
             self.record(Some(before.state), stored.delivery);
             self.pass_turn(&before, heir);

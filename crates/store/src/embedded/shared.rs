@@ -25,6 +25,7 @@ pub(crate) struct Shared<K> {
     pub(crate) sealer: Sealer,
     pub(crate) reads: Reads,
     pub(crate) observer: Option<Arc<dyn CommitObserver>>,
+    pub(crate) operational_events: bool,
     pub(crate) inbox: Inbox,
     pub(crate) webhooks: RwLock<Arc<WebhookSet>>,
     pub(crate) tokens: RwLock<Arc<TokenSet>>,
@@ -40,6 +41,7 @@ pub(crate) struct Shared<K> {
     pub(crate) deadline_bell: Notify,
     pub(crate) due_bell: Notify,
     pub(crate) journal_bell: Notify,
+    pub(crate) notice_bell: Notify,
     /// Rung for one waiting publisher at each delivery that leaves a head.
     pub(crate) room: Notify,
 }
@@ -53,6 +55,12 @@ impl<K: Kv> Shared<K> {
     /// Health of a webhook's receiver, if anything is known of it.
     pub(crate) fn known_health(&self, webhook: WebhookId) -> Option<WebhookHealth> {
         self.health.read().unwrap_or_else(PoisonError::into_inner).get(&webhook).cloned()
+    }
+
+    /// Whether the breaker of a webhook is open.
+    pub(crate) fn is_circuit_open(&self, webhook: WebhookId) -> bool {
+        let known = self.health.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&webhook).is_some_and(WebhookHealth::circuit_open)
     }
 
     /// Whose lane it is.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::counts::Counts;
 use super::inbox::Inbox;
 use super::journal::{Tail, find_span};
+use super::notices;
 use super::shared::Shared;
 use super::writer::{State, Worker};
 use super::{LaneInfo, StoreOptions};
@@ -88,6 +89,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         names: names.collect(),
         removals,
         expiry: Default::default(),
+        reported: notices::read(&kv)?,
     };
     let next_expiry = first_expiry(&kv)?;
     let (inbox, receiver) = Inbox::new();
@@ -98,6 +100,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         sealer,
         reads: options.reads,
         observer: options.observer,
+        operational_events: options.operational_events,
         inbox,
         webhooks: RwLock::new(Arc::new(webhooks)),
         tokens: RwLock::new(Arc::new(tokens)),
@@ -110,6 +113,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         deadline_bell: Notify::new(),
         due_bell: Notify::new(),
         journal_bell: Notify::new(),
+        notice_bell: Notify::new(),
         room: Notify::new(),
     });
     shared.due_bell.notify_one();
@@ -216,6 +220,7 @@ fn read_webhooks<K: Kv>(kv: &K, sealer: &Sealer) -> Result<WebhookSet, StoreErro
         set.by_id.insert(webhook.id, Arc::new(webhook));
         Ok(())
     })?;
+    set.count_subscribers();
     Ok(set)
 }
 

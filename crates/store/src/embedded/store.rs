@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tenterhook_model::{
-    AccessToken, Attempt, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId, WebhookHealth,
-    WebhookId, limits,
+    AccessToken, Attempt, CertificateEnd, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId,
+    WebhookHealth, WebhookId, limits,
 };
 use tokio::sync::Notify;
 
@@ -22,11 +22,11 @@ use crate::keys;
 use crate::kv::Kv;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
-    Claim, Expired, NewEvent, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet, WebhookChange,
-    WebhookSet,
+    Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,
+    WebhookChange, WebhookSet,
 };
 use crate::roles::{
-    Administering, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Tokens, Webhooks,
+    Administering, Announcing, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Tokens, Webhooks,
 };
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
@@ -127,6 +127,25 @@ impl<K: Kv> Publishing for EmbeddedStore<K> {
         self.shared.kv.is_sound()?;
         self.admit(&events).await;
         self.shared.inbox.publish(events).await
+    }
+}
+
+#[async_trait]
+impl<K: Kv> Announcing for EmbeddedStore<K> {
+    async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError> {
+        self.read(move |shared| shared.notices(limit)).await
+    }
+
+    async fn announce(&self, notice: NoticeId, event: NewEvent) -> Result<Option<Published>, StoreError> {
+        self.shared.inbox.write(|answer| Request::Announce { notice, event: Box::new(event), answer }).await
+    }
+
+    async fn note_expiry(&self, webhook: (WebhookId, u64), end: CertificateEnd, days: u32) -> Result<bool, StoreError> {
+        self.shared.inbox.write(|answer| Request::NoteExpiry { webhook, end, days, answer }).await
+    }
+
+    fn notice_bell(&self) -> &Notify {
+        &self.shared.notice_bell
     }
 }
 

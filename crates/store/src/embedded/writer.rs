@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::Work;
 use super::group::Group;
 use super::inbox::{Answer, Request};
+use super::notices::Reported;
 use super::shared::{Shared, lock};
 use crate::error::StoreError;
 use crate::keys;
@@ -49,6 +50,8 @@ pub(crate) struct State {
     pub(crate) removals: VecDeque<Lane>,
     /// Where the next round of retention goes on.
     pub(crate) expiry: super::expire::Progress,
+    /// The number of the next notice, and what was reported of webhooks.
+    pub(crate) reported: Reported,
 }
 
 impl State {
@@ -236,6 +239,11 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
             let result = group.publish(events);
             drop(room);
             after_commit(answer, result)
+        }
+        Request::Announce { notice, event, answer } => after_commit(answer, group.announce(notice, *event)),
+        Request::NoteExpiry { webhook, end, days, answer } => {
+            let noted = group.note_expiry(webhook, end, days);
+            after_commit(answer, Ok(noted))
         }
         Request::Settle { settlements, answer } => {
             let settled: Result<_, StoreError> =

@@ -13,6 +13,7 @@ pub(crate) mod event;
 pub(crate) mod expiry;
 pub(crate) mod journal;
 pub(crate) mod meta;
+pub(crate) mod notice;
 pub(crate) mod order;
 pub(crate) mod state;
 pub(crate) mod webhook;
@@ -45,8 +46,12 @@ pub(crate) enum Family {
     Lane = b'l',
     /// What the store knows of itself.
     Meta = b'm',
+    /// Notices that wait to be published.
+    Notice = b'n',
     /// Deliveries that wait for their turn in an ordering key.
     Waiting = b'o',
+    /// What was reported of webhooks.
+    Report = b'p',
     /// Deliveries that wait for a time.
     Due = b'q',
     /// Request ids that were used.
@@ -67,7 +72,7 @@ pub(crate) enum Family {
 
 impl Family {
     /// Every family, in the order of its letter.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Attempt,
         Self::Count,
         Self::Webhook,
@@ -78,7 +83,9 @@ impl Family {
         Self::Turn,
         Self::Lane,
         Self::Meta,
+        Self::Notice,
         Self::Waiting,
+        Self::Report,
         Self::Due,
         Self::Request,
         Self::State,

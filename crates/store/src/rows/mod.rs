@@ -11,6 +11,7 @@ pub(crate) mod event;
 pub(crate) mod journal;
 pub(crate) mod lane;
 pub(crate) mod meta;
+pub(crate) mod notice;
 pub(crate) mod number;
 pub(crate) mod webhook;
 mod wire;

@@ -1,7 +1,7 @@
 //! The numbers that stand for states, outcomes, methods and the like on disk. They are given here once and
 //! for ever, whatever the order of the model's own lists: a number is never changed or used again.
 
-use tenterhook_model::{DeliveryState, HttpMethod, Outcome, Role, TriedResult};
+use tenterhook_model::{DeliveryState, HttpMethod, NoticeKind, Outcome, Role, TriedResult};
 
 use crate::error::StoreError;
 
@@ -90,6 +90,28 @@ impl Numbered for Role {
             Self::Viewer => 2,
             Self::Operator => 3,
             Self::Admin => 4,
+        }
+    }
+}
+
+impl Numbered for NoticeKind {
+    const NAME: &'static str = "kind";
+    const VALUES: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> u32 {
+        match self {
+            Self::Created => 1,
+            Self::Updated => 2,
+            Self::Deleted => 3,
+            Self::Paused => 4,
+            Self::Resumed => 5,
+            Self::Suspended => 6,
+            Self::BreakerOpened => 7,
+            Self::BreakerClosed => 8,
+            Self::Failing => 9,
+            Self::Recovered => 10,
+            Self::KeyRotated => 11,
+            Self::CertificateExpiring => 12,
         }
     }
 }

@@ -64,6 +64,7 @@ fn measure<F: Future<Output = ()>>(url: &str, work: impl FnOnce(Arc<dyn Store>) 
         entropy: Arc::new(OsEntropy),
         sealing_key: SealingKey::new([1; 32]),
         reads: Reads::Inline,
+        operational_events: true,
         observer: Some(Arc::new(Commits)),
     };
     COMMITS.store(0, Ordering::Relaxed);

@@ -282,6 +282,7 @@ fn options(clock: &Arc<TestClock>, entropy: &Arc<TestEntropy>) -> StoreOptions {
         entropy: entropy.clone(),
         sealing_key: SealingKey::new([7; 32]),
         reads: Reads::Inline,
+        operational_events: true,
         observer: None,
     }
 }

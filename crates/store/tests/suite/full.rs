@@ -27,6 +27,7 @@ fn with_store(url: &str, work: impl AsyncFnOnce(Arc<dyn Store>)) {
         entropy: Arc::new(OsEntropy),
         sealing_key: SealingKey::new([1; 32]),
         reads: Reads::Blocking,
+        operational_events: true,
         observer: None,
     };
     let (store, writer) = open(url, options).unwrap();

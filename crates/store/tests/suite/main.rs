@@ -15,6 +15,7 @@ mod events;
 mod full;
 mod golden;
 mod journal;
+mod notices;
 mod opening;
 mod property;
 mod publishing;

@@ -15,6 +15,7 @@ fn options(key: u8) -> StoreOptions {
         entropy: Arc::new(OsEntropy),
         sealing_key: SealingKey::new([key; 32]),
         reads: Reads::Blocking,
+        operational_events: true,
         observer: None,
     }
 }

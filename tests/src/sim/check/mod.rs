@@ -8,6 +8,7 @@ mod breaker;
 mod deadlines;
 mod ends;
 mod flow;
+mod notices;
 mod policy;
 mod retry;
 mod sabotage;
@@ -27,7 +28,7 @@ pub(crate) type Verdict = Result<(), String>;
 pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
 
 /// Every invariant.
-pub(crate) const ALL: [Invariant; 29] = [
+pub(crate) const ALL: [Invariant; 30] = [
     ("acked_event_is_stored", stored::acked_event_is_stored),
     ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
     ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
@@ -57,6 +58,7 @@ pub(crate) const ALL: [Invariant; 29] = [
     ("signature_verifies_at_receiver", sent::signature_verifies_at_receiver),
     ("crash_repeats_only_what_was_in_flight", sent::crash_repeats_only_what_was_in_flight),
     ("drain_leaves_nothing_in_flight", sent::drain_leaves_nothing_in_flight),
+    ("each_cause_has_one_operational_event", notices::each_cause_has_one_operational_event),
 ];
 
 /// Every invariant that the run breaks, with what is wrong.

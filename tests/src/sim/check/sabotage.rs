@@ -168,6 +168,7 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
             drained.unsettled = 1;
         }
     }),
+    ("each_cause_has_one_operational_event", |run| drop(run.operational.pop())),
 ];
 
 /// Lets an attempt, if it was answered, have had another answer.

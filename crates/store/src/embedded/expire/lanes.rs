@@ -182,6 +182,7 @@ mod tests {
             entropy: Arc::new(Zeros),
             sealing_key: SealingKey::new([1; 32]),
             reads: Reads::Inline,
+            operational_events: true,
             observer: None,
         };
         let kv = MemoryKv::default();
@@ -226,6 +227,7 @@ mod tests {
             entropy: Arc::new(Zeros),
             sealing_key: SealingKey::new([1; 32]),
             reads: Reads::Inline,
+            operational_events: true,
             observer: None,
         };
         let (shared, mut worker) = start::open(MemoryKv::default(), options).unwrap();
