@@ -19,8 +19,8 @@ use super::plan::{CALM, EventPlan, Plan, SIGNING_SECRET, Step};
 use super::world::{Machine, Process};
 use crate::canary::lookout::{Kept, listen_to_the_log};
 
-/// By then everything must have been delivered.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+/// By then everything must have been delivered: eight attempts take up to 5 s · (3⁷ − 1) / 2, twice that with jitter.
+const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
 
 /// Runs what the seed says, on a runtime of its own.
 pub(crate) fn run(seed: u64) -> History {
