@@ -83,6 +83,12 @@ pub(crate) enum Refusal {
     #[error("{}", if *.shown { "the key, token or certificate is not known" } else {
         "no key; send `authorization: Bearer th_…`" })]
     KeyInvalid { shown: bool },
+    #[error("{}", if *.shown {
+        "X-Hook-Signature does not fit the body; the webhook in NetBox must have the secret in the file that the key file names for this key"
+    } else {
+        "the request is not signed; give the webhook in NetBox the secret in the file that the key file names for this key"
+    })]
+    NetboxSignature { shown: bool },
     #[error("the key may not do this{}: it has the role `{role}` in `{scope}`{}",
         .asked.as_ref().map(|asked| format!(" in the namespace `{asked}`")).unwrap_or_default(),
         .webhook.map(|webhook| format!(", for the webhook {webhook} only")).unwrap_or_default())]
@@ -118,7 +124,7 @@ impl Refusal {
             Self::State { .. } => Code::FailedPrecondition,
             Self::RateLimited { .. } | Self::Limit { .. } | Self::StorageFull => Code::ResourceExhausted,
             Self::ShuttingDown | Self::ConnectionAged | Self::StoreFailed => Code::Unavailable,
-            Self::KeyInvalid { .. } => Code::Unauthenticated,
+            Self::KeyInvalid { .. } | Self::NetboxSignature { .. } => Code::Unauthenticated,
             Self::KeyForbidden { .. } | Self::TokenIssues { .. } => Code::PermissionDenied,
             Self::Internal => Code::Internal,
         }
@@ -145,7 +151,7 @@ impl Refusal {
             Self::Limit { .. } => ErrorReason::LimitExceeded,
             Self::StorageFull => ErrorReason::StorageFull,
             Self::ShuttingDown | Self::ConnectionAged => ErrorReason::ShuttingDown,
-            Self::KeyInvalid { .. } => ErrorReason::KeyInvalid,
+            Self::KeyInvalid { .. } | Self::NetboxSignature { .. } => ErrorReason::KeyInvalid,
             Self::KeyForbidden { .. } | Self::TokenIssues { .. } => ErrorReason::KeyForbidden,
             Self::StoreFailed | Self::Internal => ErrorReason::Internal,
         }
@@ -416,6 +422,7 @@ mod tests {
             Refusal::ShuttingDown,
             Refusal::ConnectionAged,
             Refusal::KeyInvalid { shown: false },
+            Refusal::NetboxSignature { shown: false },
             Refusal::KeyForbidden { role: Role::Viewer, scope: id(), webhook: None, asked: None },
             Refusal::TokenIssues { role: Role::Admin, scope: id() },
             Refusal::Internal,

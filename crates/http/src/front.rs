@@ -12,7 +12,7 @@ use futures_util::future::Either;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
-use tenterhook_api::access::lookup;
+use tenterhook_api::access::{Access, NetboxSecrets, lookup};
 use tenterhook_api::{PublicKeys, Refusals, Refused};
 use tenterhook_console::Console;
 use tenterhook_model::WebhookId;
@@ -41,6 +41,7 @@ pub struct Front {
     origins: Origins,
     console: Option<Console>,
     public_keys: Option<PublicKeys>,
+    access: Option<Access>,
 }
 
 /// A response, which always comes.
@@ -54,13 +55,19 @@ impl Front {
     /// Stands in front of `routes` and counts what it refuses in `refusals`. Pages of the
     /// `allowed` origins may call, and those of the `console`, if there is one.
     pub fn new(routes: Routes, refusals: Refusals, allowed: Vec<Origin>, console: Option<Console>) -> Self {
-        Self { routes, refusals, origins: Origins::new(allowed), console, public_keys: None }
+        Self { routes, refusals, origins: Origins::new(allowed), console, public_keys: None, access: None }
     }
 
     /// Shows the public keys of webhooks too, to anyone.
     #[must_use]
     pub fn with_public_keys(self, public_keys: PublicKeys) -> Self {
         Self { public_keys: Some(public_keys), ..self }
+    }
+
+    /// Asks `access` with which secrets NetBox must sign its requests.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access: Some(access), ..self }
     }
 
     /// Answers a request.
@@ -133,7 +140,10 @@ impl Front {
         let answered = match (path, request.method()) {
             (Path::Method, &Method::POST) => self.grpc_web(request).await,
             (Path::Events, &Method::POST) => events::publish(self.routes, request.map(Box::pin)).await,
-            (Path::Netbox, &Method::POST) => events::publish_netbox(self.routes, request.map(Box::pin)).await,
+            (Path::Netbox, &Method::POST) => {
+                let secrets = self.netbox_secrets(&request);
+                events::publish_netbox(self.routes, secrets, request.map(Box::pin)).await
+            }
             (Path::Description, &Method::GET | &Method::HEAD) => return openapi::answer(request.method()),
             (Path::KeySet(id), &Method::GET | &Method::HEAD) => return self.key_set(id, &request),
             _ => Err(Problem::method(path.methods())),
@@ -142,6 +152,11 @@ impl Front {
             self.refusals.count(&extensions, Refused::NotGrpc);
             problem.response()
         })
+    }
+
+    fn netbox_secrets<B>(&self, request: &Request<B>) -> NetboxSecrets {
+        let of = |access: &Access| access.netbox_secrets(request.headers(), request.extensions());
+        self.access.as_ref().map(of).unwrap_or_default()
     }
 
     fn key_set<B>(&self, id: WebhookId, request: &Request<B>) -> Response<Body> {

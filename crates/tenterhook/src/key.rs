@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use tenterhook_api::access::{NewKey, Role, Scope};
+use tenterhook_api::access::{KEY_OPTIONS, NewKey, Role, Scope};
 use tenterhook_model::{Namespace, OsEntropy, Timestamp};
 
 use tenterhook_server::app::keys::append_line;
@@ -63,8 +63,8 @@ fn name(text: &str) -> Result<String, String> {
     if text.chars().any(|c| c.is_control() || c == '#') {
         return Err("must not have control characters or `#`, which begins a comment in the key file".to_owned());
     }
-    if text.starts_with("until=") {
-        return Err("must not begin with `until=`; --until DATE gives the last day".to_owned());
+    if let Some(option) = KEY_OPTIONS.iter().find(|option| text.starts_with(*option)) {
+        return Err(format!("must not begin with `{option}`, which means something else in the key file"));
     }
     Ok(text.to_owned())
 }

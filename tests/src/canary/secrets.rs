@@ -61,6 +61,7 @@ impl Secrets {
         let sealing: String = (0..32u8).map(|byte| format!("{:02x}", byte.wrapping_mul(73).wrapping_add(41))).collect();
         let made = crate::process::run(&["key", "new", "--role", "admin"]);
         let told = crate::process::stderr(&made);
+        write("netbox.secret", &plain("NetBox secret"));
         let api_key = told.lines().find(|line| line.starts_with("th_")).unwrap().to_owned();
         let mut secrets = Self {
             canaries: Vec::new(),
@@ -68,7 +69,7 @@ impl Secrets {
             server_certificate: write("tls.crt", &server_pem),
             server_key: write("tls.key", &server_key.serialize_pem()),
             sealing_key: write("sealing.key", &sealing),
-            api_keys: write("keys", &crate::process::stdout(&made)),
+            api_keys: write("keys", &crate::process::stdout(&made).replace(" admin * ", " admin * netbox-secret=netbox.secret ")),
             api_key,
             client_certificate: client_pem,
             client_key: client_key.serialize_pem(),
@@ -105,7 +106,7 @@ impl Secrets {
 }
 
 /// Secrets that are texts, by their names.
-const PLAIN: [&str; 22] = [
+const PLAIN: [&str; 23] = [
     "header",
     "bearer",
     "changed header",
@@ -128,6 +129,7 @@ const PLAIN: [&str; 22] = [
     "client secret",
     "access token",
     "refused credential",
+    "NetBox secret",
 ];
 
 /// The text of a secret: no other text begins as it does.

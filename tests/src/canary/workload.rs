@@ -9,10 +9,16 @@ use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use tenterhook_engine::signature::{Signable, sign};
+use tenterhook_model::webhook::SignatureScheme;
 use tonic::Code;
+use tonic::body::Body;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tower::ServiceExt as _;
 
 use super::CONTROL;
 use super::channel::{Answers, Overheard};
@@ -130,6 +136,7 @@ impl<'a> Workload<'a> {
         self.change(&main).await;
         self.preview(&main.id, &broken.id).await;
         self.refused_callers().await;
+        self.from_netbox().await;
         self.publish_and_watch("first").await;
         self.look_at_all(&main).await;
     }
@@ -342,6 +349,27 @@ impl<'a> Workload<'a> {
         while open > 0 {
             let Some(Payload::Change(change)) = watch.message().await.unwrap().unwrap().payload else { continue };
             open -= i32::from(change.delivery.unwrap().finish_time.is_some());
+        }
+    }
+
+    /// What NetBox sends, for a namespace without webhooks: not signed, signed with another secret, and as it must be.
+    async fn from_netbox(&self) {
+        const BODY: &str = r#"{"event": "created", "timestamp": "2026-03-06T15:11:23Z", "object_type": "ipam.prefix", "data": {}}"#;
+        let signed = |secret: &str| {
+            let message = Signable { id: "", timestamp: 0, body: BODY.as_bytes() };
+            sign(SignatureScheme::NetBox, &[secret], message).unwrap().remove(0).value.to_string()
+        };
+        for (signature, status) in
+            [(None, 401), (Some(signed(&plain("basic"))), 401), (Some(signed(&plain("NetBox secret"))), 200)]
+        {
+            let mut request = http::Request::post("https://localhost/v1/netbox?namespace=quiet");
+            if let Some(signature) = signature {
+                request = request.header("x-hook-signature", signature);
+            }
+            let request = request.body(Body::new(Full::new(Bytes::from_static(BODY.as_bytes())))).unwrap();
+            let response = self.admin().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), status);
+            response.into_body().collect().await.unwrap();
         }
     }
 

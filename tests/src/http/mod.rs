@@ -31,7 +31,7 @@ const PAGE: &str = "https://app.example.com";
 fn front(bench: &Bench) -> Front {
     let allowed = vec![PAGE.parse().unwrap()];
     let front = Front::new(bench.routes.clone(), Refusals::new(Arc::new(Unmetered)), allowed, None);
-    front.with_public_keys(bench.public_keys.clone().expect("the API has been made"))
+    front.with_public_keys(bench.public_keys.clone().expect("the API has been made")).with_access(bench.access.clone())
 }
 
 /// A request with the key of `who`.

@@ -1,9 +1,14 @@
 //! `POST /v1/netbox`: the default body of each version of NetBox, as its own JSON encoder writes it.
 
 use serde_json::Value;
+use tenterhook_api::access::KeyRing;
+use tenterhook_engine::signature::{Signable, sign};
+use tenterhook_model::Secret;
+use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_proto::tenterhook::v1;
 
 use super::{post, request, send};
+use crate::canary::mark::hidden;
 use crate::grpc::bench::Bench;
 
 const PATH: &str = "/v1/netbox";
@@ -76,4 +81,40 @@ async fn what_netbox_does_not_send_is_refused_in_words() {
     }
     let other = post(&bench, "/v1/netbox?namespace=acme", "application/json", body).await;
     assert_eq!(other.json()["result"]["duplicate"], false, "namespaces have ids of their own");
+}
+
+#[tokio::test]
+async fn who_has_a_secret_must_sign_what_netbox_sends() {
+    let bench = Bench::new().await;
+    let (ours, other) = (hidden("netbox"), hidden("other"));
+    let signed_lines: String = bench.ring.lines().map(|line| line.replacen(" publisher * ", " publisher * netbox-secret=nb ", 1) + "\n").collect();
+    assert_ne!(signed_lines.trim(), bench.ring.trim());
+    let (ring, errors) = KeyRing::read(&signed_lines, &mut |_| Ok(Secret::new(ours.clone())));
+    assert_eq!(errors, []);
+    bench.access.replace(ring);
+    let (_, _, body) = cases().remove(0);
+    let signature = |secret: &str| {
+        let message = Signable { id: "", timestamp: 0, body: body.as_bytes() };
+        sign(SignatureScheme::NetBox, &[secret], message).unwrap().remove(0).value.to_string()
+    };
+    let cases = [
+        ("publisher", None, 401, "not signed"),
+        ("publisher", Some(signature(&other)), 401, "does not fit"),
+        ("viewer", Some(signature(&ours)), 403, "may not do this"),
+        ("publisher", Some(signature(&ours)), 200, "\"duplicate\":false"),
+        ("admin", None, 200, "\"duplicate\":true"),
+    ];
+    for (who, signature, status, words) in cases {
+        let mut request = request(&bench, who, http::Method::POST, PATH);
+        if let Some(signature) = &signature {
+            request = request.header("x-hook-signature", signature);
+        }
+        let answer = send(&bench, request.body(http_body_util::Full::new(body.clone().into())).unwrap()).await;
+        let said = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert_eq!(answer.status.as_u16(), status, "{who} {said}");
+        assert!(said.contains(words), "{who}: {said}");
+        if status == 401 {
+            assert_eq!((answer.json()["reason"].as_str(), answer.header("www-authenticate")), (Some("KEY_INVALID"), "Bearer"));
+        }
+    }
 }

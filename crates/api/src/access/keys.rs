@@ -3,13 +3,13 @@
 //! One line a holder, words separated by blanks, `#` begins a comment:
 //!
 //! ```text
-//! sha256:HASH ROLE NAMESPACE [until=DATE] [NAME…]     an API key, as `tenterhook key new` prints the line
-//! san:VALUE   ROLE NAMESPACE [until=DATE] [NAME…]     a client certificate with this DNS or URI name
+//! sha256:HASH ROLE NAMESPACE [until=DATE] [netbox-secret=FILE] [NAME…]     an API key, as `tenterhook key new` prints the line
+//! san:VALUE   ROLE NAMESPACE [until=DATE] [netbox-secret=FILE] [NAME…]     a client certificate with this DNS or URI name
 //! ```
 //!
-//! NAMESPACE is `*` for all; DATE, as in 2027-01-31, is the last day in UTC on which the line grants anything. A file that is meant to list nobody has the line `# no keys`. The
-//! command reads the file and hands its text to [`KeyRing::parse`], and to [`KeyRing::read`]
-//! when it has changed.
+//! NAMESPACE is `*` for all; DATE, as in 2027-01-31, is the last day in UTC on which the line grants anything; FILE has the
+//! secret with which NetBox signs what it sends under the key. A file that is meant to list nobody has the line `# no keys`.
+//! The command reads the files and hands their texts to [`KeyRing::read`].
 
 use std::collections::HashMap;
 use std::fmt;
@@ -31,6 +31,10 @@ const KEY_BYTES: usize = 32;
 const KEY_BYTES_MAX: usize = 256;
 /// What the last day of a line begins with.
 const UNTIL: &str = "until=";
+/// What the name of the file with NetBox's secret begins with.
+const NETBOX_SECRET: &str = "netbox-secret=";
+/// What the words between namespace and name begin with.
+pub const KEY_OPTIONS: [&str; 2] = [UNTIL, NETBOX_SECRET];
 /// The line that says that a file without keys is meant to have none.
 const NO_KEYS: &str = "# no keys";
 
@@ -75,26 +79,41 @@ impl NewKey {
     }
 }
 
+/// What a line of the key file says of its holder.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Holder {
+    pub(super) grant: Grant,
+    /// With which NetBox signs what it sends in this holder's name.
+    pub(super) netbox_secret: Option<Secret>,
+}
+
+/// Reads the secret in the file of this name.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+pub type ReadSecret<'a> = &'a mut dyn FnMut(&str) -> Result<Secret, String>;
+
 /// The holders that a server knows.
 #[derive(Clone, Default)]
 pub struct KeyRing {
-    /// Grants by the first bytes of the key's hash; the rest is compared in constant time.
-    keys: HashMap<[u8; 4], Vec<([u8; 32], Grant)>>,
-    certificates: HashMap<String, Vec<Grant>>,
+    /// Holders by the first bytes of the key's hash; the rest is compared in constant time.
+    keys: HashMap<[u8; 4], Vec<([u8; 32], Holder)>>,
+    certificates: HashMap<String, Vec<Holder>>,
 }
 
 impl KeyRing {
-    /// Reads a key file.
+    /// Reads a key file that names no other file.
     ///
     /// # Errors
-    /// Tells every line that is wrong at once.
+    /// Every line that is wrong.
     pub fn parse(text: &str) -> Result<Self, Vec<KeyFileError>> {
-        let (ring, errors) = Self::read(text);
+        let (ring, errors) = Self::read(text, &mut |_| Err("cannot be read here".to_owned()));
         if errors.is_empty() { Ok(ring) } else { Err(errors) }
     }
 
-    /// Reads the lines of a key file that can be read, and returns what is wrong with the others.
-    pub fn read(text: &str) -> (Self, Vec<KeyFileError>) {
+    /// Reads the lines of a key file that can be read, with the secrets that they name, and returns
+    /// what is wrong with the other lines. A line without its secret grants nothing.
+    pub fn read(text: &str, read_secret: ReadSecret<'_>) -> (Self, Vec<KeyFileError>) {
         let mut ring = Self::default();
         let mut errors = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -102,7 +121,7 @@ impl KeyRing {
             if line.is_empty() {
                 continue;
             }
-            if let Err(problem) = ring.add_line(line) {
+            if let Err(problem) = ring.add_line(line, read_secret) {
                 errors.push(KeyFileError { line: index + 1, problem });
             }
         }
@@ -114,10 +133,10 @@ impl KeyRing {
         text.lines().any(|line| line.trim().eq_ignore_ascii_case(NO_KEYS))
     }
 
-    fn add_line(&mut self, line: &str) -> Result<(), String> {
+    fn add_line(&mut self, line: &str, read_secret: ReadSecret<'_>) -> Result<(), String> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [holder, role, scope, name @ ..] = words.as_slice() else {
-            return Err("expected `sha256:HASH ROLE NAMESPACE [until=DATE] [NAME]` or `san:VALUE ROLE NAMESPACE [until=DATE] [NAME]`".into());
+        let [holder, role, scope, rest @ ..] = words.as_slice() else {
+            return Err("expected `sha256:HASH ROLE NAMESPACE [until=DATE] [netbox-secret=FILE] [NAME]`, or the same with `san:VALUE`".into());
         };
         let role = role.parse().map_err(|error: UnknownRole| format!("the second word {error}"))?;
         let scope = match *scope {
@@ -126,33 +145,45 @@ impl KeyRing {
                 Scope::One(name.parse::<Namespace>().map_err(|error| format!("the namespace {error}, or must be `*`"))?)
             }
         };
-        let (expire_time, name) = match name {
-            [first, name @ ..] if first.starts_with(UNTIL) => (Some(end_of(first)?), name),
-            name => (None, name),
-        };
+        let (mut expire_time, mut netbox_secret, mut name) = (None, None, rest);
+        while let [word, after @ ..] = name {
+            if let Some(day) = word.strip_prefix(UNTIL).filter(|_| expire_time.is_none()) {
+                expire_time = Some(end_of(day)?);
+            } else if let Some(file) = word.strip_prefix(NETBOX_SECRET).filter(|_| netbox_secret.is_none()) {
+                if file.is_empty() {
+                    return Err(format!("`{NETBOX_SECRET}` must be followed by the name of a file"));
+                }
+                netbox_secret = Some(read_secret(file)?);
+            } else {
+                break;
+            }
+            name = after;
+        }
         let grant = Grant { role, expire_time, scope, webhook: None, name: name.join(" ").into() };
-        match holder.split_once(':') {
-            Some(("sha256", hash)) => self.add_key(hash, grant),
+        self.add(holder, Holder { grant, netbox_secret })
+    }
+
+    fn add(&mut self, word: &str, holder: Holder) -> Result<(), String> {
+        match word.split_once(':') {
+            Some(("sha256", hash)) => {
+                let mut bytes = [0; 32];
+                hex::decode_to_slice(hash, &mut bytes)
+                    .map_err(|_| "the hash must be 64 hex digits, as `tenterhook key new` prints it".to_owned())?;
+                self.keys.entry(bucket(&bytes)).or_default().push((bytes, holder));
+                Ok(())
+            }
             Some(("san", value)) if !value.is_empty() => {
-                self.certificates.entry(same_name(value)).or_default().push(grant);
+                self.certificates.entry(same_name(value)).or_default().push(holder);
                 Ok(())
             }
             _ => Err("the first word must be `sha256:` and a hash, or `san:` and a name".into()),
         }
     }
 
-    fn add_key(&mut self, hash: &str, grant: Grant) -> Result<(), String> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(hash, &mut bytes)
-            .map_err(|_| "the hash must be 64 hex digits, as `tenterhook key new` prints it".to_owned())?;
-        self.keys.entry(bucket(&bytes)).or_default().push((bytes, grant));
-        Ok(())
-    }
-
     /// When its grants end, as far as they do.
     pub(super) fn ends(&self) -> impl Iterator<Item = Timestamp> {
-        let of_keys = self.keys.values().flatten().map(|(_, grant)| grant);
-        of_keys.chain(self.certificates.values().flatten()).filter_map(|grant| grant.expire_time)
+        let of_keys = self.keys.values().flatten().map(|(_, holder)| holder);
+        of_keys.chain(self.certificates.values().flatten()).filter_map(|holder| holder.grant.expire_time)
     }
 
     /// How many holders it knows.
@@ -165,23 +196,23 @@ impl KeyRing {
         self.keys.is_empty() && self.certificates.is_empty()
     }
 
-    /// What the holder of the API key with this digest may do; empty when it is not known.
-    pub(super) fn grants_of_key(&self, KeyDigest { hash, .. }: &KeyDigest) -> Vec<Grant> {
+    /// What its lines say of the API key with this digest; empty when it is not known.
+    pub(super) fn holders_of_key(&self, KeyDigest { hash, .. }: &KeyDigest) -> Vec<&Holder> {
         let same = |known: &[u8; 32]| bool::from(known.ct_eq(hash));
         let candidates = self.keys.get(&bucket(hash)).map_or(&[][..], Vec::as_slice);
-        candidates.iter().filter(|(known, _)| same(known)).map(|(_, grant)| grant.clone()).collect()
+        candidates.iter().filter(|(known, _)| same(known)).map(|(_, holder)| holder).collect()
     }
 
-    /// What the holder of a verified client certificate with these names may do.
-    pub(super) fn grants_of_names(&self, names: &[String]) -> Vec<Grant> {
+    /// What its lines say of a verified client certificate with these names.
+    pub(super) fn holders_of_names(&self, names: &[String]) -> Vec<&Holder> {
         let known = names.iter().filter_map(|name| self.certificates.get(&same_name(name)));
-        known.flatten().cloned().collect()
+        known.flatten().collect()
     }
 }
 
 /// The end of a line's last day.
-fn end_of(word: &str) -> Result<Timestamp, String> {
-    Timestamp::end_of_day(&word[UNTIL.len()..])
+fn end_of(day: &str) -> Result<Timestamp, String> {
+    Timestamp::end_of_day(day)
         .ok_or_else(|| format!("`{UNTIL}` must be followed by a date such as 2027-01-31, the last day in UTC"))
 }
 
@@ -244,7 +275,9 @@ mod tests {
     }
 
     fn grants(ring: &KeyRing, key: &str) -> Vec<Grant> {
-        KeyDigest::of(key).map(|digest| ring.grants_of_key(&digest)).unwrap_or_default()
+        let digest = KeyDigest::of(key);
+        let holders = digest.map(|digest| ring.holders_of_key(&digest)).unwrap_or_default();
+        holders.into_iter().map(|holder| holder.grant.clone()).collect()
     }
 
     #[test]
@@ -291,8 +324,23 @@ mod tests {
 
     #[test]
     fn lines_that_are_right_count_although_others_are_wrong() {
-        let (ring, errors) = KeyRing::read("san:a viewer *\nsan:b king *\nsan:c viewer *\n");
-        assert_eq!((ring.len(), errors.len(), errors[0].line), (2, 1, 2));
+        let text = "san:a viewer *\nsan:b king *\nsan:c viewer *\nsan:d viewer * netbox-secret=gone\n";
+        let (ring, errors) = KeyRing::read(text, &mut |file| Err(format!("cannot read {file}")));
+        assert_eq!((ring.len(), errors.len(), errors[0].line), (2, 2, 2));
+        assert_eq!(errors[1].to_string(), "line 4: cannot read gone", "without its secret it grants nothing");
+    }
+
+    #[test]
+    fn options_come_in_any_order_before_the_name_and_once() {
+        for line in ["netbox-secret=f until=2027-01-31 ci", "until=2027-01-31 netbox-secret=f ci"] {
+            let (ring, errors) = KeyRing::read(&format!("san:a publisher * {line}"), &mut |file| Ok(Secret::new(file)));
+            let [holder] = ring.holders_of_names(&["a".to_owned()])[..] else { panic!("{errors:?}") };
+            assert_eq!((holder.netbox_secret.as_ref().unwrap().expose(), &*holder.grant.name), ("f", "ci"));
+            assert!(holder.grant.expire_time.is_some(), "{line}");
+        }
+        let twice = "san:a publisher * netbox-secret=f netbox-secret=g";
+        let (ring, _) = KeyRing::read(twice, &mut |file| Ok(Secret::new(file)));
+        assert_eq!(&*ring.holders_of_names(&["a".to_owned()])[0].grant.name, "netbox-secret=g");
     }
 
     #[test]
@@ -318,7 +366,7 @@ mod tests {
         let ring = KeyRing::parse("san:Client.example.com viewer a\nsan:spiffe://x/y admin *").unwrap();
         let roles = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            ring.grants_of_names(&names).iter().map(|grant| grant.role).collect::<Vec<_>>()
+            ring.holders_of_names(&names).iter().map(|holder| holder.grant.role).collect::<Vec<_>>()
         };
         assert_eq!(roles(&["client.EXAMPLE.com", "spiffe://x/y"]), [Role::Viewer, Role::Admin]);
         assert_eq!(roles(&["other.example.com", "spiffe://x/Y"]), []);

@@ -4,6 +4,7 @@
 //! cannot do anywhere; the services ask the [`Caller`] about the namespace of each thing.
 
 mod certificate;
+mod hooks;
 mod keys;
 mod role;
 mod table;
@@ -14,11 +15,12 @@ use tenterhook_model::{Clock, Namespace, SystemClock, Timestamp, WebhookId};
 use tenterhook_store::Tokens;
 use tokio::sync::Notify;
 
-use keys::KeyDigest;
+use keys::{Holder, KeyDigest};
 
 pub use certificate::names_of_certificate;
+pub use hooks::NetboxSecrets;
 pub(crate) use keys::new_token_secret;
-pub use keys::{KEY_PREFIX, KeyFileError, KeyRing, NewKey, TOKEN_PREFIX};
+pub use keys::{KEY_OPTIONS, KEY_PREFIX, KeyFileError, KeyRing, NewKey, ReadSecret, TOKEN_PREFIX};
 pub use role::{Grant, Permission, Scope};
 pub use table::{METHODS, Method, Pace, lookup};
 pub use tenterhook_model::{Role, UnknownRole};
@@ -116,8 +118,7 @@ impl Access {
 
     /// Who calls with this `authorization` header and the names of a verified client certificate.
     pub(crate) fn caller(&self, authorization: Option<&[u8]>, names: &[String]) -> Result<Caller, Refusal> {
-        let credential =
-            Credential { key: authorization.map(|header| bearer(header).and_then(KeyDigest::of)), names: names.into() };
+        let credential = Credential::of(authorization, names);
         let grants = self.grants(&credential);
         if grants.is_empty() {
             return Err(Refusal::KeyInvalid { shown: authorization.is_some() || !names.is_empty() });
@@ -136,8 +137,8 @@ impl Access {
         let (known, anonymous_may) = match &credential.key {
             // Not even with `--dev`: a token that was revoked must not grant more than before.
             Some(Some(token)) if token.is_token => (self.grant_of_token(token), false),
-            Some(key) => (key.as_ref().map(|key| ring.grants_of_key(key)).unwrap_or_default(), ring.is_empty()),
-            None => (ring.grants_of_names(&credential.names), true),
+            Some(_) => (grants_of(&ring, credential), ring.is_empty()),
+            None => (grants_of(&ring, credential), true),
         };
         let now = self.clock.now();
         let known: Vec<Grant> = known.into_iter().filter(|grant| grant.holds_at(now)).collect();
@@ -174,6 +175,25 @@ impl Reach {
 struct Credential {
     key: Option<Option<KeyDigest>>,
     names: Arc<[String]>,
+}
+
+impl Credential {
+    /// That of a call with this `authorization` header and the names of a verified client certificate.
+    fn of(authorization: Option<&[u8]>, names: &[String]) -> Self {
+        Self { key: authorization.map(|header| bearer(header).and_then(KeyDigest::of)), names: names.into() }
+    }
+
+    /// What `ring` says of who showed it: a key counts alone.
+    fn holders<'a>(&self, ring: &'a KeyRing) -> Vec<&'a Holder> {
+        match &self.key {
+            Some(key) => key.as_ref().map(|key| ring.holders_of_key(key)).unwrap_or_default(),
+            None => ring.holders_of_names(&self.names),
+        }
+    }
+}
+
+fn grants_of(ring: &KeyRing, credential: &Credential) -> Vec<Grant> {
+    credential.holders(ring).into_iter().map(|holder| holder.grant.clone()).collect()
 }
 
 /// The key of an `authorization: Bearer KEY` header.

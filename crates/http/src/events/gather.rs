@@ -29,7 +29,7 @@ const FIRST_TIME: Duration = Duration::from_secs(10);
 const BLANKS: usize = 1_024;
 
 /// Makes the message of a whole body.
-type Read = Box<dyn FnOnce(&[u8]) -> Result<Vec<u8>, Vec<Fault>> + Send>;
+type Read = Box<dyn FnOnce(&[u8]) -> Result<Vec<u8>, Status> + Send>;
 
 /// A body that becomes one message.
 pub(super) struct Gathered<B> {
@@ -46,6 +46,15 @@ impl<B: Body> Gathered<B> {
         body: B,
         held: Held,
         read: impl FnOnce(&[u8]) -> Result<Vec<u8>, Vec<Fault>> + Send + 'static,
+    ) -> Self {
+        Self::checked(body, held, move |bytes| read(bytes).map_err(invalid))
+    }
+
+    /// As [`Gathered::new`], of a body that can be refused for more than what it says.
+    pub(super) fn checked(
+        body: B,
+        held: Held,
+        read: impl FnOnce(&[u8]) -> Result<Vec<u8>, Status> + Send + 'static,
     ) -> Self {
         Self { body, bytes: BytesMut::new(), held, read: Some(Box::new(read)) }
     }
@@ -87,7 +96,7 @@ where
                 Poll::Ready(None) => {
                     let Some(read) = this.read.take() else { break };
                     let bytes = std::mem::take(&mut this.bytes);
-                    let message = read(&bytes).map_err(invalid);
+                    let message = read(&bytes);
                     // From here on the message counts, in the gate.
                     drop(bytes);
                     this.held.release();

@@ -23,6 +23,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as HttpBody;
 use prost::Message;
+use tenterhook_api::access::NetboxSecrets;
 use tenterhook_api::{Held, invalid};
 use tenterhook_model::Fault;
 use tenterhook_proto::tenterhook::v1;
@@ -130,10 +131,15 @@ where
 }
 
 /// Answers a POST of NetBox, whatever its content type: the form of the body is that of a webhook without a template.
+/// It must be signed with one of `secrets`, if there are any.
 ///
 /// # Errors
 /// When the body cannot be read; the call was not made.
-pub(crate) async fn publish_netbox<B>(routes: Routes, request: Request<B>) -> Result<Response<Body>, Problem>
+pub(crate) async fn publish_netbox<B>(
+    routes: Routes,
+    secrets: NetboxSecrets,
+    request: Request<B>,
+) -> Result<Response<Body>, Problem>
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<StdError>,
@@ -142,8 +148,12 @@ where
     refuse_compressed(&parts.headers)?;
     let namespace = Namespace::of(parts.uri.query())?;
     let held = Held::of(&parts.extensions);
-    let read = move |bytes: &[u8]| one(&namespace, netbox::read(bytes)?);
-    Ok(answer::of_call(call(routes, &parts, PUBLISH, Gathered::new(body, held, read)).await, true).await)
+    let headers = parts.headers.clone();
+    let read = move |bytes: &[u8]| {
+        secrets.check(&headers, bytes)?;
+        netbox::read(bytes).and_then(|event| one(&namespace, event)).map_err(invalid)
+    };
+    Ok(answer::of_call(call(routes, &parts, PUBLISH, Gathered::checked(body, held, read)).await, true).await)
 }
 
 fn refuse_compressed(headers: &HeaderMap) -> Result<(), Problem> {

@@ -4,7 +4,8 @@
 //! an empty file would lock everybody out. So a change is believed when the file has not changed
 //! over several looks, a last line without a newline grants nothing that it did not grant before,
 //! and a file without lines revokes nothing unless it says so. Apart from that a key that is no
-//! longer in the file is refused, whatever is wrong with other lines.
+//! longer in the file is refused, whatever is wrong with other lines. The files with secrets of NetBox
+//! that its lines name are read again in the same way.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -12,14 +13,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tenterhook_api::access::{Access, KeyRing, NewKey, Role, Scope};
+use tenterhook_api::access::{Access, KeyFileError, KeyRing, NewKey, Role, Scope};
 use tenterhook_model::{OsEntropy, system};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::reload::Reload;
 use super::steady::{LOOK, Look, Steady};
-use crate::config::key_errors;
+use crate::config::{as_netbox_secret, key_errors, netbox_secret, sibling};
 use crate::telemetry::metrics::{Metrics, Watched};
 
 /// Mode of a new key file.
@@ -29,6 +30,8 @@ const OWNER_ONLY: u32 = 0o600;
 #[derive(Debug)]
 pub(crate) struct KeyWatch {
     file: Steady,
+    /// The files with secrets that its lines name.
+    secrets: Vec<Steady>,
     /// The text whose lines are in force.
     in_force: String,
     access: Access,
@@ -39,7 +42,13 @@ impl KeyWatch {
     /// Watches the file at `path`, which said `text`, for `access`.
     pub(crate) fn new(path: &Path, text: &str, access: Access, metrics: Arc<Metrics>) -> Self {
         metrics.watched(Watched::Keys, None, None);
-        Self { file: Steady::new(path, text), in_force: text.to_owned(), access, metrics }
+        let (mut secrets, file) = (Vec::new(), Steady::new(path, text));
+        let (ring, errors) = Self::ring(&file, text, &mut Vec::new(), &mut secrets);
+        if errors.is_empty() {
+            // The secrets in force are those that are watched, even if one changed a moment ago.
+            access.replace(ring);
+        }
+        Self { file, secrets, in_force: text.to_owned(), access, metrics }
     }
 
     /// Watches until `cancel`, and reads the file at once when `reload` asks for it.
@@ -57,9 +66,10 @@ impl KeyWatch {
     /// Reads the file, and takes over what it says once that can be believed. A file that is gone
     /// changes nothing.
     async fn look(&mut self, at_once: bool) {
+        let has_new_secret = self.look_at_secrets(at_once).await;
         match self.file.look(at_once).await {
-            Look::Same => {}
-            Look::Changed => {
+            Look::Same if !has_new_secret => {}
+            Look::Same | Look::Changed => {
                 let problem = self.take(at_once).err();
                 self.metrics.watched(Watched::Keys, problem, None);
             }
@@ -75,6 +85,39 @@ impl KeyWatch {
         }
     }
 
+    /// Reads the files with secrets; whether one is another now. The secret of a file that is gone stays in force.
+    async fn look_at_secrets(&mut self, at_once: bool) -> bool {
+        let mut has_new = false;
+        for secret in &mut self.secrets {
+            match secret.look(at_once).await {
+                Look::Same => {}
+                Look::Changed => has_new = true,
+                Look::Gone(error) => {
+                    let file = secret.path().display();
+                    tracing::error!(%file, kind = %error.kind(), "cannot read a secret of NetBox; the one read last stays in force");
+                    let problem = format!("cannot read {file}: {}", system::text_in_words(&error));
+                    self.metrics.watched(Watched::Keys, Some(problem), None);
+                }
+            }
+        }
+        has_new
+    }
+
+    /// The lines of `text`, which is all or a part of `file`. The secrets that they name are taken from those `known`, or
+    /// read now, and become `named`.
+    fn ring(file: &Steady, text: &str, known: &mut Vec<Steady>, named: &mut Vec<Steady>) -> (KeyRing, Vec<KeyFileError>) {
+        KeyRing::read(text, &mut |name| {
+            let path = sibling(file.path(), name);
+            if let Some(place) = known.iter().position(|secret| secret.path() == path) {
+                named.push(known.swap_remove(place));
+            } else if !named.iter().any(|secret| secret.path() == path) {
+                named.push(Steady::new(&path, netbox_secret(&path)?.expose()));
+            }
+            let secret = named.iter().find(|secret| secret.path() == path);
+            as_netbox_secret(&path, secret.expect("it is named by now").text())
+        })
+    }
+
     /// Takes over what the file says. A line that cannot be read grants nothing, and keeps
     /// nothing: a key that was taken out is refused although another line has a typing error.
     /// With `at_once` the file is known to be complete.
@@ -84,12 +127,14 @@ impl KeyWatch {
     fn take(&mut self, at_once: bool) -> Result<(), String> {
         let (file, text) = (self.file.path().display(), self.file.text());
         let believed = if at_once { text } else { self.without_cut_line(text) };
-        let (ring, errors) = KeyRing::read(believed);
+        let mut secrets = Vec::new();
+        let (ring, errors) = Self::ring(&self.file, believed, &mut self.secrets, &mut secrets);
         let is_cut = believed.len() < text.len();
         if ring.is_empty() && errors.is_empty() && !KeyRing::says_no_keys(believed) {
             tracing::error!(%file, "the file lists no API keys; those read before stay in force. To revoke all, write the line `# no keys`");
             return Err("the file lists no keys; the keys before are in force".to_owned());
         }
+        self.secrets = secrets;
         let mut problems: Vec<String> = if errors.is_empty() { Vec::new() } else { vec![key_errors(&errors)] };
         if is_cut {
             let line = believed.lines().count() + 1;
@@ -143,8 +188,11 @@ pub fn append_line(path: &Path, line: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::parse_keys as parse;
+    use crate::config::{KeyFile, parse_keys};
     use crate::telemetry::Telemetry;
+    use http::{Extensions, HeaderMap};
+    use tenterhook_api::PeerNames;
+    use tenterhook_api::access::NetboxSecrets;
     use crate::telemetry::metrics::tests::metrics;
 
     const TWO: &str = "san:a.example.com viewer *\nsan:b.example.com viewer *\n";
@@ -160,7 +208,8 @@ mod tests {
         fn new() -> Self {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), TWO).unwrap();
-            let access = Access::keys(parse(TWO).unwrap());
+            let keys = KeyFile { path: file.path().to_owned(), text: TWO.to_owned() };
+            let access = Access::keys(parse_keys(&keys).unwrap());
             let (telemetry, metrics) = metrics();
             let watch = KeyWatch::new(file.path(), TWO, access.clone(), Arc::new(metrics));
             Self { file, access, watch, telemetry }
@@ -180,6 +229,13 @@ mod tests {
 
         fn knows(&self, name: &str) -> bool {
             self.access.knows_certificate(name)
+        }
+
+        /// The secrets of the holder of a certificate.
+        fn secrets_of(&self, name: &str) -> NetboxSecrets {
+            let mut extensions = Extensions::new();
+            extensions.insert(PeerNames([name.to_owned()].into()));
+            self.access.netbox_secrets(&HeaderMap::new(), &extensions)
         }
     }
 
@@ -251,6 +307,36 @@ mod tests {
         std::fs::write(bench.file.path(), "san:a.example.com viewer *\n").unwrap();
         bench.watch.look(true).await;
         assert!(!bench.knows("b.example.com"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_of_netbox_is_read_again_and_stays_while_its_file_is_gone() {
+        let mut bench = Bench::new();
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(secret.path(), "one").unwrap();
+        let line = format!("san:a.example.com publisher * netbox-secret={}\n", secret.path().display());
+        bench.look(&line, 9).await;
+        let one = bench.secrets_of("a.example.com");
+        assert!(one != NetboxSecrets::default() && bench.are_valid());
+        std::fs::write(secret.path(), "two").unwrap();
+        bench.look(&line, 2).await;
+        assert_eq!(bench.secrets_of("a.example.com"), one, "it may still be being written");
+        bench.look(&line, 1).await;
+        let two = bench.secrets_of("a.example.com");
+        assert!(two != one && two != NetboxSecrets::default());
+        std::fs::remove_file(secret.path()).unwrap();
+        bench.look(&line, 9).await;
+        assert!(bench.secrets_of("a.example.com") == two && !bench.are_valid(), "and the metric shows it");
+        bench.look(&format!("{line}san:b.example.com viewer *\n"), 9).await;
+        assert_eq!(bench.secrets_of("a.example.com"), two, "another line changes nothing");
+        std::fs::write(secret.path(), "\n").unwrap();
+        bench.look(&line, 9).await;
+        assert!(!bench.knows("a.example.com") && !bench.are_valid(), "without a secret the line grants nothing");
+        std::fs::write(secret.path(), "two\n").unwrap();
+        bench.watch.look(true).await;
+        assert!(bench.secrets_of("a.example.com") == two && bench.are_valid());
+        bench.look(TWO, 9).await;
+        assert!(bench.watch.secrets.is_empty() && bench.secrets_of("a.example.com") == NetboxSecrets::default());
     }
 
     #[test]

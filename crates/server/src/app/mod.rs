@@ -34,6 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use tenterhook_api::access::Access;
 use tenterhook_api::{About, Api, ApiState, Refusals, router};
 use tenterhook_attempt::{AttemptTrace, PassThrough};
 use tenterhook_cage::{Cage, WorkerCommand};
@@ -177,7 +178,7 @@ impl App {
             storage,
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings(config)),
             deliverer,
-            front: front(config, &api, &metrics, console),
+            front: front(config, &api, access.clone(), &metrics, console),
             api,
             intake,
             draining,
@@ -204,9 +205,10 @@ impl App {
 }
 
 /// The ways in to the API: gRPC, gRPC-Web, plain HTTP and the console.
-fn front(config: &Config, api: &Api, metrics: &Arc<Metrics>, console: Option<Console>) -> Front {
+fn front(config: &Config, api: &Api, access: Access, metrics: &Arc<Metrics>, console: Option<Console>) -> Front {
     Front::new(api.routes.clone(), Refusals::new(metrics.clone()), config.allow_origins.clone(), console)
         .with_public_keys(api.public_keys.clone())
+        .with_access(access)
 }
 
 /// What GetServerInfo returns of the configuration.

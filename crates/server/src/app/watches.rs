@@ -33,7 +33,7 @@ pub(super) struct Watches {
 /// Who may call, and the watch over the file that says so.
 pub(super) fn access(config: &Config, metrics: &Arc<Metrics>) -> Result<(Access, Option<KeyWatch>)> {
     let ring = match &config.api_keys {
-        Some(file) => parse_keys(&file.text).map_err(|errors| anyhow!("the API keys have errors: {errors}"))?,
+        Some(file) => parse_keys(file).map_err(|errors| anyhow!("the API keys have errors: {errors}"))?,
         None => Default::default(),
     };
     let access = if config.dev { Access::dev(ring) } else { Access::keys(ring) };

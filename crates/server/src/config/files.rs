@@ -1,10 +1,10 @@
 //! The files that settings name: certificates, keys, the list of API keys.
 
 use std::io::{Error, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tenterhook_api::access::{KeyFileError, KeyRing};
-use tenterhook_model::{Secret, system};
+use tenterhook_model::{Secret, limits, system};
 
 /// Lines of a key file about which one text says what is wrong.
 const LINES_NAMED: usize = 10;
@@ -44,8 +44,8 @@ impl KeyFile {
             Err(error) => return Err(unreadable(path, &error)),
             Ok(text) => text,
         };
-        parse_keys(&text).map_err(|faults| format!("{path}: {faults}"))?;
         let file = Self { path: PathBuf::from(path), text };
+        parse_keys(&file).map_err(|faults| format!("{path}: {faults}"))?;
         if file.lists_nobody() && !may_list_nobody {
             return Err(format!(
                 "{path} lists no keys, so nobody could call; add a line of `tenterhook key new`, or the line `# no keys`, or start with --bootstrap-key"
@@ -56,16 +56,50 @@ impl KeyFile {
 
     /// Whether it has no holder, and does not say that it is meant to have none.
     pub(crate) fn lists_nobody(&self) -> bool {
-        KeyRing::read(&self.text).0.is_empty() && !KeyRing::says_no_keys(&self.text)
+        self.ring().0.is_empty() && !KeyRing::says_no_keys(&self.text)
+    }
+
+    /// Its lines, with the secrets in the files that they name, and what is wrong.
+    fn ring(&self) -> (KeyRing, Vec<KeyFileError>) {
+        KeyRing::read(&self.text, &mut |name| netbox_secret(&sibling(&self.path, name)))
     }
 }
 
-/// Reads the lines of a key file.
+/// Reads the lines of a key file, and the files that they name.
 ///
 /// # Errors
 /// Every line that is wrong, in one text.
-pub(crate) fn parse_keys(text: &str) -> Result<KeyRing, String> {
-    KeyRing::parse(text).map_err(|errors| key_errors(&errors))
+pub(crate) fn parse_keys(file: &KeyFile) -> Result<KeyRing, String> {
+    let (ring, errors) = file.ring();
+    if errors.is_empty() { Ok(ring) } else { Err(key_errors(&errors)) }
+}
+
+/// The path of the file that the key file at `path` calls `name`: it is looked for next to it.
+pub(crate) fn sibling(path: &Path, name: &str) -> PathBuf {
+    path.parent().unwrap_or_else(|| Path::new("")).join(name)
+}
+
+/// Reads the secret of NetBox in the file at `path`.
+///
+/// # Errors
+/// Why there is none, in words.
+pub(crate) fn netbox_secret(path: &Path) -> Result<Secret, String> {
+    let shown = path.display().to_string();
+    as_netbox_secret(path, &read(&shown)?)
+}
+
+/// The secret of NetBox in the file at `path`, which says `text`: all of it but the end of its line.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(crate) fn as_netbox_secret(path: &Path, text: &str) -> Result<Secret, String> {
+    let secret = text.trim_end_matches(['\r', '\n']);
+    let problem = match secret.chars().count() {
+        0 => "is empty; it must have the secret of the webhook in NetBox".to_owned(),
+        1..=limits::SECRET_CHARS => return Ok(Secret::new(secret)),
+        _ => format!("is longer than {} characters, which no secret in NetBox is", limits::SECRET_CHARS),
+    };
+    Err(format!("{} {problem}", path.display()))
 }
 
 /// What is wrong with the lines of a key file, in one text.
@@ -105,7 +139,30 @@ mod tests {
 
     #[test]
     fn many_lines_with_errors_are_one_short_text() {
-        let text = parse_keys(&"what\n".repeat(1_000)).unwrap_err();
+        let file = KeyFile { path: PathBuf::from("keys"), text: "what\n".repeat(1_000) };
+        let text = parse_keys(&file).unwrap_err();
         assert!(text.ends_with("and 990 more") && text.len() < 2_000, "{text}");
+    }
+
+    #[test]
+    fn the_secret_of_netbox_is_found_next_to_the_key_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let check = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            KeyFile::read(path.to_str().unwrap(), false).map(|_| ())
+        };
+        std::fs::write(folder.path().join("nb"), "secret\r\n").unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        std::fs::write(folder.path().join("long"), "x".repeat(256)).unwrap();
+        check("san:a publisher * netbox-secret=nb\n").unwrap();
+        check(&format!("san:a publisher * netbox-secret={}\n", folder.path().join("nb").display())).unwrap();
+        assert_eq!(netbox_secret(&sibling(&path, "nb")).unwrap(), Secret::new("secret"));
+        let wrong = "san:a publisher * netbox-secret=gone\nsan:a publisher * netbox-secret=empty\n\
+                     san:a publisher * netbox-secret=long\nsan:a publisher * netbox-secret=\n";
+        let why = check(wrong).unwrap_err();
+        for part in ["line 1: cannot read ", "gone: ", "line 2: ", "empty is empty", "line 3: ", "line 4: `netbox-secret=` must be "] {
+            assert!(why.contains(part), "{part}: {why}");
+        }
     }
 }

@@ -24,7 +24,7 @@ use tenterhook_store::shown_url;
 
 pub use fault::{ConfigError, ConfigFault, Source};
 pub use files::{KeyFile, TlsMaterial};
-pub(crate) use files::{key_errors, parse_keys};
+pub(crate) use files::{as_netbox_secret, key_errors, netbox_secret, parse_keys, sibling};
 pub use ops::OpsArgs;
 pub use source::ServeArgs;
 
