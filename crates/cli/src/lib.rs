@@ -4,6 +4,7 @@
 mod access_token;
 mod apply;
 mod args;
+mod complete;
 mod context;
 mod delivery;
 mod difference;
@@ -25,6 +26,8 @@ mod watch;
 mod webhook;
 
 use clap::Subcommand;
+
+pub use complete::complete;
 
 use args::Common;
 use failure::Done;

@@ -1,5 +1,6 @@
 //! `tenterhook completion` and `tenterhook man`: scripts for shells and manual pages, made of the same definitions as the
-//! help.
+//! help. The scripts for bash, zsh and fish ask the command itself for names and ids, by its hidden first word
+//! [`ASK`].
 
 use std::path::PathBuf;
 
@@ -8,6 +9,55 @@ use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 use tenterhook_server::failure::InWords as _;
 use tenterhook_server::terminal::Terminal;
+use tokio::runtime::Builder;
+
+/// The first word of a command line that asks what a shell may offer; the second is the shell, then come the words that
+/// are typed so far, of which the last is completed.
+pub const ASK: &str = "__complete";
+
+/// Asks for names first, and leaves everything else to the script before it. What is offered within quotation marks is what
+/// needs no other marks there.
+const BASH: &str = r#"
+_tenterhook_names() {
+    local current="${COMP_WORDS[COMP_CWORD]}" name
+    local -a found=()
+    mapfile -t found < <("${COMP_WORDS[0]}" __complete bash "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null </dev/null)
+    if ((${#found[@]} == 0)); then
+        _tenterhook "$@"
+        return
+    fi
+    COMPREPLY=()
+    for name in "${found[@]}"; do
+        case $current in
+            \"* | \'*) [[ $name == *[\"\'\\\$\`]* ]] || COMPREPLY+=("$name") ;;
+            *) COMPREPLY+=("$(printf %q "$name")") ;;
+        esac
+    done
+}
+complete -F _tenterhook_names -o bashdefault -o default tenterhook"#;
+/// The same for zsh, before the end of the script, which then calls it.
+const ZSH: &str = r#"_tenterhook_names() {
+    local -a found
+    found=("${(@f)$("${words[1]}" __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
+    found=("${(@)found:#}")
+    if (( ${#found} )); then
+        compadd -a found
+    else
+        _tenterhook "$@"
+    fi
+}
+
+"#;
+/// How the end of the script for zsh begins.
+const ZSH_END: &str = r#"if [ "$funcstack[1]" = "_tenterhook" ]; then"#;
+/// The same for fish.
+const FISH: &str = r#"
+function __tenterhook_names
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    $words[1] __complete fish $words[2..-1] "$current" 2>/dev/null </dev/null
+end
+complete -c tenterhook -a "(__tenterhook_names)""#;
 
 /// What `tenterhook completion` takes.
 #[derive(Debug, Clone, Args)]
@@ -30,7 +80,35 @@ pub fn completion(args: &CompletionArgs, mut command: Command, terminal: Termina
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     generate(args.shell, &mut command, name, &mut script);
-    terminal.line(String::from_utf8_lossy(&script).trim_end());
+    terminal.line(with_names(args.shell, String::from_utf8_lossy(&script).trim_end()));
+}
+
+/// A script that also offers names.
+fn with_names(shell: Shell, script: &str) -> String {
+    match shell {
+        Shell::Bash => format!("{script}\n{BASH}"),
+        Shell::Fish => format!("{script}\n{FISH}"),
+        Shell::Zsh => match script.rsplit_once(ZSH_END) {
+            Some((functions, end)) => {
+                let end = end.replace("_tenterhook \"$@\"", "_tenterhook_names \"$@\"");
+                let end = end.replace("compdef _tenterhook ", "compdef _tenterhook_names ");
+                format!("{functions}{ZSH}{ZSH_END}{end}")
+            }
+            None => script.to_owned(),
+        },
+        _ => script.to_owned(),
+    }
+}
+
+/// What a shell may offer, if that is what the command line asks of `command`; silent about all that goes wrong.
+pub fn asked(command: impl FnOnce() -> Command) -> Option<Vec<String>> {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let [ask, shell, typed @ ..] = words.as_slice() else { return None };
+    if ask != ASK {
+        return None;
+    }
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return Some(Vec::new()) };
+    Some(runtime.block_on(tenterhook_cli::complete(&command(), shell, typed)))
 }
 
 /// Writes a page for `command` and each command below it.
@@ -47,4 +125,23 @@ pub fn man(args: &ManArgs, command: Command, terminal: Terminal) -> Result<()> {
         folder.display()
     ));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_scripts_for_zsh_end_by_asking_for_names_first() {
+        let mut script = Vec::new();
+        generate(Shell::Zsh, &mut crate::cli::Cli::command(), "tenterhook", &mut script);
+        let script = with_names(Shell::Zsh, &String::from_utf8(script).unwrap());
+        let (_, end) = script.rsplit_once(ZSH_END).expect("the script ends as it is known to");
+        assert!(
+            end.contains("_tenterhook_names \"$@\"") && end.contains("compdef _tenterhook_names tenterhook"),
+            "{end}"
+        );
+        assert!(!end.contains("    _tenterhook \"$@\""), "{end}");
+    }
 }

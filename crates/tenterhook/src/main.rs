@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use tenterhook::cli::Cli;
 use tenterhook_server::config::ConfigError;
 
@@ -16,6 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 2;
 
 #[expect(clippy::print_stderr, reason = "the one place that tells a failure to whoever typed the command")]
+#[expect(clippy::print_stdout, reason = "a shell reads what it may offer")]
 fn main() -> ExitCode {
     let print = std::panic::take_hook();
     // What panics inside a storage engine is caught there, and reported as damage of the store.
@@ -24,6 +25,10 @@ fn main() -> ExitCode {
             print(panic);
         }
     }));
+    if let Some(offered) = tenterhook::completion::asked(Cli::command) {
+        offered.iter().for_each(|word| println!("{word}"));
+        return ExitCode::SUCCESS;
+    }
     let command = Cli::parse();
     let colours = command.takes_colours() && std::io::stderr().is_terminal();
     match command.run() {

@@ -69,7 +69,10 @@ impl Secrets {
             server_certificate: write("tls.crt", &server_pem),
             server_key: write("tls.key", &server_key.serialize_pem()),
             sealing_key: write("sealing.key", &sealing),
-            api_keys: write("keys", &crate::process::stdout(&made).replace(" admin * ", " admin * netbox-secret=netbox.secret ")),
+            api_keys: write(
+                "keys",
+                &crate::process::stdout(&made).replace(" admin * ", " admin * netbox-secret=netbox.secret "),
+            ),
             api_key,
             client_certificate: client_pem,
             client_key: client_key.serialize_pem(),

@@ -1,6 +1,10 @@
 //! Everything that callers do with secrets: calls that succeed and calls that fail, deliveries
 //! that arrive and that do not, twice over one store.
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use tenterhook_engine::signature::{Signable, sign};
+use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_proto::tenterhook::v1::access_service_client::AccessServiceClient;
 use tenterhook_proto::tenterhook::v1::authentication::Method;
 use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
@@ -9,10 +13,6 @@ use tenterhook_proto::tenterhook::v1::render_preview_request::{Source, Target};
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use tenterhook_engine::signature::{Signable, sign};
-use tenterhook_model::webhook::SignatureScheme;
 use tonic::Code;
 use tonic::body::Body;
 use tonic::service::Interceptor;
@@ -354,7 +354,8 @@ impl<'a> Workload<'a> {
 
     /// What NetBox sends, for a namespace without webhooks: not signed, signed with another secret, and as it must be.
     async fn from_netbox(&self) {
-        const BODY: &str = r#"{"event": "created", "timestamp": "2026-03-06T15:11:23Z", "object_type": "ipam.prefix", "data": {}}"#;
+        const BODY: &str =
+            r#"{"event": "created", "timestamp": "2026-03-06T15:11:23Z", "object_type": "ipam.prefix", "data": {}}"#;
         let signed = |secret: &str| {
             let message = Signable { id: "", timestamp: 0, body: BODY.as_bytes() };
             sign(SignatureScheme::NetBox, &[secret], message).unwrap().remove(0).value.to_string()

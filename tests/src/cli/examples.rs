@@ -4,18 +4,21 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::import_netbox_sources::NetBox;
+use super::import_others::Stand;
 use super::{Desk, Shown, finish, receiver};
 
 /// The page.
 const PAGE: &str = include_str!("../../../docs/CLI.md");
 /// Exit codes of examples that do not end with 0; the first that a line begins with.
-const CODES: [(&str, &[i32]); 7] = [
+const CODES: [(&str, &[i32]); 9] = [
     ("tenterhook webhook create --file orders.yaml --dry-run", &[3]),
     ("tenterhook webhook preview orders --event evt_01m8f65h --diff", &[3]),
     ("tenterhook delivery cancel --webhook orders", &[0, 3]),
     ("tenterhook delivery retry --webhook orders", &[0, 3]),
     ("tenterhook event replay orders --since 2h --dry-run", &[0, 3]),
     ("tenterhook import netbox webhooks.json event-rules.json --dry-run", &[3]),
+    ("tenterhook import svix svix.json --dry-run", &[3]),
+    ("tenterhook import convoy convoy.json --dry-run", &[3]),
     // One webhook fails, and it says so.
     ("tenterhook doctor", &[4]),
 ];
@@ -53,12 +56,20 @@ fn every_example_of_the_page_does_what_it_says() {
     desk.file("data.json", r#"{"id": 1}"#);
     desk.file("sites.jsonl", "{\"id\": 1}\n{\"id\": 2}\n");
     let netbox = netbox(&desk);
+    let (svix, convoy) = (Stand::svix(), Stand::convoy());
+    desk.file("svix.token", &svix.token);
+    desk.file("svix.json", r#"[{"id": "ep_0", "url": "https://a.example.com"}]"#);
+    desk.file("convoy.key", &convoy.token);
+    let endpoint = r#"{"uid": "e0", "name": "zero", "url": "https://a.example.com"}"#;
+    desk.file("convoy.json", &format!("{endpoint} {{\"name\": \"s\", \"endpoint_metadata\": {endpoint}}}"));
+    let (svix, convoy) = (svix.start(), convoy.start());
     let (create, others): (Vec<&str>, Vec<&str>) =
         examples().into_iter().partition(|line| line.contains("webhook create orders"));
     assert!(create.len() == 1 && others.len() >= 40, "{create:?} {others:#?}");
     let own = |line: &str| {
         let line = line.replace("https://shop.example.com", &format!("http://127.0.0.1:{well}"));
-        line.replace("https://netbox.example.com", &netbox)
+        let line = line.replace("https://netbox.example.com", &netbox);
+        line.replace("https://api.eu.svix.com", &svix).replace("https://convoy.example.com", &convoy)
     };
     shell(&desk, &own(create[0])).code(0);
     let (first, second) = (event(&desk, "1"), event(&desk, "2"));

@@ -7,6 +7,7 @@ mod examples;
 mod helpers;
 mod import_netbox;
 mod import_netbox_sources;
+mod import_others;
 mod notifications;
 mod oncall;
 mod round_trip;

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use super::Desk;
 use crate::process::{run, stderr, stdout};
 
 /// Whether this machine has the program.
@@ -45,4 +46,67 @@ fn there_is_a_manual_page_for_every_verb() {
     let nowhere = run(&["man", "/nowhere/at/all"]);
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(stderr(&nowhere).contains("cannot write to /nowhere/at/all"), "{}", stderr(&nowhere));
+}
+
+/// Names that a shell could take apart or run.
+const NAMES: [&str; 6] = ["orders", "a b", "Größe \"L\"", "$(touch pwned)", "it's", "team:a"];
+
+/// What bash offers for the last of the words of a line, each as the word that it becomes when the line is run.
+fn offered(desk: &Desk, line: &str) -> Vec<String> {
+    let binary = crate::binary::tenterhook();
+    let script = "source \"$SCRIPT\"\nread -ra COMP_WORDS <<<\"$LINE\"\n[[ $LINE == *' ' ]] && COMP_WORDS+=('')\n\
+                  COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_tenterhook_names tenterhook \"${COMP_WORDS[COMP_CWORD]}\" x\n\
+                  for reply in \"${COMPREPLY[@]}\"; do eval \"printf '%s\\0' $reply\"; done\n";
+    let mut bash = Command::new("bash");
+    bash.args(["-c", script]).current_dir(desk.path()).env("LINE", line);
+    bash.env("SCRIPT", desk.file("completion.bash", &stdout(&run(&["completion", "bash"]))));
+    bash.env("PATH", format!("{}:/usr/bin:/bin", binary.parent().unwrap().display()));
+    bash.env("TENTERHOOK_ADDRESS", &desk.server.api).env("XDG_CONFIG_HOME", desk.path().join("config"));
+    let shown = bash.output().unwrap();
+    assert_eq!(stderr(&shown), "", "{line}");
+    stdout(&shown).split_terminator('\0').map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_offers_names_from_the_server_and_takes_each_back_as_one_word() {
+    let desk = Desk::new();
+    for name in NAMES {
+        desk.create(name, super::NOWHERE);
+    }
+    let mut offered_names = offered(&desk, "tenterhook webhook show ");
+    let by_id = offered_names
+        .iter()
+        .position(|name| name.starts_with("wh_"))
+        .expect("a name that bash would take apart is an id");
+    offered_names.remove(by_id);
+    offered_names.sort();
+    let mut wanted: Vec<&str> = NAMES[..5].to_vec();
+    wanted.sort_unstable();
+    assert_eq!(offered_names, wanted);
+    assert!(!desk.path().join("pwned").exists(), "a name was run");
+    assert_eq!(offered(&desk, "tenterhook webhook -o json pause or"), ["orders"]);
+    assert_eq!(offered(&desk, "tenterhook watch --webhook a"), ["a b"]);
+    let event = desk.publish("created");
+    assert_eq!(offered(&desk, "tenterhook event explain "), [event]);
+    assert_eq!(offered(&desk, "tenterhook delivery show dlv_").len(), NAMES.len());
+    assert_eq!(offered(&desk, "tenterhook status --namespace "), ["default"]);
+    desk.run(&["context", "add", "prod", "--address", &desk.server.api]).code(0);
+    assert_eq!(offered(&desk, "tenterhook context use "), ["prod"]);
+}
+
+#[test]
+fn without_a_server_bash_offers_what_the_script_knows() {
+    let desk = Desk::new();
+    assert!(offered(&desk, "tenterhook webh").contains(&"webhook".to_owned()));
+    let asked = |words: &[&str]| run(&[&["__complete", "bash"][..], words].concat());
+    for words in
+        [&["webhook", "show", "--address", "127.0.0.1:1", ""][..], &["webhook", "show", "--context", "none", ""], &[]]
+    {
+        let shown = asked(words);
+        assert_eq!(
+            (shown.status.code(), stdout(&shown), stderr(&shown)),
+            (Some(0), String::new(), String::new()),
+            "{words:?}"
+        );
+    }
 }

@@ -89,6 +89,22 @@ fn the_commands_of_the_netbox_page_move_webhooks_over_both_ways() {
 }
 
 #[test]
+fn the_commands_of_the_page_of_svix_and_convoy_move_endpoints_over() {
+    let printed = run_page("docs/MOVING.md");
+    for expected in [
+        "Authorization: Svix does not show the value: it is created disabled",
+        "2 webhooks: 2 new, 0 unchanged, 0 changed in Svix, 0 refused; 0 rules skipped. Nothing was changed.",
+        "POST /orders",
+        "1 webhook: 1 new, 0 unchanged, 0 changed in Convoy, 0 refused; 0 rules skipped.",
+        "POST /stock",
+    ] {
+        assert!(printed.contains(expected), "`{expected}` was printed:\n{printed}");
+    }
+    assert!(!printed.contains("POST /billing"), "a webhook that is disabled sends nothing:\n{printed}");
+    assert_traced(&printed);
+}
+
+#[test]
 fn the_five_commands_of_the_runbook_bring_every_delivery_to_a_receiver_that_was_fixed() {
     let (page, alerts) = (read("docs/RUNBOOK.md"), read("deploy/prometheus/alerts.yaml"));
     for number in 1..=5 {

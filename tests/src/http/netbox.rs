@@ -87,7 +87,11 @@ async fn what_netbox_does_not_send_is_refused_in_words() {
 async fn who_has_a_secret_must_sign_what_netbox_sends() {
     let bench = Bench::new().await;
     let (ours, other) = (hidden("netbox"), hidden("other"));
-    let signed_lines: String = bench.ring.lines().map(|line| line.replacen(" publisher * ", " publisher * netbox-secret=nb ", 1) + "\n").collect();
+    let signed_lines: String = bench
+        .ring
+        .lines()
+        .map(|line| line.replacen(" publisher * ", " publisher * netbox-secret=nb ", 1) + "\n")
+        .collect();
     assert_ne!(signed_lines.trim(), bench.ring.trim());
     let (ring, errors) = KeyRing::read(&signed_lines, &mut |_| Ok(Secret::new(ours.clone())));
     assert_eq!(errors, []);
@@ -114,7 +118,10 @@ async fn who_has_a_secret_must_sign_what_netbox_sends() {
         assert_eq!(answer.status.as_u16(), status, "{who} {said}");
         assert!(said.contains(words), "{who}: {said}");
         if status == 401 {
-            assert_eq!((answer.json()["reason"].as_str(), answer.header("www-authenticate")), (Some("KEY_INVALID"), "Bearer"));
+            assert_eq!(
+                (answer.json()["reason"].as_str(), answer.header("www-authenticate")),
+                (Some("KEY_INVALID"), "Bearer")
+            );
         }
     }
 }

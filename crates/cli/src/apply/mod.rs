@@ -80,7 +80,7 @@ pub(crate) async fn export(args: ExportArgs, session: &Session) -> Done {
 }
 
 /// The name where it is a name of a file, else the id.
-fn file_name<'a>(name: &'a str, id: &'a str) -> &'a str {
+pub(crate) fn file_name<'a>(name: &'a str, id: &'a str) -> &'a str {
     let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.');
     if is_plain && !name.is_empty() && name.len() <= 100 { name } else { id }
 }
@@ -177,7 +177,11 @@ async fn send(session: &Session, step: &Step, prune: bool) -> Result<(), tenterh
 fn show(session: &Session, steps: &[Step], prune: bool, applied: bool) {
     let shown = steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_)));
     let value = json!({"changes": shown.map(Step::json).collect::<Value>(), "applied": applied});
-    session.out.one(&value, "", || {
+    let of = |step: &Step| step.json()["display_name"].as_str().unwrap_or_default().to_owned();
+    let shown = steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_)));
+    let names: Vec<String> = shown.map(of).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    session.out.several(&value, &names, || {
         let mut text: String = steps.iter().map(|step| line(step, prune)).collect();
         let number = count(i64::try_from(changes(steps, prune)).unwrap_or(i64::MAX), "change", "changes");
         text.push_str(&format!("{number}.{}", if applied { "" } else { " Nothing was changed." }));

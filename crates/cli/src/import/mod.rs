@@ -1,6 +1,23 @@
 //! `tenterhook import`: takes over the webhooks of another system.
+//!
+//! ```text
+//! files, REST ─▶ netbox | svix | convoy ─ wanted ─▶ flow ─▶ plan (what the server says) ─▶ report, files or calls
+//! ```
 
+mod convoy;
+mod credentials;
+mod files;
+mod flags;
+mod flow;
+mod listing;
 mod netbox;
+mod origin;
+mod plan;
+mod record;
+mod report;
+mod rest;
+mod svix;
+mod wanted;
 
 use clap::{Args, Subcommand};
 
@@ -23,9 +40,26 @@ enum System {
     /// template that --print-export-template prints, and files for NetBox's bulk import (CSV, JSON or YAML). Everything is
     /// checked before anything is created. Webhooks are matched by name, so that a second run changes nothing.
     #[command(
-        after_help = "Exit code 1: the server refuses some of it. Exit code 3: with --dry-run, something would change; without --update, something differs.\n\nExamples:\n  tenterhook import netbox webhooks.json event-rules.json --dry-run\n  tenterhook import netbox webhooks.json event-rules.json --netbox-version 4.2 --retry none --paused\n  tenterhook import netbox --url https://netbox.example.com --token-file token --retry default"
+        after_help = "Exit code 1: the server refuses some of it. Exit code 3: with --dry-run, something would change; without --update, something differs.\n\nExamples:\n  tenterhook import netbox webhooks.json event-rules.json --dry-run\n  tenterhook import netbox webhooks.json event-rules.json --netbox-version 4.2 --retry none --paused\n  tenterhook import netbox webhooks.json event-rules.json --retry none --out from-netbox\n  tenterhook import netbox --url https://netbox.example.com --token-file token --retry default"
     )]
     Netbox(Box<netbox::NetboxArgs>),
+    /// Takes over the endpoints of a Svix application
+    ///
+    /// Reads what Svix's API returns for the endpoints of an application, with their headers and secrets. Everything is
+    /// checked before anything is created. Endpoints are matched by uid, or id, so that a second run changes nothing.
+    #[command(
+        after_help = "Exit code 1: the server refuses some of it. Exit code 3: with --dry-run, something would change; without --update, something differs.\n\nExamples:\n  tenterhook import svix svix.json --dry-run\n  tenterhook import svix --url https://api.eu.svix.com --app app_2a --token-file svix.token --paused"
+    )]
+    Svix(Box<svix::SvixArgs>),
+    /// Takes over the endpoints and subscriptions of a Convoy project
+    ///
+    /// Reads what Convoy's API returns for the endpoints and subscriptions of a project, and for the project, which says how
+    /// requests are signed. Everything is checked before anything is created. Endpoints are matched by name, so that a
+    /// second run changes nothing.
+    #[command(
+        after_help = "Exit code 1: the server refuses some of it. Exit code 3: with --dry-run, something would change; without --update, something differs.\n\nExamples:\n  tenterhook import convoy convoy.json --dry-run\n  tenterhook import convoy --url https://convoy.example.com --project 01H --token-file convoy.key --paused"
+    )]
+    Convoy(Box<convoy::ConvoyArgs>),
 }
 
 /// Imports.
@@ -35,5 +69,7 @@ enum System {
 pub(crate) async fn run(args: ImportArgs, common: &Common, out: Output) -> Done {
     match args.system {
         System::Netbox(args) => Box::pin(netbox::run(*args, common, out)).await,
+        System::Svix(args) => Box::pin(svix::run(*args, common, out)).await,
+        System::Convoy(args) => Box::pin(convoy::run(*args, common, out)).await,
     }
 }

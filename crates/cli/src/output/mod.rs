@@ -137,10 +137,20 @@ impl Output {
     pub(crate) fn one(self, json: &Value, name: &str, people: impl FnOnce() -> String) {
         match self.form {
             Form::Table | Form::Wide => self.text(people().trim_end()),
+            // What has no name prints none.
+            Form::Name if name.is_empty() => {}
             Form::Name => self.text(name),
             Form::Json => self.text(&pretty(json)),
             Form::Jsonl => self.text(&json.to_string()),
             Form::Yaml => self.text(yaml::yaml(json).trim_end()),
+        }
+    }
+
+    /// As [`Output::one`], of an answer about several things, with their names.
+    pub(crate) fn several(self, json: &Value, names: &[&str], people: impl FnOnce() -> String) {
+        match self.form {
+            Form::Name => names.iter().for_each(|name| self.text(name)),
+            _ => self.one(json, "", people),
         }
     }
 

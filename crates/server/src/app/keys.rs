@@ -105,7 +105,12 @@ impl KeyWatch {
 
     /// The lines of `text`, which is all or a part of `file`. The secrets that they name are taken from those `known`, or
     /// read now, and become `named`.
-    fn ring(file: &Steady, text: &str, known: &mut Vec<Steady>, named: &mut Vec<Steady>) -> (KeyRing, Vec<KeyFileError>) {
+    fn ring(
+        file: &Steady,
+        text: &str,
+        known: &mut Vec<Steady>,
+        named: &mut Vec<Steady>,
+    ) -> (KeyRing, Vec<KeyFileError>) {
         KeyRing::read(text, &mut |name| {
             let path = sibling(file.path(), name);
             if let Some(place) = known.iter().position(|secret| secret.path() == path) {
@@ -190,10 +195,10 @@ mod tests {
     use super::*;
     use crate::config::{KeyFile, parse_keys};
     use crate::telemetry::Telemetry;
+    use crate::telemetry::metrics::tests::metrics;
     use http::{Extensions, HeaderMap};
     use tenterhook_api::PeerNames;
     use tenterhook_api::access::NetboxSecrets;
-    use crate::telemetry::metrics::tests::metrics;
 
     const TWO: &str = "san:a.example.com viewer *\nsan:b.example.com viewer *\n";
 

@@ -161,7 +161,14 @@ mod tests {
         let wrong = "san:a publisher * netbox-secret=gone\nsan:a publisher * netbox-secret=empty\n\
                      san:a publisher * netbox-secret=long\nsan:a publisher * netbox-secret=\n";
         let why = check(wrong).unwrap_err();
-        for part in ["line 1: cannot read ", "gone: ", "line 2: ", "empty is empty", "line 3: ", "line 4: `netbox-secret=` must be "] {
+        for part in [
+            "line 1: cannot read ",
+            "gone: ",
+            "line 2: ",
+            "empty is empty",
+            "line 3: ",
+            "line 4: `netbox-secret=` must be ",
+        ] {
             assert!(why.contains(part), "{part}: {why}");
         }
     }

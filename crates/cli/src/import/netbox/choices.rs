@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tenterhook_client::v1::BodyFormat;
 
+use crate::import::flags::{Flags, Retry};
 use crate::input::pair;
 
 /// What `tenterhook import netbox` takes.
@@ -25,24 +26,9 @@ pub(crate) struct NetboxArgs {
     /// Version of NetBox, such as 4.2; it decides what a webhook without a body template sends
     #[arg(long, value_name = "VERSION")]
     pub(super) netbox_version: Option<Version>,
-    /// Checks everything and shows what would change; exit code 3 if something would
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Changes webhooks that are already here and differ
-    #[arg(long)]
-    pub(super) update: bool,
-    /// Creates the webhooks that can be created although others cannot
-    #[arg(long)]
-    pub(super) skip_refused: bool,
     /// Whether a failed delivery is tried again; NetBox sends each request once
     #[arg(long, value_name = "WHICH")]
     pub(super) retry: Option<Retry>,
-    /// Creates webhooks paused: events queue up until `tenterhook webhook resume`
-    #[arg(long)]
-    pub(super) paused: bool,
-    /// Text that the names begin with here
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    pub(super) prefix: String,
     /// The file that holds what NetBox has at the path of a `ca_file_path`; repeatable
     #[arg(long = "ca-file", value_name = "PATH=FILE", value_parser = pair)]
     pub(super) ca_files: Vec<(String, String)>,
@@ -55,15 +41,8 @@ pub(crate) struct NetboxArgs {
     /// Prints a template for NetBox's "Export templates" that writes what this command reads
     #[arg(long, conflicts_with_all = ["files", "url"])]
     pub(super) print_export_template: bool,
-}
-
-/// Whether a failed delivery is tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Retry {
-    /// Never, as NetBox
-    None,
-    /// As the server does by default: up to 10 attempts in 3 days
-    Default,
+    #[command(flatten)]
+    pub(super) flags: Flags,
 }
 
 /// A version of NetBox: major and minor.

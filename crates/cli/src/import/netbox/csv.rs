@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::exported::Record;
 use crate::failure::Failure;
+use crate::import::record::Record;
 
 /// The records of a file called `name`.
 ///

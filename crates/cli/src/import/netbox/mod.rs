@@ -1,12 +1,8 @@
 //! `tenterhook import netbox`: the webhooks and event rules of NetBox, taken over in one command that can be repeated.
 
 mod choices;
-mod credentials;
 mod csv;
 mod export_template;
-mod exported;
-mod plan;
-mod report;
 mod rest;
 mod rules;
 mod source;
@@ -14,16 +10,19 @@ mod translate;
 
 use tenterhook_client::v1::BodyFormat;
 
+use super::flags::Retry;
+use super::flow::Import;
+use super::origin::NETBOX;
+use super::record::Record;
+use super::report::Skipped;
+use super::rest::Place;
+use super::wanted::Wanted;
 use crate::args::Common;
-use crate::failure::{Done, Failure, REFUSED, WOULD_CHANGE};
+use crate::failure::{Done, Failure};
 use crate::output::{Output, count};
-use crate::session::Session;
-use choices::{Retry, Version};
-use exported::Record;
-use plan::{Planned, Step, plan};
-use report::{Report, Skipped};
+use choices::Version;
 use source::Found;
-use translate::{Wanted, names_its_events, translate};
+use translate::{names_its_events, translate};
 
 pub(super) use choices::NetboxArgs;
 
@@ -38,45 +37,18 @@ pub(super) async fn run(args: NetboxArgs, common: &Common, out: Output) -> Done 
     }
     let (found, version) = read(&args).await?;
     let (wanted, skipped) = wanted(&found, version, &args)?;
-    let session = Session::open(common, out).await?;
-    let planned = plan(wanted, &args, &session).await?;
-    let has = |is: fn(&Step) -> bool| planned.iter().any(|one| is(&one.step));
-    let (creates, differs) = (has(|step| matches!(step, Step::Create)), has(|step| matches!(step, Step::Differs(..))));
-    let refuses = has(|step| matches!(step, Step::Refused));
-    let remarks = remarks(&args, creates);
-    let mut report = Report { planned: &planned, skipped: &skipped, remarks: &remarks, created: false, updated: false };
-    if args.dry_run || (refuses && !args.skip_refused) {
-        report.print(out)?;
-        return match (refuses, creates || differs) {
-            (true, _) if args.dry_run => Ok(REFUSED),
-            (true, _) => Err(Failure::refused("some webhooks cannot be imported as they are; nothing was changed")
-                .next("change them in NetBox or the server's flags, or give --skip-refused")),
-            (false, true) => Ok(WOULD_CHANGE),
-            (false, false) => Ok(0),
-        };
-    }
-    if creates && args.retry.is_none() {
-        report.print(out)?;
-        return Err(Failure::usage("NetBox sends each request once; say what happens here when one fails")
-            .next("--retry none for receivers that must not get an event twice, --retry default for all others"));
-    }
-    // A column that does not exist is refused before anything is created.
-    report.text(out)?;
-    carry_out(&planned, &args, &session).await?;
-    (report.created, report.updated) = (true, args.update);
-    report.print(out)?;
-    Ok(match (refuses, differs && !args.update) {
-        (true, _) => REFUSED,
-        (false, true) => WOULD_CHANGE,
-        (false, false) => 0,
-    })
+    let remarks = |creates| remarks(args.retry, creates);
+    let flags = &args.flags;
+    let import = Import { origin: NETBOX, flags, retry: args.retry, wanted, skipped, remarks: &remarks };
+    import.run(common, out).await
 }
 
 /// Everything that the sources have, and NetBox's version if it is known.
 async fn read(args: &NetboxArgs) -> Result<(Found, Option<Version>), Failure> {
     match (&args.url, &args.token_file) {
         (Some(url), Some(token)) => {
-            let (found, version) = rest::read(url, token, args.netbox_ca.as_deref()).await?;
+            let place = Place { url, token, ca: args.netbox_ca.as_deref() };
+            let (found, version) = rest::read(place).await?;
             Ok((found, args.netbox_version.or(version)))
         }
         _ => Ok((Found::read(&args.files)?, args.netbox_version)),
@@ -152,13 +124,13 @@ fn body_format(found: &Found, version: Option<Version>) -> Result<BodyFormat, Fa
 }
 
 /// What holds for all webhooks.
-fn remarks(args: &NetboxArgs, creates: bool) -> Vec<String> {
+fn remarks(retry: Option<Retry>, creates: bool) -> Vec<String> {
     let mut remarks = vec![
         "a redirect (3xx) counts as a failure; NetBox follows it".to_owned(),
         "header values must be ASCII; NetBox also sends Latin-1".to_owned(),
         "action_data of event rules is in no export; look at rules that set it".to_owned(),
     ];
-    match args.retry {
+    match retry {
         Some(Retry::Default) => remarks.push("a failed request is tried again; NetBox sends it once".to_owned()),
         None if creates => {
             remarks.push("new webhooks need --retry none or --retry default; NetBox sends each request once".to_owned())
@@ -167,27 +139,4 @@ fn remarks(args: &NetboxArgs, creates: bool) -> Vec<String> {
     }
     remarks.push("docs/COMPATIBILITY.md lists every difference, under \"Import\"".to_owned());
     remarks
-}
-
-async fn carry_out(planned: &[Planned], args: &NetboxArgs, session: &Session) -> Result<(), Failure> {
-    let is_due = |one: &&Planned| match one.step {
-        Step::Create => true,
-        Step::Differs(..) => args.update,
-        Step::Same | Step::Refused => false,
-    };
-    let due: Vec<&Planned> = planned.iter().filter(is_due).collect();
-    if due.is_empty() {
-        return Ok(());
-    }
-    let number = i64::try_from(due.len()).unwrap_or(i64::MAX);
-    session.may_write(&format!("Import {}", count(number, "webhook", "webhooks")))?;
-    for (done, one) in due.iter().enumerate() {
-        session.out.progress(&format!("{done} of {number}"));
-        one.carry_out(args.paused, session).await.map_err(|error| {
-            session.out.progress("");
-            session.fail(error).also(&format!("{done} of {number} were imported; run the same command again"))
-        })?;
-    }
-    session.out.progress("");
-    Ok(())
 }

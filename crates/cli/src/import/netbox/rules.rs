@@ -2,7 +2,8 @@
 
 use tenterhook_client::v1::EventRule;
 
-use super::exported::Record;
+use super::source::is_rule;
+use crate::import::record::Record;
 use crate::input;
 
 /// The flags of NetBox up to 4.0 and the event types of webhooks' bodies.
@@ -30,7 +31,7 @@ pub(super) fn translate(record: &Record) -> Translated {
     let kinds = event_types(record, &mut done);
     let mut object_types = record.list("object_types");
     object_types.extend(record.list("content_types"));
-    let is_rule = record.is_rule();
+    let is_rule = is_rule(record);
     let enabled = if is_rule { done.flag(record, "enabled", true) } else { true };
     let is_empty = kinds.is_empty() || object_types.is_empty();
     if is_empty {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::csv;
-use super::exported::Record;
 use crate::document;
 use crate::failure::Failure;
+use crate::import::record::Record;
 use crate::input::read_text;
 
 /// Everything that the sources have.
@@ -84,7 +84,7 @@ impl Found {
     }
 
     fn add_record(&mut self, record: Record) -> Result<(), Failure> {
-        let list = match (record.is_webhook(), record.is_rule()) {
+        let list = match (record.has("payload_url"), is_rule(&record)) {
             (true, _) => &mut self.webhooks,
             (false, true) => &mut self.rules,
             (false, false) => {
@@ -104,6 +104,11 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Whether it is an event rule, which exists from NetBox 3.7 on.
+pub(super) fn is_rule(record: &Record) -> bool {
+    ["action_type", "action_object", "action_object_id"].iter().any(|name| record.has(name))
 }
 
 #[cfg(test)]

@@ -5,33 +5,19 @@ use std::path::Path;
 use tenterhook_client::v1::{
     BodyFormat, HeaderTemplate, HttpMethod, RequestTemplate, RetryPolicy, TransportPolicy, Webhook,
 };
-use tenterhook_model::{Secret, StandardSecret, limits, system};
+use tenterhook_model::{Secret, StandardSecret, system};
 
-use super::choices::{NetboxArgs, Retry};
-use super::credentials::{split, take_out};
-use super::exported::Record;
+use super::choices::NetboxArgs;
 use super::rules;
-
-/// The label of every webhook that was imported.
-const LABEL: (&str, &str) = ("imported-from", "netbox");
-
-/// A webhook as it is wanted here.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    /// The file and the number of the object in it.
-    pub(super) place: String,
-    pub(super) webhook: Webhook,
-    /// What a new webhook signs with; empty: not at all.
-    pub(super) signing_secret: Secret,
-    /// What differs from NetBox, in words.
-    pub(super) notes: Vec<String>,
-    /// Field and reason of what cannot be moved.
-    pub(super) problems: Vec<(String, String)>,
-}
+use crate::import::credentials::{split, take_out};
+use crate::import::flags::Retry;
+use crate::import::origin::NETBOX;
+use crate::import::record::Record;
+use crate::import::wanted::Wanted;
 
 /// The webhook of `record`, used by `rules`. `body` is the body of webhooks without a template.
 pub(super) fn translate(record: &Record, rules: &[&Record], body: BodyFormat, args: &NetboxArgs) -> Wanted {
-    let name = format!("{}{}", args.prefix, record.text("name"));
+    let name = format!("{}{}", args.flags.prefix, record.text("name"));
     let mut wanted = Wanted {
         place: record.place.clone(),
         webhook: Webhook { display_name: name, ..Default::default() },
@@ -40,10 +26,10 @@ pub(super) fn translate(record: &Record, rules: &[&Record], body: BodyFormat, ar
         problems: Vec::new(),
     };
     record.text("description").clone_into(&mut wanted.webhook.description);
-    wanted.labels(record);
-    wanted.rules(record, rules);
-    wanted.request(record, body, args);
-    wanted.transport(record, args);
+    set_labels(&mut wanted, record);
+    set_rules(&mut wanted, record, rules);
+    set_request(&mut wanted, record, body, args);
+    set_transport(&mut wanted, record, args);
     if StandardSecret::read(wanted.signing_secret.expose()).is_some_and(|secret| secret.is_fit_to_sign()) {
         wanted.note("its secret has the form of Standard Webhooks: requests also carry webhook-signature");
     }
@@ -57,132 +43,116 @@ pub(super) fn names_its_events(record: &Record) -> bool {
     ["content_types", "type_create", "enabled"].iter().any(|name| record.has(name))
 }
 
-impl Wanted {
-    fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
-    }
+/// A flag that is wrong is a problem.
+fn flag(wanted: &mut Wanted, record: &Record, name: &str, default: bool) -> bool {
+    record
+        .flag(name)
+        .unwrap_or_else(|why| {
+            wanted.problem(name, why);
+            None
+        })
+        .unwrap_or(default)
+}
 
-    fn problem(&mut self, field: &str, why: impl Into<String>) {
-        self.problems.push((field.to_owned(), why.into()));
+fn set_labels(wanted: &mut Wanted, record: &Record) {
+    let labels = &mut wanted.webhook.labels;
+    labels.extend([NETBOX.label()]);
+    for slug in record.tags() {
+        labels.insert(format!("netbox-tag/{slug}"), "true".to_owned());
     }
-
-    /// A flag that is wrong is a problem.
-    fn flag(&mut self, record: &Record, name: &str, default: bool) -> bool {
-        record
-            .flag(name)
-            .unwrap_or_else(|why| {
-                self.problem(name, why);
-                None
-            })
-            .unwrap_or(default)
+    if !record.text("owner").is_empty() {
+        labels.insert("netbox-owner".to_owned(), record.text("owner").to_owned());
     }
-
-    fn labels(&mut self, record: &Record) {
-        let labels = &mut self.webhook.labels;
-        labels.insert(LABEL.0.to_owned(), LABEL.1.to_owned());
-        for slug in record.tags() {
-            labels.insert(format!("netbox-tag/{slug}"), "true".to_owned());
-        }
-        if !record.text("owner").is_empty() {
-            labels.insert("netbox-owner".to_owned(), record.text("owner").to_owned());
-        }
-        let fields = record.custom_fields();
-        if !fields.is_empty() {
-            self.note(format!("custom fields are not taken over: {}", fields.join(", ")));
-        }
+    let fields = record.custom_fields();
+    if !fields.is_empty() {
+        wanted.note(format!("custom fields are not taken over: {}", fields.join(", ")));
     }
+}
 
-    fn rules(&mut self, record: &Record, rules: &[&Record]) {
-        let is_old = names_its_events(record);
-        self.webhook.disabled = is_old && !self.flag(record, "enabled", true);
-        if !is_old && rules.is_empty() {
-            // A webhook without rules takes every event here.
-            self.webhook.disabled = true;
-            self.note("no event rule uses it: it is created disabled");
-        }
-        for source in is_old.then_some(record).iter().chain(rules) {
-            let done = rules::translate(source);
-            let about = |text: String| if is_old { text } else { format!("rule {}: {text}", source.text("name")) };
-            self.notes.extend(done.notes.into_iter().map(about));
-            self.problems.extend(done.problems.into_iter().map(|why| ("rules".to_owned(), about(why))));
-            self.webhook.rules.push(done.rule);
-        }
-        if self.webhook.rules.iter().filter(|rule| !rule.disabled).count() > 1 {
-            self.note("an event that several of its rules match is sent once; NetBox sends it once for each rule");
-        }
+fn set_rules(wanted: &mut Wanted, record: &Record, rules: &[&Record]) {
+    let is_old = names_its_events(record);
+    wanted.webhook.disabled = is_old && !flag(wanted, record, "enabled", true);
+    if !is_old && rules.is_empty() {
+        // A webhook without rules takes every event here.
+        wanted.webhook.disabled = true;
+        wanted.note("no event rule uses it: it is created disabled");
     }
-
-    fn request(&mut self, record: &Record, body: BodyFormat, args: &NetboxArgs) {
-        let (additional_headers, mut headers) = take_out(record.text("additional_headers"));
-        for header in &headers {
-            self.notes.push(format!("header {}: kept secret here", header.name));
-        }
-        let mut url = record.text("payload_url").to_owned();
-        match split(&url) {
-            Ok(found) => {
-                url = found.url;
-                if let Some(value) = found.authorization {
-                    // `requests` lets the URL win over a header.
-                    headers.retain(|header| !header.name.eq_ignore_ascii_case("authorization"));
-                    headers.push(HeaderTemplate { name: "Authorization".to_owned(), value, sensitive: true });
-                    self.note("user and password of the URL: now the header Authorization, kept secret");
-                } else if found.had_user {
-                    self.note("user of the URL: left out; NetBox sends none without a password either");
-                }
-            }
-            Err(why) => self.problem("payload_url", why),
-        }
-        let source = record.text("body_template");
-        let method = record.text("http_method");
-        let method = if method.is_empty() { "POST" } else { method };
-        let known = HttpMethod::from_str_name(&format!("HTTP_METHOD_{}", method.to_ascii_uppercase()));
-        if known.is_none() {
-            self.problem("http_method", "must be one of GET, POST, PUT, PATCH and DELETE");
-        }
-        let renders_host = url
-            .split("://")
-            .nth(1)
-            .is_some_and(|rest| rest.split('/').next().is_some_and(|authority| authority.contains("{{")));
-        self.webhook.request = Some(RequestTemplate {
-            url,
-            allowed_hosts: if renders_host { args.allow_hosts.clone() } else { Vec::new() },
-            method: known.unwrap_or(HttpMethod::Post).into(),
-            content_type: record.text("http_content_type").to_owned(),
-            additional_headers,
-            headers,
-            body: source.to_owned(),
-            body_format: if source.is_empty() { body.into() } else { BodyFormat::Unspecified.into() },
-            ..Default::default()
-        });
+    for source in is_old.then_some(record).iter().chain(rules) {
+        let done = rules::translate(source);
+        let about = |text: String| if is_old { text } else { format!("rule {}: {text}", source.text("name")) };
+        wanted.notes.extend(done.notes.into_iter().map(about));
+        wanted.problems.extend(done.problems.into_iter().map(|why| ("rules".to_owned(), about(why))));
+        wanted.webhook.rules.push(done.rule);
     }
+    if wanted.webhook.rules.iter().filter(|rule| !rule.disabled).count() > 1 {
+        wanted.note("an event that several of its rules match is sent once; NetBox sends it once for each rule");
+    }
+}
 
-    fn transport(&mut self, record: &Record, args: &NetboxArgs) {
-        let mut transport = TransportPolicy::default();
-        let path = record.text("ca_file_path");
-        if path.is_empty() {
-            transport.insecure_skip_verify = !self.flag(record, "ssl_verification", true);
-        } else {
-            // In NetBox the file wins over `ssl_verification`.
-            let given = args.ca_files.iter().find(|(known, _)| known == path).map_or(path, |(_, file)| file.as_str());
-            match std::fs::read_to_string(Path::new(given)) {
-                Ok(pem) => transport.ca_certificates_pem = pem,
-                Err(error) => {
-                    let why = system::text_in_words(&error);
-                    self.problem("ca_file_path", format!("cannot read {given}: {why}; give --ca-file '{path}=FILE'"));
-                }
+fn set_request(wanted: &mut Wanted, record: &Record, body: BodyFormat, args: &NetboxArgs) {
+    let (additional_headers, mut headers) = take_out(record.text("additional_headers"));
+    for header in &headers {
+        wanted.notes.push(format!("header {}: kept secret here", header.name));
+    }
+    let mut url = record.text("payload_url").to_owned();
+    match split(&url) {
+        Ok(found) => {
+            url = found.url;
+            if let Some(value) = found.authorization {
+                // `requests` lets the URL win over a header.
+                headers.retain(|header| !header.name.eq_ignore_ascii_case("authorization"));
+                headers.push(HeaderTemplate { name: "Authorization".to_owned(), value, sensitive: true });
+                wanted.note("user and password of the URL: now the header Authorization, kept secret");
+            } else if found.had_user {
+                wanted.note("user of the URL: left out; NetBox sends none without a password either");
             }
         }
-        if let Some(asked) = record.number("timeout") {
-            let range = limits::ATTEMPT_TIMEOUT_SECONDS;
-            let seconds = u64::try_from(asked).unwrap_or(0).clamp(*range.start(), *range.end());
-            if i64::try_from(seconds) != Ok(asked) {
-                self.note(format!("timeout {asked} s: an attempt takes {seconds} s at most here"));
-            }
-            let seconds = i64::try_from(seconds).expect("it is at most a minute");
-            transport.attempt_timeout = Some(prost_types::Duration { seconds, nanos: 0 });
-        }
-        self.webhook.transport = (transport != TransportPolicy::default()).then_some(transport);
+        Err(why) => wanted.problem("payload_url", why),
     }
+    let source = record.text("body_template");
+    let method = record.text("http_method");
+    let method = if method.is_empty() { "POST" } else { method };
+    let known = HttpMethod::from_str_name(&format!("HTTP_METHOD_{}", method.to_ascii_uppercase()));
+    if known.is_none() {
+        wanted.problem("http_method", "must be one of GET, POST, PUT, PATCH and DELETE");
+    }
+    let renders_host = url
+        .split("://")
+        .nth(1)
+        .is_some_and(|rest| rest.split('/').next().is_some_and(|authority| authority.contains("{{")));
+    wanted.webhook.request = Some(RequestTemplate {
+        url,
+        allowed_hosts: if renders_host { args.allow_hosts.clone() } else { Vec::new() },
+        method: known.unwrap_or(HttpMethod::Post).into(),
+        content_type: record.text("http_content_type").to_owned(),
+        additional_headers,
+        headers,
+        body: source.to_owned(),
+        body_format: if source.is_empty() { body.into() } else { BodyFormat::Unspecified.into() },
+        ..Default::default()
+    });
+}
+
+fn set_transport(wanted: &mut Wanted, record: &Record, args: &NetboxArgs) {
+    let mut transport = TransportPolicy::default();
+    let path = record.text("ca_file_path");
+    if path.is_empty() {
+        transport.insecure_skip_verify = !flag(wanted, record, "ssl_verification", true);
+    } else {
+        // In NetBox the file wins over `ssl_verification`.
+        let given = args.ca_files.iter().find(|(known, _)| known == path).map_or(path, |(_, file)| file.as_str());
+        match std::fs::read_to_string(Path::new(given)) {
+            Ok(pem) => transport.ca_certificates_pem = pem,
+            Err(error) => {
+                let why = system::text_in_words(&error);
+                wanted.problem("ca_file_path", format!("cannot read {given}: {why}; give --ca-file '{path}=FILE'"));
+            }
+        }
+    }
+    if let Some(asked) = record.number("timeout") {
+        transport.attempt_timeout = Some(wanted.attempt_timeout(asked));
+    }
+    wanted.webhook.transport = (transport != TransportPolicy::default()).then_some(transport);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use tenterhook_model::{harmless, harmless_line};
 
+use super::origin::Origin;
 use super::plan::{Planned, Step};
 use crate::failure::Failure;
 use crate::output::grid::{Cell, Column};
@@ -24,9 +25,20 @@ pub(super) struct Report<'a> {
     pub(super) skipped: &'a [Skipped],
     /// Remarks about all webhooks.
     pub(super) remarks: &'a [String],
-    /// Whether webhooks were created, and whether those that differ were changed.
-    pub(super) created: bool,
-    pub(super) updated: bool,
+    pub(super) origin: Origin,
+    pub(super) end: End,
+}
+
+/// What was done in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    Nothing,
+    /// Webhooks were created; those that differ were changed if `updated`.
+    Imported {
+        updated: bool,
+    },
+    /// Files were written into this folder.
+    Written(String),
 }
 
 impl Report<'_> {
@@ -36,7 +48,9 @@ impl Report<'_> {
     /// When there is no such column as was asked for.
     pub(super) fn print(&self, out: Output) -> Result<(), Failure> {
         let text = self.text(out)?;
-        out.one(&self.json(), "", || text);
+        let kept = self.planned.iter().filter(|one| !matches!(one.step, Step::Refused));
+        let names: Vec<&str> = kept.map(|one| one.wanted.webhook.display_name.as_str()).collect();
+        out.several(&self.json(), &names, || text);
         Ok(())
     }
 
@@ -59,7 +73,8 @@ impl Report<'_> {
         };
         json!({
             "webhooks": self.planned.iter().map(webhook).collect::<Value>(),
-            "skipped": pairs(self.skipped, ("rule", "reason")), "remarks": self.remarks, "applied": self.created,
+            "skipped": pairs(self.skipped, ("rule", "reason")), "remarks": self.remarks,
+            "applied": matches!(self.end, End::Imported { .. }),
         })
     }
 
@@ -98,16 +113,22 @@ impl Report<'_> {
         let of = |is: fn(&Step) -> bool| self.planned.iter().filter(|one| is(&one.step)).count();
         let number = i64::try_from(self.planned.len()).unwrap_or(i64::MAX);
         let mut text = format!(
-            "{}: {} new, {} unchanged, {} changed in NetBox, {} refused; {} skipped.",
+            "{}: {} new, {} unchanged, {} changed in {}, {} refused; {} skipped.",
             count(number, "webhook", "webhooks"),
             of(|step| matches!(step, Step::Create)),
-            of(|step| matches!(step, Step::Same)),
+            of(|step| matches!(step, Step::Same(_))),
             of(|step| matches!(step, Step::Differs(..))),
+            self.origin.name,
             of(|step| matches!(step, Step::Refused)),
             count(i64::try_from(self.skipped.len()).unwrap_or(i64::MAX), "rule", "rules"),
         );
-        if !self.created {
-            text.push_str(" Nothing was changed.");
+        match &self.end {
+            End::Nothing => text.push_str(" Nothing was changed."),
+            End::Imported { .. } => {}
+            End::Written(folder) => {
+                let folder = harmless_line(folder);
+                text.push_str(&format!("\nWritten to {folder}; look at them, then: tenterhook apply -f {folder}"));
+            }
         }
         text
     }
@@ -116,13 +137,14 @@ impl Report<'_> {
 impl Planned {
     /// The word of the table.
     fn result(&self, report: &Report<'_>) -> (&'static str, Option<Style>) {
-        match &self.step {
-            Step::Create if report.created => ("created", Some(Style::Green)),
-            Step::Create => ("new", Some(Style::Green)),
-            Step::Same => ("unchanged", None),
-            Step::Differs(..) if report.updated => ("updated", Some(Style::Green)),
-            Step::Differs(..) => ("differs", Some(Style::Yellow)),
-            Step::Refused => ("refused", Some(Style::Red)),
+        match (&self.step, &report.end) {
+            (Step::Refused, _) => ("refused", Some(Style::Red)),
+            (_, End::Written(_)) => ("written", Some(Style::Green)),
+            (Step::Create, End::Imported { .. }) => ("created", Some(Style::Green)),
+            (Step::Create, End::Nothing) => ("new", Some(Style::Green)),
+            (Step::Same(_), _) => ("unchanged", None),
+            (Step::Differs(..), End::Imported { updated: true }) => ("updated", Some(Style::Green)),
+            (Step::Differs(..), _) => ("differs", Some(Style::Yellow)),
         }
     }
 

@@ -1,8 +1,8 @@
-//! A webhook or event rule as NetBox exports it, read alike from JSON, YAML and CSV.
+//! An object as another system exports it, read alike from JSON, YAML and CSV.
 
 use serde_json::{Map, Value};
 
-/// One object of NetBox.
+/// One object of another system.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     /// The file and the number of the object in it, such as `webhooks.json#2`.
@@ -15,19 +15,14 @@ impl Record {
         Self { place, members }
     }
 
-    /// Whether it is a webhook.
-    pub(super) fn is_webhook(&self) -> bool {
-        self.has("payload_url")
-    }
-
-    /// Whether it is an event rule, which exists from NetBox 3.7 on.
-    pub(super) fn is_rule(&self) -> bool {
-        ["action_type", "action_object", "action_object_id"].iter().any(|name| self.has(name))
-    }
-
     /// Whether it has this member, empty or not.
     pub(super) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
+    }
+
+    /// A member as it is; null when it is not there.
+    pub(super) fn value(&self, name: &str) -> &Value {
+        self.members.get(name).unwrap_or(&Value::Null)
     }
 
     /// Whether both say the same.
@@ -37,7 +32,7 @@ impl Record {
 
     /// A text; empty when it is not there. A choice of NetBox, `{"value": …, "label": …}`, is its value.
     pub(super) fn text(&self, name: &str) -> &str {
-        text(self.members.get(name).unwrap_or(&Value::Null))
+        text(self.value(name))
     }
 
     /// A flag, if it is set; CSV writes it in words.

@@ -1,4 +1,4 @@
-//! Credentials in URLs and header lines of NetBox, which become headers that are kept secret here.
+//! Credentials in URLs and header lines of other systems, which become headers that are kept secret here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
