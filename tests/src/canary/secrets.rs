@@ -71,7 +71,7 @@ impl Secrets {
             sealing_key: write("sealing.key", &sealing),
             api_keys: write(
                 "keys",
-                &crate::process::stdout(&made).replace(" admin * ", " admin * netbox-secret=netbox.secret "),
+                &crate::process::stdout(&made).replace(" admin *", " admin * netbox-secret=netbox.secret"),
             ),
             api_key,
             client_certificate: client_pem,
