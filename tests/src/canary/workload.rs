@@ -136,7 +136,7 @@ impl<'a> Workload<'a> {
         self.change(&main).await;
         self.preview(&main.id, &broken.id).await;
         self.refused_callers().await;
-        self.from_netbox().await;
+        self.send_as_netbox().await;
         self.publish_and_watch("first").await;
         self.look_at_all(&main).await;
     }
@@ -353,7 +353,7 @@ impl<'a> Workload<'a> {
     }
 
     /// What NetBox sends, for a namespace without webhooks: not signed, signed with another secret, and as it must be.
-    async fn from_netbox(&self) {
+    async fn send_as_netbox(&self) {
         const BODY: &str =
             r#"{"event": "created", "timestamp": "2026-03-06T15:11:23Z", "object_type": "ipam.prefix", "data": {}}"#;
         let signed = |secret: &str| {

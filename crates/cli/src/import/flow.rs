@@ -1,7 +1,7 @@
 //! What every import does with the webhooks that it wants: check all, show, then create and update, or write files.
 
-use super::files;
 use super::flags::{Flags, Retry};
+use super::folder;
 use super::origin::Origin;
 use super::plan::{Planned, Rules, Step, plan};
 use super::report::{End, Report, Skipped};
@@ -58,9 +58,9 @@ impl Import<'_> {
         // A column that does not exist is refused before anything is created.
         report.text(out)?;
         report.end = match &flags.out {
-            Some(folder) => {
-                files::write(&planned, folder)?;
-                End::Written(folder.display().to_string())
+            Some(path) => {
+                folder::write(&planned, path)?;
+                End::Written(path.display().to_string())
             }
             None => {
                 carry_out(&planned, flags, origin, &session).await?;

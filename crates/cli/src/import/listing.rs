@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::record::Record;
+use super::object::Record;
 use crate::failure::Failure;
 use crate::input::read_text;
 

@@ -6,16 +6,16 @@
 
 mod convoy;
 mod credentials;
-mod files;
 mod flags;
 mod flow;
+mod folder;
 mod listing;
 mod netbox;
+mod object;
 mod origin;
+mod paging;
 mod plan;
-mod record;
 mod report;
-mod rest;
 mod svix;
 mod wanted;
 

@@ -1,8 +1,8 @@
 //! `tenterhook import convoy`: the endpoints and subscriptions of a Convoy project.
 
-mod rest;
-mod signature;
-mod translate;
+mod endpoint;
+mod listed;
+mod scheme;
 
 use std::path::PathBuf;
 
@@ -12,16 +12,16 @@ use serde_json::Value;
 use super::flags::Flags;
 use super::flow::Import;
 use super::listing;
+use super::object::Record;
 use super::origin::CONVOY;
-use super::record::Record;
+use super::paging::Place;
 use super::report::Skipped;
-use super::rest::Place;
 use super::wanted::Wanted;
 use crate::args::Common;
 use crate::failure::{Done, Failure};
 use crate::output::Output;
-use signature::Scheme;
-use translate::translate;
+use endpoint::translate;
+use scheme::Scheme;
 
 /// What `tenterhook import convoy` takes.
 #[derive(Debug, Clone, Args)]
@@ -52,7 +52,7 @@ pub(crate) struct ConvoyArgs {
 pub(super) async fn run(args: ConvoyArgs, common: &Common, out: Output) -> Done {
     let records = match (&args.url, &args.project, &args.token_file) {
         (Some(url), Some(project), Some(token)) => {
-            rest::read(Place { url, token, ca: args.convoy_ca.as_deref() }, project).await?
+            listed::read(Place { url, token, ca: args.convoy_ca.as_deref() }, project).await?
         }
         _ => listing::read(&args.files)?,
     };
@@ -65,7 +65,7 @@ pub(super) async fn run(args: ConvoyArgs, common: &Common, out: Output) -> Done 
         ]
     };
     let import = Import { origin: CONVOY, flags: &args.flags, retry: None, wanted, skipped, remarks: &remarks };
-    import.run(common, out).await
+    Box::pin(import.run(common, out)).await
 }
 
 /// The webhooks as they are wanted here, and the subscriptions that are not taken over.

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
-use crate::import::record::Record;
+use crate::import::object::Record;
 
 /// The records of a file called `name`.
 ///

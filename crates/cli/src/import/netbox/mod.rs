@@ -12,10 +12,10 @@ use tenterhook_client::v1::BodyFormat;
 
 use super::flags::Retry;
 use super::flow::Import;
+use super::object::Record;
 use super::origin::NETBOX;
-use super::record::Record;
+use super::paging::Place;
 use super::report::Skipped;
-use super::rest::Place;
 use super::wanted::Wanted;
 use crate::args::Common;
 use crate::failure::{Done, Failure};
@@ -40,7 +40,7 @@ pub(super) async fn run(args: NetboxArgs, common: &Common, out: Output) -> Done 
     let remarks = |creates| remarks(args.retry, creates);
     let flags = &args.flags;
     let import = Import { origin: NETBOX, flags, retry: args.retry, wanted, skipped, remarks: &remarks };
-    import.run(common, out).await
+    Box::pin(import.run(common, out)).await
 }
 
 /// Everything that the sources have, and NetBox's version if it is known.

@@ -4,7 +4,7 @@ use super::choices::Version;
 use super::source::Found;
 use crate::failure::Failure;
 use crate::import::origin::NETBOX;
-use crate::import::rest::{Api, PAGE, PAGES_MAX, Place};
+use crate::import::paging::{Api, PAGE, PAGES_MAX, Place};
 
 /// Everything that NetBox at `place` has, and its version if it says so.
 ///

@@ -3,7 +3,7 @@
 use tenterhook_client::v1::EventRule;
 
 use super::source::is_rule;
-use crate::import::record::Record;
+use crate::import::object::Record;
 use crate::input;
 
 /// The flags of NetBox up to 4.0 and the event types of webhooks' bodies.

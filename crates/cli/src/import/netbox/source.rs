@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::csv;
 use crate::document;
 use crate::failure::Failure;
-use crate::import::record::Record;
+use crate::import::object::Record;
 use crate::input::read_text;
 
 /// Everything that the sources have.

@@ -11,8 +11,8 @@ use super::choices::NetboxArgs;
 use super::rules;
 use crate::import::credentials::{split, take_out};
 use crate::import::flags::Retry;
+use crate::import::object::Record;
 use crate::import::origin::NETBOX;
-use crate::import::record::Record;
 use crate::import::wanted::Wanted;
 
 /// The webhook of `record`, used by `rules`. `body` is the body of webhooks without a template.

@@ -1,7 +1,7 @@
 //! `tenterhook import svix`: the endpoints of a Svix application.
 
-mod rest;
-mod translate;
+mod endpoint;
+mod listed;
 
 use std::path::PathBuf;
 
@@ -11,11 +11,11 @@ use super::flags::Flags;
 use super::flow::Import;
 use super::listing;
 use super::origin::SVIX;
-use super::rest::Place;
+use super::paging::Place;
 use crate::args::Common;
 use crate::failure::{Done, Failure};
 use crate::output::Output;
-use translate::translate;
+use endpoint::translate;
 
 /// What `tenterhook import svix` takes.
 #[derive(Debug, Clone, Args)]
@@ -46,7 +46,7 @@ pub(crate) struct SvixArgs {
 pub(super) async fn run(args: SvixArgs, common: &Common, out: Output) -> Done {
     let records = match (&args.url, &args.app, &args.token_file) {
         (Some(url), Some(app), Some(token)) => {
-            rest::read(Place { url, token, ca: args.svix_ca.as_deref() }, app).await?
+            listed::read(Place { url, token, ca: args.svix_ca.as_deref() }, app).await?
         }
         _ => listing::read(&args.files)?,
     };
@@ -66,5 +66,5 @@ pub(super) async fn run(args: SvixArgs, common: &Common, out: Output) -> Done {
     };
     let import =
         Import { origin: SVIX, flags: &args.flags, retry: None, wanted, skipped: Vec::new(), remarks: &remarks };
-    import.run(common, out).await
+    Box::pin(import.run(common, out)).await
 }

@@ -8,9 +8,9 @@ use tenterhook_client::v1::{
 };
 use tenterhook_model::Secret;
 
-use super::signature::Scheme;
+use super::scheme::Scheme;
+use crate::import::object::Record;
 use crate::import::origin::CONVOY;
-use crate::import::record::Record;
 use crate::import::wanted::{Wanted, literal};
 use crate::input;
 
@@ -192,8 +192,7 @@ fn set_request(wanted: &mut Wanted, record: &Record) {
 fn set_secret(wanted: &mut Wanted, record: &Record, scheme: &Scheme) {
     let secrets: Vec<&Value> = record.value("secrets").as_array().into_iter().flatten().collect();
     let lasts = |secret: &&&Value| matches!(secret["expires_at"].as_str(), None | Some("" | NEVER));
-    let secret =
-        secrets.iter().filter(lasts).next_back().and_then(|secret| secret["value"].as_str()).unwrap_or_default();
+    let secret = secrets.iter().rfind(lasts).and_then(|secret| secret["value"].as_str()).unwrap_or_default();
     if secret.is_empty() {
         return wanted
             .note("its secret is not in the files: it is created unsigned; see `tenterhook webhook rotate-key`");

@@ -10,8 +10,8 @@ use tenterhook_model::sensitive::is_sensitive_header;
 use tenterhook_model::{Secret, StandardSecret};
 
 use crate::import::credentials::split;
+use crate::import::object::Record;
 use crate::import::origin::SVIX;
-use crate::import::record::Record;
 use crate::import::wanted::{Wanted, literal};
 
 /// The body: what was published, as Svix sends it.

@@ -2,7 +2,7 @@
 
 use tenterhook_client::v1::{CustomSignature, SignatureAlgorithm, SignatureEncoding, SigningPolicy};
 
-use crate::import::record::Record;
+use crate::import::object::Record;
 use crate::import::wanted::Wanted;
 
 /// The header of a project that says nothing else.

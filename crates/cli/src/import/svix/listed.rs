@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::import::listing::objects;
+use crate::import::object::Record;
 use crate::import::origin::SVIX;
-use crate::import::record::Record;
-use crate::import::rest::{Api, PAGE, PAGES_MAX, Place, encoded};
+use crate::import::paging::{Api, PAGE, PAGES_MAX, Place, encoded};
 
 /// Every endpoint of `app`, with the members `headers` and `secret`, which Svix returns apart.
 ///
