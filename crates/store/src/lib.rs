@@ -16,6 +16,7 @@ mod form;
 pub mod fuzz;
 mod keys;
 mod kv;
+mod ledger;
 mod open;
 mod query;
 mod queue;

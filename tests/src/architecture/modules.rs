@@ -18,8 +18,15 @@ type Module = Vec<String>;
 const MEANT: [(&str, &str, &str); 1] =
     [("store", "embedded", "one writer owns the state, and its rules are methods of that state in files of their own")];
 /// Folders that use nothing of another, so that they work with something in its place: crate, folder, the other.
-const APART: [(&str, &str, &str); 3] =
-    [("store", "queue", "embedded"), ("store", "queue", "kv"), ("store", "kv", "embedded")];
+const APART: [(&str, &str, &str); 7] = [
+    ("store", "queue", "embedded"),
+    ("store", "queue", "kv"),
+    ("store", "kv", "embedded"),
+    ("store", "ledger", "embedded"),
+    ("store", "ledger", "keys"),
+    ("store", "ledger", "kv"),
+    ("store", "ledger", "queue"),
+];
 /// Exports are followed so many times at most.
 const EXPORTS_MAX: usize = 16;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tenterhook_model::webhook::{Halt, HaltedBy};
-use tenterhook_model::{Delivery, DeliveryId, DeliveryState, EventId, Lane, Namespace, Timestamp, Webhook};
+use tenterhook_model::{EventId, Lane, Namespace, Timestamp, Webhook};
 use tenterhook_model::{WebhookHealth, WebhookId};
 
 use super::LaneInfo;
@@ -20,11 +20,11 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::keys::event::Moment;
 use crate::kv::{Batch, Kv, Span};
-use crate::query::{Change, Sequence};
-use crate::queue::{Effect, Kind};
+use crate::ledger::Write;
+use crate::query::Sequence;
+use crate::queue::Effect;
 use crate::record::{TokenSet, Trigger, WebhookSet};
 use crate::rows;
-use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::{TimelineEntry, TimelineRow};
 use crate::rows::webhook::HealthRow;
 
@@ -62,6 +62,8 @@ pub(crate) struct Group<'a, K> {
     pub(crate) nearly_full: Option<bool>,
     /// Fails the whole group: the engine failed while it was half applied.
     pub(crate) broken: Option<StoreError>,
+    /// The list for the writes of a draft, kept for its memory; empty between two drafts.
+    pub(crate) writes: Vec<Write>,
     /// Why webhooks are stopped, and the delivery that it is due to where somebody asks for that.
     halts: BTreeMap<WebhookId, (String, Option<Trigger>)>,
     /// What the group reports.
@@ -71,38 +73,6 @@ pub(crate) struct Group<'a, K> {
     /// Webhooks of which a person asks that they be sent to now.
     asked: BTreeSet<WebhookId>,
     timeline: BTreeMap<Namespace, (Moment, Vec<TimelineEntry>)>,
-}
-
-/// What a change must know of a delivery as it was before.
-#[derive(Debug)]
-pub(crate) struct Before {
-    pub(crate) id: DeliveryId,
-    pub(crate) state: DeliveryState,
-    pub(crate) wait: Wait,
-    next_attempt_time: Option<Timestamp>,
-    pub(crate) ordering_key: String,
-}
-
-impl From<&Stored> for Before {
-    fn from(stored: &Stored) -> Self {
-        let delivery = &stored.delivery;
-        Self {
-            id: delivery.id,
-            state: delivery.state,
-            wait: stored.wait,
-            next_attempt_time: delivery.next_attempt_time,
-            ordering_key: delivery.ordering_key.clone(),
-        }
-    }
-}
-
-impl Before {
-    fn place(&self) -> (Kind, keys::due::Place) {
-        match (self.wait, self.next_attempt_time) {
-            (Wait::Due, Some(time)) => (Kind::Due, (keys::due_millis(time), self.id)),
-            _ => (Kind::Fresh, (self.id.create_millis(), self.id)),
-        }
-    }
 }
 
 impl<'a, K: Kv> Group<'a, K> {
@@ -127,6 +97,7 @@ impl<'a, K: Kv> Group<'a, K> {
             flush_counts: false,
             nearly_full: None,
             broken: None,
+            writes: Vec::new(),
             halts: BTreeMap::new(),
             notices: Drafts::default(),
             has_notices: false,
@@ -156,68 +127,6 @@ impl<'a, K: Kv> Group<'a, K> {
                 _ => return Ok(kept.cloned().into_iter().chain(written).min()),
             }
         }
-    }
-
-    /// An open delivery as it will be after the group.
-    pub(crate) fn open(&self, id: DeliveryId) -> Result<Option<Stored>, StoreError> {
-        self.stored(&keys::delivery::open(id), id)
-    }
-
-    /// A finished delivery as it will be after the group.
-    pub(crate) fn done(&self, id: DeliveryId) -> Result<Option<Stored>, StoreError> {
-        self.stored(&keys::delivery::done(id), id)
-    }
-
-    fn stored(&self, key: &[u8], id: DeliveryId) -> Result<Option<Stored>, StoreError> {
-        let Some(row) = self.get(key)? else { return Ok(None) };
-        Ok(Some(Stored::decode(&row, id, &*self.lane(id.lane())?)?))
-    }
-
-    /// Whose lane it is.
-    pub(crate) fn lane(&self, lane: Lane) -> Result<Arc<LaneInfo>, StoreError> {
-        self.shared.lane(lane)
-    }
-
-    /// Takes a delivery out of wherever it waits, on disk and in memory.
-    pub(crate) fn unqueue(&mut self, before: &Before) {
-        let (kind, place) = before.place();
-        if kind == Kind::Due {
-            self.batch.delete(keys::due::encode(place));
-        }
-        self.effects.push(Effect::Discard { kind, place });
-    }
-
-    /// Stores an open delivery and puts it where it waits.
-    pub(crate) fn put_open(&mut self, stored: &Stored) {
-        let id = stored.delivery.id;
-        assert!(!stored.delivery.state.is_final(), "{id} is {} and open", stored.delivery.state.as_str());
-        assert!(
-            stored.wait != Wait::Due || stored.delivery.next_attempt_time.is_some(),
-            "{id} waits for a time that it does not have"
-        );
-        self.batch.put(keys::delivery::open(id), stored.encode());
-        if let (Wait::Due, Some(time)) = (stored.wait, stored.delivery.next_attempt_time) {
-            let place = (keys::due_millis(time), id);
-            self.batch.put(keys::due::encode(place), Vec::new());
-            self.effects.push(Effect::Wait { kind: Kind::Due, place, item: Default::default() });
-        }
-    }
-
-    /// Moves a delivery that has become final from the open to the finished ones.
-    pub(crate) fn put_done(&mut self, delivery: &Delivery) {
-        let id = delivery.id;
-        assert!(delivery.state.is_final(), "{id} is {} and not final", delivery.state.as_str());
-        assert!(delivery.finish_time.is_some(), "{id} is final, and retention needs to know since when");
-        self.batch.delete(keys::delivery::open(id));
-        self.batch.put(keys::delivery::done(id), rows::delivery::encode(delivery, Wait::Nothing, None));
-        if let Some(key) = keys::state::encode(delivery.state, id) {
-            self.batch.put(key, Vec::new());
-        }
-    }
-
-    /// Appends a change to the journal.
-    pub(crate) fn record(&mut self, previous: Option<DeliveryState>, delivery: Delivery) -> Arc<Change> {
-        self.recorder.record(previous, delivery)
     }
 
     /// Names an event in the timeline of its namespace.

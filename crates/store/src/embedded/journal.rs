@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::{Attempt, Delivery, DeliveryState, Namespace, Timestamp, limits};
+use tenterhook_model::{Attempt, Namespace, Timestamp, limits};
 use tokio::sync::Notify;
 
 use super::feeds::Feeds;
@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::keys::Family;
 use crate::kv::{Batch, Kv, Span};
+use crate::ledger::Entry;
 use crate::query::{Change, ChangePage, JournalSpan, Sequence};
 use crate::rows;
 use crate::rows::Wire;
@@ -41,7 +42,6 @@ const PAGE_BYTES: usize = 1024 * 1024;
 pub(crate) struct Recorder {
     next: u64,
     time: Timestamp,
-    attempted: bool,
     changes: Vec<Recorded>,
 }
 
@@ -57,19 +57,15 @@ pub(crate) struct Recorded {
 impl Recorder {
     /// No changes; the first one will be the `next` of the journal.
     pub(crate) fn new(next: u64, time: Timestamp) -> Self {
-        Self { next, time, attempted: false, changes: Vec::new() }
-    }
-
-    /// Says whether an attempt ended with the change that is recorded next.
-    pub(crate) fn attempted(&mut self, attempted: bool) {
-        self.attempted = attempted;
+        Self { next, time, changes: Vec::new() }
     }
 
     /// Appends a change.
-    pub(crate) fn record(&mut self, previous: Option<DeliveryState>, delivery: Delivery) -> Arc<Change> {
+    pub(crate) fn record(&mut self, entry: Entry) -> Arc<Change> {
+        let Entry { stored, previous, attempted } = entry;
+        let delivery = stored.delivery;
         let change = Arc::new(Change { sequence: Sequence(self.next), time: self.time, previous, delivery });
         self.next += 1;
-        let attempted = std::mem::take(&mut self.attempted);
         self.changes.push(Recorded { change: change.clone(), attempted });
         change
     }

@@ -1,24 +1,20 @@
 //! The store over an embedded engine: [`EmbeddedStore`] answers reads itself and hands every
 //! write to the one [`Writer`], which commits whatever has gathered at once.
 
-mod cancel;
 mod claim;
 mod counts;
+mod deadlines;
 mod expire;
 mod feeds;
-mod forward;
-mod give_up;
 mod group;
 mod inbox;
 mod journal;
+mod ledger;
 mod list;
 mod notices;
-mod order;
 mod publish;
 mod read;
-mod removal;
 mod save;
-mod settle;
 mod shared;
 mod start;
 mod store;

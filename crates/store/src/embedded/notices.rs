@@ -22,6 +22,7 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::keys::Family;
 use crate::kv::{Kv, Span};
+use crate::ledger::Rows as _;
 use crate::record::{NewEvent, Notice, NoticeId, Published, Trigger};
 use crate::rows;
 use crate::rows::notice::{NoticeRow, ReportRow};

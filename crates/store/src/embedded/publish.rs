@@ -4,16 +4,15 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Event, EventId, Namespace, Webhook, WebhookId};
+use tenterhook_model::{DeliveryId, Event, EventId, Namespace, Webhook, WebhookId};
 
 use super::group::Group;
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
-use crate::queue::{Effect, Item, Kind};
+use crate::ledger::Make;
 use crate::record::{NewEvent, Published};
 use crate::rows;
-use crate::rows::delivery::{Stored, Wait};
 use crate::rows::event::EventRow;
 
 /// What becomes of one event of a slice.
@@ -102,36 +101,10 @@ impl<K: Kv> Group<'_, K> {
     /// Makes a delivery of the event for the webhook; in memory it counts for `bytes` of the event.
     fn make_delivery(&mut self, event: &Arc<Event>, webhook: &Webhook, bytes: usize) -> DeliveryId {
         let id = self.state.delivery_id(self.now, webhook.lane);
-        let not_before = event.deliver_after.filter(|time| *time > self.now);
-        let wait = match not_before {
-            _ if !self.take_turn(id, &event.ordering_key) => Wait::Turn,
-            Some(_) => Wait::Due,
-            None => Wait::Fresh,
-        };
-        let delivery = Delivery {
-            id,
-            namespace: event.namespace.clone(),
-            webhook_id: webhook.id,
-            event_id: event.id.clone(),
-            event_type: event.event_type.clone(),
-            ordering_key: event.ordering_key.clone(),
-            state: DeliveryState::Pending,
-            attempt_count: 0,
-            attempts_before_redrive: 0,
-            attempts_uncounted: 0,
-            next_attempt_time: (wait != Wait::Turn).then(|| not_before.unwrap_or(self.now)),
-            last_attempt: None,
-            create_time: self.now,
-            update_time: self.now,
-            finish_time: None,
-        };
-        self.put_expiry(id, event.expire_time);
-        let stored = Stored { delivery, wait, not_before: not_before.filter(|_| wait == Wait::Turn) };
-        self.put_open(&stored);
-        let change = self.record(None, stored.delivery);
-        if wait == Wait::Fresh {
-            let item = Item { change: Some(change), event: Some(event.clone()), bytes: bytes + Item::CHANGE_BYTES };
-            self.effects.push(Effect::Wait { kind: Kind::Fresh, place: (id.create_millis(), id), item });
+        let made = self.follow(|draft| draft.make(&Make { id, event, webhook, bytes }));
+        if let Err(error) = made {
+            // Others of the event are in the group already, so all of it goes.
+            self.broken = Some(error);
         }
         id
     }

@@ -8,7 +8,6 @@ use tenterhook_model::{Lane, Namespace, Timestamp, Webhook, WebhookId, limits};
 
 use super::LaneInfo;
 use super::group::Group;
-use super::removal;
 use super::shared::Shared;
 use super::writer::State;
 use crate::error::SaveError;
@@ -130,7 +129,7 @@ impl<K: Kv> Group<'_, K> {
         self.batch.delete(keys::webhook::health(webhook.id));
         self.put_lane(&webhook, Some(self.now));
         let cancelled = self.shared.counts().open(webhook.lane).total();
-        let more = removal::cancel_some(self, webhook.lane)?;
+        let more = self.follow(|draft| draft.cancel_lane(webhook.lane))?;
         self.note_removal(&webhook);
         self.saved = Some(Saved::Removed { webhook: webhook.clone(), more });
         Ok(SavedWebhook { webhook, repeated: false, cancelled })

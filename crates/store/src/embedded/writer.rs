@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryId, Lane, Namespace, Timestamp, WebhookId, limits};
+use tenterhook_model::{Delivery, DeliveryId, Lane, Namespace, Timestamp, WebhookId, limits};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
@@ -213,12 +213,18 @@ impl<K: Kv> Worker<K> {
 
     /// Cancels some deliveries of a webhook that was removed.
     fn cancel_some(&mut self) {
+        let Some(lane) = self.state.removals.front().copied() else { return };
         let mut group = Group::new(&self.shared, &mut self.state);
-        let committed = super::removal::step(&mut group).and_then(|()| group.commit());
-        if let Err(error) = committed {
-            // It is taken up again when the store is next opened.
-            self.state.removals.clear();
-            *lock(&self.shared.failure) = Some(error);
+        let cancelled = group.follow(|draft| draft.cancel_lane(lane));
+        let committed = cancelled.and_then(|has_more| group.commit().map(|()| has_more));
+        match committed {
+            Ok(true) => {}
+            Ok(false) => drop(self.state.removals.pop_front()),
+            Err(error) => {
+                // It is taken up again when the store is next opened.
+                self.state.removals.clear();
+                *lock(&self.shared.failure) = Some(error);
+            }
         }
     }
 
@@ -247,7 +253,7 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
         }
         Request::Settle { settlements, answer } => {
             let settled: Result<_, StoreError> =
-                settlements.into_iter().map(|settlement| group.settle(settlement)).collect();
+                settlements.into_iter().map(|settlement| group.follow(|draft| draft.settle(settlement))).collect();
             after_commit(answer, settled.inspect_err(|error| group.shared.kv.note(error)))
         }
         Request::Ask { webhook, answer } => {
@@ -255,10 +261,10 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
             after_commit(answer, Ok(()))
         }
         Request::Redrive { deliveries, answer } => {
-            after_commit(answer, deliveries.into_iter().map(|id| group.redrive(id)).collect())
+            after_commit(answer, deliveries.into_iter().map(|id| group.follow(|draft| draft.redrive(id))).collect())
         }
         Request::Cancel { deliveries, answer } => {
-            after_commit(answer, deliveries.into_iter().map(|id| group.cancel(id)).collect())
+            after_commit(answer, deliveries.into_iter().map(|id| group.follow(|draft| draft.cancel(id))).collect())
         }
         Request::Replay { webhook, events, answer } => after_commit(answer, group.replay(webhook, &events)),
         Request::Save { change, answer } => after_commit(answer, group.save(change)),
@@ -280,9 +286,21 @@ fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
             }
             after_commit(answer, probed)
         }
-        Request::GiveUp { deliveries, answer } => after_commit(answer, group.give_up_seen(&deliveries)),
+        Request::GiveUp { deliveries, answer } => {
+            let seen = |seen: &Delivery| (seen.id, Some(seen.update_time));
+            let given_up = deliveries.iter().map(seen).map(|(id, seen)| group.follow(|draft| draft.give_up(id, seen)));
+            after_commit(answer, count(given_up))
+        }
         Request::GiveUpExpired { limit, answer } => after_commit(answer, group.give_up_expired(limit)),
-        Request::BringForward { moves, answer } => after_commit(answer, group.bring_forward(&moves)),
+        Request::BringForward { moves, answer } => {
+            let moved = moves.iter().map(|(seen, time)| group.follow(|draft| draft.bring_forward(seen, *time)));
+            after_commit(answer, count(moved))
+        }
         Request::Expire { before, limit, answer } => after_commit(answer, group.expire(before, limit)),
     }
+}
+
+/// How many of these were done; the first error, if there is one.
+fn count(done: impl Iterator<Item = Result<bool, StoreError>>) -> Result<usize, StoreError> {
+    done.map(|done| done.map(usize::from)).sum()
 }
