@@ -8,15 +8,18 @@
 mod backup;
 /// Check, make smaller and move a store that no server has open.
 pub mod care;
+mod counts;
 mod embedded;
 mod error;
 mod form;
 /// Bodies of fuzz targets.
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
+mod inbox;
 mod keys;
 mod kv;
 mod ledger;
+mod lock;
 mod open;
 mod query;
 mod queue;
@@ -25,6 +28,7 @@ mod roles;
 mod rows;
 mod seal;
 mod stats;
+mod tail;
 #[cfg(test)]
 mod tests;
 

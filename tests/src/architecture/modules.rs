@@ -18,7 +18,11 @@ type Module = Vec<String>;
 const MEANT: [(&str, &str, &str); 1] =
     [("store", "embedded", "one writer owns the state, and its rules are methods of that state in files of their own")];
 /// Folders that use nothing of another, so that they work with something in its place: crate, folder, the other.
-const APART: [(&str, &str, &str); 7] = [
+const APART: [(&str, &str, &str); 13] = [
+    ("store", "counts", "embedded"),
+    ("store", "counts", "kv"),
+    ("store", "inbox", "embedded"),
+    ("store", "inbox", "kv"),
     ("store", "queue", "embedded"),
     ("store", "queue", "kv"),
     ("store", "kv", "embedded"),
@@ -26,6 +30,8 @@ const APART: [(&str, &str, &str); 7] = [
     ("store", "ledger", "keys"),
     ("store", "ledger", "kv"),
     ("store", "ledger", "queue"),
+    ("store", "tail", "embedded"),
+    ("store", "tail", "kv"),
 ];
 /// Exports are followed so many times at most.
 const EXPORTS_MAX: usize = 16;

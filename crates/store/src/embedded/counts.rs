@@ -1,194 +1,45 @@
-//! Counts of deliveries by lane: what is open now, and what ended in each minute and hour.
-//!
-//! They follow from the journal, so they are written now and then only, with the sequence up
-//! to which they count; what came after that is counted again when the store is opened.
+//! The rows of counts: written with a commit now and then, and read for windows of time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use tenterhook_model::{Lane, Timestamp, limits};
 
-use tenterhook_model::{DeliveryState, Lane, Outcome, Timestamp, limits};
-
-use super::journal::{Recorded, Recorder};
+use super::group::Group;
 use super::shared::Shared;
+use crate::counts::{Counts, Each, add, start_of};
 use crate::error::StoreError;
 use crate::keys;
 use crate::keys::count::Span;
-use crate::kv::{Batch, Kv};
-use crate::query::Sequence;
+use crate::kv::{Batch, Kv, Span as KvSpan};
 use crate::rows;
-use crate::rows::count::{CountRow, FailureRow, OpenRow};
-use crate::rows::journal::{Counted, CountedAttempt};
+use crate::rows::count::OpenRow;
 use crate::rows::meta::SequenceRow;
-use crate::rows::number::Numbered as _;
-use crate::stats::{DeliveryStats, FailedAttempts, Latencies, Open};
+use crate::stats::Open;
 
-/// Counts are written after this time at the latest.
-const FLUSH_AFTER: Duration = Duration::from_secs(10);
-/// Counts are written after this many changes at the latest.
-const FLUSH_CHANGES: u64 = 20_000;
-
-/// What looks at counts: the start of their span in milliseconds since 1970, and the counts.
-pub(crate) type Each<'a> = dyn FnMut(u64, &CountRow) -> Result<(), StoreError> + 'a;
-
-/// What is counted, and how much of it is on disk.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    open: HashMap<Lane, Open>,
-    /// What is not on disk yet, by lane and minute.
-    fresh: HashMap<Lane, BTreeMap<u64, CountRow>>,
-    /// Lanes whose open deliveries are not on disk as they are.
-    changed: HashSet<Lane>,
-    counted: Sequence,
-    written: Sequence,
-    last_write: Timestamp,
-}
-
-impl From<&Recorded> for Counted {
-    fn from(recorded: &Recorded) -> Self {
-        let change = &recorded.change;
-        let last = change.delivery.last_attempt.as_ref().filter(|_| recorded.attempted);
-        Self {
-            sequence: change.sequence,
-            time: change.time,
-            id: change.delivery.id,
-            previous: change.previous,
-            state: change.delivery.state,
-            attempt: last.map(|attempt| CountedAttempt::from(&**attempt)),
-        }
-    }
-}
-
-impl Counts {
-    /// Counts as they are on disk.
-    pub(crate) fn new(open: HashMap<Lane, Open>, written: Sequence, now: Timestamp) -> Self {
-        Self { open, counted: written, written, last_write: now, ..Self::default() }
-    }
-
-    /// Open deliveries of a lane.
-    pub(crate) fn open(&self, lane: Lane) -> Open {
-        self.open.get(&lane).copied().unwrap_or_default()
-    }
-
-    /// Open deliveries of all lanes.
-    pub(crate) fn all_open(&self) -> Open {
-        self.open.values().fold(Open::default(), |sum, open| Open {
-            pending: sum.pending + open.pending,
-            retrying: sum.retrying + open.retrying,
-        })
-    }
-
-    /// Whether all that is counted of a lane is on disk.
-    pub(crate) fn is_written(&self, lane: Lane) -> bool {
-        !self.changed.contains(&lane) && !self.fresh.contains_key(&lane)
-    }
-
-    /// Forgets a lane that was freed.
-    pub(crate) fn forget(&mut self, lane: Lane) {
-        let open = self.open.remove(&lane).unwrap_or_default();
-        debug_assert_eq!(open.total(), 0, "the lane {} has open deliveries and was freed", lane.0);
-    }
-
-    /// The last change that is counted on disk. The journal must be kept from there on.
-    pub(crate) fn written(&self) -> Sequence {
-        self.written
-    }
-
-    /// Counts the changes of a commit, which wrote the counts before them at `flushed`, if it did.
-    pub(crate) fn record(&mut self, recorder: &Recorder, flushed: Option<Timestamp>) {
-        if let Some(time) = flushed {
-            self.fresh.clear();
-            self.changed.clear();
-            self.written = self.counted;
-            self.last_write = time;
-        }
-        for recorded in recorder.changes() {
-            self.count(Counted::from(recorded));
-        }
-    }
-
-    /// Counts one change.
-    pub(crate) fn count(&mut self, change: Counted) {
-        debug_assert_eq!(change.sequence.0, self.counted.0 + 1, "every change is counted once, in order");
-        self.counted = change.sequence;
-        let lane = change.id.lane();
-        let open = self.open.entry(lane).or_default();
-        if change.previous != Some(change.state) {
-            if let Some(count) = change.previous.and_then(|state| open.of(state)) {
-                debug_assert!(*count > 0, "{} leaves a state that nobody was counted in", change.id);
-                *count = count.saturating_sub(1);
-            }
-            if let Some(count) = open.of(change.state) {
-                *count += 1;
-            }
-            self.changed.insert(lane);
-        }
-        let ended = change.previous != Some(change.state);
-        let succeeded = ended && change.state == DeliveryState::Succeeded;
-        let failed = ended && change.state == DeliveryState::Failed;
-        if !succeeded && !failed && change.attempt.is_none() {
-            return;
-        }
-        let minute = start_of(Span::Minute, change.time.millis_u48());
-        let row = self.fresh.entry(lane).or_default().entry(minute).or_default();
-        row.succeeded += u64::from(succeeded);
-        row.failed += u64::from(failed);
-        if let Some(attempt) = change.attempt {
-            row.attempts += 1;
-            if attempt.outcome != Outcome::Success {
-                let (outcome, status) = (attempt.outcome.number(), u32::from(attempt.status));
-                add_failures(&mut row.failures, &[FailureRow { outcome, status, count: 1 }]);
-            }
-            let bucket = Latencies::bucket(attempt.took);
-            if row.latencies.len() <= bucket {
-                row.latencies.resize(bucket + 1, 0);
-            }
-            row.latencies[bucket] += 1;
-        }
-    }
-
-    /// Writes the counts into the batch if it is time, or `always`. Answers whether it did.
-    pub(crate) fn write<K: Kv>(
-        &self,
-        kv: &K,
-        batch: &mut Batch,
-        now: Timestamp,
-        always: bool,
-    ) -> Result<bool, StoreError> {
-        let changes = self.counted.0 - self.written.0;
-        // A clock that went back says nothing of how long ago the last write was.
-        let is_time = now < self.last_write || now.since(self.last_write) >= FLUSH_AFTER;
-        let due = is_time || changes >= FLUSH_CHANGES;
-        if changes == 0 || !(due || always) {
+impl<K: Kv> Group<'_, K> {
+    /// Writes the counts into the commit if it is time, or the group asks for it. Returns whether it did.
+    pub(crate) fn write_counts(&mut self) -> Result<bool, StoreError> {
+        let counts = self.shared.counts();
+        if !(counts.is_due(self.now) || (self.flush_counts && counts.unwritten() > 0)) {
             return Ok(false);
         }
-        let mut sums: BTreeMap<Vec<u8>, CountRow> = BTreeMap::new();
-        for (lane, minutes) in &self.fresh {
-            for (minute, counted) in minutes {
-                for span in [Span::Minute, Span::Hour] {
-                    let key = keys::count::encode(*lane, span, start_of(span, *minute));
-                    add(sums.entry(key).or_default(), counted);
-                }
-            }
-        }
-        for (key, mut sum) in sums {
-            if let Some(row) = kv.get(&key)? {
-                add(&mut sum, &rows::decode(&row, "counts")?);
-            }
-            batch.put(key, rows::encode(&sum));
-        }
-        for lane in &self.changed {
-            let Open { pending, retrying } = self.open(*lane);
-            batch.put(keys::count::encode(*lane, Span::Now, 0), rows::encode(&OpenRow { pending, retrying }));
-        }
-        batch.put(keys::meta::counted(), rows::encode(&SequenceRow { sequence: self.counted.0 }));
+        write(&counts, &self.shared.kv, &mut self.batch)?;
         Ok(true)
     }
+}
 
-    /// Shows `each` what is not on disk yet of a lane, from the first of these times up to the second.
-    fn each_fresh(&self, lane: Lane, (start, end): (u64, u64), each: &mut Each<'_>) -> Result<(), StoreError> {
-        let mut minutes = self.fresh.get(&lane).into_iter().flat_map(|minutes| minutes.range(start..end));
-        minutes.try_for_each(|(minute, counted)| each(*minute, counted))
+/// Writes what is counted and not on disk yet.
+fn write<K: Kv>(counts: &Counts, kv: &K, batch: &mut Batch) -> Result<(), StoreError> {
+    for ((lane, span, start), mut sum) in counts.sums() {
+        let key = keys::count::encode(lane, span, start);
+        if let Some(row) = kv.get(&key)? {
+            add(&mut sum, &rows::decode(&row, "counts")?);
+        }
+        batch.put(key, rows::encode(&sum));
     }
+    for (lane, Open { pending, retrying }) in counts.changed() {
+        batch.put(keys::count::encode(lane, Span::Now, 0), rows::encode(&OpenRow { pending, retrying }));
+    }
+    batch.put(keys::meta::counted(), rows::encode(&SequenceRow { sequence: counts.counted().0 }));
+    Ok(())
 }
 
 impl<K: Kv> Shared<K> {
@@ -215,7 +66,7 @@ impl<K: Kv> Shared<K> {
     fn each_row(&self, lane: Lane, span: Span, (from, to): (u64, u64), each: &mut Each<'_>) -> Result<(), StoreError> {
         let (from, to) = (keys::count::encode(lane, span, from), keys::count::encode(lane, span, to));
         // A month of hours and a day of minutes are some thousand rows.
-        for (key, row) in self.kv.range(crate::kv::Span::new(&from, &to, usize::MAX))? {
+        for (key, row) in self.kv.range(KvSpan::new(&from, &to, usize::MAX))? {
             each(keys::count::decode(&key)?.2, &rows::decode(&row, "counts")?)?;
         }
         Ok(())
@@ -224,7 +75,7 @@ impl<K: Kv> Shared<K> {
     /// When the oldest open delivery of a lane was made.
     pub(crate) fn oldest_open(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
         let (from, to) = keys::delivery::of_lane(keys::Family::Open, lane);
-        let Some((key, row)) = self.kv.range(crate::kv::Span::new(&from, &to, 1))?.into_iter().next() else {
+        let Some((key, row)) = self.kv.range(KvSpan::new(&from, &to, 1))?.into_iter().next() else {
             return Ok(None);
         };
         let id = keys::delivery::decode(keys::Family::Open, &key)?;
@@ -233,117 +84,35 @@ impl<K: Kv> Shared<K> {
     }
 }
 
-/// The start of the span that `millis` is in.
-pub(crate) fn start_of(span: Span, millis: u64) -> u64 {
-    let start = millis - millis % span.millis().max(1);
-    debug_assert!(
-        start <= millis && millis - start <= span.millis(),
-        "{millis} lies in the span that begins at {start}"
-    );
-    start
-}
-
-fn add_counts(sum: &mut Vec<u64>, counts: &[u64]) {
-    if sum.len() < counts.len() {
-        sum.resize(counts.len(), 0);
-    }
-    for (sum, count) in sum.iter_mut().zip(counts) {
-        *sum += count;
-    }
-}
-
-fn add(sum: &mut CountRow, counted: &CountRow) {
-    sum.succeeded += counted.succeeded;
-    sum.failed += counted.failed;
-    sum.attempts += counted.attempts;
-    add_counts(&mut sum.latencies, &counted.latencies);
-    add_failures(&mut sum.failures, &counted.failures);
-}
-
-fn add_failures(sum: &mut Vec<FailureRow>, counted: &[FailureRow]) {
-    for more in counted {
-        match sum.iter_mut().find(|known| (known.outcome, known.status) == (more.outcome, more.status)) {
-            Some(known) => known.count += more.count,
-            None => sum.push(*more),
-        }
-    }
-}
-
-/// Adds a row to the counts that are shown.
-pub(crate) fn add_to(stats: &mut DeliveryStats, row: &CountRow) -> Result<(), StoreError> {
-    for failure in &row.failures {
-        let outcome = Outcome::of(failure.outcome, "a row of counts")?;
-        let status = u16::try_from(failure.status).unwrap_or_default();
-        stats.add_failures(FailedAttempts { outcome, status, count: failure.count });
-    }
-    stats.succeeded += row.succeeded;
-    stats.failed += row.failed;
-    stats.attempts += row.attempts;
-    for (bucket, count) in row.latencies.iter().enumerate().filter(|(_, count)| **count > 0) {
-        stats.latencies.record_in(bucket, *count);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kv::MemoryKv;
-    use tenterhook_model::DeliveryId;
-
-    fn change(sequence: u64, previous: Option<DeliveryState>, state: DeliveryState) -> Counted {
-        let time = Timestamp::from_millis(3_600_000 + sequence as i64 * 1_000);
-        let took = Duration::from_millis(3);
-        let attempt = CountedAttempt { took, outcome: Outcome::Success, status: 200 };
-        let attempt = (state == DeliveryState::Succeeded).then_some(attempt);
-        let id = DeliveryId::new(time, 0, Lane(7));
-        Counted { sequence: Sequence(sequence), time, id, previous, state, attempt }
-    }
-
-    #[test]
-    fn open_deliveries_are_counted_in_and_out() {
-        let mut counts = Counts::default();
-        counts.count(change(1, None, DeliveryState::Pending));
-        counts.count(change(2, None, DeliveryState::Pending));
-        counts.count(change(3, Some(DeliveryState::Pending), DeliveryState::Retrying));
-        assert_eq!(counts.open(Lane(7)), Open { pending: 1, retrying: 1 });
-        counts.count(change(4, Some(DeliveryState::Retrying), DeliveryState::Succeeded));
-        assert_eq!(counts.all_open(), Open { pending: 1, retrying: 0 });
-    }
+    use crate::query::Sequence;
+    use crate::rows::count::CountRow;
+    use crate::rows::journal::{Counted, CountedAttempt};
+    use std::time::Duration;
+    use tenterhook_model::{DeliveryId, DeliveryState, Outcome};
 
     #[test]
     fn what_was_written_and_what_was_not_add_up() {
-        let kv = MemoryKv::default();
+        let (kv, time) = (MemoryKv::default(), Timestamp::from_millis(3_600_000));
+        let id = DeliveryId::new(time, 0, Lane(7));
+        let attempt = Some(CountedAttempt { took: Duration::from_millis(3), outcome: Outcome::Success, status: 200 });
         let mut counts = Counts::default();
         for round in 0..3u64 {
-            counts.count(change(2 * round + 1, None, DeliveryState::Pending));
-            counts.count(change(2 * round + 2, Some(DeliveryState::Pending), DeliveryState::Succeeded));
+            let made = Sequence(2 * round + 1);
+            let pending = DeliveryState::Pending;
+            counts.count(Counted { sequence: made, time, id, previous: None, state: pending, attempt: None });
+            let (sequence, state) = (Sequence(made.0 + 1), DeliveryState::Succeeded);
+            counts.count(Counted { sequence, time, id, previous: Some(pending), state, attempt });
             let mut batch = Batch::default();
-            assert!(counts.write(&kv, &mut batch, Timestamp::from_millis(3_600_000), true).unwrap());
+            write(&counts, &kv, &mut batch).unwrap();
             kv.commit(batch).unwrap();
-            counts.record(&Recorder::new(0, Timestamp::default()), Some(Timestamp::from_millis(3_600_000)));
+            counts.record(&[], Some(time));
         }
         let row = kv.get(&keys::count::encode(Lane(7), Span::Hour, 3_600_000)).unwrap().unwrap();
         let row: CountRow = rows::decode(&row, "counts").unwrap();
         assert_eq!((row.succeeded, row.attempts, row.latencies.iter().sum::<u64>()), (3, 3, 3));
-    }
-
-    #[test]
-    fn counts_are_written_after_their_time_and_not_before() {
-        let kv = MemoryKv::default();
-        let mut counts = Counts::new(HashMap::new(), Sequence(0), Timestamp::from_millis(0));
-        counts.count(change(1, None, DeliveryState::Pending));
-        let mut batch = Batch::default();
-        assert!(!counts.write(&kv, &mut batch, Timestamp::from_millis(9_999), false).unwrap());
-        assert!(batch.is_empty());
-        assert!(counts.write(&kv, &mut batch, Timestamp::from_millis(10_000), false).unwrap());
-    }
-
-    #[test]
-    fn counts_are_written_when_the_clock_has_gone_back() {
-        let kv = MemoryKv::default();
-        let mut counts = Counts::new(HashMap::new(), Sequence(0), Timestamp::from_millis(86_400_000));
-        counts.count(change(1, None, DeliveryState::Pending));
-        assert!(counts.write(&kv, &mut Batch::default(), Timestamp::from_millis(5_000), false).unwrap());
     }
 }

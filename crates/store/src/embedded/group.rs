@@ -11,22 +11,23 @@ use tenterhook_model::{WebhookHealth, WebhookId};
 
 use super::LaneInfo;
 use super::expire::Progress;
-use super::journal::Recorder;
 use super::notices::Drafts;
 use super::save::{self, Saved};
-use super::shared::{Shared, lock};
+use super::shared::Shared;
 use super::writer::State;
 use crate::error::StoreError;
 use crate::keys;
 use crate::keys::event::Moment;
 use crate::kv::{Batch, Kv, Span};
 use crate::ledger::Write;
+use crate::lock::lock;
 use crate::query::Sequence;
 use crate::queue::Effect;
 use crate::record::{TokenSet, Trigger, WebhookSet};
 use crate::rows;
 use crate::rows::event::{TimelineEntry, TimelineRow};
 use crate::rows::webhook::HealthRow;
+use crate::tail::Recorder;
 
 /// Keys that a look for the first one of a range reads at a time.
 const FIRST_CHUNK: usize = 16;
@@ -175,8 +176,8 @@ impl<'a, K: Kv> Group<'a, K> {
         self.write_health();
         self.write_notices();
         self.write_timeline();
-        self.recorder.write(&mut self.batch);
-        let flushed = self.shared.counts().write(&self.shared.kv, &mut self.batch, self.now, self.flush_counts)?;
+        super::journal::write(self.recorder.changes(), &mut self.batch);
+        let flushed = self.write_counts()?;
         if !self.batch.is_empty() {
             self.shared.kv.commit(std::mem::take(&mut self.batch))?;
         }
@@ -230,11 +231,11 @@ impl<'a, K: Kv> Group<'a, K> {
 
     fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) {
         let shared = self.shared;
-        debug_assert!(self.batch.is_empty(), "memory follows the disk, and is never ahead of it");
+        assert!(self.batch.is_empty(), "memory follows the disk: {} bytes are not committed", self.batch.bytes());
         let (before, next) = (self.state.next_sequence, self.recorder.next());
         assert!(next >= before, "the journal only grows: {next} comes after {before}");
         self.state.next_sequence = next;
-        shared.counts().record(&self.recorder, flushed.then_some(self.now));
+        shared.counts().record(self.recorder.changes(), flushed.then_some(self.now));
         self.report_finished();
         if let Some(saved) = self.saved {
             save::adopt(shared, self.state, saved, self.now);
@@ -277,7 +278,7 @@ impl<'a, K: Kv> Group<'a, K> {
             queues.has_ready() || queues.next_due() != before
         };
         shared.set_next_expiry(self.next_expiry, self.looked_at_expiry);
-        let (bells, appended) = shared.tail().append(self.recorder, self.trimmed);
+        let (bells, appended) = shared.tail().append(self.recorder.into_changes(), self.trimmed);
         if has_ready {
             shared.due_bell.notify_one();
         }

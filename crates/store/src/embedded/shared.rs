@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tenterhook_model::{Clock, Delivery, DeliveryId, DeliveryState, Lane, WebhookHealth, WebhookId};
 use tokio::sync::Notify;
 
-use super::counts::Counts;
-use super::inbox::Inbox;
-use super::journal::Tail;
 use super::{CommitObserver, LaneInfo, Reads};
+use crate::counts::Counts;
 use crate::error::StoreError;
+use crate::inbox::Inbox;
 use crate::kv::{Kv, Watched};
+use crate::lock::lock;
 use crate::queue::Queues;
 use crate::record::{TokenSet, WebhookSet};
 use crate::seal::Sealer;
+use crate::tail::Tail;
 
 /// What the store's readers and its writer share.
 #[derive(Debug)]
@@ -114,10 +115,4 @@ impl<K: Kv> Shared<K> {
     pub(crate) fn is_claimed(&self, id: DeliveryId) -> bool {
         self.queues().is_claimed(id)
     }
-}
-
-/// Locks what is shared. Only a failed assertion can leave a change half done; reading on is then
-/// safer than panicking again.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,14 +9,14 @@ use tenterhook_model::{Entropy, Lane, OsEntropy, Timestamp, WebhookHealth, Webho
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::counts::Counts;
-use super::inbox::Inbox;
-use super::journal::{Tail, find_span};
+use super::journal::find_span;
 use super::notices;
 use super::shared::Shared;
 use super::writer::{State, Worker};
 use super::{LaneInfo, StoreOptions};
+use crate::counts::Counts;
 use crate::error::{OpenError, StoreError};
+use crate::inbox::Inbox;
 use crate::keys;
 use crate::keys::Family;
 use crate::keys::count::Span as CountSpan;
@@ -32,6 +32,7 @@ use crate::rows::meta::{IdentityRow, SequenceRow};
 use crate::rows::webhook::{HealthRow, LaneRow, WebhookRow};
 use crate::seal::{Sealer, SealingKey};
 use crate::stats::Open;
+use crate::tail::Tail;
 
 /// The form of keys and rows that this code reads and writes.
 pub(crate) const FORMAT: u32 = 1;

@@ -14,12 +14,13 @@ use tenterhook_model::{
 use tokio::sync::Notify;
 
 use super::Reads;
-use super::inbox::Request;
-use super::shared::{Shared, lock};
+use super::shared::Shared;
 use crate::backup::Backup;
 use crate::error::{SaveError, StoreError, TokenError};
+use crate::inbox::Request;
 use crate::keys;
 use crate::kv::Kv;
+use crate::lock::lock;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
     Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,

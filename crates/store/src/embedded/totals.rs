@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tenterhook_model::{Lane, Timestamp, WebhookId};
 
-use super::counts::add_to;
 use super::shared::Shared;
+use crate::counts::add_to;
 use crate::error::StoreError;
 use crate::kv::Kv;
 use crate::stats::{DeliveryStats, StatsBucket, StatsQuery};

@@ -15,12 +15,13 @@ use tokio::time::Instant;
 
 use super::Work;
 use super::group::Group;
-use super::inbox::{Answer, Request};
 use super::notices::Reported;
-use super::shared::{Shared, lock};
+use super::shared::Shared;
 use crate::error::StoreError;
+use crate::inbox::{Answer, Request};
 use crate::keys;
 use crate::kv::Kv;
+use crate::lock::lock;
 use crate::rows;
 use crate::rows::meta::SequenceRow;
 
@@ -162,7 +163,8 @@ impl<K: Kv> Worker<K> {
 
     /// What waits now and fits into one commit.
     fn gather(&mut self, first: Request) -> Vec<Request> {
-        debug_assert!(self.next.is_none(), "what did not fit into the last commit is the first of this one");
+        let left = self.next.as_ref().map_or(0, Request::items);
+        assert!(self.next.is_none(), "{left} items that did not fit into the last commit would be lost");
         let mut items = first.items();
         let alone = first.is_alone();
         let mut requests = vec![first];
@@ -179,9 +181,10 @@ impl<K: Kv> Worker<K> {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        debug_assert!(
+        assert!(
             requests.len() == 1 || (items <= limits::COMMIT_ITEMS && !requests.iter().any(Request::is_alone)),
-            "a commit of several requests is bounded, and none of them must have one of its own"
+            "{} requests with {items} items share a commit: it is bounded, and none must have one of its own",
+            requests.len()
         );
         requests
     }

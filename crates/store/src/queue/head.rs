@@ -97,9 +97,11 @@ impl Head {
         budget.0 += item.charge();
         self.items.insert(place, item);
         debug_assert!(self.items.len() <= limits::LANE_HEAD, "a head is bounded: {} items", self.items.len());
-        debug_assert!(
-            self.rest.is_none_or(|rest| self.items.last_key_value().is_none_or(|(last, _)| *last < rest)),
-            "the head holds what comes before its rest, and nothing from there on"
+        let last = self.items.last_key_value().map(|(last, _)| *last);
+        assert!(
+            self.rest.is_none_or(|rest| last.is_none_or(|last| last < rest)),
+            "what comes from {:?} on is on disk only, and {last:?} is in memory",
+            self.rest
         );
     }
 
@@ -113,7 +115,7 @@ impl Head {
     /// Forgets all items; the disk has them.
     pub(crate) fn forget(&mut self, budget: &mut Budget) {
         let held = self.items.values().map(Item::charge).sum::<usize>();
-        debug_assert!(held <= budget.0, "all that the heads hold is in the budget: {held} of {}", budget.0);
+        assert!(held <= budget.0, "all that the heads hold is in the budget: {held} of {}", budget.0);
         budget.0 -= held;
         *self = Self::unread();
     }
@@ -140,7 +142,7 @@ impl Head {
 
     /// Says that the disk has been read from `rest` up to `next` (excluded), or to its end.
     pub(crate) fn read_to(&mut self, next: Option<Place>) {
-        debug_assert!(
+        assert!(
             next.is_none_or(|next| self.rest.is_some_and(|rest| next > rest)),
             "the disk is read onwards and never twice: from {:?} to {next:?}",
             self.rest

@@ -166,7 +166,7 @@ impl LaneQueue {
             picked.push(Picked { id: place.1, change: item.change.clone(), event: item.event.clone() });
             self.claimed.insert(place.1, Claimed { kind, place, item, ordering_key: None });
         }
-        debug_assert!(picked.len() <= limit, "no more is claimed than was asked for");
+        assert!(picked.len() <= limit, "{} were claimed of {limit} that were asked for", picked.len());
         debug_assert!(
             picked.iter().all(|picked| !self.held.contains(&picked.id)),
             "what waits for its turn is in no queue"
@@ -197,7 +197,7 @@ impl LaneQueue {
         if let Some(turn) = self.turns.get_mut(ordering_key).filter(|turn| turn.holder != id) {
             turn.behind.push((claimed.kind, claimed.place));
             let is_new = self.held.insert(id);
-            debug_assert!(is_new, "{id} is held once");
+            assert!(is_new, "{id} is held twice and would be sent twice");
             self.claimed.remove(&id);
             return false;
         }

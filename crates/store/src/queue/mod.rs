@@ -201,7 +201,7 @@ impl Queues {
             debug_assert!(was_set, "the timer that a lane has is among the timers");
         }
         if let Some(next) = next {
-            debug_assert!(next > millis, "a timer is set for later: {next} at {millis}");
+            assert!(next > millis, "a timer is set for later: {next} at {millis}");
             self.timers.insert((next, lane));
         }
         if has_come {

@@ -11,12 +11,13 @@ use tenterhook_model::Lane;
 
 use super::super::LaneInfo;
 use super::super::group::Group;
-use super::super::shared::{Shared, lock};
+use super::super::shared::Shared;
 use super::Progress;
 use crate::error::StoreError;
 use crate::keys;
 use crate::keys::Family;
 use crate::kv::{Kv, Span};
+use crate::lock::lock;
 use crate::query::Sequence;
 use crate::rows;
 use crate::rows::webhook::LaneRow;

@@ -115,6 +115,8 @@ impl RedbKv {
         self.shared.wait_until_moved()?;
         {
             let mut recent = self.shared.recent_mut();
+            let left = recent.leaving.as_ref().map_or(0, |leaving| leaving.bytes());
+            assert!(recent.leaving.is_none(), "{left} bytes that the file does not have yet would be forgotten");
             recent.leaving = Some(Arc::new(std::mem::take(&mut recent.gathering)));
         }
         self.shared.moving().last = Some(log.last());

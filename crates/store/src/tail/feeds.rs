@@ -63,7 +63,7 @@ impl Feeds {
                 continue;
             }
             let Some(feed) = self.by_namespace.get_mut(namespace) else { continue };
-            debug_assert!(feed.last < change.sequence, "changes come in order: {:?}", change.sequence);
+            assert!(feed.last < change.sequence, "changes come in order: {:?} after {:?}", change.sequence, feed.last);
             feed.last = change.sequence;
             if !bells.iter().any(|bell| Arc::ptr_eq(bell, &feed.bell)) {
                 bells.push(feed.bell.clone());

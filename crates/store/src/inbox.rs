@@ -1,5 +1,5 @@
 //! The bounded queue of writes, by count and by bytes. Publishers over the bound are refused;
-//! what the server itself writes waits for its turn.
+//! what the server itself writes waits for its turn. A store sends into it, and its writer takes from it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,15 +9,15 @@ use tenterhook_model::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::shared::lock;
 use crate::error::{SaveError, StoreError, TokenError};
+use crate::lock::lock;
 use crate::record::{
     Expired, NewEvent, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, WebhookChange,
 };
 
-/// When a refused publisher is told to come back: many commits later, and soon for a person.
+/// When a refused publisher is asked to come back: many commits later, and soon for a person.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
-/// Bytes that an event takes in the queue beside its own size, roughly.
+/// Bytes that an event takes in the queue on top of its own size, roughly.
 const EVENT_OVERHEAD: usize = 256;
 
 /// Who waits for an answer.
