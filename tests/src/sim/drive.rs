@@ -15,6 +15,7 @@ use tenterhook_store::{DeliveryQuery, Expect, Redrive, SaveError, WebhookChange}
 
 use super::collect;
 use super::history::{End, History, Life, Order, OrderKind, Save};
+use super::net::Counts;
 use super::plan::{CALM, EventPlan, Plan, SIGNING_SECRET, Step};
 use super::world::{Machine, Process};
 use crate::canary::lookout::{Kept, listen_to_the_log};
@@ -220,7 +221,7 @@ impl Driver {
             webhooks: store.webhooks().by_id.values().cloned().collect(),
             acked,
             seen: Vec::new(),
-            refused_connections: 0,
+            net: Counts::default(),
             journal: collect::journal(&*store).await,
             watched,
             deliveries: collect::deliveries(&*store).await,
@@ -243,7 +244,7 @@ impl Driver {
         for webhook in &history.webhooks {
             history.health.insert(webhook.id, store.health(webhook.id));
         }
-        (history.seen, history.refused_connections) = self.machine.net.take();
+        (history.seen, history.net) = self.machine.net.take();
         self.process.take().expect("it was just started").crash().await;
         history
     }

@@ -43,11 +43,13 @@ pub(crate) enum Fault {
     UsedUpAttempts,
     HeldByOrder,
     HangingNamespace,
+    FailedProxy,
+    FailedToken,
 }
 
 impl Fault {
     /// Every kind.
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::ErrorStatus,
         Self::BusyStatus,
         Self::GoneStatus,
@@ -80,6 +82,8 @@ impl Fault {
         Self::UsedUpAttempts,
         Self::HeldByOrder,
         Self::HangingNamespace,
+        Self::FailedProxy,
+        Self::FailedToken,
     ];
 
     /// Whether it has happened in the run.
@@ -96,7 +100,7 @@ impl Fault {
             Self::SlowAnswer => answered(&|answer| matches!(answer, Answer::Slow(_))),
             Self::Hang => answered(&|answer| answer == Answer::Hang) && outcome(Outcome::Timeout),
             Self::Reset => answered(&|answer| answer == Answer::Reset),
-            Self::RefusedConnection => run.refused_connections > 0 && outcome(Outcome::Connection),
+            Self::RefusedConnection => run.net.refused > 0 && outcome(Outcome::Connection),
             Self::FailedTemplate => outcome(Outcome::Render),
             Self::Crash => run.lives.iter().any(|life| life.end == End::Crash),
             Self::CrashUnderWay => under_way(run, &|end| end == End::Crash),
@@ -120,6 +124,8 @@ impl Fault {
             Self::Suspension => suspended(run),
             Self::UsedUpAttempts => finished(&|one| one.state == DeliveryState::Failed && one.attempts_of_policy() > 1),
             Self::HangingNamespace => crowded(run),
+            Self::FailedProxy => run.net.failed_proxies > 0 && !run.seen.is_empty(),
+            Self::FailedToken => outcome(Outcome::Authentication),
             Self::HeldByOrder => run.journal.iter().any(|change| {
                 let waits = change.delivery.state == DeliveryState::Pending;
                 waits && change.delivery.next_attempt_time.is_none() && !change.delivery.ordering_key.is_empty()

@@ -13,6 +13,7 @@ use tenterhook_model::{
 };
 use tenterhook_store::{Change, Sequence};
 
+use super::net::Counts;
 use super::plan::Plan;
 
 /// A run, as it was.
@@ -24,7 +25,7 @@ pub(crate) struct History {
     pub(crate) acked: Vec<Acked>,
     /// Requests in the order in which they reached a receiver.
     pub(crate) seen: Vec<Seen>,
-    pub(crate) refused_connections: usize,
+    pub(crate) net: Counts,
     pub(crate) journal: Vec<Arc<Change>>,
     /// What a watcher saw that read along through crashes and restarts.
     pub(crate) watched: Vec<Arc<Change>>,

@@ -1,5 +1,5 @@
-//! The simulated net: names that resolve, connections in memory, and receivers that answer
-//! as their temper has it.
+//! The simulated net: names that resolve, connections in memory, receivers that answer as their
+//! temper has it, a proxy and a token server.
 
 use std::fmt;
 use std::io;
@@ -19,15 +19,20 @@ use hyper_util::rt::TokioIo;
 use tenterhook_deliver::{Dial, Dialled};
 use tenterhook_model::{Clock, HostName, Resolve, ResolveError};
 use tenterhook_store::{Sequence, Store};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::JoinSet;
 
 use super::chance::{Dice, SimClock};
 use super::history::{Answer, Seen};
-use super::plan::{CALM, Temper};
+use super::plan::{CALM, Plan, Temper};
 
 /// Bytes that a connection holds in each direction.
 const DUPLEX_BYTES: usize = 64 * 1024;
+/// The last number of the proxy's address, and of the token server's; receivers have those below.
+const PROXY: u8 = 250;
+const TOKENS: u8 = 251;
+/// How often, in 1,000 connections or requests, either fails in each of its ways.
+const FAILS: u64 = 40;
 
 /// The net, which outlives every process. Clones share it.
 #[derive(Clone)]
@@ -36,13 +41,26 @@ pub(crate) struct Net(Arc<Shared>);
 struct Shared {
     clock: Arc<SimClock>,
     tempers: Vec<Temper>,
+    /// Whether requests leave by the proxy.
+    proxied: bool,
     state: Mutex<State>,
+}
+
+/// What was counted of the ways to receivers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// Connections that receivers refused.
+    pub(crate) refused: usize,
+    /// Connections to the proxy that it failed.
+    pub(crate) failed_proxies: usize,
+    /// Connections that went round the proxy.
+    pub(crate) round_the_proxy: usize,
 }
 
 struct State {
     dice: Dice,
     seen: Vec<Seen>,
-    refused: usize,
+    counts: Counts,
     life: usize,
     /// The store of the process that is alive, to tell where the journal stands.
     store: Option<Arc<dyn Store>>,
@@ -56,9 +74,17 @@ impl fmt::Debug for Net {
 }
 
 impl Net {
-    pub(crate) fn new(clock: Arc<SimClock>, tempers: Vec<Temper>, dice: Dice) -> Self {
-        let state = State { dice, seen: Vec::new(), refused: 0, life: 0, store: None, connections: JoinSet::new() };
-        Self(Arc::new(Shared { clock, tempers, state: Mutex::new(state) }))
+    pub(crate) fn new(clock: Arc<SimClock>, plan: &Plan) -> Self {
+        let state = State {
+            dice: plan.net_dice.clone(),
+            seen: Vec::new(),
+            counts: Counts::default(),
+            life: 0,
+            store: None,
+            connections: JoinSet::new(),
+        };
+        let tempers = plan.hooks.iter().map(|hook| hook.temper).collect();
+        Self(Arc::new(Shared { clock, tempers, proxied: plan.proxied, state: Mutex::new(state) }))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -83,10 +109,10 @@ impl Net {
         drop(connections);
     }
 
-    /// Everything seen, and how many connections were refused.
-    pub(crate) fn take(&self) -> (Vec<Seen>, usize) {
+    /// Everything seen, and what was counted.
+    pub(crate) fn take(&self) -> (Vec<Seen>, Counts) {
         let mut state = self.state();
-        (std::mem::take(&mut state.seen), state.refused)
+        (std::mem::take(&mut state.seen), state.counts)
     }
 
     fn is_calm(&self) -> bool {
@@ -121,14 +147,20 @@ impl Net {
         }
     }
 
-    fn refuses(&self, hook: usize) -> bool {
-        if self.is_calm() {
-            return false;
-        }
+    /// Whether who is at an address refuses a connection.
+    fn refuses(&self, place: u8) -> bool {
+        let Some(temper) = self.0.tempers.get(usize::from(place)).filter(|_| !self.is_calm()) else { return false };
         let mut state = self.state();
-        let refuses = state.dice.between(0, 999) < self.0.tempers[hook].refuse;
-        state.refused += usize::from(refuses);
+        let refuses = state.dice.between(0, 999) < temper.refuse;
+        state.counts.refused += usize::from(refuses);
         refuses
+    }
+
+    /// The way in which the proxy or the token server fails this time, if it does.
+    fn mishap(&self) -> Option<Mishap> {
+        let ways = [Mishap::Refusal, Mishap::Garbage, Mishap::End, Mishap::Silence];
+        let roll = if self.is_calm() { u64::MAX } else { self.state().dice.between(0, 999) };
+        ways.get((roll / FAILS) as usize).copied()
     }
 
     /// Notes a request; its end is noted when what comes back is dropped.
@@ -177,6 +209,83 @@ impl Net {
     }
 }
 
+/// How a proxy or a token server fails.
+#[derive(Debug, Clone, Copy)]
+enum Mishap {
+    Refusal,
+    Garbage,
+    End,
+    Silence,
+}
+
+impl Net {
+    /// Serves the receiver or the token server at an address.
+    async fn serve(self, place: u8, stream: DuplexStream) {
+        let service = service_fn(move |request| {
+            let net = self.clone();
+            async move {
+                match place {
+                    TOKENS => net.token().await,
+                    _ => net.answer(usize::from(place), request).await,
+                }
+            }
+        });
+        let mut server = hyper::server::conn::http1::Builder::new();
+        // The time of day would make two runs of one seed differ.
+        server.auto_date_header(false);
+        // How a connection ends is seen from the other side.
+        let _ = server.serve_connection(TokioIo::new(stream), service).await;
+    }
+
+    /// Serves CONNECT.
+    async fn proxy(self, mut stream: DuplexStream) -> io::Result<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
+        let mishap = self.mishap();
+        self.state().counts.failed_proxies += usize::from(mishap.is_some());
+        match mishap {
+            Some(Mishap::Refusal) => {
+                return stream.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+            }
+            Some(Mishap::Garbage) => return stream.write_all(b"garbage\r\n\r\n").await,
+            Some(Mishap::End) => return Ok(()),
+            Some(Mishap::Silence) => return std::future::pending().await,
+            None => {}
+        }
+        let head = String::from_utf8(head).expect("a request is text");
+        let address = head.strip_prefix("CONNECT ").and_then(|rest| rest.split_once(' ')).map(|(address, _)| address);
+        let address: SocketAddr = address.and_then(|address| address.parse().ok()).expect("names are looked up here");
+        let place = place_of(address).expect("addresses are those that were given");
+        if self.refuses(place) {
+            return stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").await;
+        }
+        stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+        self.serve(place, stream).await;
+        Ok(())
+    }
+
+    /// Answers a request for a token.
+    async fn token(self) -> Result<Response<Full<Bytes>>, Abandon> {
+        let (status, body) = match self.mishap() {
+            Some(Mishap::Refusal) => (400, r#"{"error": "invalid_client"}"#),
+            Some(Mishap::Garbage) => (200, "garbage"),
+            Some(Mishap::End) => return Err(Abandon),
+            Some(Mishap::Silence) => std::future::pending().await,
+            None => (200, r#"{"access_token": "simulated", "token_type": "Bearer", "expires_in": 20}"#),
+        };
+        let response = Response::builder().status(status).header("content-type", "application/json");
+        Ok(response.body(Full::from(body)).expect("a status and a type make an answer"))
+    }
+}
+
+/// Which receiver, or what else, an address is.
+fn place_of(address: SocketAddr) -> Option<u8> {
+    let IpAddr::V4(v4) = address.ip() else { return None };
+    Some(v4.octets()[3])
+}
+
 /// Marks the end of a request when it is dropped.
 struct Noted {
     net: Net,
@@ -197,21 +306,21 @@ impl Dial for Net {
     type Stream = DuplexStream;
 
     async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<DuplexStream>> {
-        let IpAddr::V4(v4) = address.ip() else { return Err(io::ErrorKind::HostUnreachable.into()) };
-        let hook = usize::from(v4.octets()[3]);
-        if self.refuses(hook) {
+        let place = place_of(address).ok_or(io::ErrorKind::HostUnreachable)?;
+        if self.0.proxied && place != PROXY {
+            self.state().counts.round_the_proxy += 1;
+        }
+        if place != PROXY && self.refuses(place) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
         let net = self.clone();
-        let service = service_fn(move |request| net.clone().answer(hook, request));
-        let mut server = hyper::server::conn::http1::Builder::new();
-        // The time of day would make two runs of one seed differ.
-        server.auto_date_header(false);
-        let connection = server.serve_connection(TokioIo::new(theirs), service);
         self.state().connections.spawn(async move {
-            // How a connection ends is seen from the other side.
-            let _ = connection.await;
+            match place {
+                // How a connection ends is seen from the other side.
+                PROXY => drop(net.proxy(theirs).await),
+                _ => net.serve(place, theirs).await,
+            }
         });
         Ok(Dialled { stream: ours, peer: address })
     }
@@ -220,8 +329,14 @@ impl Dial for Net {
 #[async_trait]
 impl Resolve for Net {
     async fn resolve(&self, host: &HostName) -> Result<Vec<IpAddr>, ResolveError> {
-        let number = host.as_str().strip_prefix("receiver-").and_then(|rest| rest.strip_suffix(".example"));
-        let number = number.and_then(|number| number.parse::<u8>().ok());
+        let number = match host.as_str() {
+            "proxy.example" => Some(PROXY),
+            "tokens.example" => Some(TOKENS),
+            other => {
+                let number = other.strip_prefix("receiver-").and_then(|rest| rest.strip_suffix(".example"));
+                number.and_then(|number| number.parse::<u8>().ok())
+            }
+        };
         // Any public network does; nothing leaves this process.
         number
             .map(|number| vec![IpAddr::V4(Ipv4Addr::new(93, 184, 216, number))])

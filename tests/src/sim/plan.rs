@@ -1,7 +1,7 @@
 //! What a seed makes of a run: the webhooks, the temper of their receivers, and what
 //! happens when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tenterhook_model::webhook::{
     Backoff, BreakerPolicy, EventRule, HeaderTemplate, HeaderValue, RateLimit, RequestTemplate, RetryPolicy,
     SignatureScheme, TransportPolicy, WebhookSpec,
 };
-use tenterhook_model::{Namespace, Secret};
+use tenterhook_model::{Authentication, ClientCredentials, ClientProof, Namespace, Secret};
 
 use super::chance::Dice;
 use crate::canary::mark::{hidden, standard};
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) crowd: Option<Crowd>,
     /// The webhook that asks for operational events.
     pub(crate) pager: Option<usize>,
+    /// Whether requests leave by a proxy.
+    pub(crate) proxied: bool,
     /// Attempts of the server in flight at once.
     pub(crate) max_in_flight: usize,
     /// How long the server lets attempts go on when it is told to stop.
@@ -138,7 +140,13 @@ impl Plan {
         let crowd = dice.percent(25).then(|| crowd(&mut hooks, &mut steps, &mut dice));
         let max_in_flight = if crowd.is_some() { CROWD_SLOTS } else { max_in_flight };
         steps.sort_by_key(|(time, _)| *time);
-        Self { hooks, steps, crowd, pager, max_in_flight, grace, net_dice, entropy_dice }
+        // A crowd is looked at alone: what fails on the way holds up everybody.
+        let proxied = crowd.is_none() && dice.percent(25);
+        if crowd.is_none() && dice.percent(25) {
+            let asks = dice.between(0, count as u64 - 1) as usize;
+            hooks[asks].spec.authentication = Some(token());
+        }
+        Self { hooks, steps, crowd, pager, proxied, max_in_flight, grace, net_dice, entropy_dice }
     }
 }
 
@@ -211,6 +219,18 @@ fn hook(number: usize, dice: &mut Dice) -> Hook {
         ..WebhookSpec::default()
     };
     Hook { namespace: Namespace::default(), spec, temper: temper(dice) }
+}
+
+/// Authentication by a token of the simulated token server.
+fn token() -> Authentication {
+    Authentication::OAuth2(ClientCredentials {
+        token_url: "http://tokens.example/token".into(),
+        client_id: "sim".into(),
+        proof: ClientProof::Basic(Secret::new(hidden("client"))),
+        scopes: Vec::new(),
+        audience: String::new(),
+        parameters: BTreeMap::new(),
+    })
 }
 
 /// A webhook that receives what the server reports about the others, and about itself.

@@ -10,7 +10,7 @@ use tenterhook_deliver::{Deliverer, Outbound, Roots};
 use tenterhook_dispatch::{Deadlines, Dispatcher, Drained, Parts, Settings, Unmetered};
 use tenterhook_engine::{Compilations, Contexts, InProcess};
 use tenterhook_intake::{Announcer, Intake};
-use tenterhook_model::{AddressPolicy, Event};
+use tenterhook_model::{AddressPolicy, Egress, Event, Proxy};
 use tenterhook_store::{
     Batch, Change, EmbeddedStore, Kv, MemoryKv, Pair, Reads, SealingKey, Sequence, Span, Store, StoreError,
     StoreOptions, View,
@@ -91,6 +91,7 @@ pub(crate) struct Machine {
     pub(crate) acked: Arc<Mutex<Vec<Acked>>>,
     pub(crate) watched: Arc<Mutex<Vec<Arc<Change>>>>,
     entropy: Arc<SeededEntropy>,
+    egress: Egress,
     settings: Settings,
 }
 
@@ -109,9 +110,10 @@ pub(crate) struct Process {
 impl Machine {
     pub(crate) fn new(plan: &Plan) -> Self {
         let clock = Arc::new(SimClock::new());
-        let tempers = plan.hooks.iter().map(|hook| hook.temper).collect();
+        let proxy = plan.proxied.then(|| Proxy::parse("http://proxy.example:3128").expect("the proxy is legal"));
         Self {
-            net: Net::new(Arc::clone(&clock), tempers, plan.net_dice.clone()),
+            net: Net::new(Arc::clone(&clock), plan),
+            egress: Egress { http: proxy, ..Egress::default() },
             clock,
             disk: Disk::default(),
             acked: Arc::default(),
@@ -142,7 +144,7 @@ impl Machine {
         others.spawn(deadlines.run(cancel.clone()));
         let deliverer = Deliverer::new(Outbound {
             addresses: AddressPolicy::public(),
-            egress: tenterhook_model::Egress::default(),
+            egress: self.egress.clone(),
             resolver: Arc::new(self.net.clone()),
             roots: Roots::none(),
             dialer: self.net.clone(),

@@ -14,8 +14,9 @@ const PROMPT: Duration = Duration::from_secs(6);
 const SLOTS: usize = 8;
 
 pub(super) fn what_is_retried_by_hand_is_sent_now(history: &History) -> Verdict {
-    // A disk that fails holds up everything, and so may a crowd; a clock that is set moves times.
-    let disturbed = history.jumped_back + history.jumped_forward > 0 || history.failed_commits > 0;
+    // A disk or a proxy that fails holds up everything, and so may a crowd; a clock that is set moves times.
+    let fails = history.failed_commits + history.net.failed_proxies > 0;
+    let disturbed = history.jumped_back + history.jumped_forward > 0 || fails;
     if disturbed || history.plan.crowd.is_some() || history.plan.max_in_flight < SLOTS {
         return Ok(());
     }
@@ -35,8 +36,9 @@ pub(super) fn what_is_retried_by_hand_is_sent_now(history: &History) -> Verdict 
 /// Whether nothing but its breaker holds a webhook back, as far as its plan goes.
 fn is_free(hook: &Hook) -> bool {
     let stops = hook.temper.gone > 0 || hook.spec.circuit_breaker.suspend_after != Some(Duration::ZERO);
-    // A request that was not processed, and a connection that was closed before it, make a lane pause.
-    let pauses = hook.temper.reset > 0 || hook.temper.refuse > 0;
+    // A request that was not processed, and a connection that was closed before it, make a lane pause; without a token
+    // nothing is sent.
+    let pauses = hook.temper.reset > 0 || hook.temper.refuse > 0 || hook.spec.authentication.is_some();
     let waits = hook.spec.rate_limit.requests_per_second.is_some() || hook.spec.retry.max_age.is_some();
     !stops && !pauses && !waits
 }

@@ -28,7 +28,7 @@ pub(crate) type Verdict = Result<(), String>;
 pub(crate) type Invariant = (&'static str, fn(&History) -> Verdict);
 
 /// Every invariant.
-pub(crate) const ALL: [Invariant; 30] = [
+pub(crate) const ALL: [Invariant; 32] = [
     ("acked_event_is_stored", stored::acked_event_is_stored),
     ("every_matching_webhook_gets_one_delivery", stored::every_matching_webhook_gets_one_delivery),
     ("journal_is_gapless_and_explains_state", stored::journal_is_gapless_and_explains_state),
@@ -56,6 +56,8 @@ pub(crate) const ALL: [Invariant; 30] = [
     ("breaker_open_means_no_attempt", breaker::breaker_open_means_no_attempt),
     ("what_is_retried_by_hand_is_sent_now", asked::what_is_retried_by_hand_is_sent_now),
     ("signature_verifies_at_receiver", sent::signature_verifies_at_receiver),
+    ("no_request_goes_round_the_proxy", sent::no_request_goes_round_the_proxy),
+    ("requests_carry_the_token_that_is_asked_for", sent::requests_carry_the_token_that_is_asked_for),
     ("crash_repeats_only_what_was_in_flight", sent::crash_repeats_only_what_was_in_flight),
     ("drain_leaves_nothing_in_flight", sent::drain_leaves_nothing_in_flight),
     ("each_cause_has_one_operational_event", notices::each_cause_has_one_operational_event),

@@ -158,6 +158,12 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
     }),
     ("what_is_retried_by_hand_is_sent_now", |run| run.seen.clear()),
     ("signature_verifies_at_receiver", |run| run.seen[0].body = "forged".into()),
+    ("no_request_goes_round_the_proxy", |run| run.net.round_the_proxy = 1),
+    ("requests_carry_the_token_that_is_asked_for", |run| {
+        for seen in &mut run.seen {
+            seen.headers.retain(|(name, _)| name != "authorization");
+        }
+    }),
     ("crash_repeats_only_what_was_in_flight", |run| {
         let again = Seen { answer: Answer::Status(200), ..run.seen[0].clone() };
         run.seen.extend([again.clone(), again]);

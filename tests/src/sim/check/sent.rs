@@ -24,6 +24,20 @@ pub(super) fn signature_verifies_at_receiver(history: &History) -> Verdict {
     Ok(())
 }
 
+pub(super) fn no_request_goes_round_the_proxy(history: &History) -> Verdict {
+    let count = history.net.round_the_proxy;
+    ensure(count == 0, || format!("{count} connections went round the proxy"))
+}
+
+pub(super) fn requests_carry_the_token_that_is_asked_for(history: &History) -> Verdict {
+    for seen in &history.seen {
+        let asks = history.plan.hooks[seen.hook].spec.authentication.is_some();
+        let is_there = seen.headers.iter().any(|(name, value)| name == "authorization" && value == "Bearer simulated");
+        ensure(asks == is_there, || format!("{} to a receiver that wants a token: {asks}: {seen:?}", seen.delivery))?;
+    }
+    Ok(())
+}
+
 pub(super) fn crash_repeats_only_what_was_in_flight(history: &History) -> Verdict {
     let mut first: BTreeMap<_, &Seen> = BTreeMap::new();
     for seen in &history.seen {
