@@ -83,12 +83,10 @@ record Caller(
         life.check();
         failure = TenterhookException.of(thrown);
       }
-      Optional<Duration> wait = next(method, failure, failures);
-      if (wait.isEmpty() || wait.get().toNanos() >= deadline - System.nanoTime()) {
+      Optional<Duration> wait = next(method, failure, failures, deadline);
+      if (wait.isEmpty()) {
         throw failure;
       }
-      String next = " is tried again in " + wait.get().toMillis() + " ms: ";
-      Follower.LOG.log(Level.DEBUG, method.getFullMethodName() + next + failure.getMessage());
       try {
         pause(wait.get());
       } catch (InterruptedException interrupted) {
@@ -100,9 +98,9 @@ record Caller(
   /**
    * The wait before the next try; empty when there is to be none. UNAVAILABLE is tried again unless it is
    * permanent; another error that carries RetryInfo where the method is marked idempotent in the proto.
-   * RetryInfo is the least wait.
+   * RetryInfo is the least wait. The deadline, by {@link System#nanoTime}, must come after it.
    */
-  private Optional<Duration> next(MethodDescriptor<?, ?> method, TenterhookException failure, int failures) {
+  Optional<Duration> next(MethodDescriptor<?, ?> method, TenterhookException failure, int failures, long deadline) {
     boolean unavailable = failure.code() == Status.Code.UNAVAILABLE && !failure.isPermanent();
     boolean told = failure.retryAfter().isPresent() && isIdempotent(method);
     if (!retry.enabled() || !(unavailable || told)) {
@@ -110,7 +108,13 @@ record Caller(
     }
     Duration wait = retry.waitAfter(failures);
     Duration least = failure.retryAfter().orElse(Duration.ZERO);
-    return Optional.of(wait.compareTo(least) < 0 ? least : wait);
+    Duration longer = wait.compareTo(least) < 0 ? least : wait;
+    if (longer.toNanos() >= deadline - System.nanoTime()) {
+      return Optional.empty();
+    }
+    String next = " is tried again in " + longer.toMillis() + " ms: ";
+    Follower.LOG.log(Level.DEBUG, method.getFullMethodName() + next + failure.getMessage());
+    return Optional.of(longer);
   }
 
   /** Waits before the next try. gRPC itself would wait up to 120 s to reconnect. */

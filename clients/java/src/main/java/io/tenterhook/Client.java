@@ -25,12 +25,11 @@ import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.function.UnaryOperator;
 import java.util.stream.StreamSupport;
 
 /** A client of one Tenterhook server; safe to share between threads. */
-public final class Client implements AutoCloseable {
-  private static final Duration PING_TIMEOUT = Duration.ofSeconds(5);
+public final class Client implements Methods, AutoCloseable {
+  static final Duration PING_TIMEOUT = Duration.ofSeconds(5);
 
   private final Caller caller;
   private final String namespace;
@@ -97,17 +96,17 @@ public final class Client implements AutoCloseable {
     }
   }
 
+  /** A client whose calls give futures, over the same connection. */
+  public AsyncClient async() {
+    return new AsyncClient(this, caller);
+  }
+
   /** The connection, with the key and headers: for generated stubs of your own. */
   public Channel channel() {
     return caller.channel();
   }
 
-  /**
-   * Calls any method of the API that is no stream, with the client's deadline and retries, such as
-   * {@code client.call(WebhookServiceGrpc.getPauseWebhookMethod(), request)}.
-   *
-   * @throws TenterhookException when it fails, as every method of this class
-   */
+  @Override
   public <Q, R> R call(MethodDescriptor<Q, R> method, Q request) {
     return caller.call(method, request, caller.timeoutOf(method));
   }
@@ -128,9 +127,7 @@ public final class Client implements AutoCloseable {
 
   /** Publishes up to 1,000 events, all or none, in order. */
   public List<PublishResult> publishBatch(Iterable<Event> events) {
-    var made = StreamSupport.stream(events.spliterator(), false).map(this::complete).toList();
-    var request = BatchPublishEventsRequest.newBuilder().addAllEvents(made).build();
-    return call(EventServiceGrpc.getBatchPublishEventsMethod(), request).getResultsList();
+    return call(EventServiceGrpc.getBatchPublishEventsMethod(), batch(events)).getResultsList();
   }
 
   /**
@@ -162,9 +159,7 @@ public final class Client implements AutoCloseable {
 
   /** Makes a webhook that signs with this secret. */
   public CreateWebhookResponse createWebhook(Webhook webhook, String signingSecret) {
-    Webhook scoped = scoped(webhook.getNamespace(), webhook, name -> webhook.toBuilder().setNamespace(name).build());
-    var request = CreateWebhookRequest.newBuilder().setWebhook(scoped).setSigningSecret(signingSecret).build();
-    return call(WebhookServiceGrpc.getCreateWebhookMethod(), request);
+    return call(WebhookServiceGrpc.getCreateWebhookMethod(), creation(webhook, signingSecret));
   }
 
   /** One delivery with all its attempts. */
@@ -175,8 +170,7 @@ public final class Client implements AutoCloseable {
 
   /** Every webhook that matches, oldest first, page by page as it is asked for. */
   public Iterable<Webhook> listWebhooks(ListWebhooksRequest request) {
-    var builder = request.toBuilder();
-    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    var builder = scoped(request.toBuilder());
     return Pages.of(request.getPageToken(), token -> {
       var response = call(WebhookServiceGrpc.getListWebhooksMethod(), builder.setPageToken(token).build());
       return new Pages.Page<>(response.getWebhooksList(), response.getNextPageToken());
@@ -185,8 +179,7 @@ public final class Client implements AutoCloseable {
 
   /** Every event that matches, newest first, page by page as it is asked for. */
   public Iterable<Event> listEvents(ListEventsRequest request) {
-    var builder = request.toBuilder();
-    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    var builder = scoped(request.toBuilder());
     return Pages.of(request.getPageToken(), token -> {
       var response = call(EventServiceGrpc.getListEventsMethod(), builder.setPageToken(token).build());
       return new Pages.Page<>(response.getEventsList(), response.getNextPageToken());
@@ -195,8 +188,7 @@ public final class Client implements AutoCloseable {
 
   /** Every delivery that matches, newest first, and where to watch from then on. */
   public DeliveryList listDeliveries(ListDeliveriesRequest request) {
-    var builder = request.toBuilder();
-    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    var builder = scoped(request.toBuilder());
     return new DeliveryList(this, builder);
   }
 
@@ -207,18 +199,44 @@ public final class Client implements AutoCloseable {
    * connection that can never be made ({@link TenterhookException#isPermanent}).
    */
   public Watch watch(WatchDeliveriesRequest request) {
-    var builder = request.toBuilder();
-    builder.setNamespace(scoped(request.getNamespace(), request.getNamespace(), UnaryOperator.identity()));
+    var builder = scoped(request.toBuilder());
     return new Watch(caller, builder);
   }
 
-  private Event complete(Event event) {
+  /** The event with an id, in the client's namespace if it names none. */
+  Event complete(Event event) {
     Event identified = Identity.event(event);
-    return scoped(event.getNamespace(), identified, name -> identified.toBuilder().setNamespace(name).build());
+    return inOurs(event.getNamespace()) ? identified.toBuilder().setNamespace(namespace).build() : identified;
   }
 
-  /** The message as it is if it names a namespace or the client has none, else with the client's. */
-  private <T> T scoped(String named, T message, java.util.function.Function<String, T> with) {
-    return named.isEmpty() && !namespace.isEmpty() ? with.apply(namespace) : message;
+  BatchPublishEventsRequest batch(Iterable<Event> events) {
+    var made = StreamSupport.stream(events.spliterator(), false).map(this::complete).toList();
+    return BatchPublishEventsRequest.newBuilder().addAllEvents(made).build();
+  }
+
+  CreateWebhookRequest creation(Webhook webhook, String signingSecret) {
+    var scoped = inOurs(webhook.getNamespace()) ? webhook.toBuilder().setNamespace(namespace).build() : webhook;
+    return CreateWebhookRequest.newBuilder().setWebhook(scoped).setSigningSecret(signingSecret).build();
+  }
+
+  ListWebhooksRequest.Builder scoped(ListWebhooksRequest.Builder request) {
+    return inOurs(request.getNamespace()) ? request.setNamespace(namespace) : request;
+  }
+
+  ListEventsRequest.Builder scoped(ListEventsRequest.Builder request) {
+    return inOurs(request.getNamespace()) ? request.setNamespace(namespace) : request;
+  }
+
+  ListDeliveriesRequest.Builder scoped(ListDeliveriesRequest.Builder request) {
+    return inOurs(request.getNamespace()) ? request.setNamespace(namespace) : request;
+  }
+
+  WatchDeliveriesRequest.Builder scoped(WatchDeliveriesRequest.Builder request) {
+    return inOurs(request.getNamespace()) ? request.setNamespace(namespace) : request;
+  }
+
+  /** Whether what names this namespace is in the client's: it names none, and the client has one. */
+  private boolean inOurs(String named) {
+    return named.isEmpty() && !namespace.isEmpty();
   }
 }

@@ -14,6 +14,7 @@ final class Life {
 
   private final CountDownLatch end = new CountDownLatch(1);
   private final Set<ManagedChannel> channels = ConcurrentHashMap.newKeySet();
+  private final Set<Runnable> endings = ConcurrentHashMap.newKeySet();
 
   boolean isClosed() {
     return end.getCount() == 0;
@@ -38,6 +39,18 @@ final class Life {
     channel.shutdownNow();
   }
 
+  /** Runs {@code ending} when the client is closed, at once if it is; {@link #forget} it when it is of no use. */
+  void whenClosed(Runnable ending) {
+    endings.add(ending);
+    if (isClosed()) {
+      ending.run();
+    }
+  }
+
+  void forget(Runnable ending) {
+    endings.remove(ending);
+  }
+
   /**
    * Waits.
    *
@@ -51,6 +64,7 @@ final class Life {
 
   void close() {
     end.countDown();
+    endings.forEach(Runnable::run);
     channels.forEach(ManagedChannel::shutdownNow);
     try {
       for (ManagedChannel channel : channels) {

@@ -135,7 +135,7 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
     }
   }
 
-  private static Ack read(StreamPublishEventsResponse response) {
+  static Ack read(StreamPublishEventsResponse response) {
     return response.hasError()
         ? new Ack(response.getSequence(), Optional.empty(), Optional.of(TenterhookException.of(response.getError())))
         : new Ack(response.getSequence(), Optional.of(response.getResult()), Optional.empty());

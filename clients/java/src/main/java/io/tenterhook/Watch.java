@@ -7,6 +7,7 @@ import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.ClientCalls;
 import io.tenterhook.v1.DeliveryServiceGrpc;
 import io.tenterhook.v1.WatchDeliveriesRequest;
+import io.tenterhook.v1.WatchDeliveriesRequestOrBuilder;
 import io.tenterhook.v1.WatchDeliveriesResponse;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -25,7 +26,8 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   private static final long FOREVER_NANOS = Duration.ofDays(36_500).toNanos();
   /** So many bookmark intervals of silence mean that the connection is dead. */
   private static final int SILENT_INTERVALS = 3;
-  private static final Set<Status.Code> ENDS_WATCH = EnumSet.of(
+  /** What would come again. */
+  static final Set<Status.Code> ENDS_WATCH = EnumSet.of(
       Status.Code.ALREADY_EXISTS,
       Status.Code.DATA_LOSS,
       Status.Code.FAILED_PRECONDITION,
@@ -54,11 +56,16 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   Watch(Caller caller, WatchDeliveriesRequest.Builder request) {
     this.caller = caller;
     this.request = request;
+    silence = silenceOf(request);
+  }
+
+  /** The silence after which a connection is dead. */
+  static Duration silenceOf(WatchDeliveriesRequestOrBuilder request) {
     var asked = request.getBookmarkInterval();
     Duration interval = request.hasBookmarkInterval()
         ? Duration.ofSeconds(asked.getSeconds(), asked.getNanos())
         : DEFAULT_BOOKMARK_INTERVAL;
-    silence = interval.multipliedBy(SILENT_INTERVALS);
+    return interval.multipliedBy(SILENT_INTERVALS);
   }
 
   /** Calls {@code listener} when the watch has connected, and each time that it could not. */

@@ -37,7 +37,6 @@ import io.tenterhook.v1.WatchDeliveriesRequest;
 import io.tenterhook.v1.WatchDeliveriesResponse;
 import io.tenterhook.v1.WatchPosition;
 import io.tenterhook.v1.Webhook;
-import io.tenterhook.v1.WebhookServiceGrpc;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -52,6 +51,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -89,9 +89,9 @@ class ReadmeTest {
       watches(client, webhookId);
       fails(client);
       var pause = PauseWebhookRequest.newBuilder().setWebhookId(webhookId).setReason("receiver is being moved").build();
-      client.call(WebhookServiceGrpc.getPauseWebhookMethod(), pause);
+      client.pauseWebhook(pause);
       var delete = DeleteWebhookRequest.newBuilder().setWebhookId(webhookId).build();
-      client.call(WebhookServiceGrpc.getDeleteWebhookMethod(), delete);
+      client.deleteWebhook(delete);
       client.close();
     }
     assertFalse(storedToken.isEmpty());
@@ -164,10 +164,25 @@ class ReadmeTest {
       }
       var unknown = GetWebhookRequest.newBuilder().setWebhookId("wh_00000000000000000000000000").build();
       try {
-        client.call(WebhookServiceGrpc.getGetWebhookMethod(), unknown);
+        client.getWebhook(unknown);
       } catch (TenterhookException.NotFound error) {
         System.out.println(error.reason() == ErrorReason.ERROR_REASON_WEBHOOK_NOT_FOUND);
       }
+    }
+  }
+
+  @Test
+  void theFuturesOfTheReadmeCome() throws Exception {
+    var answer = WatchDeliveriesResponse.newBuilder().setResumeToken("t").setChange(DeliveryChange.getDefaultInstance());
+    try (Fake server = new Fake(published("e"), List.of(answer.build(), java.time.Duration.ofSeconds(20)));
+        Client client = server.builder().build()) {
+      Event event = Event.newBuilder().setType("created").build();
+      WatchDeliveriesRequest fromEarliest = WatchDeliveriesRequest.getDefaultInstance();
+      AsyncClient async = client.async();
+      CompletableFuture<String> id = async.publish(event).thenApply(PublishResult::getEventId);
+      assertEquals("e", id.get());
+      CompletableFuture<Change> change = async.watch(fromEarliest).next();
+      assertEquals("t", change.get().token());
     }
   }
 
