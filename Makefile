@@ -8,7 +8,7 @@ SHELL := bash
 
 BUF_VERSION := 1.75.0
 # The clients that `make test-clients` tests, in order.
-CLIENTS := python go rust typescript java ruby
+CLIENTS := python go rust typescript java kotlin ruby
 
 PYTHON_GENERATE := .tools/python-generate/done
 ES_GENERATE := .tools/es/done-2.13.0

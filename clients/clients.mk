@@ -99,6 +99,17 @@ test-client-java: server
 	cd clients/java && java="java -cp target/classes:$$(cat target/classpath) examples/" \
 	  && $(EXAMPLES) "$$java"{Publish,WatchDeliveries,Receiver}.java
 
+# What the client for Kotlin is built on goes into Maven's local repository.
+.PHONY: install-client-java
+install-client-java:
+	cd clients/java && mvn --batch-mode --no-transfer-progress --quiet -Dmaven.test.skip -Dmaven.javadoc.skip -Dmaven.source.skip install
+
+.PHONY: test-client-kotlin
+test-client-kotlin: server install-client-java
+	cd clients/kotlin && $(HARNESS) mvn --batch-mode --no-transfer-progress test $(CLASSPATH_GOAL)
+	cd clients/kotlin && kotlin="java -cp target/test-classes:target/classes:$$(cat target/classpath)" \
+	  && $(EXAMPLES) "$$kotlin publish.PublishKt" "$$kotlin watch.WatchDeliveriesKt" "$$kotlin receiver.ReceiverKt"
+
 RUBY_PACKAGES := ruby ruby-grpc ruby-google-protobuf ruby-googleapis-common-protos-types ruby-minitest ruby-rack \
   ruby-sinatra ruby-actionpack ruby-webrick rubocop
 RUBY_READY := ruby -e '%w[grpc google/rpc/status_pb minitest rack sinatra/base action_controller webrick rubocop].each { |name| require name }'
@@ -165,6 +176,9 @@ package-rust: license-rust
 package-java: license-java
 	cd clients/java && mvn --batch-mode --quiet -DskipTests deploy -DaltDeploymentRepository=packages::default::file://$(PACKAGES)/maven
 
+package-kotlin: license-kotlin install-client-java package-java
+	cd clients/kotlin && mvn --batch-mode --quiet -Dmaven.test.skip deploy -DaltDeploymentRepository=packages::default::file://$(PACKAGES)/maven
+
 package-ruby: ruby license-ruby
 	mkdir -p $(PACKAGES) && cd clients/ruby && gem build --quiet --strict --output $(PACKAGES)/tenterhook-$(CLIENT_VERSION).gem
 
@@ -187,6 +201,8 @@ bench-clients: ruby .tools/python-newest/done .tools/typescript-newest/done ## m
 	cd clients/rust && $(RUST_CLIENT) bench --locked --bench publish --no-run
 	$(call build-typescript,newest)
 	cd clients/java && mvn --batch-mode --quiet compile $(CLASSPATH_GOAL)
+	$(MAKE) --no-print-directory install-client-java
+	cd clients/kotlin && mvn --batch-mode --quiet test-compile $(CLASSPATH_GOAL)
 	@python3 clients/conformance/bench.py --binary target/dist/tenterhook \
 	  "Rust=env $(RUST_CLIENT) bench --quiet --locked --manifest-path clients/rust/Cargo.toml --bench publish --" \
 	  "Go=.tools/go-examples/bench" \
@@ -194,4 +210,5 @@ bench-clients: ruby .tools/python-newest/done .tools/typescript-newest/done ## m
 	  "Python, asyncio=.tools/python-newest/bin/python clients/python/bench/publish.py asyncio" \
 	  "TypeScript=.tools/typescript-newest/node_modules/.bin/node .tools/typescript-newest/dist/bench/publish.js" \
 	  "Java=java -cp clients/java/target/classes:$$(cat clients/java/target/classpath) clients/java/bench/Publish.java" \
+	  "Kotlin=java -cp clients/kotlin/target/test-classes:clients/kotlin/target/classes:$$(cat clients/kotlin/target/classpath) bench.PublishKt" \
 	  "Ruby=ruby -Iclients/ruby/lib clients/ruby/bench/publish.rb"

@@ -97,24 +97,43 @@ def rust(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
     return [str(target / "debug/examples" / name) for name in NAMES]
 
 
-def java(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
+def maven(packages: pathlib.Path, project: pathlib.Path, artifact: str, build: str, *goals: str) -> str:
+    """Makes a project that depends on the artifact, and runs the goals; its class path."""
     repository = packages / "maven"
-    folder = next(repository.glob("io/tenterhook/tenterhook-client/*/"))
+    # What an earlier build left there is not what is under test.
+    shutil.rmtree(pathlib.Path.home() / ".m2/repository/io/tenterhook", ignore_errors=True)
+    folder = next(repository.glob(f"io/tenterhook/{artifact}/*/"))
     for kind in ("", "-sources", "-javadoc"):
-        archive = only(folder, f"tenterhook-client-*[0-9]{kind}.jar")
+        archive = only(folder, f"{artifact}-*[0-9]{kind}.jar")
         if "META-INF/LICENSE" not in run("jar", "tf", archive) and kind == "":
             raise SystemExit(f"there is no license in {archive}")
     (project / "pom.xml").write_text(
         "<project><modelVersion>4.0.0</modelVersion><groupId>empty</groupId><artifactId>empty</artifactId>"
         f"<version>1</version><repositories><repository><id>packages</id><url>file://{repository}</url></repository>"
-        "</repositories><dependencies><dependency><groupId>io.tenterhook</groupId><artifactId>tenterhook-client"
-        f"</artifactId><version>{folder.name}</version></dependency></dependencies></project>"
+        f"</repositories><dependencies><dependency><groupId>io.tenterhook</groupId><artifactId>{artifact}"
+        f"</artifactId><version>{folder.name}</version></dependency></dependencies>{build}</project>"
     )
     goal = "org.apache.maven.plugins:maven-dependency-plugin:2.8:build-classpath"
-    run("mvn", "--batch-mode", "--quiet", goal, "-Dmdep.outputFile=classpath", cwd=project)
-    classpath = (project / "classpath").read_text().strip()
+    run("mvn", "--batch-mode", "--quiet", *goals, goal, "-Dmdep.outputFile=classpath", cwd=project)
+    return (project / "classpath").read_text().strip()
+
+
+def java(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
+    classpath = maven(packages, project, "tenterhook-client", "")
     examples = CLIENTS / "java/examples"
     return [f"java -cp {classpath} {examples / name}.java" for name in ("Publish", "WatchDeliveries", "Receiver")]
+
+
+def kotlin(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
+    shutil.copytree(CLIENTS / "kotlin/examples", project / "src")
+    build = (
+        "<build><sourceDirectory>src</sourceDirectory><plugins><plugin><groupId>org.jetbrains.kotlin</groupId>"
+        "<artifactId>kotlin-maven-plugin</artifactId><version>2.1.21</version><executions><execution><goals>"
+        "<goal>compile</goal></goals></execution></executions></plugin></plugins></build>"
+    )
+    classpath = maven(packages, project, "tenterhook-client-kotlin", build, "compile")
+    java = f"java -cp {project / 'target/classes'}:{classpath}"
+    return [f"{java} {name}Kt" for name in ("publish.Publish", "watch.WatchDeliveries", "receiver.Receiver")]
 
 
 def ruby(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
@@ -128,7 +147,8 @@ def ruby(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
 
 
 LANGUAGES: dict[str, Callable[[pathlib.Path, pathlib.Path], list[str]]] = {
-    "python": python, "typescript": typescript, "go": go, "rust": rust, "java": java, "ruby": ruby,
+    "python": python, "typescript": typescript, "go": go, "rust": rust, "java": java,
+    "kotlin": kotlin, "ruby": ruby,
 }
 
 

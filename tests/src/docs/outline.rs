@@ -1,12 +1,13 @@
 //! The READMEs of the clients have one outline; that their snippets run is tested in each language.
 
 /// The clients' folders and what they are for.
-const CLIENTS: [(&str, &str); 6] = [
+const CLIENTS: [(&str, &str); 7] = [
     ("rust", "Rust"),
     ("go", "Go"),
     ("python", "Python"),
     ("typescript", "TypeScript"),
     ("java", "Java"),
+    ("kotlin", "Kotlin"),
     ("ruby", "Ruby"),
 ];
 /// The headings below the title.
