@@ -1,5 +1,6 @@
 package io.tenterhook;
 
+import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
 import java.util.function.Function;
@@ -39,26 +40,41 @@ public record Receiver(Verifier verifier, List<String> secrets, Seen seen, int m
    * @throws Exception what the handler threw
    */
   public int receive(Function<String, String> header, InputStream body) throws Exception {
+    Decision decision = decide(header, body);
+    if (decision.event() != null) {
+      handler.handle(decision.event());
+      handled(decision.event());
+    }
+    return decision.status();
+  }
+
+  /** What becomes of a request: the event to handle, if there is one, and the status, if that goes well. */
+  record Decision(WebhookEvent event, int status) {}
+
+  /** Verifies a request; there is no event where it must not be trusted or was handled before. */
+  Decision decide(Function<String, String> header, InputStream body) throws IOException {
     byte[] bytes = body.readNBytes(maxBytes + 1);
     if (bytes.length > maxBytes) {
-      return 413;
+      return new Decision(null, 413);
     }
     WebhookEvent event;
     try {
       event = verifier.parse(header, bytes, secrets);
     } catch (InvalidSignatureException refused) {
       LOG.log(System.Logger.Level.WARNING, "refused a webhook: {0}", refused.getMessage());
-      return 401;
+      return new Decision(null, 401);
     } catch (MisconfiguredException wrong) {
       LOG.log(System.Logger.Level.ERROR, "cannot receive webhooks: {0}", wrong.getMessage());
-      return 500;
+      return new Decision(null, 500);
     }
-    if (event.id().isEmpty() || !seen.has(event.id())) {
-      handler.handle(event);
-      if (!event.id().isEmpty()) {
-        seen.add(event.id());
-      }
+    boolean known = !event.id().isEmpty() && seen.has(event.id());
+    return new Decision(known ? null : event, 204);
+  }
+
+  /** Notes that an event was handled. */
+  void handled(WebhookEvent event) {
+    if (!event.id().isEmpty()) {
+      seen.add(event.id());
     }
-    return 204;
   }
 }

@@ -56,6 +56,7 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.springframework.web.bind.annotation.PostMapping;
 
 /**
  * The program of the README: against the server at {@code TENTERHOOK_TARGET} if that is set, else
@@ -183,6 +184,14 @@ class ReadmeTest {
       assertEquals("e", id.get());
       CompletableFuture<Change> change = async.watch(fromEarliest).next();
       assertEquals("t", change.get().token());
+    }
+  }
+
+  /** What it does in an application is tested by {@link SpringWebhooksTest}. */
+  private static final class Hooks {
+    @PostMapping("/hook")
+    void receive(WebhookEvent event) {
+      System.out.println(event.id() + " " + event.type());
     }
   }
 
