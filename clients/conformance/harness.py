@@ -215,6 +215,8 @@ def main() -> int:
         "TENTERHOOK_TARGET": harness.target,
         "TENTERHOOK_CONTROL": f"http://{LOOPBACK}:{controller.server_port}",
         "TENTERHOOK_PAGE": PAGE,
+        # For the test kits of the clients.
+        "TENTERHOOK_BIN": os.path.abspath(arguments.binary),
     }
     try:
         return subprocess.run(arguments.command, env=environment).returncode

@@ -19,6 +19,7 @@ mod publisher;
 mod receive;
 mod retry;
 mod stream;
+pub mod testing;
 mod verify;
 mod watch;
 

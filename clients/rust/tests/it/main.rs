@@ -9,5 +9,6 @@ mod custom;
 mod fake;
 mod readme;
 mod receive;
+mod testing;
 mod verify;
 mod watch;
