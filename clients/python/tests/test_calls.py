@@ -21,7 +21,7 @@ from tenterhook.errors import FieldViolation, from_rpc_error
 from tenterhook.policy import METHODS
 from tenterhook.v1 import webhook_service_pb2
 from tenterhook.v1.delivery_pb2 import Delivery
-from tenterhook.v1.delivery_service_pb2 import ListDeliveriesResponse, RetryDeliveryResponse
+from tenterhook.v1.delivery_service_pb2 import ListDeliveriesResponse, RetryDeliveryResponse, WatchDeliveriesResponse
 from tenterhook.v1.event_service_pb2 import (
     BatchPublishEventsResponse,
     PublishEventResponse,
@@ -290,3 +290,48 @@ def test_get_webhook_takes_a_message_too(client, server):
     server.answers += [GetWebhookResponse(webhook=Webhook(id="wh"))]
     request = METHODS["WebhookService"]["get_webhook"].request(webhook_id="wh")
     assert client.webhooks.get_webhook(request).webhook.id == "wh"
+
+
+class Tracing(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Notes each call, and adds to its metadata."""
+
+    def __init__(self):
+        self.methods = []
+
+    def intercept_unary_unary(self, continuation, details, request):
+        self.methods.append(details.method.rpartition("/")[2])
+        metadata = [*(details.metadata or ()), ("traceparent", "00-1")]
+        return continuation(details._replace(metadata=metadata), request)
+
+    intercept_unary_stream = intercept_unary_unary
+
+
+class TracingOfAsyncio(grpc.aio.UnaryUnaryClientInterceptor):
+    """The same for asyncio, which wants an object a kind of call."""
+
+    def __init__(self, methods):
+        self.methods = methods
+
+    async def intercept_unary_unary(self, continuation, details, request):
+        self.methods.append(details.method.decode().rpartition("/")[2])
+        details.metadata.add("traceparent", "00-1")
+        return await continuation(details, request)
+
+
+class StreamsOfAsyncio(grpc.aio.UnaryStreamClientInterceptor):
+    __init__ = TracingOfAsyncio.__init__
+    intercept_unary_stream = TracingOfAsyncio.intercept_unary_unary
+
+
+def test_interceptors_see_every_try(kind, connect, server):
+    tracing = Tracing()
+    of_asyncio = [TracingOfAsyncio(tracing.methods), StreamsOfAsyncio(tracing.methods)]
+    interceptors = [tracing] if kind == "sync" else of_asyncio
+    change = WatchDeliveriesResponse(resume_token="t", change={})
+    server.answers += [UNAVAILABLE, published("e"), [change, Refuse(Code.NOT_FOUND)]]
+    client = connect(api_key="th_x", interceptors=interceptors)
+    client.publish("created")
+    assert next(client.watch()).token == "t"
+    assert tracing.methods == ["PublishEvent", "PublishEvent", "WatchDeliveries"]
+    assert [one["traceparent"] for one in server.metadata] == ["00-1"] * 3
+    assert {one["authorization"] for one in server.metadata} == {"Bearer th_x"}

@@ -95,6 +95,30 @@ class TestCalls < FakeTest
     assert_kind_of Tenterhook::NotFound, Tenterhook::Status.read(status)
   end
 
+  # Notes each call, and adds to its metadata.
+  class Tracing < GRPC::ClientInterceptor
+    attr_reader :methods_seen
+
+    def request_response(method:, metadata:, **)
+      (@methods_seen ||= []) << method.rpartition("/").last
+      metadata["traceparent"] = "00-1"
+      yield
+    end
+
+    alias server_streamer request_response
+  end
+
+  def test_interceptors_see_every_try
+    tracing = Tracing.new
+    mine = connect(api_key: "th_x", interceptors: [tracing])
+    @server.script(AWAY, published("e"), V1::RetryDeliveryResponse.new)
+    mine.publish("created")
+    mine.deliveries.retry_delivery(delivery_id: "dlv")
+    assert_equal %w[PublishEvent PublishEvent RetryDelivery], tracing.methods_seen
+    sent = @server.taken(@server.metadata)
+    assert_equal([["00-1", "Bearer th_x"]] * 3, sent.map { |one| [one["traceparent"], one["authorization"]] })
+  end
+
   def test_the_key_and_the_programs_headers_are_sent
     @server.script(published("a"), published("b"))
     keys = %w[th_one th_two]

@@ -43,6 +43,8 @@ export interface ClientOptions {
   retry?: Partial<RetryPolicy>;
   /** Is called for each call and gives further headers: the place to pass on a trace context. */
   headers?: () => Record<string, string>;
+  /** Interceptors of Connect, the first outermost, for each try of every call, stream and watch. They do not see the key. */
+  interceptors?: readonly Interceptor[];
   /** Where the client tells what it does by itself; warnings go to the console unless set. */
   logger?: Logger;
 }

@@ -51,7 +51,7 @@ function connect(baseUrl: string, options: NodeOptions): Connection {
   const { ca, cert, key } = options;
   const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined));
   const sessionManager = new Http2SessionManager(baseUrl, alive, tls);
-  const interceptors = [addHeaders(options)];
+  const interceptors = [...(options.interceptors ?? []), addHeaders(options)];
   const transport = createGrpcTransport({ baseUrl, sessionManager, readMaxBytes: maxReceiveBytes, interceptors });
   return { transport, close: () => sessionManager.abort() };
 }

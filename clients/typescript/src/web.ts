@@ -16,7 +16,7 @@ export class Client extends BaseClient {
 
 function connect(baseUrl: string, options: ClientOptions): Connection {
   const closing = new AbortController();
-  const interceptors = [addHeaders(options), reachable(closing.signal)];
+  const interceptors = [...(options.interceptors ?? []), addHeaders(options), reachable(closing.signal)];
   return { transport: createGrpcWebTransport({ baseUrl, interceptors }), close: () => closing.abort() };
 }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, type Interceptor } from "@connectrpc/connect";
 import {
   BatchPublishEventsResponseSchema,
   type BatchPublishEventsRequest,
@@ -32,6 +32,7 @@ import {
   StreamPublishEventsResponseSchema,
   TenterhookError,
   UnavailableError,
+  WatchDeliveriesResponseSchema,
 } from "../src/index.js";
 import { toEvent } from "../src/messages.js";
 import { badField, Fake, info, refuse, retryInfo, sleep, type Step } from "./fake.js";
@@ -318,4 +319,23 @@ for (const target of ["localhost", "ftp://a:1", "host:port", "", ":1"]) {
 test("a key is not sent in the clear", () => {
   assert.throws(() => new Client("http://example.com:80", { apiKey: "th_x" }), /TLS/);
   new Client("http://127.0.0.1:80", { apiKey: "th_x" }).close();
+});
+
+test("interceptors see every try and not the key", async () => {
+  const change = create(WatchDeliveriesResponseSchema, { resumeToken: "t", payload: { case: "change", value: {} } });
+  const server = await serve(unavailable, published("e"), [change]);
+  const seen: string[] = [];
+  const tracing: Interceptor = (next) => (request) => {
+    seen.push(`${request.method.name} ${request.header.get("authorization")}`);
+    request.header.set("traceparent", "00-1");
+    return next(request);
+  };
+  const client = server.client({ apiKey: "th_x", interceptors: [tracing] });
+  await client.publish(created);
+  const watch = client.watch();
+  await watch.next();
+  watch.close();
+  assert.deepEqual(seen, ["PublishEvent null", "PublishEvent null", "WatchDeliveries null"]);
+  assert.deepEqual(server.headers.map((one) => [one.get("traceparent"), one.get("authorization")]), Array(3).fill(["00-1", "Bearer th_x"]));
+
 });

@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     client_key: bytes | None
     headers: Callable[[], Mapping[str, str]] | None
     options: Sequence[tuple[str, Any]]
+    interceptors: Sequence[Any]
 
 
 ApiKey = str | Callable[[], str]
@@ -54,7 +55,8 @@ class Connection:
     host is this machine or the target begins with `http://`. `api_key` is a key, or a function that
     gives it for each call, such as `tenterhook.ApiKeyFile(path)`. `ca` is PEM to trust instead of the system's; `client_cert` and
     `client_key` are PEM for mTLS. `namespace` is used where a call names none. `headers` is
-    called for each call and gives further metadata: the place for a tracer's `inject`.
+    called for each call and gives further metadata: the place for a tracer's `inject`. `interceptors`
+    are gRPC's, of `grpc` or `grpc.aio` as the client is, for each try of every call, stream and watch.
     """
 
     target: str
@@ -67,6 +69,7 @@ class Connection:
     client_key: bytes | None = field(default=None, repr=False)
     headers: Callable[[], Mapping[str, str]] | None = None
     options: Sequence[tuple[str, Any]] = ()
+    interceptors: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
         _, host, _ = _parse(self.target)
@@ -81,11 +84,15 @@ class Connection:
     def open(self, api: Any) -> Any:
         """Makes a channel with a connection of its own: `api` is `grpc` or `grpc.aio`."""
         _, _, address = _parse(self.target)
-        options = [*_OPTIONS, _ALONE, *self.options]
-        if not self._is_secure():
-            return api.insecure_channel(address, options=options)
-        credentials = grpc.ssl_channel_credentials(self.ca, self.client_key, self.client_cert)
-        return api.secure_channel(address, credentials, options=options)
+        arguments: dict[str, Any] = {"options": [*_OPTIONS, _ALONE, *self.options]}
+        if api is not grpc:
+            arguments["interceptors"] = [*self.interceptors]
+        if self._is_secure():
+            credentials = grpc.ssl_channel_credentials(self.ca, self.client_key, self.client_cert)
+            channel = api.secure_channel(address, credentials, **arguments)
+        else:
+            channel = api.insecure_channel(address, **arguments)
+        return grpc.intercept_channel(channel, *self.interceptors) if api is grpc and self.interceptors else channel
 
     def metadata(self) -> list[tuple[str, str]]:
         """The metadata of one call."""

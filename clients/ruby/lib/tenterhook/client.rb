@@ -41,6 +41,7 @@ module Tenterhook
     # @option settings [String] :client_cert PEM of the client's certificate (mTLS)
     # @option settings [String] :client_key PEM of its key
     # @option settings [#call] :headers gives further metadata for each call, such as a trace context
+    # @option settings [Array<GRPC::ClientInterceptor>] :interceptors for each try of every call, stream and watch
     # @option settings [Hash] :channel_args arguments of gRPC's channel
     def initialize(target, **settings)
       @connection = Connection.new(target, **settings)

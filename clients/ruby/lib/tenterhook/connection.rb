@@ -26,10 +26,10 @@ module Tenterhook
     }.freeze
     DEFAULT_PORTS = {"http" => "80", "https" => "443"}.freeze
 
-    attr_reader :namespace, :timeout, :retry_policy
+    attr_reader :namespace, :timeout, :retry_policy, :interceptors
 
     def initialize(target, api_key: nil, namespace: "", timeout: Rpc::DEFAULT_TIMEOUT, retry_policy: RetryPolicy.new,
-                   ca: nil, client_cert: nil, client_key: nil, headers: nil, channel_args: {})
+                   ca: nil, client_cert: nil, client_key: nil, headers: nil, channel_args: {}, interceptors: [])
       @scheme, @host, @address = parse(target)
       @api_key = api_key
       @namespace = namespace
@@ -38,6 +38,7 @@ module Tenterhook
       @pem = [ca, client_key, client_cert]
       @headers = headers
       @channel_args = CHANNEL_ARGS.merge(channel_args)
+      @interceptors = interceptors
       check
     end
 

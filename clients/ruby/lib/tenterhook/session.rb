@@ -10,7 +10,7 @@ module Tenterhook
   class Session
     def initialize(connection)
       @channel = connection.open
-      @stub = GRPC::ClientStub.new(nil, nil, channel_override: @channel)
+      @stub = GRPC::ClientStub.new(nil, nil, channel_override: @channel, interceptors: connection.interceptors)
     end
 
     # Each makes an operation, which `execute` runs and `cancel` ends.

@@ -16,9 +16,11 @@ import io.grpc.TlsChannelCredentials;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -36,6 +38,7 @@ public final class ClientBuilder {
   private Duration timeout;
   private RetryPolicy retry = RetryPolicy.DEFAULT;
   private Supplier<Map<String, String>> headers = Map::of;
+  private List<ClientInterceptor> interceptors = List.of();
   private byte[] ca;
   private byte[] certificate;
   private byte[] key;
@@ -97,6 +100,15 @@ public final class ClientBuilder {
   }
 
   /**
+   * Interceptors of every try of every call, stream and watch, the first outermost, for example those of OpenTelemetry.
+   * They see neither the key nor the headers of {@link #headers}, and cannot take them away.
+   */
+  public ClientBuilder interceptors(ClientInterceptor... interceptors) {
+    this.interceptors = List.of(interceptors);
+    return this;
+  }
+
+  /**
    * Makes the client.
    *
    * @throws IllegalArgumentException for a bad target or certificate, and when a key would be sent to
@@ -124,7 +136,10 @@ public final class ClientBuilder {
         .disableRetry()
         .build();
     ClientInterceptor added = new Headers(apiKey, headers);
-    Caller caller = Caller.of(connect, channel -> ClientInterceptors.intercept(channel, added), timeout, retry);
+    List<ClientInterceptor> own = interceptors;
+    UnaryOperator<Channel> intercept =
+        channel -> ClientInterceptors.interceptForward(ClientInterceptors.intercept(channel, added), own);
+    Caller caller = Caller.of(connect, intercept, timeout, retry);
     return new Client(caller, namespace);
   }
 

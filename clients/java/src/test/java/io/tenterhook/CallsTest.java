@@ -13,7 +13,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.rpc.ErrorInfo;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptor;
+import io.grpc.ForwardingClientCall.SimpleForwardingClientCall;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.Status.Code;
 import io.tenterhook.v1.BatchPublishEventsRequest;
@@ -21,6 +27,7 @@ import io.tenterhook.v1.BatchPublishEventsResponse;
 import io.tenterhook.v1.CreateWebhookRequest;
 import io.tenterhook.v1.CreateWebhookResponse;
 import io.tenterhook.v1.Delivery;
+import io.tenterhook.v1.DeliveryChange;
 import io.tenterhook.v1.DeliveryServiceGrpc;
 import io.tenterhook.v1.ErrorReason;
 import io.tenterhook.v1.Event;
@@ -39,6 +46,8 @@ import io.tenterhook.v1.RetryDeliveryRequest;
 import io.tenterhook.v1.RetryDeliveryResponse;
 import io.tenterhook.v1.RotateSigningKeyRequest;
 import io.tenterhook.v1.StreamPublishEventsResponse;
+import io.tenterhook.v1.WatchDeliveriesRequest;
+import io.tenterhook.v1.WatchDeliveriesResponse;
 import io.tenterhook.v1.Webhook;
 import io.tenterhook.v1.WebhookServiceGrpc;
 import java.time.Duration;
@@ -47,6 +56,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -68,6 +78,38 @@ class CallsTest {
 
   private static Duration since(long start) {
     return Duration.ofNanos(System.nanoTime() - start);
+  }
+
+  @Test
+  void interceptorsSeeEveryTryAndNotTheKey() {
+    List<String> seen = new CopyOnWriteArrayList<>();
+    var name = Metadata.Key.of("traceparent", Metadata.ASCII_STRING_MARSHALLER);
+    class Tracing implements ClientInterceptor {
+      @Override
+      public <Q, R> ClientCall<Q, R> interceptCall(
+          MethodDescriptor<Q, R> method, CallOptions options, Channel next) {
+        return new SimpleForwardingClientCall<>(next.newCall(method, options)) {
+          @Override
+          public void start(Listener<R> listener, Metadata metadata) {
+            seen.add(method.getBareMethodName() + " " + metadata.keys());
+            metadata.put(name, "00-1");
+            super.start(listener, metadata);
+          }
+        };
+      }
+    }
+    var payload = DeliveryChange.getDefaultInstance();
+    var change = WatchDeliveriesResponse.newBuilder().setResumeToken("t").setChange(payload).build();
+    try (Fake server = new Fake(UNAVAILABLE, published("e"), List.of(change, Duration.ofSeconds(20)));
+        Client client = server.builder().apiKey("th_x").interceptors(new Tracing()).build();
+        Watch watch = client.watch(WatchDeliveriesRequest.getDefaultInstance())) {
+      client.publish(Event.newBuilder().setType("created").build());
+      watch.next();
+      assertEquals(List.of("PublishEvent []", "PublishEvent []", "WatchDeliveries []"), seen);
+      assertEquals(3, server.headers.stream().filter(one -> "00-1".equals(one.get(name))).count());
+      var key = Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+      assertTrue(server.headers.stream().allMatch(one -> "Bearer th_x".equals(one.get(key))));
+    }
   }
 
   @Test
