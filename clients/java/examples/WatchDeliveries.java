@@ -5,9 +5,11 @@ import io.tenterhook.v1.Delivery;
 import io.tenterhook.v1.WatchDeliveriesRequest;
 import io.tenterhook.v1.WatchPosition;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 
 /**
  * Follows what becomes of every delivery, and goes on where it stopped when it is started again:
@@ -35,10 +37,13 @@ public final class WatchDeliveries {
     }
   }
 
-  /** All of it or nothing, whenever the program ends. */
+  /** All of it or nothing, also over a crash of the machine. */
   private static void store(Path place, String token) throws IOException {
     Path fresh = Path.of(place + ".new");
     Files.writeString(fresh, token);
+    try (FileChannel file = FileChannel.open(fresh, StandardOpenOption.WRITE)) {
+      file.force(true); // it is on the disk before it takes the place of the one before
+    }
     Files.move(fresh, place, StandardCopyOption.ATOMIC_MOVE);
   }
 }

@@ -3,6 +3,7 @@
 `python watch.py [TARGET] [TOKEN_FILE]`
 """
 
+import os
 import pathlib
 import sys
 
@@ -21,9 +22,12 @@ def follow(client: Client, place: pathlib.Path) -> None:
 
 
 def store(place: pathlib.Path, token: str) -> None:
-    """All of it or nothing, whenever the program ends."""
+    """All of it or nothing, also over a crash of the machine."""
     fresh = place.with_suffix(".new")
-    fresh.write_text(token)
+    with fresh.open("w") as file:
+        file.write(token)
+        file.flush()
+        os.fsync(file.fileno())  # it is on the disk before it takes the place of the one before
     fresh.replace(place)
 
 

@@ -8,9 +8,12 @@ require "tenterhook"
 
 $stdout.sync = true
 
-# All of it or nothing, whenever the program ends.
+# All of it or nothing, also over a crash of the machine.
 def store(place, token)
-  File.write("#{place}.new", token)
+  File.open("#{place}.new", "w") do |file|
+    file.write(token)
+    file.fsync # it is on the disk before it takes the place of the one before
+  end
   File.rename("#{place}.new", place)
 end
 

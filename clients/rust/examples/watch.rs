@@ -1,6 +1,8 @@
 //! Follows what becomes of every delivery, and goes on where it stopped when it is started again:
 //! `cargo run --example watch -- [TARGET] [TOKEN_FILE]`.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tenterhook_client::Client;
@@ -28,9 +30,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// All of it or nothing, whenever the program ends.
+/// All of it or nothing, also over a crash of the machine.
 fn store(place: &Path, token: &str) -> std::io::Result<()> {
     let fresh = place.with_extension("new");
-    std::fs::write(&fresh, token)?;
+    let mut file = File::create(&fresh)?;
+    file.write_all(token.as_bytes())?;
+    file.sync_all()?; // it is on the disk before it takes the place of the one before
     std::fs::rename(fresh, place)
 }

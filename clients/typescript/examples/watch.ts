@@ -1,7 +1,7 @@
 // Follows what becomes of every delivery, and goes on where it stopped when it is started again:
 // `node dist/examples/watch.js [TARGET] [TOKEN_FILE]`.
 
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { Client, DeliveryState, WatchPosition } from "tenterhook";
 
 const [target = "localhost:50051", place = "deliveries.token"] = process.argv.slice(2);
@@ -18,8 +18,11 @@ for await (const { change, token } of client.watch({ start })) {
   store(token);
 }
 
-/** All of it or nothing, whenever the program ends. */
+/** All of it or nothing, also over a crash of the machine. */
 function store(token: string): void {
-  writeFileSync(`${place}.new`, token);
+  const file = openSync(`${place}.new`, "w");
+  writeFileSync(file, token);
+  fsyncSync(file); // it is on the disk before it takes the place of the one before
+  closeSync(file);
   renameSync(`${place}.new`, place);
 }

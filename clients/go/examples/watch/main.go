@@ -40,9 +40,15 @@ func follow(ctx context.Context, client *tenterhook.Client, place string) error 
 	return nil
 }
 
-// store writes all of it or nothing, whenever the program ends.
+// store writes all of it or nothing, also over a crash of the machine.
 func store(place, token string) error {
-	if err := os.WriteFile(place+".new", []byte(token), 0o600); err != nil {
+	file, err := os.Create(place + ".new")
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(token)
+	// It is on the disk before it takes the place of the one before.
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(place+".new", place)

@@ -32,8 +32,8 @@ import io.tenterhook.Client as JavaClient
  */
 public class Client internal constructor(private val inner: AsyncClient) : Methods(), AutoCloseable {
     /**
-     * A client of the server at [target], `host:port` or a URL such as `https://hooks.example.com`. TLS is used unless the
-     * host is this machine or the target begins with `http://`. It connects at its first call.
+     * A client of the server at [target], `host:port` or a URL such as `https://hooks.example.com`. TLS is used unless
+     * the host is this machine or the target begins with `http://`. It connects at its first call.
      *
      * @param configure sets the key, certificates and other options
      * @throws IllegalArgumentException for a bad target or certificate, and when a key would be sent to another machine
@@ -67,8 +67,8 @@ public class Client internal constructor(private val inner: AsyncClient) : Metho
     public val channel: Channel get() = inner.blocking().channel()
 
     /**
-     * Returns when the server can be reached and knows the key, without a second try: for the start of a program, and for
-     * its health check. It takes at most 5 seconds.
+     * Returns when the server can be reached and knows the key, without a second try: for the start of a program, and
+     * for its health check. It takes at most 5 seconds.
      *
      * @throws io.tenterhook.TenterhookException what is in the way
      */
@@ -84,8 +84,8 @@ public class Client internal constructor(private val inner: AsyncClient) : Metho
         inner.call(method, request, timeout.toJavaDuration()).await()
 
     /**
-     * Publishes one event. When this returns the event is on the server's disk. An event without an id gets one here, so
-     * that a retry makes no second event.
+     * Publishes one event. When this returns the event is on the server's disk. An event without an id gets one here,
+     * so that a retry makes no second event.
      */
     public suspend fun publish(event: Event): PublishResult = inner.publish(event).await()
 
@@ -97,16 +97,16 @@ public class Client internal constructor(private val inner: AsyncClient) : Metho
     public suspend fun publishBatch(events: Iterable<Event>): List<PublishResult> = inner.publishBatch(events).await()
 
     /**
-     * Publishes events as they come and emits what became of each, in order; one bad event does not end it. When the flow
-     * fails, events without an acknowledgement may be published again under their ids. What [events] itself throws is
-     * thrown after the acknowledgements of what came before it. 256 events are sent ahead of their acknowledgements.
+     * Publishes events as they come and emits what became of each, in order; one bad event does not end it. When the
+     * flow fails, events without an acknowledgement may be published again under their ids. What [events] itself throws
+     * is thrown after the acknowledgements of what came before it. 256 events are sent ahead of their acknowledgements.
      */
     public fun publishStream(events: Flow<Event>): Flow<Ack> = publishStream(inner, events)
 
     /**
      * Runs [block] with a publisher that gathers events into batches by itself, which is many times faster, and returns
-     * when every event that it took has its result; also when the block throws or is cancelled, for which it may take as
-     * long as `timeout` of the settings.
+     * when every event that it took has its result; also when the block throws or is cancelled, for which it may take
+     * as long as `timeout` of the settings.
      */
     public suspend fun <T> publisher(settings: Settings = Settings.DEFAULT, block: suspend Publisher.() -> T): T {
         val publisher = openPublisher(settings)
@@ -151,8 +151,8 @@ public class Client internal constructor(private val inner: AsyncClient) : Metho
 
     /**
      * Every change of every delivery that matches, in order, without a gap and without an end: broken and silent
-     * connections are made again, and the watch resumes after the last change that the program was handed. It throws only
-     * what would come again, such as a token that is no longer kept, or a first connection that can never be made
+     * connections are made again, and the watch resumes after the last change that the program was handed. It throws
+     * only what would come again, such as a token that is no longer kept, or a first connection that can never be made
      * ([io.tenterhook.TenterhookException.isPermanent]). Close it.
      */
     public fun watch(request: WatchDeliveriesRequest.Builder.() -> Unit = {}): Watch =

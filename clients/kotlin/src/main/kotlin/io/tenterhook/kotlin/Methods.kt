@@ -54,8 +54,8 @@ import io.tenterhook.v1.UpdateWebhookResponse
 import io.tenterhook.v1.WebhookServiceGrpc
 
 /**
- * The methods of the API that are no streams, by name: what [Client] has none of its own for. A request is sent as it is,
- * so it names the namespace where it needs one.
+ * The methods of the API that are no streams, by name: what [Client] has none of its own for. A request is sent as it
+ * is, so it names the namespace where it needs one.
  */
 public abstract class Methods internal constructor() {
     /** Calls any method of the API that is no stream, with the client's deadline and retries. */
@@ -82,20 +82,33 @@ public abstract class Methods internal constructor() {
         call(DeliveryServiceGrpc.getRetryDeliveryMethod(), RetryDeliveryRequest.newBuilder().apply(request).build())
 
     /** Makes the deliveries that match due now. */
-    public suspend fun batchRetryDeliveries(request: BatchRetryDeliveriesRequest.Builder.() -> Unit): BatchRetryDeliveriesResponse =
-        call(DeliveryServiceGrpc.getBatchRetryDeliveriesMethod(), BatchRetryDeliveriesRequest.newBuilder().apply(request).build())
+    public suspend fun batchRetryDeliveries(
+        request: BatchRetryDeliveriesRequest.Builder.() -> Unit,
+    ): BatchRetryDeliveriesResponse =
+        call(
+            DeliveryServiceGrpc.getBatchRetryDeliveriesMethod(),
+            BatchRetryDeliveriesRequest.newBuilder().apply(request).build(),
+        )
 
     /** Stops a delivery that is not final. */
     public suspend fun cancelDelivery(request: CancelDeliveryRequest.Builder.() -> Unit): CancelDeliveryResponse =
         call(DeliveryServiceGrpc.getCancelDeliveryMethod(), CancelDeliveryRequest.newBuilder().apply(request).build())
 
     /** Cancels every delivery that matches. */
-    public suspend fun batchCancelDeliveries(request: BatchCancelDeliveriesRequest.Builder.() -> Unit): BatchCancelDeliveriesResponse =
-        call(DeliveryServiceGrpc.getBatchCancelDeliveriesMethod(), BatchCancelDeliveriesRequest.newBuilder().apply(request).build())
+    public suspend fun batchCancelDeliveries(
+        request: BatchCancelDeliveriesRequest.Builder.() -> Unit,
+    ): BatchCancelDeliveriesResponse =
+        call(
+            DeliveryServiceGrpc.getBatchCancelDeliveriesMethod(),
+            BatchCancelDeliveriesRequest.newBuilder().apply(request).build(),
+        )
 
     /** Counts deliveries over a time. */
     public suspend fun getDeliveryStats(request: GetDeliveryStatsRequest.Builder.() -> Unit): GetDeliveryStatsResponse =
-        call(DeliveryServiceGrpc.getGetDeliveryStatsMethod(), GetDeliveryStatsRequest.newBuilder().apply(request).build())
+        call(
+            DeliveryServiceGrpc.getGetDeliveryStatsMethod(),
+            GetDeliveryStatsRequest.newBuilder().apply(request).build(),
+        )
 
     /** Returns one event. */
     public suspend fun getEvent(request: GetEventRequest.Builder.() -> Unit): GetEventResponse =
@@ -142,11 +155,17 @@ public abstract class Methods internal constructor() {
 
     /** Makes a new key. */
     public suspend fun rotateSigningKey(request: RotateSigningKeyRequest.Builder.() -> Unit): RotateSigningKeyResponse =
-        call(WebhookServiceGrpc.getRotateSigningKeyMethod(), RotateSigningKeyRequest.newBuilder().apply(request).build())
+        call(
+            WebhookServiceGrpc.getRotateSigningKeyMethod(),
+            RotateSigningKeyRequest.newBuilder().apply(request).build(),
+        )
 
     /** Stops a key at once. */
     public suspend fun revokeSigningKey(request: RevokeSigningKeyRequest.Builder.() -> Unit): RevokeSigningKeyResponse =
-        call(WebhookServiceGrpc.getRevokeSigningKeyMethod(), RevokeSigningKeyRequest.newBuilder().apply(request).build())
+        call(
+            WebhookServiceGrpc.getRevokeSigningKeyMethod(),
+            RevokeSigningKeyRequest.newBuilder().apply(request).build(),
+        )
 
     /** Tells what would be sent, and sends nothing. */
     public suspend fun renderPreview(request: RenderPreviewRequest.Builder.() -> Unit): RenderPreviewResponse =

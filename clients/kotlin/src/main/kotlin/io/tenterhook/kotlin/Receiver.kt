@@ -27,8 +27,8 @@ public class Receiver(
      *
      * @param header gives a header by its name without case
      * @param body as it arrived
-     * @return the status of the response: 204, 401 for a request that must not be trusted, 413 for too large a body, 500
-     *     where the receiver is misconfigured, which is logged
+     * @return the status of the response: 204, 401 for a request that must not be trusted, 413 for too large a body,
+     *     500 where the receiver is misconfigured, which is logged
      */
     public suspend fun receive(header: (String) -> String?, body: ByteArray): Int {
         if (body.size > maxBytes) {

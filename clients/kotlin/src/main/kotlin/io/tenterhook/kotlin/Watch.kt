@@ -19,8 +19,8 @@ public class Watch internal constructor(private val inner: AsyncWatch) : AutoClo
     public fun onConnectivity(listener: (Connectivity) -> Unit): Watch = apply { inner.onConnectivity(listener) }
 
     /**
-     * The changes, from after the last one that was handed out. To stop collecting does not end the watch, and to collect
-     * again goes on. The flow ends when the watch is closed.
+     * The changes, from after the last one that was handed out. To stop collecting does not end the watch, and to
+     * collect again goes on. The flow ends when the watch is closed.
      *
      * @see next for what it throws
      */
@@ -39,8 +39,8 @@ public class Watch internal constructor(private val inner: AsyncWatch) : AutoClo
      * Waits for the next change. To cancel the wait does not end the watch; for a wait with a limit take [poll], for
      * `withTimeout` may drop a change that comes at its last moment.
      *
-     * @throws io.tenterhook.TenterhookException only for what would come again, such as a token that is no longer kept, and
-     *     when the client is closed
+     * @throws io.tenterhook.TenterhookException only for what would come again, such as a token that is no longer kept,
+     *     and when the client is closed
      * @throws NoSuchElementException after [close]
      */
     public suspend fun next(): Change {

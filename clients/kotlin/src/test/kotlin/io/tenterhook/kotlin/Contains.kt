@@ -10,7 +10,8 @@ private val NOTHING = setOf("", "0", "false")
 /** Whether an answer contains what a scenario expects; clients/conformance/README.md has the rules. */
 fun checkContains(actual: JsonElement, wanted: JsonElement, place: String) {
     when (wanted) {
-        is JsonObject -> wanted.entrySet().forEach { (name, value) -> checkContains(actual.at(name), value, "$place.$name") }
+        is JsonObject ->
+            wanted.entrySet().forEach { (name, value) -> checkContains(actual.at(name), value, "$place.$name") }
         is JsonArray -> {
             val items = actual as? JsonArray ?: JsonArray()
             require(items.size() == wanted.size(), "$place: ${items.size()} items in $items")

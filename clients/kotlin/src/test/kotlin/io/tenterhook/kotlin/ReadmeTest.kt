@@ -166,7 +166,8 @@ class ReadmeTest {
     fun everySnippetStandsHere() {
         val here = Path.of("src/test/kotlin/io/tenterhook/kotlin/ReadmeTest.kt").readText()
         val source = tight(here).replace("Client(target)", "Client(\"localhost:50051\")")
-        val snippets = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL).findAll(Path.of("README.md").readText())
+        val snippets = Regex("```kotlin\n(.*?)```", RegexOption.DOT_MATCHES_ALL)
+            .findAll(Path.of("README.md").readText())
             .map { it.groupValues[1] }
             .filterNot { it.startsWith("implementation(") } // Gradle's
             .toList()

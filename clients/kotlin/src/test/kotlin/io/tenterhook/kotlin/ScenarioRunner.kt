@@ -136,7 +136,9 @@ class ScenarioRunner(private val control: String, private val given: JsonObject)
         require(!step.has("error"), "no error but $answer")
         step["expect"]?.let { checkContains(answer, it, "answer") }
         step["count"]?.let { checkContains(answer.at("count"), it, "count") }
-        step["save"]?.asJsonObject?.entrySet()?.forEach { (name, path) -> variables[name] = answer.at(path.text()).text() }
+        step["save"]?.asJsonObject?.entrySet()?.forEach { (name, path) ->
+            variables[name] = answer.at(path.text()).text()
+        }
     }
 
     private suspend fun <T : Any> within(patience: Long, block: suspend CoroutineScope.() -> T): T =
