@@ -7,6 +7,8 @@ use tenterhook_proto::tenterhook::v1::{self, Webhook};
 
 use crate::check::Check;
 
+/// Characters of a path that an error shows.
+const SHOWN_CHARS: usize = 100;
 /// Fields that the server alone sets, or that never change.
 const FIXED: [&str; 10] = [
     "id",
@@ -147,7 +149,7 @@ fn refusal(name: &str) -> String {
     if name == "*" {
         return "`*` must stand alone".to_owned();
     }
-    let shown: String = name.chars().take(100).collect();
+    let shown: String = name.chars().take(SHOWN_CHARS).collect();
     format!("`{shown}` is no field of a webhook that a mask can name, such as `description` or `request.body`")
 }
 

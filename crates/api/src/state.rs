@@ -12,7 +12,7 @@ use tenterhook_attempt::AttemptTrace;
 use tenterhook_engine::{Compilations, Render};
 use tenterhook_intake::Intake;
 use tenterhook_model::{
-    AddressPolicy, Clock, Egress, Entropy, Exchange, Limit, PreparedRequest, Resolve, Timestamp, TransportCheck,
+    AddressPolicy, Clock, Egress, Entropy, Exchange, Limit, PreparedRequest, Resolve, Timestamp, TransportCheck, limits,
 };
 use tenterhook_store::Serving;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,7 +34,7 @@ pub type Sender = BoxCloneSyncService<PreparedRequest, Exchange, Infallible>;
 const CROWDED: Duration = Duration::from_secs(5);
 
 /// Backups at once: each reads the whole store, and keeps what is removed meanwhile on the disk.
-const BACKUPS: usize = 1;
+const BACKUPS: usize = limits::BACKUPS;
 
 /// Everything that the API needs of the rest of the program.
 pub struct ApiState {

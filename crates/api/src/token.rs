@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tenterhook_model::Namespace;
+use tenterhook_model::{Namespace, limits};
 use tenterhook_store::Sequence;
 
 use crate::refusal::Refusal;
@@ -20,7 +20,7 @@ use crate::refusal::Refusal;
 /// Bytes of a tag.
 const TAG_BYTES: usize = 16;
 /// Characters of the longest token that is looked at.
-const TOKEN_CHARS_MAX: usize = 4_096;
+const TOKEN_CHARS_MAX: usize = limits::PAGE_TOKEN_CHARS;
 /// Bytes of a resume token's payload: epoch and sequence.
 const RESUME_BYTES: usize = 16;
 

@@ -9,6 +9,8 @@
 //! of every other. [`Console`] is what the listener's front asks. The sources of the pages are in `ui/`;
 //! `make console` builds them into `dist/`.
 
+use tenterhook_model::limits;
+
 mod console;
 mod known_hosts;
 mod pages;
@@ -22,7 +24,7 @@ pub use known_hosts::KnownHosts;
 pub const PATH: &str = "/console";
 
 /// Bytes of the longest body that signing in takes.
-pub const SIGN_IN_BYTES_MAX: usize = 1024;
+pub const SIGN_IN_BYTES_MAX: usize = limits::SIGN_IN_BYTES;
 
 /// Whether the console answers at a path.
 pub fn owns(path: &str) -> bool {

@@ -10,16 +10,16 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use tenterhook_model::{Clock, Entropy, Secret, Timestamp};
+use tenterhook_model::{Clock, Entropy, Secret, Timestamp, limits};
 
 /// Bytes of chance in a token.
 const TOKEN_BYTES: usize = 32;
 /// A session that is not used for this long ends.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+const IDLE: Duration = limits::CONSOLE_IDLE;
 /// A session ends after this long in any case.
-pub(crate) const LIFE: Duration = Duration::from_secs(8 * 60 * 60);
+pub(crate) const LIFE: Duration = limits::CONSOLE_SESSION_LIFE;
 /// Sessions that are kept; one more ends the one that was not used for longest.
-const SESSIONS_MAX: usize = 1024;
+const SESSIONS_MAX: usize = limits::CONSOLE_SESSIONS;
 
 /// The sessions of a server. Clones share them.
 #[derive(Debug, Clone)]

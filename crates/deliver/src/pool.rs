@@ -20,7 +20,7 @@ use crate::http2::{Http2, Seat};
 
 /// How long a connection is kept without use: below the minute or so after which common
 /// receivers and load balancers close it themselves.
-const IDLE: Duration = Duration::from_secs(50);
+const IDLE: Duration = limits::RECEIVER_IDLE;
 /// Connections that are kept without use: as many as the server has requests under way.
 const KEPT: usize = limits::IN_FLIGHT;
 

@@ -5,10 +5,12 @@
 //! request was not processed, so it is sent again at once on another connection, and neither the
 //! delivery nor the receiver is charged with it. Nothing else is sent twice.
 
+use tenterhook_model::limits;
+
 use crate::error::AttemptError;
 
 /// How often a request is sent again; the next failure is the attempt's.
-pub(crate) const RESENDS: usize = 3;
+pub(crate) const RESENDS: usize = limits::RESENDS;
 
 /// Which connection a request is sent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

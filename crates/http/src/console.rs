@@ -7,11 +7,12 @@ use http::{Method, Request, Response};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt as _, Full, Limited};
 use tenterhook_console::{Console, SIGN_IN_BYTES_MAX};
+use tenterhook_model::limits;
 use tonic::body::Body;
 use tonic::codegen::StdError;
 
 /// Time for the body of a sign-in.
-const BODY_TIME: Duration = Duration::from_secs(5);
+const BODY_TIME: Duration = limits::SIGN_IN_TIMEOUT;
 
 /// Whether the console answers at a path; `/` leads to it.
 pub(crate) fn owns(path: &str) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, State};
+use tenterhook_model::limits;
 
 use super::ops::entries_from;
 use super::raise::{error, limit};
@@ -17,7 +18,7 @@ use super::value::{
 pub(super) const NAMES: [&str; 6] = ["range", "dict", "namespace", "cycler", "joiner", "lipsum"];
 
 /// Numbers in a range at most (Jinja2's `MAX_RANGE`).
-const RANGE_MAX: u64 = 100_000;
+const RANGE_MAX: u64 = limits::TEMPLATE_RANGE;
 
 /// Puts the functions into `env`.
 pub(super) fn register(env: &mut Environment<'static>) {

@@ -12,8 +12,8 @@ pub(crate) const FUEL: u64 = limits::TEMPLATE_STEPS;
 pub(crate) const BYTES_PER_FUEL: u64 = 64;
 /// Containers inside each other at most, wherever a value is walked; an event nests at most
 /// `tenterhook_model::limits::JSON_DEPTH` (128) deep.
-pub(crate) const DEPTH_MAX: u32 = 200;
+pub(crate) const DEPTH_MAX: u32 = limits::TEMPLATE_VALUE_DEPTH;
 /// Scopes inside each other at most; a call of a macro counts several.
-pub(crate) const RECURSION_MAX: usize = 400;
+pub(crate) const RECURSION_MAX: usize = limits::TEMPLATE_RECURSION;
 /// Stack of a thread that compiles or renders what is not plain, bytes.
 pub(crate) const STACK_BYTES: usize = 64 * 1024 * 1024;

@@ -2,8 +2,9 @@
 //!
 //! A queue, body, template, header, stream, retry or text without a limit here is a bug. From a row
 //! come the constant, its row in `docs/LIMITS.md`, what GetServerInfo returns and, where the row
-//! names one, the default of a flag. A number that only its own file needs is a documented constant
-//! there; `docs/LIMITS.md` lists those too.
+//! names one, the default of a flag. A number that nobody
+//! outside can meet stays a documented constant in its file and is listed, with its value and kind,
+//! in `tests/fixtures/inner_numbers.txt`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -73,10 +74,22 @@ table! {
     most PAGE_DEFAULT: usize = 50, Items, "api";
     /// The most items of a page.
     most PAGE_MAX: usize = 1_000, Items, "api";
+    /// The most deliveries of a page with attempts and bodies (`view` FULL), which are read one by one.
+    most PAGE_FULL_MAX: usize = 100, Items, "api";
     /// Bytes of the records on one page; a page ends early beyond this.
     most PAGE_BYTES: usize = 3 * 1024 * KIB, Bytes, "api";
+    /// Characters of a page token or resume token.
+    most PAGE_TOKEN_CHARS: usize = 4_096, Characters, "api";
     /// Ids or patterns in one list of a filter.
     most FILTER_ITEMS: usize = 100, Items, "api";
+    /// How far back statistics go when the caller does not say.
+    time STATS_WINDOW: Duration = Duration::from_secs(HOUR), Milliseconds, "api";
+    /// How far back statistics can go.
+    times STATS_WINDOW_RANGE: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(30 * DAY), Milliseconds, "api";
+    /// Buckets of the window of statistics: more than a chart has pixels.
+    most STATS_BUCKETS: u32 = 1_000, Items, "api";
+    /// Webhooks that statistics list one by one.
+    most STATS_WEBHOOKS: usize = 100, Items, "api";
 
     /// Characters of a signing secret, for the schemes that take any text.
     most SECRET_CHARS: usize = 255, Characters, "api";
@@ -98,6 +111,8 @@ table! {
     time TOKEN_LIFETIME: Duration = Duration::from_secs(DAY), Milliseconds, "api";
     /// How long an access token may be valid.
     times TOKEN_LIFETIME_RANGE: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(30 * DAY), Milliseconds, "api";
+    /// Characters of an API key or access token.
+    most API_KEY_CHARS: usize = 256, Characters, "api";
     /// Bytes of a user name, a password, a client's id or secret, and of other texts of `authentication`.
     most CREDENTIAL_BYTES: usize = 2 * KIB, Bytes, "api";
     /// Scopes, and further parameters, of one webhook's token request.
@@ -119,10 +134,23 @@ table! {
     time TLS_TIMEOUT: Duration = Duration::from_secs(5), Milliseconds, "deliver";
     /// Time for one request to a token server, whatever the time for the attempts that wait for it.
     time TOKEN_REQUEST_TIMEOUT: Duration = Duration::from_secs(15), Milliseconds, "deliver";
+    /// The longest that an access token is kept, whatever its server says.
+    time ACCESS_TOKEN_KEPT: Duration = Duration::from_secs(DAY), Milliseconds, "deliver";
+    /// The longest that the addresses of a name are kept, whatever its name server says.
+    time DNS_KEPT: Duration = Duration::from_secs(300), Milliseconds, "deliver";
+    /// The longest that a name is taken not to exist after its name server said so.
+    time DNS_ABSENCE_KEPT: Duration = Duration::from_secs(10), Milliseconds, "deliver";
+    /// How long a connection to a receiver is kept without use: below the minute or so after which
+    /// common receivers and load balancers close it themselves.
+    time RECEIVER_IDLE: Duration = Duration::from_secs(50), Milliseconds, "deliver";
+    /// How often a request that its receiver did not process is sent again within one attempt.
+    most RESENDS: usize = 3, Items, "deliver";
     /// Access tokens of different credentials that are kept; the one that expires first makes room.
     most ACCESS_TOKENS: usize = 1_024, Items, "deliver";
     /// Bytes of an answer's body that are read before the connection is given up.
     most ANSWER_READ_BYTES: usize = 64 * KIB, Bytes, "deliver";
+    /// Bytes of an answer's head, interim answers included.
+    most ANSWER_HEAD_BYTES: usize = 1024 * KIB, Bytes, "deliver";
     /// Bytes of a request's or answer's body that are kept with the attempt.
     most BODY_KEPT_BYTES: usize = 16 * KIB, Bytes, "deliver";
     /// Bytes of the text that says why an attempt failed.
@@ -134,14 +162,29 @@ table! {
     time BACKOFF_MAX: Duration = Duration::from_secs(7 * DAY), Milliseconds, "api";
     /// Ranges of an exponential backoff's first wait.
     times BACKOFF_INITIAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(DAY), Milliseconds, "api";
+    /// Factors of an exponential backoff.
+    range BACKOFF_MULTIPLIER: RangeInclusive<u32> = 1..=10, Items, "api";
     /// Waits of a listed schedule.
     most SCHEDULE_WAITS: usize = 100, Items, "api";
     /// The furthest that a Retry-After header can move the next attempt.
     time RETRY_AFTER_MAX: Duration = Duration::from_secs(DAY), Milliseconds, "policy";
     /// The age at which a delivery may be given up at the latest.
     time DELIVERY_AGE_MAX: Duration = Duration::from_secs(30 * DAY), Milliseconds, "api";
+    /// Waits of an open circuit breaker before a probe.
+    times BREAKER_WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=BACKOFF_MAX, Milliseconds, "api";
+    /// The longest time of nothing but failures that a webhook can set before it is suspended.
+    time SUSPEND_AFTER_MAX: Duration = Duration::from_secs(365 * DAY), Milliseconds, "api";
+    /// Requests a second that a webhook's rate limit can allow.
+    most RATE_MAX: u32 = 1_000_000, Items, "api";
+    /// How far `webhook-timestamp` may be from the clock of who verifies, either way (the value of
+    /// the Standard Webhooks libraries).
+    time SIGNATURE_TOLERANCE: Duration = Duration::from_secs(300), Milliseconds, "engine";
     /// Requests that the server has in flight at once.
     most IN_FLIGHT: usize = 1_024, Items, "dispatch", flag "max-in-flight";
+    /// The most that `--max-in-flight` can be.
+    most IN_FLIGHT_MAX: usize = 65_536, Items, "server";
+    /// The most that `--threads` can be.
+    most THREADS_MAX: usize = 256, Items, "server";
     /// Requests in flight at once to one webhook when its rate limit does not say.
     most IN_FLIGHT_PER_WEBHOOK: usize = 64, Items, "dispatch";
 
@@ -154,6 +197,15 @@ table! {
 
     /// How long finished events, deliveries and the journal are kept.
     time RETENTION: Duration = Duration::from_secs(7 * DAY), Milliseconds, "server", flag "retention";
+    /// What `--retention` can be; with `--dev` it can be 1 s.
+    times RETENTION_RANGE: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_650 * DAY), Milliseconds, "server";
+    /// Free bytes of the disk below which nothing is published; a tenth of a smaller disk.
+    most DISK_RESERVE_BYTES: u64 = 64 * 1024 * 1024, Bytes, "store";
+    /// Webhooks that have metrics by their id.
+    most WEBHOOK_METRICS: usize = 100, Items, "server", flag "webhook-metrics";
+    /// The most that `--webhook-metrics` can be: each has up to three series of a metric, and a metric
+    /// has at most 2,000 (the OpenTelemetry SDK's limit of attribute sets).
+    most WEBHOOK_METRICS_MAX: usize = 500, Items, "server";
     /// Writes that wait for one commit of the store; more are refused.
     most COMMIT_QUEUE: usize = 4_096, Items, "store";
     /// Bytes of events that wait for one commit of the store; more are refused.
@@ -174,6 +226,8 @@ table! {
     most CONTEXTS_BYTES: usize = 8 * 1024 * KIB, Bytes, "engine";
     /// How long attempts in flight may go on after the server received SIGTERM.
     time DRAIN_GRACE: Duration = Duration::from_secs(20), Milliseconds, "dispatch", flag "drain-grace";
+    /// The most that `--drain-grace` can be.
+    time DRAIN_GRACE_MAX: Duration = Duration::from_secs(HOUR), Milliseconds, "server";
     /// Due deliveries in memory, of lanes that keep up, over which publishers to them wait.
     most MOVING_BACKLOG: usize = 128, Items, "store";
     /// How long a publisher waits for lanes that keep up to get less of a backlog.
@@ -230,12 +284,87 @@ table! {
     most CALLS: usize = 8_192, Items, "api";
     /// Watches and publishing streams that are open at once, over all connections; more are refused.
     most STREAMS: usize = 4_096, Items, "api";
+    /// Streams of methods that need no key, open at once, over all connections; more are refused.
+    most OPEN_STREAMS: usize = 1_024, Items, "api";
+    /// Refused calls that a connection may make at once before it is closed; 200 more each second.
+    most REFUSALS: u64 = 2_000, Items, "api";
+    /// Bytes of requests and responses that are held at once, over all connections; more are refused.
+    most CALLS_BYTES: usize = 48 * 1024 * KIB, Bytes, "api";
+    /// Backups that run at once: each reads the whole store, and keeps what is removed meanwhile on the disk.
+    most BACKUPS: usize = 1, Items, "api";
+    /// Time for a message, or a line of an NDJSON stream, from its first byte to its last.
+    time MESSAGE_TIMEOUT: Duration = Duration::from_secs(30), Milliseconds, "api";
+    /// Time from the accept of a connection to its first frame or request head, TLS included.
+    time OPENING_TIMEOUT: Duration = Duration::from_secs(10), Milliseconds, "server";
+    /// Time in HTTP/1.1 from the end of a request to the whole head of the next.
+    time NEXT_HEAD_TIMEOUT: Duration = Duration::from_secs(30), Milliseconds, "server";
+    /// Longest time in which a client reads nothing of what is written to it.
+    time WRITE_STALL: Duration = Duration::from_secs(10), Milliseconds, "server";
+    /// A client has twice this to read a response.
+    time RESPONSE_ROUND: Duration = Duration::from_secs(30), Milliseconds, "server";
+    /// Connections of the operations listener; a further one closes the oldest.
+    most OPERATIONS_CONNECTIONS: usize = 256, Items, "server";
     /// Bytes of a message to a method that needs no key: the name of a service or symbol.
     most OPEN_MESSAGE_BYTES: usize = 4 * KIB, Bytes, "api";
+    /// Sessions of the console that are kept; one more ends the one unused for longest.
+    most CONSOLE_SESSIONS: usize = 1_024, Items, "console";
+    /// Time without use after which a session of the console ends.
+    time CONSOLE_IDLE: Duration = Duration::from_secs(30 * 60), Milliseconds, "console";
+    /// Time after which a session of the console ends in any case.
+    time CONSOLE_SESSION_LIFE: Duration = Duration::from_secs(8 * HOUR), Milliseconds, "console";
+    /// Bytes of the body of a sign-in.
+    most SIGN_IN_BYTES: usize = KIB, Bytes, "console";
+    /// Time for the body of a sign-in.
+    time SIGN_IN_TIMEOUT: Duration = Duration::from_secs(5), Milliseconds, "http";
 
     /// Work of one rendering; a unit pays for one operation or 64 bytes of text. Measured to end
     /// within 200 ms and 64 MiB whatever it is spent on.
     most TEMPLATE_STEPS: u64 = 200_000, Steps, "jinja";
+    /// Numbers of one `range()` (Jinja2's `MAX_RANGE`).
+    most TEMPLATE_RANGE: u64 = 100_000, Items, "jinja";
+    /// Items of a list that a template makes.
+    most TEMPLATE_LIST_ITEMS: usize = 1_000_000, Items, "jinja";
+    /// Entries of a dict that a template makes.
+    most TEMPLATE_DICT_ENTRIES: usize = 500_000, Items, "jinja";
+    /// Members of one `namespace()`.
+    most TEMPLATE_NAMESPACE_MEMBERS: usize = 1_000, Items, "jinja";
+    /// Digits between text and an integer (Python's `sys.int_info.default_max_str_digits`).
+    most TEMPLATE_INTEGER_DIGITS: usize = 4_300, Items, "jinja";
+    /// Bits of an integer.
+    most TEMPLATE_INTEGER_BITS: u64 = 65_536, Items, "jinja";
+    /// Statements inside each other; Python allows 20 loops.
+    most TEMPLATE_STATEMENT_DEPTH: usize = 25, Levels, "jinja";
+    /// Expressions inside each other: a sign is one level, a `not`, a bracket or a call two. Jinja2
+    /// itself fails at about 60 brackets, when Python's stack ends.
+    most TEMPLATE_EXPRESSION_DEPTH: u32 = 80, Levels, "jinja";
+    /// Operators, filters and subscripts in a row.
+    most TEMPLATE_EXPRESSION_STEPS: u32 = 250, Items, "jinja";
+    /// Names in one assignment.
+    most TEMPLATE_TARGETS: usize = 100, Items, "jinja";
+    /// Branches of one `if`.
+    most TEMPLATE_BRANCHES: usize = 200, Items, "jinja";
+    /// Items of one call, list or dict.
+    most TEMPLATE_PARTS: usize = 1_000, Items, "jinja";
+    /// Scopes inside each other; a call of a macro counts several.
+    most TEMPLATE_RECURSION: usize = 400, Levels, "jinja";
+    /// Lists and dicts inside each other, wherever a value is walked.
+    most TEMPLATE_VALUE_DEPTH: u32 = 200, Levels, "jinja";
+    /// Errors of one template that are reported.
+    most TEMPLATE_ERRORS: usize = 20, Items, "jinja";
+    /// Bytes of a compiled regular expression; `\w` takes about 48 KiB each time it is repeated.
+    most REGEX_BYTES: usize = 8 * 1024 * KIB, Bytes, "pattern";
+    /// Bytes of all compiled regular expressions of one webhook.
+    most REGEXES_BYTES: usize = 16 * 1024 * KIB, Bytes, "pattern";
+    /// Groups inside each other in a regular expression.
+    most REGEX_GROUP_DEPTH: usize = 40, Levels, "pattern";
+    /// Times that a part of a regular expression may be repeated, when it is bounded.
+    most REGEX_REPEATS: usize = 65_535, Items, "pattern";
+    /// Instructions of a regular expression with look-around or back-references.
+    most REGEX_INSTRUCTIONS: usize = 16 * KIB, Items, "pattern";
+    /// Steps back of one match of such an expression; with the limit on its text it ends within 0.2 s.
+    most REGEX_BACKTRACK_STEPS: usize = 20_000, Steps, "pattern";
+    /// Bytes of a text that such an expression is matched against.
+    most REGEX_BACKTRACK_BYTES: usize = 16 * KIB, Bytes, "pattern";
     /// Time for one request to a render worker.
     time WORKER_TIMEOUT: Duration = Duration::from_secs(2), Milliseconds, "cage";
     /// How long a preview waits for a free render worker.

@@ -16,21 +16,22 @@ mod translate;
 pub use cursor::RegexFault;
 
 use fancy_regex::{Regex, RegexBuilder, RuntimeError};
+use tenterhook_model::limits;
 use thiserror::Error;
 use translate::Translation;
 
 /// Steps of backtracking for one match; with the bound on the text this ends within 0.2 s.
-const BACKTRACK_STEPS: usize = 20_000;
+const BACKTRACK_STEPS: usize = limits::REGEX_BACKTRACK_STEPS;
 /// Bytes of a text that is matched by backtracking.
-const BACKTRACK_TEXT_BYTES: usize = 16 * 1024;
+const BACKTRACK_TEXT_BYTES: usize = limits::REGEX_BACKTRACK_BYTES;
 /// Bytes of a compiled pattern; `\w` takes about 48 KiB each time it is repeated.
-const PROGRAM_BYTES: usize = 8 * 1024 * 1024;
+const PROGRAM_BYTES: usize = limits::REGEX_BYTES;
 /// Bytes of all compiled patterns of one webhook.
-const PROGRAMS_BYTES: usize = 16 * 1024 * 1024;
+const PROGRAMS_BYTES: usize = limits::REGEXES_BYTES;
 /// Bytes of the tables that a match may build as it goes, for each thread.
 const TABLE_BYTES: usize = 256 * 1024;
 /// Instructions of a compiled pattern that backtracks.
-const PROGRAM_STEPS: usize = 16 * 1024;
+const PROGRAM_STEPS: usize = limits::REGEX_INSTRUCTIONS;
 
 /// A pattern that was checked, ready to match.
 #[derive(Debug, Clone)]
@@ -123,6 +124,23 @@ mod tests {
 
     fn matches(pattern: &str, text: &str) -> bool {
         parse(pattern).unwrap_or_else(|fault| panic!("{pattern}: {fault}")).matches(text).unwrap()
+    }
+
+    #[test]
+    fn patterns_end_at_the_limits_of_the_table() {
+        let groups = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(matches(&groups(limits::REGEX_GROUP_DEPTH), "a"));
+        let deeper = parse(&groups(limits::REGEX_GROUP_DEPTH + 1)).unwrap_err();
+        assert!(deeper.to_string().contains("nests groups more than 40 levels deep"), "{deeper}");
+        assert!(matches(&format!("a{{,{}}}b", limits::REGEX_REPEATS), "aab"));
+        let more = parse(&format!("a{{,{}}}b", limits::REGEX_REPEATS + 1)).unwrap_err();
+        assert!(more.to_string().contains("more than 65535 times"), "{more}");
+        let longest = "b".repeat(limits::REGEX_BACKTRACK_BYTES);
+        let backtracks = parse("(?=a)a").unwrap();
+        assert_eq!(backtracks.matches(&longest), Ok(false));
+        let longer = format!("{longest}b");
+        assert_eq!(backtracks.matches(&longer), Err(RegexLimit::Text { bytes: longer.len() }));
+        assert!(!matches("a", &longer), "a pattern that does not backtrack takes any text");
     }
 
     #[test]

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
+use tenterhook_model::limits;
+
 use super::class;
 use super::cursor::{Cursor, RegexFault};
 use super::escape::{self, Category, Escape};
 use super::flags::Flags;
 
 /// Groups inside each other; Python's own parser recurses as ours does.
-const NESTING_MAX: usize = 40;
+const NESTING_MAX: usize = limits::REGEX_GROUP_DEPTH;
 /// Times that something may be repeated, when it is bounded.
-const REPEAT_MAX: usize = 65_535;
+const REPEAT_MAX: usize = limits::REGEX_REPEATS;
 
 /// A pattern in the syntax of fancy-regex.
 #[derive(Debug)]

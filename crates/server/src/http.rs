@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tenterhook_model::limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -41,8 +42,12 @@ impl Bounds {
         Self { connections: 1_024, oldest_goes: false, head: Duration::from_secs(60), http2: true };
     /// For the operations listener: probes must get through whoever else calls, or an orchestrator
     /// kills a healthy server.
-    pub const OPERATIONS: Self =
-        Self { connections: 256, oldest_goes: true, head: Duration::from_secs(10), http2: false };
+    pub const OPERATIONS: Self = Self {
+        connections: limits::OPERATIONS_CONNECTIONS,
+        oldest_goes: true,
+        head: Duration::from_secs(10),
+        http2: false,
+    };
 }
 
 /// Serves `listener` within `bounds` until `cancel`; answers in flight are finished.

@@ -9,7 +9,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("proto", &[]),
     ("model", &[]),
     ("fixtures", &["model"]),
-    ("pattern", &[]),
+    ("pattern", &["model"]),
     ("jinja", &["model"]),
     ("engine", &["jinja", "model", "pattern"]),
     ("policy", &["model"]),

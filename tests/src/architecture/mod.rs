@@ -7,5 +7,6 @@ mod modules;
 mod page;
 mod paths;
 mod sources;
+mod strays;
 pub(crate) mod tree;
 mod words;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use tenterhook_model::limits;
 use tenterhook_proto::tenterhook::v1;
 
+use crate::architecture::tree;
+
 use super::bench::{Bench, event, webhook};
 
 async fn info(bench: &Bench, who: &str) -> v1::GetServerInfoResponse {
@@ -28,6 +30,36 @@ async fn the_server_says_what_it_is_and_what_it_allows() {
     let retention = by_name["retention"];
     assert_eq!((retention.value, retention.flag.as_str()), (60_000, "retention"));
     assert!(server.limits.iter().all(|limit| !limit.description.is_empty()));
+}
+
+/// The number and the least number of a cell of docs/LIMITS.md, in the unit of the API: `1 min to 30 d`.
+fn number(cell: &str, unit: &str) -> (i64, i64) {
+    let one = |text: &str| {
+        let (number, size) = text.split_once(' ').unwrap_or((text, ""));
+        let number: i64 = number.replace(',', "").parse().unwrap();
+        let times = [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+        let sizes = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+        let factor = times.iter().chain(&sizes).find(|(name, _)| *name == size).map_or(1, |(_, factor)| *factor);
+        number * factor / if unit == "seconds" { 1_000 } else { 1 }
+    };
+    cell.split_once(" to ").map_or_else(|| (0, one(cell)), |(least, most)| (one(least), one(most)))
+}
+
+#[tokio::test]
+async fn the_limits_are_those_of_the_page() {
+    let page = tree::read("docs/LIMITS.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let page: BTreeMap<&str, &str> = rows
+        .map(|row| row.split_once('`').unwrap())
+        .map(|(name, rest)| (name, rest.split('|').nth(1).unwrap().trim()))
+        .collect();
+    let server = info(&Bench::new().await, "viewer").await.server.unwrap();
+    assert_eq!(server.limits.len(), page.len());
+    for limit in server.limits.iter().filter(|limit| limit.name != "retention") {
+        let (least, most) = number(page[limit.name.as_str()], &limit.unit);
+        assert_eq!((limit.minimum, limit.value), (least, most), "{}: {}", limit.name, page[limit.name.as_str()]);
+    }
+    assert_eq!(number(page["retention"], "milliseconds").1, 7 * 86_400_000, "the bench sets its own");
 }
 
 #[tokio::test]

@@ -87,12 +87,17 @@ fn rows() -> Vec<Row> {
         times("BACKOFF_INITIAL", limits::BACKOFF_INITIAL, "webhook.retry.exponential.initial"),
         most("SCHEDULE_WAITS", limits::SCHEDULE_WAITS, "webhook.retry.schedule.waits"),
         times("DELIVERY_AGE_MAX", Duration::from_millis(1)..=limits::DELIVERY_AGE_MAX, "webhook.retry.max_age"),
+        times("STATS_WINDOW_RANGE", limits::STATS_WINDOW_RANGE, "window"),
+        times("BREAKER_WAITS", limits::BREAKER_WAITS, "webhook.circuit_breaker.initial_open"),
+        times("SUSPEND_AFTER_MAX", Duration::ZERO..=limits::SUSPEND_AFTER_MAX, "webhook.circuit_breaker.suspend_after"),
+        most("RATE_MAX", limits::RATE_MAX as usize, "webhook.rate_limit.requests_per_second"),
+        most("BACKOFF_MULTIPLIER", *limits::BACKOFF_MULTIPLIER.end() as usize, "webhook.retry.exponential.multiplier"),
         times("BOOKMARK_INTERVAL_RANGE", limits::BOOKMARK_INTERVAL_RANGE, "bookmark_interval"),
     ]
 }
 
 /// Limits that requests meet in another way, each with its test in this file or elsewhere.
-const MET_OTHERWISE: [(&str, &str); 14] = [
+const MET_OTHERWISE: [(&str, &str); 18] = [
     ("WEBHOOKS_PER_NAMESPACE", "a_namespace_has_so_many_webhooks_and_no_more"),
     ("TOKENS_PER_NAMESPACE", "tokens::a_namespace_has_so_many_tokens_and_no_more"),
     ("TOKEN_LIFETIME", "tokens::a_token_without_a_lifetime_is_valid_for_a_day"),
@@ -101,6 +106,10 @@ const MET_OTHERWISE: [(&str, &str); 14] = [
     ("PAGE_DEFAULT", "a_page_is_as_long_as_asked_for_up_to_its_limits"),
     ("PAGE_MAX", "a_page_is_as_long_as_asked_for_up_to_its_limits"),
     ("PAGE_BYTES", "a_page_is_as_long_as_asked_for_up_to_its_limits"),
+    ("PAGE_FULL_MAX", "a_page_is_as_long_as_asked_for_up_to_its_limits"),
+    ("STATS_WINDOW", "statistics_are_as_long_as_asked_for_up_to_their_limits"),
+    ("STATS_BUCKETS", "statistics_are_as_long_as_asked_for_up_to_their_limits"),
+    ("STATS_WEBHOOKS", "statistics_are_as_long_as_asked_for_up_to_their_limits"),
     ("SIGNING_KEYS", "webhooks::keys_that_sign_at_once_are_bounded"),
     ("ROTATION_GRACE", "what_is_not_asked_for_has_its_default"),
     ("ATTEMPT_TIMEOUT", "what_is_not_asked_for_has_its_default"),
@@ -110,7 +119,7 @@ const MET_OTHERWISE: [(&str, &str); 14] = [
 ];
 
 /// Limits of the server's own that no request can pass: what they bound, and their tests.
-const INTERNAL: [(&str, &str); 52] = [
+const INTERNAL: [(&str, &str); 105] = [
     ("DNS_TIMEOUT", "deliver: guarded"),
     ("DNS_RECORDS", "deliver: guarded"),
     ("CONNECT_TIMEOUT", "deliver: guarded"),
@@ -163,6 +172,59 @@ const INTERNAL: [(&str, &str); 52] = [
     ("WORKER_TIMEOUT", "render workers; cage: pool"),
     ("WORKER_WAIT", "render workers; cage: pool"),
     ("PREVIEWS_PER_NAMESPACE", "previews that wait; cage: turns"),
+    ("PAGE_TOKEN_CHARS", "tokens of pages are the server's own; api: token"),
+    ("API_KEY_CHARS", "a longer key is unknown; api: access"),
+    ("ACCESS_TOKEN_KEPT", "what a token server grants; deliver: token"),
+    ("DNS_KEPT", "what a name server answers; deliver: resolver"),
+    ("DNS_ABSENCE_KEPT", "what a name server answers; deliver: resolver"),
+    ("RECEIVER_IDLE", "unused connections; deliver: pool"),
+    ("RESENDS", "what a receiver did not process; deliver: resend"),
+    ("ANSWER_HEAD_BYTES", "what a receiver answers; deliver: http1"),
+    ("SIGNATURE_TOLERANCE", "what a receiver accepts; engine: verify"),
+    ("IN_FLIGHT_MAX", "values of --max-in-flight; server: config"),
+    ("THREADS_MAX", "values of --threads; server: config"),
+    ("RETENTION_RANGE", "values of --retention; server: config"),
+    ("DISK_RESERVE_BYTES", "full disks; store: place"),
+    ("WEBHOOK_METRICS", "the default of --webhook-metrics; server: config"),
+    ("WEBHOOK_METRICS_MAX", "values of --webhook-metrics; server: config"),
+    ("DRAIN_GRACE_MAX", "values of --drain-grace; server: config"),
+    ("OPEN_STREAMS", "many streams without a key; api: gate"),
+    ("REFUSALS", "floods of refused calls; api: connection"),
+    ("CALLS_BYTES", "memory of calls; api: gate"),
+    ("BACKUPS", "backups at once; api: backup"),
+    ("MESSAGE_TIMEOUT", "slow messages; api: intake"),
+    ("OPENING_TIMEOUT", "silent connections; door"),
+    ("NEXT_HEAD_TIMEOUT", "silent connections; door"),
+    ("WRITE_STALL", "clients that do not read; door: wire"),
+    ("RESPONSE_ROUND", "clients that read slowly; door"),
+    ("OPERATIONS_CONNECTIONS", "connections of probes; server: http"),
+    ("CONSOLE_SESSIONS", "sessions of the console; console: sessions"),
+    ("CONSOLE_IDLE", "sessions of the console; console: sessions"),
+    ("CONSOLE_SESSION_LIFE", "sessions of the console; console: sessions"),
+    ("SIGN_IN_BYTES", "sign-ins of the console; console"),
+    ("SIGN_IN_TIMEOUT", "sign-ins of the console; http: console"),
+    ("TEMPLATE_RANGE", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_LIST_ITEMS", "values and sources of templates; jinja: lists_and_dicts"),
+    ("TEMPLATE_DICT_ENTRIES", "values and sources of templates; jinja: lists_and_dicts"),
+    ("TEMPLATE_NAMESPACE_MEMBERS", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_INTEGER_DIGITS", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_INTEGER_BITS", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_STATEMENT_DEPTH", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_EXPRESSION_DEPTH", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_EXPRESSION_STEPS", "values and sources of templates; jinja: faults"),
+    ("TEMPLATE_TARGETS", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_BRANCHES", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_PARTS", "values and sources of templates; jinja: edges"),
+    ("TEMPLATE_RECURSION", "values and sources of templates; jinja: statements"),
+    ("TEMPLATE_VALUE_DEPTH", "values and sources of templates; jinja: charges"),
+    ("TEMPLATE_ERRORS", "values and sources of templates; jinja: edges"),
+    ("REGEX_BYTES", "regular expressions; pattern: lib"),
+    ("REGEXES_BYTES", "regular expressions; pattern: lib"),
+    ("REGEX_GROUP_DEPTH", "regular expressions; pattern: lib"),
+    ("REGEX_REPEATS", "regular expressions; pattern: lib"),
+    ("REGEX_INSTRUCTIONS", "regular expressions; pattern: lib"),
+    ("REGEX_BACKTRACK_STEPS", "regular expressions; pattern: lib"),
+    ("REGEX_BACKTRACK_BYTES", "regular expressions; pattern: lib"),
 ];
 
 #[test]
@@ -233,6 +295,10 @@ async fn ask(bench: &Bench, limit: &str, size: u64) -> Result<(), Status> {
             let request = v1::WatchDeliveriesRequest { bookmark_interval, ..Default::default() };
             bench.deliveries().watch_deliveries(request).await.map(drop)
         }
+        "STATS_WINDOW_RANGE" => {
+            let request = v1::GetDeliveryStatsRequest { window: Some(duration(size)), ..Default::default() };
+            bench.deliveries().get_delivery_stats(request).await.map(drop)
+        }
         "SECRET_CHARS" => create(bench, webhook(&unique()), &text).await,
         "STANDARD_WEBHOOKS_KEY_BYTES" => {
             use base64::Engine as _;
@@ -280,8 +346,9 @@ fn sized_webhook(limit: &str, size: u64, text: String) -> v1::Webhook {
     let transport = |transport| v1::Webhook { transport: Some(transport), ..webhook(&unique()) };
     let rule = |rule| v1::Webhook { rules: vec![rule], ..webhook(&unique()) };
     let custom = |header, content| v1::CustomSignature { header, content, ..Default::default() };
-    let exponential = |initial, max| {
-        let backoff = v1::ExponentialBackoff { initial: Some(duration(initial)), max, multiplier: 2.0 };
+    let breaker = |circuit_breaker| v1::Webhook { circuit_breaker: Some(circuit_breaker), ..webhook(&unique()) };
+    let exponential = |initial, max, multiplier| {
+        let backoff = v1::ExponentialBackoff { initial: Some(duration(initial)), max, multiplier };
         retry(v1::RetryPolicy { backoff: Some(Backoff::Exponential(backoff)), ..Default::default() })
     };
     match limit {
@@ -330,8 +397,17 @@ fn sized_webhook(limit: &str, size: u64, text: String) -> v1::Webhook {
         }
         "ATTEMPTS_MAX" => retry(v1::RetryPolicy { max_attempts: size as i32, ..Default::default() }),
         "DELIVERY_AGE_MAX" => retry(v1::RetryPolicy { max_age: Some(duration(size)), ..Default::default() }),
-        "BACKOFF_INITIAL" => exponential(size, None),
-        "BACKOFF_MAX" => exponential(1_000_000_000, Some(duration(size))),
+        "BACKOFF_INITIAL" => exponential(size, None, 2.0),
+        "BACKOFF_MAX" => exponential(1_000_000_000, Some(duration(size)), 2.0),
+        "BACKOFF_MULTIPLIER" => exponential(1_000_000_000, None, size as f64),
+        "BREAKER_WAITS" => breaker(v1::CircuitBreaker { initial_open: Some(duration(size)), ..Default::default() }),
+        "SUSPEND_AFTER_MAX" => {
+            breaker(v1::CircuitBreaker { suspend_after: Some(duration(size)), ..Default::default() })
+        }
+        "RATE_MAX" => {
+            let rate_limit = Some(v1::RateLimit { requests_per_second: size as f64, ..Default::default() });
+            v1::Webhook { rate_limit, ..base }
+        }
         "SCHEDULE_WAITS" => {
             let waits = vec![duration(1_000_000_000); count];
             let backoff = Some(Backoff::Schedule(v1::BackoffSchedule { waits }));
@@ -450,6 +526,10 @@ async fn a_page_is_as_long_as_asked_for_up_to_its_limits() {
         let page = bench.deliveries().list_deliveries(request).await.unwrap().into_inner();
         assert_eq!((page.deliveries.len() as i32, page.next_page_token.is_empty()), (given, false), "{asked}");
     }
+    let request =
+        v1::ListDeliveriesRequest { page_size: most, view: v1::DeliveryView::Full.into(), ..Default::default() };
+    let page = bench.deliveries().list_deliveries(request).await.unwrap().into_inner();
+    assert_eq!(page.deliveries.len(), limits::PAGE_FULL_MAX);
     for _ in 0..20 {
         publish(&bench, sized_event("EVENT_BYTES", limits::EVENT_BYTES, String::new())).await.unwrap();
     }
@@ -457,6 +537,32 @@ async fn a_page_is_as_long_as_asked_for_up_to_its_limits() {
     let bytes = prost::Message::encoded_len(&page);
     assert!((limits::PAGE_BYTES..limits::GRPC_MESSAGE_BYTES).contains(&bytes), "{bytes}");
     assert!(page.events.len() < 20 && !page.next_page_token.is_empty());
+}
+
+#[tokio::test]
+async fn statistics_are_as_long_as_asked_for_up_to_their_limits() {
+    const MINUTE: u64 = 60_000_000_000;
+    let bench = Bench::new().await;
+    for number in 0..=limits::STATS_WEBHOOKS {
+        bench.webhook(&format!("w{number}")).await;
+    }
+    publish(&bench, event("created")).await.unwrap();
+    let stats = async |window: Option<u64>| {
+        let (window, bucket_width) = (window.map(duration), Some(duration(MINUTE)));
+        let request = v1::GetDeliveryStatsRequest { window, bucket_width, ..Default::default() };
+        bench.deliveries().get_delivery_stats(request).await.map(tonic::Response::into_inner)
+    };
+    let default = stats(None).await.unwrap();
+    assert_eq!(default.webhooks.len(), limits::STATS_WEBHOOKS);
+    let buckets = u64::from(limits::STATS_BUCKETS);
+    for minutes in [limits::STATS_WINDOW.as_secs() / 60, buckets - 1, buckets] {
+        // The oldest bucket begins in the middle of its minute, unless the clock is at a full one.
+        let given = stats(Some(minutes * MINUTE)).await.unwrap().buckets.len() as u64;
+        assert!((minutes..=minutes + 1).contains(&given), "{minutes}: {given}");
+    }
+    assert_eq!(fields(&stats(Some((buckets + 1) * MINUTE)).await.unwrap_err()), ["bucket_width"]);
+    let an_hour = stats(Some(nanos(limits::STATS_WINDOW))).await.unwrap();
+    assert_eq!(default.buckets.len(), an_hour.buckets.len(), "the default window is an hour");
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tenterhook_model::{Entropy, Namespace, Role, Secret, Timestamp, UnknownRole};
+use tenterhook_model::{Entropy, Namespace, Role, Secret, Timestamp, UnknownRole, limits};
 use thiserror::Error;
 
 use super::role::{Grant, Scope};
@@ -28,7 +28,7 @@ pub const TOKEN_PREFIX: &str = "tht_";
 /// Bytes of chance in a key: 256 bits cannot be guessed, so a plain hash is enough to keep it.
 const KEY_BYTES: usize = 32;
 /// Bytes of the longest key that is looked at.
-const KEY_BYTES_MAX: usize = 256;
+const KEY_BYTES_MAX: usize = limits::API_KEY_CHARS;
 /// What the last day of a line begins with.
 const UNTIL: &str = "until=";
 /// What the name of the file with NetBox's secret begins with.

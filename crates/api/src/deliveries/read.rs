@@ -15,7 +15,7 @@ use crate::wire::delivery::{View, write_delivery};
 use crate::wire::filter::{DeliveryFilter, read_page_size, read_view};
 
 /// Deliveries on one page of the full view at most, whose attempts are read one by one.
-const FULL_PAGE: usize = 100;
+const FULL_PAGE: usize = limits::PAGE_FULL_MAX;
 /// Reads that one page may cost when few deliveries match.
 const READS_MAX: usize = 32;
 

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use tenterhook_model::{Namespace, Timestamp};
+use tenterhook_model::{Namespace, Timestamp, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{DeliveryStats, FailedAttempts, StatsBucket, StatsQuery};
 
@@ -15,17 +15,17 @@ use crate::wire::delivery::write_outcome;
 use crate::wire::time::{duration, read_duration, timestamp};
 
 /// How far back counts can go.
-const WINDOWS: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(30 * 86_400);
+const WINDOWS: RangeInclusive<Duration> = limits::STATS_WINDOW_RANGE;
 /// How far back they go when the caller does not say.
-const WINDOW: Duration = Duration::from_secs(3_600);
+const WINDOW: Duration = limits::STATS_WINDOW;
 /// The longest window of which the store keeps every minute.
 const MINUTES_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Buckets of one window: more than a chart has pixels.
-const BUCKETS_MAX: f64 = 1_000.0;
+const BUCKETS_MAX: f64 = limits::STATS_BUCKETS as f64;
 /// Webhooks that are told of one by one.
-const WEBHOOKS: usize = 100;
+const WEBHOOKS: usize = limits::STATS_WEBHOOKS;
 
 pub(super) async fn count(
     api: &Shared,

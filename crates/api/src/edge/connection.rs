@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tenterhook_model::limits;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,13 +20,13 @@ use crate::refusal::Refusal;
 
 /// Bytes of requests and answers that are held at once, over all connections, and what each may
 /// hold of them in any case.
-const BYTES: (usize, usize) = (48 * 1024 * 1024, 16 * 1024);
+const BYTES: (usize, usize) = (limits::CALLS_BYTES, 16 * 1024);
 /// Streams of methods that need no key, open at once, over all connections, and those that each
 /// may have in any case.
-const OPEN_STREAMS: (usize, usize) = (1_024, 2);
+const OPEN_STREAMS: (usize, usize) = (limits::OPEN_STREAMS, 2);
 /// Refused calls that a connection may make at once, and how many more each second: a client
 /// with an old key goes on asking, a flood does not.
-const REFUSALS: (u64, u64) = (2_000, 200);
+const REFUSALS: (u64, u64) = (limits::REFUSALS, 200);
 /// Answers are counted in rounds; one of the round before the last is too old.
 const ROUNDS: usize = 3;
 

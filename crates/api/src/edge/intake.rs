@@ -27,9 +27,9 @@ use crate::refusal::Refusal;
 /// Bytes of events that one publishing stream may have waiting for their acknowledgement, beyond the last.
 const UNACKNOWLEDGED_BYTES: usize = limits::GRPC_MESSAGE_BYTES;
 /// Time for the request of a stream, and for each message to a method that anybody may call.
-const OPEN_TIME: Duration = Duration::from_secs(10);
+const OPEN_TIME: Duration = limits::OPEN_CALL_TIMEOUT;
 /// Time for a message, from its first byte to its last.
-const MESSAGE_TIME: Duration = Duration::from_secs(30);
+const MESSAGE_TIME: Duration = limits::MESSAGE_TIMEOUT;
 /// The number of the field `events` of BatchPublishEventsRequest.
 const EVENTS_FIELD: u64 = 1;
 /// A message is preceded by a flag and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").

@@ -1,6 +1,7 @@
 //! Finding, showing and saving webhooks, as every method of the service does it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use prost::Message;
 use sha2::{Digest as _, Sha256};
@@ -18,8 +19,10 @@ use crate::refusal::Refusal;
 use crate::state::Shared;
 use crate::wire::webhook::{Standing, write_webhook};
 
-/// Times that a change is made anew because somebody else was faster.
+/// Times that a change is made again because another was faster.
 const TRIES: usize = 8;
+/// When to come back after that many.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Characters of a UUID (RFC 9562 section 4).
 const UUID_CHARS: usize = 36;
 
@@ -285,7 +288,7 @@ pub(super) async fn change(
             saved => return Ok(saved?.webhook),
         }
     }
-    Err(Refusal::RateLimited { retry_after: std::time::Duration::from_secs(1) })
+    Err(Refusal::RateLimited { retry_after: RETRY_AFTER })
 }
 
 #[cfg(test)]

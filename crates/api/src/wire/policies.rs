@@ -13,18 +13,19 @@ use crate::check::{Check, grouped};
 /// The factor of an exponential backoff that the wire calls 0.
 const MULTIPLIER: f64 = 2.0;
 /// Legal factors of an exponential backoff.
-const MULTIPLIERS: RangeInclusive<f64> = 1.0..=10.0;
+const MULTIPLIERS: RangeInclusive<f64> =
+    *limits::BACKOFF_MULTIPLIER.start() as f64..=*limits::BACKOFF_MULTIPLIER.end() as f64;
 /// Answers that can be permanent failures: 2xx are successes and 1xx never the last answer
 /// (RFC 9110 section 15).
 const PERMANENT_STATUSES: RangeInclusive<i32> = 300..=599;
 /// The shortest age at which a delivery may be given up.
 const AGE_MIN: Duration = Duration::from_millis(1);
 /// Waits of an open breaker.
-const OPEN_WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=limits::BACKOFF_MAX;
+const OPEN_WAITS: RangeInclusive<Duration> = limits::BREAKER_WAITS;
 /// How long a receiver may fail before its webhook is suspended; zero means never.
-const SUSPEND_AFTER: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(365 * 86_400);
+const SUSPEND_AFTER: RangeInclusive<Duration> = Duration::ZERO..=limits::SUSPEND_AFTER_MAX;
 /// The highest rate that can be asked for, a second.
-const RATE_MAX: f64 = 1_000_000.0;
+const RATE_MAX: f64 = limits::RATE_MAX as f64;
 
 /// The number in the field `name`, unless it is negative or over `max`; 0 means unset.
 fn read_count(check: &mut Check, name: &'static str, number: i32, max: u32) -> Option<u32> {

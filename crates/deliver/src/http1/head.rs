@@ -11,7 +11,7 @@ use super::body::Framing;
 use crate::notes::Notes;
 
 /// Bytes of a head, interim answers and all, after which no end is expected of it.
-pub(super) const HEAD_BYTES: usize = 1_024 * 1_024;
+pub(super) const HEAD_BYTES: usize = limits::ANSWER_HEAD_BYTES;
 
 /// The head of an answer, line by line.
 #[derive(Debug, Default)]

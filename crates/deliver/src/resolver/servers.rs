@@ -32,9 +32,9 @@ const NEXT_SERVER: Duration = Duration::from_millis(400);
 const PREFERENCE: Duration = Duration::from_secs(30);
 /// The longest that an answer is believed, so that a receiver that moves is followed soon
 /// even where its name server says otherwise.
-const BELIEF_MAX: Duration = Duration::from_secs(300);
+const BELIEF_MAX: Duration = limits::DNS_KEPT;
 /// The longest that "no such host" is believed.
-const DISBELIEF_MAX: Duration = Duration::from_secs(10);
+const DISBELIEF_MAX: Duration = limits::DNS_ABSENCE_KEPT;
 
 /// Why the name servers did not say whether a name has addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -14,7 +14,7 @@ use super::absent::Failure;
 /// How long a token is kept when its life is not known.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
 /// The longest that a token is kept whatever it says.
-const LONGEST: Duration = Duration::from_secs(86_400);
+const LONGEST: Duration = limits::ACCESS_TOKEN_KEPT;
 /// Share of its life after which a token is replaced.
 const USED_SHARE: f64 = 0.9;
 /// Characters of `error` and of `error_description` that are shown.

@@ -4,6 +4,9 @@ use tenterhook_model::TargetUrl;
 
 use crate::matching::Pattern;
 
+/// Characters of a pattern that an error shows.
+const SHOWN_CHARS: usize = 60;
+
 /// A pattern for a host, and for its port where one follows: `*.example.com:8443`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HostPattern {
@@ -28,7 +31,7 @@ impl HostPattern {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let is_host = |c: char| c.is_ascii_alphanumeric() || "-._*:".contains(c);
         if !text.chars().all(is_host) {
-            let shown: String = text.chars().take(60).collect();
+            let shown: String = text.chars().take(SHOWN_CHARS).collect();
             return Err(format!(
                 "{shown:?} is not a pattern for hosts: a name such as `*.example.com` or `*.example.com:8443`, without scheme and path; other scripts as `xn--`"
             ));

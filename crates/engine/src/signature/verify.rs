@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use subtle::ConstantTimeEq as _;
-use tenterhook_model::Timestamp;
 use tenterhook_model::webhook::SignatureScheme;
+use tenterhook_model::{Timestamp, limits};
 use thiserror::Error;
 
 use super::fault::SecretFault;
@@ -17,7 +17,7 @@ use super::{STANDARD_ID, STANDARD_SIGNATURE, STANDARD_TIMESTAMP, signature_heade
 
 /// How far `webhook-timestamp` may be from the receiver's clock, either way (the value of
 /// the Standard Webhooks libraries).
-pub const TOLERANCE: Duration = Duration::from_secs(300);
+pub const TOLERANCE: Duration = limits::SIGNATURE_TOLERANCE;
 
 /// A request as a receiver sees it.
 #[derive(Debug, Clone, Copy)]

@@ -24,7 +24,7 @@ pub(super) const BODY_BYTES: usize = limits::GRPC_MESSAGE_BYTES;
 /// Bytes that are held at least, so that small ones need no second look.
 const HELD_MIN: usize = 4 * 1024;
 /// Time for the first bytes of a body, before the call is made.
-const FIRST_TIME: Duration = Duration::from_secs(10);
+const FIRST_TIME: Duration = limits::OPEN_CALL_TIMEOUT;
 /// Blanks before a body that are looked through.
 const BLANKS: usize = 1_024;
 

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use prost::Message as _;
 use tenterhook_api::{Held, too_large};
-use tenterhook_model::Fault;
+use tenterhook_model::{Fault, limits};
 use tenterhook_proto::tenterhook::v1;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
@@ -23,7 +23,7 @@ use super::frame::framed;
 use super::gather::{BODY_BYTES, growing};
 
 /// Time for a line, from its first byte to its last: as for a message.
-const LINE_TIME: Duration = Duration::from_secs(30);
+const LINE_TIME: Duration = limits::MESSAGE_TIMEOUT;
 
 /// Makes the event of a line.
 type Read = Box<dyn Fn(&[u8]) -> Result<v1::Event, Vec<Fault>> + Send>;

@@ -1,6 +1,7 @@
 //! Methods of `dict` and its views.
 
 use minijinja::{Error, State};
+use tenterhook_model::limits;
 
 use super::given::Given;
 use crate::ops::{charge_items, entries_from, hashable, iterate};
@@ -8,7 +9,7 @@ use crate::raise::{error, limit};
 use crate::value::{Dict, DictView, Entries, Key, Tuple, Val, View, ViewKind, note_change, text, view};
 
 /// Entries of a dict that a template made, at most.
-const ENTRIES_MAX: usize = 500_000;
+const ENTRIES_MAX: usize = limits::TEMPLATE_DICT_ENTRIES;
 
 /// `value.name(args)` for a dict.
 pub(super) fn call(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {

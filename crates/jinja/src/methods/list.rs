@@ -1,6 +1,7 @@
 //! Methods of `list`, `tuple` and `range`.
 
 use minijinja::{Error, State};
+use tenterhook_model::limits;
 
 use super::given::{Given, int};
 use crate::ops::{SortKey, charge_items, charge_moves, equal, iterate, slice_bounds, sort_values};
@@ -8,7 +9,7 @@ use crate::raise::{error, limit};
 use crate::value::{List, Val, View, is_same, note_change, view};
 
 /// Items of a list that a template made, at most.
-const ITEMS_MAX: usize = 1_000_000;
+const ITEMS_MAX: usize = limits::TEMPLATE_LIST_ITEMS;
 
 /// `value.name(args)` for a sequence.
 pub(super) fn call(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {

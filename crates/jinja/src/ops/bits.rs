@@ -2,14 +2,15 @@
 
 use minijinja::Error;
 use num_bigint::{BigInt, Sign};
+use tenterhook_model::limits;
 
 use crate::raise::{error, limit};
 use crate::value::{Val, from_big};
 
 /// Bits of an integer at most; Python prints 4,300 digits, about 14,300 bits.
-const INT_BITS_MAX: u64 = 65_536;
+const INT_BITS_MAX: u64 = limits::TEMPLATE_INTEGER_BITS;
 /// Digits that Python reads and prints at most.
-const INT_DIGITS_MAX: usize = 4_300;
+const INT_DIGITS_MAX: usize = limits::TEMPLATE_INTEGER_DIGITS;
 
 /// An integer value, unless it is too large.
 pub(crate) fn bounded_int(n: BigInt) -> Result<Val, Error> {

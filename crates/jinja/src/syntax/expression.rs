@@ -1,6 +1,8 @@
 //! Expressions, with Jinja2's precedences: `**` binds to the left, a filter
 //! binds tighter than any operator but after a sign, `is` like a filter.
 
+use tenterhook_model::limits;
+
 use super::ast::{Args, BinaryOp, CompareOp, CondExpr, Const, Expr, ExprKind, TestExpr, UnaryOp};
 use super::parser::{Parsed, Parser, Told};
 use super::token::Tok;
@@ -53,7 +55,8 @@ impl Parser {
     fn not(&mut self) -> Parsed<Expr> {
         let at = self.at();
         if self.skip_name("not") {
-            let operand = self.nested(Self::not)?;
+            // The engine's own parser goes down twice for it.
+            let operand = self.nested(|p| p.nested(Self::not))?;
             return self.node(at, ExprKind::Unary(UnaryOp::Not, Box::new(operand)));
         }
         self.compare()
@@ -119,7 +122,7 @@ impl Parser {
 
     fn concat_limit(&mut self, at: u32, parts: usize) -> Parsed<()> {
         /// Arguments that one call of the engine takes at most.
-        const PARTS_MAX: usize = 1_000;
+        const PARTS_MAX: usize = limits::TEMPLATE_PARTS;
         if parts > PARTS_MAX {
             let message = format!("more than {PARTS_MAX} items in a row");
             return Err(self.tell_at(at, message));

@@ -1,10 +1,11 @@
 //! Literals of the template language: strings with Python's escapes, numbers.
 
 use num_bigint::BigUint;
+use tenterhook_model::limits;
 
 /// Digits that Python converts between text and `int` at most
 /// (`sys.int_info.default_max_str_digits`).
-const INT_DIGITS_MAX: usize = 4_300;
+const INT_DIGITS_MAX: usize = limits::TEMPLATE_INTEGER_DIGITS;
 
 /// Unescapes the inside of a string literal as Python's `unicode-escape` codec
 /// does. `Err` is the message.

@@ -1,20 +1,22 @@
 //! The parser's state, its limits, and how it goes on after a fault.
 
+use tenterhook_model::limits;
+
 use super::Fault;
 use super::ast::{Expr, ExprKind, Stmt};
 use super::lexer::{tokenise, tokenise_expression};
 use super::token::{Tok, Token};
 
-/// Levels of expressions inside each other at most: a sign or a `not` is one, a bracket or a call two.
+/// Levels of expressions inside each other at most: a sign is one, a `not`, a bracket or a call two.
 /// Jinja2 itself fails at about 60 brackets, when Python's stack ends.
-const NESTING_MAX: u32 = 80;
+const NESTING_MAX: u32 = limits::TEMPLATE_EXPRESSION_DEPTH;
 /// Statements inside each other at most; Python allows 20 loops.
-pub(super) const BLOCKS_MAX: usize = 25;
+pub(super) const BLOCKS_MAX: usize = limits::TEMPLATE_STATEMENT_DEPTH;
 /// Height of an expression's tree at most: operators, filters and subscripts
 /// in a row count one each.
-const HEIGHT_MAX: u32 = 250;
+const HEIGHT_MAX: u32 = limits::TEMPLATE_EXPRESSION_STEPS;
 /// Faults that are told at most.
-const FAULTS_MAX: usize = 20;
+const FAULTS_MAX: usize = limits::TEMPLATE_ERRORS;
 
 /// The fault was told; the caller unwinds to where it can go on.
 #[derive(Debug)]

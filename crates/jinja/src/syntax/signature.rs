@@ -1,5 +1,7 @@
 //! What is assigned to: targets of `set`, `for` and `with`, parameters of macros.
 
+use tenterhook_model::limits;
+
 use super::ast::{Signature, Target};
 use super::parser::{Parsed, Parser};
 use super::token::Tok;
@@ -47,7 +49,7 @@ impl Parser {
 
     fn bounded_targets(&mut self, count: usize) -> Parsed<()> {
         /// Names in one assignment at most.
-        const TARGETS_MAX: usize = 100;
+        const TARGETS_MAX: usize = limits::TEMPLATE_TARGETS;
         if count > TARGETS_MAX {
             let message = format!("more than {TARGETS_MAX} names in one assignment");
             return Err(self.tell(message));

@@ -1,12 +1,14 @@
 //! Statements. After a fault in a tag the parser goes on behind it, so that the
 //! rest of the template is checked too.
 
+use tenterhook_model::limits;
+
 use super::ast::{Const, Expr, ExprKind, ForLoop, Signature, Stmt, StmtKind, Target};
 use super::parser::{BLOCKS_MAX, Open, Parsed, Parser, Told};
 use super::token::Tok;
 
 /// Branches of one `if` at most.
-const BRANCHES_MAX: usize = 200;
+const BRANCHES_MAX: usize = limits::TEMPLATE_BRANCHES;
 
 impl Parser {
     /// Statements up to a tag that ends the innermost open statement; its name,

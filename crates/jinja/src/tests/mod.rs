@@ -3,6 +3,7 @@
 //! The tables were made with the real Jinja2; a `None` of Python's is an error there.
 
 mod charges;
+mod edges;
 mod faults;
 mod filters;
 mod lists_and_dicts;

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, State};
+use tenterhook_model::limits;
 
 use super::{Arena, Val, text};
 use crate::raise::error;
 
 /// Members of one namespace at most.
-const MEMBERS_MAX: usize = 1_000;
+const MEMBERS_MAX: usize = limits::TEMPLATE_NAMESPACE_MEMBERS;
 
 /// `namespace(...)`: members that `{% set ns.x = … %}` changes across scopes.
 #[derive(Debug, Default)]
@@ -41,11 +42,10 @@ impl Namespace {
     /// There are too many.
     pub(crate) fn set(&self, name: &str, value: Val) -> Result<(), Error> {
         let mut members = self.lock();
-        if members.len() >= MEMBERS_MAX {
-            return Err(error("a namespace has too many members"));
-        }
+        let is_full = members.len() >= MEMBERS_MAX;
         match members.iter_mut().find(|(known, _)| &**known == name) {
             Some((_, slot)) => *slot = value,
+            None if is_full => return Err(error("a namespace has too many members")),
             None => members.push((name.into(), value)),
         }
         Ok(())

@@ -221,6 +221,7 @@ fn about(config: &Config, start_time: Timestamp) -> About {
             ("drain-grace", millis(config.drain_grace)),
             ("max-in-flight", config.max_in_flight as u64),
             ("retention", millis(config.retention)),
+            ("webhook-metrics", config.telemetry.webhook_metrics as u64),
         ]),
     }
 }

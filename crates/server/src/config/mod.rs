@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tenterhook_deliver::SourceAddresses;
 use tenterhook_http::Origin;
-use tenterhook_model::{AddressPolicy, Egress};
+use tenterhook_model::{AddressPolicy, Egress, limits};
 use tenterhook_store::shown_url;
 
 pub use fault::{ConfigError, ConfigFault, Source};
@@ -121,11 +121,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Webhooks that get metrics of their own when nobody says.
-const WEBHOOK_METRICS: usize = 100;
-/// The most that may: each has up to three series of a metric, and a metric has at most 2,000
-/// (the OpenTelemetry SDK's limit of attribute sets).
-const WEBHOOK_METRICS_MAX: usize = 500;
+/// The shortest retention with `--dev`.
+const DEV_RETENTION_MIN: Duration = Duration::from_secs(1);
 
 impl Config {
     /// Reads what `args` say, the configuration file and the files that the settings name.
@@ -212,10 +209,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn config(mut self) -> Config {
-        const DAY: Duration = Duration::from_secs(24 * 3_600);
         let dev = self.switch("dev", false);
         let bootstrap_key = self.switch("bootstrap-key", false);
-        let retention_min = Duration::from_secs(if dev { 1 } else { 60 });
+        let retention_min = if dev { DEV_RETENTION_MIN } else { *limits::RETENTION_RANGE.start() };
         Config {
             listen: self.one("listen", value::address).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50_051))),
             listen_ipv6: self.one("listen", value::ipv6_of_localhost).flatten(),
@@ -226,8 +222,8 @@ impl Reader<'_> {
             console_hosts: self.many("console-host", value::host_name),
             public_url: self.one("public-url", value::public_url),
             drain_grace: self
-                .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=Duration::from_secs(3_600)))
-                .unwrap_or(tenterhook_model::limits::DRAIN_GRACE),
+                .one("drain-grace", |text| value::duration_within(text, Duration::ZERO..=limits::DRAIN_GRACE_MAX))
+                .unwrap_or(limits::DRAIN_GRACE),
             allow_origins: self.many("allow-origin", value::origin),
             api_keys: self.one("api-keys", |path| KeyFile::read(path, bootstrap_key)),
             bootstrap_key,
@@ -236,15 +232,15 @@ impl Reader<'_> {
             sealing_key_file: self.path("sealing-key-file"),
             operational_events: self.switch("operational-events", true),
             retention: self
-                .one("retention", |text| value::duration_within(text, retention_min..=3_650 * DAY))
-                .unwrap_or(tenterhook_model::limits::RETENTION),
+                .one("retention", |text| value::duration_within(text, retention_min..=*limits::RETENTION_RANGE.end()))
+                .unwrap_or(limits::RETENTION),
             addresses: self.addresses(dev),
             source: self.source(),
             egress: self.egress(),
             max_in_flight: self
-                .one("max-in-flight", |text| value::number(text, 1..=65_536))
-                .unwrap_or(tenterhook_model::limits::IN_FLIGHT),
-            threads: self.one("threads", |text| value::number(text, 1..=256)).unwrap_or_else(threads),
+                .one("max-in-flight", |text| value::number(text, 1..=limits::IN_FLIGHT_MAX))
+                .unwrap_or(limits::IN_FLIGHT),
+            threads: self.one("threads", |text| value::number(text, 1..=limits::THREADS_MAX)).unwrap_or_else(threads),
             telemetry: self.telemetry(),
         }
     }
@@ -258,8 +254,8 @@ impl Reader<'_> {
             trace_ratio: self.one("trace-ratio", value::share).unwrap_or(1.0),
             audit_log: self.path("audit-log"),
             webhook_metrics: self
-                .one("webhook-metrics", |text| value::number(text, 0..=WEBHOOK_METRICS_MAX))
-                .unwrap_or(WEBHOOK_METRICS),
+                .one("webhook-metrics", |text| value::number(text, 0..=limits::WEBHOOK_METRICS_MAX))
+                .unwrap_or(limits::WEBHOOK_METRICS),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Tables of command lines and files, and what becomes of them.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Command, FromArgMatches};
 use tenterhook_model::webhook::ProxyUse;
 use tenterhook_model::{TargetUrl, limits};
@@ -45,14 +47,17 @@ fn defaults_are_those_that_the_help_tells() {
         assert_eq!(shown, setting::find(key).unwrap().default, "{key}");
     }
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap();
-    for (set, key) in [
+    let defaults: BTreeMap<&str, u64> = [
         (millis(config.drain_grace), "drain-grace"),
         (millis(config.retention), "retention"),
         (config.max_in_flight as u64, "max-in-flight"),
-    ] {
-        let row = limits::TABLE.iter().find(|limit| limit.flag == Some(key)).unwrap();
-        assert_eq!(set, row.most, "--{key} has the default of {}", row.name);
-    }
+        (config.telemetry.webhook_metrics as u64, "webhook-metrics"),
+    ]
+    .map(|(set, key)| (key, set))
+    .into();
+    let rows: BTreeMap<&str, u64> =
+        limits::TABLE.iter().filter_map(|limit| limit.flag.map(|key| (key, limit.most))).collect();
+    assert_eq!(defaults, rows, "a flag has the default of its row");
     assert_eq!(config.telemetry.log_format, LogFormat::Text);
     assert!(config.addresses.allow.is_empty() && config.tls.is_none() && config.api_keys.is_none());
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use tenterhook_model::system;
+use tenterhook_model::{limits, system};
 
 use crate::error::{OpenError, StoreError};
 
@@ -24,7 +24,7 @@ const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_WAIT: Duration = Duration::from_millis(20);
 /// Bytes of the file system below which new events are refused, so that deliveries under way
 /// can still be recorded. On a small file system a tenth of it.
-const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+const RESERVE_BYTES: u64 = limits::DISK_RESERVE_BYTES;
 
 /// Mode of the files: payloads and headers of tenants are the owner's business only.
 pub(crate) const OWNER_ONLY: u32 = 0o600;

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use tenterhook_api::server::CONNECTION_AGE;
+use tenterhook_model::limits;
+
+/// Time for the last answers of a connection to be read.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How long a connection has for each thing.
 #[derive(Debug, Clone, Copy)]
@@ -27,12 +31,12 @@ pub(super) struct Times {
 impl Times {
     pub(super) fn new(grace: Duration) -> Self {
         Self {
-            opening: Duration::from_secs(10),
-            next_head: Duration::from_secs(30),
-            stuck: Duration::from_secs(10),
-            round: Duration::from_secs(30),
+            opening: limits::OPENING_TIMEOUT,
+            next_head: limits::NEXT_HEAD_TIMEOUT,
+            stuck: limits::WRITE_STALL,
+            round: limits::RESPONSE_ROUND,
             age: CONNECTION_AGE,
-            linger: Duration::from_secs(5),
+            linger: LINGER,
             grace,
         }
     }
