@@ -55,7 +55,7 @@ fn alert(alert: Alert) -> &'static str {
         Alert::UnrecognisedName => "the receiver does not serve the host of this URL; check the URL",
         Alert::NoApplicationProtocol => "the receiver speaks neither HTTP/1.1 nor HTTP/2 there",
         Alert::UserCanceled | Alert::CloseNotify => "the receiver closed the connection",
-        _ => "the receiver ended it with an alert of its own",
+        _ => "the receiver ended it with an alert",
     }
 }
 

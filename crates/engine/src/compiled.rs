@@ -112,7 +112,7 @@ fn check_custom(webhook: &Webhook, schemes: &[SignatureScheme], faults: &mut Vec
 fn check_schemes(webhook: &Webhook, schemes: &[SignatureScheme], faults: &mut Vec<Fault>) {
     for (index, scheme) in schemes.iter().enumerate() {
         if schemes[..index].contains(scheme) {
-            faults.push(Fault::invalid(format!("signing.schemes[{index}]"), "stands there a second time"));
+            faults.push(Fault::invalid(format!("signing.schemes[{index}]"), "is listed twice"));
         }
     }
     if webhook.signing_keys.is_empty() {

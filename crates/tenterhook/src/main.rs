@@ -15,7 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exit code for a configuration with faults, as `clap` has it for arguments with faults.
 const USAGE: u8 = 2;
 
-#[expect(clippy::print_stderr, reason = "the one place that tells a failure to whoever typed the command")]
+#[expect(clippy::print_stderr, reason = "the one place that shows a failure to the person who typed the command")]
 #[expect(clippy::print_stdout, reason = "a shell reads what it may offer")]
 fn main() -> ExitCode {
     let print = std::panic::take_hook();

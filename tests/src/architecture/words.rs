@@ -1,10 +1,10 @@
-//! Words: the guides avoid those that read as translated, and one name stands for one idea.
+//! Words: what users read avoids those that read as translated, and one name stands for one idea.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree;
 
-/// Words and phrases that the guides do not use, each with what to write instead.
+/// Words and phrases that guides, help texts and errors do not use, each with what to write instead.
 const RETIRED: [(&str, &str); 15] = [
     ("tells", "shows, reports"),
     ("told", "shown, reported"),
@@ -95,6 +95,41 @@ fn the_guides_use_plain_words() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The texts of a line of code: what stands between quotes, without the places of values.
+fn texts(line: &str) -> Vec<String> {
+    let quoted = line.replace("\\\"", "'").split('"').skip(1).step_by(2).map(str::to_lowercase).collect::<Vec<_>>();
+    let without_places = |text: String| {
+        let mut parts = text.split('{');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| text + "{}" + part.split_once('}').map_or("", |(_, rest)| rest))
+    };
+    quoted.into_iter().map(without_places).collect()
+}
+
+/// Help texts, errors and log lines are texts of the sources.
+#[test]
+fn texts_of_the_programs_use_plain_words() {
+    let mut found = Vec::new();
+    for source in production() {
+        for (number, line) in source.code() {
+            for text in texts(line) {
+                let bad = RETIRED.iter().filter(|(phrase, _)| has(&text, phrase));
+                found.extend(
+                    bad.map(|(phrase, better)| format!("{}:{number}: `{phrase}`: write {better}", source.path)),
+                );
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn texts_are_found_between_quotes() {
+    let line = r#"fail("{faults} of \"It\" {one} told", told, "Figures")"#;
+    assert_eq!(texts(line), ["{} of 'it' {} told", "figures"]);
+    assert!(texts("let told = faults;").is_empty());
 }
 
 #[test]

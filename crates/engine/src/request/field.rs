@@ -8,7 +8,7 @@ use tenterhook_model::{Fault, FaultKind, limits};
 use crate::event_context::{EventContext, NAMES};
 
 /// What stands in place of messages that could show a piece of a secret.
-const SECRET_MESSAGE: &str = "fails as a template; its value is secret, so no more is told";
+const SECRET_MESSAGE: &str = "fails as a template; its value is secret, so no more is shown";
 
 /// Why a request could not be made of a webhook and an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

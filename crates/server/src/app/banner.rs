@@ -81,7 +81,7 @@ impl Banner<'_> {
 
     fn transport(&self) -> &'static str {
         match &self.config.tls {
-            None => "gRPC in the clear",
+            None => "gRPC, no TLS",
             Some(tls) if tls.client_ca_pem.is_some() => "gRPC over TLS, client certificates taken",
             Some(_) => "gRPC over TLS",
         }
@@ -143,7 +143,7 @@ mod tests {
     fn dev_tells_that_everybody_here_may_call_and_how() {
         let text = text("--dev --store memory:");
         for part in [
-            "listens on  127.0.0.1:50051  gRPC in the clear",
+            "listens on  127.0.0.1:50051  gRPC, no TLS",
             "console at  http://127.0.0.1:50051/console/",
             "metrics at  http://127.0.0.1:9464/metrics  also /livez and /readyz",
             "stores in   memory:  1 webhook, 3 deliveries open; finished ones are kept for 7d",

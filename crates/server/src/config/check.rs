@@ -63,7 +63,7 @@ pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<Co
         fault(
             "listen",
             format!(
-                "{} can be reached by others, and keys and events would cross the network in the clear: give --tls-cert FILE and --tls-key FILE, or --insecure if something in front ends TLS",
+                "{} can be reached by others, and keys and events would cross the network unencrypted: give --tls-cert FILE and --tls-key FILE, or --insecure if something in front ends TLS",
                 listeners.api
             ),
         );

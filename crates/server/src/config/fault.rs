@@ -49,8 +49,8 @@ impl fmt::Display for ConfigFault {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => f.write_str("the configuration has a fault")?,
-            count => write!(f, "the configuration has {count} faults")?,
+            1 => f.write_str("1 configuration error")?,
+            count => write!(f, "{count} configuration errors")?,
         }
         self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }

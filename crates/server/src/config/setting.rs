@@ -42,7 +42,7 @@ const LISTEN: &str = "Where it listens";
 const ACCESS: &str = "Who may call";
 const STORE: &str = "What it stores";
 const SEND: &str = "Where it sends";
-const OBSERVE: &str = "What it tells";
+const OBSERVE: &str = "Observability";
 
 /// Every setting, in the order of the help.
 pub(crate) const SETTINGS: [Setting; 39] = [
@@ -64,7 +64,7 @@ pub(crate) const SETTINGS: [Setting; 39] = [
         kind: Kind::One,
         group: LISTEN,
         help: "Address and port for /metrics, /livez and /readyz over plain HTTP, or `off`",
-        more: "It tells figures and nothing of events or secrets, to whoever can reach it.\nExamples: 127.0.0.1:9464, 0.0.0.0:9464, off",
+        more: "Exposes metrics, but no events or secrets, to anyone who can reach it.\nExamples: 127.0.0.1:9464, 0.0.0.0:9464, off",
         default: "127.0.0.1:9464",
     },
     Setting {
@@ -124,7 +124,7 @@ pub(crate) const SETTINGS: [Setting; 39] = [
         value: "DURATION",
         kind: Kind::One,
         group: LISTEN,
-        help: "How long requests under way may go on after SIGTERM or SIGINT",
+        help: "How long requests in flight may go on after SIGTERM or SIGINT",
         more: "What is not finished by then is released and sent again after the next start. A second signal ends at once.\nExamples: 5s, 1m",
         default: "20s",
     },
@@ -196,7 +196,7 @@ pub(crate) const SETTINGS: [Setting; 39] = [
         kind: Kind::Switch,
         group: ACCESS,
         help: "Serves without TLS on addresses other than loopback",
-        more: "For servers behind a proxy that ends TLS: keys and events cross this hop in the clear.",
+        more: "For servers behind a proxy that ends TLS: keys and events cross this hop unencrypted.",
         default: "false",
     },
     Setting {
@@ -347,7 +347,7 @@ pub(crate) const SETTINGS: [Setting; 39] = [
         value: "NUMBER",
         kind: Kind::One,
         group: SEND,
-        help: "Requests under way at once, to all receivers together",
+        help: "Requests in flight at once, to all receivers together",
         more: "From 1 to 65536; each needs a socket and up to 1 MiB.",
         default: "1024",
     },

@@ -159,7 +159,7 @@ fn the_file_is_read_and_flags_win_over_it() {
 fn every_fault_is_told_at_once_with_its_key() {
     let text =
         load("--listen here --retention 7 --max-in-flight 0 --allow-network 10.0.0.0/99 --log-format xml").unwrap_err();
-    assert!(text.starts_with("the configuration has 5 faults"), "{text}");
+    assert!(text.starts_with("5 configuration errors"), "{text}");
     for part in [
         "--listen: `here` is not an address and port",
         "--retention: `7` is not a duration",

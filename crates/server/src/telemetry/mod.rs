@@ -103,7 +103,7 @@ impl Telemetry {
     pub(crate) fn prometheus_text(&self) -> String {
         let encoded = TextEncoder::new().encode_to_string(&self.registry.gather());
         encoded.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the figures cannot be written");
+            tracing::warn!(%error, "the metrics cannot be written");
             String::new()
         })
     }
@@ -123,7 +123,7 @@ impl Telemetry {
             tracing::warn!(%error, "the last spans did not reach the collector");
         }
         if let Err(error) = self.meters.shutdown_with_timeout(FLUSH_TIMEOUT) {
-            tracing::warn!(%error, "the last figures did not reach the collector");
+            tracing::warn!(%error, "the last metrics did not reach the collector");
         }
     }
 }
@@ -142,7 +142,7 @@ fn prometheus_reader() -> Result<(prometheus::Registry, opentelemetry_prometheus
     let registry = prometheus::Registry::new();
     let exporter =
         opentelemetry_prometheus::exporter().with_registry(registry.clone()).scope_info_enabled(false).build();
-    Ok((registry, exporter.context("cannot register the figures")?))
+    Ok((registry, exporter.context("cannot register the metrics")?))
 }
 
 /// Installs the log of the process. Spans go to the collector only: making them costs, and
