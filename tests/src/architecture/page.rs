@@ -1,4 +1,4 @@
-//! docs/ARCHITECTURE.md: what it names exists.
+//! docs/ARCHITECTURE.md and the recipes of CONTRIBUTING.md: what they name exists.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +24,16 @@ fn every_file_that_the_architecture_names_exists() {
     );
     let missing: Vec<_> = named.into_iter().filter(|path| !tree::root().join(path).exists()).collect();
     assert!(missing.is_empty(), "{PAGE} names files that do not exist: {missing:?}");
+}
+
+#[test]
+fn every_file_that_a_recipe_names_exists() {
+    let page = tree::read("CONTRIBUTING.md");
+    let (_, recipes) = page.split_once("\n## Recipes\n").expect("the page has recipes");
+    assert!(recipes.matches("\n### ").count() >= 10, "one for each common change");
+    let named = paths(recipes);
+    let missing: Vec<_> = named.into_iter().filter(|path| !tree::root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "the recipes name files that do not exist: {missing:?}");
 }
 
 #[test]
