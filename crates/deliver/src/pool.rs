@@ -177,6 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
         let mut kept = self.kept();
         kept.routes.clear();
         kept.count = 0;
+        kept.check();
     }
 
     /// Closes each connection when it has not been used for a while; never ends by itself.
@@ -213,9 +214,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
     /// Makes room: for many at once, since all routes have to be looked at.
     fn drop_oldest(&mut self) {
         let mut times: Vec<Instant> = self.routes.values().flat_map(Lot::times).collect();
+        assert!(times.len() > KEPT / 8, "there are {} of {KEPT} to choose from", times.len());
         let (_, time, _) = times.select_nth_unstable(KEPT / 8);
         let time = *time;
         self.drop_until(time);
+        assert!(self.count < KEPT, "{} of {KEPT} are left after room was made", self.count);
     }
 
     fn drop_until(&mut self, time: Instant) {
@@ -223,7 +226,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
             lot.drop_until(time);
             lot.len() > 0
         });
+        let before = self.count;
         self.count = self.routes.values().map(Lot::len).sum();
+        assert!(self.count <= before, "closing connections leaves {} of {before}", self.count);
     }
 }
 

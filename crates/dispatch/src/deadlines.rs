@@ -115,7 +115,8 @@ impl Deadlines {
         }
         if let Some(&(time, webhook)) = self.times.first().filter(|(time, _)| *time <= now) {
             let next = self.look(webhook, now).await?;
-            self.times.remove(&(time, webhook));
+            let was_set = self.times.remove(&(time, webhook));
+            assert!(was_set, "the look at {webhook} was to come at {time:?}");
             self.times.insert((next.time, webhook));
             self.looks.insert(webhook, next);
         }
@@ -183,6 +184,7 @@ impl Deadlines {
             None => now,
         };
         look.time = look.time.min(look.passed.max(now.after(BETWEEN)));
+        assert!(look.time > now || !is_whole, "a look that saw all of {id} would come again at once, for ever");
         let expected = over.len();
         if expected > 0 && self.store.give_up(over).await? < expected {
             // Some are under way, or have just changed.

@@ -41,7 +41,7 @@ pub struct Dispatcher<D> {
 impl<D: Deliver> Dispatcher<D> {
     /// A dispatcher that has not begun.
     pub fn new(parts: Parts, deliverer: D, settings: Settings) -> Self {
-        assert!(settings.max_in_flight > 0, "a dispatcher may have at least one attempt under way");
+        assert!(settings.max_in_flight > 0, "a dispatcher may have at least one attempt in flight");
         Self { parts: Arc::new(parts), deliverer, settings }
     }
 

@@ -30,7 +30,7 @@ impl<D: Deliver> Run<D> {
         }
         self.count(&ended, now);
         let webhook = ended.claim.delivery.webhook_id;
-        let lane = self.lanes.lane(webhook).expect("a lane is forgotten only when nothing of it is under way");
+        let lane = self.lanes.lane(webhook).expect("a lane is forgotten only when nothing of it is in flight");
         let was_open = lane.health().circuit_open();
         let settlement = settle(lane, ended, (now, instant), &*self.parts.entropy);
         let is_open = lane.health().circuit_open();

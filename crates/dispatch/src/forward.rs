@@ -52,6 +52,7 @@ impl Forward {
         if deliveries.len() == STEP {
             self.left.push((webhook, deliveries.last().map(|delivery| delivery.id)));
         }
+        assert!(deliveries.len() <= STEP, "a step of {STEP} has {} deliveries", deliveries.len());
         let earlier = |delivery: Delivery| Some((earlier(&delivery, now)?, delivery));
         let moves: Vec<_> = deliveries.into_iter().filter_map(earlier).map(|(time, one)| (one, time)).collect();
         if !moves.is_empty() {

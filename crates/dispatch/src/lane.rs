@@ -270,9 +270,15 @@ impl Lane {
         (std::mem::replace(&mut self.oldest, oldest), oldest)
     }
 
+    /// What the last call of [`Lane::turn_oldest`] returned.
+    pub(crate) fn turned_oldest(&self) -> Option<Instant> {
+        self.oldest
+    }
+
     /// Notes that a claim is under way.
     pub(crate) fn begin_claim(&mut self) {
         assert!(!self.claiming, "a lane makes one claim at a time");
+        assert!(self.place.is_none(), "a lane that claims does not wait for slots as well");
         self.claiming = true;
         self.again = false;
     }
@@ -292,6 +298,8 @@ impl Lane {
         match self.admission.admit(&self.health, now) {
             Admit::Now => {
                 self.pulse.begin(instant);
+                let (in_flight, begun) = (self.admission.in_flight() as usize, self.pulse.in_flight());
+                debug_assert_eq!(in_flight, begun, "each attempt in flight was admitted, and begins once");
                 Start::Go { probe: self.health.circuit_open() }
             }
             Admit::At(_) | Admit::WhenOneEnds => {

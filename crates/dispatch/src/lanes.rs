@@ -136,9 +136,11 @@ impl Lanes {
     fn set_alarm(&mut self, webhook: WebhookId, time: Timestamp) {
         let Some(lane) = self.lanes.get_mut(&webhook) else { return };
         if let Some(earlier) = lane.set_alarm(time) {
-            self.times.remove(&(earlier, webhook));
+            let was_set = self.times.remove(&(earlier, webhook));
+            assert!(was_set, "the alarm of {webhook} at {earlier:?} is among the times, or it would ring twice");
         }
-        self.times.insert((time, webhook));
+        let is_new = self.times.insert((time, webhook));
+        assert!(is_new, "{webhook} has one alarm at {time:?}");
     }
 
     /// The next lane that may claim now; it holds the slots that it is given.
@@ -178,6 +180,7 @@ impl Lanes {
             let part = self.slots.part_of(lane.asking(counted)).max(least);
             match lane.allowance(part, now) {
                 Allowance::Claim { limit } => {
+                    assert!((1..=part).contains(&limit), "{id} may claim {limit} with {part} slots");
                     self.slots.turn(lane.asking(lane.counted()), counted);
                     lane.count_at(counted);
                     self.slots.take(lane.asking(counted), limit);
@@ -216,6 +219,7 @@ impl Lanes {
     fn give_back(&mut self, webhook: WebhookId, count: usize) {
         let lane = self.lanes.get_mut(&webhook).expect("a lane that holds slots is not forgotten");
         self.slots.give_back(lane.asking(lane.counted()), count);
+        assert!(count <= lane.held(), "{webhook} gives back {count} of {} slots", lane.held());
         lane.hold(lane.held() - count);
     }
 
@@ -247,7 +251,8 @@ impl Lanes {
         let (before, after) = lane.turn_oldest();
         if before != after {
             if let Some(begun) = before {
-                self.oldest.remove(&(begun, webhook));
+                let was_noted = self.oldest.remove(&(begun, webhook));
+                assert!(was_noted, "the oldest attempt of {webhook} is noted, or its lane would hang unseen");
             }
             self.oldest.extend(after.map(|begun| (begun, webhook)));
         }
@@ -275,8 +280,10 @@ impl Lanes {
     pub(crate) fn settle_down(&mut self, webhook: WebhookId) {
         let Some(lane) = self.lanes.get(&webhook).filter(|lane| lane.is_idle() && lane.is_removed()) else { return };
         assert_eq!(lane.held(), 0, "an idle lane holds no slots");
+        assert!(lane.turned_oldest().is_none(), "an idle lane has no oldest attempt");
         if let Some(place) = lane.place() {
-            self.waiting.remove(&lane.webhook().namespace, place);
+            let waited = self.waiting.remove(&lane.webhook().namespace, place);
+            assert_eq!(waited, Some(webhook), "the lane waited at the place that it was given");
         }
         self.lanes.remove(&webhook);
     }

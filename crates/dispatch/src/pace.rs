@@ -49,12 +49,18 @@ impl Pulse {
     /// Notes that the attempt that began at `begun` has ended.
     pub(crate) fn end(&mut self, begun: Instant, now: Instant) {
         let count = self.begun.get_mut(&begun).expect("an attempt ends once, after it has begun");
+        assert!(*count > 0 && begun <= now, "an attempt that began at {begun:?} ends at {now:?}");
         *count -= 1;
         if *count == 0 {
             self.begun.remove(&begun);
         }
         self.is_tried = true;
         self.quick = (now.duration_since(begun) < HANGS_AFTER).then_some(now);
+    }
+
+    /// Attempts in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.begun.values().sum()
     }
 
     /// When the oldest attempt in flight began.

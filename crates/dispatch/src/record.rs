@@ -88,7 +88,14 @@ impl Recorder {
         assert!(group.len() == count && count > 0, "a group of {count} has {} outcomes", group.len());
         self.underway_count = group.len();
         self.underway_bytes = group.iter().map(size).sum();
+        assert!(
+            self.underway_bytes <= self.gathered_bytes,
+            "a group of {} bytes was among {} that were counted",
+            self.underway_bytes,
+            self.gathered_bytes
+        );
         self.gathered_bytes -= self.underway_bytes;
+        assert_eq!(self.gathered.is_empty(), self.gathered_bytes == 0, "bytes are counted while their outcome waits");
         self.underway = Some(Box::pin(write(Arc::clone(&self.store), group, suspended)));
     }
 
@@ -99,6 +106,7 @@ impl Recorder {
     pub(crate) async fn recorded(&mut self) -> Recorded {
         let Some(underway) = &mut self.underway else { return pending().await };
         let recorded = underway.await;
+        assert_eq!(recorded.count, self.underway_count, "a group is answered whole");
         self.underway = None;
         self.underway_count = 0;
         self.underway_bytes = 0;
@@ -144,6 +152,6 @@ fn note_fenced(group: &[Settlement], answers: &[Settled]) {
     assert_eq!(group.len(), answers.len(), "a store answers each settlement");
     let fenced = group.iter().zip(answers).filter(|(_, answer)| **answer == Settled::Fenced);
     for delivery in fenced.map(|(settlement, _)| -> DeliveryId { settlement.delivery_id }) {
-        tracing::debug!(%delivery, "the delivery was cancelled while its attempt was under way");
+        tracing::debug!(%delivery, "the delivery was cancelled while its attempt was in flight");
     }
 }

@@ -93,7 +93,9 @@ impl Slots {
         let room = self.room_of(asking.namespace, asking.pace);
         // Slow lanes leave some of their own part to those that have not been tried yet.
         let whole = if asking.pace == Pace::Slow { room } else { self.free };
-        part(whole, busy, asking.held).min(room)
+        let part = part(whole, busy, asking.held).min(room);
+        assert!(part <= self.free, "a part of {part} slots is offered of {} that are free", self.free);
+        part
     }
 
     fn tenant(&self, namespace: &Namespace) -> Tenant {
@@ -143,6 +145,7 @@ impl Slots {
             tenant.held += count;
             tenant.slow += if lane.pace == Pace::Slow { count } else { 0 };
         });
+        self.check();
     }
 
     /// Takes `count` slots back from a lane; its `held` is what it held before.
@@ -157,6 +160,7 @@ impl Slots {
             tenant.held -= count;
             tenant.slow -= if lane.pace == Pace::Slow { count } else { 0 };
         });
+        self.check();
     }
 
     /// Counts what a lane holds at the pace `to` from now on; `lane` says at which it was.
@@ -166,6 +170,20 @@ impl Slots {
         self.change(lane.namespace, |tenant| {
             tenant.slow = tenant.slow + at(to, Pace::Slow) - at(lane.pace, Pace::Slow);
         });
+        self.check();
+    }
+
+    /// What holds after each change.
+    fn check(&self) {
+        let held = self.total - self.free;
+        assert!(
+            self.slow + self.quick <= held,
+            "lanes hold {held} slots, of which {} count as slow and {} as quick",
+            self.slow,
+            self.quick
+        );
+        assert!(self.slow_tenants <= self.slow, "{} namespaces hold {} slow slots", self.slow_tenants, self.slow);
+        assert_eq!(self.tenants.is_empty(), held == 0, "{held} slots are held by {} namespaces", self.tenants.len());
     }
 
     /// Changes what a namespace holds, and the sums over all of them.
@@ -174,6 +192,7 @@ impl Slots {
         let mut after = before;
         change(&mut after);
         assert!(after.slow <= after.held, "slow lanes hold {} of the {} slots of {namespace}", after.slow, after.held);
+        assert!(after.busy <= after.held, "{} lanes of {namespace} share {} slots", after.busy, after.held);
         self.slow = self.slow + after.slow - before.slow;
         self.slow_tenants = self.slow_tenants + usize::from(after.slow > 0) - usize::from(before.slow > 0);
         if after == Tenant::default() {

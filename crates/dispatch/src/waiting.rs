@@ -41,14 +41,17 @@ impl Waiting {
         }
         let lanes = self.tenants.entry(namespace.clone()).or_default();
         let replaced = lanes[pace as usize].insert(number, webhook);
-        assert_eq!(replaced, None, "each lane that waits has a number of its own");
+        assert_eq!(replaced, None, "each lane that waits has its own number");
+        assert!(number <= self.arrivals, "the number {number} was given out, the last was {}", self.arrivals);
         self.counts[pace as usize] += 1;
+        self.check();
     }
 
     /// Takes a lane out.
     pub(crate) fn remove(&mut self, namespace: &Namespace, (pace, number): Place) -> Option<WebhookId> {
         let lanes = self.tenants.get_mut(namespace)?;
         let webhook = lanes[pace as usize].remove(&number)?;
+        assert!(self.counts[pace as usize] > 0, "a lane that waits at {pace:?} is counted there");
         self.counts[pace as usize] -= 1;
         if lanes.iter().all(BTreeMap::is_empty) {
             self.tenants.remove(namespace);
@@ -59,7 +62,14 @@ impl Waiting {
                 self.turns.retain(|turn| turn != namespace);
             }
         }
+        self.check();
         Some(webhook)
+    }
+
+    /// What holds after each change: a namespace without a turn would wait for ever.
+    fn check(&self) {
+        let (turns, tenants) = (self.turns.len(), self.tenants.len());
+        assert_eq!(turns, tenants, "each of {tenants} namespaces that wait has one turn");
     }
 
     /// How many lanes wait at this pace.

@@ -80,7 +80,7 @@ impl Admission {
             return Admit::At(time);
         }
         self.in_flight += 1;
-        assert!(self.in_flight <= most, "{} requests are under way of at most {most}", self.in_flight);
+        assert!(self.in_flight <= most, "{} requests are in flight of at most {most}", self.in_flight);
         Admit::Now
     }
 

@@ -57,7 +57,9 @@ impl Breaker {
     pub fn closed_until(&self, health: &WebhookHealth, now: Timestamp) -> Option<Timestamp> {
         let longest = limits::RETRY_AFTER_MAX;
         let asked = health.not_before.filter(|time| *time > now && time.since(now) <= longest);
-        self.probe_after(health, now).max(asked)
+        let until = self.probe_after(health, now).max(asked);
+        assert!(until.is_none_or(|time| time > now), "a wait until {until:?} is no wait at {now:?}");
+        until
     }
 
     /// When the next probe is due, if that is later than `now`.

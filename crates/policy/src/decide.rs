@@ -79,6 +79,7 @@ pub fn decide(ended: &Ended<'_>, now: Timestamp, entropy: &dyn Entropy) -> Decis
     if time >= give_up_time(ended.delivery, ended.expire_time, ended.policy) {
         return Next::GiveUp.into();
     }
+    assert!(time >= now, "an attempt that ended at {now:?} is followed by one at {time:?}");
     Next::RetryAt(time).into()
 }
 

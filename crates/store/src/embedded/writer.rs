@@ -183,7 +183,7 @@ impl<K: Kv> Worker<K> {
         }
         assert!(
             requests.len() == 1 || (items <= limits::COMMIT_ITEMS && !requests.iter().any(Request::is_alone)),
-            "{} requests with {items} items share a commit: it is bounded, and none must have one of its own",
+            "{} requests with {items} items share a commit: it is bounded, and none must have its own",
             requests.len()
         );
         requests

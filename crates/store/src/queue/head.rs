@@ -108,6 +108,7 @@ impl Head {
     /// Takes the item at `place` out.
     pub(crate) fn remove(&mut self, place: Place, budget: &mut Budget) -> Option<Item> {
         let item = self.items.remove(&place)?;
+        assert!(item.charge() <= budget.0, "an item of {} bytes is in the budget of {}", item.charge(), budget.0);
         budget.0 -= item.charge();
         Some(item)
     }

@@ -164,7 +164,8 @@ impl LaneQueue {
                 continue;
             }
             picked.push(Picked { id: place.1, change: item.change.clone(), event: item.event.clone() });
-            self.claimed.insert(place.1, Claimed { kind, place, item, ordering_key: None });
+            let claimed = self.claimed.insert(place.1, Claimed { kind, place, item, ordering_key: None });
+            assert!(claimed.is_none(), "{} is claimed twice and would be sent twice", place.1);
         }
         assert!(picked.len() <= limit, "{} were claimed of {limit} that were asked for", picked.len());
         debug_assert!(
@@ -212,8 +213,10 @@ impl LaneQueue {
     pub(crate) fn leave(&mut self, id: DeliveryId, budget: &mut Budget) -> bool {
         let Some(claimed) = self.claimed.remove(&id) else { return false };
         let Some(turn) = claimed.ordering_key.as_ref().and_then(|key| self.turns.remove(key)) else { return false };
+        assert_eq!(turn.holder, id, "the turn of an ordering key ends with the delivery that holds it");
         for (kind, place) in &turn.behind {
-            self.held.remove(&place.1);
+            let was_held = self.held.remove(&place.1);
+            assert!(was_held, "{} waits for its turn in one queue", place.1);
             self.insert(*kind, *place, Item::default(), budget);
         }
         !turn.behind.is_empty()

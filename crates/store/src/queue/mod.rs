@@ -202,7 +202,8 @@ impl Queues {
         }
         if let Some(next) = next {
             assert!(next > millis, "a timer is set for later: {next} at {millis}");
-            self.timers.insert((next, lane));
+            let is_new = self.timers.insert((next, lane));
+            assert!(is_new, "lane {} has one timer at {next}", lane.0);
         }
         if has_come {
             self.list(lane);

@@ -89,6 +89,12 @@ impl Tail {
             let Some(oldest) = self.changes.pop_front() else { break };
             self.bytes -= bytes_of(&oldest);
         }
+        assert!(
+            self.changes.back().is_none_or(|newest| newest.sequence == self.span.last),
+            "memory ends where the journal does: {:?}",
+            self.span
+        );
+        assert!(!self.changes.is_empty() || self.bytes == 0, "{} bytes are counted of no change", self.bytes);
         (bells, appended)
     }
 
@@ -109,6 +115,12 @@ impl Tail {
             }
         };
         let next = changes.last().map_or(after, |change| change.sequence);
+        assert!(changes.len() <= limit, "a page of {limit} has {} changes", changes.len());
+        assert!(
+            (after..=self.span.last).contains(&next),
+            "a page after {after:?} goes on at {next:?}, within {:?}",
+            self.span
+        );
         Some(ChangePage { changes, next })
     }
 
