@@ -62,7 +62,7 @@ impl Flights {
     pub(super) fn begin(&self, began: Instant, requests: usize) -> u64 {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut flight = self.slot(number).flight.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(flight.is_none(), "event {number} begins while the one {SLOTS} before it is under way");
+        assert!(flight.is_none(), "event {number} begins while the one {SLOTS} before it is in flight");
         let measured = self.measuring.load(Ordering::Relaxed);
         *flight = Some(Flight { number, began, to_come: requests, measured });
         number

@@ -84,7 +84,7 @@ fn context(data: &str) -> Result<Context> {
 /// turn, so that both meet the same machine.
 fn beside(part: &'static str, source: &str, context: &Context) -> Result<Cost> {
     let template = Template::compile(source, &TemplateOptions::default());
-    let template = template.map_err(|faults| anyhow!("the benchmark's template has faults: {faults:?}"))?;
+    let template = template.map_err(|faults| anyhow!("the benchmark's template has errors: {faults:?}"))?;
     let bare = BareTemplate::compile(source).context("minijinja does not take the benchmark's template")?;
     let bare = cost("", || bare.render(context).is_ok());
     let own = cost(part, || template.render(context).is_ok());
@@ -208,7 +208,7 @@ fn compiled(body: &str, signed: bool) -> Result<Compiled> {
         create_time: Timestamp::default(),
         update_time: Timestamp::default(),
     };
-    compile(&webhook).map_err(|faults| anyhow!("the benchmark's webhook has faults: {faults:?}"))
+    compile(&webhook).map_err(|faults| anyhow!("the benchmark's webhook has errors: {faults:?}"))
 }
 
 #[cfg(test)]

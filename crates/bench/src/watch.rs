@@ -202,7 +202,7 @@ async fn read(mut watch: Streaming<WatchDeliveriesResponse>, count: usize, seen:
         let message = watch.message().await.context("a watch broke")?.context("a watch ended")?;
         if let Some(Payload::Change(change)) = message.payload {
             let event = change.delivery.context("a change has no delivery")?.event_id;
-            seen.note_seen(event.parse().context("an event of somebody else's")?);
+            seen.note_seen(event.parse().context("an event of someone else's")?);
             changes += 1;
         }
     }
