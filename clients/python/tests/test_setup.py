@@ -58,8 +58,8 @@ def test_a_server_that_is_away_may_come_back(details):
 )
 def test_a_url_has_the_port_of_its_scheme(target, address, secure):
     class Api:
-        insecure_channel = staticmethod(lambda address, options: (address, False))
-        secure_channel = staticmethod(lambda address, credentials, options: (address, True))
+        insecure_channel = staticmethod(lambda address, options, interceptors: (address, False))
+        secure_channel = staticmethod(lambda address, credentials, options, interceptors: (address, True))
 
     assert Connection(target).open(Api) == (address, secure)
 
