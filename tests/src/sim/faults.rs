@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use tenterhook_model::webhook::HaltedBy;
-use tenterhook_model::{DeliveryState, Outcome};
+use tenterhook_model::{DeliveryState, Outcome, TriedResult};
 
 use super::history::{Answer, End, History, OrderKind};
 
@@ -45,11 +45,12 @@ pub(crate) enum Fault {
     HangingNamespace,
     FailedProxy,
     FailedToken,
+    AddressRace,
 }
 
 impl Fault {
     /// Every kind.
-    pub(crate) const ALL: [Self; 34] = [
+    pub(crate) const ALL: [Self; 35] = [
         Self::ErrorStatus,
         Self::BusyStatus,
         Self::GoneStatus,
@@ -84,6 +85,7 @@ impl Fault {
         Self::HangingNamespace,
         Self::FailedProxy,
         Self::FailedToken,
+        Self::AddressRace,
     ];
 
     /// Whether it has happened in the run.
@@ -126,6 +128,7 @@ impl Fault {
             Self::HangingNamespace => crowded(run),
             Self::FailedProxy => run.net.failed_proxies > 0 && !run.seen.is_empty(),
             Self::FailedToken => outcome(Outcome::Authentication),
+            Self::AddressRace => raced(run),
             Self::HeldByOrder => run.journal.iter().any(|change| {
                 let waits = change.delivery.state == DeliveryState::Pending;
                 waits && change.delivery.next_attempt_time.is_none() && !change.delivery.ordering_key.is_empty()
@@ -188,4 +191,16 @@ fn crowded(run: &History) -> bool {
 /// Whether the server stopped a webhook; the driver resumes it only when all is calm.
 fn suspended(run: &History) -> bool {
     run.halted.contains(&HaltedBy::Server)
+}
+
+/// Whether a connection was made past one that was dropped, and past one that was refused.
+fn raced(run: &History) -> bool {
+    let tried = |wanted: TriedResult| {
+        let attempts = run.attempts.values().flatten();
+        attempts.map(|attempt| &attempt.tried_addresses).any(|tried| {
+            let came_to = |result| tried.iter().any(|one| one.result == result);
+            came_to(wanted) && came_to(TriedResult::Connected)
+        })
+    };
+    tried(TriedResult::Dropped) && tried(TriedResult::Failed)
 }

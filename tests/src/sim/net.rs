@@ -1,9 +1,9 @@
-//! The simulated net: names that resolve, connections in memory, receivers that answer as their
-//! temper has it, a proxy and a token server.
+//! The simulated net: names that resolve to one address or several, of which some lead nowhere,
+//! connections in memory, receivers that answer as their temper has it, a proxy and a token server.
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use super::chance::{Dice, SimClock};
 use super::history::{Answer, Seen};
-use super::plan::{CALM, Plan, Temper};
+use super::plan::{CALM, Plan, Road, Temper};
 
 /// Bytes that a connection holds in each direction.
 const DUPLEX_BYTES: usize = 64 * 1024;
@@ -41,6 +41,8 @@ pub(crate) struct Net(Arc<Shared>);
 struct Shared {
     clock: Arc<SimClock>,
     tempers: Vec<Temper>,
+    /// The roads to each receiver, one for each address of its name.
+    roads: Vec<Vec<Road>>,
     /// Whether requests leave by the proxy.
     proxied: bool,
     state: Mutex<State>,
@@ -84,7 +86,8 @@ impl Net {
             connections: JoinSet::new(),
         };
         let tempers = plan.hooks.iter().map(|hook| hook.temper).collect();
-        Self(Arc::new(Shared { clock, tempers, proxied: plan.proxied, state: Mutex::new(state) }))
+        let roads = plan.hooks.iter().map(|hook| hook.roads.clone()).collect();
+        Self(Arc::new(Shared { clock, tempers, roads, proxied: plan.proxied, state: Mutex::new(state) }))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -257,7 +260,7 @@ impl Net {
         let head = String::from_utf8(head).expect("a request is text");
         let address = head.strip_prefix("CONNECT ").and_then(|rest| rest.split_once(' ')).map(|(address, _)| address);
         let address: SocketAddr = address.and_then(|address| address.parse().ok()).expect("names are looked up here");
-        let place = place_of(address).expect("addresses are those that were given");
+        let Place { number: place, .. } = Place::of(address);
         if self.refuses(place) {
             return stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").await;
         }
@@ -280,10 +283,32 @@ impl Net {
     }
 }
 
-/// Which receiver, or what else, an address is.
-fn place_of(address: SocketAddr) -> Option<u8> {
-    let IpAddr::V4(v4) = address.ip() else { return None };
-    Some(v4.octets()[3])
+/// What an address leads to.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Which receiver, or what else.
+    number: u8,
+    /// On which of its roads.
+    road: u8,
+}
+
+impl Place {
+    /// What `address` is, which a look-up gave.
+    fn of(address: SocketAddr) -> Self {
+        match address.ip() {
+            IpAddr::V4(v4) => Self { number: v4.octets()[3], road: v4.octets()[2] },
+            IpAddr::V6(v6) => Self { number: v6.octets()[15], road: v6.octets()[13] },
+        }
+    }
+
+    /// Its address: of any public network, for nothing leaves this process.
+    fn address(self, is_v6: bool) -> IpAddr {
+        let Self { number, road } = self;
+        if is_v6 {
+            return IpAddr::V6(Ipv6Addr::new(0x2606, 0x2800, 0, 0, 0, 0, u16::from(road), u16::from(number)));
+        }
+        IpAddr::V4(Ipv4Addr::new(93, 184, road, number))
+    }
 }
 
 /// Marks the end of a request when it is dropped.
@@ -306,7 +331,13 @@ impl Dial for Net {
     type Stream = DuplexStream;
 
     async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<DuplexStream>> {
-        let place = place_of(address).ok_or(io::ErrorKind::HostUnreachable)?;
+        let Place { number: place, road } = Place::of(address);
+        match self.0.roads.get(usize::from(place)).map(|roads| roads[usize::from(road)]) {
+            Some(Road::Dead) => return std::future::pending().await,
+            Some(Road::Closed) => return Err(io::ErrorKind::ConnectionRefused.into()),
+            Some(Road::Slow(wait)) => tokio::time::sleep(wait).await,
+            Some(Road::Open) | None => {}
+        }
         if self.0.proxied && place != PROXY {
             self.state().counts.round_the_proxy += 1;
         }
@@ -337,10 +368,15 @@ impl Resolve for Net {
                 number.and_then(|number| number.parse::<u8>().ok())
             }
         };
-        // Any public network does; nothing leaves this process.
-        number
-            .map(|number| vec![IpAddr::V4(Ipv4Addr::new(93, 184, 216, number))])
-            .ok_or_else(|| ResolveError::not_found(host))
+        let number = number.ok_or_else(|| ResolveError::not_found(host))?;
+        let one = [Road::Open];
+        let roads = self.0.roads.get(usize::from(number)).map_or(&one[..], |roads| roads);
+        // Of several addresses each other one is of IPv6, so that families take turns.
+        let address = |road: usize| {
+            let place = Place { number, road: u8::try_from(road).expect("there are few roads") };
+            place.address(roads.len() > 1 && road.is_multiple_of(2))
+        };
+        Ok((0..roads.len()).map(address).collect())
     }
 }
 

@@ -67,6 +67,21 @@ pub(crate) struct Hook {
     pub(crate) namespace: Namespace,
     pub(crate) spec: WebhookSpec,
     pub(crate) temper: Temper,
+    /// One for each address of its name; at least one is open.
+    pub(crate) roads: Vec<Road>,
+}
+
+/// What becomes of a connection to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Road {
+    /// It leads to the receiver.
+    Open,
+    /// It does so after a while.
+    Slow(Duration),
+    /// Nothing ever comes back.
+    Dead,
+    /// It is refused.
+    Closed,
 }
 
 /// How often, in 1,000 requests, a receiver does what.
@@ -146,6 +161,9 @@ impl Plan {
             let asks = dice.between(0, count as u64 - 1) as usize;
             hooks[asks].spec.authentication = Some(token());
         }
+        if crowd.is_none() && !proxied && dice.percent(40) {
+            hooks.iter_mut().for_each(|hook| hook.roads = roads(&mut dice));
+        }
         Self { hooks, steps, crowd, pager, proxied, max_in_flight, grace, net_dice, entropy_dice }
     }
 }
@@ -170,7 +188,8 @@ fn crowd(hooks: &mut Vec<Hook>, steps: &mut Vec<(Duration, Step)>, dice: &mut Di
             retry: RetryPolicy { max_age: None, ..retry(dice) },
             ..hook(number, dice).spec
         };
-        hooks.push(Hook { namespace: namespace.parse().expect("the name is legal"), spec, temper });
+        let namespace = namespace.parse().expect("the name is legal");
+        hooks.push(Hook { namespace, spec, temper, roads: vec![Road::Open] });
     }
     let begin = dice.millis(1_000, 90_000);
     let for_namespace = |namespace, number, dice: &mut Dice| EventPlan {
@@ -218,7 +237,22 @@ fn hook(number: usize, dice: &mut Dice) -> Hook {
         transport: TransportPolicy { attempt_timeout: Some(dice.seconds(1, 5)), ..TransportPolicy::default() },
         ..WebhookSpec::default()
     };
-    Hook { namespace: Namespace::default(), spec, temper: temper(dice) }
+    Hook { namespace: Namespace::default(), spec, temper: temper(dice), roads: vec![Road::Open] }
+}
+
+/// Addresses of one name, in any order, of which one leads to the receiver.
+fn roads(dice: &mut Dice) -> Vec<Road> {
+    let count = dice.between(1, 5);
+    let mut roads: Vec<Road> = (0..count)
+        .map(|_| match dice.between(0, 3) {
+            0 => Road::Slow(dice.millis(1, 2_000)),
+            1 => Road::Closed,
+            _ => Road::Dead,
+        })
+        .collect();
+    let open = dice.between(0, count) as usize;
+    roads.insert(open, Road::Open);
+    roads
 }
 
 /// Authentication by a token of the simulated token server.

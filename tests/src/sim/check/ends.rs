@@ -2,7 +2,7 @@
 
 use tenterhook_model::{Delivery, DeliveryState, Outcome, Timestamp};
 
-use super::{Verdict, ensure, slack};
+use super::{Verdict, connecting, ensure, slack};
 use crate::sim::history::{Answer, History, OrderKind};
 use crate::sim::plan::CALM;
 
@@ -46,7 +46,8 @@ pub(super) fn no_attempt_after_end(history: &History) -> Verdict {
             return Err(format!("{} was sent before it was stored", seen.delivery));
         };
         // What was on its way at the very moment of a cancel may still arrive.
-        let over = known.finish_time.is_some_and(|end| end < seen.clock);
+        let way = connecting(&history.plan.hooks[seen.hook]);
+        let over = known.finish_time.is_some_and(|end| end.after(way) < seen.clock);
         ensure(!over, || format!("{} was sent at {:?} after it ended: {known:?}", seen.delivery, seen.clock))?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenterhook_model::{DeliveryId, limits};
 
-use super::{Verdict, ensure};
+use super::{Verdict, connecting, ensure};
 use crate::sim::chance::SimClock;
 use crate::sim::history::{History, Life, Order, OrderKind, Seen};
 
@@ -75,17 +75,20 @@ pub(super) fn rate_within_limit(history: &History) -> Verdict {
             let mut times: Vec<Duration> =
                 sent.iter().filter(|((after, ..), _)| *after == losses).map(|(_, from)| *from).collect();
             times.sort_unstable();
-            ensure(keeps_rate(&times, rate, burst), || format!("receiver {number}: {times:?} is over {rate}/s"))?;
+            ensure(keeps_rate(&times, rate, burst, connecting(hook)), || {
+                format!("receiver {number}: {times:?} is over {rate}/s")
+            })?;
         }
     }
     Ok(())
 }
 
-/// Whether in any span of time no more was sent than the burst and the rate allow.
-fn keeps_rate(times: &[Duration], rate: f64, burst: f64) -> bool {
+/// Whether in any span of time no more was sent than the burst and the rate allow, when what was sent
+/// may be up to so long on its way.
+fn keeps_rate(times: &[Duration], rate: f64, burst: f64, way: Duration) -> bool {
     (0..times.len()).all(|first| {
         (first..times.len()).all(|last| {
-            let span = (times[last] - times[first]).as_secs_f64();
+            let span = (times[last] - times[first] + way).as_secs_f64();
             // Whole nanoseconds make it inexact.
             (last - first + 1) as f64 <= burst + span * rate + 1e-3
         })

@@ -164,6 +164,11 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
             seen.headers.retain(|(name, _)| name != "authorization");
         }
     }),
+    ("an_open_address_is_reached_past_others", |run| {
+        for attempt in run.attempts.values_mut().flatten().filter(|attempt| attempt.tried_addresses.len() > 1) {
+            attempt.timings.connect = Some(Duration::from_millis(411));
+        }
+    }),
     ("crash_repeats_only_what_was_in_flight", |run| {
         let again = Seen { answer: Answer::Status(200), ..run.seen[0].clone() };
         run.seen.extend([again.clone(), again]);

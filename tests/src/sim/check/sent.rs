@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use tenterhook_engine::signature::{Received, verify};
 use tenterhook_model::webhook::SignatureScheme;
+use tenterhook_model::{Outcome, TriedResult};
 
-use super::{Verdict, ensure};
+use super::{Verdict, connecting, ensure};
 use crate::sim::history::{Answer, End, History, Seen};
 use crate::sim::plan::SIGNING_SECRET;
 
@@ -34,6 +35,28 @@ pub(super) fn requests_carry_the_token_that_is_asked_for(history: &History) -> V
         let asks = history.plan.hooks[seen.hook].spec.authentication.is_some();
         let is_there = seen.headers.iter().any(|(name, value)| name == "authorization" && value == "Bearer simulated");
         ensure(asks == is_there, || format!("{} to a receiver that wants a token: {asks}: {seen:?}", seen.delivery))?;
+    }
+    Ok(())
+}
+
+pub(super) fn an_open_address_is_reached_past_others(history: &History) -> Verdict {
+    for (id, attempts) in &history.attempts {
+        let hook = &history.plan.hooks[history.hook_of(history.deliveries[id].webhook_id)];
+        // A receiver that refuses connections does so at its open address too.
+        let is_open = hook.temper.refuse == 0 && hook.spec.authentication.is_none();
+        for attempt in attempts.iter().filter(|attempt| is_open && attempt.tried_addresses.len() > 1) {
+            let connected =
+                attempt.tried_addresses.iter().filter(|tried| tried.result == TriedResult::Connected).count();
+            // It was cut off while it connected.
+            if connected == 0 && attempt.outcome == Outcome::Interrupted {
+                continue;
+            }
+            ensure(connected == 1, || format!("{id} has {connected} connections in {attempt:?}"))?;
+            let took = attempt.timings.connect;
+            ensure(took.is_some_and(|took| took <= connecting(hook)), || {
+                format!("{id} connected after {took:?}: {attempt:?}")
+            })?;
+        }
     }
     Ok(())
 }
