@@ -49,6 +49,10 @@ MINUTES := 60
 soak: ## run a server under mixed load for an hour, and fail if anything grows
 	TENTERHOOK_SOAK_MINUTES=$(MINUTES) cargo test --locked --package tenterhook-tests --lib -- --nocapture soak::a_server
 
+.PHONY: bench-door
+bench-door: ## measure how long good clients wait while each abuser is at work
+	cargo test --release --locked --package tenterhook-tests --lib -- --ignored --nocapture door::latency
+
 .PHONY: test
 test: test-rust test-deploy test-console test-clients ## run every test
 

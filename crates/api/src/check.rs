@@ -7,6 +7,9 @@ use tenterhook_model::{Fault, limits};
 
 use crate::refusal::Refusal;
 
+/// Faults that are kept of one request: more are not told, and cost memory.
+const FAULTS_MAX: usize = 1_000;
+
 /// One step of a path into a message.
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -49,14 +52,15 @@ impl Check {
 
     /// Refuses what stands at this place.
     pub(crate) fn refuse_here(&mut self, message: impl Into<String>) {
-        let field = self.path_text(None);
-        self.faults.push(Fault::invalid(field, message));
+        self.refuse("", message);
     }
 
     /// Refuses the field `name` of the message at this place; the empty name is the place itself.
     pub(crate) fn refuse(&mut self, name: &'static str, message: impl Into<String>) {
-        let field = self.path_text(Some(name));
-        self.faults.push(Fault::invalid(field, message));
+        if self.faults.len() < FAULTS_MAX {
+            let field = self.path_text(Some(name));
+            self.faults.push(Fault::invalid(field, message));
+        }
     }
 
     /// Takes over faults whose paths begin at this place.
@@ -189,6 +193,13 @@ mod tests {
             check.take_new([Fault::invalid("url", "no URL"), Fault::invalid("body", "x"), Fault::invalid("body", "y")]);
         });
         assert_eq!(fields(check), ["webhook.url", "webhook.body", "webhook.body"]);
+    }
+
+    #[test]
+    fn faults_are_kept_up_to_a_bound() {
+        let mut check = Check::new();
+        (0..1_000_000).for_each(|_| check.refuse("x", "is odd"));
+        assert_eq!(fields(check).len(), FAULTS_MAX);
     }
 
     #[test]

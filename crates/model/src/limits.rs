@@ -68,6 +68,11 @@ table! {
     most JSON_DEPTH: usize = 128, Levels, "model";
     /// Bytes of one gRPC message.
     most GRPC_MESSAGE_BYTES: usize = 4 * 1024 * KIB, Bytes, "api";
+    /// Bytes that one gRPC message may take in memory once it is decoded: its own, and what its elements take.
+    most MESSAGE_MEMORY_BYTES: usize = 16 * 1024 * KIB, Bytes, "api";
+    /// Elements of a list or map in a request, whatever its own limit; lists in the data of an event are
+    /// limited by its size.
+    most LIST_ITEMS: usize = 1_000, Items, "api";
     /// Events of one batch.
     most BATCH_EVENTS: usize = 1_000, Items, "api";
     /// Items of a page when the caller does not say.

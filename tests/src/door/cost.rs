@@ -11,7 +11,7 @@ use tonic::transport::Endpoint;
 
 use super::floods::kinds;
 use super::frames::{flood, open};
-use super::{CUT_MAX, Target, target};
+use super::{CUT_MAX, GOOD_CLIENT, Target, target};
 use crate::process::serve::connect;
 
 /// Calls of the good client, one after the other.
@@ -22,9 +22,10 @@ const CONNECTIONS: usize = 4;
 const RATIO_MAX: u32 = 2;
 
 /// Makes the calls; the server's processor time for them, and the time of each, in order of length.
-fn calls(target: &Target) -> (Duration, Vec<Duration>) {
+pub(super) fn calls(target: &Target) -> (Duration, Vec<Duration>) {
     let before = target.process.cpu();
     let endpoint = Endpoint::from_shared(format!("http://{}", target.server.api)).unwrap();
+    let endpoint = endpoint.local_address(Some(GOOD_CLIENT));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut times = runtime.block_on(async {
         let mut client = WebhookServiceClient::new(connect(endpoint).await);

@@ -12,7 +12,7 @@ const CONNECTIONS: usize = 16;
 const STREAMS: u32 = 256;
 
 /// Opens streams that send the beginning of a message of 4 MiB and never the end.
-fn endless(api: &str, path: &str) -> Vec<TcpStream> {
+pub(super) fn endless(api: &str, path: &str) -> Vec<TcpStream> {
     let mut message = vec![0, 0, 0x40, 0, 0];
     message.resize(16 * 1024, b'x');
     let connection = |_| {

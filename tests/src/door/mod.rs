@@ -5,9 +5,11 @@ mod cost;
 mod floods;
 mod frames;
 mod http1;
+mod latency;
 mod memory;
 mod shut;
 mod small;
+mod swollen;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;

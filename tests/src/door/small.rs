@@ -25,13 +25,13 @@ fn message(sequence: u64) -> Vec<u8> {
     [&[0], &u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], &bytes].concat()
 }
 
-/// The next frame: its type, its flags and its payload.
-fn next(stream: &mut TcpStream) -> (u8, u8, Vec<u8>) {
+/// The next frame: its type, its flags, its stream and its payload.
+pub(super) fn next(stream: &mut TcpStream) -> (u8, u8, u32, Vec<u8>) {
     let mut head = [0; 9];
     stream.read_exact(&mut head).unwrap();
     let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
     stream.read_exact(&mut payload).unwrap();
-    (head[3], head[4], payload)
+    (head[3], head[4], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), payload)
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_stream_of_tiny_events_that_outruns_the_server_goes_on() {
     stream.write_all(&bytes).unwrap();
     let mut answered = 0;
     loop {
-        let (kind, flags, payload) = next(&mut stream);
+        let (kind, flags, _, payload) = next(&mut stream);
         assert_ne!(kind, GOAWAY, "after {answered} bytes of answers: {}", String::from_utf8_lossy(&payload[8..]));
         if kind == DATA {
             answered += payload.len();

@@ -119,7 +119,7 @@ const MET_OTHERWISE: [(&str, &str); 18] = [
 ];
 
 /// Limits of the server's own that no request can pass: what they bound, and their tests.
-const INTERNAL: [(&str, &str); 105] = [
+const INTERNAL: [(&str, &str); 107] = [
     ("DNS_TIMEOUT", "deliver: guarded"),
     ("DNS_RECORDS", "deliver: guarded"),
     ("CONNECT_TIMEOUT", "deliver: guarded"),
@@ -167,6 +167,8 @@ const INTERNAL: [(&str, &str); 105] = [
     ("BATCH_TIMEOUT", "slow calls; api: gate"),
     ("CALLS", "many calls; grpc: crowd"),
     ("STREAMS", "many streams; grpc: crowd"),
+    ("MESSAGE_MEMORY_BYTES", "messages that grow; api: intake, door: swollen"),
+    ("LIST_ITEMS", "messages that grow; api: walk, door: swollen"),
     ("OPEN_MESSAGE_BYTES", "messages of methods without a key; api: intake"),
     ("TEMPLATE_STEPS", "work of templates; jinja: limits"),
     ("WORKER_TIMEOUT", "render workers; cage: pool"),

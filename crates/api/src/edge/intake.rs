@@ -3,12 +3,13 @@
 //! The decoder behind it sets aside a message's length as soon as it knows it, so the length is
 //! charged to the connection before the decoder sees it: a message that begins can also end. A
 //! call holds one message. A publishing stream holds those that it has not acknowledged, and waits
-//! for its own acknowledgements before it is refused.
+//! for its own acknowledgements before it is refused. What a message will take once it is decoded,
+//! beyond its length, is charged as it comes in, and at the latest before its last byte is handed on.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,9 +20,10 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::connection::{Connection, crowded};
-use super::elements::Elements;
+use super::transport::not_a_message;
+use super::walk::{Refused, Walk};
 use crate::access::{Method, Pace, Permission};
-use crate::check::too_many_events;
+use crate::check::{grouped, too_many_events};
 use crate::refusal::Refusal;
 
 /// Bytes of events that one publishing stream may have waiting for their acknowledgement, beyond the last.
@@ -30,8 +32,6 @@ const UNACKNOWLEDGED_BYTES: usize = limits::GRPC_MESSAGE_BYTES;
 const OPEN_TIME: Duration = limits::OPEN_CALL_TIMEOUT;
 /// Time for a message, from its first byte to its last.
 const MESSAGE_TIME: Duration = limits::MESSAGE_TIMEOUT;
-/// The number of the field `events` of BatchPublishEventsRequest.
-const EVENTS_FIELD: u64 = 1;
 /// A message is preceded by a flag and four bytes of length (gRPC over HTTP/2, "Length-Prefixed-Message").
 const PREFIX: usize = 5;
 
@@ -95,9 +95,43 @@ impl Charge {
         Poll::Pending
     }
 
+    /// Charges `more` for the message that is coming in. It waits while messages before it are to be
+    /// acknowledged.
+    fn grow(&self, more: usize, context: &Context<'_>) -> Poll<Result<(), Refusal>> {
+        let mut messages = self.lock();
+        let before = messages.sizes.len();
+        let last = messages.sizes.back_mut().expect("a message is charged when it begins");
+        if last.saturating_add(more) > limits::MESSAGE_MEMORY_BYTES {
+            return Poll::Ready(Err(too_complex()));
+        }
+        if self.0.connection.bytes().take(more) {
+            *last += more;
+            messages.bytes += more;
+            return Poll::Ready(Ok(()));
+        }
+        if before == 1 {
+            return Poll::Ready(Err(crowded()));
+        }
+        messages.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
     fn lock(&self) -> MutexGuard<'_, Messages> {
         self.0.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The refusal of a message that would take too much memory once it is decoded.
+fn too_complex() -> Refusal {
+    let limit = grouped(limits::MESSAGE_MEMORY_BYTES);
+    Refusal::Limit {
+        subject: "message",
+        limit: format!("its elements take more than {limit} bytes in memory; send fewer in one message"),
+    }
+}
+
+fn boxed(refusal: Refusal) -> Box<Status> {
+    Box::new(refusal.into())
 }
 
 impl Drop for Charged {
@@ -139,8 +173,13 @@ pub(crate) struct Intake<B> {
     prefix_len: usize,
     /// Bytes of the message that are to come.
     left: usize,
-    /// Counts the events of a batch.
-    elements: Option<Elements>,
+    /// Reads the message for what it will take; `None` for methods whose messages are small.
+    walk: Option<Walk>,
+    takes_batch: bool,
+    /// Bytes of `kept` that `walk` has read.
+    walked: usize,
+    /// What they will take in memory and is not charged yet.
+    owed: usize,
 }
 
 impl<B> Intake<B> {
@@ -157,7 +196,10 @@ impl<B> Intake<B> {
             prefix: [0; PREFIX],
             prefix_len: 0,
             left: 0,
-            elements: method.takes_batch().then(|| Elements::of(EVENTS_FIELD)),
+            walk: Walk::of(method.path),
+            takes_batch: method.takes_batch(),
+            walked: 0,
+            owed: 0,
         }
     }
 
@@ -167,49 +209,81 @@ impl<B> Intake<B> {
     }
 
     /// Reads what has come as far as it is charged; how many bytes may be handed on.
-    fn admit(&mut self, context: &Context<'_>) -> Poll<Result<usize, Refusal>> {
+    fn admit(&mut self, context: &Context<'_>) -> Poll<Result<usize, Box<Status>>> {
         let mut at = 0;
         while at < self.kept.len() {
-            let rest = &self.kept[at..];
-            if self.left > 0 {
-                let step = self.left.min(rest.len());
-                let elements = self.elements.as_mut().map_or(0, |elements| elements.read(&rest[..step]));
-                if elements > limits::BATCH_EVENTS {
-                    return Poll::Ready(Err(too_many_events()));
-                }
-                self.left -= step;
-                at += step;
-                if self.left == 0 {
-                    self.running = None;
-                }
-                continue;
-            }
-            let part = &rest[..rest.len().min(PREFIX - self.prefix_len)];
-            let mut prefix = self.prefix;
-            prefix[self.prefix_len..self.prefix_len + part.len()].copy_from_slice(part);
-            if self.prefix_len + part.len() < PREFIX {
-                (self.prefix, self.prefix_len) = (prefix, self.prefix_len + part.len());
-                at += part.len();
-                continue;
-            }
-            let [_, length @ ..] = prefix;
-            let size = u32::from_be_bytes(length) as usize;
-            // The decoder refuses what is over its limit before it sets anything aside.
-            if size <= self.limit {
-                match self.charge.begin(size, context) {
-                    Poll::Ready(charged) => charged?,
-                    Poll::Pending if at > 0 => break,
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            at += part.len();
-            (self.prefix_len, self.left) = (0, size);
-            self.elements.iter_mut().for_each(Elements::restart);
-            if size == 0 {
-                self.running = None;
+            let admitted = if self.left > 0 { self.content(at, context) } else { self.prefix(at, context) };
+            match admitted {
+                Poll::Ready(step) => at += step?,
+                Poll::Pending if at > 0 => break,
+                Poll::Pending => return Poll::Pending,
             }
         }
         Poll::Ready(Ok(at))
+    }
+
+    /// Charges what has come of a message's content, from `at` on; how many bytes of it may be handed on.
+    fn content(&mut self, at: usize, context: &Context<'_>) -> Poll<Result<usize, Box<Status>>> {
+        if self.walked == 0 {
+            let rest = &self.kept[at..];
+            self.walked = self.left.min(rest.len());
+            let found = self.walk.as_mut().map_or(Ok(0), |walk| walk.read(&rest[..self.walked]));
+            match found {
+                Ok(found) => self.owed = found,
+                Err(refused) => return Poll::Ready(Err(self.refuse(refused))),
+            }
+        }
+        if self.owed > 0 {
+            ready!(self.charge.grow(self.owed, context)).map_err(boxed)?;
+        }
+        let step = std::mem::take(&mut self.walked);
+        self.owed = 0;
+        self.left -= step;
+        if self.left == 0 {
+            self.running = None;
+        }
+        Poll::Ready(Ok(step))
+    }
+
+    /// Reads the prefix of a message, or what has come of it, from `at` on, and charges the message's
+    /// length; how many bytes of it may be handed on.
+    fn prefix(&mut self, at: usize, context: &Context<'_>) -> Poll<Result<usize, Box<Status>>> {
+        let rest = &self.kept[at..];
+        let part = &rest[..rest.len().min(PREFIX - self.prefix_len)];
+        let mut prefix = self.prefix;
+        prefix[self.prefix_len..self.prefix_len + part.len()].copy_from_slice(part);
+        if self.prefix_len + part.len() < PREFIX {
+            (self.prefix, self.prefix_len) = (prefix, self.prefix_len + part.len());
+            return Poll::Ready(Ok(part.len()));
+        }
+        let [flag, length @ ..] = prefix;
+        let length = u32::from_be_bytes(length);
+        let size = length as usize;
+        // The decoder refuses what is over its limit before it sets anything aside, and what is compressed.
+        let is_decoded = size <= self.limit && flag == 0;
+        if size <= self.limit {
+            ready!(self.charge.begin(size, context)).map_err(boxed)?;
+        }
+        if let Some(walk) = &mut self.walk {
+            if is_decoded { walk.begin(length) } else { walk.skip() }
+        }
+        let step = part.len();
+        (self.prefix_len, self.left) = (0, size);
+        if size == 0 {
+            self.running = None;
+        }
+        Poll::Ready(Ok(step))
+    }
+
+    fn refuse(&self, refused: Refused) -> Box<Status> {
+        match refused {
+            Refused::NotAMessage => Box::new(not_a_message()),
+            Refused::TooMany(place) if self.takes_batch && place == "events" => boxed(too_many_events()),
+            Refused::TooMany(place) => {
+                let message = format!("must have at most {} items, as every list", grouped(limits::LIST_ITEMS));
+                boxed(Refusal::field(place, message))
+            }
+        }
     }
 
     /// Whether the time for what is to come is over.
@@ -240,7 +314,7 @@ where
             if !this.kept.is_empty() {
                 return match this.admit(context) {
                     Poll::Ready(Ok(bytes)) => Poll::Ready(Some(Ok(Frame::data(this.kept.split_to(bytes))))),
-                    Poll::Ready(Err(refusal)) => Poll::Ready(Some(Err(Status::from(refusal).into()))),
+                    Poll::Ready(Err(status)) => Poll::Ready(Some(Err((*status).into()))),
                     Poll::Pending => Poll::Pending,
                 };
             }

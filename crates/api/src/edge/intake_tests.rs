@@ -23,10 +23,22 @@ impl Body for Frames {
     }
 }
 
+/// A message of so many bytes: a field that no message has, and an empty text.
 fn message(size: usize) -> Vec<u8> {
+    let mut content = b"\xfa\x3f".to_vec();
+    if size > 7 {
+        // A length in four bytes, of which it needs fewer.
+        let rest = size - 6;
+        content.extend((0..4).map(|place| (rest >> (7 * place)) as u8 & 0x7f | if place < 3 { 0x80 } else { 0 }));
+    }
+    content.resize(size, if size > 7 { b'x' } else { 0 });
+    framed(&content)
+}
+
+fn framed(content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0];
-    bytes.extend_from_slice(&u32::try_from(size).unwrap().to_be_bytes());
-    bytes.resize(PREFIX + size, b'x');
+    bytes.extend_from_slice(&u32::try_from(content.len()).unwrap().to_be_bytes());
+    bytes.extend_from_slice(content);
     bytes
 }
 
@@ -93,10 +105,77 @@ async fn what_is_over_its_limit_is_left_to_the_decoder() {
 
 /// A message of so many empty events.
 fn batch(events: usize) -> Vec<u8> {
-    let mut bytes = message(2 * events);
-    bytes.truncate(PREFIX);
-    bytes.extend(b"\x0a\x00".repeat(events));
-    bytes
+    framed(&b"\x0a\x00".repeat(events))
+}
+
+/// An event whose data is a list of so many values, of which each takes 15 bytes.
+fn list(values: usize) -> Vec<u8> {
+    let value = b"\x0a\x0d\x1a\x0babcdefghijk";
+    let nested = |number: u8, content: Vec<u8>| {
+        let length = content.len();
+        let mut bytes = vec![number << 3 | 2];
+        bytes.extend((0..4).map(|place| (length >> (7 * place)) as u8 & 0x7f | if place < 3 { 0x80 } else { 0 }));
+        bytes.extend(content);
+        bytes
+    };
+    nested(2, nested(8, nested(2, nested(6, value.repeat(values)))))
+}
+
+#[tokio::test]
+async fn what_a_message_takes_in_memory_is_charged_before_its_last_byte_is_handed_on() {
+    let connection = Budgets::default().connection();
+    let whole = framed(&list(1_000));
+    let (first, rest) = whole.split_at(1_000);
+    let mut intake = intake(PUBLISH, &connection, [first.to_vec(), rest.to_vec()]);
+    next(&mut intake).await.unwrap();
+    let held = connection.bytes().held();
+    assert!(held > whole.len(), "{held}");
+    next(&mut intake).await.unwrap();
+    let held = connection.bytes().held();
+    assert!(held > 100 * 1_000, "{held}");
+    intake.charge().settle(1);
+    assert_eq!(connection.bytes().held(), 0);
+}
+
+#[tokio::test]
+async fn a_message_that_would_take_very_much_in_memory_is_refused_for_good() {
+    let connection = Budgets::default().connection();
+    let pieces: Vec<_> = framed(&list(200_000)).chunks(16 * 1024).map(<[u8]>::to_vec).collect();
+    let mut intake = intake(PUBLISH, &connection, pieces);
+    let status = loop {
+        if let Err(status) = next(&mut intake).await {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    assert!(status.message().contains("16,777,216 bytes in memory; send fewer"), "{status}");
+    assert!(connection.bytes().held() <= limits::MESSAGE_MEMORY_BYTES);
+    drop(intake);
+    assert_eq!(connection.bytes().held(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn elements_wait_for_the_acknowledgement_of_messages_before_theirs() {
+    let connection = Budgets::default().connection();
+    let mut intake = intake(PUBLISH, &connection, [[framed(&list(25_000)), framed(&list(100_000))].concat()]);
+    let second = framed(&list(100_000)).len();
+    let mut handed_on = next(&mut intake).await.unwrap().len();
+    assert_eq!(handed_on, framed(&list(25_000)).len() + PREFIX);
+    assert!(tokio::time::timeout(Duration::from_secs(1), next(&mut intake)).await.is_err());
+    intake.charge().settle(1);
+    handed_on = next(&mut intake).await.unwrap().len();
+    assert_eq!(handed_on, second - PREFIX);
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_before_the_decoder_sees_it() {
+    let connection = Budgets::default().connection();
+    let mut odd = intake(GET, &connection, [framed(b"\x0b\x0c")]);
+    assert_eq!(next(&mut odd).await.unwrap_err().code(), tonic::Code::Internal);
+    let mut compressed = framed(b"\x0b\x0c");
+    compressed[0] = 1;
+    let mut compressed = intake(GET, &connection, [compressed]);
+    assert!(next(&mut compressed).await.is_ok(), "the decoder says why it is not read");
 }
 
 #[tokio::test]

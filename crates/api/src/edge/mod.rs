@@ -3,14 +3,15 @@
 mod answer;
 mod budget;
 mod connection;
-mod elements;
 mod gate;
 mod held;
 mod intake;
 mod peer;
 mod refusals;
+mod shapes;
 mod trail;
 mod transport;
+mod walk;
 
 pub use connection::{Budgets, Connection};
 pub(crate) use gate::{GateLayer, GateState, TraceParent};

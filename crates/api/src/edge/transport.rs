@@ -44,6 +44,11 @@ fn is_foreign(status: &Status) -> bool {
     }
 }
 
+/// The status of a call whose bytes are not the message of its method: as the decoder would have it.
+pub(super) fn not_a_message() -> Status {
+    Status::internal(NOT_A_MESSAGE)
+}
+
 /// The status of a call whose message is over its limit.
 pub fn too_large() -> Status {
     let limit = format!("at most {} bytes", grouped(limits::GRPC_MESSAGE_BYTES));

@@ -4,34 +4,80 @@ use std::fmt;
 
 use prost_types::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use tenterhook_model::Fault;
+use tenterhook_model::{Fault, limits};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// Members of one object that are read: an event has fewer, and each takes more memory than its text.
+const MEMBERS_MAX: usize = 2 * limits::LABELS;
+/// What is wrong with a longer list, as the API says it.
+const TOO_MANY_EVENTS: &str = "must have at most 1,000 events; send more batches";
+/// Faults that are kept of one body: more are not told, and cost memory.
+const FAULTS_MAX: usize = 1_000;
+
 /// The members of a JSON object in their order, each value as it is spelt.
-pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
+pub(super) struct Members<'a> {
+    /// The first of them.
+    pub(super) first: Vec<(String, &'a RawValue)>,
+    /// Whether there are more than are read.
+    pub(super) has_more: bool,
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OfMap;
         impl<'de> Visitor<'de> for OfMap {
-            type Value = Vec<(String, &'de RawValue)>;
+            type Value = Members<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                let mut first = Vec::new();
+                while first.len() < MEMBERS_MAX
+                    && let Some(member) = map.next_entry()?
+                {
+                    first.push(member);
                 }
-                Ok(members)
+                let mut has_more = false;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    has_more = true;
+                }
+                Ok(Members { first, has_more })
             }
         }
-        deserializer.deserialize_map(OfMap).map(Self)
+        deserializer.deserialize_map(OfMap)
+    }
+}
+
+/// The items of a JSON list, each as it is spelt: no more than a batch may have, and one.
+struct Items<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfList;
+        impl<'de> Visitor<'de> for OfList {
+            type Value = Vec<&'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
+                let mut items = Vec::new();
+                while items.len() <= limits::BATCH_EVENTS
+                    && let Some(item) = list.next_element()?
+                {
+                    items.push(item);
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(items)
+            }
+        }
+        deserializer.deserialize_seq(OfList).map(Self)
     }
 }
 
@@ -52,16 +98,21 @@ impl Faults {
 
     /// Refuses the field at `place`.
     pub(super) fn refuse(&mut self, place: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Fault::invalid(place, message));
+        if self.0.len() < FAULTS_MAX {
+            self.0.push(Fault::invalid(place, message));
+        }
     }
 
     /// The members of the object at `place`, each name once. Members that are null are unset (ProtoJSON
     /// and CloudEvents agree in this).
     pub(super) fn members<'a>(&mut self, place: &str, value: &'a RawValue) -> Vec<(String, &'a RawValue)> {
-        let Ok(Members(mut members)) = serde_json::from_str(value.get()) else {
+        let Ok(Members { first: mut members, has_more }) = serde_json::from_str(value.get()) else {
             self.refuse(place, "must be a JSON object");
             return Vec::new();
         };
+        if has_more {
+            self.refuse(place, format!("must have at most {MEMBERS_MAX} members"));
+        }
         let mut names: Vec<&String> = members.iter().map(|(name, _)| name).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -102,12 +153,14 @@ pub(super) fn parse<'a>(place: &str, bytes: &'a [u8]) -> Result<&'a RawValue, Ve
     })
 }
 
-/// The items of the list at `place`.
+/// The items of the list at `place`, which is a batch.
 ///
 /// # Errors
-/// When it is not a list.
+/// When it is not a list, or has more events than a batch.
 pub(super) fn items<'a>(place: &str, value: &'a RawValue) -> Result<Vec<&'a RawValue>, Vec<Fault>> {
-    serde_json::from_str(value.get()).map_err(|_| vec![Fault::invalid(place, "must be a JSON list of events")])
+    let refuse = |message: &str| vec![Fault::invalid(place, message)];
+    let Items(items) = serde_json::from_str(value.get()).map_err(|_| refuse("must be a JSON list of events"))?;
+    if items.len() > limits::BATCH_EVENTS { Err(refuse(TOO_MANY_EVENTS)) } else { Ok(items) }
 }
 
 /// A name as an error may repeat it.
@@ -133,6 +186,28 @@ mod tests {
         let spelt: Vec<_> = members.iter().map(|(name, value)| (name.as_str(), value.get())).collect();
         assert_eq!(spelt, [("b", "1E5"), ("a", r#"{"x":  1}"#)]);
         assert!(faults.finish(()).is_ok());
+    }
+
+    #[test]
+    fn objects_and_lists_of_very_many_are_refused_without_keeping_them() {
+        let object = format!("{{{}}}", vec!["\"\":1"; 1_000_000].join(","));
+        let Members { first, has_more } = serde_json::from_str(&object).unwrap();
+        assert_eq!((first.len(), has_more), (MEMBERS_MAX, true));
+        let mut faults = Faults::default();
+        faults.members("event", parse("event", object.as_bytes()).unwrap());
+        assert_eq!(faults.finish(()).unwrap_err()[0].message, "must have at most 128 members");
+        let list = format!("[{}]", vec!["1"; 1_000_000].join(","));
+        assert_eq!(serde_json::from_str::<Items>(&list).unwrap().0.len(), limits::BATCH_EVENTS + 1);
+        assert_eq!(items("events", parse("events", list.as_bytes()).unwrap()).unwrap_err()[0].message, TOO_MANY_EVENTS);
+        let batch = format!("[{}]", vec!["1"; limits::BATCH_EVENTS].join(","));
+        assert_eq!(items("events", parse("events", batch.as_bytes()).unwrap()).unwrap().len(), limits::BATCH_EVENTS);
+    }
+
+    #[test]
+    fn faults_are_kept_up_to_a_bound() {
+        let mut faults = Faults::default();
+        (0..1_000_000).for_each(|_| faults.refuse("event", "is odd"));
+        assert_eq!(faults.finish(()).unwrap_err().len(), FAULTS_MAX);
     }
 
     #[test]

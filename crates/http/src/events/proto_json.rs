@@ -90,7 +90,7 @@ fn snapshots(faults: &mut Faults, place: &str, value: &RawValue) -> v1::Snapshot
 fn document(faults: &mut Faults, place: &str, value: &RawValue) -> v1::JsonDocument {
     const ADVICE: &str = "must be {\"structured\": VALUE}, or {\"json\": \"TEXT\"} with the JSON as a text";
     // A null here is a value, not an absent one.
-    let Ok(Members(members)) = serde_json::from_str(value.get()) else {
+    let Ok(Members { first: members, has_more: false }) = serde_json::from_str(value.get()) else {
         faults.refuse(place, ADVICE);
         return v1::JsonDocument::default();
     };
