@@ -1583,7 +1583,8 @@ pub struct Event {
     /// The tenant; empty means `default`.
     #[prost(string, tag = "2")]
     pub namespace: ::prost::alloc::string::String,
-    /// What happened, such as `created`, `updated`, `deleted` or a name of your own.
+    /// What happened, such as `created`, `updated`, `deleted` or a name of your own. Names that begin
+    /// with `tenterhook.` are kept for the server's operational events: publishing them is refused.
     #[prost(string, tag = "3")]
     pub r#type: ::prost::alloc::string::String,
     /// The kind of object it happened to, such as `ipam.ipaddress`. Templates see it
@@ -1749,7 +1750,8 @@ pub struct EventRule {
     #[prost(string, tag = "1")]
     pub display_name: ::prost::alloc::string::String,
     /// Patterns for Event.type, such as `created` or `job_*`; empty matches every type.
-    /// `*` stands for any characters but a dot, `**` for any characters.
+    /// `*` stands for any characters but a dot, `**` for any characters. Operational events of the
+    /// server, such as `tenterhook.webhook.suspended`, match only patterns that begin with `tenterhook.`.
     #[prost(string, repeated, tag = "2")]
     pub event_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Patterns for Event.object_type, such as `dcim.*`; empty matches every object type.

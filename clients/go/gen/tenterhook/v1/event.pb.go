@@ -32,7 +32,8 @@ type Event struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The tenant; empty means `default`.
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
-	// What happened, such as `created`, `updated`, `deleted` or a name of your own.
+	// What happened, such as `created`, `updated`, `deleted` or a name of your own. Names that begin
+	// with `tenterhook.` are kept for the server's operational events: publishing them is refused.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	// The kind of object it happened to, such as `ipam.ipaddress`. Templates see it
 	// as `object_type`, and what follows its last dot as `model`.

@@ -923,7 +923,8 @@ type EventRule struct {
 	// Name shown to people; at most 150 characters.
 	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Patterns for Event.type, such as `created` or `job_*`; empty matches every type.
-	// `*` stands for any characters but a dot, `**` for any characters.
+	// `*` stands for any characters but a dot, `**` for any characters. Operational events of the
+	// server, such as `tenterhook.webhook.suspended`, match only patterns that begin with `tenterhook.`.
 	EventTypes []string `protobuf:"bytes,2,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
 	// Patterns for Event.object_type, such as `dcim.*`; empty matches every object type.
 	ObjectTypes []string `protobuf:"bytes,3,rep,name=object_types,json=objectTypes,proto3" json:"object_types,omitempty"`

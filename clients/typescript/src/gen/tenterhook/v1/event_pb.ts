@@ -37,7 +37,8 @@ export type Event = Message<"tenterhook.v1.Event"> & {
   namespace: string;
 
   /**
-   * What happened, such as `created`, `updated`, `deleted` or a name of your own.
+   * What happened, such as `created`, `updated`, `deleted` or a name of your own. Names that begin
+   * with `tenterhook.` are kept for the server's operational events: publishing them is refused.
    *
    * @generated from field: string type = 3;
    */

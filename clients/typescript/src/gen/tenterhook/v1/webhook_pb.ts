@@ -206,7 +206,8 @@ export type EventRule = Message<"tenterhook.v1.EventRule"> & {
 
   /**
    * Patterns for Event.type, such as `created` or `job_*`; empty matches every type.
-   * `*` stands for any characters but a dot, `**` for any characters.
+   * `*` stands for any characters but a dot, `**` for any characters. Operational events of the
+   * server, such as `tenterhook.webhook.suspended`, match only patterns that begin with `tenterhook.`.
    *
    * @generated from field: repeated string event_types = 2;
    */
