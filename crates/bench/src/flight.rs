@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper::StatusCode;
 use tokio::sync::Notify;
@@ -29,6 +30,8 @@ pub(super) struct Flights {
     pub(super) arrival: Histogram,
     /// Requests that belong to no event under way: repeats.
     pub(super) strays: AtomicU64,
+    /// How long the receiver takes for each request.
+    delay: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +58,13 @@ impl Flights {
             publish: Histogram::new(),
             arrival: Histogram::new(),
             strays: AtomicU64::new(0),
+            delay: Duration::ZERO,
         }
+    }
+
+    /// The same for a receiver that takes `delay` for each request.
+    pub(super) fn answering_after(delay: Duration) -> Self {
+        Self { delay, ..Self::new() }
     }
 
     /// Begins an event that `requests` requests will come of; answers its number.
@@ -134,7 +143,7 @@ impl Answers for Flights {
         if let Some(number) = number(&request.body) {
             self.arrived(number);
         }
-        Answer::status(StatusCode::OK)
+        Answer { delay: self.delay, ..Answer::status(StatusCode::OK) }
     }
 }
 

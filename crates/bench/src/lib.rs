@@ -5,6 +5,7 @@
 
 mod ceiling;
 mod flight;
+mod gathered;
 mod histogram;
 mod load;
 mod micro;
@@ -14,6 +15,7 @@ mod scenario;
 mod server;
 mod size;
 mod watch;
+mod yardstick;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -28,8 +30,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use flight::Flights;
-use report::{Ceilings, Report, median};
-use scenario::{Figures, SCENARIOS, Setting};
+use report::{Ceilings, Pair, Report, Row, median};
+use scenario::{Candidate, SCENARIOS, Scenario, Setting};
 use tenterhook_listen::receiver::receive;
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
@@ -59,6 +61,9 @@ pub struct BenchArgs {
     /// Runs only scenarios whose name contains this, such as `10 webhooks`
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Runs the bare pipeline before each run, and shows how the server compares with it
+    #[arg(long)]
+    yardstick: bool,
     /// Prints JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -80,6 +85,9 @@ enum Part {
     Watch(watch::WatchArgs),
     /// What deliveries need on disk and in memory, while they wait and when they are finished
     Size(size::SizeArgs),
+    /// The process of the yardstick
+    #[command(hide = true)]
+    Yardstick(yardstick::YardstickArgs),
 }
 
 /// Runs the benchmark.
@@ -91,25 +99,26 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
         Some(Part::Micro { json }) => return micro::run(*json, terminal).await,
         Some(Part::Watch(args)) => return watch::run(args, terminal).await,
         Some(Part::Size(args)) => return size::run(args, terminal).await,
+        Some(Part::Yardstick(args)) => return yardstick::run(args, terminal).await,
         None => {}
     }
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
     let setting = Setting { folder: &folder, flags: &args.serve, warm_up: args.warm_up, length: args.length };
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     let mut ceilings = Vec::new();
-    let mut runs: Vec<(&'static str, Vec<Figures>)> =
-        SCENARIOS.iter().filter(|scenario| wanted(scenario.name)).map(|scenario| (scenario.name, Vec::new())).collect();
-    anyhow::ensure!(!runs.is_empty(), "no scenario has `{}` in its name", args.only.unwrap_or_default());
+    let chosen: Vec<Scenario> = SCENARIOS.into_iter().filter(|scenario| wanted(scenario.name)).collect();
+    anyhow::ensure!(!chosen.is_empty(), "no scenario has `{}` in its name", args.only.unwrap_or_default());
+    let mut runs: Vec<Vec<Pair>> = vec![Vec::new(); chosen.len()];
     for run in 1..=args.runs {
         progress::show(&format!("run {run} of {}: ceilings", args.runs));
         ceilings.push(measure_ceilings(setting).await?);
-        for (name, figures) in &mut runs {
-            progress::show(&format!("run {run} of {}: {name}", args.runs));
-            let scenario = SCENARIOS.iter().find(|scenario| scenario.name == *name).context("an unknown scenario")?;
-            figures.push(scenario.run(setting).await.map_err(|error| error.context(format!("in `{name}`")))?);
+        for (scenario, pairs) in chosen.iter().zip(&mut runs) {
+            let title = format!("run {run} of {}: {}", args.runs, scenario.name);
+            pairs.push(measure_pair(*scenario, setting, args.yardstick, &title).await?);
         }
     }
     progress::show("");
+    let names = chosen.iter().map(|scenario| scenario.name);
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         runs: usize::from(args.runs),
@@ -117,10 +126,23 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
             raw_posts_per_second: median(ceilings.iter().map(|c| c.raw_posts_per_second).collect()),
             fsyncs_per_second: median(ceilings.iter().map(|c| c.fsyncs_per_second).collect()),
         },
-        scenarios: runs.into_iter().map(|(name, figures)| (name, Figures::median(&figures))).collect(),
+        scenarios: names.zip(&runs).map(|(name, pairs)| Row::of(name, pairs)).collect(),
     };
     terminal.line(if args.json { report.json() } else { report.table(terminal) });
     Ok(())
+}
+
+/// One run of a scenario, with one of the yardstick right before it where that can do the same.
+async fn measure_pair(scenario: Scenario, setting: Setting<'_>, yardstick: bool, title: &str) -> Result<Pair> {
+    let failed = |error: anyhow::Error| error.context(format!("in `{}`", scenario.name));
+    let mut pair = Pair::default();
+    if yardstick && scenario.has_yardstick {
+        progress::show(&format!("{title}, yardstick"));
+        pair.yardstick = Some(scenario.run(setting, Candidate::Yardstick).await.map_err(failed)?);
+    }
+    progress::show(title);
+    pair.server = scenario.run(setting, Candidate::Tenterhook).await.map_err(failed)?;
+    Ok(pair)
 }
 
 async fn measure_ceilings(setting: Setting<'_>) -> Result<Ceilings> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
-use tenterhook_proto::tenterhook::v1::{Event, JsonDocument, PublishEventRequest, json_document};
+use tenterhook_proto::tenterhook::v1::{Event, JsonDocument, PublishEventRequest, PublishResult, json_document};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Channel;
@@ -29,6 +29,20 @@ pub(super) enum Load {
     Closed(usize),
     /// This many events begin each second, whatever became of those before.
     Open(u32),
+    /// This many batches of this size are in flight.
+    Batches {
+        /// Batches at once.
+        in_flight: usize,
+        /// Events of each.
+        size: usize,
+    },
+    /// This many streams publish, each with this many events in flight.
+    Streams {
+        /// Streams at once.
+        streams: usize,
+        /// Events in flight on each.
+        window: usize,
+    },
 }
 
 /// Where and what is published.
@@ -55,6 +69,18 @@ impl Publishers {
                 }
             }
             Load::Open(rate) => self.open(rate, end, &mut tasks).await?,
+            Load::Batches { in_flight, size } => {
+                for index in 0..in_flight {
+                    let (publishers, client) = (self.clone(), self.client(index));
+                    tasks.spawn(async move { publishers.batches(client, size, end).await });
+                }
+            }
+            Load::Streams { streams, window } => {
+                for index in 0..streams {
+                    let (publishers, client) = (self.clone(), self.client(index));
+                    tasks.spawn(async move { publishers.stream(client, window, end).await });
+                }
+            }
         }
         let all = async {
             while let Some(ended) = tasks.join_next().await {
@@ -85,7 +111,7 @@ impl Publishers {
         Ok(())
     }
 
-    fn client(&self, index: usize) -> EventServiceClient<Channel> {
+    pub(super) fn client(&self, index: usize) -> EventServiceClient<Channel> {
         EventServiceClient::new(self.channels[index % self.channels.len()].clone())
     }
 
@@ -123,13 +149,19 @@ impl Publishers {
         let event = Some(event(number));
         let answer = client.publish_event(PublishEventRequest { event }).await.context("PublishEvent was refused")?;
         self.flights.published(began);
-        let made = answer.into_inner().result.map_or(0, |result| result.delivery_count);
+        self.check(answer.into_inner().result.as_ref())?;
+        self.flights.landed(number).await;
+        Ok(())
+    }
+
+    /// Refuses a result without a delivery for each webhook.
+    pub(super) fn check(&self, result: Option<&PublishResult>) -> Result<()> {
+        let made = result.map_or(0, |result| result.delivery_count);
         ensure!(
             usize::try_from(made)? == self.webhooks,
             "an event made {made} deliveries instead of {}",
             self.webhooks
         );
-        self.flights.landed(number).await;
         Ok(())
     }
 

@@ -14,8 +14,68 @@ pub(super) struct Report {
     pub(super) runs: usize,
     /// The ceilings: medians over the runs.
     pub(super) ceilings: Ceilings,
-    /// Each scenario's name and the median of its figures.
-    pub(super) scenarios: Vec<(&'static str, Figures)>,
+    /// The scenarios.
+    pub(super) scenarios: Vec<Row>,
+}
+
+/// One run of the server, and one of the yardstick right before it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Pair {
+    /// What the server reached.
+    pub(super) server: Figures,
+    /// What the yardstick did, if it ran.
+    pub(super) yardstick: Option<Figures>,
+}
+
+/// What the runs of a scenario gave.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub(super) struct Row {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// The median of each figure.
+    pub(super) server: Figures,
+    /// The same of the yardstick, if it ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) yardstick: Option<Figures>,
+    /// The median of each ratio of the server to the yardstick.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ratios: Option<Ratios>,
+}
+
+/// How many times as much as the yardstick; each pair by itself, since machines drift.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub(super) struct Ratios {
+    /// Requests a second.
+    pub(super) delivered: f64,
+    /// CPU for each delivery.
+    pub(super) cpu: f64,
+    /// Arrival of 99 of 100.
+    pub(super) arrival_p99: f64,
+}
+
+impl Row {
+    /// The medians over the runs of a scenario.
+    pub(super) fn of(name: &'static str, pairs: &[Pair]) -> Self {
+        let server: Vec<Figures> = pairs.iter().map(|pair| pair.server).collect();
+        let both: Vec<(Figures, Figures)> =
+            pairs.iter().filter_map(|pair| Some((pair.server, pair.yardstick?))).collect();
+        let ratio = |of: fn(&Figures) -> f64| {
+            median(both.iter().map(|(server, yardstick)| of(server) / of(yardstick).max(f64::MIN_POSITIVE)).collect())
+        };
+        let ratios = Ratios {
+            delivered: ratio(|figures| figures.delivered_per_second),
+            cpu: ratio(|figures| figures.cpu_seconds_per_10k),
+            arrival_p99: ratio(|figures| figures.arrival_p99_ms),
+        };
+        let yardstick: Vec<Figures> = both.iter().map(|(_, yardstick)| *yardstick).collect();
+        let has_yardstick = !yardstick.is_empty();
+        Self {
+            name,
+            server: Figures::median(&server),
+            yardstick: has_yardstick.then(|| Figures::median(&yardstick)),
+            ratios: has_yardstick.then_some(ratios),
+        }
+    }
 }
 
 /// What no pipeline can beat on the machine.
@@ -49,7 +109,7 @@ impl Report {
                 "MiB"
             )),
         ];
-        for (name, figures) in &self.scenarios {
+        for Row { name, server: figures, .. } in &self.scenarios {
             lines.push(format!(
                 "{name:<26}{:>12.0}{:>8.0}%{:>16}{:>16}{:>11.2}{:>9.1}",
                 figures.delivered_per_second,
@@ -60,6 +120,7 @@ impl Report {
                 figures.peak_mib,
             ));
         }
+        lines.extend(self.ratios(terminal));
         lines.push(String::new());
         lines.push(format!(
             "Ceilings here: {:.0} raw keep-alive POSTs/s of a bare hyper client, {:.0} fsyncs/s of this disk.",
@@ -69,6 +130,33 @@ impl Report {
                     own. In flight means: from the call of PublishEvent to the arrival of its last request.";
         lines.push(terminal.paint(Style::Dim, note));
         lines.join("\n")
+    }
+}
+
+impl Report {
+    /// The table of ratios; nothing without a yardstick.
+    fn ratios(&self, terminal: Terminal) -> Vec<String> {
+        let compared = self.scenarios.iter().filter_map(|row| Some((row.name, row.yardstick?, row.ratios?)));
+        let rows: Vec<String> = compared
+            .map(|(name, yardstick, ratios)| {
+                format!(
+                    "{name:<26}{:>12.0}{:>11.2}{:>13.2}×{:>10.2}×{:>17.2}×",
+                    yardstick.delivered_per_second,
+                    yardstick.cpu_seconds_per_10k,
+                    ratios.delivered,
+                    ratios.cpu,
+                    ratios.arrival_p99,
+                )
+            })
+            .collect();
+        if rows.is_empty() {
+            return rows;
+        }
+        let head = format!(
+            "{:<26}{:>12}{:>11}{:>14}{:>11}{:>18}",
+            "compared with yardstick", "delivered/s", "CPU-s/10k", "delivered", "CPU", "arrival p99"
+        );
+        [String::new(), terminal.paint(Style::Bold, head)].into_iter().chain(rows).collect()
     }
 }
 
@@ -89,13 +177,39 @@ mod tests {
             version: "0",
             runs: 1,
             ceilings: Ceilings { raw_posts_per_second: 50_000.0, fsyncs_per_second: 4_000.0 },
-            scenarios: vec![("64 in flight, 1 webhook", figures)],
+            scenarios: vec![Row { name: "64 in flight, 1 webhook", server: figures, ..Row::default() }],
         };
         let table = report.table(Terminal::plain());
         assert!(table.contains("5000      10%"), "{table}");
         assert!(table.contains("0.0/12.3 ms") && table.contains("4000 fsyncs/s"), "{table}");
         let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
-        assert_eq!(json["scenarios"][0][1]["delivered_per_second"], 5_000.0);
+        assert_eq!(json["scenarios"][0]["server"]["delivered_per_second"], 5_000.0);
+        assert!(json["scenarios"][0].get("ratios").is_none() && !table.contains("yardstick"), "it did not run");
+    }
+
+    #[test]
+    fn ratios_are_those_of_each_pair_and_not_of_the_medians() {
+        let run = |delivered_per_second| Figures {
+            delivered_per_second,
+            cpu_seconds_per_10k: 3.0,
+            arrival_p99_ms: 11.0,
+            ..Figures::default()
+        };
+        let yardstick = |delivered_per_second| Figures {
+            delivered_per_second,
+            cpu_seconds_per_10k: 2.0,
+            arrival_p99_ms: 10.0,
+            ..Figures::default()
+        };
+        // The machine is half as fast in the second pair.
+        let pair = |server, bare| Pair { server: run(server), yardstick: Some(yardstick(bare)) };
+        let row = Row::of("a", &[pair(8_000.0, 10_000.0), pair(4_000.0, 5_000.0), pair(9_000.0, 10_000.0)]);
+        assert_eq!(row.ratios.unwrap(), Ratios { delivered: 0.8, cpu: 1.5, arrival_p99: 1.1 });
+        let report = Report { scenarios: vec![row], ..Report::default() };
+        let table = report.table(Terminal::plain());
+        assert!(table.contains("10000       2.00         0.80×      1.50×             1.10×"), "{table}");
+        let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!(json["scenarios"][0]["ratios"]["delivered"], 0.8);
     }
 
     #[test]

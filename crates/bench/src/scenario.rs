@@ -1,7 +1,7 @@
 //! One measurement: a fresh server, webhooks, load, and what came of it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,23 +10,26 @@ use anyhow::Result;
 use serde::Serialize;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
-    CreateWebhookRequest, RequestTemplate, SignatureScheme, SigningPolicy, Webhook,
+    CreateWebhookRequest, RateLimit, RequestTemplate, SignatureScheme, SigningPolicy, Webhook,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use super::flight::Flights;
 use super::load::{Load, Publishers};
-use super::server::Server;
+use super::server::{Server, connect};
 use tenterhook_listen::receiver::receive;
 use tenterhook_server::failure::InWords;
 
 /// Connections of the publishers.
-const CHANNELS: usize = 2;
+pub(super) const CHANNELS: usize = 2;
 /// A body with a loop and `tojson`, the event's id first.
 pub(super) const BODY: &str = r#"{"id": {{ event_id | tojson }}, "object": "{{ model }}", "by": {{ username | tojson }}, "tags": [{% for tag in data.tags %}{{ tag.name | tojson }}{% if not loop.last %}, {% endif %}{% endfor %}], "data": {{ data | tojson }}}"#;
+
+/// The secret that signs.
+pub(super) const SECRET: &str = "a secret of the benchmark";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,14 +40,31 @@ pub(super) struct Scenario {
     pub(super) load: Load,
     /// Webhooks that match every event.
     pub(super) webhooks: usize,
+    /// How long the receiver takes for each request.
+    pub(super) delay: Duration,
+    /// Whether the yardstick can do the same.
+    pub(super) has_yardstick: bool,
+}
+
+impl Scenario {
+    /// One webhook, 64 events in flight, a receiver that answers at once.
+    pub(super) const fn new(name: &'static str) -> Self {
+        Self { name, load: Load::Closed(64), webhooks: 1, delay: Duration::ZERO, has_yardstick: true }
+    }
 }
 
 /// The scenarios, in the order of the table.
-pub(super) const SCENARIOS: [Scenario; 4] = [
-    Scenario { name: "64 in flight, 1 webhook", load: Load::Closed(64), webhooks: 1 },
-    Scenario { name: "64 in flight, 10 webhooks", load: Load::Closed(64), webhooks: 10 },
-    Scenario { name: "150 a second, 1 webhook", load: Load::Open(150), webhooks: 1 },
-    Scenario { name: "1,000 a second, 1 webhook", load: Load::Open(1_000), webhooks: 1 },
+pub(super) const SCENARIOS: [Scenario; 6] = [
+    Scenario::new("64 in flight, 1 webhook"),
+    Scenario { webhooks: 10, ..Scenario::new("64 in flight, 10 webhooks") },
+    Scenario { load: Load::Open(150), ..Scenario::new("150 a second, 1 webhook") },
+    Scenario { load: Load::Open(1_000), ..Scenario::new("1,000 a second, 1 webhook") },
+    Scenario { load: Load::Batches { in_flight: 4, size: 500 }, ..Scenario::new("4 batches of 500") },
+    Scenario {
+        load: Load::Streams { streams: 4, window: 64 },
+        has_yardstick: false,
+        ..Scenario::new("4 streams, 64 in flight")
+    },
 ];
 
 /// What a run of a scenario gave.
@@ -99,21 +119,30 @@ pub(super) struct Setting<'a> {
     pub(super) length: Duration,
 }
 
+/// Which server is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Candidate {
+    /// `tenterhook serve`.
+    Tenterhook,
+    /// The bare pipeline.
+    Yardstick,
+}
+
 impl Scenario {
     /// Runs the scenario once, on a fresh server and store.
-    pub(super) async fn run(self, setting: Setting<'_>) -> Result<Figures> {
-        let store = tempfile::tempdir_in(setting.folder).context("cannot make a folder for the store")?;
-        let (folder, flags) = (store.path().to_owned(), setting.flags.to_vec());
-        let server = tokio::task::spawn_blocking(move || Server::start(&folder, &flags)).await??;
-
+    pub(super) async fn run(self, setting: Setting<'_>, candidate: Candidate) -> Result<Figures> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")?;
         let receiver = listener.local_addr().context("the listener has no address")?;
-        let (flights, end) = (Arc::new(Flights::new()), CancellationToken::new());
+        let (flights, end) = (Arc::new(Flights::answering_after(self.delay)), CancellationToken::new());
         let mut receiving = JoinSet::new();
         receiving.spawn(receive(listener, end.clone(), flights.clone()));
 
-        let channels = connect(server.address).await?;
-        self.create_webhooks(channels[0].clone(), receiver).await?;
+        let store = tempfile::tempdir_in(setting.folder).context("cannot make a folder for the store")?;
+        let server = self.start(setting, candidate, store.path().to_owned(), receiver).await?;
+        let channels = connect(server.address, CHANNELS).await?;
+        if candidate == Candidate::Tenterhook {
+            self.create_webhooks(channels[0].clone(), receiver).await?;
+        }
         let publishers = Publishers { channels, webhooks: self.webhooks, flights: flights.clone() };
         publishers.run(self.load, setting.warm_up).await.map_err(|error| error.context("while warming up"))?;
         let before = server.usage()?;
@@ -136,35 +165,54 @@ impl Scenario {
         })
     }
 
+    /// Requests that one webhook may have in flight, where the server's default is too low for the scenario.
+    fn in_flight(self) -> Option<usize> {
+        match self.load {
+            Load::Closed(events) if !self.delay.is_zero() => Some(events),
+            _ => None,
+        }
+    }
+
+    async fn start(
+        self,
+        setting: Setting<'_>,
+        candidate: Candidate,
+        folder: PathBuf,
+        receiver: SocketAddr,
+    ) -> Result<Server> {
+        let mut flags = setting.flags.to_vec();
+        if let Some(in_flight) = self.in_flight() {
+            flags.splice(0..0, ["--max-in-flight".to_owned(), (in_flight * self.webhooks).to_string()]);
+        }
+        let start = move || match candidate {
+            Candidate::Tenterhook => Server::start(&folder, &flags),
+            Candidate::Yardstick => Server::start_yardstick(&folder, receiver, self.webhooks),
+        };
+        tokio::task::spawn_blocking(start).await.context("the server was not started")?
+    }
+
     pub(super) async fn create_webhooks(self, channel: Channel, receiver: SocketAddr) -> Result<()> {
         let mut client = WebhookServiceClient::new(channel);
+        let max_in_flight = i32::try_from(self.in_flight().unwrap_or(0)).context("too many in flight")?;
         for number in 0..self.webhooks {
             let url = format!("http://{receiver}/{number}");
             let request = RequestTemplate { url, body: BODY.to_owned(), ..RequestTemplate::default() };
             let webhook = Webhook {
                 display_name: format!("receiver {number}"),
+                rate_limit: Some(RateLimit { max_in_flight, ..RateLimit::default() }),
                 request: Some(request),
                 signing: Some(SigningPolicy { schemes: vec![SignatureScheme::Netbox.into()], ..Default::default() }),
                 ..Webhook::default()
             };
             let request = CreateWebhookRequest {
                 webhook: Some(webhook),
-                signing_secret: "a secret of the benchmark".to_owned(),
+                signing_secret: SECRET.to_owned(),
                 ..CreateWebhookRequest::default()
             };
             client.create_webhook(request).await.context("a webhook was refused")?;
         }
         Ok(())
     }
-}
-
-pub(super) async fn connect(server: SocketAddr) -> Result<Vec<Channel>> {
-    let endpoint = Endpoint::from_shared(format!("http://{server}")).context("the server has no address")?;
-    let mut channels = Vec::new();
-    for _ in 0..CHANNELS {
-        channels.push(endpoint.clone().tcp_nodelay(true).connect().await.context("cannot connect to the server")?);
-    }
-    Ok(channels)
 }
 
 #[cfg(test)]

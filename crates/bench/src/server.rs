@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tenterhook_server::failure::InWords;
+use tonic::transport::{Channel, Endpoint};
 
 /// Clock ticks a second in `/proc/PID/stat` (Linux, `USER_HZ`, the same on all architectures).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -43,10 +44,25 @@ impl Server {
 
     /// The same on any store.
     pub(super) fn start_on(store: &str, flags: &[String]) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot find the own program")?;
+        Self::spawn(|command| {
+            command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-level", "warn"]);
+            command.arg("--store").arg(store).args(flags);
+        })
+    }
+
+    /// Starts the yardstick, which appends to a file in `folder`.
+    pub(super) fn start_yardstick(folder: &Path, receiver: SocketAddr, webhooks: usize) -> Result<Self> {
+        Self::spawn(|command| {
+            command.args(["bench", "yardstick", "--webhooks", &webhooks.to_string(), "--receiver"]);
+            command.arg(receiver.to_string()).arg("--log").arg(folder.join("yardstick"));
+        })
+    }
+
+    fn spawn(with: impl FnOnce(&mut Command)) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot locate this executable, which is also the server")?;
         let mut command = Command::new(program);
-        command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-level", "warn"]);
-        command.arg("--store").arg(store).args(flags).env_clear();
+        with(&mut command);
+        command.env_clear();
         let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
         let stdout = child.stdout.take().context("the server has no output")?;
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
@@ -78,6 +94,16 @@ impl Drop for Server {
             std::thread::sleep(REAP_PAUSE);
         }
     }
+}
+
+/// Opens `count` connections to a server.
+pub(super) async fn connect(server: SocketAddr, count: usize) -> Result<Vec<Channel>> {
+    let endpoint = Endpoint::from_shared(format!("http://{server}")).context("the server has no address")?;
+    let mut channels = Vec::new();
+    for _ in 0..count {
+        channels.push(endpoint.clone().tcp_nodelay(true).connect().await.context("cannot connect to the server")?);
+    }
+    Ok(channels)
 }
 
 /// The address in the start-up line `listens on  127.0.0.1:50051 …`.

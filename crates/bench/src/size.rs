@@ -22,8 +22,8 @@ use tonic::transport::Channel;
 use super::flight::Flights;
 use super::load::{Load, Publishers, event};
 use super::progress;
-use super::scenario::{Scenario, connect};
-use super::server::{STORE, Server};
+use super::scenario::{CHANNELS, Scenario};
+use super::server::{STORE, Server, connect};
 use super::watch::make_webhook;
 
 /// Events under way at once.
@@ -116,10 +116,10 @@ async fn measure(args: &SizeArgs, kind: Kind, sizes: &mut Sizes) -> Result<()> {
     let (flights, end) = (Arc::new(Flights::new()), CancellationToken::new());
     let mut receiving = JoinSet::new();
     receiving.spawn(receive(listener, end.clone(), flights.clone()));
-    let channels = connect(server.address).await?;
+    let channels = connect(server.address, CHANNELS).await?;
     match kind {
         Kind::Finished => {
-            let scenario = Scenario { name: "size", load: Load::Closed(IN_FLIGHT), webhooks: 1 };
+            let scenario = Scenario { load: Load::Closed(IN_FLIGHT), ..Scenario::new("size") };
             scenario.create_webhooks(channels[0].clone(), receiver).await?;
         }
         Kind::Waiting => make_webhook(channels[0].clone()).await?,

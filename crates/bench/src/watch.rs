@@ -5,7 +5,6 @@
 //! publishers. The time is taken from when an event was due to be published, which is before its
 //! commit, to when a watcher has its change in hand.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,10 +24,10 @@ use tenterhook_proto::tenterhook::v1::{
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Streaming;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use super::histogram::Histogram;
-use super::server::Server;
+use super::server::{Server, connect};
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
@@ -117,7 +116,7 @@ pub(super) async fn run(args: &WatchArgs, terminal: Terminal) -> Result<()> {
 }
 
 async fn measure(args: &WatchArgs, server: &Server) -> Result<Figures> {
-    let publisher = connect(server.address).await?;
+    let publisher = connect(server.address, 1).await?.remove(0);
     make_webhook(publisher.clone()).await?;
     let count = (args.length.as_secs_f64() * f64::from(args.rate)) as usize;
     let seen = Arc::new(Seen {
@@ -134,7 +133,7 @@ async fn measure(args: &WatchArgs, server: &Server) -> Result<Figures> {
     let mut channel = publisher.clone();
     for number in 0..usize::from(args.watchers) {
         if number % WATCHERS_PER_CONNECTION == 0 {
-            channel = connect(server.address).await?;
+            channel = connect(server.address, 1).await?.remove(0);
         }
         let watch = watch(&channel).await?;
         // Those that never read share connections with those that do.
@@ -166,11 +165,6 @@ async fn measure(args: &WatchArgs, server: &Server) -> Result<Figures> {
         server_cpu: (after.cpu_seconds - before.cpu_seconds) / began.elapsed().as_secs_f64(),
         mib_per_watcher: (after.peak_mib - before.peak_mib) / f64::from(args.watchers),
     })
-}
-
-async fn connect(server: SocketAddr) -> Result<Channel> {
-    let endpoint = Endpoint::from_shared(format!("http://{server}")).context("the server has no address")?;
-    endpoint.tcp_nodelay(true).connect().await.context("cannot connect to the server")
 }
 
 /// Makes a webhook whose deliveries wait.
