@@ -90,6 +90,7 @@ async fn the_json_of_an_event_is_parsed_once_between_its_publication_and_its_req
         sealing_key: SealingKey::new(mark::key()),
         reads: Reads::Inline,
         operational_events: true,
+        node: Default::default(),
         observer: None,
     };
     let (store, writer) = EmbeddedStore::open(MemoryKv::default(), options).unwrap();

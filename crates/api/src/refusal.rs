@@ -354,6 +354,8 @@ impl From<StoreError> for Refusal {
                 state: engine,
                 advice: "it cannot be copied while it is in use: stop the server and use `tenterhook store export`",
             },
+            // Its own log lines say so once, not with every call.
+            StoreError::Unavailable(_) => Self::StoreFailed,
             StoreError::Damaged(_) | StoreError::Stopped(_) | StoreError::Failed(_) => {
                 tracing::error!(%error, "the store failed a call");
                 Self::StoreFailed
@@ -556,7 +558,8 @@ mod tests {
     #[test]
     fn the_stores_own_words_stay_inside() {
         let words = || "/var/lib/secret-path".to_owned();
-        for error in [StoreError::Failed(words()), StoreError::Damaged(words()), StoreError::Stopped(words())] {
+        let away = StoreError::Unavailable("secret-path");
+        for error in [StoreError::Failed(words()), StoreError::Damaged(words()), StoreError::Stopped(words()), away] {
             let status = Status::from(Refusal::from(error));
             assert_eq!(status.code(), Code::Unavailable);
             assert!(!status.message().contains("secret-path"));

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tenterhook_attempt::Deliver;
 use tenterhook_model::Timestamp;
+use tenterhook_store::Hold;
 use tokio::select;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -78,6 +79,7 @@ impl<D: Deliver> Run<D> {
         let mut bell = pin!(store.due_bell().notified());
         bell.as_mut().enable();
         let mut cancelled = pin!(cancel.cancelled());
+        let mut hold = store.hold();
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut look = true;
         while !self.closed {
@@ -101,6 +103,13 @@ impl<D: Deliver> Run<D> {
             select! {
                 biased;
                 () = &mut cancelled => return,
+                Ok(()) = hold.changed() => {
+                    if *hold.borrow_and_update() != Hold::Held {
+                        // Somebody else may send what is under way. It is recorded as interrupted, and made again.
+                        std::mem::take(&mut self.cut).cancel();
+                    }
+                    look = true;
+                }
                 ended = next_ended(&mut self.attempts), if !self.attempts.is_empty() => self.all_ended(ended),
                 recorded = self.recorder.recorded() => self.recorded(recorded),
                 Some(answer) = self.questions.next(), if !self.questions.is_empty() => {

@@ -237,6 +237,12 @@ table! {
     most MOVING_BACKLOG: usize = 128, Items, "store";
     /// How long a publisher waits for lanes that keep up to get less of a backlog.
     time ADMISSION_WAIT: Duration = Duration::from_millis(20), Milliseconds, "store";
+    /// The longest that a call waits for a database that is away. What it asked for may be done all the same.
+    time DATABASE_WAIT: Duration = Duration::from_secs(5), Milliseconds, "store";
+    /// The lease by which one node has a database; another takes over when it was not renewed for this long.
+    time LEASE: Duration = Duration::from_secs(10), Milliseconds, "store", flag "lease";
+    /// What the lease may be.
+    times LEASE_RANGE: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(60), Milliseconds, "server";
 
     /// Attempts of one delivery, the first included, when its webhook does not say.
     most ATTEMPTS_DEFAULT: u32 = 10, Items, "policy";

@@ -44,6 +44,9 @@ pub enum StoreError {
         "a store of the engine {0} cannot be copied while it is in use; stop the server and use `tenterhook store export`"
     )]
     NoViews(&'static str),
+    /// The database cannot be reached or used now.
+    #[error("the database cannot be used now: {0}; this passes when it can, and nothing is lost")]
+    Unavailable(&'static str),
     /// The engine works again only after a restart.
     #[error("the store has stopped: {0}; restart the server")]
     Stopped(String),
@@ -93,11 +96,22 @@ pub enum TokenError {
 #[derive(Debug, Clone, Error)]
 pub enum OpenError {
     /// The text does not name a kind of store.
-    #[error("`{0}` names no store; give redb:DIR, sled:DIR or memory:")]
+    #[error("`{0}` names no store; give redb:DIR, sled:DIR, postgres://USER@HOST/DATABASE or memory:")]
     Unknown(String),
-    /// PostgreSQL is not supported.
-    #[error("this version has no PostgreSQL store; give redb:DIR, sled:DIR or memory:")]
-    Postgres,
+    /// The URL of a database is wrong.
+    #[error("the URL of the database is wrong: {0}")]
+    Address(&'static str),
+    /// The database is no place for a store.
+    #[error("the database cannot be used: {0}")]
+    Database(&'static str),
+    /// Another node has the lease of the database.
+    #[error("the node `{node}` has the database; its lease ends in {} s unless it is renewed", left.as_secs())]
+    Held {
+        /// What the other node is called.
+        node: String,
+        /// When its lease ends, unless it is renewed.
+        left: Duration,
+    },
     /// The path is not a directory, or it cannot be made.
     #[error("{path} is no directory that the store can use: {reason}")]
     Directory {

@@ -15,6 +15,7 @@ mod form;
 /// Bodies of fuzz targets.
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
+mod hold;
 mod inbox;
 mod keys;
 mod kv;
@@ -35,7 +36,8 @@ mod tests;
 pub use backup::Backup;
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError, TokenError};
-pub use kv::{Batch, Kv, MemoryKv, Pair, RedbKv, SledKv, Span, View, is_inside_engine};
+pub use hold::Hold;
+pub use kv::{Batch, Kv, MemoryKv, Node, Pair, PostgresKv, RedbKv, SledKv, Span, View, is_inside_engine};
 pub use open::{exists, open, probe, shown_url};
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{

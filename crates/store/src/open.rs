@@ -5,18 +5,21 @@ use std::sync::Arc;
 
 use crate::Store;
 use crate::embedded::{EmbeddedStore, StoreOptions, Writer, recognise};
-use crate::error::OpenError;
+use crate::error::{OpenError, StoreError};
+use crate::keys;
 use crate::kv::place::{self, Holds};
-use crate::kv::{Kv, MemoryKv, REDB_FILE, RedbKv, SLED_FILE, SledKv};
+use crate::kv::{Kv, MemoryKv, PostgresKv, REDB_FILE, RedbKv, SLED_FILE, SledKv};
 use crate::seal::SealingKey;
 
-/// Where a store is and what engine it has, as `redb:DIR`, `sled:DIR` or `memory:` says it.
+/// Where a store is and what engine it has, as its URL says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Location<'a> {
     /// In a redb file in the directory.
     Redb(&'a Path),
     /// In the directory, by sled.
     Sled(&'a Path),
+    /// In the database that the URL names.
+    Postgres(&'a str),
     /// In memory.
     Memory,
 }
@@ -28,33 +31,41 @@ impl<'a> Location<'a> {
             Some(("redb", directory)) if !directory.is_empty() => Ok(Self::Redb(Path::new(directory))),
             Some(("sled", directory)) if !directory.is_empty() => Ok(Self::Sled(Path::new(directory))),
             Some(("memory", "")) => Ok(Self::Memory),
-            Some(("postgres" | "postgresql", _)) => Err(OpenError::Postgres),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url)),
             _ => Err(OpenError::Unknown(shown_url(url))),
         }
     }
 }
 
-/// Opens the store that `url` names: `redb:DIR`, `sled:DIR` or `memory:`. The writer must run
-/// for writes to be answered.
+/// Opens the store that `url` names: `redb:DIR`, `sled:DIR`, `postgres://…` or `memory:`. The writer must
+/// run for writes to be answered.
 ///
 /// # Errors
-/// When the URL names no store, or the store cannot be opened.
+/// When the URL names no store, or the store cannot be opened: [`OpenError::Held`] while another node
+/// has the database.
 pub fn open(url: &str, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer), OpenError> {
     match Location::parse(url)? {
         Location::Redb(directory) => open_engine(RedbKv::open(directory)?, options),
         Location::Sled(directory) => open_engine(SledKv::open(directory)?, options),
+        Location::Postgres(url) => {
+            let kv = PostgresKv::open(url, &options.node, &*options.entropy)?;
+            open_engine(kv, options)
+        }
         Location::Memory => open_engine(MemoryKv::default(), options),
     }
 }
 
 /// Whether there is a store at `url`.
-pub fn exists(url: &str) -> bool {
-    let file = match Location::parse(url) {
-        Ok(Location::Redb(directory)) => directory.join(REDB_FILE),
-        Ok(Location::Sled(directory)) => directory.join(SLED_FILE),
-        Ok(Location::Memory) | Err(_) => return false,
-    };
-    file.exists()
+///
+/// # Errors
+/// When the URL names no store, or the database cannot be asked.
+pub fn exists(url: &str) -> Result<bool, OpenError> {
+    match Location::parse(url)? {
+        Location::Redb(directory) => Ok(directory.join(REDB_FILE).exists()),
+        Location::Sled(directory) => Ok(directory.join(SLED_FILE).exists()),
+        Location::Postgres(url) => PostgresKv::look(url)?.map_or(Ok(false), |kv| Ok(is_made(&kv)?)),
+        Location::Memory => Ok(false),
+    }
 }
 
 /// Tries whether [`open`] would open the store at `url` with this sealing key. It makes no store:
@@ -65,8 +76,10 @@ pub fn exists(url: &str) -> bool {
 pub fn probe(url: &str, sealing_key: Option<&SealingKey>) -> Result<(), OpenError> {
     match Location::parse(url)? {
         Location::Memory => Ok(()),
-        Location::Redb(directory) if exists(url) => recognise(&RedbKv::open(directory)?, sealing_key),
-        Location::Sled(directory) if exists(url) => recognise(&SledKv::open(directory)?, sealing_key),
+        // A node may stand by, so who has the lease does not matter.
+        Location::Postgres(url) => PostgresKv::look(url)?.map_or(Ok(()), |kv| recognise(&kv, sealing_key)),
+        Location::Redb(directory) if exists(url)? => recognise(&RedbKv::open(directory)?, sealing_key),
+        Location::Sled(directory) if exists(url)? => recognise(&SledKv::open(directory)?, sealing_key),
         Location::Redb(directory) => place::probe(directory, Holds::Redb),
         Location::Sled(directory) => place::probe(directory, Holds::Sled),
     }
@@ -86,6 +99,11 @@ pub fn shown_url(url: &str) -> String {
     }
 }
 
+/// Whether somebody has made a store in an engine that is there.
+fn is_made<K: Kv>(kv: &K) -> Result<bool, StoreError> {
+    Ok(kv.get(&keys::meta::identity())?.is_some())
+}
+
 fn open_engine<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer), OpenError> {
     let (store, writer) = EmbeddedStore::open(kv, options)?;
     Ok((store, writer))
@@ -100,6 +118,8 @@ mod tests {
         assert_eq!(Location::parse("redb:./data").unwrap(), Location::Redb(Path::new("./data")));
         assert_eq!(Location::parse("sled:/var/a:b").unwrap(), Location::Sled(Path::new("/var/a:b")));
         assert_eq!(Location::parse("memory:").unwrap(), Location::Memory);
+        let url = "postgresql://th@localhost/x";
+        assert_eq!(Location::parse(url).unwrap(), Location::Postgres(url));
     }
 
     #[test]
@@ -123,6 +143,5 @@ mod tests {
             let error = Location::parse(url).unwrap_err();
             assert!(matches!(error, OpenError::Unknown(_)) && error.to_string().contains("redb:DIR"), "{error}");
         }
-        assert!(matches!(Location::parse("postgres://localhost/x").unwrap_err(), OpenError::Postgres));
     }
 }

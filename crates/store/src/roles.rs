@@ -13,10 +13,11 @@ use tenterhook_model::{
     AccessToken, Attempt, CertificateEnd, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId,
     WebhookHealth, WebhookId,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::backup::Backup;
 use crate::error::{SaveError, StoreError, TokenError};
+use crate::hold::Hold;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
     Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,
@@ -31,6 +32,11 @@ pub trait Webhooks: Debug + Send + Sync + 'static {
 
     /// Health of a webhook's receiver, as the last settlements left it.
     fn health(&self, webhook: WebhookId) -> WebhookHealth;
+
+    /// Whether this process may send what the store hands out, told at each change.
+    fn hold(&self) -> watch::Receiver<Hold> {
+        watch::Sender::new(Hold::Held).subscribe()
+    }
 }
 
 /// Takes events in. For the intake.

@@ -21,7 +21,7 @@ use tenterhook_server::terminal::{Style, Terminal};
 pub struct StoreArgs {
     #[command(subcommand)]
     action: Action,
-    /// The store: redb:DIR or sled:DIR
+    /// The store: redb:DIR, sled:DIR or postgres://USER@HOST/DATABASE
     #[arg(
         long,
         global = true,
@@ -55,7 +55,7 @@ enum Action {
     },
     /// Copies the store of a running server into a file that `import` takes
     #[command(
-        after_help = "The copy has everything that was acknowledged before the command; secrets stay sealed, so keep the\nserver's sealing key with it. It takes the key of an admin of every namespace, and the engine redb.\n\nExamples:\n  tenterhook store backup tenterhook.backup\n  tenterhook store backup tenterhook.backup --server https://hooks.example.com:50051 --key-file admin.key"
+        after_help = "The copy has everything that was acknowledged before the command; secrets stay sealed, so keep the\nserver's sealing key with it. It takes the key of an admin of every namespace, and a store of redb or PostgreSQL.\n\nExamples:\n  tenterhook store backup tenterhook.backup\n  tenterhook store backup tenterhook.backup --server https://hooks.example.com:50051 --key-file admin.key"
     )]
     Backup(BackupArgs),
     /// Makes a new store of what an export or a backup has written
@@ -78,7 +78,7 @@ pub fn run(args: &StoreArgs, terminal: Terminal) -> Result<()> {
         Action::Check { search: None } => check(url, terminal),
         Action::Compact => {
             let (before, after) = care::compact(url).with_context(context)?;
-            terminal.line(format!("{url}: {} before, {} now", mebibytes(before), mebibytes(after)));
+            terminal.line(format!("{}: {} before, {} now", shown_url(url), mebibytes(before), mebibytes(after)));
             Ok(())
         }
         Action::Export { file, salvage } => export(url, file, *salvage, terminal),
@@ -105,14 +105,15 @@ fn check(url: &str, terminal: Terminal) -> Result<()> {
         terminal.line(format!("{count:>12}  {kind}"));
     }
     if report.is_whole() {
-        terminal.line(terminal.paint(Style::Green, format!("{url} is whole.")));
+        terminal.line(terminal.paint(Style::Green, format!("{} is whole.", shown_url(url))));
         return Ok(());
     }
     for problem in &report.problems {
         terminal.line(format!("  {} {problem}", terminal.paint(Style::Red, "✗")));
     }
     bail!(
-        "{url} has {} problems; restore a backup, or save what can be read with `tenterhook store export --salvage FILE`",
+        "{} has {} problems; restore a backup, or save what can be read with `tenterhook store export --salvage FILE`",
+        shown_url(url),
         report.problem_count
     );
 }
@@ -129,7 +130,7 @@ fn export(url: &str, file: &Path, salvage: bool, terminal: Terminal) -> Result<(
     output.flush().context("cannot write the last records")?;
     drop(output);
     partial.finish(file)?;
-    terminal.line(format!("{} records of {url} are in {}.", written.records, file.display()));
+    terminal.line(format!("{} records of {} are in {}.", written.records, shown_url(url), file.display()));
     if let Some(key) = sealing::default_place(url) {
         terminal.line(format!("Their secrets are sealed: the import needs {} too.", key.display()));
     }
@@ -152,7 +153,8 @@ fn conclude(written: Salvaged, url: &str) -> Result<()> {
     }
     let Salvaged { damaged, gaps, missing_commits, .. } = written;
     bail!(
-        "not all of {url} could be saved: {damaged} damaged records, {gaps} ranges of records and {missing_commits} commits of the log are lost"
+        "not all of {} could be saved: {damaged} damaged records, {gaps} ranges of records and {missing_commits} commits of the log are lost",
+        shown_url(url)
     )
 }
 
@@ -164,7 +166,7 @@ fn import(url: &str, file: &Path, terminal: Terminal) -> Result<()> {
     };
     let records = care::import(url, &mut input, &OsEntropy)
         .with_context(|| format!("cannot import into the store {}", shown_url(url)))?;
-    terminal.line(format!("{records} records are in {url}."));
+    terminal.line(format!("{records} records are in {}.", shown_url(url)));
     if let Some(key) = sealing::default_place(url) {
         terminal.line(format!(
             "Copy the sealing key of the old store to {}, or name it with --sealing-key-file.",
@@ -207,6 +209,7 @@ mod tests {
             sealing_key: tenterhook_store::SealingKey::new([7; 32]),
             reads: tenterhook_store::Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: None,
         };
         drop(tenterhook_store::EmbeddedStore::open(kv, options).unwrap());

@@ -38,7 +38,7 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
     ("tokio::fs", &["crates/store/", "crates/server/"], "only the store and the server touch the disk"),
     (
         "std::env",
-        &["crates/server/", "crates/tenterhook/", "crates/cli/", "crates/bench/", "crates/demo/"],
+        &["crates/server/", "crates/tenterhook/", "crates/cli/", "crates/bench/", "crates/demo/", "crates/fixtures/"],
         "only the command reads environment and arguments",
     ),
     ("tokio::spawn(", &[], "every task belongs to a JoinSet or TaskTracker"),

@@ -151,6 +151,7 @@ impl Bench {
             sealing_key: SealingKey::new(mark::key()),
             reads: Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: Some(commits.clone()),
         };
         let kept = Kept(MemoryKv::default());

@@ -131,6 +131,7 @@ impl Machine {
             sealing_key: SealingKey::new(mark::key()),
             reads: Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: None,
         };
         let (store, writer) = EmbeddedStore::open(self.disk.clone(), options).expect("the store opens after a crash");

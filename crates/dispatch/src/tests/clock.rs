@@ -46,6 +46,7 @@ impl Machine {
             sealing_key: SealingKey::new([7; 32]),
             reads: Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: None,
         };
         let (store, writer) = EmbeddedStore::open(self.kv.clone(), options).unwrap();

@@ -45,6 +45,7 @@ impl World {
             sealing_key: SealingKey::new([7; 32]),
             reads: Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: Some(commits.clone()),
         };
         let (store, writer) = EmbeddedStore::open(MemoryKv::default(), options).unwrap();

@@ -220,6 +220,7 @@ mod tests {
             sealing_key: tenterhook_store::SealingKey::new([1; 32]),
             reads: tenterhook_store::Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: None,
         };
         let (store, writer) = tenterhook_store::open("memory:", options).unwrap();

@@ -9,7 +9,7 @@ mod stream;
 
 use std::io::{Read, Write};
 
-use tenterhook_model::Entropy;
+use tenterhook_model::{Entropy, OsEntropy};
 
 pub use check::{Family, Report};
 pub use salvage::Salvaged;
@@ -17,8 +17,8 @@ pub use salvage::Salvaged;
 use crate::error::OpenError;
 use crate::keys;
 use crate::kv::place::{self, Holds, Place};
-use crate::kv::{Kv, MemoryKv, RedbKv, SledKv};
-use crate::open::{Location, shown_url};
+use crate::kv::{Kv, MemoryKv, Node, PostgresKv, RedbKv, SledKv};
+use crate::open::{Location, exists, shown_url};
 
 /// Looks at every record of the store at `url`, and at how they belong together.
 ///
@@ -45,6 +45,9 @@ pub fn search(url: &str, text: &str) -> Result<u64, OpenError> {
     let (directory, engine) = match Location::parse(url)? {
         Location::Redb(directory) => (directory, Holds::Redb),
         Location::Sled(directory) => (directory, Holds::Sled),
+        Location::Postgres(_) => {
+            return Err(OpenError::Database("its files are PostgreSQL's own, and not looked into"));
+        }
         Location::Memory => return Err(OpenError::Missing(shown_url(url))),
     };
     if !directory.join(engine.file()).exists() {
@@ -105,12 +108,7 @@ pub fn import(url: &str, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<
 }
 
 fn open_existing(url: &str) -> Result<Box<dyn Kv>, OpenError> {
-    let file = match Location::parse(url)? {
-        Location::Redb(directory) => directory.join(crate::kv::REDB_FILE),
-        Location::Sled(directory) => directory.join(crate::kv::SLED_FILE),
-        Location::Memory => return Err(OpenError::Missing(shown_url(url))),
-    };
-    if !file.exists() {
+    if !exists(url)? {
         return Err(OpenError::Missing(shown_url(url)));
     }
     let kv = open_any(url)?;
@@ -122,6 +120,7 @@ fn open_any(url: &str) -> Result<Box<dyn Kv>, OpenError> {
     Ok(match Location::parse(url)? {
         Location::Redb(directory) => Box::new(RedbKv::open(directory)?),
         Location::Sled(directory) => Box::new(SledKv::open(directory)?),
+        Location::Postgres(url) => Box::new(PostgresKv::open(url, &Node::of_command(), &OsEntropy)?),
         Location::Memory => Box::new(MemoryKv::default()),
     })
 }
@@ -132,7 +131,6 @@ mod tests {
     use crate::kv::{Batch, Span};
     use crate::rows;
     use crate::rows::meta::IdentityRow;
-    use tenterhook_model::OsEntropy;
 
     /// Makes the store at `url` one of a later version, with one record that only that one can read.
     fn later(url: &str) {

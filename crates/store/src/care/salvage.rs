@@ -57,6 +57,7 @@ pub(super) fn salvage(url: &str, output: &mut dyn Write) -> Result<Salvaged, Ope
             format::refuse_other(&|span| store.range(span))?;
             Ok(Walk::new(&|span| store.range(span), Salvaged::default(), output)?.all()?)
         }
+        Location::Postgres(_) => Err(OpenError::Database("its files are PostgreSQL's own; restore a backup of it")),
         Location::Redb(_) | Location::Sled(_) | Location::Memory => Err(missing()),
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Group<'a, K> {
     /// may have set the clock back.
     pub(crate) now: Timestamp,
     pub(crate) batch: Batch,
+    /// Values as they were before the group, read ahead.
+    fetched: HashMap<Vec<u8>, Option<Bytes>>,
     pub(crate) recorder: Recorder,
     pub(crate) effects: Vec<Effect>,
     pub(crate) health: HashMap<WebhookId, WebhookHealth>,
@@ -86,6 +88,7 @@ impl<'a, K: Kv> Group<'a, K> {
             state,
             now,
             batch: Batch::default(),
+            fetched: HashMap::new(),
             effects: Vec::new(),
             health: HashMap::new(),
             saved: None,
@@ -111,8 +114,27 @@ impl<'a, K: Kv> Group<'a, K> {
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         match self.batch.written(key) {
             Some(written) => Ok(written.cloned()),
-            None => self.shared.kv.get(key),
+            None => match self.fetched.get(key) {
+                Some(fetched) => Ok(fetched.clone()),
+                None => self.shared.kv.get(key),
+            },
         }
+    }
+
+    /// Reads values that the group will ask for. An engine that is far away is asked once, and the others
+    /// when it is time.
+    pub(crate) fn fetch(&mut self, keys: Vec<Vec<u8>>) -> Result<(), StoreError> {
+        if !self.shared.kv.is_remote() || keys.is_empty() {
+            return Ok(());
+        }
+        let values = self.shared.kv.get_many(&keys)?;
+        self.fetched.extend(keys.into_iter().zip(values));
+        Ok(())
+    }
+
+    /// Forgets what was read ahead, so that it takes no memory any longer.
+    pub(crate) fn forget_fetched(&mut self) {
+        self.fetched.clear();
     }
 
     /// The first key from `from` to `to` as they will be after the group.

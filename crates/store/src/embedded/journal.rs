@@ -1,10 +1,11 @@
 //! The journal: every change of every delivery in commit order. The writer appends blocks of
 //! changes in the commit that makes them; readers take the newest from memory (`tail`), older from disk.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_model::{Timestamp, limits};
+use tenterhook_model::{Attempt, DeliveryId, Timestamp, limits};
 
 use super::read;
 use super::shared::Shared;
@@ -85,8 +86,7 @@ impl<K: Kv> Shared<K> {
             let mut sequence = first;
             for row in row.changes {
                 if sequence > after && changes.len() < limit {
-                    let change = row.into_change(sequence, |lane| self.lane(lane))?;
-                    changes.push(Arc::new(self.with_exchange(change)?));
+                    changes.push(row.into_change(sequence, |lane| self.lane(lane))?);
                 }
                 sequence.0 += 1;
             }
@@ -97,13 +97,30 @@ impl<K: Kv> Shared<K> {
             // Retention took the changes between the look at the span and the read.
             return Err(StoreError::Expired { oldest: self.oldest_change()? });
         }
-        Ok(changes)
+        let ids: Vec<_> = changes
+            .iter()
+            .filter(|change| change.delivery.last_attempt.is_some())
+            .map(|change| change.delivery.id)
+            .collect();
+        // An engine that is far away is asked once for the attempts that are still the last of their deliveries.
+        let last = if self.kv.is_remote() { self.find_deliveries(&ids)? } else { Vec::new() };
+        let last = last.into_iter().flatten().filter_map(|delivery| Some((delivery.id, delivery.last_attempt?)));
+        let last: HashMap<_, _> = last.collect();
+        changes.into_iter().map(|change| Ok(Arc::new(self.with_exchange(change, &last)?))).collect()
     }
 
-    /// The change with request and answer of its attempt, which the journal leaves out.
-    fn with_exchange(&self, mut change: Change) -> Result<Change, StoreError> {
+    /// The change with request and answer of its attempt, which the journal leaves out; `last` has some that are known.
+    fn with_exchange(
+        &self,
+        mut change: Change,
+        last: &HashMap<DeliveryId, Arc<Attempt>>,
+    ) -> Result<Change, StoreError> {
         let id = change.delivery.id;
-        if let Some(attempt) = &mut change.delivery.last_attempt
+        if let (Some(attempt), Some(known)) = (&mut change.delivery.last_attempt, last.get(&id))
+            && known.number == attempt.number
+        {
+            *attempt = Arc::clone(known);
+        } else if let Some(attempt) = &mut change.delivery.last_attempt
             && let Some(stored) = read::attempt(self, id, attempt.number)?
         {
             *attempt = Arc::new(stored);

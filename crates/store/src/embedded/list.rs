@@ -110,14 +110,16 @@ impl<K: Kv> Shared<K> {
         }
         ids.sort_unstable_by(|a, b| b.cmp(a));
         ids.dedup();
+        ids.retain(|id| before.is_none_or(|before| *id < before));
         let mut last: Option<DeliveryId> = None;
-        for id in ids.into_iter().filter(|id| before.is_none_or(|before| *id < before)) {
-            if maker.is_full() {
-                return Ok(Page { items: maker.items, next: last.map(|last| last.as_bytes().to_vec()) });
+        for some in ids.chunks(CHUNK.1) {
+            for (id, delivery) in some.iter().zip(self.find_deliveries(some)?) {
+                if maker.is_full() {
+                    return Ok(Page { items: maker.items, next: last.map(|last| last.as_bytes().to_vec()) });
+                }
+                maker.look_at(delivery.map(|delivery| self.shown(delivery)));
+                last = Some(*id);
             }
-            let delivery = self.find_delivery(id)?;
-            maker.look_at(delivery.map(|delivery| self.shown(delivery)));
-            last = Some(id);
         }
         Ok(Page { items: maker.items, next: None })
     }

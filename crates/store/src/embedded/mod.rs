@@ -1,4 +1,4 @@
-//! The store over an embedded engine: [`EmbeddedStore`] answers reads itself and hands every
+//! The store over an engine: [`EmbeddedStore`] answers reads itself and hands every
 //! write to the one [`Writer`], which commits whatever has gathered at once.
 
 mod claim;
@@ -32,7 +32,7 @@ pub(crate) use start::{FORMAT, check_format, lane_info, recognise};
 pub use store::EmbeddedStore;
 
 use crate::error::OpenError;
-use crate::kv::Kv;
+use crate::kv::{Kv, Node};
 pub(crate) use crate::rows::lane::LaneInfo;
 use crate::seal::SealingKey;
 
@@ -49,6 +49,8 @@ pub struct StoreOptions {
     pub reads: Reads,
     /// Whether notices are made where a webhook asks for operational events.
     pub operational_events: bool,
+    /// Who this process is among those that share a database.
+    pub node: Node,
     /// Notified of each commit, for metrics.
     pub observer: Option<Arc<dyn CommitObserver>>,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tenterhook_model::{DeliveryId, Event, EventId, Namespace, Webhook, WebhookId};
 
 use super::group::Group;
+use super::shared::Shared;
 use crate::error::StoreError;
 use crate::keys;
 use crate::kv::Kv;
@@ -23,6 +24,18 @@ enum Plan {
     New,
     /// It is the same as the one at this place of the slice.
     Repeat(usize),
+}
+
+/// The keys whose values the publication of an event asks for.
+pub(super) fn reads_of<K: Kv>(new: &NewEvent, shared: &Shared<K>) -> Vec<Vec<u8>> {
+    let Event { namespace, id, ordering_key, .. } = &*new.event;
+    let mut keys = vec![keys::event::encode(namespace, id)];
+    if !ordering_key.is_empty() {
+        let set = shared.webhooks();
+        let webhooks = new.webhooks.iter().filter_map(|id| set.by_id.get(id));
+        keys.extend(webhooks.map(|webhook| keys::order::turn(webhook.lane, ordering_key)));
+    }
+    keys
 }
 
 impl<K: Kv> Group<'_, K> {

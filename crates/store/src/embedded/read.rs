@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tenterhook_model::{Attempt, Delivery, DeliveryId, Event, EventId, Lane, Namespace, Timestamp, WebhookId};
 
 use super::shared::Shared;
@@ -107,6 +108,21 @@ impl<K: Kv> Shared<K> {
             }
         }
         Ok(None)
+    }
+
+    /// The deliveries as they are stored; an engine that is far away is asked once.
+    pub(crate) fn find_deliveries(&self, ids: &[DeliveryId]) -> Result<Vec<Option<Delivery>>, StoreError> {
+        if !self.kv.is_remote() {
+            return ids.iter().map(|id| self.find_delivery(*id)).collect();
+        }
+        let keys: Vec<_> = ids.iter().flat_map(|id| [keys::delivery::open(*id), keys::delivery::done(*id)]).collect();
+        let rows = self.kv.get_many(&keys)?;
+        let found = |(id, rows): (&DeliveryId, &[Option<Bytes>])| match rows.iter().flatten().next() {
+            Some(row) => Ok(Some(Stored::decode(row, *id, &*self.lane(id.lane())?)?.delivery)),
+            // It may have moved between the two tables.
+            None => self.find_delivery(*id),
+        };
+        ids.iter().zip(rows.chunks(2)).map(found).collect()
     }
 
     /// Every attempt of a delivery, oldest first.

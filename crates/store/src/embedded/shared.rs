@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tenterhook_model::{Clock, Delivery, DeliveryId, DeliveryState, Lane, WebhookHealth, WebhookId};
+use tenterhook_model::{Clock, Delivery, DeliveryId, DeliveryState, Lane, WebhookHealth, WebhookId, limits};
 use tokio::sync::Notify;
 
 use super::{CommitObserver, LaneInfo, Reads};
@@ -48,6 +48,19 @@ pub(crate) struct Shared<K> {
 }
 
 impl<K: Kv> Shared<K> {
+    /// What a caller is answered, who does not wait without end for a database that is away. The write may be
+    /// made all the same.
+    pub(crate) async fn answered<T, E: From<StoreError>>(
+        &self,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        if !self.kv.is_remote() {
+            return answer.await;
+        }
+        let late = || StoreError::Unavailable("it did not answer in time").into();
+        tokio::time::timeout(limits::DATABASE_WAIT, answer).await.unwrap_or_else(|_| Err(late()))
+    }
+
     /// Every webhook as it is now.
     pub(crate) fn webhooks(&self) -> Arc<WebhookSet> {
         self.webhooks.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -279,8 +279,11 @@ fn read_counts<K: Kv>(
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
     let mut open = HashMap::with_capacity(lanes.len());
-    for lane in lanes.keys() {
-        if let Some(row) = kv.get(&keys::count::encode(*lane, CountSpan::Now, 0))? {
+    let all: Vec<Lane> = lanes.keys().copied().collect();
+    for some in all.chunks(CHUNK) {
+        let rows =
+            kv.get_many(&some.iter().map(|lane| keys::count::encode(*lane, CountSpan::Now, 0)).collect::<Vec<_>>())?;
+        for (lane, row) in some.iter().zip(rows).filter_map(|(lane, row)| Some((lane, row?))) {
             let OpenRow { pending, retrying } = rows::decode(&row, "counts")?;
             open.insert(*lane, Open { pending, retrying });
         }

@@ -11,13 +11,14 @@ use tenterhook_model::{
     AccessToken, Attempt, CertificateEnd, Delivery, DeliveryId, Event, EventId, Namespace, Timestamp, TokenId,
     WebhookHealth, WebhookId, limits,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::Reads;
 use super::shared::Shared;
 use crate::backup::Backup;
 use crate::error::{SaveError, StoreError, TokenError};
-use crate::inbox::Request;
+use crate::hold::Hold;
+use crate::inbox::{Answer, Request};
 use crate::keys;
 use crate::kv::Kv;
 use crate::lock::lock;
@@ -60,6 +61,11 @@ impl<K: Kv> EmbeddedStore<K> {
                 read.unwrap_or_else(|_| Err(StoreError::Failed("a read panicked, or the server is stopping".into())))
             }
         }
+    }
+
+    /// Makes a write for somebody who does not wait without end.
+    async fn ask<T, E: From<StoreError>>(&self, write: impl FnOnce(Answer<T, E>) -> Request) -> Result<T, E> {
+        self.shared.answered(self.shared.inbox.write(write)).await
     }
 
     /// Lets a publisher wait while the lanes that its events go to keep up but have a
@@ -119,6 +125,10 @@ impl<K: Kv> Webhooks for EmbeddedStore<K> {
     fn health(&self, webhook: WebhookId) -> WebhookHealth {
         self.shared.known_health(webhook).unwrap_or_default()
     }
+
+    fn hold(&self) -> watch::Receiver<Hold> {
+        self.shared.kv.hold()
+    }
 }
 
 #[async_trait]
@@ -127,7 +137,7 @@ impl<K: Kv> Publishing for EmbeddedStore<K> {
         // What is accepted must be delivered, and what is damaged may be in the way of that.
         self.shared.kv.is_sound()?;
         self.admit(&events).await;
-        self.shared.inbox.publish(events).await
+        self.shared.answered(self.shared.inbox.publish(events)).await
     }
 }
 
@@ -169,7 +179,23 @@ impl<K: Kv> Dispatching for EmbeddedStore<K> {
     }
 
     async fn claim(&self, webhook: WebhookId, limit: usize, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
-        self.shared.claim(webhook, limit, now)
+        if !self.shared.kv.is_remote() || self.shared.reads == Reads::Inline {
+            return self.shared.claim(webhook, limit, now);
+        }
+        if let Some(claims) = self.shared.claim_from_memory(webhook, limit, now)? {
+            return Ok(claims);
+        }
+        let (shared, (answer, answered)) = (self.shared.clone(), oneshot::channel());
+        let claiming = tokio::task::spawn_blocking(move || {
+            if let Err(Ok(claims)) = answer.send(shared.claim(webhook, limit, now)) {
+                // Nobody waits for them any more.
+                let ids: Vec<_> = claims.iter().map(|claim| claim.delivery.id).collect();
+                shared.queues().put_back(&ids, now.millis_u48());
+            }
+        });
+        // It ends by itself, and answers through the channel.
+        drop(claiming);
+        answered.await.unwrap_or_else(|_| Err(StoreError::Failed("a claim panicked, or the server is stopping".into())))
     }
 
     async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
@@ -258,19 +284,19 @@ impl<K: Kv> Reading for EmbeddedStore<K> {
 #[async_trait]
 impl<K: Kv> Administering for EmbeddedStore<K> {
     async fn save_webhook(&self, change: WebhookChange) -> Result<SavedWebhook, SaveError> {
-        self.shared.inbox.write(|answer| Request::Save { change, answer }).await
+        self.ask(|answer| Request::Save { change, answer }).await
     }
 
     async fn ask(&self, webhook: WebhookId) -> Result<(), StoreError> {
-        self.shared.inbox.write(|answer| Request::Ask { webhook, answer }).await
+        self.ask(|answer| Request::Ask { webhook, answer }).await
     }
 
     async fn redrive(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
-        self.shared.inbox.write(|answer| Request::Redrive { deliveries, answer }).await
+        self.ask(|answer| Request::Redrive { deliveries, answer }).await
     }
 
     async fn cancel(&self, deliveries: Vec<DeliveryId>) -> Result<Vec<Redrive>, StoreError> {
-        self.shared.inbox.write(|answer| Request::Cancel { deliveries, answer }).await
+        self.ask(|answer| Request::Cancel { deliveries, answer }).await
     }
 
     async fn recall(&self, namespace: &Namespace, request: &(String, [u8; 32])) -> Result<Option<u64>, SaveError> {
@@ -280,11 +306,11 @@ impl<K: Kv> Administering for EmbeddedStore<K> {
 
     async fn remember(&self, namespace: &Namespace, request: (String, [u8; 32]), count: u64) -> Result<(), StoreError> {
         let namespace = namespace.clone();
-        self.shared.inbox.write(|answer| Request::Remember { namespace, request, count, answer }).await
+        self.ask(|answer| Request::Remember { namespace, request, count, answer }).await
     }
 
     async fn replay(&self, webhook: WebhookId, events: Vec<EventId>) -> Result<Vec<DeliveryId>, StoreError> {
-        self.shared.inbox.write(|answer| Request::Replay { webhook, events, answer }).await
+        self.ask(|answer| Request::Replay { webhook, events, answer }).await
     }
 }
 
@@ -295,11 +321,11 @@ impl<K: Kv> Tokens for EmbeddedStore<K> {
     }
 
     async fn add_token(&self, token: AccessToken) -> Result<(), TokenError> {
-        self.shared.inbox.write(|answer| Request::AddToken { token: Box::new(token), answer }).await
+        self.ask(|answer| Request::AddToken { token: Box::new(token), answer }).await
     }
 
     async fn remove_token(&self, id: TokenId) -> Result<Option<Arc<AccessToken>>, StoreError> {
-        self.shared.inbox.write(|answer| Request::RemoveToken { id, answer }).await
+        self.ask(|answer| Request::RemoveToken { id, answer }).await
     }
 }
 
@@ -363,6 +389,9 @@ impl<K: Kv> Observing for EmbeddedStore<K> {
             return Err(StoreError::Closed);
         }
         self.shared.kv.is_sound()?;
+        if !self.shared.kv.may_send() {
+            return Err(StoreError::Unavailable("the lease of this node has run out"));
+        }
         // After a failure nobody may come who would find that the disk is well again.
         let failed = lock(&self.shared.failure).is_some();
         if failed {
@@ -380,5 +409,6 @@ impl<K: Kv> Observing for EmbeddedStore<K> {
 
     fn close(&self) {
         self.shared.inbox.close();
+        self.shared.kv.closing();
     }
 }

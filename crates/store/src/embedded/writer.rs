@@ -192,6 +192,10 @@ impl<K: Kv> Worker<K> {
     fn commit(&mut self, requests: Vec<Request>) {
         let (start, items) = (Instant::now(), requests.iter().map(Request::items).sum());
         let mut group = Group::new(&self.shared, &mut self.state);
+        if let Err(error) = group.fetch(requests.iter().flat_map(|request| reads_of(request, &self.shared)).collect()) {
+            // Each request meets it too, and answers with it.
+            tracing::debug!(%error, "nothing could be read ahead");
+        }
         let ready: Vec<Ready> = requests.into_iter().map(|request| apply(&mut group, request)).collect();
         let floor = group.state.unsaved_floor();
         if let Some(millis) = floor {
@@ -238,6 +242,27 @@ impl<K: Kv> Worker<K> {
         if let Err(error) = group.commit() {
             *lock(&self.shared.failure) = Some(error);
         }
+        self.shared.kv.close();
+    }
+}
+
+/// The keys whose values a request asks for, as far as it tells.
+fn reads_of<K: Kv>(request: &Request, shared: &Shared<K>) -> Vec<Vec<u8>> {
+    match request {
+        Request::Publish { events, .. } => {
+            events.iter().flat_map(|new| super::publish::reads_of(new, shared)).collect()
+        }
+        Request::Redrive { deliveries, .. } | Request::Cancel { deliveries, .. } => {
+            deliveries.iter().flat_map(|id| [keys::delivery::open(*id), keys::delivery::done(*id)]).collect()
+        }
+        Request::Settle { settlements, .. } => {
+            let queues = shared.queues();
+            let ids = settlements.iter().map(|settlement| settlement.delivery_id);
+            ids.filter(|id| queues.claimed_change(*id).is_none()).map(keys::delivery::open).collect()
+        }
+        Request::GiveUp { deliveries, .. } => deliveries.iter().map(|seen| keys::delivery::open(seen.id)).collect(),
+        Request::BringForward { moves, .. } => moves.iter().map(|(seen, _)| keys::delivery::open(seen.id)).collect(),
+        _ => Vec::new(),
     }
 }
 

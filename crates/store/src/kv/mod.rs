@@ -1,10 +1,11 @@
-//! What an embedded engine must do: ordered keys, ranges, and batches that are durable when
-//! they return. Nothing but the files in this folder knows an engine.
+//! What an engine must do: ordered keys, ranges, and batches that are durable when they return.
+//! Nothing but the files in this folder knows an engine.
 
 mod batch;
 mod caught;
 mod memory;
 pub(crate) mod place;
+mod postgres;
 mod redb;
 mod sled;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod watched;
 use std::fmt::Debug;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 pub use self::redb::RedbKv;
 pub(crate) use self::redb::RedbSalvage;
@@ -24,9 +26,11 @@ pub use batch::Batch;
 pub use caught::is_inside_engine;
 pub use memory::MemoryKv;
 pub(crate) use place::{REDB_FILE, SLED_FILE};
+pub use postgres::{Node, PostgresKv};
 pub(crate) use watched::Watched;
 
 use crate::error::StoreError;
+use crate::hold::Hold;
 
 /// A key and its value.
 pub type Pair = (Bytes, Bytes);
@@ -65,13 +69,18 @@ pub trait View: Debug + Send + Sync {
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError>;
 }
 
-/// An embedded engine: one ordered map of bytes to bytes on stable storage.
+/// An engine: one ordered map of bytes to bytes on stable storage.
 pub trait Kv: Debug + Send + Sync + 'static {
     /// The value of a key.
     ///
     /// # Errors
     /// When the engine fails; so for every call below.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
+
+    /// The values of several keys, in their order. An engine that is far away reads them at once.
+    fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
 
     /// The pairs of a span.
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError>;
@@ -110,6 +119,27 @@ pub trait Kv: Debug + Send + Sync + 'static {
     fn probe(&self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// Whether each call waits for a network, so that a task may not make it.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// Whether this process may send at this moment: the engine is its own.
+    fn may_send(&self) -> bool {
+        true
+    }
+
+    /// As [`Kv::may_send`], told at each change; never, where the engine cannot be taken away.
+    fn hold(&self) -> watch::Receiver<Hold> {
+        watch::Sender::new(Hold::Held).subscribe()
+    }
+
+    /// Says that the store is closing: a commit may no longer wait for the engine without end.
+    fn closing(&self) {}
+
+    /// Gives the engine up after the last commit; reads may follow.
+    fn close(&self) {}
 
     /// Whether what the engine itself can check is whole.
     fn verify(&mut self) -> Result<bool, StoreError> {

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use super::{Batch, Kv, Pair, Span, View};
 use crate::error::StoreError;
+use crate::hold::Hold;
 
 /// An engine whose results are noted.
 #[derive(Debug)]
@@ -75,6 +77,10 @@ impl<K: Kv> Kv for Watched<K> {
         self.noted(self.engine.get(key))
     }
 
+    fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.noted(self.engine.get_many(keys))
+    }
+
     fn range(&self, span: Span<'_>) -> Result<Vec<Pair>, StoreError> {
         self.noted(self.engine.range(span))
     }
@@ -105,6 +111,26 @@ impl<K: Kv> Kv for Watched<K> {
 
     fn probe(&self) -> Result<(), StoreError> {
         self.engine.probe().inspect_err(|error| self.note(error))
+    }
+
+    fn is_remote(&self) -> bool {
+        self.engine.is_remote()
+    }
+
+    fn may_send(&self) -> bool {
+        self.engine.may_send()
+    }
+
+    fn hold(&self) -> watch::Receiver<Hold> {
+        self.engine.hold()
+    }
+
+    fn closing(&self) {
+        self.engine.closing();
+    }
+
+    fn close(&self) {
+        self.engine.close();
     }
 
     fn verify(&mut self) -> Result<bool, StoreError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tenterhook_model::{DeliveryId, Event, WebhookId};
 
+use super::Effect;
 use super::flow::Flow;
 use super::head::{Budget, Head, Item};
 use crate::keys::due::Place;
@@ -60,6 +61,8 @@ pub(crate) struct LaneQueue {
     turns: HashMap<Arc<str>, Turn>,
     /// Ids that wait in `turns`.
     held: HashSet<DeliveryId>,
+    /// What commits did since a read of the disk began, while there is one.
+    pub(super) missed: Option<Vec<Effect>>,
 }
 
 /// A delivery on its way out of the queue.
@@ -89,6 +92,7 @@ impl LaneQueue {
             claimed: HashMap::new(),
             turns: HashMap::new(),
             held: HashSet::new(),
+            missed: None,
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) use head::{Item, after};
 pub(crate) use lane::{Kind, LaneQueue, Picked};
 
 /// What a commit did to the queues.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Effect {
     /// A delivery waits in a queue.
     Wait { kind: Kind, place: Place, item: Item },
@@ -74,6 +74,11 @@ impl Queues {
 
     /// Applies what a commit did.
     pub(crate) fn apply(&mut self, effect: Effect, millis: u64) {
+        if let Effect::Wait { place, .. } | Effect::Prefer(place) | Effect::Discard { place, .. } = &effect
+            && let Some(missed) = self.lanes.get_mut(&place.1.lane()).and_then(|lane| lane.missed.as_mut())
+        {
+            missed.push(effect.clone());
+        }
         let (lane, due) = match effect {
             Effect::Wait { kind, place, item } => {
                 let Some(lane) = self.lanes.get_mut(&place.1.lane()) else { return };
@@ -168,6 +173,23 @@ impl Queues {
         match kind {
             Kind::Fresh => queue.fresh.rest(),
             Kind::Due => queue.due.rest().filter(|rest| rest.0 <= millis),
+        }
+    }
+
+    /// Begins a read of a lane, during which the queues are not locked: what commits do to the lane
+    /// meanwhile may be missing in what is read. Returns whether there is such a lane.
+    pub(crate) fn begin_read(&mut self, lane: Lane) -> bool {
+        let Some(queue) = self.lanes.get_mut(&lane) else { return false };
+        assert!(queue.missed.is_none(), "the lane {} is read twice at a time", lane.0);
+        queue.missed = Some(Vec::new());
+        true
+    }
+
+    /// Ends a read that was begun, after what it found is taken in: what commits did meanwhile holds.
+    pub(crate) fn end_read(&mut self, lane: Lane, millis: u64) {
+        let missed = self.lanes.get_mut(&lane).and_then(|queue| queue.missed.take());
+        for effect in missed.into_iter().flatten() {
+            self.apply(effect, millis);
         }
     }
 

@@ -65,6 +65,7 @@ fn measure<F: Future<Output = ()>>(url: &str, work: impl FnOnce(Arc<dyn Store>) 
         sealing_key: SealingKey::new([1; 32]),
         reads: Reads::Inline,
         operational_events: true,
+        node: Default::default(),
         observer: Some(Arc::new(Commits)),
     };
     COMMITS.store(0, Ordering::Relaxed);

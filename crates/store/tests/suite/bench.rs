@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tenterhook_fixtures::postgres;
 use tenterhook_model::webhook::{Halt, HaltedBy};
 use tenterhook_model::{
-    Attempt, Clock, Delivery, DeliveryId, Entropy, Event, Lane, Next, Outcome, Timestamp, Webhook, WebhookId,
+    Attempt, Clock, Delivery, DeliveryId, Entropy, Event, Lane, Next, OsEntropy, Outcome, Timestamp, Webhook, WebhookId,
 };
 use tenterhook_store::{
-    Change, Claim, DeliveryQuery, EmbeddedStore, Expect, Kv, MemoryKv, NewEvent, Published, Reads, RedbKv,
-    SavedWebhook, SealingKey, Settled, Settlement, SledKv, Span, Store, StoreError, StoreOptions, WebhookChange,
-    Writer, care,
+    Change, Claim, DeliveryQuery, EmbeddedStore, Expect, Kv, MemoryKv, NewEvent, Node, PostgresKv, Published, Reads,
+    RedbKv, SavedWebhook, SealingKey, Settled, Settlement, SledKv, Span, Store, StoreError, StoreOptions,
+    WebhookChange, Writer, care,
 };
 use tokio::task::JoinSet;
 
@@ -59,6 +60,8 @@ pub(crate) enum Engine {
     Memory(MemoryKv),
     Redb(TempDir),
     Sled(TempDir),
+    /// In the schema of this URL.
+    Postgres(String),
     /// One of a test's own.
     Other(Arc<dyn Fn(StoreOptions) -> Opened>),
 }
@@ -69,6 +72,7 @@ impl std::fmt::Debug for Engine {
             Self::Memory(_) => "memory",
             Self::Redb(_) => "redb",
             Self::Sled(_) => "sled",
+            Self::Postgres(_) => "PostgreSQL",
             Self::Other(_) => "another",
         })
     }
@@ -78,7 +82,8 @@ impl Engine {
     /// A new one of each.
     pub(crate) fn all() -> Vec<Self> {
         let directory = || tempfile::tempdir().unwrap();
-        vec![Self::Memory(MemoryKv::default()), Self::Redb(directory()), Self::Sled(directory())]
+        let own = [Self::Memory(MemoryKv::default()), Self::Redb(directory()), Self::Sled(directory())];
+        own.into_iter().chain(postgres::schema().map(Self::Postgres)).collect()
     }
 
     fn open(&self, options: StoreOptions) -> Opened {
@@ -92,6 +97,10 @@ impl Engine {
             }
             Self::Sled(directory) => {
                 boxed(EmbeddedStore::open(SledKv::open(directory.path()).unwrap(), options).unwrap())
+            }
+            Self::Postgres(url) => {
+                let kv = PostgresKv::open(url, &Node::default(), &OsEntropy).unwrap();
+                boxed(EmbeddedStore::open(kv, options).unwrap())
             }
             Self::Other(open) => open(options),
         }
@@ -157,6 +166,7 @@ impl Bench {
             Engine::Memory(kv) => care::check_engine(&mut kv.clone()),
             Engine::Redb(directory) => care::check(&format!("redb:{}", directory.path().display())),
             Engine::Sled(directory) => care::check(&format!("sled:{}", directory.path().display())),
+            Engine::Postgres(url) => care::check(url),
             Engine::Other(_) => panic!("a test checks its own engine itself"),
         };
         self.open_again();
@@ -168,6 +178,11 @@ impl Bench {
         let found = |text: &[u8]| text.windows(bytes.len()).any(|part| part == bytes);
         match &self.engine {
             Engine::Memory(kv) => {
+                let pairs = kv.range(Span::new(&[], &[u8::MAX], usize::MAX)).unwrap();
+                pairs.iter().any(|(_, value)| found(value))
+            }
+            Engine::Postgres(url) => {
+                let kv = PostgresKv::look(url).unwrap().expect("the store is there");
                 let pairs = kv.range(Span::new(&[], &[u8::MAX], usize::MAX)).unwrap();
                 pairs.iter().any(|(_, value)| found(value))
             }
@@ -283,6 +298,7 @@ fn options(clock: &Arc<TestClock>, entropy: &Arc<TestEntropy>) -> StoreOptions {
         sealing_key: SealingKey::new([7; 32]),
         reads: Reads::Inline,
         operational_events: true,
+        node: Default::default(),
         observer: None,
     }
 }

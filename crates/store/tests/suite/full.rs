@@ -28,6 +28,7 @@ fn with_store(url: &str, work: impl AsyncFnOnce(Arc<dyn Store>)) {
         sealing_key: SealingKey::new([1; 32]),
         reads: Reads::Blocking,
         operational_events: true,
+        node: Default::default(),
         observer: None,
     };
     let (store, writer) = open(url, options).unwrap();

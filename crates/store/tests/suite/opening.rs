@@ -16,6 +16,7 @@ fn options(key: u8) -> StoreOptions {
         sealing_key: SealingKey::new([key; 32]),
         reads: Reads::Blocking,
         operational_events: true,
+        node: Default::default(),
         observer: None,
     }
 }
@@ -54,7 +55,7 @@ fn each_kind_of_store_opens_by_its_url_and_once_only() {
         assert!(matches!(error, OpenError::OtherEngine { .. }), "{error}");
     }
     open("memory:", options(1)).unwrap();
-    assert!(matches!(open("postgres://localhost/db", options(1)), Err(OpenError::Postgres)));
+    assert!(matches!(open("postgres://db.example/db", options(1)), Err(OpenError::Address(_))));
 }
 
 #[test]

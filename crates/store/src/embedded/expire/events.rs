@@ -10,7 +10,10 @@ use crate::keys::Family;
 use crate::kv::{Kv, Span};
 use crate::rows;
 use crate::rows::delivery::DeliveryHead;
-use crate::rows::event::{EventHead, TimelineRow};
+use crate::rows::event::{EventHead, TimelineEntry, TimelineRow};
+
+/// Events that are read ahead at a time.
+const AHEAD: usize = 64;
 
 /// A finished delivery that goes with its event.
 struct OldDelivery {
@@ -116,7 +119,13 @@ impl<K: Kv> Group<'_, K> {
     ) -> Result<(TimelineRow, Option<u32>), StoreError> {
         let mut kept = Vec::with_capacity(block.entries.len());
         let mut ended_at = None;
-        for entry in block.entries {
+        let mut ahead = 0;
+        for (index, entry) in block.entries.iter().enumerate() {
+            if entry.place >= place && ended_at.is_none() && !step.is_over() && index >= ahead {
+                ahead = (index + AHEAD).min(block.entries.len());
+                self.fetch_events(namespace, &block.entries[index..ahead])?;
+            }
+            let entry = entry.clone();
             if step.is_over() && entry.place >= place && ended_at.is_none() {
                 ended_at = Some(entry.place);
             }
@@ -132,6 +141,24 @@ impl<K: Kv> Group<'_, K> {
             }
         }
         Ok((TimelineRow { entries: kept }, ended_at))
+    }
+
+    /// Reads events and their finished deliveries ahead, from an engine that is far away.
+    fn fetch_events(&mut self, namespace: &Namespace, entries: &[TimelineEntry]) -> Result<(), StoreError> {
+        if !self.shared.kv.is_remote() {
+            return Ok(());
+        }
+        self.forget_fetched();
+        let key = |entry: &TimelineEntry| Ok(keys::event::encode(namespace, &entry.event_id()?));
+        let keys = entries.iter().map(key).collect::<Result<Vec<_>, StoreError>>()?;
+        self.fetch(keys.clone())?;
+        let mut deliveries = Vec::new();
+        for key in &keys {
+            if let Some(row) = self.get(key)? {
+                deliveries.extend(rows::decode::<EventHead>(&row, "an event")?.deliveries().map(keys::delivery::done));
+            }
+        }
+        self.fetch(deliveries)
     }
 
     /// The event and what goes with it, if it is old and so is the end of each of its deliveries.

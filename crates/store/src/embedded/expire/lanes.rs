@@ -184,6 +184,7 @@ mod tests {
             sealing_key: SealingKey::new([1; 32]),
             reads: Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: None,
         };
         let kv = MemoryKv::default();
@@ -229,6 +230,7 @@ mod tests {
             sealing_key: SealingKey::new([1; 32]),
             reads: Reads::Inline,
             operational_events: true,
+            node: Default::default(),
             observer: None,
         };
         let (shared, mut worker) = start::open(MemoryKv::default(), options).unwrap();
