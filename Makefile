@@ -64,6 +64,16 @@ tests-python: .tools/tests-python/done ## prepare the Jinja2 that the engine is 
 	.tools/tests-python/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
+# A server for the tests of the PostgreSQL store, which start and end their own.
+.PHONY: postgres
+postgres:
+	@if [ -z "$$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	    && mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >> /etc/postgresql-common/createcluster.conf \
+	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql >/dev/null; \
+	  then :; else echo "PostgreSQL: NOT INSTALLED, and its tests fail without it (apt-get install postgresql, or set TENTERHOOK_TEST_POSTGRES=postgres://…)"; fi; \
+	fi
+
 # What the server is tried with. RUNLEVEL keeps Debian from starting them.
 PROXIES := squid microsocks
 
@@ -76,8 +86,8 @@ proxies:
 	fi
 
 .PHONY: test-rust
-test-rust: tests-python proxies $(GRPCURL) ## test the server
-	cargo test --workspace --locked
+test-rust: tests-python proxies postgres $(GRPCURL) ## test the server
+	TENTERHOOK_TEST_POSTGRES=$${TENTERHOOK_TEST_POSTGRES:-required} cargo test --workspace --locked
 
 .PHONY: test-clients
 test-clients: $(CLIENTS:%=test-client-%) test-receivers ## test the client libraries, and the receivers of docs/RECEIVERS.md

@@ -78,12 +78,14 @@ impl App {
         let mut warming_up = pin!(warm_up(&intake, &api, &supervisor));
         // Most stores are compiled at once, and then no call ever meets a server that is not ready.
         let mut is_ready = timeout(WARM_UP_FIRST, &mut warming_up).await.is_ok();
+        let mut lost = pin!(storage.lost());
         let mut serving = JoinSet::new();
         serving.spawn(Door::new(Parts { listeners, tls, front, metrics, draining: draining.clone(), grace }).run());
 
         // What has broken comes before the wish to stop, so that it is reported; both before what goes on.
         let broken = loop {
             tokio::select! { biased;
+                () = &mut lost => break Some("another node has taken over the database".to_owned()),
                 () = storage.failed() => break Some("the store's writer ended by itself".to_owned()),
                 ended = dispatching.join_next() => break Some(how_ended("the dispatcher", ended)),
                 ended = serving.join_next() => break Some(how_ended("the API", ended)),

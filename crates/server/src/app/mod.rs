@@ -19,6 +19,7 @@ mod sampler;
 pub mod sealing;
 /// SIGINT and SIGTERM.
 pub mod signals;
+mod standby;
 mod steady;
 mod storage;
 mod supervisor;
@@ -60,6 +61,7 @@ use banner::Banner;
 use certificates::Tls;
 use sampler::Sampler;
 use signals::Signals;
+use standby::{Ports, Standby};
 use storage::Storage;
 use supervisor::Supervisor;
 use watches::Watches;
@@ -127,9 +129,10 @@ impl App {
         let started = clock.now();
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
         let (tls, certificates) = watches::certificates(config, &metrics)?;
-        let (listeners, ops) = (ports::bind_api(config).await?, ports::bind_ops(config).await?);
+        let ports = Ports { api: ports::bind_api(config).await?, ops: ports::bind_ops(config).await? };
+        let standby = Standby { config, clock: clock.clone(), metrics: &metrics, telemetry: &telemetry };
+        let (storage, Ports { api: listeners, ops }) = standby.open(ports).await?;
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
-        let storage = Storage::open(config, clock.clone(), metrics.clone()).await?;
         let sampler = sampled(config, &storage, &metrics).await;
         let (resolver, deliverer) = deliverer(config);
         let render: Arc<dyn Render> = Arc::new(cage()?);
@@ -215,10 +218,14 @@ fn front(config: &Config, api: &Api, access: Access, metrics: &Arc<Metrics>, con
 fn about(config: &Config, start_time: Timestamp) -> About {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     About {
-        store_engine: config.store.split(':').next().unwrap_or_default().to_owned(),
+        store_engine: match config.store.split(':').next().unwrap_or_default() {
+            "postgresql" => "postgres".to_owned(),
+            engine => engine.to_owned(),
+        },
         start_time,
         settings: BTreeMap::from([
             ("drain-grace", millis(config.drain_grace)),
+            ("lease", millis(config.node.lease)),
             ("max-in-flight", config.max_in_flight as u64),
             ("retention", millis(config.retention)),
             ("webhook-metrics", config.telemetry.webhook_metrics as u64),
@@ -279,7 +286,12 @@ pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry, terminal.colours_the_log())?);
     let signals = Signals::install().context("cannot watch for signals")?;
     let config = watches::with_first_key(config, terminal)?;
-    let mut app = match App::build(&config, telemetry.clone()).await {
+    let built = tokio::select! { biased;
+        built = App::build(&config, telemetry.clone()) => built,
+        // It may have stood by for days.
+        () = signals.shutdown.cancelled() => return Ok(()),
+    };
+    let mut app = match built {
         Ok(app) => app,
         Err(error) => {
             // Nothing was measured yet, and the error is the first thing that is printed.

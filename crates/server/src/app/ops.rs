@@ -17,8 +17,8 @@ use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
 
 /// Content type of Prometheus' text format, version 0.0.4.
-const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the operations listener tells of.
 #[derive(Debug)]
@@ -89,7 +89,8 @@ impl Ops {
     }
 }
 
-fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+/// An answer with this text.
+pub(super) fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -2,17 +2,31 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tenterhook_api::TokenKey;
 use tenterhook_model::{Clock, OsEntropy};
-use tenterhook_store::{Gauges, Reads, Store, StoreOptions, exists, shown_url};
+use tenterhook_store::{Gauges, Hold, OpenError, Reads, Store, StoreOptions, exists, shown_url};
 use tokio::sync::oneshot;
 
 use super::sealing::{self, Keys};
 use crate::config::Config;
 use crate::failure::InWords;
 use crate::telemetry::metrics::Metrics;
+
+/// What came of opening a store.
+pub(super) enum Opened {
+    /// It is open.
+    Store(Storage),
+    /// Another node has the database.
+    Held {
+        /// What it is called.
+        node: String,
+        /// When its lease ends, unless it is renewed.
+        left: Duration,
+    },
+}
 
 /// An open store.
 #[derive(Debug)]
@@ -32,17 +46,23 @@ impl Storage {
     ///
     /// # Errors
     /// When it cannot be opened: it is in use, damaged, or sealed with another key.
-    pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Result<Self> {
+    pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Result<Opened> {
         let (url, key_file, operational_events) =
             (config.store.clone(), config.sealing_key_file.clone(), config.operational_events);
+        let node = config.node.clone();
         let opening = tokio::task::spawn_blocking(move || {
             let keys = match key_file.or_else(|| sealing::default_place(&url)) {
                 // A new key would open nothing, and stand where the right one has to go.
-                Some(path) if sealing::try_load(&path)?.is_none() && exists(&url) => bail!(
-                    "the sealing key {} of the store {} is missing; restore it, or name it with --sealing-key-file",
-                    path.display(),
-                    shown_url(&url)
-                ),
+                Some(path)
+                    if sealing::try_load(&path)?.is_none()
+                        && exists(&url).with_context(|| format!("cannot open the store {}", shown_url(&url)))? =>
+                {
+                    bail!(
+                        "the sealing key {} of the store {} is missing; restore it, or name it with --sealing-key-file",
+                        path.display(),
+                        shown_url(&url)
+                    )
+                }
                 Some(path) => sealing::load_or_make(&path, &OsEntropy)?,
                 None => Keys::forgettable(&OsEntropy),
             };
@@ -54,14 +74,20 @@ impl Storage {
                 sealing_key: keys.sealing,
                 reads,
                 operational_events,
+                node,
                 observer: Some(metrics),
             };
-            let opened = tenterhook_store::open(&url, options);
-            opened
-                .map(|opened| (opened, keys.tokens))
-                .with_context(|| format!("cannot open the store {}", shown_url(&url)))
+            match tenterhook_store::open(&url, options) {
+                Err(OpenError::Held { node, left }) => Ok(Err((node, left))),
+                opened => opened
+                    .map(|opened| Ok((opened, keys.tokens)))
+                    .with_context(|| format!("cannot open the store {}", shown_url(&url))),
+            }
         });
-        let ((store, writer), tokens) = opening.await.context("the store was not opened")??;
+        let ((store, writer), tokens) = match opening.await.context("the store was not opened")?? {
+            Ok(opened) => opened,
+            Err((node, left)) => return Ok(Opened::Held { node, left }),
+        };
         let (tell, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("store".to_owned());
         let writer = thread.spawn(move || {
@@ -69,7 +95,19 @@ impl Storage {
             // Nobody listens any more when the server has ended already.
             let _ = tell.send(());
         });
-        Ok(Self { store, tokens, writer: writer.context("cannot start the store's thread")?, ended })
+        let writer = writer.context("cannot start the store's thread")?;
+        Ok(Opened::Store(Self { store, tokens, writer, ended }))
+    }
+
+    /// Waits until another node has taken the store over, if one can.
+    pub(super) fn lost(&self) -> impl Future<Output = ()> + use<> {
+        let mut hold = self.store.hold();
+        async move {
+            // One that nobody can take is never told of.
+            if hold.wait_for(|hold| *hold == Hold::Lost).await.is_err() {
+                std::future::pending().await
+            }
+        }
     }
 
     /// What is open now; nothing when the store cannot tell.

@@ -47,6 +47,11 @@ impl Supervisor {
         self.send("READY=1\nSTATUS=Accepting calls");
     }
 
+    /// The server runs, and takes calls once no other node has its database.
+    pub(crate) fn standing_by(&self) {
+        self.send("READY=1\nSTATUS=Standing by: another node has the database");
+    }
+
     /// The server drains and then exits.
     pub(crate) fn stopping(&self) {
         self.send("STOPPING=1\nSTATUS=Draining: requests in flight may finish");

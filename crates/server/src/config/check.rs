@@ -40,6 +40,14 @@ pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<Co
     if is_on(given, "bootstrap-key") && !is_given("api-keys") {
         fault("bootstrap-key", "needs --api-keys too, the file that the key goes into".to_owned());
     }
+    let is_database =
+        given.get("store").is_some_and(|given| given.values.last().is_some_and(|url| url.starts_with("postgres")));
+    if is_database && !is_given("sealing-key-file") {
+        fault(
+            "store",
+            "is a database, which keeps no key: give --sealing-key-file FILE, the same key on each node (`openssl rand -hex 32` makes one)".to_owned(),
+        );
+    }
     let is_open = !listeners.api.ip().is_loopback();
     let has_access = is_given("api-keys") || is_given("client-ca");
     if listeners.dev && is_open {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tenterhook_deliver::SourceAddresses;
 use tenterhook_http::Origin;
 use tenterhook_model::{AddressPolicy, Egress, limits};
-use tenterhook_store::shown_url;
+use tenterhook_store::{Node, shown_url};
 
 pub use fault::{ConfigError, ConfigFault, Source};
 pub use files::{KeyFile, TlsMaterial};
@@ -66,6 +66,8 @@ pub struct Config {
     pub store: String,
     /// The file with the key that seals secrets; `None` stands for its default place.
     pub sealing_key_file: Option<PathBuf>,
+    /// Who this process is among those that share a database.
+    pub node: Node,
     /// Whether the server publishes operational events.
     pub operational_events: bool,
     /// How long finished things are kept.
@@ -230,6 +232,7 @@ impl Reader<'_> {
             tls: self.tls(),
             store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),
             sealing_key_file: self.path("sealing-key-file"),
+            node: self.node(),
             operational_events: self.switch("operational-events", true),
             retention: self
                 .one("retention", |text| value::duration_within(text, retention_min..=*limits::RETENTION_RANGE.end()))
@@ -243,6 +246,12 @@ impl Reader<'_> {
             threads: self.one("threads", |text| value::number(text, 1..=limits::THREADS_MAX)).unwrap_or_else(threads),
             telemetry: self.telemetry(),
         }
+    }
+
+    fn node(&mut self) -> Node {
+        let lease = self.one("lease", |text| value::duration_within(text, limits::LEASE_RANGE));
+        let name = self.one("node-name", value::node_name).unwrap_or_else(host_name);
+        Node { name, lease: lease.unwrap_or(limits::LEASE) }
     }
 
     fn telemetry(&mut self) -> TelemetryConfig {
@@ -347,6 +356,12 @@ fn threads() -> usize {
     (cores / 4).max(1)
 }
 
+/// What this machine calls itself.
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "node".to_owned(), |name| name.trim().to_owned())
+}
+
 fn off_or_address(text: &str) -> Result<Option<SocketAddr>, String> {
     if text == "off" { Ok(None) } else { value::address(text).map(Some) }
 }
@@ -355,7 +370,11 @@ fn store_url(text: &str) -> Result<String, String> {
     match text.split_once(':') {
         Some(("redb" | "sled", directory)) if !directory.is_empty() => Ok(text.to_owned()),
         Some(("memory", "")) => Ok(text.to_owned()),
-        _ => Err(format!("`{}` is not a store; write redb:DIR, sled:DIR or memory:", shown_url(text))),
+        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{}` is not a store; write redb:DIR, sled:DIR, postgres://USER@HOST/DATABASE or memory:",
+            shown_url(text)
+        )),
     }
 }
 

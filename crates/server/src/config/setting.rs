@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "Observability";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 39] = [
+pub(crate) const SETTINGS: [Setting; 41] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -205,9 +205,11 @@ pub(crate) const SETTINGS: [Setting; 39] = [
         value: "URL",
         kind: Kind::One,
         group: STORE,
-        help: "Where events and deliveries are kept: redb:DIR, sled:DIR or memory:",
+        help: "Where events and deliveries are kept: redb:DIR, sled:DIR, postgres://… or memory:",
         more: "redb survives power loss; sled is an alternative engine; both keep their files in one folder. \
-               memory: forgets everything when the server stops.\nExamples: redb:/var/lib/tenterhook, memory:",
+               postgres: keeps all in a PostgreSQL (14 or later), for one node that serves and others that stand by; \
+               give a URL with a password by the variable or the file. memory: forgets everything when the server stops.\n\
+               Examples: redb:/var/lib/tenterhook, memory:, postgres://hooks@db.example/hooks?sslmode=require",
         default: "redb:./tenterhook-data",
     },
     Setting {
@@ -218,8 +220,30 @@ pub(crate) const SETTINGS: [Setting; 39] = [
         group: STORE,
         help: "File with the key that seals secrets in the store",
         more: "Made on the first start, readable by its owner only. Keep a copy apart from the store: without \
-               it the secrets in the store cannot be read.\nExample: /etc/tenterhook/sealing.key",
+               it the secrets in the store cannot be read. A store in PostgreSQL needs it given, and the same one \
+               on each node.\nExample: /etc/tenterhook/sealing.key",
         default: "`sealing.key` in the store's directory",
+    },
+    Setting {
+        key: "lease",
+        environment: "TENTERHOOK_LEASE",
+        value: "DURATION",
+        kind: Kind::One,
+        group: STORE,
+        help: "How long a node has the database without renewing its lease; for postgres:",
+        more: "From 3s to 60s. A node that stands by takes over at most 1s after the lease has ended. \
+               A node that cannot renew it stops sending after four fifths of it.",
+        default: "10s",
+    },
+    Setting {
+        key: "node-name",
+        environment: "TENTERHOOK_NODE_NAME",
+        value: "NAME",
+        kind: Kind::One,
+        group: STORE,
+        help: "What the other nodes call this one; for postgres:",
+        more: "At most 63 characters. It stands in the log, in the database and at /readyz.\nExample: hooks-1",
+        default: "the host's name",
     },
     Setting {
         key: "retention",

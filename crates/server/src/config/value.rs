@@ -163,6 +163,12 @@ pub fn public_url(text: &str) -> Result<String, String> {
     }
 }
 
+/// What a node is called.
+pub(super) fn node_name(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && text.chars().count() <= 63 && !text.chars().any(char::is_control);
+    if is_name { Ok(text.to_owned()) } else { Err("must have 1 to 63 characters, all of them printable".to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
