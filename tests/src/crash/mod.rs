@@ -2,6 +2,7 @@
 //! acknowledged is delivered, however often the process is killed.
 
 mod feed;
+mod nodes;
 mod power;
 mod rate;
 mod receiver;
