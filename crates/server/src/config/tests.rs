@@ -51,6 +51,7 @@ fn defaults_are_those_that_the_help_tells() {
         (millis(config.drain_grace), "drain-grace"),
         (millis(config.retention), "retention"),
         (config.max_in_flight as u64, "max-in-flight"),
+        (millis(config.node.lease), "lease"),
         (config.telemetry.webhook_metrics as u64, "webhook-metrics"),
     ]
     .map(|(set, key)| (key, set))
