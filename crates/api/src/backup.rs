@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::access::Caller;
+use crate::edge::Kept;
 use crate::refusal::Refusal;
-use crate::state::{Api, parts, retiring};
+use crate::state::{Api, keep, parts, retiring};
 
 /// The service on the wire.
 #[derive(Debug, Clone)]
@@ -22,9 +23,9 @@ impl v1::store_service_server::StoreService for Stores {
     type BackupStream = Pin<Box<dyn Stream<Item = Result<v1::BackupResponse, Status>> + Send>>;
 
     async fn backup(&self, request: Request<v1::BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
-        let retiring = retiring(&request);
+        let connection = (retiring(&request), keep(&request));
         let (caller, _) = parts(request)?;
-        let backup = Backup::begin(self.0.clone(), caller, retiring).await?;
+        let backup = Backup::begin(self.0.clone(), caller, connection).await?;
         Ok(Response::new(Box::pin(backup.into_stream())))
     }
 }
@@ -34,18 +35,24 @@ struct Backup {
     api: Api,
     caller: Caller,
     copy: tenterhook_store::Backup,
-    /// Cancelled when the connection is about to close.
+    /// Cancelled when the connection was about to close before the backup began.
     retiring: CancellationToken,
+    /// A copy cannot go on over another connection, and the view that it reads is of this call.
+    _kept: Option<Kept>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Backup {
-    async fn begin(api: Api, caller: Caller, retiring: CancellationToken) -> Result<Self, Refusal> {
+    async fn begin(
+        api: Api,
+        caller: Caller,
+        (retiring, kept): (CancellationToken, Option<Kept>),
+    ) -> Result<Self, Refusal> {
         caller.everywhere()?;
         caller.about(|| "the whole store".to_owned());
         let permit = api.backup_permit()?;
         let copy = api.store.backup().await?;
-        Ok(Self { api, caller, copy, retiring, _permit: permit })
+        Ok(Self { api, caller, copy, retiring, _kept: kept, _permit: permit })
     }
 
     /// The parts of the copy; the last item is the reason why it ended before its end.

@@ -37,7 +37,7 @@ mod webhooks;
 mod wire;
 
 pub use audit::AuditEntry;
-pub use edge::{Budgets, Connection, Held, PeerNames, Refusals, too_large};
+pub use edge::{Budgets, Connection, Held, Kept, PeerNames, Refusals, too_large};
 pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered, status_name};
 pub use notices::Descriptions;
 pub use refusal::{DOMAIN, invalid};

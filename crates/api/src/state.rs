@@ -21,7 +21,7 @@ use tonic::Request;
 use tower::util::BoxCloneSyncService;
 
 use crate::access::{Access, Caller};
-use crate::edge::Charge;
+use crate::edge::{Charge, Kept};
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use crate::server::STREAMS;
@@ -163,6 +163,11 @@ impl Drop for WatchCount {
 pub(crate) fn retiring<T>(request: &Request<T>) -> CancellationToken {
     let charge = request.extensions().get::<Charge>();
     charge.map(|charge| charge.connection().retiring().clone()).unwrap_or_default()
+}
+
+/// Keeps the connection of a request from growing old.
+pub(crate) fn keep<T>(request: &Request<T>) -> Option<Kept> {
+    request.extensions().get::<Charge>().map(|charge| charge.connection().keep())
 }
 
 /// A request's caller and message. The gate has put the caller there; without it nobody may pass.

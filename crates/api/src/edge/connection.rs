@@ -69,6 +69,8 @@ impl Budgets {
             round: AtomicUsize::new(0),
             untaken: Default::default(),
             retiring: CancellationToken::new(),
+            keepers: AtomicUsize::new(0),
+            unkept: Notify::new(),
         }))
     }
 }
@@ -100,6 +102,9 @@ struct State {
     /// Answers that are not taken, by the round in which they were given.
     untaken: [AtomicUsize; ROUNDS],
     retiring: CancellationToken,
+    /// Calls that cannot go on over another connection.
+    keepers: AtomicUsize,
+    unkept: Notify,
 }
 
 impl Connection {
@@ -141,6 +146,24 @@ impl Connection {
     pub fn next_round(&self) -> bool {
         let next = self.0.round.fetch_add(1, Ordering::AcqRel) + 1;
         self.0.untaken[next % ROUNDS].load(Ordering::Acquire) > 0
+    }
+
+    /// Keeps the connection from growing old as long as the result is held: for a call that cannot go on over
+    /// another one.
+    #[must_use]
+    pub fn keep(&self) -> Kept {
+        self.0.keepers.fetch_add(1, Ordering::AcqRel);
+        Kept(self.clone())
+    }
+
+    /// Waits until nobody [keeps](Connection::keep) it.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when it is dropped. One task may wait at a time.
+    pub async fn unkept(&self) {
+        while self.0.keepers.load(Ordering::Acquire) > 0 {
+            self.0.unkept.notified().await;
+        }
     }
 
     /// Asks the connection's streams to end, each with a status of its own.
@@ -194,6 +217,19 @@ impl Connection {
         assert!(before > 0, "a call stopped that had not begun");
         if before == 1 {
             self.0.rested.notify_one();
+        }
+    }
+}
+
+/// What keeps a connection from growing old.
+#[derive(Debug)]
+pub struct Kept(Connection);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let state = &self.0.0;
+        if state.keepers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            state.unkept.notify_one();
         }
     }
 }
@@ -288,6 +324,17 @@ mod tests {
         call.answered();
         connection.rested().await;
         assert_eq!(connection.idle_since(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_kept_as_long_as_one_call_needs_it() {
+        let connection = Budgets::default().connection();
+        connection.unkept().await;
+        let (one, other) = (connection.keep(), connection.keep());
+        drop(one);
+        assert!(tokio::time::timeout(Duration::from_secs(60), connection.unkept()).await.is_err());
+        let (ended, ()) = tokio::join!(connection.unkept(), async { drop(other) });
+        assert_eq!(ended, ());
     }
 
     #[test]

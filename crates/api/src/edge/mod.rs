@@ -13,7 +13,7 @@ mod trail;
 mod transport;
 mod walk;
 
-pub use connection::{Budgets, Connection};
+pub use connection::{Budgets, Connection, Kept};
 pub(crate) use gate::{GateLayer, GateState, TraceParent};
 pub use held::Held;
 pub(crate) use intake::{Charge, OPEN_MESSAGE_BYTES};

@@ -133,6 +133,11 @@ impl Open<'_> {
     {
         let Times { round, age, .. } = self.shared.times;
         let old_at = Instant::now() + age.0.mul_f64(1.0 - self.youth());
+        let old = async {
+            sleep_until(old_at).await;
+            self.connection.unkept().await;
+        };
+        let mut old = pin!(old);
         let mut rounds = interval_at(Instant::now() + round, round);
         let mut is_open = false;
         // Room for others comes first, then the end of the server; the connection's own work goes
@@ -151,7 +156,7 @@ impl Open<'_> {
                     finish(http.as_mut());
                     return self.close(http, signs, Cut::Refused, Some(self.shared.times.linger)).await;
                 }
-                () = sleep_until(old_at) => {
+                () = old.as_mut() => {
                     finish(http.as_mut());
                     self.connection.retire();
                     return self.close(http, signs, Cut::Lingered, Some(age.1)).await;

@@ -1,10 +1,21 @@
 //! The door over real connections. Time is stopped once nothing more is to be sent, so that
 //! deadlines come at once.
 
-use tenterhook_api::Refusals;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use hyper::client::conn::http2::handshake;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tenterhook_api::{Connection, Refusals};
 use tenterhook_model::SystemClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+use tonic::body::Body;
+use tonic::server::NamedService;
 use tonic::service::Routes;
+use tower::Service;
 
 use super::*;
 use crate::telemetry::Telemetry;
@@ -29,12 +40,16 @@ async fn start(bounds: Bounds) -> Running {
 }
 
 async fn start_with(bounds: Bounds, times: Times) -> Running {
+    start_serving(Routes::default(), bounds, times).await
+}
+
+async fn start_serving(routes: Routes, bounds: Bounds, times: Times) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let telemetry = Telemetry::quiet().unwrap();
     let metrics = Arc::new(Metrics::new(&telemetry, Arc::new(SystemClock)));
     let (draining, grace) = (CancellationToken::new(), GRACE);
-    let front = Front::new(Routes::default(), Refusals::new(metrics.clone()), Vec::new(), None);
+    let front = Front::new(routes, Refusals::new(metrics.clone()), Vec::new(), None);
     let parts = Parts { listeners: vec![listener], tls: None, front, metrics, draining: draining.clone(), grace };
     let mut tasks = JoinSet::new();
     tasks.spawn(Door::with(parts, bounds, times).run());
@@ -130,6 +145,73 @@ async fn a_connection_that_is_old_is_asked_to_go_and_then_cut() {
     let kinds: Vec<u8> = kinds(&seen);
     assert!(kinds.contains(&7), "{kinds:?}");
     door.has_cut("lingered").await;
+}
+
+/// A service whose calls keep their connection until they may end.
+#[derive(Debug, Clone, Default)]
+struct Keeper {
+    begun: Arc<Notify>,
+    may_end: Arc<Notify>,
+}
+
+impl NamedService for Keeper {
+    const NAME: &'static str = "test.Keeper";
+}
+
+impl Service<Request<Body>> for Keeper {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (begun, may_end) = (self.begun.clone(), self.may_end.clone());
+        let kept = request.extensions().get::<Connection>().expect("the door has put it there").keep();
+        Box::pin(async move {
+            begun.notify_one();
+            may_end.notified().await;
+            drop(kept);
+            Ok(Response::new(Body::empty()))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_a_call_keeps_grows_old_only_after_it() {
+    let (age, grace) = (Duration::from_secs(4), Duration::from_secs(2));
+    let (keeper, times) = (Keeper::default(), Times { age: (age, grace), ..Times::new(GRACE) });
+    let door = start_serving(Routes::new(keeper.clone()), BOUNDS, times).await;
+    let stream = TokioIo::new(TcpStream::connect(door.address).await.unwrap());
+    let (mut client, connection) = handshake(TokioExecutor::new(), stream).await.unwrap();
+    let mut connection = pin!(connection);
+    let request = Request::post(format!("http://{}/test.Keeper/Keep", door.address));
+    let request = request.header("content-type", "application/grpc").body(Body::empty()).unwrap();
+    let mut answer = pin!(client.send_request(request));
+    tokio::select! {
+        () = keeper.begun.notified() => {}
+        _ = connection.as_mut() => panic!("the connection ended"),
+        _ = answer.as_mut() => panic!("the call ended"),
+    }
+    tokio::time::pause();
+    let past = async {
+        // Step by step, so that what the age would begin can go on to the end.
+        for _ in 0..12 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = past => {}
+        _ = connection.as_mut() => panic!("the connection ended"),
+    }
+    // The answer takes its time on the way, and the connection is now as old as any other.
+    tokio::time::resume();
+    keeper.may_end.notify_one();
+    let (answered, ended) = tokio::join!(answer, connection);
+    assert!(answered.unwrap().status().is_success() && ended.is_ok());
 }
 
 /// The types of the frames in `bytes`.
