@@ -74,19 +74,19 @@ postgres:
 	  then :; else echo "PostgreSQL: NOT INSTALLED, and its tests fail without it (apt-get install postgresql, or set TENTERHOOK_TEST_POSTGRES=postgres://…)"; fi; \
 	fi
 
-# What the server is tried with. RUNLEVEL keeps Debian from starting them.
-PROXIES := squid microsocks
+# Programs that the server and its completion scripts are tried with. RUNLEVEL keeps Debian from starting servers.
+TRIED_WITH := squid microsocks zsh fish
 
-.PHONY: proxies
-proxies:
-	@if [ "$$(command -v $(PROXIES) | wc -l)" -lt 2 ]; then \
+.PHONY: programs
+programs:
+	@if [ "$$(command -v $(TRIED_WITH) | wc -l)" -lt $(words $(TRIED_WITH)) ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
-	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(PROXIES) >/dev/null; \
-	  then :; else echo "$(PROXIES): NOT INSTALLED; no real proxy is tried (apt-get install $(PROXIES))"; fi; \
+	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(TRIED_WITH) >/dev/null; \
+	  then :; else echo "$(TRIED_WITH): NOT INSTALLED; what is missing is not tried (apt-get install $(TRIED_WITH))"; fi; \
 	fi
 
 .PHONY: test-rust
-test-rust: tests-python proxies postgres $(GRPCURL) ## test the server
+test-rust: tests-python programs postgres $(GRPCURL) ## test the server
 	TENTERHOOK_TEST_POSTGRES=$${TENTERHOOK_TEST_POSTGRES:-required} cargo test --workspace --locked
 
 .PHONY: test-clients

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::args::Common;
 use crate::context::contexts::{self, Contexts};
+use crate::order::in_order;
 use crate::output::{Asked, Colour, Form, Output};
 use crate::session::Session;
 
@@ -50,7 +51,7 @@ struct Typed {
 /// The candidates for the last of `words`, those after the command `root` itself. A name that `shell` would take apart is
 /// offered as an id.
 pub async fn complete(root: &Command, shell: &str, words: &[String]) -> Vec<String> {
-    let words: Vec<String> = words.iter().map(|word| unquoted(word)).collect();
+    let words: Vec<String> = in_order(&words.iter().map(|word| unquoted(word)).collect::<Vec<_>>());
     let Some((last, before)) = words.split_last() else { return Vec::new() };
     let typed = Typed::of(root, before, last);
     let Some(kind) = typed.kind else { return Vec::new() };

@@ -16,6 +16,7 @@ mod find;
 mod import;
 mod input;
 mod open;
+mod order;
 mod output;
 #[cfg(test)]
 mod reference;
@@ -28,6 +29,7 @@ mod webhook;
 use clap::Subcommand;
 
 pub use complete::complete;
+pub use order::in_order;
 
 use args::Common;
 use failure::Done;

@@ -42,6 +42,8 @@ default in a pipe. Integers are numbers up to 2^53 and text beyond; a body is te
 `COLUMNS`; below 60 columns each row is a block. `NO_COLOR` turns colours off. Progress goes to standard error, on a terminal only.
 
 ## Flags of every command
+
+They may stand before the command too: `tenterhook -o json webhook list`.
 ";
 
 /// The page.

@@ -82,8 +82,8 @@ fn start(text: &str) -> Start {
 
 fn line(session: &Session, names: &Names, change: &DeliveryChange) -> String {
     let delivery = change.delivery.clone().unwrap_or_default();
-    let time =
-        times::timestamp(change.change_time.as_ref()).map(tenterhook_model::Timestamp::rfc3339).unwrap_or_default();
+    let time = times::timestamp(change.change_time.as_ref());
+    let time = time.map(|time| session.out.clock(time)).unwrap_or_default();
     let clock = time.get(11..19).unwrap_or("--:--:--");
     let (state, style) = delivery_state(delivery.state());
     let fixed = |text: &str, width: usize| {

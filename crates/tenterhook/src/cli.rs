@@ -17,7 +17,7 @@ use tenterhook_server::terminal::Terminal;
 const BENCH_THREADS: usize = 2;
 
 /// What to try first, below the help.
-const START: &str = "Start here:\n  tenterhook demo           see the whole at work in a few seconds\n  tenterhook serve --dev    a server for trying it out on this machine\n  tenterhook listen         a receiver that prints what it gets";
+const START: &str = "Start here:\n  tenterhook demo           see the whole at work in a few seconds\n  tenterhook serve --dev    a server for trying it out on this machine\n  tenterhook listen         a receiver that prints what it gets\n\nFlags of client commands, such as --context and -o, may stand before the command too.";
 
 /// Delivers events as signed webhooks, and retries until they arrive
 ///
@@ -85,6 +85,14 @@ enum Command {
     /// Renders for a server that is its parent; speaks frames on standard input and output
     #[command(hide = true)]
     RenderWorker,
+}
+
+/// The words of this process's command line, with flags that stand before a client command behind it.
+pub fn words() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let behind = words.split_off(words.len().min(1));
+    words.extend(tenterhook_cli::in_order(&behind));
+    words
 }
 
 impl Cli {

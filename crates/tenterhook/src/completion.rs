@@ -35,19 +35,22 @@ _tenterhook_names() {
     done
 }
 complete -F _tenterhook_names -o bashdefault -o default tenterhook"#;
-/// The same for zsh, before the end of the script, which then calls it.
-const ZSH: &str = r#"_tenterhook_names() {
+/// The same for zsh, before the end of the script. zsh calls the function that is named like the file, so that is this one,
+/// and what stands for it in the script has another name.
+const ZSH: &str = r#"_tenterhook() {
     local -a found
     found=("${(@f)$("${words[1]}" __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null </dev/null)}")
     found=("${(@)found:#}")
     if (( ${#found} )); then
         compadd -a found
     else
-        _tenterhook "$@"
+        _tenterhook_words "$@"
     fi
 }
 
 "#;
+/// How the function of the script for zsh begins, and how it begins under its other name.
+const ZSH_BEGIN: (&str, &str) = ("\n_tenterhook() {\n", "\n_tenterhook_words() {\n");
 /// How the end of the script for zsh begins.
 const ZSH_END: &str = r#"if [ "$funcstack[1]" = "_tenterhook" ]; then"#;
 /// The same for fish.
@@ -90,9 +93,7 @@ fn with_names(shell: Shell, script: &str) -> String {
         Shell::Fish => format!("{script}\n{FISH}"),
         Shell::Zsh => match script.rsplit_once(ZSH_END) {
             Some((functions, end)) => {
-                let end = end.replace("_tenterhook \"$@\"", "_tenterhook_names \"$@\"");
-                let end = end.replace("compdef _tenterhook ", "compdef _tenterhook_names ");
-                format!("{functions}{ZSH}{ZSH_END}{end}")
+                format!("{}{ZSH}{ZSH_END}{end}", functions.replacen(ZSH_BEGIN.0, ZSH_BEGIN.1, 1))
             }
             None => script.to_owned(),
         },
@@ -133,15 +134,12 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_scripts_for_zsh_end_by_asking_for_names_first() {
+    fn the_function_that_zsh_calls_asks_for_names_first() {
         let mut script = Vec::new();
         generate(Shell::Zsh, &mut crate::cli::Cli::command(), "tenterhook", &mut script);
         let script = with_names(Shell::Zsh, &String::from_utf8(script).unwrap());
+        assert_eq!((script.matches(ZSH_BEGIN.0).count(), script.matches(ZSH_BEGIN.1).count()), (1, 1));
         let (_, end) = script.rsplit_once(ZSH_END).expect("the script ends as it is known to");
-        assert!(
-            end.contains("_tenterhook_names \"$@\"") && end.contains("compdef _tenterhook_names tenterhook"),
-            "{end}"
-        );
-        assert!(!end.contains("    _tenterhook \"$@\""), "{end}");
+        assert!(end.contains("    _tenterhook \"$@\"") && end.contains("compdef _tenterhook tenterhook"), "{end}");
     }
 }

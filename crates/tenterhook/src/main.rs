@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         offered.iter().for_each(|word| println!("{word}"));
         return ExitCode::SUCCESS;
     }
-    let command = Cli::parse();
+    let command = Cli::parse_from(tenterhook::cli::words());
     let colours = command.takes_colours() && std::io::stderr().is_terminal();
     match command.run() {
         Ok(code) => code,

@@ -112,3 +112,45 @@ fn two_previews_are_compared_field_by_field() {
     let same = desk.people(80, &["webhook", "preview", "orders", "--event", "one", "--diff", "one"]).code(0);
     same.has(&["Both events make the same request."]);
 }
+
+#[test]
+fn flags_may_stand_before_the_command() {
+    let desk = Desk::new();
+    desk.create("orders", NOWHERE);
+    let behind = desk.run(&["webhook", "list", "-o", "json"]).code(0);
+    let before = desk.run(&["-o", "json", "webhook", "list"]).code(0);
+    assert_eq!(before.out, behind.out);
+    let mut elsewhere = desk.command(&["--address", &desk.server.api, "-oname", "--no-color", "webhook", "list"]);
+    elsewhere.env_remove("TENTERHOOK_ADDRESS");
+    assert_eq!(finish(elsewhere).code(0).out, "orders\n");
+    desk.run(&["--address", "127.0.0.1:1", "status"]).code(1).warns(&["no server responds at 127.0.0.1:1"]);
+    for wrong in [&["--address", "127.0.0.1:1", "serve", "--dev"][..], &["-o", "json", "bench"], &["-o", "json"]] {
+        desk.run(wrong).code(2).warns(&["unexpected argument '-"]);
+    }
+    let help = stdout(&run(&["--help"]));
+    assert!(help.contains("may stand before the command too") && !help.contains("--namespace"), "{help}");
+}
+
+#[test]
+fn times_are_of_this_machine_when_asked_for() {
+    let desk = Desk::new();
+    desk.publish("created");
+    let at = |zone: &str, form: &str| {
+        let mut command = desk.command(&["event", "list", "-o", "table", "--columns", "published", "--time", form]);
+        command.env("TZ", zone);
+        let shown = finish(command).code(0).out;
+        shown.lines().nth(1).unwrap().trim().to_owned()
+    };
+    let utc = at("EST5", "utc");
+    assert!(utc.ends_with('Z'), "{utc}");
+    assert_eq!(at("EST5", "utc"), utc);
+    for (zone, offset) in
+        [("EST5", "-05:00"), ("<+0545>-5:45", "+05:45"), ("UTC0", "+00:00"), ("Nowhere/AtAll", "+00:00")]
+    {
+        let local = at(zone, "local");
+        let moment =
+            |text: &str| time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap();
+        assert!(local.ends_with(offset), "{zone}: {local}");
+        assert_eq!(moment(&local), moment(&utc), "{zone}");
+    }
+}

@@ -94,6 +94,105 @@ fn bash_offers_names_from_the_server_and_takes_each_back_as_one_word() {
     assert_eq!(offered(&desk, "tenterhook context use "), ["prod"]);
 }
 
+/// A shell at a desk, with the script that completes in it.
+fn shell(desk: &Desk, shell: &str) -> Command {
+    let binary = crate::binary::tenterhook();
+    let mut command = Command::new(shell);
+    command.current_dir(desk.path()).env("HOME", desk.path()).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");
+    command.env("SCRIPT", desk.file("_tenterhook", &stdout(&run(&["completion", shell]))));
+    command.env("PATH", format!("{}:/usr/bin:/bin", binary.parent().unwrap().display()));
+    command.env("TENTERHOOK_ADDRESS", &desk.server.api).env("XDG_CONFIG_HOME", desk.path().join("config"));
+    command
+}
+
+/// What fish offers for the last word of a line.
+fn fish_offers(desk: &Desk, line: &str) -> Vec<String> {
+    let mut fish = shell(desk, "fish");
+    fish.args(["--no-config", "-c", "source $SCRIPT; complete -C $LINE"]).env("LINE", line);
+    let shown = fish.output().unwrap();
+    assert_eq!(stderr(&shown), "", "{line}");
+    // What a word is stands behind a tab.
+    stdout(&shown).lines().map(|offer| offer.split('\t').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn fish_offers_names_from_the_server_and_what_the_script_knows() {
+    if !has("fish") {
+        return;
+    }
+    let desk = Desk::new();
+    for name in NAMES {
+        desk.create(name, super::NOWHERE);
+    }
+    let mut offered = fish_offers(&desk, "tenterhook webhook show ");
+    offered.retain(|word| NAMES.contains(&word.as_str()));
+    offered.sort_unstable();
+    let mut wanted = NAMES.to_vec();
+    wanted.sort_unstable();
+    assert_eq!(offered, wanted);
+    assert_eq!(fish_offers(&desk, "tenterhook -o json webhook pause or"), ["orders"]);
+    assert_eq!(fish_offers(&desk, "tenterhook webh"), ["webhook"]);
+    assert!(!desk.path().join("pwned").exists(), "a name was run");
+}
+
+/// What zsh makes of lines when Tab is pressed at their end: an interactive one, driven through a terminal.
+fn zsh_completes(desk: &Desk, lines: &[&str]) -> Vec<String> {
+    const DRIVE: &str = r#"
+zmodload zsh/zpty
+zpty shell "zsh -f -i"
+zpty -w shell 'PS1= PS2= RPS1=; fpath=($HOME $fpath); autoload -Uz compinit; compinit -u -D; setopt no_list_beep'
+zpty -w shell 'shown() { print -r -- "<""<$BUFFER>"">"; BUFFER= }; zle -N shown; bindkey "^X" shown; print rea""dy'
+zpty -r shell seen '*ready*'
+for line in "$@"; do
+    zpty -w -n shell "$line"$'\t\x18'
+    zpty -r shell seen '*<<*>>*'
+    print -r -- "${${seen#*<<}%%>>*}"
+done
+zpty -d shell
+"#;
+    let mut zsh = shell(desk, "zsh");
+    zsh.args(["-f", "-c", DRIVE, "drive"]).args(lines);
+    let shown = zsh.output().unwrap();
+    assert_eq!(stderr(&shown), "");
+    stdout(&shown).lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[test]
+fn zsh_completes_names_from_the_server_and_what_the_script_knows() {
+    if !has("zsh") {
+        return;
+    }
+    let desk = Desk::new();
+    for name in NAMES {
+        desk.create(name, super::NOWHERE);
+    }
+    let completed = zsh_completes(
+        &desk,
+        &[
+            "tenterhook webhook show ord",
+            "tenterhook webhook show a",
+            "tenterhook webhook show it",
+            "tenterhook webhook show Gr",
+            "tenterhook webhook show '$(t",
+            "tenterhook -o json webhook pause te",
+            "tenterhook webh",
+        ],
+    );
+    assert_eq!(
+        completed,
+        [
+            "tenterhook webhook show orders",
+            r"tenterhook webhook show a\ b",
+            r"tenterhook webhook show it\'s",
+            r#"tenterhook webhook show Größe\ \"L\""#,
+            "tenterhook webhook show '$(touch pwned)'",
+            "tenterhook -o json webhook pause team:a",
+            "tenterhook webhook",
+        ]
+    );
+    assert!(!desk.path().join("pwned").exists(), "a name was run");
+}
+
 #[test]
 fn without_a_server_bash_offers_what_the_script_knows() {
     let desk = Desk::new();

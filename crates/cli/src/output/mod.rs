@@ -207,6 +207,15 @@ impl Output {
             (None, _) => "-".to_owned(),
             (Some(time), TimeForm::Relative) => times::relative(time, now()),
             (Some(time), TimeForm::Utc) => time.rfc3339(),
+            (Some(time), TimeForm::Local) => times::local(time),
+        }
+    }
+
+    /// A time as it is shown where how long ago says nothing.
+    pub(crate) fn clock(self, time: Timestamp) -> String {
+        match self.time {
+            TimeForm::Relative | TimeForm::Utc => time.rfc3339(),
+            TimeForm::Local => times::local(time),
         }
     }
 

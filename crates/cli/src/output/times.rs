@@ -1,8 +1,10 @@
 //! Times and durations as people read them.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tenterhook_model::Timestamp;
+use tz::{TimeZone, TimeZoneRef};
 
 /// How times are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -11,6 +13,34 @@ pub(crate) enum TimeForm {
     Relative,
     /// RFC 3339 in UTC
     Utc,
+    /// RFC 3339 in the time zone of this machine, or of TZ
+    Local,
+}
+
+/// The zone that TZ names, else that of the machine; as everywhere, UTC when it cannot be read.
+static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
+    let named = std::env::var("TZ").ok();
+    let zone = named.as_deref().map_or_else(TimeZone::local, TimeZone::from_posix_tz);
+    zone.unwrap_or_else(|_| TimeZone::utc())
+});
+
+/// A time in the local zone, such as `2026-11-28T13:00:00+01:00`.
+pub(crate) fn local(time: Timestamp) -> String {
+    in_zone(time, ZONE.as_ref())
+}
+
+fn in_zone(time: Timestamp, zone: TimeZoneRef<'_>) -> String {
+    let offset = zone.find_local_time_type(time.seconds()).map_or(0, |kind| kind.ut_offset());
+    // RFC 3339 has offsets of whole minutes; zones had seconds before there were standards.
+    let minutes = offset / 60;
+    match Timestamp::new(time.seconds() + i64::from(60 * minutes), time.subsec_nanos()) {
+        Some(shifted) => {
+            let sign = if minutes < 0 { '-' } else { '+' };
+            let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+            format!("{}{sign}{hours:02}:{minutes:02}", shifted.rfc3339().trim_end_matches('Z'))
+        }
+        None => time.rfc3339(),
+    }
 }
 
 /// A time of the wire; `None` when it is unset or out of range.
@@ -112,5 +142,24 @@ mod tests {
         }
         assert_eq!(relative(now, now.after(Duration::from_secs(90))), "1m ago");
         assert_eq!(relative(now.after(Duration::from_secs(3)), now), "in 3.0 s");
+    }
+
+    #[test]
+    fn a_zone_shifts_a_time_and_says_by_how_much() {
+        let zone = |posix: &str| TimeZone::from_posix_tz(posix).unwrap();
+        let (winter, summer) =
+            (Timestamp::new(1_796_000_000, 0).unwrap(), Timestamp::new(1_781_000_000, 5_000_000).unwrap());
+        assert_eq!(
+            (winter.rfc3339(), summer.rfc3339()),
+            ("2026-11-30T00:53:20Z".into(), "2026-06-09T10:13:20.005Z".into())
+        );
+        for (posix, winter_there, summer_there) in [
+            ("UTC0", "2026-11-30T00:53:20+00:00", "2026-06-09T10:13:20.005+00:00"),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", "2026-11-30T01:53:20+01:00", "2026-06-09T12:13:20.005+02:00"),
+            ("NST3:30NDT,M3.2.0,M11.1.0", "2026-11-29T21:23:20-03:30", "2026-06-09T07:43:20.005-02:30"),
+        ] {
+            assert_eq!(in_zone(winter, zone(posix).as_ref()), winter_there);
+            assert_eq!(in_zone(summer, zone(posix).as_ref()), summer_there);
+        }
     }
 }
