@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tenterhook_jinja::{Mode, RenderError, RenderErrorKind, Undefined};
+use tenterhook_model::TemplateVariables;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Bytes of a frame at most: an event of 256 KiB escaped, or an output of 1 MiB escaped.
@@ -29,6 +30,8 @@ pub(crate) enum Task {
     Render {
         /// The context, a JSON object.
         context: Box<RawValue>,
+        /// The variables of the environment, when the template reads it.
+        variables: Option<TemplateVariables>,
     },
 }
 
@@ -61,7 +64,16 @@ impl Request {
         context: &str,
     ) -> Result<Self, serde_json::Error> {
         let context = RawValue::from_string(context.to_owned())?;
-        Ok(Self { task: Task::Render { context }, ..Self::compiling(source, mode, undefined) })
+        let task = Task::Render { context, variables: None };
+        Ok(Self { task, ..Self::compiling(source, mode, undefined) })
+    }
+
+    /// The request to render with these variables of the environment.
+    pub(crate) fn reading(mut self, read: Option<&TemplateVariables>) -> Self {
+        if let Task::Render { variables, .. } = &mut self.task {
+            *variables = read.cloned();
+        }
+        self
     }
 
     pub(crate) fn source(&self) -> &str {
@@ -196,7 +208,7 @@ mod tests {
         let bytes = serde_json::to_vec(&request).unwrap();
         let read: Request = serde_json::from_slice(&bytes).unwrap();
         assert_eq!((read.source(), read.mode(), read.undefined()), ("{{ a }}", Mode::HeaderBlock, Undefined::Strict));
-        let Task::Render { context } = read.task else { panic!("the task is to render") };
+        let Task::Render { context, .. } = read.task else { panic!("the task is to render") };
         assert_eq!(context.get(), r#"{"a":1.50}"#);
     }
 }

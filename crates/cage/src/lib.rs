@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tenterhook_engine::{
-    Acceptance, AttemptFacts, Compiled, EventContext, FieldTemplate, Preview, Render, RenderFault, Rendered, Rules,
-    compile, preview, preview_with,
+    Acceptance, AttemptFacts, Compiled, EventContext, FieldTemplate, Preview, PreviewOf, Render, RenderFault, Rendered,
+    Rules, compile_with, preview_in, preview_with,
 };
 use tenterhook_jinja::{Mode, RenderError, RenderErrorKind, Undefined};
-use tenterhook_model::{Fault, FaultKind, Lane, Namespace, PreparedRequest, Webhook};
+use tenterhook_model::{Fault, FaultKind, Lane, Namespace, PreparedRequest, TemplateVariables, Webhook};
 
 use frame::{Answer, Request};
 use pool::{Pool, WAIT_MAX};
@@ -43,6 +43,8 @@ pub struct Cage {
     /// The turns of bounded work that is done aside in this process: each piece may take as much
     /// memory as a template may.
     asides: Arc<Turns>,
+    /// What templates may read of the server's environment.
+    variables: TemplateVariables,
 }
 
 impl Cage {
@@ -50,7 +52,14 @@ impl Cage {
     #[must_use]
     pub fn new(command: WorkerCommand, workers: usize) -> Self {
         let workers = workers.max(1);
-        Self { pool: Pool::new(command, workers), asides: Turns::new(workers) }
+        let variables = TemplateVariables::default();
+        Self { pool: Pool::new(command, workers), asides: Turns::new(workers), variables }
+    }
+
+    /// The same cage, whose templates may read these variables of the environment.
+    #[must_use]
+    pub fn with_variables(self, variables: TemplateVariables) -> Self {
+        Self { variables, ..self }
     }
 
     /// Starts a worker ahead of the first template that needs one.
@@ -104,7 +113,7 @@ impl Cage {
         context: &str,
     ) -> Result<String, RenderFault> {
         let request = match Request::rendering(template.source(), template.mode(), template.undefined(), context) {
-            Ok(request) => request,
+            Ok(request) => request.reading(template.variables()),
             Err(_) => return Err(template.fault(&unplaced("the event cannot be handed to a render worker".into()))),
         };
         match self.pool.ask(owner, &request).await {
@@ -181,8 +190,8 @@ impl Render for Cage {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let webhook = webhook.clone();
-        match self.aside(&owner, move || compile(&webhook).map(Arc::new)).await {
+        let (webhook, variables) = (webhook.clone(), self.variables.clone());
+        match self.aside(&owner, move || compile_with(&webhook, &variables).map(Arc::new)).await {
             Ok(compiled) => compiled,
             Err(error) => Err(vec![fault("request".to_owned(), &error)]),
         }
@@ -247,10 +256,10 @@ impl Render for Cage {
         }
         let busy = |error: CageError| vec![fault("request".to_owned(), &error)];
         let webhook = Arc::new(webhook.clone());
-        let draft = Arc::clone(&webhook);
+        let (draft, variables) = (Arc::clone(&webhook), self.variables.clone());
         let mut rendered = None;
         // What is wrong with a webhook that does not compile is told with the rest of the answer.
-        if let Ok(compiled) = self.aside(&owner, move || compile(&draft)).await.map_err(busy)?
+        if let Ok(compiled) = self.aside(&owner, move || compile_with(&draft, &variables)).await.map_err(busy)?
             && !compiled.is_plain()
         {
             let (mut context, mut results) = (None, Vec::with_capacity(compiled.templates().len()));
@@ -259,10 +268,13 @@ impl Render for Cage {
             }
             rendered = Some(results);
         }
-        let (event, facts) = (Arc::clone(event), facts.clone());
-        let work = move || match rendered {
-            Some(rendered) => preview_with(&webhook, &event, &facts, |_| rendered),
-            None => preview(&webhook, &event, &facts),
+        let (event, facts, variables) = (Arc::clone(event), facts.clone(), self.variables.clone());
+        let work = move || {
+            let trial = PreviewOf { webhook: &webhook, event: &event, facts: &facts, variables: &variables };
+            match rendered {
+                Some(rendered) => preview_with(trial, |_| rendered),
+                None => preview_in(trial),
+            }
         };
         self.aside(&owner, work).await.map_err(busy)?
     }

@@ -46,12 +46,15 @@ struct Templates {
 impl Templates {
     fn answer(&mut self, request: Request) -> Answer {
         let compiled = self.compile(&request);
-        let Task::Render { context } = request.task else {
+        let Task::Render { context, variables } = request.task else {
             return Answer::Compiled;
         };
         let rendered = compiled.and_then(|template| {
             let context = Context::from_json(context.get()).map_err(|error| failed(error.to_string()))?;
-            template.render(&context)
+            match &variables {
+                None => template.render(&context),
+                Some(variables) => template.render(&context.with_variables(variables)),
+            }
         });
         match rendered {
             Ok(text) => Answer::Output(text),

@@ -200,3 +200,17 @@ async fn a_header_that_renders_to_more_than_headers_may_have_fails_at_once() {
         assert!(fault.message.contains("65537 bytes"), "{}", fault.message);
     }
 }
+
+#[tokio::test]
+async fn a_worker_reads_the_variables_that_it_is_handed_and_no_others() {
+    let variables = [("HOOK_TOKEN".to_owned(), "hunter22".to_owned())].into_iter().collect();
+    let cage = Cage::new(worker(), 1).with_variables(variables);
+    let macros = |name: &str| format!("{{% macro read(n) %}}{{{{ n | env }}}}{{% endmacro %}}{{{{ read('{name}') }}}}");
+    for template in [macros("HOOK_TOKEN").as_str(), "{{ 'HOOK_TOKEN' | env }}"] {
+        assert_eq!(body(&cage, template).await.as_deref(), Ok("hunter22"), "{template}");
+        let trial = cage.preview(&webhook(template), &event(), &facts()).await.unwrap();
+        assert_eq!(&*trial.request.unwrap().body, b"***", "{template}");
+    }
+    let error = body(&cage, &macros("PATH")).await.unwrap_err();
+    assert!(error.contains("the environment variable 'PATH' is not set"), "{error}");
+}

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::args::Common;
 use crate::context::contexts::{self, Contexts};
-use crate::order::in_order;
+use crate::early_flags::in_order;
 use crate::output::{Asked, Colour, Form, Output};
 use crate::session::Session;
 

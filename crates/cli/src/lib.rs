@@ -10,13 +10,13 @@ mod delivery;
 mod difference;
 mod doctor;
 mod document;
+mod early_flags;
 mod event;
 mod failure;
 mod find;
 mod import;
 mod input;
 mod open;
-mod order;
 mod output;
 #[cfg(test)]
 mod reference;
@@ -29,7 +29,7 @@ mod webhook;
 use clap::Subcommand;
 
 pub use complete::complete;
-pub use order::in_order;
+pub use early_flags::in_order;
 
 use args::Common;
 use failure::Done;

@@ -128,6 +128,7 @@ impl<D: Dial> Deliverer<D> {
         if let Some(answer) = &mut exchange.response {
             Hidden::of(&request, &tokens).mask(answer);
         }
+        request.masks.mask_text(&mut exchange.error);
         exchange
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tenterhook_model::authentication::AUTHORIZATION;
 use tenterhook_model::webhook::{KeyAlgorithm, SignatureScheme, TransportPolicy, Webhook};
-use tenterhook_model::{Fault, PreparedRequest, TargetUrl, WebhookId};
+use tenterhook_model::{Fault, PreparedRequest, TargetUrl, TemplateVariables, WebhookId};
 
 use crate::event_context::EventContext;
 use crate::matching::{Acceptance, Matching, Rules};
@@ -37,13 +37,21 @@ pub struct Compiled {
 /// Every fault at once, with the path of its field within the webhook, such as
 /// `request.headers[1].value`; those of a secret under `signing_secret`.
 pub fn compile(webhook: &Webhook) -> Result<Compiled, Vec<Fault>> {
+    compile_with(webhook, &TemplateVariables::default())
+}
+
+/// As [`compile`], with the variables of the environment that its templates may read.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(webhook: &Webhook, variables: &TemplateVariables) -> Result<Compiled, Vec<Fault>> {
     let mut faults = Vec::new();
     let schemes = webhook.schemes();
     check_schemes(webhook, &schemes, &mut faults);
     let rules = Rules::compile(&webhook.spec.rules).map_err(|found| faults.extend(found)).ok();
     let taken = taken(webhook, &schemes);
     check_custom(webhook, &schemes, &mut faults);
-    let request = request::compile(&webhook.spec.request, webhook.spec.authentication.as_ref(), taken)
+    let request = request::compile(&webhook.spec.request, webhook.spec.authentication.as_ref(), taken, variables)
         .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.under("request"))))
         .ok();
     let (Some(rules), Some(request)) = (rules, request.filter(|_| faults.is_empty())) else {

@@ -28,11 +28,11 @@ mod single;
 mod tests;
 
 pub use compilations::{Compilations, Staged};
-pub use compiled::{Compiled, compile};
+pub use compiled::{Compiled, compile, compile_with};
 pub use contexts::Contexts;
 pub use event_context::EventContext;
 pub use matching::{Acceptance, Matching, Pattern, RuleResult, Rules};
-pub use preview::{Preview, preview, preview_with};
+pub use preview::{Preview, PreviewOf, preview, preview_in, preview_with};
 pub use render::{InProcess, Render};
 pub use request::{AttemptFacts, Draft, FieldTemplate, RenderFault, Rendered};
 pub use signature::{sign, verify};

@@ -3,9 +3,9 @@
 
 use tenterhook_jinja::TemplateFault;
 use tenterhook_model::webhook::{KeyEncoding, RequestTemplate, SignatureScheme, SigningKey, Webhook};
-use tenterhook_model::{Fault, FaultKind, Secret, Timestamp};
+use tenterhook_model::{Fault, FaultKind, Secret, TemplateVariables, Timestamp};
 
-use crate::compiled::{Compiled, compile};
+use crate::compiled::{Compiled, compile, compile_with};
 use crate::event_context::EventContext;
 use crate::matching::Matching;
 use crate::request::{AttemptFacts, Draft, RenderFault, has_secrets};
@@ -38,23 +38,42 @@ pub struct Preview {
 /// # Errors
 /// Every fault of a webhook that does not compile, if one is not the fault of a template.
 pub fn preview(webhook: &Webhook, event: &EventContext, facts: &AttemptFacts) -> Result<Preview, Vec<Fault>> {
-    preview_with(webhook, event, facts, |compiled| {
-        compiled.templates().iter().map(|template| template.render(event)).collect()
-    })
+    let variables = &TemplateVariables::default();
+    preview_in(PreviewOf { webhook, event, facts, variables })
 }
 
-/// As [`preview`], with what `render` gives for each template, which may have been made elsewhere.
+/// What is tried out.
+#[derive(Debug, Clone, Copy)]
+pub struct PreviewOf<'a> {
+    /// The webhook, which may be a draft.
+    pub webhook: &'a Webhook,
+    /// What it would be sent.
+    pub event: &'a EventContext,
+    /// Of the attempt that would be made.
+    pub facts: &'a AttemptFacts,
+    /// What its templates may read of the environment.
+    pub variables: &'a TemplateVariables,
+}
+
+/// As [`preview`], with variables of the environment.
+///
+/// # Errors
+/// As [`preview`].
+pub fn preview_in(trial: PreviewOf<'_>) -> Result<Preview, Vec<Fault>> {
+    preview_with(trial, |compiled| compiled.templates().iter().map(|template| template.render(trial.event)).collect())
+}
+
+/// As [`preview_in`], with what `render` gives for each template, which may have been made elsewhere.
 ///
 /// # Errors
 /// As [`preview`].
 pub fn preview_with(
-    webhook: &Webhook,
-    event: &EventContext,
-    facts: &AttemptFacts,
+    trial: PreviewOf<'_>,
     render: impl FnOnce(&Compiled) -> Vec<Result<String, RenderFault>>,
 ) -> Result<Preview, Vec<Fault>> {
+    let PreviewOf { webhook, event, facts, variables } = trial;
     let sample = with_sample_key(webhook);
-    let compiled = match compile(&sample) {
+    let compiled = match compile_with(&sample, variables) {
         Ok(compiled) => compiled,
         Err(faults) => return of_faults(&sample, event, faults),
     };

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::environment::breaks_header;
+use super::filters::ENV;
 use super::options::Mode;
 use super::syntax::Fault;
 use super::syntax::ast::{BinaryOp, Const, Expr, ExprKind, Stmt, StmtKind};
@@ -26,6 +27,8 @@ pub(super) struct Facts {
     pub mutates: bool,
     /// Its work is bounded by its size and the event's: it may render in-process.
     pub plain: bool,
+    /// It names the filter `env`.
+    pub reads_environment: bool,
 }
 
 /// Faults of names and of header text.
@@ -79,6 +82,10 @@ pub(super) fn expression_faults(expr: &Expr, names: Option<&[&str]>) -> Vec<Faul
     walk_expr(expr, &mut |node| {
         if let Node::Expr(expr) = node {
             check_expr(expr, known.as_ref(), &mut faults);
+            if names_env(expr) {
+                let message = "the filter 'env' is for requests; rules cannot read the server's environment";
+                faults.push(Fault::new(expr.at, message));
+            }
         }
     });
     faults
@@ -183,17 +190,29 @@ fn assigned_names(statements: &[Stmt]) -> HashSet<String> {
 
 /// What is known of a template.
 pub(super) fn facts(source: &str, statements: &[Stmt]) -> Facts {
-    let mut mutates = false;
+    let (mut mutates, mut reads_environment) = (false, false);
     let mut plain = source.len() <= PLAIN_SOURCE_MAX && loop_depth(statements) <= PLAIN_LOOPS_MAX;
     walk(statements, &mut |node| match node {
         Node::Expr(expr) => {
             mutates |= may_change(expr);
             plain &= !amplifies(expr);
+            reads_environment |= names_env(expr);
         }
         Node::Stmt(statement) => plain &= !loops_freely(statement),
     });
     debug_assert!(source.len() <= super::limits::SOURCE_BYTES_MAX, "the length was checked before anything was read");
-    Facts { mutates, plain: plain && !mutates }
+    Facts { mutates, plain: plain && !mutates, reads_environment }
+}
+
+/// Whether it applies the filter `env`, by itself or through `map`.
+fn names_env(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Filter(_, name, args) => {
+            let mapped = args.positional.first().map(|arg| &arg.kind);
+            name == ENV || name == "map" && matches!(mapped, Some(ExprKind::Const(Const::Str(name))) if name == ENV)
+        }
+        _ => false,
+    }
 }
 
 fn may_change(expr: &Expr) -> bool {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use tenterhook_model::json::nests_deeper;
-use tenterhook_model::{JsonError, limits};
+use tenterhook_model::{JsonError, TemplateVariables, limits};
 
-use super::value::{Dict, Key, List, Val, View, from_json, from_parsed, text, view};
+use super::filters::{Hidden, VARIABLES};
+use super::value::{Dict, Entries, Key, List, Val, View, from_json, from_parsed, text, view};
 
 /// Levels of nesting in a context: those of an event's JSON, below `snapshots` and one of its sides.
 const DEPTH_MAX: usize = limits::JSON_DEPTH + 2;
@@ -95,6 +96,17 @@ impl Context {
             View::Dict(_) => Ok(Self { root }),
             _ => Err(ContextError::NotAnObject),
         }
+    }
+
+    /// The same names, and variables of the environment for the filter `env`.
+    #[must_use]
+    pub fn with_variables(&self, variables: &TemplateVariables) -> Self {
+        let mut entries = match view(&self.root) {
+            View::Dict(dict) => dict.read().clone(),
+            _ => Entries::default(),
+        };
+        entries.insert(Key(text(VARIABLES)), Val::from_object(Hidden(variables.clone())));
+        Self { root: Dict::value(entries) }
     }
 
     pub(super) fn root(&self) -> Val {

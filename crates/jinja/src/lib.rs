@@ -41,6 +41,7 @@ mod value;
 pub use bare::BareTemplate;
 pub use context::{Context, ContextError, Value};
 pub use fault::{RenderError, RenderErrorKind, TemplateFault};
+pub use filters::ENVIRONMENT_ERROR;
 pub use line::render_line;
 pub use options::{Mode, TemplateOptions, Undefined};
 pub use stack::on_large_stack;

@@ -72,6 +72,13 @@ impl Program {
         }
     }
 
+    pub(super) fn reads_environment(&self) -> bool {
+        match self {
+            Self::Constant(_) => false,
+            Self::Engine(compiled) => compiled.facts.reads_environment,
+        }
+    }
+
     pub(super) fn constant_text(&self) -> Option<&str> {
         match self {
             Self::Constant(text) => Some(text),

@@ -67,6 +67,13 @@ impl Template {
         self.program.is_plain()
     }
 
+    /// Whether it names the filter `env`, so that it needs a context [with
+    /// variables](Context::with_variables).
+    #[must_use]
+    pub fn reads_environment(&self) -> bool {
+        self.program.reads_environment()
+    }
+
     /// The text, when the template has no tags at all.
     #[must_use]
     pub fn constant(&self) -> Option<&str> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::limits;
+use crate::mask::Masks;
 use crate::method::HttpMethod;
 use crate::request::{CapturedResponse, Header, PreparedRequest};
 use crate::time::Timestamp;
@@ -213,6 +214,7 @@ impl From<&PreparedRequest> for SentRequest {
             // The token is fetched by the one who sends; it would not be shown anyway.
             sent.headers.push(Header::bearer("").shown());
         }
+        sent.mask(&request.masks);
         sent
     }
 }
@@ -227,6 +229,15 @@ impl SentRequest {
             body: kept_part(body),
             body_truncated: body.len() > limits::BODY_KEPT_BYTES,
         }
+    }
+
+    /// Masks secrets in all its parts.
+    pub fn mask(&mut self, masks: &Masks) {
+        masks.mask_text(&mut self.url);
+        for header in &mut self.headers {
+            header.mask(masks);
+        }
+        masks.mask_bytes(&mut self.body, self.body_truncated);
     }
 
     /// The request as it went over HTTP/2, which has header names in lower case (RFC 9113 section 8.2).

@@ -39,6 +39,8 @@ pub mod json;
 pub mod limit;
 /// Every limit of the server.
 pub mod limits;
+/// [`Masks`]: secrets out of what is shown.
+pub mod mask;
 /// [`HttpMethod`]: how a request is made.
 pub mod method;
 /// [`Namespace`]: the tenant that events and webhooks belong to.
@@ -65,6 +67,8 @@ pub mod target;
 pub mod time;
 /// [`TransportCheck`]: the check of certificates and keys at save.
 pub mod transport;
+/// [`TemplateVariables`]: what templates may read of the server's environment.
+pub mod variables;
 /// [`Webhook`]: a receiver, which events it gets, and what it is sent.
 pub mod webhook;
 
@@ -83,6 +87,7 @@ pub use host::{Host, HostName, HostNameError};
 pub use id::{DeliveryId, EventId, IdError, Lane, SigningKeyId, TokenId, WebhookId};
 pub use json::{JsonError, JsonText, NUMBER_KEY};
 pub use limit::{Limit, Unit};
+pub use mask::Masks;
 pub use method::HttpMethod;
 pub use namespace::Namespace;
 pub use notice::{NoticeKind, OPERATIONAL_PREFIX, is_operational};
@@ -94,4 +99,5 @@ pub use standard_secret::StandardSecret;
 pub use target::{TargetUrl, TargetUrlError};
 pub use time::{Clock, SystemClock, Timestamp};
 pub use transport::{CertificateEnd, TransportCheck};
+pub use variables::TemplateVariables;
 pub use webhook::{Webhook, WebhookSpec, WebhookState};

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::authentication::{AUTHORIZATION, ClientCredentials};
+use crate::mask::Masks;
 use crate::method::HttpMethod;
 use crate::sensitive::is_sensitive_header;
 use crate::target::TargetUrl;
@@ -66,6 +67,15 @@ impl Header {
             false => self.clone(),
         }
     }
+
+    /// Masks secrets in the value.
+    pub fn mask(&mut self, masks: &Masks) {
+        if masks.has_part_of(&self.value) {
+            let mut value = self.value.to_string();
+            masks.mask_text(&mut value);
+            self.value = value.into();
+        }
+    }
 }
 
 impl fmt::Debug for Header {
@@ -90,6 +100,8 @@ pub struct PreparedRequest {
     /// What gets the access token that the request needs, if it needs one: it is the sender's to fetch
     /// and to add.
     pub credentials: Option<Arc<ClientCredentials>>,
+    /// Secrets that may be in it, or in its answer, outside of sensitive headers.
+    pub masks: Masks,
 }
 
 /// The answer of a receiver, cut at the limits.

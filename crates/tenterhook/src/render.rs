@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use tenterhook_jinja::{Context, Template, TemplateOptions, Undefined, render_line};
+use tenterhook_server::config::{NamePattern, template_variables};
 use tenterhook_server::failure::InWords as _;
 
 /// What `tenterhook render` is told.
@@ -21,11 +22,14 @@ pub struct RenderArgs {
     /// data, snapshots, event_id and attributes.
     #[arg(long, value_name = "FILE")]
     context: Option<PathBuf>,
+    /// Environment variable that the template may read with `env`; `*` and `?` as in serve; repeatable
+    #[arg(long, value_name = "NAME", value_parser = NamePattern::parse)]
+    template_env: Vec<NamePattern>,
     /// Fails on undefined names instead of printing nothing
     #[arg(long)]
     strict: bool,
     /// Renders each line {"template": …, "context": …} of standard input; prints {"output"} or {"error", "line", "column"}
-    #[arg(long, conflicts_with_all = ["template", "context", "strict"])]
+    #[arg(long, conflicts_with_all = ["template", "context", "strict", "template_env"])]
     jsonl: bool,
 }
 
@@ -47,6 +51,7 @@ fn one(path: &Path, args: &RenderArgs) -> Result<()> {
         Some(file) => Context::from_json(&read(file)?).map_err(|error| anyhow!("{}: {error}", file.display()))?,
         None => Context::from_json("{}")?,
     };
+    let context = context.with_variables(&template_variables(&args.template_env));
     let undefined = if args.strict { Undefined::Strict } else { Undefined::Lenient };
     let options = TemplateOptions { undefined, ..TemplateOptions::default() };
     let template = Template::compile(&source, &options).map_err(|faults| {

@@ -13,6 +13,7 @@ mod oncall;
 mod round_trip;
 mod screens;
 mod shells;
+mod template_env;
 mod verbs;
 mod watching;
 

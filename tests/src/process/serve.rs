@@ -41,12 +41,19 @@ pub(crate) fn start(folder: &Path, flags: &[&str]) -> Server {
 
 /// Starts a server with this form of log.
 pub(crate) fn start_logging(log: Log, folder: &Path, flags: &[&str]) -> Server {
+    start_in(log, folder, flags, &[])
+}
+
+/// Starts a server with this form of log and these variables in its environment.
+pub(crate) fn start_in(log: Log, folder: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Server {
     let data = folder.join("data");
     let store = format!("redb:{}", data.display());
     let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--store", &store];
     all.extend(["--log-format", if log == Log::Text { "text" } else { "json" }]);
     all.extend(flags);
-    let mut running = Running::start(command(&all));
+    let mut command = command(&all);
+    command.envs(environment.iter().copied());
+    let mut running = Running::start(command);
     running.stores_in(&data);
     let (api, ops) = addresses(log, &mut running);
     Server { running, api, ops }

@@ -19,7 +19,7 @@ pub(crate) enum TimeForm {
 
 /// The zone that TZ names, else that of the machine; as everywhere, UTC when it cannot be read.
 static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
-    let named = std::env::var("TZ").ok();
+    let named = std::env::var_os("TZ").and_then(|zone| zone.into_string().ok());
     let zone = named.as_deref().map_or_else(TimeZone::local, TimeZone::from_posix_tz);
     zone.unwrap_or_else(|_| TimeZone::utc())
 });

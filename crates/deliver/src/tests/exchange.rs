@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use tenterhook_model::{Header, HttpMethod, Outcome, PreparedRequest, limits};
+use tenterhook_model::{Header, HttpMethod, Masks, Outcome, PreparedRequest, limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -318,4 +318,15 @@ async fn an_attempt_under_way_takes_little_memory() {
     let deliverer = deliverer();
     let attempt = deliverer.attempt(post("http://127.0.0.1:1/"));
     assert!(size_of_val(&attempt) <= 2_048, "it takes {} bytes", size_of_val(&attempt));
+}
+
+#[tokio::test]
+async fn secrets_outside_of_headers_do_not_come_back_either() {
+    let receiver = Receiver::http(|_| answer(200, "you sent s3cr3t%2Fword and s3cr3t/word")).await;
+    let masks = Masks::of(["s3cr3t/word"]);
+    let exchange = deliverer().attempt(PreparedRequest { masks, ..post(&receiver.url("/")) }).await;
+    assert_eq!(&*exchange.response.unwrap().body, b"you sent *** and ***");
+    let masks = Masks::of(["nowhere.invalid"]);
+    let error = deliverer().attempt(PreparedRequest { masks, ..post("http://nowhere.invalid/") }).await.error;
+    assert!(!error.is_empty() && !error.contains("nowhere.invalid"), "{error}");
 }

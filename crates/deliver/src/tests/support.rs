@@ -19,7 +19,8 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{
-    AddressPolicy, Egress, Exchange, Header, HostName, HttpMethod, PreparedRequest, Resolve, ResolveError, TargetUrl,
+    AddressPolicy, Egress, Exchange, Header, HostName, HttpMethod, Masks, PreparedRequest, Resolve, ResolveError,
+    TargetUrl,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -235,6 +236,7 @@ pub(crate) fn post_over(url: &str, transport: TransportPolicy) -> PreparedReques
         body: Bytes::from_static(b"{}"),
         transport: Arc::new(transport),
         credentials: None,
+        masks: Masks::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{
-    ClientCredentials, ClientProof, Entropy, Header, HttpMethod, PreparedRequest, TargetUrl, Timestamp,
+    ClientCredentials, ClientProof, Entropy, Header, HttpMethod, Masks, PreparedRequest, TargetUrl, Timestamp,
 };
 use url::form_urlencoded::{Serializer, byte_serialize};
 
@@ -67,7 +67,15 @@ pub(crate) fn form(
     }
     form.extend_pairs(&credentials.parameters);
     let body = Bytes::from(form.finish());
-    Ok(PreparedRequest { method: HttpMethod::Post, url, headers, body, transport, credentials: None })
+    Ok(PreparedRequest {
+        method: HttpMethod::Post,
+        url,
+        headers,
+        body,
+        transport,
+        credentials: None,
+        masks: Masks::default(),
+    })
 }
 
 /// A part of the client's Basic credentials, encoded as RFC 6749 section 2.3.1 says.

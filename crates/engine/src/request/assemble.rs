@@ -63,6 +63,15 @@ impl RequestPlan {
         signer: &Signer,
         transport: &Arc<TransportPolicy>,
     ) -> Result<PreparedRequest, RenderFault> {
+        self.assembled(parts, signer, transport).map_err(|fault| self.masked(fault))
+    }
+
+    fn assembled(
+        &self,
+        parts: Parts<'_>,
+        signer: &Signer,
+        transport: &Arc<TransportPolicy>,
+    ) -> Result<PreparedRequest, RenderFault> {
         let Parts { event, facts, rendered: Rendered(mut texts) } = parts;
         if texts.len() != self.templates.len() {
             let message = format!("the renderer gave {} texts for {} templates", texts.len(), self.templates.len());
@@ -83,7 +92,14 @@ impl RequestPlan {
         let outgoing = Outgoing { message, method: self.method.as_str(), path: url.path_and_query() };
         signer.push_headers(&mut headers, &outgoing, facts.now);
         let (transport, credentials) = (Arc::clone(transport), self.credentials.clone());
-        Ok(PreparedRequest { method: self.method, url, headers, body, transport, credentials })
+        let masks = self.masks.clone();
+        Ok(PreparedRequest { method: self.method, url, headers, body, transport, credentials, masks })
+    }
+
+    /// A fault of what was rendered, without values of the environment.
+    pub(super) fn masked(&self, mut fault: RenderFault) -> RenderFault {
+        self.masks.mask_text(&mut fault.message);
+        fault
     }
 
     pub(super) fn url(&self, texts: &[String]) -> Result<TargetUrl, RenderFault> {
@@ -108,7 +124,11 @@ impl RequestPlan {
         let block = if self.block.has_failed(failed) { "" } else { self.block.text(texts) };
         for (name, value) in block::headers(block) {
             match self.check_line(name, value) {
-                Ok(()) => put(&mut headers, Header::new(name.to_owned(), value)),
+                Ok(()) => {
+                    let header = Header::new(name.to_owned(), value);
+                    let sensitive = header.sensitive || self.masks.has_part_of(value);
+                    put(&mut headers, Header { sensitive, ..header });
+                }
                 Err(message) => faults.push(RenderFault::of("request.additional_headers", message)),
             }
         }

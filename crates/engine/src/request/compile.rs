@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tenterhook_jinja::python::text::is_space;
 use tenterhook_jinja::{Mode, Undefined};
 use tenterhook_model::webhook::{BodyFormat, HeaderTemplate, RequestTemplate};
-use tenterhook_model::{Authentication, ClientCredentials, Fault, Header, limits};
+use tenterhook_model::{Authentication, ClientCredentials, Fault, Header, TemplateVariables, limits};
 
 use super::field::FieldOptions;
 use super::hosts::HostPattern;
@@ -19,7 +19,8 @@ const DEFAULT_CONTENT_TYPE: &str = "application/json";
 /// What User-Agent is when the webhook does not say.
 const USER_AGENT: &str = concat!("Tenterhook/", env!("CARGO_PKG_VERSION"));
 
-/// Compiles the request of a webhook whose signatures and authentication take the headers `taken`.
+/// Compiles the request of a webhook whose signatures and authentication take the headers `taken`, and whose
+/// templates may read `variables`.
 ///
 /// # Errors
 /// All faults, with paths within the request.
@@ -27,9 +28,10 @@ pub(crate) fn compile(
     request: &RequestTemplate,
     authentication: Option<&Authentication>,
     taken: Vec<String>,
+    variables: &TemplateVariables,
 ) -> Result<RequestPlan, Vec<Fault>> {
     let undefined = if request.strict_undefined { Undefined::Strict } else { Undefined::Lenient };
-    let mut compiler = Compiler { undefined, taken: &taken, templates: Vec::new(), faults: Vec::new() };
+    let mut compiler = Compiler { undefined, variables, taken: &taken, templates: Vec::new(), faults: Vec::new() };
     let allowed_hosts = compiler.allowed_hosts(&request.allowed_hosts);
     let url = compiler.url(&request.url, &allowed_hosts);
     let content_type = compiler.content_type(request);
@@ -56,6 +58,7 @@ pub(crate) fn compile(
                 authorization,
                 credentials,
                 taken,
+                masks: templates.iter().find_map(FieldTemplate::masks).cloned().unwrap_or_default(),
                 templates,
             })
         }
@@ -76,18 +79,19 @@ fn authorization(authentication: Option<&Authentication>) -> (Option<Header>, Op
 
 struct Compiler<'a> {
     undefined: Undefined,
+    variables: &'a TemplateVariables,
     taken: &'a [String],
     templates: Vec<FieldTemplate>,
     faults: Vec<Fault>,
 }
 
-impl Compiler<'_> {
-    fn options(&self, mode: Mode, is_secret: bool) -> FieldOptions {
-        FieldOptions { mode, undefined: self.undefined, is_secret }
+impl<'a> Compiler<'a> {
+    fn options(&self, mode: Mode, is_secret: bool) -> FieldOptions<'a> {
+        FieldOptions { mode, undefined: self.undefined, is_secret, variables: self.variables }
     }
 
     /// Compiles a template; `None` with its faults noted.
-    fn template(&mut self, field: &str, source: &str, options: FieldOptions) -> Option<FieldTemplate> {
+    fn template(&mut self, field: &str, source: &str, options: FieldOptions<'_>) -> Option<FieldTemplate> {
         FieldTemplate::compile(field, source, options).map_err(|faults| self.faults.extend(faults)).ok()
     }
 
@@ -184,7 +188,9 @@ impl Compiler<'_> {
                 self.fault(format!("headers[{index}].name"), format!("has the name `{name}` a second time"));
             }
             if let Some(value) = self.header_value(index, header) {
-                plans.push(HeaderPlan { name: name.clone().into(), value, sensitive: header.is_sensitive() });
+                let reads = matches!(value, Part::Template(at) if self.templates[at].variables().is_some());
+                let sensitive = reads || header.is_sensitive();
+                plans.push(HeaderPlan { name: name.clone().into(), value, sensitive });
             }
         }
         plans

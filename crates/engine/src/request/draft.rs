@@ -2,7 +2,7 @@
 //! them: the parts that are right, and what is wrong with each of the others.
 
 use bytes::Bytes;
-use tenterhook_model::{Header, HttpMethod, TargetUrl};
+use tenterhook_model::{Header, HttpMethod, Masks, TargetUrl};
 
 use super::assemble::push_own;
 use super::field::RenderFault;
@@ -71,6 +71,17 @@ impl RequestPlan {
             signer.push_headers(&mut headers, &outgoing, facts.now);
         }
         let url = url.map(|url| url.to_string()).unwrap_or_default();
-        (Draft { method: self.method, url, headers, body: body.unwrap_or_default() }, faults)
+        let mut draft = Draft { method: self.method, url, headers, body: body.unwrap_or_default() };
+        draft.mask(&self.masks);
+        (draft, faults.into_iter().map(|fault| self.masked(fault)).collect())
+    }
+}
+
+impl Draft {
+    /// Masks values of the environment.
+    fn mask(&mut self, masks: &Masks) {
+        masks.mask_text(&mut self.url);
+        self.headers.iter_mut().for_each(|header| header.mask(masks));
+        masks.mask_bytes(&mut self.body, false);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use tenterhook_jinja::{Mode, RenderError, Template, TemplateFault, TemplateOptions, Undefined};
-use tenterhook_model::{Fault, FaultKind, limits};
+use tenterhook_jinja::{ENVIRONMENT_ERROR, Mode, RenderError, Template, TemplateFault, TemplateOptions, Undefined};
+use tenterhook_model::{Fault, FaultKind, Masks, TemplateVariables, limits};
 
 use crate::event_context::{EventContext, NAMES};
 
@@ -65,6 +65,14 @@ pub struct FieldTemplate {
     undefined: Undefined,
     template: Template,
     is_secret: bool,
+    /// What it may read of the environment; `None` when it reads nothing of it.
+    environment: Option<Environment>,
+}
+
+/// Variables of the environment, and what keeps their values from being shown.
+struct Environment {
+    variables: TemplateVariables,
+    masks: Masks,
 }
 
 impl fmt::Debug for FieldTemplate {
@@ -75,10 +83,11 @@ impl fmt::Debug for FieldTemplate {
 
 /// What a template is to be compiled as.
 #[derive(Clone, Copy)]
-pub(super) struct FieldOptions {
+pub(super) struct FieldOptions<'a> {
     pub(super) mode: Mode,
     pub(super) undefined: Undefined,
     pub(super) is_secret: bool,
+    pub(super) variables: &'a TemplateVariables,
 }
 
 impl FieldTemplate {
@@ -86,17 +95,21 @@ impl FieldTemplate {
     ///
     /// # Errors
     /// All faults of the template, under the field.
-    pub(super) fn compile(field: &str, source: &str, options: FieldOptions) -> Result<Self, Vec<Fault>> {
+    pub(super) fn compile(field: &str, source: &str, options: FieldOptions<'_>) -> Result<Self, Vec<Fault>> {
         if source.len() > limits::TEMPLATE_BYTES {
             let message = format!("is {} bytes long; at most {} are allowed", source.len(), limits::TEMPLATE_BYTES);
             return Err(vec![Fault::invalid(field, message)]);
         }
-        let FieldOptions { mode, undefined, is_secret } = options;
+        let FieldOptions { mode, undefined, is_secret, variables } = options;
         let template =
             Template::compile(source, &TemplateOptions { undefined, mode, names: Some(&NAMES) }).map_err(|faults| {
                 faults.into_iter().map(|fault| told(field, source, fault, is_secret)).collect::<Vec<_>>()
             })?;
-        Ok(Self { field: format!("request.{field}"), source: source.to_owned(), mode, undefined, template, is_secret })
+        let environment = template
+            .reads_environment()
+            .then(|| Environment { variables: variables.clone(), masks: Masks::of(variables.values()) });
+        let (field, source) = (format!("request.{field}"), source.to_owned());
+        Ok(Self { field, source, mode, undefined, template, is_secret, environment })
     }
 
     /// Path of the field within the webhook.
@@ -124,6 +137,16 @@ impl FieldTemplate {
         self.template.is_plain()
     }
 
+    /// The variables of the environment that it may read; `None` when it reads none.
+    pub fn variables(&self) -> Option<&TemplateVariables> {
+        self.environment.as_ref().map(|environment| &environment.variables)
+    }
+
+    /// What keeps the values that it read from being shown.
+    pub(super) fn masks(&self) -> Option<&Masks> {
+        self.environment.as_ref().map(|environment| &environment.masks)
+    }
+
     /// The text, when the template has no tags.
     pub(super) fn constant(&self) -> Option<&str> {
         self.template.constant()
@@ -139,7 +162,11 @@ impl FieldTemplate {
     /// # Errors
     /// The template fails or reaches a limit.
     pub fn render(&self, event: &EventContext) -> Result<String, RenderFault> {
-        self.template.render(event.template()).map_err(|error| self.fault(&error)).and_then(|text| self.bounded(text))
+        let rendered = match self.variables() {
+            None => self.template.render(event.template()),
+            Some(variables) => self.template.render(&event.template().with_variables(variables)),
+        };
+        rendered.map_err(|error| self.fault(&error)).and_then(|text| self.bounded(text))
     }
 
     /// What the template rendered to, unless a header can by no means have so much: the texts of
@@ -158,10 +185,15 @@ impl FieldTemplate {
 
     /// What an error is as a fault of this field, also one of a renderer in another process.
     pub fn fault(&self, error: &RenderError) -> RenderFault {
-        let (message, excerpt) = match self.is_secret {
+        let is_environment = error.message.starts_with(ENVIRONMENT_ERROR);
+        let (mut message, excerpt) = match self.is_secret {
+            true if is_environment => (error.message.clone(), String::new()),
             true => (SECRET_MESSAGE.to_owned(), String::new()),
             false => (error.message.clone(), error.excerpt()),
         };
+        if let Some(masks) = self.masks() {
+            masks.mask_text(&mut message);
+        }
         let (field, line, column) = (self.field.clone(), error.line, error.column);
         RenderFault { field, line, column, message, excerpt, is_local: false }
     }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tenterhook_model::webhook::BodyFormat;
-use tenterhook_model::{ClientCredentials, Header, HttpMethod, TargetUrl};
+use tenterhook_model::{ClientCredentials, Header, HttpMethod, Masks, TargetUrl};
 
 use self::hosts::HostPattern;
 
@@ -47,6 +47,8 @@ pub(crate) struct RequestPlan {
     credentials: Option<Arc<ClientCredentials>>,
     /// Headers of the signatures and the authentication.
     taken: Vec<String>,
+    /// Values of the environment, when a template reads it.
+    masks: Masks,
     templates: Vec<FieldTemplate>,
 }
 

@@ -4,6 +4,7 @@ mod compile;
 mod prepare;
 mod preview;
 mod properties;
+mod variables;
 
 use std::sync::Arc;
 

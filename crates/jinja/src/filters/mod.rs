@@ -1,6 +1,7 @@
 //! Jinja2's filters over Python's values.
 
 mod choose;
+mod env;
 mod group;
 mod html;
 mod json;
@@ -21,7 +22,10 @@ use super::value::Val;
 
 use table::Table;
 
-const TABLES: [Table; 9] = [
+pub use env::ENVIRONMENT_ERROR;
+pub(super) use env::{ENV, Hidden, VARIABLES};
+
+const TABLES: [Table; 10] = [
     text::TABLE,
     html::TABLE,
     urlize::TABLE,
@@ -31,6 +35,7 @@ const TABLES: [Table; 9] = [
     group::TABLE,
     json::TABLE,
     wrap::TABLE,
+    env::TABLE,
 ];
 
 /// Puts all filters into `env`.

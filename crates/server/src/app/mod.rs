@@ -51,7 +51,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
 
-use crate::config::Config;
+use crate::config::{Config, template_variables};
 use crate::failure::InWords;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
@@ -135,7 +135,7 @@ impl App {
         let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
         let sampler = sampled(config, &storage, &metrics).await;
         let (resolver, deliverer) = deliverer(config);
-        let render: Arc<dyn Render> = Arc::new(cage()?);
+        let render: Arc<dyn Render> = Arc::new(cage()?.with_variables(template_variables(&config.template_env)));
         let compilations = Arc::new(Compilations::new());
         let trace = trace(&telemetry);
         let parts = Parts {

@@ -10,6 +10,7 @@ mod files;
 mod ops;
 mod setting;
 mod source;
+mod template_env;
 /// The values of settings: durations, addresses, networks and numbers, read and checked.
 pub mod value;
 
@@ -27,6 +28,7 @@ pub use files::{KeyFile, TlsMaterial};
 pub(crate) use files::{as_netbox_secret, key_errors, netbox_secret, parse_keys, sibling};
 pub use ops::OpsArgs;
 pub use source::ServeArgs;
+pub use template_env::{NamePattern, template_variables};
 
 use source::{Given, Settings};
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub source: SourceAddresses,
     /// By which way they leave.
     pub egress: Egress,
+    /// Variables of the environment that templates may read.
+    pub template_env: Vec<NamePattern>,
     /// Requests under way at once: 1 to 65,536.
     pub max_in_flight: usize,
     /// Runtime threads: 1 to 256.
@@ -240,6 +244,7 @@ impl Reader<'_> {
             addresses: self.addresses(dev),
             source: self.source(),
             egress: self.egress(),
+            template_env: self.many("template-env", NamePattern::parse),
             max_in_flight: self
                 .one("max-in-flight", |text| value::number(text, 1..=limits::IN_FLIGHT_MAX))
                 .unwrap_or(limits::IN_FLIGHT),

@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "Observability";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 41] = [
+pub(crate) const SETTINGS: [Setting; 42] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -294,6 +294,18 @@ pub(crate) const SETTINGS: [Setting; 41] = [
         help: "Lets webhooks set `transport.insecure_skip_verify`",
         more: "Such a webhook trusts any certificate; its own `ca_certificates_pem` is the better way.",
         default: "false",
+    },
+    Setting {
+        key: "template-env",
+        environment: "TENTERHOOK_TEMPLATE_ENV",
+        value: "NAME",
+        kind: Kind::Many,
+        group: SEND,
+        help: "Environment variable of the server that templates may read with `env`; repeatable",
+        more: "`*` stands for any characters, `?` for one. The values count as secrets: they are shown as *** in \
+               deliveries, previews and errors when they have at least 6 bytes. Variables that begin with \
+               TENTERHOOK_ are never read.\nExamples: HOOK_TOKEN, HOOK_*",
+        default: "none",
     },
     Setting {
         key: "source-address",

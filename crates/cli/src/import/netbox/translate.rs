@@ -30,6 +30,7 @@ pub(super) fn translate(record: &Record, rules: &[&Record], body: BodyFormat, ar
     set_rules(&mut wanted, record, rules);
     set_request(&mut wanted, record, body, args);
     set_transport(&mut wanted, record, args);
+    note_environment(&mut wanted);
     if StandardSecret::read(wanted.signing_secret.expose()).is_some_and(|secret| secret.is_fit_to_sign()) {
         wanted.note("its secret has the form of Standard Webhooks: requests also carry webhook-signature");
     }
@@ -133,6 +134,37 @@ fn set_request(wanted: &mut Wanted, record: &Record, body: BodyFormat, args: &Ne
     });
 }
 
+/// Says which variables of the environment its templates read: the server must let them.
+fn note_environment(wanted: &mut Wanted) {
+    let Some(request) = &wanted.webhook.request else { return };
+    let of_headers = request.headers.iter().map(|header| header.value.as_str());
+    let templates = [request.url.as_str(), &request.additional_headers, &request.body].into_iter().chain(of_headers);
+    let mut names: Vec<String> = templates.flat_map(read_variables).collect();
+    names.sort();
+    names.dedup();
+    if !names.is_empty() {
+        let flags: Vec<String> = names.iter().map(|name| format!("--template-env {name}")).collect();
+        wanted.note(format!("its templates read the environment: start the server with {}", flags.join(" ")));
+    }
+}
+
+/// The variables that a template reads by the filter `env`; `NAME` for one whose name is not in the text.
+fn read_variables(template: &str) -> Vec<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut names = Vec::new();
+    for (at, _) in template.match_indices('|') {
+        let behind = template[at + 1..].trim_start().strip_prefix("env");
+        if behind.is_none_or(|rest| rest.starts_with(is_part)) {
+            continue;
+        }
+        let before = template[..at].trim_end();
+        let quote = before.chars().next_back().filter(|c| matches!(c, '\'' | '"'));
+        let name = quote.and_then(|quote| before[..before.len() - 1].rsplit_once(quote)).map(|(_, name)| name);
+        names.push(name.filter(|name| name.chars().all(is_part)).unwrap_or("NAME").to_owned());
+    }
+    names
+}
+
 fn set_transport(wanted: &mut Wanted, record: &Record, args: &NetboxArgs) {
     let mut transport = TransportPolicy::default();
     let path = record.text("ca_file_path");
@@ -220,5 +252,16 @@ mod tests {
         let fields: Vec<&str> = done.problems.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(fields, ["payload_url", "http_method", "ssl_verification"]);
         assert_eq!(done.webhook.transport.unwrap().attempt_timeout.unwrap().seconds, 1);
+    }
+
+    #[test]
+    fn variables_that_a_template_reads_are_found() {
+        for (template, names) in [
+            ("Bearer {{ 'HOOK_TOKEN' | env }}", &["HOOK_TOKEN"][..]),
+            (r#"{{ "A"|env|urlencode }}/{{ name |env }}"#, &["A", "NAME"]),
+            ("{{ 'a' | environment }} {{ env }} | env_x | length", &[]),
+        ] {
+            assert_eq!(read_variables(template), names, "{template}");
+        }
     }
 }
