@@ -29,8 +29,6 @@ mod trial;
 mod watches;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +65,7 @@ use supervisor::Supervisor;
 use watches::Watches;
 
 pub use drain::Ending;
+pub use ports::Addresses;
 pub use reload::Reload;
 pub use trial::check;
 
@@ -104,21 +103,6 @@ pub struct App {
     supervisor: Supervisor,
 }
 
-/// Where a server listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Addresses {
-    /// The gRPC API.
-    pub api: SocketAddr,
-    /// The operations listener, unless it is off.
-    pub ops: Option<SocketAddr>,
-}
-
-impl Addresses {
-    fn of(api: &TcpListener, ops: Option<&TcpListener>) -> io::Result<Self> {
-        Ok(Self { api: api.local_addr()?, ops: ops.map(TcpListener::local_addr).transpose()? })
-    }
-}
-
 impl App {
     /// Binds the ports of `config` and opens its store. Call it inside the runtime that runs it.
     ///
@@ -136,8 +120,7 @@ impl App {
         let sampler = sampled(config, &storage, &metrics).await;
         let (resolver, deliverer) = deliverer(config);
         let render: Arc<dyn Render> = Arc::new(cage()?.with_variables(template_variables(&config.template_env)));
-        let compilations = Arc::new(Compilations::new());
-        let trace = trace(&telemetry);
+        let (compilations, trace) = (Arc::new(Compilations::new()), trace(&telemetry));
         let parts = Parts {
             store: storage.store.clone(),
             render: render.clone(),

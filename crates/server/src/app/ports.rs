@@ -1,6 +1,6 @@
 //! Binding the ports and addresses of a server, and why one cannot be bound.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, anyhow, bail};
@@ -8,6 +8,21 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::failure::InWords;
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The gRPC API.
+    pub api: SocketAddr,
+    /// The operations listener, unless it is off.
+    pub ops: Option<SocketAddr>,
+}
+
+impl Addresses {
+    pub(super) fn of(api: &TcpListener, ops: Option<&TcpListener>) -> io::Result<Self> {
+        Ok(Self { api: api.local_addr()?, ops: ops.map(TcpListener::local_addr).transpose()? })
+    }
+}
 
 /// The listeners of the API: one, or for `localhost` one for each family that the machine has. Before
 /// them, the addresses that requests come from are tried.

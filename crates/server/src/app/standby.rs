@@ -56,7 +56,7 @@ impl Standby<'_> {
                 node
             }
         };
-        let (config, addresses) = (self.config, super::Addresses::of(&ports.api[0], ports.ops.as_ref()));
+        let (config, addresses) = (self.config, ports::Addresses::of(&ports.api[0], ports.ops.as_ref()));
         drop(ports.api);
         let (holder, end) = (watch::Sender::new(holder), CancellationToken::new());
         let probes = self.answer_probes(ports.ops, holder.subscribe(), end.clone());
