@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tenterhook_attempt::Deliver;
 use tenterhook_model::Timestamp;
-use tenterhook_store::Hold;
+use tenterhook_store::Ownership;
 use tokio::select;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -79,7 +79,7 @@ impl<D: Deliver> Run<D> {
         let mut bell = pin!(store.due_bell().notified());
         bell.as_mut().enable();
         let mut cancelled = pin!(cancel.cancelled());
-        let mut hold = store.hold();
+        let mut ownership = store.ownership();
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut look = true;
         while !self.closed {
@@ -103,8 +103,8 @@ impl<D: Deliver> Run<D> {
             select! {
                 biased;
                 () = &mut cancelled => return,
-                Ok(()) = hold.changed() => {
-                    if *hold.borrow_and_update() != Hold::Held {
+                Ok(()) = ownership.changed() => {
+                    if *ownership.borrow_and_update() != Ownership::Held {
                         // Somebody else may send what is under way. It is recorded as interrupted, and made again.
                         std::mem::take(&mut self.cut).cancel();
                     }

@@ -15,13 +15,13 @@ mod form;
 /// Bodies of fuzz targets.
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
-mod hold;
 mod inbox;
 mod keys;
 mod kv;
 mod ledger;
 mod lock;
 mod open;
+mod ownership;
 mod query;
 mod queue;
 mod record;
@@ -36,9 +36,9 @@ mod tests;
 pub use backup::Backup;
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError, TokenError};
-pub use hold::Hold;
 pub use kv::{Batch, Kv, MemoryKv, Node, Pair, PostgresKv, RedbKv, SledKv, Span, View, is_inside_engine};
 pub use open::{exists, open, probe, shown_url};
+pub use ownership::Ownership;
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 pub use record::{
     Claim, Expect, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement,

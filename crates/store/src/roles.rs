@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::backup::Backup;
 use crate::error::{SaveError, StoreError, TokenError};
-use crate::hold::Hold;
+use crate::ownership::Ownership;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
     Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,
@@ -34,8 +34,8 @@ pub trait Webhooks: Debug + Send + Sync + 'static {
     fn health(&self, webhook: WebhookId) -> WebhookHealth;
 
     /// Whether this process may send what the store hands out, told at each change.
-    fn hold(&self) -> watch::Receiver<Hold> {
-        watch::Sender::new(Hold::Held).subscribe()
+    fn ownership(&self) -> watch::Receiver<Ownership> {
+        watch::Sender::new(Ownership::Held).subscribe()
     }
 }
 
@@ -153,7 +153,7 @@ pub trait Reading: Webhooks {
     fn journal_bell(&self) -> &Notify;
 
     /// The bell of a namespace: rung after each commit that changed a delivery in it. A hint
-    /// only. Hold it as long as you watch the namespace.
+    /// only. Ownership it as long as you watch the namespace.
     fn bell_of(&self, namespace: &Namespace) -> Arc<Notify>;
 
     /// The end of the journal, if nothing happened in the namespace after `after`, so that

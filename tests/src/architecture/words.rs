@@ -23,14 +23,12 @@ const RETIRED: [(&str, &str); 15] = [
     ("how to go on", "next steps"),
 ];
 /// Public types of several crates: each crate has one that plays the same part.
-const SAME_PART: [&str; 5] = [
+const SAME_PART: [&str; 4] = [
     // What a loop or service works with.
     "Parts",
     // Counts what its crate does, and its silent form.
     "Meter",
     "Unmetered",
-    // What keeps something from going on.
-    "Hold",
     // An event that a publisher or receiver has got.
     "Received",
 ];

@@ -182,7 +182,7 @@ async fn nothing_is_lost_whichever_of_two_nodes_or_their_database_fails() {
     let last = serving.1.expect("a node serves");
     last.running.signal("TERM");
     assert_eq!(last.running.wait().status.code(), Some(0));
-    let check = run(&["store", "check", &url]);
+    let check = run(&["store", "check", "--store", &url]);
     assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
 
     let arrived = std::mem::take(&mut *receiver.arrived.lock().unwrap());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tenterhook_api::TokenKey;
 use tenterhook_model::{Clock, OsEntropy};
-use tenterhook_store::{Gauges, Hold, OpenError, Reads, Store, StoreOptions, exists, shown_url};
+use tenterhook_store::{Gauges, OpenError, Ownership, Reads, Store, StoreOptions, exists, shown_url};
 use tokio::sync::oneshot;
 
 use super::sealing::{self, Keys};
@@ -101,10 +101,10 @@ impl Storage {
 
     /// Waits until another node has taken the store over, if one can.
     pub(super) fn lost(&self) -> impl Future<Output = ()> + use<> {
-        let mut hold = self.store.hold();
+        let mut ownership = self.store.ownership();
         async move {
             // One that nobody can take is never told of.
-            if hold.wait_for(|hold| *hold == Hold::Lost).await.is_err() {
+            if ownership.wait_for(|now| *now == Ownership::Lost).await.is_err() {
                 std::future::pending().await
             }
         }

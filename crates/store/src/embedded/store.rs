@@ -17,11 +17,11 @@ use super::Reads;
 use super::shared::Shared;
 use crate::backup::Backup;
 use crate::error::{SaveError, StoreError, TokenError};
-use crate::hold::Hold;
 use crate::inbox::{Answer, Request};
 use crate::keys;
 use crate::kv::Kv;
 use crate::lock::lock;
+use crate::ownership::Ownership;
 use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
 use crate::record::{
     Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,
@@ -126,8 +126,8 @@ impl<K: Kv> Webhooks for EmbeddedStore<K> {
         self.shared.known_health(webhook).unwrap_or_default()
     }
 
-    fn hold(&self) -> watch::Receiver<Hold> {
-        self.shared.kv.hold()
+    fn ownership(&self) -> watch::Receiver<Ownership> {
+        self.shared.kv.ownership()
     }
 }
 

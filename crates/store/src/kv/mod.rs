@@ -30,7 +30,7 @@ pub use postgres::{Node, PostgresKv};
 pub(crate) use watched::Watched;
 
 use crate::error::StoreError;
-use crate::hold::Hold;
+use crate::ownership::Ownership;
 
 /// A key and its value.
 pub type Pair = (Bytes, Bytes);
@@ -131,8 +131,8 @@ pub trait Kv: Debug + Send + Sync + 'static {
     }
 
     /// As [`Kv::may_send`], told at each change; never, where the engine cannot be taken away.
-    fn hold(&self) -> watch::Receiver<Hold> {
-        watch::Sender::new(Hold::Held).subscribe()
+    fn ownership(&self) -> watch::Receiver<Ownership> {
+        watch::Sender::new(Ownership::Held).subscribe()
     }
 
     /// Says that the store is closing: a commit may no longer wait for the engine without end.

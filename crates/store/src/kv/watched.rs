@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Batch, Kv, Pair, Span, View};
 use crate::error::StoreError;
-use crate::hold::Hold;
+use crate::ownership::Ownership;
 
 /// An engine whose results are noted.
 #[derive(Debug)]
@@ -121,8 +121,8 @@ impl<K: Kv> Kv for Watched<K> {
         self.engine.may_send()
     }
 
-    fn hold(&self) -> watch::Receiver<Hold> {
-        self.engine.hold()
+    fn ownership(&self) -> watch::Receiver<Ownership> {
+        self.engine.ownership()
     }
 
     fn closing(&self) {

@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 use super::fault;
 use super::links::{Links, Role};
 use crate::error::{OpenError, StoreError};
-use crate::hold::Hold;
+use crate::ownership::Ownership;
 
 /// Parts of a lease: it is renewed after one, and worth nothing to its holder after four.
 const PARTS: u32 = 5;
@@ -32,7 +32,7 @@ pub(super) struct Lease {
     length: Duration,
     /// Until when the holder may send, in milliseconds of the clock that only goes on.
     valid_until: AtomicU64,
-    hold: watch::Sender<Hold>,
+    ownership: watch::Sender<Ownership>,
 }
 
 impl Lease {
@@ -52,7 +52,7 @@ impl Lease {
                 epoch: row.get(0),
                 length,
                 valid_until: AtomicU64::new(sent + useful(length)),
-                hold: watch::Sender::new(Hold::Held),
+                ownership: watch::Sender::new(Ownership::Held),
             }),
             Ok(None) => Err(held(links).await?),
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
@@ -74,14 +74,14 @@ impl Lease {
     }
 
     /// Tells whether the holder may send, at each change.
-    pub(super) fn hold(&self) -> watch::Receiver<Hold> {
-        self.hold.subscribe()
+    pub(super) fn ownership(&self) -> watch::Receiver<Ownership> {
+        self.ownership.subscribe()
     }
 
     /// Notes that another node has the lease.
     pub(super) fn lose(&self) {
         self.valid_until.store(0, Ordering::Release);
-        if self.hold.send_replace(Hold::Lost) != Hold::Lost {
+        if self.ownership.send_replace(Ownership::Lost) != Ownership::Lost {
             tracing::error!("another node has taken over the database");
         }
     }
@@ -90,7 +90,7 @@ impl Lease {
     pub(super) async fn keep(self: Arc<Self>, links: Arc<Links>) {
         let part = self.length / PARTS;
         sleep(part).await;
-        while *self.hold.borrow() != Hold::Lost {
+        while *self.ownership.borrow() != Ownership::Lost {
             let (sent, until) = (now(), self.valid_until.load(Ordering::Acquire));
             // Once it is worth nothing, there is nothing to be in time for.
             let left = Duration::from_millis(until.saturating_sub(sent));
@@ -99,7 +99,7 @@ impl Lease {
             match renewed {
                 Ok(Ok(true)) => {
                     self.valid_until.store(sent + useful(self.length), Ordering::Release);
-                    if self.hold.send_replace(Hold::Held) == Hold::Muted {
+                    if self.ownership.send_replace(Ownership::Held) == Ownership::Muted {
                         tracing::info!("the database is back, and the lease is still ours: sending goes on");
                     }
                     sleep(part).await;
@@ -109,7 +109,7 @@ impl Lease {
                 Ok(Err(error)) => tracing::debug!(%error, "the lease could not be renewed"),
                 Err(_late) => tracing::debug!("the lease was not renewed in time"),
             }
-            if !self.is_valid() && self.hold.send_replace(Hold::Muted) == Hold::Held {
+            if !self.is_valid() && self.ownership.send_replace(Ownership::Muted) == Ownership::Held {
                 tracing::warn!("the database has not been reached for most of the lease: nothing is sent until it is");
             }
             sleep(part / PARTS).await;

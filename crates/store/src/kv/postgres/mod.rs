@@ -32,8 +32,8 @@ use tokio_postgres::{Error, Row};
 
 use super::{Batch, Kv, Pair, Span, View};
 use crate::error::{OpenError, StoreError};
-use crate::hold::Hold;
 use crate::keys::Family;
+use crate::ownership::Ownership;
 use address::Address;
 use lease::Lease;
 use links::{Driver, Link, Links, Role};
@@ -309,8 +309,8 @@ impl Kv for PostgresKv {
         self.lease.as_ref().is_some_and(|lease| lease.is_valid())
     }
 
-    fn hold(&self) -> watch::Receiver<Hold> {
-        self.lease.as_ref().map_or_else(|| watch::Sender::new(Hold::Lost).subscribe(), |lease| lease.hold())
+    fn ownership(&self) -> watch::Receiver<Ownership> {
+        self.lease.as_ref().map_or_else(|| watch::Sender::new(Ownership::Lost).subscribe(), |lease| lease.ownership())
     }
 
     fn closing(&self) {

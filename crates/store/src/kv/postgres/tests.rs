@@ -80,7 +80,7 @@ fn a_node_that_does_not_renew_its_lease_writes_nothing_after_another_has_it() {
     second.commit(put(b"e1", b"second")).unwrap();
     let refused = first.commit(put(b"e1", b"late")).unwrap_err();
     assert!(matches!(refused, StoreError::Stopped(_)), "{refused}");
-    assert_eq!(*first.hold().borrow(), Hold::Lost);
+    assert_eq!(*first.ownership().borrow(), Ownership::Lost);
     drop(first);
     assert_eq!(
         second.get(b"e1").unwrap().as_deref(),
@@ -156,17 +156,17 @@ fn a_database_that_was_away_is_used_again() {
 fn a_lease_that_cannot_be_renewed_is_worth_nothing_until_it_can_be() {
     let Some(mut server) = Server::start(Safety::Durable) else { return };
     let kv = open(&server.url(), "only", SHORT).unwrap();
-    let mut hold = kv.hold();
+    let mut ownership = kv.ownership();
     let mut wait_for = |wanted| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async { drop(hold.wait_for(|hold| *hold == wanted).await.unwrap()) });
+        runtime.block_on(async { drop(ownership.wait_for(|now| *now == wanted).await.unwrap()) });
     };
     assert!(kv.may_send());
     server.kill();
-    wait_for(Hold::Muted);
+    wait_for(Ownership::Muted);
     assert!(!kv.may_send(), "another node may take over from now on");
     server.resume();
-    wait_for(Hold::Held);
+    wait_for(Ownership::Held);
     assert!(kv.may_send(), "nobody has taken over");
     kv.commit(put(b"e1", b"one")).unwrap();
 }

@@ -2,7 +2,7 @@
 
 /// Whether a process may send what its store hands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum Ownership {
     /// It may: the store is its own.
     Held,
     /// Not now: the database cannot be reached, and another process may take over.
