@@ -56,8 +56,16 @@ fn in_ascii(digits: &str) -> Cow<'_, str> {
     if digits.is_ascii() {
         return Cow::Borrowed(digits);
     }
-    let ascii = |c: char| digit_value(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c);
-    Cow::Owned(digits.chars().map(ascii).collect())
+    let mut ascii = String::with_capacity(digits.len());
+    for c in digits.chars() {
+        match digit_value(c).and_then(|value| char::from_digit(value, 10)) {
+            Some(digit) => ascii.push(digit),
+            None if c.is_ascii() || c.is_whitespace() => ascii.push(c),
+            // It is in no number, so what follows does not matter.
+            None => return Cow::Borrowed(digits),
+        }
+    }
+    Cow::Owned(ascii)
 }
 
 fn truncated(x: f64) -> Result<Val, Error> {
