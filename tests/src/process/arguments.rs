@@ -81,7 +81,13 @@ fn every_fault_of_the_configuration_is_told_with_its_source() {
     let output = serve.env("TENTERHOOK_STORE", "paper:").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
-    for part in ["4 faults", "--max-in-flight: `none`", "TENTERHOOK_STORE: `paper:`", "retention in ", "colour in "] {
+    for part in [
+        "4 configuration errors",
+        "--max-in-flight: `none`",
+        "TENTERHOOK_STORE: `paper:`",
+        "retention in ",
+        "colour in ",
+    ] {
         assert!(text.contains(part), "{part} in\n{text}");
     }
     assert!(!text.contains('\u{1b}'), "no colours in a pipe");
