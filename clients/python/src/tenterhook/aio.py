@@ -181,7 +181,7 @@ class AsyncClient(Base):
                 failures.append(error)
 
         stub = self._open().publish_stream()
-        call = stub(requests(), metadata=self._connection.metadata())
+        call = stub(requests(), metadata=grpc.aio.Metadata(*self._connection.metadata()))
         try:
             async for response in call:
                 yield read_ack(response)
@@ -247,9 +247,9 @@ class AsyncClient(Base):
         while True:
             self._check_open()
             try:
-                return await stub(
-                    request, timeout=deadline - clock(), metadata=connection.metadata()
-                )
+                # The oldest grpcio hands interceptors what it is given, and they add to it.
+                metadata = grpc.aio.Metadata(*connection.metadata())
+                return await stub(request, timeout=deadline - clock(), metadata=metadata)
             except grpc.RpcError as rpc_error:
                 error = from_rpc_error(rpc_error)
             except asyncio.CancelledError:
@@ -403,7 +403,8 @@ class AsyncWatch(AsyncIterator[WatchItem]):
             if previous is not None:
                 self._client._discard(previous)
         session = self._own or self._client._open()
-        return session.watch()(self._state.request, metadata=self._client._connection.metadata())
+        metadata = grpc.aio.Metadata(*self._client._connection.metadata())
+        return session.watch()(self._state.request, metadata=metadata)
 
     async def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
         """Waits until it may connect."""
