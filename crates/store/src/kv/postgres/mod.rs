@@ -117,7 +117,7 @@ impl PostgresKv {
         let looking = links.clone();
         let is_made = driver.ask(async move {
             let found = async {
-                let link = looking.link(Role::Read).await?;
+                let link = first_link(&looking).await?;
                 refuse_others(&link).await?;
                 is_made(&link, looking.schema()).await
             };
@@ -148,7 +148,7 @@ impl Drop for PostgresKv {
 
 /// Makes the tables, unless they are there.
 async fn prepare(links: &Links) -> Result<(), OpenError> {
-    let (link, schema) = (links.link(Role::Lease).await?, links.schema());
+    let (link, schema) = (first_link(links).await?, links.schema());
     refuse_others(&link).await?;
     if !is_made(&link, schema).await? {
         // Of nodes that start together, one makes them.
@@ -168,6 +168,12 @@ async fn prepare(links: &Links) -> Result<(), OpenError> {
         return Ok(());
     }
     Err(OpenError::Database("its tables are of another version of tenterhook; use that version"))
+}
+
+/// A connection of its own, whose refusal is one of who opens the store: only later ones are those of a
+/// database that is away.
+async fn first_link(links: &Links) -> Result<Link, OpenError> {
+    Link::connect(links.address()).await.map_err(|error| fault::open(&error))
 }
 
 /// Refuses a server that is too old, or would lose what it has acknowledged.

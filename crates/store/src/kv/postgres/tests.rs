@@ -208,6 +208,17 @@ fn a_look_makes_nothing_and_writes_nothing() {
 }
 
 #[test]
+fn a_database_that_is_not_there_is_told_so() {
+    let Some(url) = schema() else { return };
+    let (before, after) = url.split_once('?').unwrap();
+    let nowhere = format!("{}/nowhere?{after}", before.rsplit_once('/').unwrap().0);
+    for refused in [open(&nowhere, "only", LONG).map(drop), PostgresKv::look(&nowhere).map(drop)] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("it has no such database"), "{refused}");
+    }
+}
+
+#[test]
 fn a_server_that_would_lose_events_is_refused() {
     let Some(url) = schema() else { return };
     let driver = Driver::start().unwrap();
