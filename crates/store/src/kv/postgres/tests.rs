@@ -117,11 +117,10 @@ fn a_commit_whose_connection_ends_is_made_all_the_same() {
     let writing = kv.clone();
     let writer = std::thread::spawn(move || {
         for number in 0..200_u32 {
-            let written = writing.commit(put(&[b"e", number.to_be_bytes().as_slice()].concat(), b"x"));
+            let key = [b"e", number.to_be_bytes().as_slice()].concat();
             // One that was refused before it was sent may be made again by its caller.
-            if let Err(error) = written {
+            while let Err(error) = writing.commit(put(&key, b"x")) {
                 assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
-                writing.commit(put(&[b"e", number.to_be_bytes().as_slice()].concat(), b"x")).unwrap();
             }
         }
     });
