@@ -187,12 +187,13 @@ license-%: LICENSE
 	cmp $< clients/$*/LICENSE
 
 .PHONY: test-packages
-test-packages: $(CLIENTS:%=test-package-%) ## install each package into an empty project and run its examples
+test-packages: $(CLIENTS:%=test-package-%) ## install each package into an empty project and run its examples and the quick start of its README
 
 # Each with a server of its own: the examples of all clients make the same webhook.
 .PHONY: $(CLIENTS:%=test-package-%)
 $(CLIENTS:%=test-package-%): test-package-%: server package-%
 	CARGO_TARGET_DIR=$(CURDIR)/target/client $(HARNESS) python3 $(CURDIR)/clients/packages/install.py $(PACKAGES) $*
+	CARGO_TARGET_DIR=$(CURDIR)/target/client $(HARNESS) python3 $(CURDIR)/clients/packages/quick_start.py $*
 
 .PHONY: bench-clients
 bench-clients: ruby .tools/python-newest/done .tools/typescript-newest/done ## measure the clients beside the code generated for them

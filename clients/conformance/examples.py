@@ -2,7 +2,7 @@
 """Runs the three examples of a client together, against the server of the harness.
 
 `examples.py PUBLISH WATCH RECEIVER`, each a command line. What the service publishes arrives at the
-receiver, which verifies it, and the stream of deliveries tells so; it goes on where it stopped.
+receiver, which verifies it, and the stream of deliveries tells so; it goes on where it was when it was killed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PATIENCE_SECONDS = 60
@@ -50,6 +50,12 @@ class Program:
         self._process.terminate()
         self._process.wait()
 
+    def kill(self) -> Iterator[str]:
+        """Ends it as a crash does: nothing of it runs any more. Gives the lines that it had still written."""
+        self._process.kill()
+        self._process.wait()
+        return iter(self._lines.get, None)
+
 
 @contextlib.contextmanager
 def running(command: str, *arguments: str) -> Iterator[Program]:
@@ -74,18 +80,29 @@ def expect(condition: bool, what: str) -> None:
         raise SystemExit(f"not so: {what}")
 
 
-def follow(command: str, target: str, place: pathlib.Path, wanted: set[str]) -> set[str]:
-    """Watches until those events have succeeded; every event that was told of."""
-    told, missing = set(), set(wanted)
+Change = tuple[str, str]
+"""An event and the state of its delivery."""
+
+
+def follow(command: str, target: str, place: pathlib.Path, is_enough: Callable[[list[Change]], bool]) -> list[Change]:
+    """Watches until it has shown enough, and kills the program there and then; every change that it showed."""
+    shown: list[Change] = []
     with running(command, target, str(place)) as program:
         for line in program.lines():
-            event, state = line.split()[:2]
-            told.add(event)
-            if state.endswith("SUCCEEDED"):
-                missing.discard(event)
-            if not missing:
-                return told
-    raise AssertionError("lines never end well")
+            shown.append(read(line))
+            if is_enough(shown):
+                break
+        return shown + [read(line) for line in program.kill()]
+
+
+def read(line: str) -> Change:
+    event, state = line.split()[:2]
+    return event, state
+
+
+def succeeded(wanted: set[str]) -> Callable[[list[Change]], bool]:
+    """Whether the deliveries of those events have all succeeded."""
+    return lambda shown: wanted <= {event for event, state in shown if state.endswith("SUCCEEDED")}
 
 
 def await_received(receiver: Program, wanted: set[str]) -> None:
@@ -115,13 +132,17 @@ def main(publish: str, watch: str, receive: str) -> None:
         first = run(publish, target, url, SECRET)
         expect(len(first) == 3 and set(first.values()) == {"new"}, "three events are new")
         await_received(receiver, set(first))
-        follow(watch, target, place, set(first))
+        follow(watch, target, place, succeeded(set(first)))
         expect(set(run(publish, target, url, SECRET).values()) == {"known"}, "the same events are known")
         second = run(publish, target, url, SECRET, "2")
         await_received(receiver, set(second))
-        told = follow(watch, target, place, set(second))
-        # What it was about when it was stopped comes again.
-        expect(len(told & set(first)) <= 1, f"a watch goes on where it stopped, and tells only of {set(second)}: {told}")
+        # Killed in the middle, it has not lost what it did not show, and shows again what it had in hand, or what
+        # it had shown when it was killed and could not note any more: at most one change.
+        before = follow(watch, target, place, lambda shown: shown[-1][0] in second)
+        after = follow(watch, target, place, lambda shown: succeeded(set(second))(before + shown))
+        old = {event for event, _ in before} - set(second)
+        expect(len(old) <= 1, f"a watch goes on where it stopped, with {set(second)}: {before}")
+        expect(len(set(before) & set(after)) <= 1, f"at most one change comes again: {before}, then {after}")
         expect(status_of(url) == 401, "a request without a signature is refused")
 
 

@@ -230,6 +230,9 @@ func (r *runner) do(ctx context.Context, s step, patience time.Duration) (any, e
 		ctx, cancel := context.WithCancel(r.t.Context())
 		watch := client.Watch(ctx, request)
 		watch.OnConnectivity = r.follow(s["watch"].(string))
+		if s["checkpoint"] != nil {
+			watch.Checkpoint = FileCheckpoint(s["checkpoint"].(string))
+		}
 		r.watches[s["watch"].(string)] = &openWatch{watch, cancel, map[string]bool{}, map[string]bool{}}
 		if s["take"] != nil {
 			return r.watches[s["take"].(string)].take(ctx, s, patience)

@@ -41,9 +41,7 @@ func publishes(ctx context.Context, client *tenterhook.Client) error {
 		DisplayName: "inventory-go",
 		Request:     &v1.RequestTemplate{Url: "http://127.0.0.1:9000/hook"},
 		Rules:       []*v1.EventRule{{EventTypes: []string{"created", "updated"}}},
-		Signing: &v1.SigningPolicy{Schemes: []v1.SignatureScheme{
-			v1.SignatureScheme_SIGNATURE_SCHEME_STANDARD_WEBHOOKS,
-		}},
+		Signing:     &v1.SigningPolicy{Schemes: []v1.SignatureScheme{tenterhook.SignStandardWebhooks}},
 	}, "")
 	if err != nil {
 		return err
@@ -84,7 +82,7 @@ func watches(ctx context.Context, client *tenterhook.Client, webhook *v1.Webhook
 	var storedToken string
 	watch := client.Watch(ctx, &v1.WatchDeliveriesRequest{
 		Filter: &v1.DeliveryFilter{WebhookIds: []string{webhook.GetId()}},
-		Start:  &v1.WatchDeliveriesRequest_Position{Position: v1.WatchPosition_WATCH_POSITION_EARLIEST},
+		Start:  tenterhook.FromEarliest(),
 	})
 	for change, err := range watch.All() {
 		if err != nil {
@@ -105,9 +103,7 @@ func watches(ctx context.Context, client *tenterhook.Client, webhook *v1.Webhook
 		}
 		fmt.Println(delivery.GetId())
 	}
-	watch = client.Watch(ctx, &v1.WatchDeliveriesRequest{
-		Start: &v1.WatchDeliveriesRequest_ResumeToken{ResumeToken: list.ResumeToken()},
-	})
+	watch = client.Watch(ctx, &v1.WatchDeliveriesRequest{Start: tenterhook.FromToken(list.ResumeToken())})
 	defer watch.Close()
 	return fails(ctx, client, webhook)
 }

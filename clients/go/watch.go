@@ -40,7 +40,11 @@ type Watch struct {
 	// OnConnectivity is called when the watch has connected, and each time that it could not. Set it before
 	// the first call of Next.
 	OnConnectivity func(Connectivity)
+	// Checkpoint keeps how far the program came, for example [FileCheckpoint]; once it has a token the watch begins
+	// there, and not where the request says. Set it before the first call of Next.
+	Checkpoint Checkpoint
 
+	kept     kept
 	client   *Client
 	ctx      context.Context
 	request  *v1.WatchDeliveriesRequest
@@ -81,6 +85,10 @@ func (c *Client) Watch(ctx context.Context, request *v1.WatchDeliveriesRequest) 
 // ResumeToken resumes after the last change that Next returned, or after a later bookmark.
 func (w *Watch) ResumeToken() string { return w.request.GetResumeToken() }
 
+func (w *Watch) resumeAfter(token string) {
+	w.request.Start = FromToken(token)
+}
+
 // Close ends the stream; a later Next opens it again.
 func (w *Watch) Close() {
 	w.end()
@@ -110,13 +118,17 @@ func (w *Watch) All() iter.Seq2[Change, error] {
 	}
 }
 
-// Next waits for the next change.
+// Next waits for the next change. When the checkpoint cannot be loaded or saved, it fails with that error, which is
+// no [Error], and the next call tries again.
 func (w *Watch) Next() (Change, error) { return w.NextContext(w.ctx) }
 
 // NextContext waits for the next change until ctx is done, and then fails with the error of ctx. That
 // ends the wait and not the watch: nothing is lost, and a later call goes on where this one stopped.
 func (w *Watch) NextContext(ctx context.Context) (Change, error) {
 	for {
+		if err := w.keep(); err != nil {
+			return Change{}, err
+		}
 		message, err := w.receive(ctx)
 		switch {
 		case err == nil:
@@ -124,7 +136,7 @@ func (w *Watch) NextContext(ctx context.Context) (Change, error) {
 			if w.follower.heard(w.client.options.logger) {
 				w.tell(Connectivity{Connected: true})
 			}
-			w.request.Start = &v1.WatchDeliveriesRequest_ResumeToken{ResumeToken: message.GetResumeToken()}
+			w.resumeAfter(message.GetResumeToken())
 			if change := message.GetChange(); change != nil {
 				return Change{change, message.GetResumeToken()}, nil
 			}

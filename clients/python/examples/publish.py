@@ -42,7 +42,7 @@ def subscribe(client: Client, url: str, secret: str) -> None:
                 "display_name": "sites",
                 "request": {"url": url},
                 "rules": [{"object_types": ["dcim.site"]}],
-                "signing": {"schemes": ["SIGNATURE_SCHEME_STANDARD_WEBHOOKS"]},
+                "signing": {"schemes": ["STANDARD_WEBHOOKS"]},
             },
             signing_secret=secret,
         )

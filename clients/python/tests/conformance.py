@@ -21,7 +21,7 @@ from fakes import Blocking, client_from_env, close_soon, open_client, publish_by
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from tenterhook import Closed, Conflict, Invalid, NotFound, RetryPolicy, TenterhookError, Unavailable
+from tenterhook import Closed, Conflict, FileCheckpoint, Invalid, NotFound, RetryPolicy, TenterhookError, Unavailable
 from tenterhook.policy import METHODS
 
 FIXTURES = pathlib.Path(__file__).parents[3] / "tests/fixtures/conformance"
@@ -242,7 +242,8 @@ class Runner:
             if "start_time" in request.get("filter", {}):
                 request["filter"]["start_time"] = {"seconds": 1}
             told = self._connectivity[step["watch"]] = []
-            watch = client.watch(on_connectivity=lambda state: tell(told, state), **request)
+            place = {"checkpoint": FileCheckpoint(step["checkpoint"])} if "checkpoint" in step else {}
+            watch = client.watch(on_connectivity=lambda state: tell(told, state), **place, **request)
             self._watches[step["watch"]] = (watch, set(), set())
             if "take" not in step:
                 return {}

@@ -1,10 +1,11 @@
 """Native values become messages, and what cannot is refused."""
 
+import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tenterhook import Event, Webhook, event, json_document, json_value
+from tenterhook import Event, Scheme, SignatureScheme, Webhook, event, json_document, json_value
 from tenterhook.messages import as_event, as_request, build, identify
 from tenterhook.v1.delivery_service_pb2 import WatchDeliveriesRequest
 from tenterhook.v1.event_service_pb2 import BatchPublishEventsRequest, ReplayEventsRequest
@@ -106,3 +107,29 @@ def test_a_request_id_is_made_once_for_all_tries():
 def test_a_request_and_fields_exclude_each_other():
     with pytest.raises(TypeError):
         as_request(ReplayEventsRequest, ReplayEventsRequest(), {"webhook_id": "x"})
+
+
+@pytest.mark.parametrize("label", ["SIGNATURE_SCHEME_GITHUB", "GITHUB", Scheme.GITHUB, SignatureScheme.SIGNATURE_SCHEME_GITHUB])
+def test_an_enum_takes_its_labels_with_and_without_its_name(label):
+    assert build(Webhook, {"signing": {"schemes": [label]}}).signing.schemes == [3]
+
+
+def test_a_label_that_there_is_not_is_named_with_those_that_there_are():
+    with pytest.raises(ValueError, match="schemes: 'GITLAB' is none of .*SIGNATURE_SCHEME_GITHUB"):
+        build(Webhook, {"signing": {"schemes": ["GITLAB"]}})
+    with pytest.raises(TypeError, match="schemes takes a list"):
+        build(Webhook, {"signing": {"schemes": "GITHUB"}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "says"),
+    [
+        (Event, {"type": "a", "id": uuid.UUID(int=0)}, r"Event\.id: UUID\(.*\) is no text"),
+        (Event, {"type": "a", "attributes": {"k": 1}}, r"Event\.attributes: {'k': 1} is no mapping"),
+        (Event, {"type": 7}, r"Event\.type: 7 is no text"),
+        (Webhook, {"rules": [{"event_types": [None]}]}, r"EventRule\.event_types: \[None\] is no list of text"),
+    ],
+)
+def test_the_field_at_fault_is_named(kind, fields, says):
+    with pytest.raises(TypeError, match=says):
+        build(kind, fields)

@@ -15,8 +15,10 @@ from tenterhook import (
     Client,
     Delivery,
     Event,
+    FileCheckpoint,
     PublishResult,
     RetryPolicy,
+    Scheme,
     Webhook,
     WebhookState,
     event,
@@ -36,6 +38,7 @@ def blocking(client: Client) -> None:
             "display_name": "n",
             "request": {"url": "http://127.0.0.1/"},
             "retry": {"schedule": {"waits": [timedelta(seconds=1)]}},
+            "signing": {"schemes": ["NETBOX", "SIGNATURE_SCHEME_GITHUB", Scheme.STANDARD_WEBHOOKS]},
         }
     )
     assert_type(webhook, Webhook)
@@ -61,7 +64,8 @@ async def with_asyncio(client: AsyncClient, events: AsyncIterator[Event]) -> Non
         assert_type(ack, Ack)
     async for one in client.list_webhooks(labels={"team": "net"}):
         assert_type(one, Webhook)
-    async for change, _token in client.watch(bookmark_interval=timedelta(seconds=5)):
+    place = FileCheckpoint("deliveries.token")
+    async for change, _token in client.watch(checkpoint=place, bookmark_interval=timedelta(seconds=5)):
         assert_type(change.delivery, Delivery)
     assert_type(await client.webhooks.pause_webhook(webhook_id="wh"), PauseWebhookResponse)
     assert_type(await client.events.get_event(GetEventRequest(event_id="e")), GetEventResponse)
@@ -73,6 +77,8 @@ def mistakes(client: Client, other: AsyncClient) -> None:
     client.publish("created", usrname="jstretch")  # type: ignore[call-arg]
     client.publish_batch([{"data": 1}])  # type: ignore[list-item]
     client.create_webhook({"display_nam": "n"})  # type: ignore[arg-type]
+    client.watch(checkpoint="deliveries.token")  # type: ignore[arg-type]
+    client.watch(position="EARLEST")  # type: ignore[arg-type]
     client.watch(page_size=10)  # type: ignore[call-arg]
     client.webhooks.pause_webhook(webhook_id=7)  # type: ignore[call-overload]
     client.webhooks.pause_webhok(webhook_id="wh")  # type: ignore[attr-defined]

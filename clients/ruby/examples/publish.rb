@@ -34,7 +34,7 @@ def subscribe(client, url, secret)
       display_name: "sites",
       request: {url: url},
       rules: [{object_types: ["dcim.site"]}],
-      signing: {schemes: [:SIGNATURE_SCHEME_STANDARD_WEBHOOKS]}
+      signing: {schemes: [:STANDARD_WEBHOOKS]}
     },
     signing_secret: secret
   )

@@ -8,22 +8,11 @@ require "tenterhook"
 
 $stdout.sync = true
 
-# All of it or nothing, also over a crash of the machine.
-def store(place, token)
-  File.open("#{place}.new", "w") do |file|
-    file.write(token)
-    file.fsync # it is on the disk before it takes the place of the one before
-  end
-  File.rename("#{place}.new", place)
-end
-
 def follow(client, place)
-  start = File.exist?(place) ? {resume_token: File.read(place)} : {position: :WATCH_POSITION_EARLIEST}
-  client.watch(**start) do |watch|
-    watch.each do |change, token|
+  client.watch(checkpoint: Tenterhook::FileCheckpoint.new(place), position: :EARLIEST) do |watch|
+    watch.each do |change, _token|
+      # What this does not finish comes again after a crash.
       puts "#{change.delivery.event_id} #{change.delivery.state}"
-      # Only now: what was not acted on comes again after a crash.
-      store(place, token)
     end
   end
 end

@@ -19,6 +19,7 @@ module Tenterhook
   autoload :CustomSignature, "tenterhook/webhooks"
   autoload :Error, "tenterhook/errors"
   autoload :FieldViolation, "tenterhook/errors"
+  autoload :FileCheckpoint, "tenterhook/checkpoint"
   autoload :Invalid, "tenterhook/errors"
   autoload :InvalidSignature, "tenterhook/webhooks"
   autoload :Messages, "tenterhook/messages"

@@ -250,6 +250,7 @@ module Conformance
       request[:bookmark_interval] = interval.delete_suffix("s").to_i if interval
       request[:filter]["start_time"] = {"seconds" => 1} if request.fetch(:filter, {}).key?("start_time")
       told = @connectivity[step["watch"]] = []
+      request[:checkpoint] = Tenterhook::FileCheckpoint.new(step["checkpoint"]) if step.key?("checkpoint")
       watch = client.watch(on_connectivity: ->(state) { tell(told, state) }, **request)
       @watches[step["watch"]] = [watch, Set.new, Set.new]
       step.key?("take") ? do_take(client, step) : {}

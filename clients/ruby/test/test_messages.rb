@@ -39,6 +39,14 @@ class TestMessages < Minitest::Test
     assert_equal({"team" => "a"}, made.labels.to_h)
   end
 
+  def test_an_enum_takes_its_values_with_and_without_its_name
+    [:SIGNATURE_SCHEME_GITHUB, "GITHUB", :GITHUB].each do |name|
+      assert_equal [:SIGNATURE_SCHEME_GITHUB], Messages.build(V1::SigningPolicy, {schemes: [name]}).schemes.to_a
+    end
+    error = assert_raises(RangeError) { Messages.build(V1::SigningPolicy, {schemes: [:GITLAB]}) }
+    assert_match(/schemes: GITLAB is none of .*SIGNATURE_SCHEME_GITHUB/, error.message)
+  end
+
   def test_a_mask_is_a_list_of_paths
     made = Messages.build(V1::UpdateWebhookRequest, {update_mask: [:description, "request.url"]})
     assert_equal ["description", "request.url"], made.update_mask.paths.to_a

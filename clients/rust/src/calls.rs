@@ -1,6 +1,5 @@
 //! What every call goes through: headers, the deadline, retries.
 
-use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +15,10 @@ use tonic::body::Body;
 use tonic::codegen::StdError;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
-use tower::{Service, ServiceExt as _};
+use tower::{Service, ServiceExt as _, service_fn};
 
 use crate::error::Error;
+use crate::layers::{Layers, Transport};
 use crate::life::{Life, broken, closed_status};
 use crate::methods::{METHODS, Method, identify_request};
 use crate::retry::RetryPolicy;
@@ -39,6 +39,7 @@ pub(crate) struct Options {
     pub(crate) retry: RetryPolicy,
     pub(crate) key: Option<Box<Key>>,
     pub(crate) headers: Option<Arc<Headers>>,
+    pub(crate) layers: Layers,
 }
 
 impl fmt::Debug for Options {
@@ -126,6 +127,39 @@ impl Calls {
         Ok(())
     }
 
+    /// Sends one try through the layers.
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        if self.options.layers.is_empty() {
+            return self.transmit(request).await;
+        }
+        let calls = self.clone();
+        let innermost = service_fn(move |request| {
+            let calls = calls.clone();
+            async move { calls.transmit(request).await.map_err(Into::into) }
+        });
+        let sent = self.options.layers.around(Transport::new(innermost)).oneshot(request).await;
+        sent.map_err(|error: StdError| match error.downcast::<Status>() {
+            Ok(status) => *status,
+            Err(error) => Status::unavailable(with_causes(&*error)),
+        })
+    }
+
+    /// Sends a request over the channel, with the key and the program's headers.
+    async fn transmit(&self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
+        self.add_headers(request.headers_mut())?;
+        let mut channel = self.channel();
+        channel.ready().await.map_err(unavailable)?.call(request).await.map_err(unavailable)
+    }
+
+    /// Sends a request and reads the answer to its end; the status is that of the answer.
+    async fn exchange(&self, request: Request<Body>) -> Result<(Option<Status>, Response<Body>), Status> {
+        let (parts, body) = self.send(request).await?.into_parts();
+        let body = body.collect().await.map_err(broken)?;
+        let status =
+            Status::from_header_map(&parts.headers).or_else(|| body.trailers().and_then(Status::from_header_map));
+        Ok((status, Response::from_parts(parts, Body::new(body))))
+    }
+
     /// Makes one call, and makes it again while that may help and the deadline allows it.
     async fn unary(self, method: Method, request: Request<Body>) -> Result<Response<Body>, StdError> {
         let (mut parts, body) = request.into_parts();
@@ -142,8 +176,7 @@ impl Calls {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut one = Request::from_parts(parts.clone(), Body::new(Full::new(frame.clone())));
             one.headers_mut().insert("grpc-timeout", milliseconds(left));
-            self.add_headers(one.headers_mut())?;
-            let tried = timeout_at(deadline, exchange(self.channel(), one)).await;
+            let tried = timeout_at(deadline, self.exchange(one)).await;
             let (status, answer) = match tried {
                 // The channel has a timer of its own, which may be first to see the deadline.
                 Err(_) => (Some(late()), None),
@@ -192,17 +225,15 @@ impl Service<Request<Body>> for Calls {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let calls = self.clone();
         let closed = calls.life.closed();
         let made = async move {
             match METHODS.get(request.uri().path()) {
                 Some(&method) if !method.streaming => calls.unary(method, request).await,
                 _ => {
-                    calls.add_headers(request.headers_mut())?;
-                    let mut channel = calls.channel();
-                    let response = channel.ready().await.map_err(unavailable)?.call(request).await;
-                    Ok(response.map_err(unavailable)?.map(|body| calls.life.bound(body)))
+                    let response = calls.send(request).await?;
+                    Ok(response.map(|body| calls.life.bound(body)))
                 }
             }
         };
@@ -217,15 +248,6 @@ impl Service<Request<Body>> for Calls {
     }
 }
 
-/// Sends a request and reads the answer to its end; the status is that of the answer.
-async fn exchange(mut channel: Channel, request: Request<Body>) -> Result<(Option<Status>, Response<Body>), Status> {
-    let response = channel.ready().await.map_err(unavailable)?.call(request).await.map_err(unavailable)?;
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.map_err(broken)?;
-    let status = Status::from_header_map(&parts.headers).or_else(|| body.trailers().and_then(Status::from_header_map));
-    Ok((status, Response::from_parts(parts, Body::new(body))))
-}
-
 fn late() -> Status {
     Status::deadline_exceeded("the deadline has passed")
 }
@@ -233,15 +255,19 @@ fn late() -> Status {
 /// No answer came: whatever tonic calls it, the server could not be reached. The message tells the
 /// causes too, for tonic's own says no more than that the transport failed.
 fn unavailable(error: tonic::transport::Error) -> Status {
+    let mut status = Status::unavailable(with_causes(&error));
+    status.set_source(Arc::new(error));
+    status
+}
+
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         message = format!("{message}: {error}");
         cause = error.source();
     }
-    let mut status = Status::unavailable(message);
-    status.set_source(Arc::new(error));
-    status
+    message
 }
 
 /// Time for a call where neither the call nor the client says one.

@@ -5,12 +5,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Request, Response};
+use prost::bytes::Bytes;
 use thiserror::Error;
+use tonic::body::Body;
+use tonic::codegen::StdError;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+use tower::{Layer, Service};
 
 use crate::calls::{Calls, Options};
 use crate::client::Client;
+use crate::layers::{Layers, Transport};
 use crate::retry::RetryPolicy;
 
 /// Time for TCP and TLS together.
@@ -53,7 +58,8 @@ pub struct Builder {
 
 impl Builder {
     pub(crate) fn new(target: &str) -> Self {
-        let options = Options { timeout: None, retry: RetryPolicy::default(), key: None, headers: None };
+        let (retry, layers) = (RetryPolicy::default(), Layers::default());
+        let options = Options { timeout: None, retry, key: None, headers: None, layers };
         Self { target: target.to_owned(), api_key: None, namespace: String::new(), tls: None, options }
     }
 
@@ -116,6 +122,24 @@ impl Builder {
         F: Fn() -> Vec<(HeaderName, HeaderValue)> + Send + Sync + 'static,
     {
         self.options.headers = Some(Arc::new(headers));
+        self
+    }
+
+    /// Puts a layer of tower, such as one for tracing or a `tonic::service::InterceptorLayer`, around each try of every
+    /// call, stream and watch; the first is outermost. They do not see the key and the headers of
+    /// [`Builder::headers`]. A layer may fail a call with a [`tonic::Status`]; any other error of it counts as
+    /// [`Code::Unavailable`](crate::Code::Unavailable).
+    #[must_use]
+    pub fn layer<L, S, B>(mut self, layer: L) -> Self
+    where
+        L: Layer<Transport, Service = S> + Send + Sync + 'static,
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Error: Into<StdError>,
+        S::Future: Send,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<StdError>,
+    {
+        self.options.layers.add(layer);
         self
     }
 

@@ -1,19 +1,24 @@
 //! Client of the Tenterhook webhook delivery service: publishes events, manages webhooks, watches
 //! deliveries, and verifies what was delivered.
 //!
-//! Every method of the API is at [`Client::webhooks`], [`Client::events`], [`Client::deliveries`],
-//! [`Client::server`], [`Client::store`] and [`Client::access`]; calls made there get the same deadline and
-//! retries as the methods of [`Client`], and `?` turns their `tonic::Status` into [`Error`].
+//! Every method of the API that is no stream is a method of [`Client`] and fails with [`Error`]. The generated clients
+//! are at [`Client::webhooks`], [`Client::events`], [`Client::deliveries`], [`Client::server`], [`Client::store`] and
+//! [`Client::access`], for a call with a timeout or metadata of its own; they have the same deadline and retries, and `?`
+//! turns their `tonic::Status` into [`Error`].
 
 mod calls;
+mod checkpoint;
 mod client;
 mod connection;
 mod connectivity;
 mod custom;
 mod environment;
 mod error;
+mod event;
+mod layers;
 mod life;
 mod methods;
+mod named;
 mod pages;
 mod publisher;
 mod receive;
@@ -29,14 +34,18 @@ mod watch;
 pub mod v1;
 
 pub use calls::Calls;
+pub use checkpoint::{Checkpoint, FileCheckpoint};
 pub use client::{Client, json};
 pub use connection::{BuildError, Builder};
 pub use connectivity::Connectivity;
 pub use custom::{Algorithm, CustomSignature, CustomVerifier, Encoding, KeyEncoding, Received};
 pub use environment::api_key_file;
 pub use error::{Error, FieldViolation, Kind};
+pub use layers::Transport;
 pub use methods::DESCRIPTORS;
 pub use pages::ResumeToken;
+/// Times, durations and field masks of the messages.
+pub use prost_types;
 pub use publisher::{Publication, Publisher, PublisherOptions};
 pub use receive::{RecentIds, Seen, SeenFuture, WebhookEvent, WebhookLayer, WebhookService, parse};
 pub use retry::RetryPolicy;

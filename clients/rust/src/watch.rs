@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status, Streaming};
 
+use crate::checkpoint::{Checkpoint, Kept};
 use crate::client::Client;
 use crate::connectivity::{Connectivity, Follower};
 use crate::error::{Error, Kind};
@@ -38,6 +40,7 @@ pub struct Watch {
     stream: Option<Streaming<WatchDeliveriesResponse>>,
     silence: Duration,
     follower: Follower,
+    kept: Option<Kept>,
     failures: u32,
     /// When it may connect again.
     not_before: Option<Instant>,
@@ -72,6 +75,7 @@ impl Client {
             stream: None,
             silence,
             follower: Follower::default(),
+            kept: None,
             failures: 0,
             not_before: None,
             waiting_since: None,
@@ -87,17 +91,27 @@ impl Watch {
         self
     }
 
+    /// Keeps in `checkpoint`, such as a [`FileCheckpoint`](crate::FileCheckpoint), how far the program came, and
+    /// begins there once it has a token, instead of at the start that the request asks for.
+    #[must_use]
+    pub fn checkpoint(mut self, checkpoint: impl Checkpoint + 'static) -> Self {
+        self.kept = Some(Kept::new(Arc::new(checkpoint)));
+        self
+    }
+
     /// Waits for the next change.
     ///
     /// # Errors
     /// Only those that would come again, such as a token that is no longer kept or a first connection that
     /// can never be made ([`Error::permanent`]), and [`Kind::Closed`](crate::Kind::Closed) when the client is closed.
+    /// A checkpoint that cannot be loaded or saved fails with [`Code::Internal`]; the next call tries again.
     ///
     /// # Cancel safety
     /// No change is lost when the future is dropped, by a timeout for example; the next call goes on
     /// where this one stopped.
     pub async fn next(&mut self) -> Result<Change, Error> {
         loop {
+            self.keep().await?;
             match self.receive().await {
                 Ok(message) => {
                     self.failures = 0;
@@ -131,10 +145,7 @@ impl Watch {
     /// empty before there was any.
     #[must_use]
     pub fn resume_token(&self) -> &str {
-        match &self.request.start {
-            Some(Start::ResumeToken(token)) => token,
-            _ => "",
-        }
+        token_of(&self.request)
     }
 
     /// The changes as a stream, which ends after an error.
@@ -145,6 +156,16 @@ impl Watch {
             let rest = next.is_ok().then_some(watch);
             Some((next, rest))
         })
+    }
+
+    /// Saves where the watch stands, or at first loads it.
+    async fn keep(&mut self) -> Result<(), Error> {
+        let token = token_of(&self.request);
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        if let Some(token) = kept.keep(token).await? {
+            self.request.start = Some(Start::ResumeToken(token));
+        }
+        Ok(())
     }
 
     /// Takes the next message off the stream, which it opens if need be.
@@ -181,6 +202,13 @@ impl Watch {
             (None, None) => return Err(Status::unavailable("the stream ended")),
         };
         stream.message().await
+    }
+}
+
+fn token_of(request: &WatchDeliveriesRequest) -> &str {
+    match &request.start {
+        Some(Start::ResumeToken(token)) => token,
+        _ => "",
     }
 }
 

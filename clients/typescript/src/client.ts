@@ -2,7 +2,9 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type CallOptions, Code, type Client as ServiceClient, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { type Checkpoint, Kept } from "./checkpoint.js";
 import { type Connectivity, Follower, type Logger } from "./connectivity.js";
+import { dispose } from "./dispose.js";
 import { TenterhookError } from "./errors.js";
 import { AccessService } from "./gen/tenterhook/v1/access_service_pb.js";
 import type { Delivery } from "./gen/tenterhook/v1/delivery_pb.js";
@@ -51,6 +53,8 @@ export interface ClientOptions {
 
 /** What a watch takes beside its request. */
 export interface WatchOptions {
+  /** Keeps how far the program came; once it has a token the watch begins there, and not where the request says. */
+  checkpoint?: Checkpoint;
   /** Is called when the watch has connected, and each time that it could not. */
   onConnectivity?: (connectivity: Connectivity) => void;
 }
@@ -124,6 +128,11 @@ export class BaseClient {
     this.#connection.close();
     this.#others.forEach((connection) => connection.close());
     this.#others.clear();
+  }
+
+  /** `using client = new Client(…)` closes it at the end of the block. */
+  [dispose](): void {
+    this.close();
   }
 
   /**
@@ -235,7 +244,8 @@ export class BaseClient {
     };
     const first = { deliveries: this.deliveries, close: () => {} };
     const follower = new Follower(this.#policy.logger, options.onConnectivity);
-    return new Watch({ first, another, follower, policy: this.#policy }, this.#scoped(request));
+    const kept = options.checkpoint && new Kept(options.checkpoint);
+    return new Watch({ first, another, follower, kept, policy: this.#policy }, this.#scoped(request));
   }
 
   #scoped<T extends { namespace?: string | undefined }>(message: T): T {

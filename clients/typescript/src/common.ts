@@ -1,5 +1,6 @@
 // What both entrances of the package give.
 
+export type { Checkpoint } from "./checkpoint.js";
 export { BaseClient, type ClientOptions, type Connection, type WatchOptions } from "./client.js";
 export type { Connectivity, Logger } from "./connectivity.js";
 export {
@@ -18,6 +19,10 @@ export { type Publication, Publisher, PublisherFullError, type PublisherOptions 
 export { defaultRetry, type RetryPolicy } from "./retry.js";
 export type { Ack } from "./stream.js";
 export { type WaitOptions, Watch, type WatchConnection, type WatchItem, type WatchParts } from "./watch.js";
+// What messages hold, as JavaScript's own values and back: `JSON.stringify(toJson(PublishResultSchema, result))`.
+export { create, fromJson, toJson } from "@bufbuild/protobuf";
+export { durationFromMs, durationMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+export { Code } from "@connectrpc/connect";
 export * from "./gen/tenterhook/v1/access_service_pb.js";
 export * from "./gen/tenterhook/v1/delivery_pb.js";
 export * from "./gen/tenterhook/v1/delivery_service_pb.js";

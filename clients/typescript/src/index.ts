@@ -5,6 +5,7 @@ import { readEnvironment } from "./environment.js";
 import { addHeaders, BaseClient, type ClientOptions, type Connection } from "./client.js";
 
 export * from "./common.js";
+export { FileCheckpoint } from "./checkpoint-file.js";
 export { apiKeyFile } from "./environment.js";
 export type { WebhookEvent } from "./event.js";
 export type { CustomSignature, VerifyCustomOptions } from "./custom.js";

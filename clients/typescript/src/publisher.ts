@@ -2,6 +2,7 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, type Client as ServiceClient } from "@connectrpc/connect";
+import { asyncDispose } from "./dispose.js";
 import { ClosedError, readError, type TenterhookError } from "./errors.js";
 import { type Event, EventSchema } from "./gen/tenterhook/v1/event_pb.js";
 import { BatchPublishEventsRequestSchema, type EventService, type PublishResult } from "./gen/tenterhook/v1/event_service_pb.js";
@@ -129,6 +130,11 @@ export class Publisher {
   async close(): Promise<void> {
     this.#closed = true;
     await this.flush();
+  }
+
+  /** `await using publisher = client.publisher()` closes it at the end of the block. */
+  [asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #change(): Promise<void> {

@@ -2,7 +2,9 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, type Client as ServiceClient } from "@connectrpc/connect";
+import type { Kept } from "./checkpoint.js";
 import type { Follower } from "./connectivity.js";
+import { asyncDispose, dispose } from "./dispose.js";
 import { ClosedError, makeError, readError, type TenterhookError } from "./errors.js";
 import {
   type DeliveryChange,
@@ -53,18 +55,20 @@ export interface WatchParts {
   first: WatchConnection;
   another: () => WatchConnection;
   follower: Follower;
+  kept?: Kept | undefined;
   policy: CallPolicy;
 }
 
 interface Waiter {
   resolve(next: IteratorResult<WatchItem>): void;
-  reject(error: TenterhookError): void;
+  reject(error: Error): void;
 }
 
 /** An endless sequence of changes. */
 export class Watch implements AsyncIterableIterator<WatchItem> {
   readonly #another: () => WatchConnection;
   readonly #follower: Follower;
+  readonly #kept: Kept | undefined;
   readonly #policy: CallPolicy;
   readonly #silenceMs: number;
   readonly #closed = new AbortController();
@@ -77,13 +81,14 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
   #notBefore = 0;
   /** What came after the wait for it was given up. */
   #ahead: WatchItem | undefined;
-  #failure: TenterhookError | undefined;
+  #failure: Error | undefined;
   #reading = false;
 
   constructor(parts: WatchParts, request: MessageInitShape<typeof WatchDeliveriesRequestSchema>) {
     this.#connection = parts.first;
     this.#another = parts.another;
     this.#follower = parts.follower;
+    this.#kept = parts.kept;
     this.#policy = parts.policy;
     this.#request = create(WatchDeliveriesRequestSchema, { ...request });
     const asked = this.#request.bookmarkInterval;
@@ -131,6 +136,17 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
     this.#connection.close();
   }
 
+  /** `using watch = client.watch(…)` closes it at the end of the block. */
+  [dispose](): void {
+    this.close();
+  }
+
+  /** The same for `await using`. */
+  [asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
   /** Leaving a `for await` loop closes the watch. */
   return(): Promise<IteratorResult<WatchItem>> {
     this.close();
@@ -175,7 +191,7 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
 
   /** Reads until there is a change or a failure, the watch is closed, or nobody waits any more. */
   async #advance(): Promise<void> {
-    while (!this.#closed.signal.aborted) {
+    while (!this.#closed.signal.aborted && (await this.#keep())) {
       try {
         const message = await this.#receive();
         this.#failures = 0;
@@ -203,6 +219,20 @@ export class Watch implements AsyncIterableIterator<WatchItem> {
           return;
         }
       }
+    }
+  }
+
+  /** Saves where the watch stands, or at first loads it; false if that failed. */
+  async #keep(): Promise<boolean> {
+    try {
+      const token = await this.#kept?.keep(this.resumeToken);
+      if (token) {
+        this.#request.start = { case: "resumeToken", value: token };
+      }
+      return true;
+    } catch (thrown) {
+      this.#failure = thrown instanceof Error ? thrown : new Error(String(thrown));
+      return false;
     }
   }
 

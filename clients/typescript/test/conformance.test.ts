@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Client } from "../src/index.js";
+import { Client, FileCheckpoint } from "../src/index.js";
 import { Client as WebClient } from "../src/web.js";
 import { findBrowser, runInBrowser } from "./browser.js";
 import { needsMoreThanABrowser, runScenario, type Scenarios, type Surroundings, type System } from "./scenarios.js";
@@ -28,6 +28,7 @@ const system: System = {
     return join(folder, name);
   },
   clean: (run) => rmSync(join(tmpdir(), `tenterhook-${run}`), { recursive: true, force: true }),
+  checkpoint: (path) => new FileCheckpoint(path),
   fromEnv(variables) {
     const before = { ...process.env };
     Object.keys(before).filter((name) => name.startsWith("TENTERHOOK_")).forEach((name) => delete process.env[name]);

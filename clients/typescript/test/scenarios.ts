@@ -7,6 +7,7 @@ import { Code } from "@connectrpc/connect";
 import {
   AccessService,
   type BaseClient,
+  type Checkpoint,
   ClosedError,
   type ClientOptions,
   ConflictError,
@@ -50,6 +51,8 @@ export interface System {
   write(run: string, name: string, content: string): string;
   /** Removes the files of the run. */
   clean(run: string): void;
+  /** A checkpoint in that file. */
+  checkpoint(path: string): Checkpoint;
   /** Makes a client by an environment of these variables and no others of Tenterhook. */
   fromEnv(variables: Record<string, string>): BaseClient;
 }
@@ -80,7 +83,7 @@ export async function runScenario(surroundings: Surroundings, given: Given, scen
  */
 export function needsMoreThanABrowser(scenario: Scenario, given: Given): boolean {
   const steps = JSON.stringify([scenario, scenario.steps.map((step) => given[String(step["given"])])]);
-  return ["publish_stream", "StreamPublishEvents", "/tls", "/connections", "https://", '"env"', '"refuse"'].some((word) => steps.includes(word));
+  return ["publish_stream", "StreamPublishEvents", "/tls", "/connections", "https://", '"env"', '"refuse"', '"checkpoint"'].some((word) => steps.includes(word));
 }
 
 const services: Record<string, [DescService, "access" | "webhooks" | "events" | "deliveries"]> = {
@@ -268,7 +271,9 @@ class Runner {
       const told: string[] = [];
       this.#connectivity.set(step["watch"] as string, told);
       const onConnectivity = (state: Connectivity): void => tell(told, state);
-      const watch = client.watch(fromJson(WatchDeliveriesRequestSchema, request), { onConnectivity });
+      const place = step["checkpoint"] as string | undefined;
+      const kept = place === undefined ? {} : { checkpoint: this.surroundings.system!.checkpoint(place) };
+      const watch = client.watch(fromJson(WatchDeliveriesRequestSchema, request), { onConnectivity, ...kept });
       this.#watches.set(step["watch"] as string, { watch, known: new Set(), seen: new Set() });
       if (step["take"] === undefined) {
         return {};

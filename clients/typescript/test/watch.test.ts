@@ -1,11 +1,16 @@
 // A watch resumes for ever, from what the program was handed.
 
 import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import {
+  type Checkpoint,
   ErrorReason,
+  FileCheckpoint,
   InvalidError,
   TenterhookError,
   type Watch,
@@ -154,4 +159,70 @@ test("filters are kept over a reconnect, and the caller's request stays as it is
     assert.deepEqual([seen.namespace, seen.filter?.webhookIds], ["mine", ["wh"]]);
   }
   assert.deepEqual(Object.keys(request), ["namespace", "filter"]);
+});
+
+/** A checkpoint that notes what is saved, and fails when it is told to. */
+class Notes implements Checkpoint {
+  readonly saved: string[] = [];
+  failures = 0;
+  readonly #token: string | undefined;
+
+  constructor(token?: string) {
+    this.#token = token;
+  }
+
+  load(): string | undefined {
+    return this.#token;
+  }
+
+  save(token: string): void {
+    if (this.failures > 0) {
+      this.failures--;
+      throw new Error("the disk is read only");
+    }
+    this.saved.push(token);
+  }
+}
+
+function kept(server: Fake, checkpoint: Checkpoint): Watch {
+  watches.push(server.client().watch({ start: { case: "position", value: WatchPosition.EARLIEST } }, { checkpoint }));
+  return watches.at(-1)!;
+}
+
+test("a change counts as handled when the next is asked for", async () => {
+  const notes = new Notes();
+  const watch = kept(await serve([change(1), bookmark("b"), change(2), long]), notes);
+  await take(watch, "d1");
+  assert.deepEqual(notes.saved, []);
+  await take(watch, "d2");
+  assert.deepEqual(notes.saved, ["t1", "b"]);
+});
+
+test("what was saved wins over where the watch would begin", async () => {
+  const server = await serve([change(8), long], [change(1), long]);
+  await take(kept(server, new Notes("t7")), "d8");
+  await take(kept(server, new Notes()), "d1");
+  assert.deepEqual(tokens(server), ["t7", ""]);
+});
+
+test("a save that fails is thrown and tried again", async () => {
+  const notes = new Notes();
+  const watch = kept(await serve([change(1), change(2), long]), notes);
+  await take(watch, "d1");
+  notes.failures = 1;
+  await assert.rejects(watch.next(), /read only/);
+  await take(watch, "d2");
+  assert.deepEqual(notes.saved, ["t1"]);
+});
+
+test("a file keeps the last token", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tenterhook-"));
+  const place = join(folder, "deliveries.token");
+  assert.equal(await new FileCheckpoint(place).load(), undefined);
+  await new FileCheckpoint(place).save("t1");
+  await new FileCheckpoint(place).save("t2");
+  assert.equal(await new FileCheckpoint(place).load(), "t2");
+  assert.deepEqual(await readdir(folder), ["deliveries.token"]);
+  await assert.rejects(new FileCheckpoint(join(folder, "missing", "token")).load(), { code: "ENOENT" });
+  await rm(folder, { recursive: true });
 });

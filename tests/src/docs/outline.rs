@@ -11,7 +11,8 @@ const CLIENTS: [(&str, &str); 7] = [
     ("ruby", "Ruby"),
 ];
 /// The headings below the title.
-const OUTLINE: [&str; 10] = [
+const OUTLINE: [&str; 11] = [
+    "## Quick start",
     "## Install",
     "## Connect",
     "## Publish",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .aio import AsyncClient
+    from .checkpoint import Checkpoint, FileCheckpoint
     from .client import Client
     from .custom import CustomSignature, verify_custom
     from .environment import ApiKeyFile
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     ".aio": ("AsyncClient",),
+    ".checkpoint": ("Checkpoint", "FileCheckpoint"),
     ".client": ("Client",),
     ".custom": ("CustomSignature", "verify_custom"),
     ".environment": ("ApiKeyFile",),
@@ -84,6 +86,7 @@ __all__ = [
     "AsyncPublication",
     "AsyncPublisher",
     "AttemptOutcome",
+    "Checkpoint",
     "Client",
     "Closed",
     "Conflict",
@@ -96,6 +99,7 @@ __all__ = [
     "ErrorReason",
     "Event",
     "FieldViolation",
+    "FileCheckpoint",
     "Invalid",
     "InvalidSignature",
     "JsonDocument",

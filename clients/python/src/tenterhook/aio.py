@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import grpc
 import grpc.aio
 
+from .checkpoint import Checkpoint
 from .client import _EVENT_FILTERS, Base, Session, T, calls, log_retry
 from .connection import ApiKey
 from .environment import read_environment
@@ -227,12 +228,16 @@ class AsyncClient(Base):
         return (await self.deliveries.get_delivery(delivery_id=delivery_id)).delivery
 
     def watch(
-        self, *, on_connectivity: OnConnectivity | None = None, **fields: Unpack[WatchDeliveriesFlatFields]
+        self,
+        *,
+        checkpoint: Checkpoint | None = None,
+        on_connectivity: OnConnectivity | None = None,
+        **fields: Unpack[WatchDeliveriesFlatFields],
     ) -> AsyncWatch:
         """Every change of every delivery that matches; see `Client.watch`."""
         self._check_open()
         namespace = fields.pop("namespace", self._connection.namespace)
-        watch = AsyncWatch(self, watch_state(namespace, fields, on_connectivity))
+        watch = AsyncWatch(self, watch_state(namespace, fields, on_connectivity, checkpoint))
         self._watches.add(watch)
         return watch
 
@@ -307,6 +312,8 @@ class AsyncWatch(AsyncIterator[WatchItem]):
         # Reads on when a wait for it is cancelled: gRPC would cancel the call.
         self._reading: asyncio.Task[Any] | None = None
         self._reading_since = 0.0
+        # Goes on when the wait for it is cancelled: nothing stops a thread.
+        self._saving: asyncio.Task[None] | None = None
         self._silenced = False
         self._ended = asyncio.Event()
         self._closed_by_client = False
@@ -349,6 +356,7 @@ class AsyncWatch(AsyncIterator[WatchItem]):
 
     async def __anext__(self) -> WatchItem:
         while not self._ended.is_set():
+            await self._save()
             try:
                 item = await self._next_message()
             except TenterhookError as error:
@@ -367,6 +375,16 @@ class AsyncWatch(AsyncIterator[WatchItem]):
             self._closed_by_client = False  # is raised once; then the iterator is at its end
             raise Closed
         raise StopAsyncIteration
+
+    async def _save(self) -> None:
+        if self._saving is None:
+            if not self._state.is_unsaved:
+                return
+            self._saving = asyncio.create_task(asyncio.to_thread(self._state.save))
+        saving = self._saving
+        await asyncio.wait({saving})
+        self._saving = None
+        saving.result()
 
     async def _next_message(self) -> WatchItem | None:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import grpc
 
+from .checkpoint import Checkpoint
 from .connection import ApiKey, Connection
 from .environment import read_environment
 from .errors import Closed, TenterhookError, from_rpc_error
@@ -249,19 +250,24 @@ class Client(Base):
         return self.deliveries.get_delivery(delivery_id=delivery_id).delivery
 
     def watch(
-        self, *, on_connectivity: OnConnectivity | None = None, **fields: Unpack[WatchDeliveriesFlatFields]
+        self,
+        *,
+        checkpoint: Checkpoint | None = None,
+        on_connectivity: OnConnectivity | None = None,
+        **fields: Unpack[WatchDeliveriesFlatFields],
     ) -> Watch:
         """Every change of every delivery that matches, in order and without end.
 
         Takes the fields of `WatchDeliveriesRequest` and of `DeliveryFilter` but its times.
-        Begin with `resume_token`, `start_time` or `position`; the default is now. Broken
+        Begin with `resume_token`, `start_time` or `position`; the default is now. A `checkpoint`, such as
+        `FileCheckpoint(path)`, keeps how far the program came, and once it has a token begins there. Broken
         and silent connections are made again, and `on_connectivity` is called with a
         `Connectivity` each time. Raises when the start is no longer kept, and when a first
         connection can never be made: see `TenterhookError.permanent`.
         """
         self._check_open()
         namespace = fields.pop("namespace", self._connection.namespace)
-        state = watch_state(namespace, fields, on_connectivity)
+        state = watch_state(namespace, fields, on_connectivity, checkpoint)
         watch = Watch(self, state)
         with self._lock:
             self._watches.add(watch)
@@ -404,6 +410,7 @@ class Watch(Iterator[WatchItem]):
 
     def _take(self, deadline: float | None) -> WatchItem | None:
         while not self._closed.is_set():
+            self._state.save()
             try:
                 item = self._next_message(deadline)
             except FutureTimeout:

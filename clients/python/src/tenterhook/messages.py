@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
+import reprlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf import message_factory
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
@@ -18,6 +21,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from .v1.event_pb2 import Event, JsonDocument
 from .v1.event_service_pb2 import BatchPublishEventsRequest, PublishEventRequest
+from .verification import Scheme
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,6 +29,18 @@ if TYPE_CHECKING:
     from .v1.calls import EventFields
 
 M = TypeVar("M", bound=Message)
+# What a field takes, by its type in C++, of which there are few.
+_WANTED = {
+    FieldDescriptor.CPPTYPE_STRING: "text",
+    FieldDescriptor.CPPTYPE_BOOL: "boolean",
+    FieldDescriptor.CPPTYPE_ENUM: "value of its enum",
+    FieldDescriptor.CPPTYPE_INT32: "32-bit integer",
+    FieldDescriptor.CPPTYPE_UINT32: "32-bit integer that is not negative",
+    FieldDescriptor.CPPTYPE_INT64: "64-bit integer",
+    FieldDescriptor.CPPTYPE_UINT64: "64-bit integer that is not negative",
+    FieldDescriptor.CPPTYPE_FLOAT: "number",
+    FieldDescriptor.CPPTYPE_DOUBLE: "number",
+}
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -55,7 +71,24 @@ def build(kind: type[M], fields: Mapping[str, Any]) -> M:
         if value is not None:
             convert = converters[name]
             values[name] = convert(value) if convert else value
-    return kind(**values)
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise _named(kind, values, error) from None
+
+
+def _named(kind: type[Message], values: Mapping[str, Any], error: TypeError | ValueError) -> Exception:
+    """The error with the field at fault, of which protobuf says nothing."""
+    for name, value in values.items():
+        try:
+            kind(**{name: value})
+        except (TypeError, ValueError) as fault:
+            field = kind.DESCRIPTOR.fields_by_name[name]
+            wanted = "mapping" if _is_map(field) else _WANTED.get(field.cpp_type, "message")
+            if _is_repeated(field) and not _is_map(field):
+                wanted = f"list of {wanted}"
+            return type(fault)(f"{kind.DESCRIPTOR.name}.{name}: {reprlib.repr(value)} is no {wanted}")
+    return error
 
 
 def identify(request: M) -> M:
@@ -110,10 +143,18 @@ def _converters(kind: type[Message]) -> dict[str, Callable[[Any], Any] | None]:
     return {field.name: _converter(field) for field in kind.DESCRIPTOR.fields}
 
 
+def _is_map(field: Any) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
 def _converter(field: Any) -> Callable[[Any], Any] | None:
-    if field.message_type is None or field.message_type.GetOptions().map_entry:
+    convert: Callable[[Any], Any]
+    if field.enum_type is not None:
+        convert = functools.partial(_enum_value, field)
+    elif field.message_type is None or _is_map(field):
         return None
-    convert = functools.partial(_convert, message_factory.GetMessageClass(field.message_type))
+    else:
+        convert = functools.partial(_convert, message_factory.GetMessageClass(field.message_type))
     if not _is_repeated(field):
         return convert
 
@@ -123,6 +164,19 @@ def _converter(field: Any) -> Callable[[Any], Any] | None:
         return [convert(one) for one in values]
 
     return convert_all
+
+
+def _enum_value(field: Any, value: Any) -> Any:
+    """The label of a text, with or without the name of the enum before it, or of a `Scheme` for verifying."""
+    label = value.name if isinstance(value, Scheme) else value
+    if not isinstance(label, str):
+        return value
+    labels = field.enum_type.values_by_name
+    prefix = re.sub(r"(?<=.)(?=[A-Z])", "_", field.enum_type.name).upper()
+    for known in (label, f"{prefix}_{label}"):
+        if known in labels:
+            return known
+    raise ValueError(f"{field.name}: {label!r} is none of {', '.join(labels)}")
 
 
 def _convert(kind: type[Message], value: Any) -> Message:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .checkpoint import Checkpoint
 from .errors import TenterhookError, from_publish_error
 from .messages import build
 from .policy import RetryPolicy, ends_watch
@@ -83,9 +84,17 @@ OnConnectivity = Callable[[Connectivity], None]
 class WatchState:
     """Where a watch stands: its request, always set to resume after what was handed out."""
 
-    def __init__(self, request: WatchDeliveriesRequest, on_connectivity: OnConnectivity | None = None) -> None:
+    def __init__(
+        self,
+        request: WatchDeliveriesRequest,
+        on_connectivity: OnConnectivity | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
         self.request = request
         self._on_connectivity = on_connectivity
+        self._checkpoint = checkpoint
+        self._saved: str | None = None
+        """What the checkpoint has; None before it was loaded."""
         self._connected = False
         self._was_connected = False
         self._warned_at: float | None = None
@@ -96,6 +105,24 @@ class WatchState:
         self.failures = 0
         self.not_before = 0.0
         """When the watch may connect again, on the caller's clock."""
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether the checkpoint is to be loaded or saved."""
+        return self._checkpoint is not None and self._saved != self.request.resume_token
+
+    def save(self) -> None:
+        """Saves where the watch stands, for the program has handled what it was handed; at first loads that."""
+        if self._checkpoint is None:
+            return
+        if self._saved is None:
+            self._saved = self._checkpoint.load() or ""
+            if self._saved:
+                self.request.resume_token = self._saved
+        token = self.request.resume_token
+        if token != self._saved:
+            self._checkpoint.save(token)
+            self._saved = token
 
     def is_over(self, error: TenterhookError) -> bool:
         """Whether a watch that failed so would fail again. One that was connected goes on whatever
@@ -139,10 +166,13 @@ class WatchState:
 
 
 def watch_state(
-    namespace: str | None, fields: Mapping[str, Any], on_connectivity: OnConnectivity | None
+    namespace: str | None,
+    fields: Mapping[str, Any],
+    on_connectivity: OnConnectivity | None,
+    checkpoint: Checkpoint | None,
 ) -> WatchState:
     """Checks the arguments of `watch`. Filter fields stand beside the others; times in a
     filter are no part of a watch, so `start_time` is where it begins."""
     names = _FILTERS - {"start_time", "end_time"}
     request = build(WatchDeliveriesRequest, {"namespace": namespace, **filtered(fields, names)})
-    return WatchState(request, on_connectivity)
+    return WatchState(request, on_connectivity, checkpoint)

@@ -183,14 +183,15 @@ module Tenterhook
     # Every change of every delivery that matches, in order and without end.
     #
     # Takes the fields of `WatchDeliveriesRequest`, and of `DeliveryFilter` but its times. Begin with `resume_token`,
-    # `start_time` or `position`; the default is now. Broken and silent connections are made again, and
+    # `start_time` or `position`; the default is now. A `checkpoint`, such as a {FileCheckpoint}, keeps how far the
+    # program came, and once it has a token the watch begins there. Broken and silent connections are made again, and
     # `on_connectivity` is called with a {Connectivity} each time. The watch raises when its start is no longer kept,
     # and when a first connection can never be made: see {Error#permanent?}. With a block it is closed afterwards.
     # @return [Watch]
-    def watch(on_connectivity: nil, **fields)
+    def watch(on_connectivity: nil, checkpoint: nil, **fields)
       @lifetime.check_open
       inside = filtered(scoped(fields), DELIVERY_FILTERS - %i[start_time end_time])
-      watch = Watch.new(self, Messages.build(V1::WatchDeliveriesRequest, inside), on_connectivity)
+      watch = Watch.new(self, Messages.build(V1::WatchDeliveriesRequest, inside), on_connectivity, checkpoint)
       @watches[watch] = watch
       return watch unless block_given?
 

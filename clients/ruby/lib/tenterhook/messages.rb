@@ -104,8 +104,19 @@ module Tenterhook
       end
 
       def enum_converter(field)
-        one = ->(value) { value.is_a?(String) ? value.to_sym : value }
+        # `SignatureScheme` names its values `SIGNATURE_SCHEME_…`; they may be named without that.
+        prefix = "#{field.subtype.name.rpartition(".").last.gsub(/(?<=.)(?=[A-Z])/, "_").upcase}_"
+        one = ->(value) { enum_value(field, prefix, value) }
         repeated?(field) ? ->(values) { list(field, values).map(&one) } : one
+      end
+
+      def enum_value(field, prefix, value)
+        return value unless value.is_a?(String) || value.is_a?(Symbol)
+
+        known = [value.to_sym, :"#{prefix}#{value}"].find { |name| field.subtype.lookup_name(name) }
+        return known if known
+
+        raise RangeError, "#{field.name}: #{value} is none of #{field.subtype.map { |name, _| name }.join(", ")}"
       end
 
       # `repeated?` came with google-protobuf 4.31; `label` is on its way out.

@@ -15,9 +15,9 @@ module Tenterhook
     private_constant :Held
 
     # @api private
-    def initialize(client, request, on_connectivity)
+    def initialize(client, request, on_connectivity, checkpoint)
       @client = client
-      @state = WatchState.new(request, on_connectivity)
+      @state = WatchState.new(request, on_connectivity, checkpoint)
       @mutex = Mutex.new
       @changed = ConditionVariable.new
       @held = Held.new
@@ -79,6 +79,7 @@ module Tenterhook
 
     def take(deadline)
       until @closed
+        @state.save
         begin
           message = next_message(deadline)
           break if message.nil? && !@closed

@@ -25,15 +25,32 @@ module Tenterhook
     # @return [Float] when the watch may connect again, on the monotonic clock
     attr_reader :not_before
 
-    def initialize(request, on_connectivity)
+    def initialize(request, on_connectivity, checkpoint = nil)
       @request = request
       @on_connectivity = on_connectivity
+      @checkpoint = checkpoint
+      @saved = nil # what the checkpoint has, once it was loaded
       interval = request.bookmark_interval ? request.bookmark_interval.to_f : DEFAULT_BOOKMARK_INTERVAL
       @silence = SILENT_INTERVALS * interval
       @connected = @was_connected = false
       @warned_at = nil
       @failures = 0
       @not_before = 0.0
+    end
+
+    # Saves where the watch stands, for the program has handled what it was handed; at first loads that.
+    def save
+      return if @checkpoint.nil?
+
+      if @saved.nil?
+        @saved = @checkpoint.load || ""
+        @request.resume_token = @saved unless @saved.empty?
+      end
+      token = @request.resume_token
+      return if token == @saved
+
+      @checkpoint.save(token)
+      @saved = token
     end
 
     # Whether a watch that failed so would fail again. One that was connected goes on whatever becomes of the server's

@@ -1,14 +1,17 @@
 //! Deadlines, retries, errors and headers of single calls.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderName, HeaderValue};
 use tenterhook_client::v1::*;
-use tenterhook_client::{BuildError, Client, Error, Kind, RetryPolicy, json};
+use tenterhook_client::{BuildError, Client, Error, Kind, RetryPolicy, Transport, json};
 use tonic::{Code, Request};
 use tonic_types::ErrorDetails;
+use tower::ServiceExt as _;
+use tower::layer::layer_fn;
 
 use crate::fake::{Fake, Step, answer, refuse, refuse_with, send};
 
@@ -301,4 +304,44 @@ fn json_keeps_the_order_of_a_struct_and_refuses_what_json_lacks() {
     assert_eq!(document.value, Some(json_document::Value::Json(r#"{"b":1,"a":"Zürich"}"#.into())));
     let odd: std::collections::HashMap<Vec<u8>, u8> = [(vec![1], 1)].into();
     assert!(json(&odd).is_err());
+}
+
+#[tokio::test]
+async fn layers_are_around_each_try_and_do_not_see_the_key() {
+    let stream = vec![send(StreamPublishEventsResponse::default())];
+    let server = Fake::new([unavailable(), published("e"), stream]).await;
+    let seen: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
+    let noted = Arc::clone(&seen);
+    let notes = layer_fn(move |inner: Transport| {
+        let noted = Arc::clone(&noted);
+        inner.map_request(move |request: http::Request<tonic::body::Body>| {
+            let has_key = request.headers().contains_key("authorization");
+            noted.lock().unwrap().push((request.uri().path().to_owned(), has_key));
+            request
+        })
+    });
+    let named = tonic::service::InterceptorLayer::new(|mut request: Request<()>| {
+        request.metadata_mut().insert("x-trace", "t1".parse().unwrap());
+        Ok(request)
+    });
+    let client = server.builder().api_key("th_key").layer(notes).layer(named).build().unwrap();
+    client.publish(event("")).await.unwrap();
+    let acks: Vec<_> = client.publish_stream(stream::iter([event("")])).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(acks.len(), 1);
+    let tries = ["PublishEvent", "PublishEvent", "StreamPublishEvents"];
+    assert_eq!(*seen.lock().unwrap(), tries.map(|name| (format!("/tenterhook.v1.EventService/{name}"), false)));
+    for call in server.seen() {
+        assert_eq!(call.headers["x-trace"], "t1");
+        assert_eq!(call.headers["authorization"], "Bearer th_key");
+    }
+}
+
+#[tokio::test]
+async fn a_layer_may_refuse_a_call() {
+    let server = Fake::new([]).await;
+    let guard =
+        tonic::service::InterceptorLayer::new(|_: Request<()>| Err(tonic::Status::permission_denied("not today")));
+    let error = server.builder().layer(guard).build().unwrap().publish(event("")).await.unwrap_err();
+    assert_eq!((error.code, error.message.as_str()), (Code::PermissionDenied, "not today"));
+    assert!(server.seen().is_empty());
 }

@@ -15,7 +15,9 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
 use tenterhook_client::v1::*;
-use tenterhook_client::{Builder, Client, Connectivity, Error, Kind, PublisherOptions, RetryPolicy, Watch};
+use tenterhook_client::{
+    Builder, Client, Connectivity, Error, FileCheckpoint, Kind, PublisherOptions, RetryPolicy, Watch,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tonic::Code;
@@ -282,6 +284,10 @@ impl Runner {
             self.connectivity.insert(name.to_owned(), Arc::clone(&told));
             let watch = client.watch(self.to_message("WatchDeliveriesRequest", request));
             let watch = watch.on_connectivity(move |state| tell(&mut told.lock().unwrap(), &state));
+            let watch = match step["checkpoint"].as_str() {
+                Some(path) => watch.checkpoint(FileCheckpoint::new(path)),
+                None => watch,
+            };
             let open = OpenWatch { watch, known: BTreeSet::new(), seen: BTreeSet::new() };
             self.watches.insert(name.to_owned(), open);
             if step.get("take").is_none() {

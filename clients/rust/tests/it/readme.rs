@@ -57,15 +57,10 @@ async fn program(target: &str) -> Result<(), Box<dyn std::error::Error>> {
     let (webhook, secret) = client.create_webhook(webhook, "").await?;
     assert!(secret.starts_with("whsec_"));
 
-    let result = client
-        .publish(Event {
-            r#type: "created".into(),
-            object_type: "dcim.site".into(),
-            data: Some(json(&serde_json::json!({"id": 7, "name": "Zürich"}))?),
-            username: "jstretch".into(),
-            ..Default::default()
-        })
-        .await?;
+    let site = serde_json::json!({"id": 7, "name": "Zürich"});
+    let event =
+        Event { object_type: "dcim.site".into(), username: "jstretch".into(), ..Event::new("created").data(&site)? };
+    let result = client.publish(event).await?;
     println!("{} {}", result.event_id, result.delivery_count);
 
     let event = |id: u32| Event { r#type: "updated".into(), data: json(&id).ok(), ..Default::default() };
@@ -85,7 +80,7 @@ async fn program(target: &str) -> Result<(), Box<dyn std::error::Error>> {
         reason: "receiver is being moved".into(),
         ..Default::default()
     };
-    client.webhooks().pause_webhook(request).await?;
+    client.pause_webhook(request).await?;
 
     let request = DeleteWebhookRequest { webhook_id: webhook.id, ..Default::default() };
     client.webhooks().delete_webhook(request).await?;
@@ -95,7 +90,7 @@ async fn program(target: &str) -> Result<(), Box<dyn std::error::Error>> {
 async fn watches(client: &Client, webhook: &Webhook) -> Result<(), Error> {
     let mut watch = client.watch(WatchDeliveriesRequest {
         filter: Some(DeliveryFilter { webhook_ids: vec![webhook.id.clone()], ..Default::default() }),
-        start: Some(Start::Position(WatchPosition::Earliest.into())),
+        start: Start::earliest(),
         ..Default::default()
     });
     let Change { change, token } = watch.next().await?; // and so on, in a loop
@@ -104,8 +99,7 @@ async fn watches(client: &Client, webhook: &Webhook) -> Result<(), Error> {
 
     let (deliveries, resume_token) = client.list_deliveries(ListDeliveriesRequest::default());
     let deliveries: Vec<Delivery> = deliveries.try_collect().await?;
-    let watch = client
-        .watch(WatchDeliveriesRequest { start: Some(Start::ResumeToken(resume_token.get())), ..Default::default() });
+    let watch = client.watch(WatchDeliveriesRequest { start: Start::token(resume_token.get()), ..Default::default() });
     assert!(!watch.resume_token().is_empty(), "{deliveries:?}");
     Ok(())
 }
@@ -118,8 +112,8 @@ async fn fails(client: &Client) {
     assert_eq!(error.field_violations.len(), 1);
 
     let request = GetWebhookRequest { webhook_id: "wh_00000000000000000000000000".into(), ..Default::default() };
-    if let Err(status) = client.webhooks().get_webhook(request).await {
-        assert_eq!(Error::from(status).reason, ErrorReason::WebhookNotFound);
+    if let Err(error) = client.get_webhook(request).await {
+        assert_eq!(error.reason, ErrorReason::WebhookNotFound);
     }
 }
 

@@ -1,12 +1,15 @@
 //! A watch resumes for ever, from what the program was handed.
 
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tenterhook_client::v1::watch_deliveries_request::Start;
 use tenterhook_client::v1::watch_deliveries_response::Payload;
 use tenterhook_client::v1::*;
-use tenterhook_client::{Connectivity, Watch};
+use tenterhook_client::{Checkpoint, Connectivity, Watch};
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 
@@ -180,4 +183,78 @@ async fn a_watch_tells_when_it_lost_its_connection_and_when_it_is_back() {
     let heard: Vec<_> = hears.try_iter().map(|state| waits(&state)).collect();
     let lost = Some(("cut".to_owned(), true));
     assert_eq!(heard, [None, lost.clone(), lost.clone(), lost, None]);
+}
+
+/// A checkpoint that notes what is saved, and fails when it is told to.
+#[derive(Default)]
+struct Memory {
+    token: Option<String>,
+    saved: Mutex<Vec<String>>,
+    failures: AtomicUsize,
+}
+
+impl Checkpoint for &'static Memory {
+    fn load(&self) -> io::Result<Option<String>> {
+        Ok(self.token.clone())
+    }
+
+    fn save(&self, token: &str) -> io::Result<()> {
+        if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return Err(io::Error::other("the disk is read only"));
+        }
+        self.saved.lock().unwrap().push(token.to_owned());
+        Ok(())
+    }
+}
+
+fn memory(token: Option<&str>) -> &'static Memory {
+    Box::leak(Box::new(Memory { token: token.map(str::to_owned), ..Default::default() }))
+}
+
+#[tokio::test]
+async fn a_change_counts_as_handled_when_the_next_is_asked_for() {
+    let server = Fake::new([vec![change(1), bookmark("b"), change(2), silent()]]).await;
+    let kept = memory(None);
+    let mut watch = server.client().watch(Default::default()).checkpoint(kept);
+    take(&mut watch, &["d1"]).await;
+    assert!(kept.saved.lock().unwrap().is_empty());
+    take(&mut watch, &["d2"]).await;
+    assert_eq!(*kept.saved.lock().unwrap(), ["t1", "b"]);
+}
+
+#[tokio::test]
+async fn what_was_saved_wins_over_where_the_watch_would_begin() {
+    let server = Fake::new([vec![change(8), silent()], vec![change(1), silent()]]).await;
+    for (token, first) in [(Some("t7"), "d8"), (None, "d1")] {
+        let mut watch = server.client().watch(Default::default()).checkpoint(memory(token));
+        take(&mut watch, &[first]).await;
+    }
+    assert_eq!(tokens(&server), ["t7", ""]);
+}
+
+#[tokio::test]
+async fn a_save_that_fails_is_an_error_and_tried_again() {
+    let server = Fake::new([vec![change(1), change(2), silent()]]).await;
+    let kept = memory(None);
+    let mut watch = server.client().watch(Default::default()).checkpoint(kept);
+    take(&mut watch, &["d1"]).await;
+    kept.failures.store(1, Ordering::Relaxed);
+    let error = watch.next().await.unwrap_err();
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (Code::Internal, "cannot save the checkpoint: the disk is read only")
+    );
+    take(&mut watch, &["d2"]).await;
+    assert_eq!(*kept.saved.lock().unwrap(), ["t1"]);
+}
+
+#[tokio::test]
+async fn a_save_goes_on_when_the_wait_for_it_is_given_up() {
+    let server = Fake::new([vec![change(1), change(2), silent()]]).await;
+    let kept = memory(None);
+    let mut watch = server.client().watch(Default::default()).checkpoint(kept);
+    take(&mut watch, &["d1"]).await;
+    assert!(watch.next().now_or_never().is_none());
+    take(&mut watch, &["d2"]).await;
+    assert_eq!(*kept.saved.lock().unwrap(), ["t1"]);
 }

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, overload
+from typing import Any, Literal, TypeAlias, TypedDict, overload
 
 from google.protobuf import duration_pb2, field_mask_pb2, timestamp_pb2
 from tenterhook.v1 import (
@@ -16,7 +16,185 @@ from tenterhook.v1 import (
     webhook_pb2,
     webhook_service_pb2,
 )
+from tenterhook.verification import Scheme
 from typing_extensions import Required, Unpack
+
+AttemptOutcomeLabel: TypeAlias = Literal[
+    "ATTEMPT_OUTCOME_UNSPECIFIED",
+    "UNSPECIFIED",
+    "ATTEMPT_OUTCOME_SUCCESS",
+    "SUCCESS",
+    "ATTEMPT_OUTCOME_HTTP_STATUS",
+    "HTTP_STATUS",
+    "ATTEMPT_OUTCOME_TIMEOUT",
+    "TIMEOUT",
+    "ATTEMPT_OUTCOME_DNS",
+    "DNS",
+    "ATTEMPT_OUTCOME_CONNECTION",
+    "CONNECTION",
+    "ATTEMPT_OUTCOME_TLS",
+    "TLS",
+    "ATTEMPT_OUTCOME_BLOCKED",
+    "BLOCKED",
+    "ATTEMPT_OUTCOME_RENDER",
+    "RENDER",
+    "ATTEMPT_OUTCOME_INTERRUPTED",
+    "INTERRUPTED",
+    "ATTEMPT_OUTCOME_AUTHENTICATION",
+    "AUTHENTICATION",
+    "ATTEMPT_OUTCOME_PROXY",
+    "PROXY",
+]
+BodyFormatLabel: TypeAlias = Literal[
+    "BODY_FORMAT_UNSPECIFIED",
+    "UNSPECIFIED",
+    "BODY_FORMAT_NETBOX_3_2",
+    "NETBOX_3_2",
+    "BODY_FORMAT_NETBOX_4_4",
+    "NETBOX_4_4",
+    "BODY_FORMAT_NETBOX_4_5",
+    "NETBOX_4_5",
+    "BODY_FORMAT_NETBOX_4_6",
+    "NETBOX_4_6",
+    "BODY_FORMAT_NETBOX_4_7",
+    "NETBOX_4_7",
+    "BODY_FORMAT_CLOUDEVENTS_STRUCTURED",
+    "CLOUDEVENTS_STRUCTURED",
+    "BODY_FORMAT_CLOUDEVENTS_BINARY",
+    "CLOUDEVENTS_BINARY",
+]
+ClientAuthenticationLabel: TypeAlias = Literal[
+    "CLIENT_AUTHENTICATION_UNSPECIFIED",
+    "UNSPECIFIED",
+    "CLIENT_AUTHENTICATION_BASIC",
+    "BASIC",
+    "CLIENT_AUTHENTICATION_POST",
+    "POST",
+    "CLIENT_AUTHENTICATION_PRIVATE_KEY_JWT",
+    "PRIVATE_KEY_JWT",
+]
+DeliveryStateLabel: TypeAlias = Literal[
+    "DELIVERY_STATE_UNSPECIFIED",
+    "UNSPECIFIED",
+    "DELIVERY_STATE_PENDING",
+    "PENDING",
+    "DELIVERY_STATE_IN_FLIGHT",
+    "IN_FLIGHT",
+    "DELIVERY_STATE_RETRYING",
+    "RETRYING",
+    "DELIVERY_STATE_SUCCEEDED",
+    "SUCCEEDED",
+    "DELIVERY_STATE_FAILED",
+    "FAILED",
+    "DELIVERY_STATE_CANCELLED",
+    "CANCELLED",
+]
+DeliveryViewLabel: TypeAlias = Literal[
+    "DELIVERY_VIEW_UNSPECIFIED",
+    "UNSPECIFIED",
+    "DELIVERY_VIEW_BASIC",
+    "BASIC",
+    "DELIVERY_VIEW_FULL",
+    "FULL",
+]
+HttpMethodLabel: TypeAlias = Literal[
+    "HTTP_METHOD_UNSPECIFIED",
+    "UNSPECIFIED",
+    "HTTP_METHOD_GET",
+    "GET",
+    "HTTP_METHOD_POST",
+    "POST",
+    "HTTP_METHOD_PUT",
+    "PUT",
+    "HTTP_METHOD_PATCH",
+    "PATCH",
+    "HTTP_METHOD_DELETE",
+    "DELETE",
+]
+ProxyUseLabel: TypeAlias = Literal[
+    "PROXY_USE_UNSPECIFIED",
+    "UNSPECIFIED",
+    "PROXY_USE_DEFAULT",
+    "DEFAULT",
+    "PROXY_USE_DIRECT",
+    "DIRECT",
+]
+SignatureAlgorithmLabel: TypeAlias = Literal[
+    "SIGNATURE_ALGORITHM_UNSPECIFIED",
+    "UNSPECIFIED",
+    "SIGNATURE_ALGORITHM_HMAC_SHA1",
+    "HMAC_SHA1",
+    "SIGNATURE_ALGORITHM_HMAC_SHA256",
+    "HMAC_SHA256",
+    "SIGNATURE_ALGORITHM_HMAC_SHA512",
+    "HMAC_SHA512",
+]
+SignatureEncodingLabel: TypeAlias = Literal[
+    "SIGNATURE_ENCODING_UNSPECIFIED",
+    "UNSPECIFIED",
+    "SIGNATURE_ENCODING_HEX",
+    "HEX",
+    "SIGNATURE_ENCODING_BASE64",
+    "BASE64",
+]
+SignatureKeyEncodingLabel: TypeAlias = Literal[
+    "SIGNATURE_KEY_ENCODING_UNSPECIFIED",
+    "UNSPECIFIED",
+    "SIGNATURE_KEY_ENCODING_TEXT",
+    "TEXT",
+    "SIGNATURE_KEY_ENCODING_BASE64",
+    "BASE64",
+    "SIGNATURE_KEY_ENCODING_HEX",
+    "HEX",
+]
+SignatureSchemeLabel: TypeAlias = Literal[
+    "SIGNATURE_SCHEME_UNSPECIFIED",
+    "UNSPECIFIED",
+    "SIGNATURE_SCHEME_NETBOX",
+    "NETBOX",
+    "SIGNATURE_SCHEME_STANDARD_WEBHOOKS",
+    "STANDARD_WEBHOOKS",
+    "SIGNATURE_SCHEME_GITHUB",
+    "GITHUB",
+    "SIGNATURE_SCHEME_STANDARD_WEBHOOKS_ASYMMETRIC",
+    "STANDARD_WEBHOOKS_ASYMMETRIC",
+]
+SigningKeyAlgorithmLabel: TypeAlias = Literal[
+    "SIGNING_KEY_ALGORITHM_UNSPECIFIED",
+    "UNSPECIFIED",
+    "SIGNING_KEY_ALGORITHM_HMAC",
+    "HMAC",
+    "SIGNING_KEY_ALGORITHM_ED25519",
+    "ED25519",
+]
+UndefinedBehaviorLabel: TypeAlias = Literal[
+    "UNDEFINED_BEHAVIOR_UNSPECIFIED",
+    "UNSPECIFIED",
+    "UNDEFINED_BEHAVIOR_LENIENT",
+    "LENIENT",
+    "UNDEFINED_BEHAVIOR_STRICT",
+    "STRICT",
+]
+WatchPositionLabel: TypeAlias = Literal[
+    "WATCH_POSITION_UNSPECIFIED",
+    "UNSPECIFIED",
+    "WATCH_POSITION_NOW",
+    "NOW",
+    "WATCH_POSITION_EARLIEST",
+    "EARLIEST",
+]
+WebhookStateLabel: TypeAlias = Literal[
+    "WEBHOOK_STATE_UNSPECIFIED",
+    "UNSPECIFIED",
+    "WEBHOOK_STATE_ACTIVE",
+    "ACTIVE",
+    "WEBHOOK_STATE_PAUSED",
+    "PAUSED",
+    "WEBHOOK_STATE_SUSPENDED",
+    "SUSPENDED",
+    "WEBHOOK_STATE_DISABLED",
+    "DISABLED",
+]
 
 
 class CreateTokenRequestFields(TypedDict, total=False):
@@ -39,7 +217,7 @@ class RevokeTokenRequestFields(TypedDict, total=False):
 
 class GetDeliveryRequestFields(TypedDict, total=False):
     delivery_id: str | None
-    view: delivery_pb2.DeliveryView | str | None
+    view: delivery_pb2.DeliveryView | DeliveryViewLabel | None
 
 
 class ListDeliveriesRequestFields(TypedDict, total=False):
@@ -47,15 +225,15 @@ class ListDeliveriesRequestFields(TypedDict, total=False):
     page_size: int | None
     page_token: str | None
     filter: delivery_pb2.DeliveryFilter | DeliveryFilterFields | None
-    view: delivery_pb2.DeliveryView | str | None
+    view: delivery_pb2.DeliveryView | DeliveryViewLabel | None
 
 
 class ListDeliveriesFlatFields(TypedDict, total=False):
     webhook_ids: Iterable[str] | None
     event_ids: Iterable[str] | None
     event_types: Iterable[str] | None
-    states: Iterable[delivery_pb2.DeliveryState | str] | None
-    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
+    states: Iterable[delivery_pb2.DeliveryState | DeliveryStateLabel] | None
+    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | AttemptOutcomeLabel] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
     response_statuses: Iterable[int] | None
@@ -65,16 +243,16 @@ class ListDeliveriesFlatFields(TypedDict, total=False):
     page_size: int | None
     page_token: str | None
     filter: delivery_pb2.DeliveryFilter | DeliveryFilterFields | None
-    view: delivery_pb2.DeliveryView | str | None
+    view: delivery_pb2.DeliveryView | DeliveryViewLabel | None
 
 
 class WatchDeliveriesRequestFields(TypedDict, total=False):
     namespace: str | None
     filter: delivery_pb2.DeliveryFilter | DeliveryFilterFields | None
-    view: delivery_pb2.DeliveryView | str | None
+    view: delivery_pb2.DeliveryView | DeliveryViewLabel | None
     resume_token: str | None
     start_time: datetime | timestamp_pb2.Timestamp | None
-    position: delivery_service_pb2.WatchPosition | str | None
+    position: delivery_service_pb2.WatchPosition | WatchPositionLabel | None
     bookmark_interval: timedelta | duration_pb2.Duration | None
 
 
@@ -82,8 +260,8 @@ class WatchDeliveriesFlatFields(TypedDict, total=False):
     webhook_ids: Iterable[str] | None
     event_ids: Iterable[str] | None
     event_types: Iterable[str] | None
-    states: Iterable[delivery_pb2.DeliveryState | str] | None
-    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
+    states: Iterable[delivery_pb2.DeliveryState | DeliveryStateLabel] | None
+    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | AttemptOutcomeLabel] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
     response_statuses: Iterable[int] | None
@@ -91,9 +269,9 @@ class WatchDeliveriesFlatFields(TypedDict, total=False):
     webhook_labels: Mapping[str, str] | None
     namespace: str | None
     filter: delivery_pb2.DeliveryFilter | DeliveryFilterFields | None
-    view: delivery_pb2.DeliveryView | str | None
+    view: delivery_pb2.DeliveryView | DeliveryViewLabel | None
     resume_token: str | None
-    position: delivery_service_pb2.WatchPosition | str | None
+    position: delivery_service_pb2.WatchPosition | WatchPositionLabel | None
     bookmark_interval: timedelta | duration_pb2.Duration | None
 
 
@@ -111,8 +289,8 @@ class BatchRetryDeliveriesFlatFields(TypedDict, total=False):
     webhook_ids: Iterable[str] | None
     event_ids: Iterable[str] | None
     event_types: Iterable[str] | None
-    states: Iterable[delivery_pb2.DeliveryState | str] | None
-    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
+    states: Iterable[delivery_pb2.DeliveryState | DeliveryStateLabel] | None
+    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | AttemptOutcomeLabel] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
     response_statuses: Iterable[int] | None
@@ -137,8 +315,8 @@ class BatchCancelDeliveriesFlatFields(TypedDict, total=False):
     webhook_ids: Iterable[str] | None
     event_ids: Iterable[str] | None
     event_types: Iterable[str] | None
-    states: Iterable[delivery_pb2.DeliveryState | str] | None
-    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
+    states: Iterable[delivery_pb2.DeliveryState | DeliveryStateLabel] | None
+    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | AttemptOutcomeLabel] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
     response_statuses: Iterable[int] | None
@@ -174,7 +352,7 @@ class ListWebhooksRequestFields(TypedDict, total=False):
     page_size: int | None
     page_token: str | None
     labels: Mapping[str, str] | None
-    states: Iterable[webhook_pb2.WebhookState | str] | None
+    states: Iterable[webhook_pb2.WebhookState | WebhookStateLabel] | None
 
 
 class UpdateWebhookRequestFields(TypedDict, total=False):
@@ -209,7 +387,7 @@ class RotateSigningKeyRequestFields(TypedDict, total=False):
     request_id: str | None
     namespace: str | None
     display_name: str | None
-    algorithm: webhook_pb2.SigningKeyAlgorithm | str | None
+    algorithm: webhook_pb2.SigningKeyAlgorithm | SigningKeyAlgorithmLabel | None
 
 
 class RevokeSigningKeyRequestFields(TypedDict, total=False):
@@ -321,8 +499,8 @@ class DeliveryFilterFields(TypedDict, total=False):
     webhook_ids: Iterable[str] | None
     event_ids: Iterable[str] | None
     event_types: Iterable[str] | None
-    states: Iterable[delivery_pb2.DeliveryState | str] | None
-    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | str] | None
+    states: Iterable[delivery_pb2.DeliveryState | DeliveryStateLabel] | None
+    last_outcomes: Iterable[delivery_pb2.AttemptOutcome | AttemptOutcomeLabel] | None
     start_time: datetime | timestamp_pb2.Timestamp | None
     end_time: datetime | timestamp_pb2.Timestamp | None
     response_statuses: Iterable[int] | None
@@ -336,7 +514,7 @@ class WebhookFields(TypedDict, total=False):
     display_name: str | None
     description: str | None
     disabled: bool | None
-    state: webhook_pb2.WebhookState | str | None
+    state: webhook_pb2.WebhookState | WebhookStateLabel | None
     state_reason: str | None
     rules: Iterable[webhook_pb2.EventRule | EventRuleFields] | None
     request: webhook_pb2.RequestTemplate | RequestTemplateFields | None
@@ -399,18 +577,18 @@ class EventRuleFields(TypedDict, total=False):
 class RequestTemplateFields(TypedDict, total=False):
     url: str | None
     allowed_hosts: Iterable[str] | None
-    method: webhook_pb2.HttpMethod | str | None
+    method: webhook_pb2.HttpMethod | HttpMethodLabel | None
     content_type: str | None
     additional_headers: str | None
     headers: Iterable[webhook_pb2.HeaderTemplate | HeaderTemplateFields] | None
     body: str | None
-    undefined_behavior: webhook_pb2.UndefinedBehavior | str | None
-    body_format: webhook_pb2.BodyFormat | str | None
+    undefined_behavior: webhook_pb2.UndefinedBehavior | UndefinedBehaviorLabel | None
+    body_format: webhook_pb2.BodyFormat | BodyFormatLabel | None
     cloudevents_source: str | None
 
 
 class SigningPolicyFields(TypedDict, total=False):
-    schemes: Iterable[webhook_pb2.SignatureScheme | str] | None
+    schemes: Iterable[webhook_pb2.SignatureScheme | SignatureSchemeLabel | Scheme] | None
     custom: Iterable[webhook_pb2.CustomSignature | CustomSignatureFields] | None
 
 
@@ -443,14 +621,14 @@ class TransportPolicyFields(TypedDict, total=False):
     client_certificate_pem: str | None
     client_private_key_pem: str | None
     trust_system_roots: bool | None
-    proxy: webhook_pb2.ProxyUse | str | None
+    proxy: webhook_pb2.ProxyUse | ProxyUseLabel | None
 
 
 class SigningKeyFields(TypedDict, total=False):
     id: str | None
     create_time: datetime | timestamp_pb2.Timestamp | None
     expire_time: datetime | timestamp_pb2.Timestamp | None
-    algorithm: webhook_pb2.SigningKeyAlgorithm | str | None
+    algorithm: webhook_pb2.SigningKeyAlgorithm | SigningKeyAlgorithmLabel | None
     public_key: str | None
 
 
@@ -484,9 +662,9 @@ class HeaderTemplateFields(TypedDict, total=False):
 
 class CustomSignatureFields(TypedDict, total=False):
     header: str | None
-    algorithm: webhook_pb2.SignatureAlgorithm | str | None
-    encoding: webhook_pb2.SignatureEncoding | str | None
-    key_encoding: webhook_pb2.SignatureKeyEncoding | str | None
+    algorithm: webhook_pb2.SignatureAlgorithm | SignatureAlgorithmLabel | None
+    encoding: webhook_pb2.SignatureEncoding | SignatureEncodingLabel | None
+    key_encoding: webhook_pb2.SignatureKeyEncoding | SignatureKeyEncodingLabel | None
     content: str | None
     value: str | None
 
@@ -507,7 +685,7 @@ class AttemptSummaryFields(TypedDict, total=False):
     number: int | None
     end_time: datetime | timestamp_pb2.Timestamp | None
     duration: timedelta | duration_pb2.Duration | None
-    outcome: delivery_pb2.AttemptOutcome | str | None
+    outcome: delivery_pb2.AttemptOutcome | AttemptOutcomeLabel | None
     response_status: int | None
     error: str | None
     response_text: str | None
@@ -521,7 +699,7 @@ class BasicAuthenticationFields(TypedDict, total=False):
 class OAuth2ClientCredentialsFields(TypedDict, total=False):
     token_url: str | None
     client_id: str | None
-    client_authentication: webhook_pb2.ClientAuthentication | str | None
+    client_authentication: webhook_pb2.ClientAuthentication | ClientAuthenticationLabel | None
     client_secret: str | None
     private_key_pem: str | None
     key_id: str | None

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -25,6 +26,9 @@ public final class AsyncWatch implements AutoCloseable {
   private final WatchDeliveriesRequest.Builder request;
   private final Duration silence;
   private final Follower follower = new Follower();
+  private Kept kept;
+  /** The checkpoint is loaded or saved in another thread. */
+  private boolean keeping;
   private final Runnable ending = () -> end(new TenterhookException.Closed());
   private Stream stream;
   /** A connection is to be made after a wait. */
@@ -49,6 +53,15 @@ public final class AsyncWatch implements AutoCloseable {
    */
   public synchronized AsyncWatch onConnectivity(Consumer<Connectivity> listener) {
     follower.listen(listener);
+    return this;
+  }
+
+  /**
+   * Keeps in {@code checkpoint} how far the program came; once it has a token the watch begins there, and not where the
+   * request says. It is called in a thread of the common pool. Set it before the first change is asked for.
+   */
+  public synchronized AsyncWatch checkpoint(Checkpoint checkpoint) {
+    kept = new Kept(checkpoint);
     return this;
   }
 
@@ -152,6 +165,10 @@ public final class AsyncWatch implements AutoCloseable {
         done = waiter;
         waiter = null;
         thrown = ahead == null ? failure : null;
+      } else if (keeping) {
+        return; // goes on when that is done
+      } else if (kept != null && kept.isDue(request.getResumeToken())) {
+        keep(request.getResumeToken());
       } else if (stream != null) {
         stream.ask();
       } else if (!connecting) {
@@ -168,6 +185,27 @@ public final class AsyncWatch implements AutoCloseable {
     } else if (done != null) {
       done.complete(null);
     }
+  }
+
+  /** Runs under the lock; loads or saves without it. */
+  private void keep(String token) {
+    keeping = true;
+    CompletableFuture.supplyAsync(() -> kept.keep(token)).whenComplete((begin, thrown) -> {
+      CompletableFuture<Void> failed = null;
+      synchronized (this) {
+        keeping = false;
+        if (thrown != null) {
+          failed = waiter;
+          waiter = null;
+        } else if (!begin.isEmpty() && failure == null) {
+          request.setResumeToken(begin);
+        }
+      }
+      if (failed != null) {
+        failed.completeExceptionally(thrown instanceof CompletionException ? thrown.getCause() : thrown);
+      }
+      advance();
+    });
   }
 
   private void connect() {

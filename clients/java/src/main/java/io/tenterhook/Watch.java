@@ -46,6 +46,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   private volatile BlockingClientCall<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
   private volatile boolean closed;
   private final Follower follower = new Follower();
+  private Kept kept;
   private int failures;
   /** When it may connect again, and since when it waits for a message, by {@link System#nanoTime}. */
   private long notBefore = System.nanoTime();
@@ -75,6 +76,15 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   }
 
   /**
+   * Keeps in {@code checkpoint} how far the program came; once it has a token the watch begins there, and not where the
+   * request says. Set it before the first change is asked for.
+   */
+  public Watch checkpoint(Checkpoint checkpoint) {
+    kept = new Kept(checkpoint);
+    return this;
+  }
+
+  /**
    * Waits for the next change; false only after {@link #close}. An interrupt ends the wait with a
    * {@link TenterhookException} of the code CANCELLED, and not the watch.
    */
@@ -93,6 +103,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
 
   private boolean advance(long deadline) {
     while (ahead == null && !closed) {
+      keep();
       try {
         WatchDeliveriesResponse message = receive(deadline);
         failures = 0;
@@ -111,6 +122,15 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
       }
     }
     return ahead != null;
+  }
+
+  private void keep() {
+    if (kept != null && kept.isDue(request.getResumeToken())) {
+      String token = kept.keep(request.getResumeToken());
+      if (!token.isEmpty()) {
+        request.setResumeToken(token);
+      }
+    }
   }
 
   /**

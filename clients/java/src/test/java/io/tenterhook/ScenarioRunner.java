@@ -233,6 +233,9 @@ final class ScenarioRunner implements AutoCloseable {
       List<String> told = new ArrayList<>();
       connectivity.put(text(step.get("watch")), told);
       watch.onConnectivity(state -> tell(told, state));
+      if (step.has("checkpoint")) {
+        watch.checkpoint(new FileCheckpoint(Path.of(text(step.get("checkpoint")))));
+      }
       watches.put(text(step.get("watch")), new OpenWatch(watch, new HashSet<>(), new HashSet<>()));
       return step.has("take") ? take(watches.get(text(step.get("take"))), step) : new JsonObject();
     } else if (step.has("wait_ms")) {

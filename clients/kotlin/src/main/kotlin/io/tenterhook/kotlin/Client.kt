@@ -5,6 +5,7 @@ import io.grpc.MethodDescriptor
 import io.tenterhook.Ack
 import io.tenterhook.AsyncClient
 import io.tenterhook.AsyncPages
+import io.tenterhook.Checkpoint
 import io.tenterhook.ClientBuilder
 import io.tenterhook.Publisher.Settings
 import io.tenterhook.v1.CreateWebhookResponse
@@ -158,9 +159,18 @@ public class Client internal constructor(private val inner: AsyncClient) : Metho
     public fun watch(request: WatchDeliveriesRequest.Builder.() -> Unit = {}): Watch =
         Watch(inner.watch(WatchDeliveriesRequest.newBuilder().apply(request).build()))
 
-    /** The changes of a [watch] that is opened when they are collected, and closed after that. */
-    public fun changes(request: WatchDeliveriesRequest.Builder.() -> Unit = {}): Flow<Change> = flow {
-        watch(request).use { emitAll(it.changes) }
+    /**
+     * The changes of a [watch] that is opened when they are collected, and closed after that. With a [checkpoint], such
+     * as a [io.tenterhook.FileCheckpoint], collecting goes on after the last change that was collected to its end.
+     */
+    public fun changes(
+        checkpoint: Checkpoint? = null,
+        request: WatchDeliveriesRequest.Builder.() -> Unit = {},
+    ): Flow<Change> = flow {
+        watch(request).use { watch ->
+            checkpoint?.let { watch.checkpoint(it) }
+            emitAll(watch.changes)
+        }
     }
 }
 

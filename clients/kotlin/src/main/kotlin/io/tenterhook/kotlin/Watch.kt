@@ -1,6 +1,7 @@
 package io.tenterhook.kotlin
 
 import io.tenterhook.AsyncWatch
+import io.tenterhook.Checkpoint
 import io.tenterhook.Connectivity
 import kotlin.time.Duration
 import kotlinx.coroutines.flow.Flow
@@ -17,6 +18,12 @@ public class Watch internal constructor(private val inner: AsyncWatch) : AutoClo
      * Calls [listener] when the watch has connected, and each time that it could not. It must not wait for anything.
      */
     public fun onConnectivity(listener: (Connectivity) -> Unit): Watch = apply { inner.onConnectivity(listener) }
+
+    /**
+     * Keeps in [checkpoint], such as a [io.tenterhook.FileCheckpoint], how far the program came; once it has a token the
+     * watch begins there, and not where the request says. Set it before the first change is asked for.
+     */
+    public fun checkpoint(checkpoint: Checkpoint): Watch = apply { inner.checkpoint(checkpoint) }
 
     /**
      * The changes, from after the last one that was handed out. To stop collecting does not end the watch, and to

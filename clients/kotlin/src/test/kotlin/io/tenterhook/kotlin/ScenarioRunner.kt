@@ -8,6 +8,7 @@ import com.google.gson.JsonPrimitive
 import io.tenterhook.Ack
 import io.tenterhook.ClientBuilder
 import io.tenterhook.Connectivity
+import io.tenterhook.FileCheckpoint
 import io.tenterhook.RetryPolicy
 import io.tenterhook.TenterhookException
 import io.tenterhook.v1.Event
@@ -179,6 +180,9 @@ class ScenarioRunner(private val control: String, private val given: JsonObject)
             step.has("watch") -> {
                 val open = OpenWatch(client.watch { merge(request, this) })
                 open.watch.onConnectivity { tell(open.told, it) }
+                if (step.has("checkpoint")) {
+                    open.watch.checkpoint(FileCheckpoint(Path.of(step["checkpoint"].text())))
+                }
                 watches[step["watch"].text()] = open
                 if (step.has("take")) {
                     return take(watches.getValue(step["take"].text()), step)
