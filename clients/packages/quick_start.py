@@ -23,6 +23,8 @@ LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 1200
 
 INSTALL = re.compile(r"```sh\n(?P<text>.*?)```", re.DOTALL)
+# What a build tool writes before the program does.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PROGRAM = re.compile(r"run by `(?P<command>[^`]+)`[^\n]*:\n\n```\w+ (?P<name>\S+)\n(?P<text>.*?)```", re.DOTALL)
 
 
@@ -76,7 +78,7 @@ class Walk:
             published = self._publish(publisher)
             for line in running.stdout:
                 print("   ", line, end="", flush=True)
-                if line.startswith(f"verified {published} "):
+                if COLOUR.sub("", line).startswith(f"verified {published} "):
                     return
             raise SystemExit(f"the receiver ended before it had {published}")
         finally:
@@ -97,7 +99,7 @@ class Walk:
         running = self.start(publisher)
         out, _ = running.communicate(timeout=PATIENCE_SECONDS)
         print("   ", out, end="", flush=True)
-        published = re.search(r"^published (\S+)$", out, re.MULTILINE)
+        published = re.search(r"^published (\S+)$", COLOUR.sub("", out), re.MULTILINE)
         if running.returncode != 0 or published is None:
             raise SystemExit(f"the publisher ended with {running.returncode}")
         return published[1]

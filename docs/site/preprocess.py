@@ -1,13 +1,16 @@
 """Prepares the pages of docs/ for mdBook, which calls this as a preprocessor (book.toml).
 
 The pages are written to be read in the repository. On the site, the decisions become chapters of their own,
-so that a new one needs no entry in SUMMARY.md, and links that leave docs/ lead to the repository.
+so that a new one needs no entry in SUMMARY.md, the API reference is made of the comments in proto/ and of the
+clients' calls, and links that leave docs/ lead to the repository.
 """
 
 import json
 import pathlib
 import re
 import sys
+
+import reference
 
 REPOSITORY = "https://github.com/tenterhook/tenterhook/blob/main/"
 DOCS = pathlib.Path(__file__).resolve().parents[1]
@@ -44,6 +47,16 @@ def decisions(number: int) -> dict:
     return page
 
 
+def api(number: int) -> dict:
+    """The chapter of the API reference, with one below it for each service."""
+    overview, *others = reference.pages()
+    page = chapter(*overview, [number])
+    page["Chapter"]["sub_items"] = [chapter(*other, [number, at]) for at, other in enumerate(others, 1)]
+    for one in page["Chapter"]["sub_items"]:
+        one["Chapter"]["parent_names"] = [page["Chapter"]["name"]]
+    return page
+
+
 def chapter(name: str, content: str, path: str, number: list[int]) -> dict:
     return {
         "Chapter": {
@@ -67,7 +80,8 @@ def walk(items: list) -> list[dict]:
 def main() -> None:
     _context, book = json.load(sys.stdin)
     items = book["items" if "items" in book else "sections"]
-    items.append(decisions(sum(isinstance(item, dict) and "Chapter" in item for item in items)))
+    for made in (api, decisions):
+        items.append(made(sum(isinstance(item, dict) and "Chapter" in item for item in items)))
     chapters = [one for one in walk(items) if one["path"]]
     pages = {one["path"] for one in chapters}
     for one in chapters:

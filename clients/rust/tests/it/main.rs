@@ -9,6 +9,7 @@ mod custom;
 mod fake;
 mod readme;
 mod receive;
+mod reference;
 mod testing;
 mod verify;
 mod watch;
