@@ -13,7 +13,7 @@ export {
   TenterhookError,
   UnavailableError,
 } from "./errors.js";
-export { type EventInit, json, jsonText, jsonValue } from "./messages.js";
+export { durationFromMs, durationMs, type EventInit, json, jsonText, jsonValue } from "./messages.js";
 export { DeliveryList } from "./pages.js";
 export { type Publication, Publisher, PublisherFullError, type PublisherOptions } from "./publisher.js";
 export { defaultRetry, type RetryPolicy } from "./retry.js";
@@ -21,7 +21,7 @@ export type { Ack } from "./stream.js";
 export { type WaitOptions, Watch, type WatchConnection, type WatchItem, type WatchParts } from "./watch.js";
 // What messages hold, as JavaScript's own values and back: `JSON.stringify(toJson(PublishResultSchema, result))`.
 export { create, fromJson, toJson } from "@bufbuild/protobuf";
-export { durationFromMs, durationMs, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+export { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 export { Code } from "@connectrpc/connect";
 export * from "./gen/tenterhook/v1/access_service_pb.js";
 export * from "./gen/tenterhook/v1/delivery_pb.js";

@@ -1,7 +1,7 @@
 // From native values to messages: JSON, times, ids.
 
 import { clone, create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type Duration, DurationSchema, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
   EventSchema,
   JsonDocumentSchema,
@@ -66,6 +66,18 @@ export function jsonText(text: string): JsonDocument {
 /** The value of a document that the server sent; `undefined` when it is unset. */
 export function jsonValue(document: JsonDocument | undefined): unknown {
   return document?.value.case === "json" ? JSON.parse(document.value.value) : undefined;
+}
+
+/** A duration as the API takes it. */
+export function durationFromMs(milliseconds: number): Duration {
+  const seconds = Math.trunc(milliseconds / 1000);
+  const nanos = Math.round((milliseconds - seconds * 1000) * 1e6);
+  return create(DurationSchema, { seconds: BigInt(seconds), nanos });
+}
+
+/** Milliseconds of a duration that the server sent. */
+export function durationMs(duration: Duration): number {
+  return Number(duration.seconds) * 1000 + duration.nanos / 1e6;
 }
 
 /** The event with an id, and with the namespace if it has none of its own. */

@@ -34,7 +34,7 @@ import {
   UnavailableError,
   WatchDeliveriesResponseSchema,
 } from "../src/index.js";
-import { toEvent } from "../src/messages.js";
+import { durationFromMs, durationMs, toEvent } from "../src/messages.js";
 import { badField, Fake, info, refuse, retryInfo, sleep, type Step } from "./fake.js";
 
 const unavailable = refuse(Code.Unavailable);
@@ -338,4 +338,12 @@ test("interceptors see every try and not the key", async () => {
   assert.deepEqual(seen, ["PublishEvent null", "PublishEvent null", "WatchDeliveries null"]);
   assert.deepEqual(server.headers.map((one) => [one.get("traceparent"), one.get("authorization")]), Array(3).fill(["00-1", "Bearer th_x"]));
 
+});
+
+test("durations are milliseconds and back", () => {
+  for (const [milliseconds, seconds, nanos] of [[1500, 1n, 500_000_000], [-250, 0n, -250_000_000], [0.5, 0n, 500_000]] as const) {
+    const duration = durationFromMs(milliseconds);
+    assert.deepEqual([duration.seconds, duration.nanos], [seconds, nanos]);
+    assert.equal(durationMs(duration), milliseconds);
+  }
 });
