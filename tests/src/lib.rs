@@ -13,6 +13,7 @@ mod docs;
 mod door;
 mod grpc;
 mod http;
+mod nodes;
 mod process;
 mod reports;
 mod sim;

@@ -37,10 +37,10 @@ mod webhooks;
 mod wire;
 
 pub use audit::AuditEntry;
-pub use edge::{Budgets, Connection, Held, Kept, PeerNames, Refusals, too_large};
+pub use edge::{Budgets, Connection, Forwarded, Held, Kept, PeerNames, Refusals, too_large};
 pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered, status_name};
 pub use notices::Descriptions;
-pub use refusal::{DOMAIN, invalid};
+pub use refusal::{DOMAIN, NotForwarded, invalid};
 pub use router::{Api, router};
 pub use state::{About, ApiState, Sender};
 pub use token::TokenKey;

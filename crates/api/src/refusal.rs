@@ -97,6 +97,8 @@ pub(crate) enum Refusal {
     TokenIssues { role: Role, scope: String },
     #[error("the server's store cannot be read or written right now, and the log says why; try again later")]
     StoreFailed,
+    #[error("{0}; try again")]
+    StoreUnavailable(&'static str),
     #[error("the server failed; its log says why")]
     Internal,
 }
@@ -123,7 +125,9 @@ impl Refusal {
             Self::EtagMismatch { .. } => Code::Aborted,
             Self::State { .. } => Code::FailedPrecondition,
             Self::RateLimited { .. } | Self::Limit { .. } | Self::StorageFull => Code::ResourceExhausted,
-            Self::ShuttingDown | Self::ConnectionAged | Self::StoreFailed => Code::Unavailable,
+            Self::ShuttingDown | Self::ConnectionAged | Self::StoreFailed | Self::StoreUnavailable(_) => {
+                Code::Unavailable
+            }
             Self::KeyInvalid { .. } | Self::NetboxSignature { .. } => Code::Unauthenticated,
             Self::KeyForbidden { .. } | Self::TokenIssues { .. } => Code::PermissionDenied,
             Self::Internal => Code::Internal,
@@ -153,6 +157,7 @@ impl Refusal {
             Self::ShuttingDown | Self::ConnectionAged => ErrorReason::ShuttingDown,
             Self::KeyInvalid { .. } | Self::NetboxSignature { .. } => ErrorReason::KeyInvalid,
             Self::KeyForbidden { .. } | Self::TokenIssues { .. } => ErrorReason::KeyForbidden,
+            Self::StoreUnavailable(_) => ErrorReason::StoreUnavailable,
             Self::StoreFailed | Self::Internal => ErrorReason::Internal,
         }
     }
@@ -200,7 +205,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
-            Self::ConnectionAged => Some(RETRY_AFTER),
+            Self::ConnectionAged | Self::StoreUnavailable(_) => Some(RETRY_AFTER),
             Self::Faults(faults) if are_unavailable(faults) => Some(RETRY_LATER),
             Self::StorageFull | Self::ShuttingDown | Self::StoreFailed => Some(RETRY_LATER),
             _ => None,
@@ -328,6 +333,34 @@ fn encoded_len(character: char) -> usize {
     if matches!(character, ' '..='~') && character != '%' { 1 } else { 3 * character.len_utf8() }
 }
 
+/// Why a node that stands by answers a call itself, although another node serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotForwarded {
+    /// No node serves, or the one that does cannot be reached.
+    NoNode,
+    /// Too many calls wait for one already.
+    Crowded,
+    /// The node was lost with the call.
+    Lost,
+    /// This node stops.
+    Stopping,
+    /// The connection of the stream is too old.
+    Aged,
+}
+
+impl From<NotForwarded> for Status {
+    fn from(why: NotForwarded) -> Self {
+        match why {
+            NotForwarded::NoNode => Refusal::StoreUnavailable("no node that has the database can be reached right now"),
+            NotForwarded::Crowded => Refusal::RateLimited { retry_after: RETRY_AFTER },
+            NotForwarded::Lost => Refusal::StoreUnavailable("the node that has the database was lost during the call"),
+            NotForwarded::Stopping => Refusal::ShuttingDown,
+            NotForwarded::Aged => Refusal::ConnectionAged,
+        }
+        .into()
+    }
+}
+
 /// The status of a request in which these `faults` were found before it became a call.
 pub fn invalid(faults: Vec<Fault>) -> Status {
     Refusal::Faults(faults).into()
@@ -355,7 +388,7 @@ impl From<StoreError> for Refusal {
                 advice: "it cannot be copied while it is in use: stop the server and use `tenterhook store export`",
             },
             // Its own log lines say so once, not with every call.
-            StoreError::Unavailable(_) => Self::StoreFailed,
+            StoreError::Unavailable(_) => Self::StoreUnavailable("the database cannot be reached right now"),
             StoreError::Damaged(_) | StoreError::Stopped(_) | StoreError::Failed(_) => {
                 tracing::error!(%error, "the store failed a call");
                 Self::StoreFailed
@@ -427,6 +460,7 @@ mod tests {
             Refusal::NetboxSignature { shown: false },
             Refusal::KeyForbidden { role: Role::Viewer, scope: id(), webhook: None, asked: None },
             Refusal::TokenIssues { role: Role::Admin, scope: id() },
+            Refusal::StoreUnavailable("x"),
             Refusal::Internal,
         ]
     }
@@ -445,12 +479,12 @@ mod tests {
     #[test]
     fn every_reason_but_those_of_faults_has_its_refusal() {
         let told: Vec<_> = every_refusal().iter().map(Refusal::reason).collect();
-        for number in 1..=23 {
+        for number in 1..=24 {
             let reason = ErrorReason::try_from(number).unwrap();
             let of_faults = matches!(reason, ErrorReason::TemplateSyntax | ErrorReason::UrlForbidden);
             assert!(of_faults || told.contains(&reason), "{reason:?}");
         }
-        assert!(ErrorReason::try_from(24).is_err(), "a new reason needs a refusal");
+        assert!(ErrorReason::try_from(25).is_err(), "a new reason needs a refusal");
     }
 
     #[test]
@@ -547,12 +581,28 @@ mod tests {
             Refusal::StorageFull,
             Refusal::ShuttingDown,
             Refusal::StoreFailed,
+            Refusal::StoreUnavailable("x"),
             StoreError::Overloaded { retry_after: Duration::ZERO }.into(),
         ] {
             let status = Status::from(refusal);
             assert!(status.get_details_retry_info().unwrap().retry_delay.unwrap() > Duration::ZERO);
         }
         assert!(Status::from(Refusal::PageToken).get_details_retry_info().is_none());
+    }
+
+    #[test]
+    fn what_was_not_forwarded_can_be_repeated() {
+        for (why, reason) in [
+            (NotForwarded::NoNode, "STORE_UNAVAILABLE"),
+            (NotForwarded::Crowded, "RATE_LIMITED"),
+            (NotForwarded::Lost, "STORE_UNAVAILABLE"),
+            (NotForwarded::Stopping, "SHUTTING_DOWN"),
+            (NotForwarded::Aged, "SHUTTING_DOWN"),
+        ] {
+            let status = Status::from(why);
+            assert_eq!(status.get_details_error_info().unwrap().reason, reason);
+            assert!(status.get_details_retry_info().is_some(), "{why:?}");
+        }
     }
 
     #[test]

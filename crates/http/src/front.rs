@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::future::Either;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use tenterhook_api::access::{Access, NetboxSecrets, lookup};
@@ -24,14 +24,12 @@ use tower::Service;
 
 use crate::console;
 use crate::events;
+use crate::forms::is_grpc;
 use crate::grpc_web;
 use crate::key_set;
 use crate::openapi;
 use crate::origins::{self, From, Origin, Origins};
 use crate::problem::Problem;
-
-/// Content type of gRPC, alone or before `+FORMAT` and `;PARAMETERS` (gRPC over HTTP/2, "Content-Type").
-const GRPC: &[u8] = b"application/grpc";
 
 /// Takes every request of the listener.
 #[derive(Debug, Clone)]
@@ -77,7 +75,7 @@ impl Front {
         B::Error: Into<StdError>,
     {
         let is_plain = self.origins.origin(request.headers()) == From::NoPage;
-        if is_plain && request.version() >= Version::HTTP_2 && is_grpc(&request) {
+        if is_plain && request.version() >= Version::HTTP_2 && is_grpc(request.headers()) {
             // The routes are always ready.
             return Either::Left(self.routes.clone().call(request));
         }
@@ -175,11 +173,11 @@ impl Front {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<StdError>,
     {
-        if grpc_web::is_grpc_web(&request) {
+        if grpc_web::is_grpc_web(request.headers()) {
             let Ok(response) = self.routes.clone().call(grpc_web::call(request)).await;
             return Ok(grpc_web::answer(response));
         }
-        let why = if is_grpc(&request) && request.version() < Version::HTTP_2 {
+        let why = if is_grpc(request.headers()) && request.version() < Version::HTTP_2 {
             "gRPC needs HTTP/2; over HTTP/1.1 there is gRPC-Web"
         } else {
             "this path takes application/grpc, and application/grpc-web in its binary form"
@@ -220,13 +218,6 @@ impl Path {
             Self::Description | Self::KeySet(_) => "GET, HEAD, OPTIONS",
         }
     }
-}
-
-/// Whether a request is gRPC, and not gRPC-Web or something else.
-fn is_grpc<B>(request: &Request<B>) -> bool {
-    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let rest = content_type.and_then(|value| value.strip_prefix(GRPC));
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// Names the `methods` of a path.

@@ -14,6 +14,7 @@
 
 mod console;
 mod events;
+mod forms;
 mod front;
 mod grpc_web;
 mod key_set;
@@ -21,5 +22,6 @@ mod openapi;
 mod origins;
 mod problem;
 
+pub use forms::Form;
 pub use front::{Answering, Front};
 pub use origins::{Origin, OriginError};

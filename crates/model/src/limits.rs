@@ -243,6 +243,10 @@ table! {
     time LEASE: Duration = Duration::from_secs(10), Milliseconds, "store", flag "lease";
     /// What the lease may be.
     times LEASE_RANGE: RangeInclusive<Duration> = Duration::from_secs(3)..=Duration::from_secs(60), Milliseconds, "server";
+    /// How long a call to a node that stands by waits for one that serves, before it is answered UNAVAILABLE.
+    time NODE_WAIT: Duration = Duration::from_secs(3), Milliseconds, "server";
+    /// Calls that wait for that at once, over all connections; more are refused.
+    most WAITING_CALLS: usize = 1_024, Items, "server";
 
     /// Attempts of one delivery, the first included, when its webhook does not say.
     most ATTEMPTS_DEFAULT: u32 = 10, Items, "policy";

@@ -111,6 +111,10 @@ pub enum OpenError {
         node: String,
         /// When its lease ends, unless it is renewed.
         left: Duration,
+        /// Counts the nodes that have had the database: another number is another node, or another life of one.
+        epoch: u64,
+        /// Where the other nodes reach it, if it has said so.
+        address: Option<String>,
     },
     /// The path is not a directory, or it cannot be made.
     #[error("{path} is no directory that the store can use: {reason}")]

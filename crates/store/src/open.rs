@@ -68,6 +68,19 @@ pub fn exists(url: &str) -> Result<bool, OpenError> {
     }
 }
 
+/// Removes the schema that a demo has made in a database, with everything in it.
+///
+/// # Errors
+/// When the URL names no schema of a demo, or the database cannot be asked.
+pub fn remove_trial(url: &str) -> Result<(), OpenError> {
+    match Location::parse(url)? {
+        Location::Postgres(url) => PostgresKv::remove_trial(url),
+        Location::Redb(_) | Location::Sled(_) | Location::Memory => {
+            Err(OpenError::Database("only the schema of a demo can be removed"))
+        }
+    }
+}
+
 /// Tries whether [`open`] would open the store at `url` with this sealing key. It makes no store:
 /// what had to be made for the attempt is removed again.
 ///

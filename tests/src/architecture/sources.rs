@@ -15,10 +15,11 @@ const RESERVED: [(&str, &[&str], &str); 16] = [
         &[
             "crates/deliver/",
             "crates/bench/",
+            "crates/server/src/app/relay/",
             "crates/server/src/telemetry/collector/",
             "crates/tenterhook/src/healthcheck.rs",
         ],
-        "only deliver opens outbound sockets, apart from those to operators' own services",
+        "only deliver opens outbound sockets, apart from those to other nodes and operators' own services",
     ),
     ("TcpSocket::", &["crates/deliver/", "crates/server/"], "only deliver opens outbound sockets"),
     (

@@ -1,84 +1,44 @@
-//! Two servers on one PostgreSQL: one serves and the other stands by. Whatever ends or stops the one that
-//! serves, or the database, what was acknowledged is delivered, in the order of its keys.
+//! Three servers on one PostgreSQL: one serves, and the others forward to it. Whatever ends or stops the one that
+//! serves, or the database, what was acknowledged is delivered, in the order of its keys, and a watch tells the
+//! same on every node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tenterhook_fixtures::postgres::{Safety, Server as Database};
+use tenterhook_proto::tenterhook::v1::delivery_service_client::DeliveryServiceClient;
 use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
-use tenterhook_proto::tenterhook::v1::{DeliveryState, Event, PublishEventRequest};
+use tenterhook_proto::tenterhook::v1::watch_deliveries_request::Start;
+use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
+use tenterhook_proto::tenterhook::v1::{
+    DeliveryState, Event, PublishEventRequest, WatchDeliveriesRequest, WatchPosition,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tonic::transport::Endpoint;
+use tonic::Code;
 
 use super::receiver::{Arrived, Receiver};
 use super::{Acknowledged, PATIENCE, every_event_arrived, feed, make_webhook, repeats_are_the_same_request};
+use crate::nodes::{Place, start_three, until};
 use crate::process::running::Running;
-use crate::process::serve::{self, get};
-use crate::process::{command, run, stderr};
+use crate::process::{run, serve, stderr};
 
 /// How often each fault comes.
 const ROUNDS: usize = 2;
 /// Publishers at work at the same time, each with an ordering key of its own.
-const PUBLISHERS: usize = 4;
-/// The lease of the nodes; the shortest that there is.
-const LEASE: &str = "3s";
+const PUBLISHERS: usize = 6;
 /// Events that are acknowledged between two faults, at least.
 const EVENTS: usize = 40;
 /// Pause of a publisher between two events.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long a publisher waits for an answer before it asks another node.
+const ANSWER: Duration = Duration::from_secs(5);
 
-/// The key that all nodes seal with.
-const SEALING_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-/// A node, which may stand by.
-struct Node {
-    running: Running,
-    ops: String,
-}
-
-/// Starts a node on the database.
-fn start(url: &str, folder: &Path, name: &str) -> Node {
-    let key = folder.join("sealing.key");
-    if !key.exists() {
-        std::fs::write(&key, SEALING_KEY).unwrap();
-    }
-    // Taken for a moment, so that probes can be asked before the first line is printed.
-    let ops = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let key = key.display().to_string();
-    let flags = ["serve", "--dev", "--store", url, "--sealing-key-file", &key, "--lease", LEASE, "--node-name", name];
-    let ports = ["--listen", "127.0.0.1:0", "--ops-listen", &ops, "--log-format", "json"];
-    let mut command = command(&[flags.as_slice(), ports.as_slice()].concat());
-    command.env("TENTERHOOK_LOG_LEVEL", "info");
-    Node { running: Running::start(command), ops }
-}
-
-impl Node {
-    /// Waits until it serves; returns where.
-    fn serves(&mut self) -> String {
-        let line: serde_json::Value = serde_json::from_str(&self.running.line_of_start()).unwrap();
-        line["listen"].as_str().unwrap().to_owned()
-    }
-
-    /// Waits until it says that the node `other` serves.
-    fn stands_by(&self, other: &str) {
-        let told = format!("standing by: the node `{other}` has the database\n");
-        while std::net::TcpStream::connect(&self.ops).is_err() || get(&self.ops, "/readyz").1 != told {
-            std::thread::yield_now();
-        }
-        assert_eq!(get(&self.ops, "/livez").0, "HTTP/1.1 200 OK");
-    }
-}
-
-/// Publishes in order until `end`, each event until it is acknowledged, by whichever node serves.
-async fn publish(
-    key: String,
-    acknowledged: Acknowledged,
-    mut active: watch::Receiver<String>,
-    end: watch::Receiver<bool>,
-) {
+/// Publishes in order until `end`, each event until it is acknowledged: on its own node while that answers, else
+/// on the next.
+async fn publish(number: usize, places: Vec<Place>, acknowledged: Acknowledged, end: watch::Receiver<bool>) {
+    let (key, mut node) = (format!("key-{number}"), number);
     for number in 0.. {
         let id = format!("{key}-{number:05}");
         let event =
@@ -87,25 +47,60 @@ async fn publish(
             if *end.borrow() {
                 return;
             }
-            let address = active.borrow_and_update().clone();
-            let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("it is an address");
-            let endpoint = endpoint.connect_timeout(PAUSE * 10).timeout(Duration::from_secs(10));
-            if let Ok(channel) = endpoint.connect().await {
-                let request = PublishEventRequest { event: Some(event.clone()) };
-                let mut client = EventServiceClient::new(channel);
-                let published = tokio::select! {
-                    published = client.publish_event(request) => published.is_ok(),
-                    // Another node serves now; the one before may never answer.
-                    Ok(()) = active.changed() => false,
-                };
-                if published {
-                    break;
-                }
+            let endpoint = places[node % places.len()].endpoint().connect_timeout(PAUSE * 10).timeout(ANSWER);
+            let Ok(channel) = endpoint.connect().await else {
+                node += 1;
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let request = PublishEventRequest { event: Some(event.clone()) };
+            match EventServiceClient::new(channel).publish_event(request).await {
+                Ok(_) => break,
+                // The node says itself that nobody serves; it is asked again.
+                Err(status) if status.code() == Code::Unavailable => {}
+                Err(_) => node += 1,
             }
             tokio::time::sleep(PAUSE).await;
         }
         acknowledged.lock().unwrap().insert(id);
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A change as a watch tells it: delivery, state and attempts.
+type Changes = Arc<Mutex<Vec<(String, String, DeliveryState, i32)>>>;
+
+/// Watches from the start of the feed, on one node after the other: from each that ends the watch it goes to the
+/// next with its last token.
+async fn follow(mut node: usize, places: Vec<Place>, changes: Changes) {
+    let mut start = Start::Position(WatchPosition::Earliest.into());
+    loop {
+        let place = &places[node % places.len()];
+        node += 1;
+        tokio::time::sleep(PAUSE).await;
+        let Ok(channel) = place.endpoint().connect_timeout(PAUSE * 10).connect().await else { continue };
+        let request = WatchDeliveriesRequest { start: Some(start.clone()), ..WatchDeliveriesRequest::default() };
+        let mut client = DeliveryServiceClient::new(channel);
+        // A node that is stopped answers nothing.
+        let Ok(Ok(stream)) = tokio::time::timeout(ANSWER, client.watch_deliveries(request)).await else { continue };
+        let mut stream = stream.into_inner();
+        // Bookmarks come more often than this.
+        while let Ok(told) = tokio::time::timeout(ANSWER * 3, stream.message()).await {
+            let message = match told {
+                Ok(message) => message.expect("a watch has no end of its own"),
+                Err(status) => {
+                    let is_lost = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
+                    assert!(is_lost, "{}: {status:?}", place.name);
+                    break;
+                }
+            };
+            start = Start::ResumeToken(message.resume_token);
+            if let Some(Payload::Change(change)) = message.payload {
+                let delivery = change.delivery.expect("a change has a delivery");
+                let (state, attempts) = (delivery.state(), delivery.attempt_count);
+                changes.lock().unwrap().push((delivery.id, delivery.event_id, state, attempts));
+            }
+        }
     }
 }
 
@@ -124,57 +119,71 @@ fn keys_came_in_order(arrived: &[Arrived]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_whichever_of_two_nodes_or_their_database_fails() {
+/// Ends or stops the node that serves, with its database, and waits until another serves.
+fn fail(fault: &str, places: &[Place], nodes: &mut [Option<Running>], database: &mut Database) {
+    let serving = places.iter().position(Place::serves).expect("a node serves");
+    let before = nodes[serving].take().expect("it runs");
+    database.kill();
+    database.resume();
+    before.signal(fault);
+    until("another node serves", || {
+        places.iter().enumerate().any(|(number, place)| number != serving && place.serves())
+    });
+    match fault {
+        "STOP" => {
+            before.signal("CONT");
+            let ended = before.wait();
+            assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+            assert!(ended.log.contains("another node has taken over the database"), "{}", ended.log);
+        }
+        "TERM" => {
+            let ended = before.wait();
+            // A database that takes longer than the lease to come back is another node's then.
+            let is_late = ended.log.contains("another node has taken over the database");
+            let code = ended.status.code();
+            assert!(code == Some(0) || (is_late && code == Some(1)), "{code:?}: {}", ended.log);
+        }
+        _ => drop(before),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn nothing_is_lost_whichever_of_three_nodes_or_their_database_fails() {
     let Some(mut database) = Database::start(Safety::Durable) else { return };
     let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
     let receiver = Receiver::start().await;
     let acknowledged = Acknowledged::new(Mutex::default());
-    let mut names = (0..).map(|number| format!("node-{number}"));
-    let mut next = || names.next().expect("numbers have no end");
-    let mut serving = (next(), None);
-    let mut first = start(&url, folder.path(), &serving.0);
-    let (active, end) = (watch::Sender::new(first.serves()), watch::Sender::new(false));
-    serving.1 = Some(first);
-    let endpoint = |address: &str| Endpoint::from_shared(format!("http://{address}")).expect("it is an address");
-    make_webhook(serve::connect(endpoint(&active.borrow())).await, &receiver, None).await;
+    let (places, nodes) = start_three(&url, folder.path(), &["--dev"]);
+    let mut nodes: Vec<Option<Running>> = nodes.into_iter().map(Some).collect();
+    make_webhook(serve::connect(places[1].endpoint()).await, &receiver, None).await;
 
-    let mut publishers = JoinSet::new();
+    let (end, mut publishers, mut watchers) = (watch::Sender::new(false), JoinSet::new(), JoinSet::new());
     for number in 0..PUBLISHERS {
-        let acknowledged = Arc::clone(&acknowledged);
-        publishers.spawn(publish(format!("key-{number}"), acknowledged, active.subscribe(), end.subscribe()));
+        publishers.spawn(publish(number, places.clone(), Arc::clone(&acknowledged), end.subscribe()));
+    }
+    let seen: Vec<Changes> = places.iter().map(|_| Changes::default()).collect();
+    for (number, changes) in seen.iter().enumerate() {
+        watchers.spawn(follow(number, places.clone(), Arc::clone(changes)));
     }
     for fault in ["KILL", "STOP", "TERM"].repeat(ROUNDS) {
-        let name = next();
-        let mut other = start(&url, folder.path(), &name);
-        other.stands_by(&serving.0);
+        for (place, node) in places.iter().zip(&mut nodes).filter(|(_, node)| node.is_none()) {
+            *node = Some(place.start(&url, folder.path(), &["--dev"]));
+        }
+        let serving = places.iter().find(|place| place.serves()).expect("a node serves");
+        until("all take calls", || places.iter().all(|place| place.serves() || place.forwards_to(&serving.name)));
         let count = || acknowledged.lock().unwrap().len();
         let enough = count() + EVENTS;
         while count() < enough {
             tokio::time::sleep(PAUSE).await;
         }
-        let before = serving.1.take().expect("a node serves");
-        database.kill();
-        database.resume();
-        before.running.signal(fault);
-        active.send_replace(other.serves());
-        match fault {
-            "STOP" => {
-                before.running.signal("CONT");
-                let ended = before.running.wait();
-                assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
-                assert!(ended.log.contains("another node has taken over the database"), "{}", ended.log);
-            }
-            "TERM" => assert_eq!(before.running.wait().status.code(), Some(0)),
-            _ => drop(before),
-        }
-        serving = (name, Some(other));
+        fail(fault, &places, &mut nodes, &mut database);
     }
     end.send_replace(true);
     publishers.join_all().await;
     let acknowledged = std::mem::take(&mut *acknowledged.lock().unwrap());
 
-    let channel = serve::connect(endpoint(&active.borrow())).await;
+    let serving = places.iter().position(Place::serves).expect("a node serves");
+    let channel = serve::connect(places[serving].endpoint()).await;
     let all_done = |told: &feed::Deliveries| {
         let succeeded: BTreeSet<&str> = told.values().map(|one| one.event.as_str()).collect();
         told.values().all(|one| one.state == DeliveryState::Succeeded)
@@ -184,10 +193,35 @@ async fn nothing_is_lost_whichever_of_two_nodes_or_their_database_fails() {
     let Ok(told) = told else {
         panic!("not delivered in time: {:#?}", feed::unfinished(channel).await);
     };
-    assert_eq!(told, feed::list(channel).await, "the feed explains what the lists show");
-    let last = serving.1.expect("a node serves");
-    last.running.signal("TERM");
-    assert_eq!(last.running.wait().status.code(), Some(0));
+    for (number, place) in places.iter().enumerate().filter(|(number, _)| nodes[*number].is_some()) {
+        let listed = feed::list(serve::connect(place.endpoint()).await).await;
+        assert_eq!(told, listed, "the feed explains what the lists of node {number} show");
+    }
+    let fresh = Changes::default();
+    watchers.spawn(follow(serving, places.clone(), Arc::clone(&fresh)));
+    let is_done = |changes: &Changes| {
+        let changes = changes.lock().unwrap();
+        let done: BTreeSet<&String> =
+            changes.iter().filter(|(_, _, state, _)| *state == DeliveryState::Succeeded).map(|(id, ..)| id).collect();
+        done.len() == told.len()
+    };
+    let all = async {
+        while !seen.iter().chain([&fresh]).all(is_done) {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all).await.expect("every watch tells the end");
+    watchers.shutdown().await;
+    for (number, changes) in seen.iter().enumerate() {
+        let (changes, fresh) = (changes.lock().unwrap(), fresh.lock().unwrap());
+        let differs = changes.iter().zip(fresh.iter()).position(|(one, other)| one != other);
+        assert_eq!((differs, changes.len()), (None, fresh.len()), "watch {number} has neither gap nor repeat");
+    }
+
+    for node in nodes.into_iter().flatten() {
+        node.signal("TERM");
+        assert_eq!(node.wait().status.code(), Some(0));
+    }
     let check = run(&["store", "check", "--store", &url]);
     assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
 

@@ -1507,6 +1507,9 @@ pub enum ErrorReason {
     Internal = 22,
     /// NOT_FOUND. Metadata: `token_id`.
     TokenNotFound = 23,
+    /// UNAVAILABLE. The database, or the node that has it, cannot be reached right now. RetryInfo says
+    /// when to come back; a stream resumes from its last token.
+    StoreUnavailable = 24,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1539,6 +1542,7 @@ impl ErrorReason {
             Self::SigningKeyNotFound => "ERROR_REASON_SIGNING_KEY_NOT_FOUND",
             Self::Internal => "ERROR_REASON_INTERNAL",
             Self::TokenNotFound => "ERROR_REASON_TOKEN_NOT_FOUND",
+            Self::StoreUnavailable => "ERROR_REASON_STORE_UNAVAILABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1568,6 +1572,7 @@ impl ErrorReason {
             "ERROR_REASON_SIGNING_KEY_NOT_FOUND" => Some(Self::SigningKeyNotFound),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
             "ERROR_REASON_TOKEN_NOT_FOUND" => Some(Self::TokenNotFound),
+            "ERROR_REASON_STORE_UNAVAILABLE" => Some(Self::StoreUnavailable),
             _ => None,
         }
     }

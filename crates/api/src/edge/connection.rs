@@ -117,7 +117,7 @@ impl Connection {
     }
 
     /// Where it comes from, if that is known.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+    pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peer.get().copied()
     }
 

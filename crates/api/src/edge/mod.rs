@@ -3,6 +3,7 @@
 mod answer;
 mod budget;
 mod connection;
+mod forwarded;
 mod gate;
 mod held;
 mod intake;
@@ -14,6 +15,7 @@ mod transport;
 mod walk;
 
 pub use connection::{Budgets, Connection, Kept};
+pub use forwarded::Forwarded;
 pub(crate) use gate::{GateLayer, GateState, TraceParent};
 pub use held::Held;
 pub(crate) use intake::{Charge, OPEN_MESSAGE_BYTES};

@@ -68,12 +68,12 @@ impl CertificateWatch {
         watch
     }
 
-    /// Watches until `cancel`, and reads everything at once when `reload` asks for it.
-    pub(crate) async fn run(mut self, mut reload: Reload, cancel: CancellationToken) {
+    /// Watches until `cancel`, and reads everything at once when `reload` asks for it; the watch can go on after that.
+    pub(crate) async fn run(mut self, mut reload: Reload, cancel: CancellationToken) -> Self {
         loop {
             // The end comes first, then what somebody waits for.
             tokio::select! { biased;
-                () = cancel.cancelled() => return,
+                () = cancel.cancelled() => return self,
                 () = reload.asked() => self.look(true).await,
                 () = sleep(LOOK) => self.look(false).await,
             }

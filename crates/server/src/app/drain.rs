@@ -19,8 +19,10 @@ use super::App;
 use super::door::{Door, Parts};
 use super::expiring::Expiring;
 use super::ops::Ops;
+use super::relay::Desk;
 use super::reload::Reload;
 use super::retention::Retention;
+use super::standby::Entrance;
 use super::supervisor::Supervisor;
 use super::tasks::Tasks;
 use super::watches::{Watches, end_expired};
@@ -71,7 +73,7 @@ impl App {
         background_end: CancellationToken,
         shutdown: CancellationToken,
     ) -> Result<Ending> {
-        let Self { listeners, tls, mut storage, deliverer, dispatcher, api, front, intake, draining, .. } = self;
+        let Self { entrance, nodes, tls, mut storage, deliverer, dispatcher, api, front, intake, draining, .. } = self;
         let (metrics, grace, supervisor) = (self.metrics, self.grace, self.supervisor);
         let mut dispatching = JoinSet::new();
         dispatching.spawn(dispatcher.run(draining.clone()));
@@ -79,8 +81,17 @@ impl App {
         // Most stores are compiled at once, and then no call ever meets a server that is not ready.
         let mut is_ready = timeout(WARM_UP_FIRST, &mut warming_up).await.is_ok();
         let mut lost = pin!(storage.lost());
-        let mut serving = JoinSet::new();
-        serving.spawn(Door::new(Parts { listeners, tls, front, metrics, draining: draining.clone(), grace }).run());
+        let mut serving = match entrance {
+            Entrance::Bound(listeners) => {
+                let (desk, draining) = (Desk::Here(Arc::new(front)), draining.clone());
+                let door = Door::new(Parts { listeners, tls, desk, nodes, metrics, draining, grace });
+                JoinSet::from_iter([door.run()])
+            }
+            Entrance::Open { serving, relay } => {
+                relay.serve(front);
+                serving
+            }
+        };
 
         // What has broken comes before the wish to stop, so that it is reported; both before what goes on.
         let broken = loop {
@@ -135,7 +146,8 @@ impl App {
             tasks.spawn("the watch of the API keys", keys.run(reload.clone(), end.clone()));
         }
         if let Some(certificates) = certificates.take() {
-            tasks.spawn("the watch of certificates", certificates.run(reload.clone(), end.clone()));
+            let watched = certificates.run(reload.clone(), end.clone());
+            tasks.spawn("the watch of certificates", async { drop(watched.await) });
         }
         let reopening = reopen_audit(self.telemetry.audit(), reload.clone(), end.clone());
         tasks.spawn("the reopening of the audit log", reopening);

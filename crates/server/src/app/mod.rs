@@ -3,6 +3,7 @@
 //! `serve` runs it as a process of its own; `demo` and tests run it inside theirs.
 
 pub(crate) mod banner;
+mod calls;
 pub(crate) mod certificates;
 mod console;
 pub(crate) mod door;
@@ -12,6 +13,7 @@ mod expiring;
 pub mod keys;
 pub(crate) mod ops;
 mod ports;
+mod relay;
 mod reload;
 mod retention;
 mod sampler;
@@ -49,17 +51,18 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
 
-use crate::config::{Config, template_variables};
+use crate::config::{Config, NodeAddress, template_variables};
 use crate::failure::InWords;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::trace::Exported;
 use crate::terminal::Terminal;
 use banner::Banner;
-use certificates::Tls;
+use certificates::{CertificateWatch, Tls};
+use relay::proof::NodeKey;
 use sampler::Sampler;
 use signals::Signals;
-use standby::{Ports, Standby};
+use standby::{Entrance, Ports, Standby, Start};
 use storage::Storage;
 use supervisor::Supervisor;
 use watches::Watches;
@@ -67,6 +70,7 @@ use watches::Watches;
 pub use drain::Ending;
 pub use ports::Addresses;
 pub use reload::Reload;
+pub use tenterhook_store::remove_trial;
 pub use trial::check;
 
 /// Child processes that render what is not plain, at most; one renders thousands a second.
@@ -81,8 +85,10 @@ const ALLOCATOR_OF_WORKERS: [(&str, &str); 3] =
 #[derive(Debug)]
 pub struct App {
     addresses: Addresses,
-    listeners: Vec<TcpListener>,
+    entrance: Entrance,
     ops: Option<TcpListener>,
+    /// What other nodes prove, if calls are forwarded.
+    nodes: Option<NodeKey>,
     tls: Option<Tls>,
     storage: Storage,
     deliverer: Deliverer,
@@ -103,20 +109,65 @@ pub struct App {
     supervisor: Supervisor,
 }
 
+/// What a server is put together on.
+struct Basis {
+    clock: Arc<dyn Clock>,
+    started: Timestamp,
+    metrics: Arc<Metrics>,
+    telemetry: Arc<Telemetry>,
+    tls: Option<Tls>,
+    certificates: Option<CertificateWatch>,
+    addresses: Addresses,
+    draining: CancellationToken,
+    start: Start,
+}
+
 impl App {
     /// Binds the ports of `config` and opens its store. Call it inside the runtime that runs it.
     ///
     /// # Errors
     /// When a port is taken, the store cannot be opened or a certificate cannot be used.
     pub async fn build(config: &Config, telemetry: Arc<Telemetry>) -> Result<Self> {
+        let (never, reload) = (CancellationToken::new(), Reload::default());
+        let built = Self::build_unless(config, telemetry, &never, &reload).await?;
+        Ok(built.expect("nobody has asked it to stop"))
+    }
+
+    /// As [`App::build`]; `None` when `shutdown` is cancelled while another node has the database. What is
+    /// watched then is read again at once when `reload` asks for it.
+    async fn build_unless(
+        config: &Config,
+        telemetry: Arc<Telemetry>,
+        shutdown: &CancellationToken,
+        reload: &Reload,
+    ) -> Result<Option<Self>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let started = clock.now();
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
-        let (tls, certificates) = watches::certificates(config, &metrics)?;
+        let (tls, mut certificates) = watches::certificates(config, &metrics)?;
         let ports = Ports { api: ports::bind_api(config).await?, ops: ports::bind_ops(config).await? };
-        let standby = Standby { config, clock: clock.clone(), metrics: &metrics, telemetry: &telemetry };
-        let (storage, Ports { api: listeners, ops }) = standby.open(ports).await?;
-        let addresses = Addresses::of(&listeners[0], ops.as_ref()).context("the listener has no address")?;
+        let addresses = Addresses::of(&ports.api[0], ports.ops.as_ref()).context("the listener has no address")?;
+        let config = &reached_at(config, addresses);
+        let draining = CancellationToken::new();
+        let standby = Standby {
+            config,
+            clock: clock.clone(),
+            metrics: &metrics,
+            telemetry: &telemetry,
+            tls: &tls,
+            draining: &draining,
+            shutdown,
+            reload,
+        };
+        let Some(start) = standby.open(ports, &mut certificates).await? else { return Ok(None) };
+        let basis = Basis { clock, started, metrics, telemetry, tls, certificates, addresses, draining, start };
+        Self::assemble(config, basis).await.map(Some)
+    }
+
+    /// Puts the server together on an open store.
+    async fn assemble(config: &Config, basis: Basis) -> Result<Self> {
+        let Basis { clock, started, metrics, telemetry, tls, certificates, addresses, draining, start } = basis;
+        let Start { storage, entrance, ops, nodes } = start;
         let sampler = sampled(config, &storage, &metrics).await;
         let (resolver, deliverer) = deliverer(config);
         let render: Arc<dyn Render> = Arc::new(cage()?.with_variables(template_variables(&config.template_env)));
@@ -134,7 +185,6 @@ impl App {
         let intake = Arc::new(intake(storage.store.clone(), &parts, metrics.clone()));
         let (access, keys) = watches::access(config, &metrics)?;
         let console = console::console(config, access.clone(), clock.clone())?;
-        let draining = CancellationToken::new();
         let api = router(ApiState {
             store: storage.store.clone(),
             intake: intake.clone(),
@@ -158,8 +208,9 @@ impl App {
         .await;
         Ok(Self {
             addresses,
-            listeners,
+            entrance,
             ops,
+            nodes,
             tls,
             storage,
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings(config)),
@@ -188,6 +239,14 @@ impl App {
     pub fn store(&self) -> Arc<dyn Store> {
         self.storage.store.clone()
     }
+}
+
+/// The configuration with the address at which other nodes reach this one, if it has one.
+fn reached_at(config: &Config, addresses: Addresses) -> Config {
+    let mut config = config.clone();
+    let url = |address: &NodeAddress| address.url(config.tls.is_some(), addresses.api.port());
+    config.node.address = config.node_address.as_ref().map(url);
+    config
 }
 
 /// The ways in to the API: gRPC, gRPC-Web, plain HTTP and the console.
@@ -269,13 +328,11 @@ pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry, terminal.colours_the_log())?);
     let signals = Signals::install().context("cannot watch for signals")?;
     let config = watches::with_first_key(config, terminal)?;
-    let built = tokio::select! { biased;
-        built = App::build(&config, telemetry.clone()) => built,
-        // It may have stood by for days.
-        () = signals.shutdown.cancelled() => return Ok(()),
-    };
+    let built = App::build_unless(&config, telemetry.clone(), &signals.shutdown, &signals.reload).await;
     let mut app = match built {
-        Ok(app) => app,
+        Ok(Some(app)) => app,
+        // It stood by all the time.
+        Ok(None) => return Ok(()),
         Err(error) => {
             // Nothing was measured yet, and the error is the first thing that is printed.
             telemetry.discard();

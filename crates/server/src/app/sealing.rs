@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::relay::proof::NodeKey;
 use crate::failure::InWords;
 use anyhow::{Result, anyhow};
 use sha2::{Digest, Sha256};
@@ -31,12 +32,15 @@ pub struct Keys {
     pub sealing: SealingKey,
     /// Signs page and resume tokens; the same after a restart, so that watches can resume.
     pub tokens: TokenKey,
+    /// What the nodes of one database prove to each other.
+    pub(crate) nodes: NodeKey,
 }
 
 impl Keys {
     fn new(bytes: [u8; KEY_BYTES]) -> Self {
         let tokens = Sha256::new().chain_update(TOKENS).chain_update(bytes).finalize();
-        Self { sealing: SealingKey::new(bytes), tokens: TokenKey::new(tokens.into()) }
+        let nodes = NodeKey::of_sealing(&bytes);
+        Self { sealing: SealingKey::new(bytes), tokens: TokenKey::new(tokens.into()), nodes }
     }
 
     /// Keys that end with the process, for a store that does.

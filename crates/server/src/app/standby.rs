@@ -1,10 +1,11 @@
-//! A node that stands by: another one has the database. It takes no calls, tells probes so, and tries
-//! again until the database is free.
+//! A node that stands by: another one has the database. It says so to probes, and tries again until the
+//! database is free. With `--node-address` it takes calls meanwhile, for the node that has it.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -12,11 +13,18 @@ use hyper::{Request, Response, StatusCode};
 use tenterhook_model::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::certificates::{CertificateWatch, Tls};
+use super::door::{Door, Parts};
 use super::ops::{PLAIN_TEXT, PROMETHEUS_TEXT, text};
 use super::ports;
+use super::relay::proof::NodeKey;
+use super::relay::{Desk, Holder, Relay, readiness};
+use super::reload::Reload;
+use super::sealing;
 use super::storage::{Opened, Storage};
 use super::supervisor::Supervisor;
 use crate::config::Config;
@@ -27,6 +35,8 @@ use crate::telemetry::metrics::Metrics;
 
 /// How long a node waits before it tries again: it takes over within a second.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Time beyond the grace for the last answers to be taken.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// The ports of a server.
 pub(super) struct Ports {
@@ -40,54 +50,146 @@ pub(super) struct Standby<'a> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: &'a Arc<Metrics>,
     pub(super) telemetry: &'a Arc<Telemetry>,
+    pub(super) tls: &'a Option<Tls>,
+    /// Cancelled when the server begins to drain.
+    pub(super) draining: &'a CancellationToken,
+    /// Cancelled when the server is asked to stop.
+    pub(super) shutdown: &'a CancellationToken,
+    pub(super) reload: &'a Reload,
+}
+
+/// The way in to the API.
+#[derive(Debug)]
+pub(super) enum Entrance {
+    /// Its ports are bound, and nobody is let in yet.
+    Bound(Vec<TcpListener>),
+    /// The door is open: calls go to the node that serves, until this one does.
+    Open {
+        /// The task of the door.
+        serving: JoinSet<()>,
+        /// Where it is told who answers.
+        relay: Relay,
+    },
+}
+
+/// A store that this node has, and its ports.
+pub(super) struct Start {
+    pub(super) storage: Storage,
+    pub(super) entrance: Entrance,
+    pub(super) ops: Option<TcpListener>,
+    /// What other nodes prove, if calls are forwarded.
+    pub(super) nodes: Option<NodeKey>,
 }
 
 impl Standby<'_> {
-    /// Opens the store, once no other node has it. Until then nobody can connect to the API, so that clients
-    /// go elsewhere, and `/readyz` says who has it.
+    /// Opens the store, once no other node has it; `None` when the server is asked to stop before. `certificates`
+    /// are watched meanwhile.
     ///
     /// # Errors
     /// When the store cannot be opened, or somebody has taken the ports meanwhile.
-    pub(super) async fn open(self, ports: Ports) -> Result<(Storage, Ports)> {
-        let holder = match self.try_open().await? {
-            Opened::Store(storage) => return Ok((storage, ports)),
-            Opened::Held { node, left } => {
-                self.say(&node, left);
-                node
+    pub(super) async fn open(self, ports: Ports, certificates: &mut Option<CertificateWatch>) -> Result<Option<Start>> {
+        // The end comes first.
+        let first = tokio::select! { biased;
+            () = self.shutdown.cancelled() => return Ok(None),
+            first = self.try_open() => first?,
+        };
+        let nodes = self.node_key()?;
+        let holder = match first {
+            Opened::Store(storage) => {
+                return Ok(Some(Start { storage, entrance: Entrance::Bound(ports.api), ops: ports.ops, nodes }));
+            }
+            Opened::Held { holder, left } => {
+                self.say(&holder, left, nodes.is_some());
+                holder
             }
         };
-        let (config, addresses) = (self.config, ports::Addresses::of(&ports.api[0], ports.ops.as_ref()));
-        drop(ports.api);
-        let (holder, end) = (watch::Sender::new(holder), CancellationToken::new());
-        let probes = self.answer_probes(ports.ops, holder.subscribe(), end.clone());
+        let end = CancellationToken::new();
+        let watched = watch_certificates(certificates.take(), self.reload.clone(), end.clone());
         let opening = async {
-            let opened = self.open_in_turn(&holder).await;
+            let opened = match nodes {
+                Some(key) => self.forward(ports, holder, key).await,
+                None => self.stay_closed(ports, holder).await,
+            };
             end.cancel();
             opened
         };
-        let ((), opened) = tokio::join!(probes, opening);
-        let addresses = addresses.context("the listener has no address")?;
-        let bound = Config { listen: addresses.api, ops_listen: addresses.ops, ..config.clone() };
-        Ok((opened?, Ports { api: ports::bind_api(&bound).await?, ops: ports::bind_ops(&bound).await? }))
+        let (watched, opened) = tokio::join!(watched, opening);
+        *certificates = watched;
+        opened
     }
 
     async fn try_open(&self) -> Result<Opened> {
         Storage::open(self.config, self.clock.clone(), self.metrics.clone()).await
     }
 
-    /// Tries to open the store until it is free; `holder` is who has it.
-    async fn open_in_turn(&self, holder: &watch::Sender<String>) -> Result<Storage> {
+    /// The key that follows from the sealing key, if this node has an address. Opening the store has made sure
+    /// of the file.
+    fn node_key(&self) -> Result<Option<NodeKey>> {
+        let Some(path) = self.config.sealing_key_file.as_ref().filter(|_| self.config.node_address.is_some()) else {
+            return Ok(None);
+        };
+        let keys = sealing::try_load(path)?;
+        keys.map(|keys| Some(keys.nodes)).ok_or_else(|| anyhow!("the sealing key {} is missing", path.display()))
+    }
+
+    /// Waits for the database while nobody can connect to the API, so that clients go elsewhere.
+    async fn stay_closed(&self, ports: Ports, holder: Holder) -> Result<Option<Start>> {
+        let addresses =
+            ports::Addresses::of(&ports.api[0], ports.ops.as_ref()).context("the listener has no address")?;
+        drop(ports.api);
+        let holder = watch::Sender::new(holder);
+        let (ops, probed) = twice(ports.ops)?;
+        let opening = self.open_in_turn(false, |now| drop(holder.send_replace(now)));
+        let Some(opened) = self.with_probes(probed, Readiness::Closed(holder.subscribe()), opening).await else {
+            return Ok(None);
+        };
+        let bound = Config { listen: addresses.api, ..self.config.clone() };
+        let entrance = Entrance::Bound(ports::bind_api(&bound).await?);
+        Ok(Some(Start { storage: opened, entrance, ops, nodes: None }))
+    }
+
+    /// Waits for the database while calls go to the node that has it.
+    async fn forward(&self, ports: Ports, holder: Holder, key: NodeKey) -> Result<Option<Start>> {
+        let relay = Relay::new(key.clone(), self.draining.clone());
+        relay.forward_to(Some(holder));
+        let (metrics, draining, grace) = (self.metrics.clone(), self.draining.clone(), self.config.drain_grace);
+        let (tls, desk, nodes) = (self.tls.clone(), Desk::Relay(relay.clone()), Some(key.clone()));
+        let door = Door::new(Parts { listeners: ports.api, tls, desk, nodes, metrics, draining, grace });
+        let mut serving = JoinSet::new();
+        serving.spawn(door.run());
+        let (ops, probed) = twice(ports.ops)?;
+        let opening = self.open_in_turn(true, |now| relay.forward_to(Some(now).filter(|now| now.epoch > 0)));
+        let opened = tokio::select! { biased;
+            _ = serving.join_next() => bail!("the API ended by itself; the log says why"),
+            opened = self.with_probes(probed, Readiness::Relay(relay.clone()), opening) => opened,
+        };
+        if let Some(storage) = opened {
+            return Ok(Some(Start { storage, entrance: Entrance::Open { serving, relay }, ops, nodes: Some(key) }));
+        }
+        Supervisor::from_environment().stopping();
+        self.draining.cancel();
+        // The door ends within the grace by itself: this is for calls that nothing can end.
+        if timeout(grace + LINGER, serving.join_next()).await.is_err() {
+            serving.shutdown().await;
+        }
+        Ok(None)
+    }
+
+    /// Tries to open the store until it is free, and hands on who has it.
+    async fn open_in_turn(&self, forwards: bool, held: impl Fn(Holder)) -> Storage {
+        let mut before = None;
         loop {
             sleep(AGAIN).await;
             match self.try_open().await {
                 Ok(Opened::Store(storage)) => {
                     tracing::info!(node = self.config.node.name, "the database is free: taking over");
-                    return Ok(storage);
+                    return storage;
                 }
-                Ok(Opened::Held { node, left }) => {
-                    if holder.send_replace(node.clone()) != node {
-                        self.say(&node, left);
+                Ok(Opened::Held { holder, left }) => {
+                    if before.replace(holder.epoch).is_some_and(|before| before != holder.epoch) {
+                        self.say(&holder, left, forwards);
                     }
+                    held(holder);
                 }
                 // It may be what the other node has ended of: the one that stands by must not.
                 Err(error) => tracing::warn!(%error, "the database cannot be opened; trying again"),
@@ -95,31 +197,93 @@ impl Standby<'_> {
         }
     }
 
-    fn say(&self, node: &str, left: Duration) {
-        tracing::info!(node, lease_ends_in = ?left, own_name = self.config.node.name, "standing by: another node has the database");
+    fn say(&self, holder: &Holder, left: Duration, forwards: bool) {
+        let (node, own_name) = (&holder.node, &self.config.node.name);
+        tracing::info!(node, lease_ends_in = ?left, own_name, forwards, "standing by: another node has the database");
         Supervisor::from_environment().standing_by();
     }
 
-    /// Answers on the operations listener until `end`.
-    async fn answer_probes(&self, ops: Option<TcpListener>, holder: watch::Receiver<String>, end: CancellationToken) {
+    /// Answers on the operations listener until `opening` is done, or the server is asked to stop.
+    async fn with_probes<T>(
+        &self,
+        ops: Option<TcpListener>,
+        readiness: Readiness,
+        opening: impl Future<Output = T>,
+    ) -> Option<T> {
+        let end = CancellationToken::new();
+        let probes = self.answer_probes(ops, readiness, end.clone());
+        let opening = async {
+            // The end comes first.
+            let opened = tokio::select! { biased;
+                () = self.shutdown.cancelled() => None,
+                opened = opening => Some(opened),
+            };
+            end.cancel();
+            opened
+        };
+        tokio::join!(probes, opening).1
+    }
+
+    async fn answer_probes(&self, ops: Option<TcpListener>, readiness: Readiness, end: CancellationToken) {
         let Some(listener) = ops else { return };
         let telemetry = self.telemetry.clone();
         http::serve(listener, http::Bounds::OPERATIONS, end, move |request, _peer| {
-            let answer = answer(&request, &telemetry, &holder.borrow());
-            async move { answer }
+            let (telemetry, readiness) = (telemetry.clone(), readiness.clone());
+            async move { answer(&request, &telemetry, &readiness).await }
         })
         .await;
     }
 }
 
-fn answer(request: &Request<Incoming>, telemetry: &Telemetry, holder: &str) -> Response<Full<Bytes>> {
+/// Whether a node that stands by is ready.
+#[derive(Clone)]
+enum Readiness {
+    /// It is not: it takes no calls while this node has the database.
+    Closed(watch::Receiver<Holder>),
+    /// It is while calls can be forwarded.
+    Relay(Relay),
+}
+
+impl Readiness {
+    async fn tell(&self) -> Result<String, String> {
+        match self {
+            Self::Closed(holder) => Err(format!("standing by: the node `{}` has the database", holder.borrow().node)),
+            Self::Relay(relay) => readiness(relay).await,
+        }
+    }
+}
+
+async fn answer(request: &Request<Incoming>, telemetry: &Telemetry, readiness: &Readiness) -> Response<Full<Bytes>> {
     match request.uri().path() {
         "/livez" => text(StatusCode::OK, PLAIN_TEXT, "ok\n"),
         "/metrics" => text(StatusCode::OK, PROMETHEUS_TEXT, telemetry.prometheus_text()),
-        "/readyz" => {
-            let told = format!("standing by: the node `{holder}` has the database\n");
-            text(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, told)
-        }
+        "/readyz" => match readiness.tell().await {
+            Ok(words) => text(StatusCode::OK, PLAIN_TEXT, format!("{words}\n")),
+            Err(words) => text(StatusCode::SERVICE_UNAVAILABLE, PLAIN_TEXT, format!("{words}\n")),
+        },
         _ => text(StatusCode::NOT_FOUND, PLAIN_TEXT, "there are /metrics, /livez and /readyz here\n"),
+    }
+}
+
+/// A listener twice, so that one can be served and given up while nobody who connects is refused.
+fn twice(listener: Option<TcpListener>) -> Result<(Option<TcpListener>, Option<TcpListener>)> {
+    let Some(listener) = listener else { return Ok((None, None)) };
+    let duplicated = || -> io::Result<_> {
+        let one = listener.into_std()?;
+        let other = one.try_clone()?;
+        Ok((Some(TcpListener::from_std(one)?), Some(TcpListener::from_std(other)?)))
+    };
+    duplicated().context("the operations listener cannot be kept open")
+}
+
+/// Watches over certificates until `end`.
+async fn watch_certificates(
+    certificates: Option<CertificateWatch>,
+    reload: Reload,
+    end: CancellationToken,
+) -> Option<CertificateWatch> {
+    match certificates {
+        Some(certificates) => Some(certificates.run(reload, end).await),
+        None => None,
     }
 }

@@ -10,6 +10,7 @@ use tenterhook_model::{Clock, OsEntropy};
 use tenterhook_store::{Gauges, OpenError, Ownership, Reads, Store, StoreOptions, exists, shown_url};
 use tokio::sync::oneshot;
 
+use super::relay::Holder;
 use super::sealing::{self, Keys};
 use crate::config::Config;
 use crate::failure::InWords;
@@ -21,8 +22,8 @@ pub(super) enum Opened {
     Store(Storage),
     /// Another node has the database.
     Held {
-        /// What it is called.
-        node: String,
+        /// Which one, and where it is.
+        holder: Holder,
         /// When its lease ends, unless it is renewed.
         left: Duration,
     },
@@ -50,6 +51,10 @@ impl Storage {
         let (url, key_file, operational_events) =
             (config.store.clone(), config.sealing_key_file.clone(), config.operational_events);
         let node = config.node.clone();
+        let held = |node, epoch, address: Option<String>, left| {
+            let address = address.and_then(|address| address.parse().ok());
+            Opened::Held { holder: Holder { node, epoch, address }, left }
+        };
         let opening = tokio::task::spawn_blocking(move || {
             let keys = match key_file.or_else(|| sealing::default_place(&url)) {
                 // A new key would open nothing, and stand where the right one has to go.
@@ -78,7 +83,9 @@ impl Storage {
                 observer: Some(metrics),
             };
             match tenterhook_store::open(&url, options) {
-                Err(OpenError::Held { node, left }) => Ok(Err((node, left))),
+                Err(OpenError::Held { node, left, epoch, address }) => {
+                    Ok(Err(Box::new(held(node, epoch, address, left))))
+                }
                 opened => opened
                     .map(|opened| Ok((opened, keys.tokens)))
                     .with_context(|| format!("cannot open the store {}", shown_url(&url))),
@@ -86,7 +93,7 @@ impl Storage {
         });
         let ((store, writer), tokens) = match opening.await.context("the store was not opened")?? {
             Ok(opened) => opened,
-            Err((node, left)) => return Ok(Opened::Held { node, left }),
+            Err(held) => return Ok(*held),
         };
         let (tell, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("store".to_owned());

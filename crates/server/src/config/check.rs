@@ -48,6 +48,9 @@ pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<Co
             "is a database, which keeps no key: give --sealing-key-file FILE, the same key on each node (`openssl rand -hex 32` makes one)".to_owned(),
         );
     }
+    if is_given("node-address") && !is_database {
+        fault("node-address", "is for nodes that share a database: give --store postgres://… too".to_owned());
+    }
     let is_open = !listeners.api.ip().is_loopback();
     let has_access = is_given("api-keys") || is_given("client-ca");
     if listeners.dev && is_open {

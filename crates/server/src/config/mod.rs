@@ -7,6 +7,7 @@ mod check;
 mod egress;
 mod fault;
 mod files;
+mod node;
 mod ops;
 mod setting;
 mod source;
@@ -26,6 +27,7 @@ use tenterhook_store::{Node, shown_url};
 pub use fault::{ConfigError, ConfigFault, Source};
 pub use files::{KeyFile, TlsMaterial};
 pub(crate) use files::{as_netbox_secret, key_errors, netbox_secret, parse_keys, sibling};
+pub use node::NodeAddress;
 pub use ops::OpsArgs;
 pub use source::ServeArgs;
 pub use template_env::{NamePattern, template_variables};
@@ -70,6 +72,8 @@ pub struct Config {
     pub sealing_key_file: Option<PathBuf>,
     /// Who this process is among those that share a database.
     pub node: Node,
+    /// Where other nodes reach this one; with it, a node that stands by takes calls for the one that serves.
+    pub node_address: Option<NodeAddress>,
     /// Whether the server publishes operational events.
     pub operational_events: bool,
     /// How long finished things are kept.
@@ -237,6 +241,7 @@ impl Reader<'_> {
             store: self.one("store", store_url).unwrap_or_else(|| "redb:./tenterhook-data".to_owned()),
             sealing_key_file: self.path("sealing-key-file"),
             node: self.node(),
+            node_address: self.one("node-address", NodeAddress::read),
             operational_events: self.switch("operational-events", true),
             retention: self
                 .one("retention", |text| value::duration_within(text, retention_min..=*limits::RETENTION_RANGE.end()))
@@ -256,7 +261,7 @@ impl Reader<'_> {
     fn node(&mut self) -> Node {
         let lease = self.one("lease", |text| value::duration_within(text, limits::LEASE_RANGE));
         let name = self.one("node-name", value::node_name).unwrap_or_else(host_name);
-        Node { name, lease: lease.unwrap_or(limits::LEASE) }
+        Node { name, lease: lease.unwrap_or(limits::LEASE), ..Node::default() }
     }
 
     fn telemetry(&mut self) -> TelemetryConfig {

@@ -45,7 +45,7 @@ const SEND: &str = "Where it sends";
 const OBSERVE: &str = "Observability";
 
 /// Every setting, in the order of the help.
-pub(crate) const SETTINGS: [Setting; 42] = [
+pub(crate) const SETTINGS: [Setting; 43] = [
     Setting {
         key: "listen",
         environment: "TENTERHOOK_LISTEN",
@@ -244,6 +244,17 @@ pub(crate) const SETTINGS: [Setting; 42] = [
         help: "What the other nodes call this one; for postgres:",
         more: "At most 63 characters. It stands in the log, in the database and at /readyz.\nExample: hooks-1",
         default: "the host's name",
+    },
+    Setting {
+        key: "node-address",
+        environment: "TENTERHOOK_NODE_ADDRESS",
+        value: "HOST:PORT",
+        kind: Kind::One,
+        group: STORE,
+        help: "Where the other nodes reach the API of this one; for postgres:",
+        more: "With it, a node that stands by takes calls too, and forwards them to the node that serves: clients may connect to any node. \
+               Without a port, that of --listen. Give it to all nodes.\nExamples: 10.1.2.3, hooks-1.internal:50051",
+        default: "none: a node that stands by takes no calls",
     },
     Setting {
         key: "retention",

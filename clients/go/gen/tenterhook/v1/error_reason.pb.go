@@ -78,6 +78,9 @@ const (
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 22
 	// NOT_FOUND. Metadata: `token_id`.
 	ErrorReason_ERROR_REASON_TOKEN_NOT_FOUND ErrorReason = 23
+	// UNAVAILABLE. The database, or the node that has it, cannot be reached right now. RetryInfo says
+	// when to come back; a stream resumes from its last token.
+	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 24
 )
 
 // Enum value maps for ErrorReason.
@@ -107,6 +110,7 @@ var (
 		21: "ERROR_REASON_SIGNING_KEY_NOT_FOUND",
 		22: "ERROR_REASON_INTERNAL",
 		23: "ERROR_REASON_TOKEN_NOT_FOUND",
+		24: "ERROR_REASON_STORE_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -133,6 +137,7 @@ var (
 		"ERROR_REASON_SIGNING_KEY_NOT_FOUND": 21,
 		"ERROR_REASON_INTERNAL":              22,
 		"ERROR_REASON_TOKEN_NOT_FOUND":       23,
+		"ERROR_REASON_STORE_UNAVAILABLE":     24,
 	}
 )
 
@@ -167,7 +172,7 @@ var File_tenterhook_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_tenterhook_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\xbc\x06\n" +
+	" tenterhook/v1/error_reason.proto\x12\rtenterhook.v1*\xe0\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12 \n" +
@@ -193,7 +198,8 @@ const file_tenterhook_v1_error_reason_proto_rawDesc = "" +
 	"\x1aERROR_REASON_KEY_FORBIDDEN\x10\x14\x12&\n" +
 	"\"ERROR_REASON_SIGNING_KEY_NOT_FOUND\x10\x15\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x16\x12 \n" +
-	"\x1cERROR_REASON_TOKEN_NOT_FOUND\x10\x17B`\n" +
+	"\x1cERROR_REASON_TOKEN_NOT_FOUND\x10\x17\x12\"\n" +
+	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10\x18B`\n" +
 	"\x10io.tenterhook.v1P\x01ZJgithub.com/tenterhook/tenterhook/clients/go/gen/tenterhook/v1;tenterhookv1b\x06proto3"
 
 var (

@@ -11,6 +11,8 @@ pub(crate) enum Cut {
     Evicted,
     /// Its TLS handshake failed.
     Handshake,
+    /// It began as another node's does, and did not prove to be one.
+    Unproved,
     /// It was not open in time.
     Late,
     /// Its writes stood still.
@@ -27,11 +29,12 @@ pub(crate) enum Cut {
 
 impl Cut {
     /// Every reason.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Full,
         Self::NetworkFull,
         Self::Evicted,
         Self::Handshake,
+        Self::Unproved,
         Self::Late,
         Self::Stuck,
         Self::Untaken,
@@ -47,6 +50,7 @@ impl Cut {
             Self::NetworkFull => "network_full",
             Self::Evicted => "evicted",
             Self::Handshake => "handshake",
+            Self::Unproved => "unproved",
             Self::Late => "late",
             Self::Stuck => "stuck",
             Self::Untaken => "untaken",

@@ -4,6 +4,8 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::app::relay::proof::HELLO;
+
 /// What HTTP/2 begins with. No method of HTTP/1.1 begins so: `PRI` is reserved for this
 /// (RFC 9113 section 11.6).
 const PRI: &[u8; 3] = b"PRI";
@@ -13,6 +15,8 @@ const PRI: &[u8; 3] = b"PRI";
 pub(super) enum Protocol {
     /// HTTP/1.1, or 1.0.
     Http1,
+    /// None yet: another node introduces the client first.
+    Node,
     /// HTTP/2 with prior knowledge or by ALPN.
     Http2,
 }
@@ -45,7 +49,11 @@ impl Greeting {
 
     /// The version of HTTP.
     pub(super) fn protocol(&self) -> Protocol {
-        if self.bytes() == PRI { Protocol::Http2 } else { Protocol::Http1 }
+        match self.bytes() {
+            bytes if bytes == PRI => Protocol::Http2,
+            [first, ..] if *first == HELLO[0] => Protocol::Node,
+            _ => Protocol::Http1,
+        }
     }
 
     /// The next bytes of it, `room` at most: they belong to what follows.
@@ -63,7 +71,8 @@ impl Greeting {
         Self { bytes, len: first.len(), taken: 0 }
     }
 
-    fn bytes(&self) -> &[u8] {
+    /// What was read.
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
@@ -98,6 +107,7 @@ mod tests {
             let expected = (first != b"PR").then_some(Protocol::Http1);
             assert_eq!(protocol_of(&[first]).await, expected, "{first:?}");
         }
+        assert_eq!(protocol_of(&[b"\0tenterhook"]).await, Some(Protocol::Node));
         assert_eq!(protocol_of(&[]).await, None);
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 and HTTP/2 with every limit set, and the requests of a connection on their way to the front.
+//! HTTP/1.1 and HTTP/2 with every limit set, and the requests of a connection on their way to what answers them.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,13 +14,14 @@ use tenterhook_api::server::{
     CONNECTION_WINDOW_BYTES, HEADER_LIST_BYTES, KEEPALIVE, LOCAL_RESETS, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION,
 };
 use tenterhook_api::{Connection, PeerNames};
-use tenterhook_http::{Answering, Front};
 use tokio_util::task::TaskTracker;
 
 use super::rest::{Kept, Rest};
 use super::slices::Slices;
 use super::times::Times;
 use super::wire::Signs;
+use crate::app::calls::Calls;
+use crate::app::relay::{Clerk, Clerking};
 
 /// Bytes of one answer that wait in HTTP/2 for the client's flow control.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
@@ -29,7 +30,7 @@ const BUFFER_BYTES: usize = 16 * 1024;
 
 /// Builds HTTP/2 connections whose calls run in `calls`.
 pub(super) fn http2(calls: TaskTracker) -> http2::Builder<Calls> {
-    let mut builder = http2::Builder::new(Calls(calls));
+    let mut builder = http2::Builder::new(Calls::new(calls));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
@@ -57,8 +58,8 @@ pub(super) fn http1(times: &Times) -> http1::Builder {
 /// What the requests of a connection take with them to the front.
 #[derive(Debug, Clone)]
 pub(super) struct Requests {
-    /// The API, whichever way a request takes.
-    pub(super) front: Front,
+    /// Answers them.
+    pub(super) clerk: Clerk,
     /// What the API knows of the connection.
     pub(super) connection: Connection,
     /// The names of its client certificate.
@@ -67,7 +68,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Hands the requests of HTTP/2 on.
-    pub(super) fn over_http2(self) -> impl Fn(Request<Incoming>) -> Answering<Incoming> {
+    pub(super) fn over_http2(self) -> impl Fn(Request<Incoming>) -> Clerking<Incoming> {
         move |request| self.answer(request)
     }
 
@@ -89,30 +90,16 @@ impl Requests {
         }
     }
 
-    fn answer<B>(&self, mut request: Request<B>) -> Answering<B>
+    fn answer<B>(&self, mut request: Request<B>) -> Clerking<B>
     where
         B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
     {
         request.extensions_mut().insert(self.connection.clone());
         request.extensions_mut().insert(self.names.clone());
-        self.front.call(request)
+        self.clerk.call(request)
     }
 }
 
 /// The work on a request of HTTP/1.1.
 type BoxedAnswer =
     std::pin::Pin<Box<dyn Future<Output = Result<Response<Slices<tonic::body::Body>>, Infallible>> + Send>>;
-
-/// Runs the calls of a connection as tasks that the door waits for.
-#[derive(Debug, Clone)]
-pub(super) struct Calls(TaskTracker);
-
-impl<F> hyper::rt::Executor<F> for Calls
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    fn execute(&self, call: F) {
-        self.0.spawn(call);
-    }
-}

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! accept ─▶ places (room? who goes?) ─▶ session: TLS ─▶ greeting (which HTTP?) ─▶ wire (frames, standstill)
-//!                                                              the front ◀─ HTTP/2, or HTTP/1.1 in slices ◀┘
+//!                                                               the desk ◀─ HTTP/2, or HTTP/1.1 in slices ◀┘
 //! ```
 //! Each step has a deadline, each connection a share of what may be held, and each that is refused
 //! or cut is counted by its reason. Decision 18 says why the loop is our own.
@@ -27,7 +27,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tenterhook_api::Budgets;
-use tenterhook_http::Front;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -35,10 +34,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::certificates::Tls;
+use crate::app::relay::Desk;
+use crate::app::relay::proof::NodeKey;
 use crate::telemetry::metrics::Metrics;
 pub(crate) use cut::Cut;
 use places::{Bounds, Places};
-use session::{Session, Shared};
+use session::{Nodes, Session, Shared};
 use times::Times;
 
 /// Connections at once, in all and from one IPv4 address or IPv6 /64.
@@ -55,8 +56,10 @@ pub(crate) struct Parts {
     pub(crate) listeners: Vec<TcpListener>,
     /// The server's side of TLS, if it speaks TLS.
     pub(crate) tls: Option<Tls>,
-    /// The API, whichever way a request takes.
-    pub(crate) front: Front,
+    /// Where calls are answered.
+    pub(crate) desk: Desk,
+    /// What other nodes prove, if there are any.
+    pub(crate) nodes: Option<NodeKey>,
     /// Where connections are counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Cancelled when the server begins to stop.
@@ -84,10 +87,11 @@ impl Door {
     }
 
     fn with(parts: Parts, bounds: Bounds, times: Times) -> Self {
-        let Parts { listeners, tls, front, metrics, draining, .. } = parts;
-        let shared = Arc::new(Shared { tls, front, times, calls: TaskTracker::new(), draining });
-        let (budgets, notices) = (Budgets::default(), Notices::default());
-        Self { listeners, places: Places::new(bounds), budgets, shared, metrics, notices }
+        let Parts { listeners, tls, desk, nodes, metrics, draining, .. } = parts;
+        let (places, budgets, notices) = (Places::new(bounds), Budgets::default(), Notices::default());
+        let nodes = nodes.map(|key| Nodes { key, places: places.clone(), budgets: budgets.clone() });
+        let shared = Arc::new(Shared { tls, desk, nodes, times, calls: TaskTracker::new(), draining });
+        Self { listeners, places, budgets, shared, metrics, notices }
     }
 
     /// Serves until the server begins to stop, then until calls in flight are answered, for the
@@ -181,5 +185,7 @@ impl Notices {
     }
 }
 
+#[cfg(test)]
+mod node_tests;
 #[cfg(test)]
 mod tests;

@@ -106,6 +106,23 @@ impl Places {
         Ok(Place { table: self.table.clone(), id, evicted })
     }
 
+    /// Counts the connection of another node for the client behind it, which comes from `address` as `connection`.
+    ///
+    /// # Errors
+    /// When all places of the client's network are taken and no other connection of it can make room.
+    pub(super) fn give_to(&self, place: &Place, address: IpAddr, connection: Connection) -> Result<(), Cut> {
+        let network = network(address);
+        let mut table = lock(&self.table);
+        let Some(before) = table.remove(place.id) else { return Err(Cut::Evicted) };
+        let of_network = table.networks.get(&network).map_or(0, Vec::len);
+        if of_network >= self.bounds.a_network && !table.make_room_in(network) {
+            return Err(Cut::NetworkFull);
+        }
+        table.networks.entry(network).or_default().push(place.id);
+        table.inside.insert(place.id, Inside { network, connection, ..before });
+        Ok(())
+    }
+
     /// Connections that have a place.
     pub(super) fn count(&self) -> usize {
         lock(&self.table).inside.len()
@@ -196,7 +213,7 @@ fn network(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tenterhook_api::Budgets;
+    use tenterhook_api::{Budgets, Forwarded};
 
     fn places(connections: usize, a_network: usize) -> Places {
         Places::new(Bounds { connections, a_network })
@@ -241,6 +258,30 @@ mod tests {
         assert!(!gone[MAKE_ROOM] && !gone[MAKE_ROOM + 1], "the youngest stay");
         drop(inside);
         assert_eq!(places.count(), 1);
+    }
+
+    #[test]
+    fn what_another_node_brings_counts_for_the_client_and_not_for_the_node() {
+        let places = places(100, 2);
+        let node = address("192.0.2.1");
+        for client in ["198.51.100.1", "198.51.100.2", "198.51.100.3"] {
+            let place = places.take(node, connection()).unwrap();
+            places.give_to(&place, address(client), connection()).unwrap();
+            assert_eq!(lock(&places.table).networks.keys().collect::<Vec<_>>(), [&address(client)]);
+            drop(place);
+            assert_eq!(places.count(), 0);
+        }
+        let (client, mut busy) = (address("198.51.100.1"), Vec::new());
+        for _ in 0..2 {
+            let (place, connection) = (places.take(client, connection()).unwrap(), connection());
+            places.give_to(&place, client, connection.clone()).unwrap();
+            let mut call = Forwarded::begin(connection, "/v1/events");
+            call.answered(&hyper::Response::new(()));
+            busy.push((place, call));
+        }
+        let place = places.take(node, connection()).unwrap();
+        assert_eq!(places.give_to(&place, client, connection()), Err(Cut::NetworkFull));
+        assert_eq!(places.count(), 2);
     }
 
     #[test]

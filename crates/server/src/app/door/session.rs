@@ -8,8 +8,8 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tenterhook_api::access::names_of_certificate;
-use tenterhook_api::{Connection, PeerNames};
-use tenterhook_http::Front;
+use tenterhook_api::{Budgets, Connection, PeerNames};
+use tenterhook_model::OsEntropy;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout_at};
@@ -20,10 +20,12 @@ use tokio_util::task::TaskTracker;
 use super::cut::Cut;
 use super::greeting::{Greeting, Protocol};
 use super::http::{Requests, http1, http2};
-use super::places::Place;
+use super::places::{Place, Places};
 use super::times::Times;
 use super::wire::{Signs, Wire};
 use crate::app::certificates::Tls;
+use crate::app::relay::proof::{Caller, NodeKey, believe, binding_of_server};
+use crate::app::relay::{Client, Desk};
 
 /// Parts of the age by which connections differ.
 const AGE_PARTS: u64 = 100;
@@ -33,14 +35,27 @@ const AGE_PARTS: u64 = 100;
 pub(super) struct Shared {
     /// Makes the server's side of TLS, if it speaks TLS.
     pub(super) tls: Option<Tls>,
-    /// The API, whichever way a request takes.
-    pub(super) front: Front,
+    /// Where calls are answered.
+    pub(super) desk: Desk,
+    /// What is needed to believe other nodes, if there are any.
+    pub(super) nodes: Option<Nodes>,
     /// How long a connection has for each thing.
     pub(super) times: Times,
     /// The tasks of calls.
     pub(super) calls: TaskTracker,
     /// Cancelled when the server begins to stop.
     pub(super) draining: CancellationToken,
+}
+
+/// What it takes to let in clients that other nodes speak for.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    /// What a node proves.
+    pub(super) key: NodeKey,
+    /// Where their clients are counted.
+    pub(super) places: Places,
+    /// What their clients share with the others.
+    pub(super) budgets: Budgets,
 }
 
 /// A connection that has a place.
@@ -65,7 +80,7 @@ impl Session {
         let open_by = Instant::now() + shared.times.opening;
         let open = Open { place: &place, connection, shared: &shared, open_by };
         let Some(tls) = &shared.tls else {
-            return Box::pin(open.serve(stream, PeerNames::default())).await;
+            return Box::pin(open.serve(stream, Vec::new(), &[])).await;
         };
         // Room for others comes first, then the end of the server.
         let stream = tokio::select! { biased;
@@ -78,10 +93,18 @@ impl Session {
             Ok(Err(_)) => return Some(Cut::Handshake),
             Ok(Ok(stream)) => stream,
         };
-        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-        let names = PeerNames(certificates.first().map(|first| names_of_certificate(first)).unwrap_or_default().into());
-        Box::pin(open.serve(stream, names)).await
+        let session = stream.get_ref().1;
+        let certificates = session.peer_certificates().unwrap_or_default();
+        let names = certificates.first().map(|first| names_of_certificate(first)).unwrap_or_default();
+        let binding = shared.nodes.as_ref().map(|_| binding_of_server(session)).unwrap_or_default();
+        Box::pin(open.serve(stream, names, &binding)).await
     }
+}
+
+/// A client, and the first bytes of its HTTP.
+struct Known {
+    greeting: Greeting,
+    client: Client,
 }
 
 /// A connection that speaks HTTP, or is about to.
@@ -93,36 +116,69 @@ struct Open<'a> {
 }
 
 impl Open<'_> {
-    async fn serve<S>(self, mut stream: S, names: PeerNames) -> Option<Cut>
+    /// Serves a client whose certificate has these `names`, or another node that proves itself with `binding`.
+    async fn serve<S>(mut self, mut stream: S, names: Vec<String>, binding: &[u8]) -> Option<Cut>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let (place, draining) = (self.place, self.shared.draining.clone());
+        let known = self.know(&mut stream, names, binding);
         // Room for others comes first, then the end of the server.
-        let greeting = tokio::select! { biased;
-            () = self.place.evicted.cancelled() => return Some(Cut::Evicted),
-            () = self.shared.draining.cancelled() => return None,
-            greeting = timeout_at(self.open_by, Greeting::read(&mut stream)) => greeting,
+        let known = tokio::select! { biased;
+            () = place.evicted.cancelled() => return Some(Cut::Evicted),
+            () = draining.cancelled() => return None,
+            known = timeout_at(self.open_by, known) => known,
         };
-        let greeting = match greeting {
+        let Known { greeting, client } = match known {
             Err(_) => return Some(Cut::Late),
-            Ok(Err(_)) => return None,
-            Ok(Ok(greeting)) => greeting,
+            Ok(Err(why)) => return why,
+            Ok(Ok(known)) => known,
         };
+        self.connection = client.connection.clone();
         let signs = Arc::new(Signs::default());
         let io = TokioIo::new(Wire::new(stream, greeting, self.shared.times.stuck, signs.clone()));
-        let requests = Requests { front: self.shared.front.clone(), connection: self.connection.clone(), names };
+        let (connection, names) = (self.connection.clone(), PeerNames(client.caller.names.clone().into()));
+        let clerk = self.shared.desk.clerk(client, &self.shared.calls);
+        let requests = Requests { clerk, connection, names };
         match greeting.protocol() {
             Protocol::Http2 => {
                 let service = service_fn(requests.over_http2());
                 let connection = http2(self.shared.calls.clone()).serve_connection(io, service);
                 self.drive(pin!(connection), |http| http.graceful_shutdown(), &signs).await
             }
-            Protocol::Http1 => {
+            Protocol::Http1 | Protocol::Node => {
                 let service = service_fn(requests.over_http1(signs.clone()));
                 let connection = http1(&self.shared.times).serve_connection(io, service);
                 self.drive(pin!(connection), |http| http.graceful_shutdown(), &signs).await
             }
         }
+    }
+
+    /// Who is at the other end of `stream`, and the first bytes of its HTTP.
+    async fn know<S>(&self, stream: &mut S, names: Vec<String>, binding: &[u8]) -> Result<Known, Option<Cut>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let greeting = Greeting::read(stream).await.map_err(|_| None)?;
+        let peer = self.connection.peer().ok_or(None)?;
+        let Some(nodes) = self.shared.nodes.as_ref().filter(|_| greeting.protocol() == Protocol::Node) else {
+            let caller = Caller { peer, names, is_http1: greeting.protocol() != Protocol::Http2 };
+            let client = Client { connection: self.connection.clone(), caller, is_forwarded: false };
+            return Ok(Known { greeting, client });
+        };
+        let believed = believe(stream, &nodes.key, binding, greeting.bytes(), &OsEntropy).await;
+        let caller = believed.map_err(|why| {
+            tracing::debug!(%peer, %why, "a connection that began as another node's was cut");
+            Some(Cut::Unproved)
+        })?;
+        let connection = nodes.budgets.connection().from_peer(caller.peer);
+        nodes.places.give_to(self.place, caller.peer.ip(), connection.clone()).map_err(Some)?;
+        // A node that only looks whether this one is there goes now.
+        let greeting = Greeting::read(stream).await.map_err(|_| None)?;
+        if greeting.protocol() != Protocol::Http2 {
+            return Err(Some(Cut::Unproved));
+        }
+        Ok(Known { greeting, client: Client { connection, caller, is_forwarded: true } })
     }
 
     /// Waits for the end of the connection `http`, which `finish` asks to end after its calls, and

@@ -9,6 +9,7 @@ use hyper::client::conn::http2::handshake;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tenterhook_api::{Connection, Refusals};
+use tenterhook_http::Front;
 use tenterhook_model::SystemClock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -25,15 +26,15 @@ const OPENING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// Its acknowledgement of the server's settings.
 const SETTINGS_ACK: &[u8] = b"\0\0\0\x04\x01\0\0\0\0";
 
-struct Running {
-    address: SocketAddr,
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
     telemetry: Telemetry,
-    draining: CancellationToken,
-    tasks: JoinSet<()>,
+    pub(super) draining: CancellationToken,
+    pub(super) tasks: JoinSet<()>,
 }
 
 /// Longest time for calls in flight when the server stops.
-const GRACE: Duration = Duration::from_secs(20);
+pub(super) const GRACE: Duration = Duration::from_secs(20);
 
 async fn start(bounds: Bounds) -> Running {
     start_with(bounds, Times::new(GRACE)).await
@@ -44,20 +45,36 @@ async fn start_with(bounds: Bounds, times: Times) -> Running {
 }
 
 async fn start_serving(routes: Routes, bounds: Bounds, times: Times) -> Running {
+    start_desk(Desk::Here(Arc::new(front(routes))), None, None, (bounds, times), CancellationToken::new()).await
+}
+
+/// The ways in to these routes.
+pub(super) fn front(routes: Routes) -> Front {
+    let metrics = Metrics::new(&Telemetry::quiet().unwrap(), Arc::new(SystemClock));
+    Front::new(routes, Refusals::new(Arc::new(metrics)), Vec::new(), None)
+}
+
+/// A door before `desk`, which believes `nodes`.
+pub(super) async fn start_desk(
+    desk: Desk,
+    nodes: Option<NodeKey>,
+    tls: Option<Tls>,
+    (bounds, times): (Bounds, Times),
+    draining: CancellationToken,
+) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let telemetry = Telemetry::quiet().unwrap();
     let metrics = Arc::new(Metrics::new(&telemetry, Arc::new(SystemClock)));
-    let (draining, grace) = (CancellationToken::new(), GRACE);
-    let front = Front::new(routes, Refusals::new(metrics.clone()), Vec::new(), None);
-    let parts = Parts { listeners: vec![listener], tls: None, front, metrics, draining: draining.clone(), grace };
+    let (listeners, grace) = (vec![listener], GRACE);
+    let parts = Parts { listeners, tls, desk, nodes, metrics, draining: draining.clone(), grace };
     let mut tasks = JoinSet::new();
     tasks.spawn(Door::with(parts, bounds, times).run());
     Running { address, telemetry, draining, tasks }
 }
 
 impl Running {
-    async fn connect(&self, bytes: &[u8]) -> TcpStream {
+    pub(super) async fn connect(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         stream
@@ -74,7 +91,7 @@ impl Running {
     }
 
     /// Waits until a connection is counted as cut for `reason`, which follows the end of its task.
-    async fn has_cut(&self, reason: &str) {
+    pub(super) async fn has_cut(&self, reason: &str) {
         let line = format!("tenterhook_connections_cut_total{{reason=\"{reason}\"}}");
         let counted = async {
             while !self.telemetry.prometheus_text().contains(&line) {
@@ -86,7 +103,7 @@ impl Running {
 }
 
 /// Reads to the end, with the clock stopped; how long it took.
-async fn end_of(stream: &mut TcpStream) -> Duration {
+pub(super) async fn end_of(stream: &mut TcpStream) -> Duration {
     let begun = Instant::now();
     // The end may be a reset.
     let _ = stream.read_to_end(&mut Vec::new()).await;
@@ -253,10 +270,10 @@ fn the_log_has_one_line_a_minute_however_many_are_cut() {
 }
 
 /// A whole request of HTTP/1.1.
-const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+pub(super) const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 /// The first line of the answer to `request`, which is read to its end.
-async fn asked(stream: &mut TcpStream, request: &[u8]) -> String {
+pub(super) async fn asked(stream: &mut TcpStream, request: &[u8]) -> String {
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
     let (head, mut body) = loop {

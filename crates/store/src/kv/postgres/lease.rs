@@ -12,10 +12,12 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 use super::fault;
 use super::links::{Links, Role};
+use super::node::Node;
 use crate::error::{OpenError, StoreError};
 use crate::ownership::Ownership;
 
@@ -37,15 +39,17 @@ pub(super) struct Lease {
 
 impl Lease {
     /// Takes the lease, if nobody has it.
-    pub(super) async fn take(links: &Links, holder: String, node: &str, length: Duration) -> Result<Self, OpenError> {
+    pub(super) async fn take(links: &Links, holder: String, node: &Node) -> Result<Self, OpenError> {
+        let Node { name, lease: length, address } = node;
+        let length = *length;
         let link = links.link(Role::Lease).await?;
         let schema = links.schema();
         let taken = format!(
             "update {schema}.lease set holder = $1, node = $2, version = $3, epoch = epoch + 1, \
-             expires = clock_timestamp() + $4 * interval '1 millisecond' where expires <= clock_timestamp() returning epoch"
+             expires = clock_timestamp() + $4 * interval '1 millisecond', address = $5, address_epoch = epoch + 1 where expires <= clock_timestamp() returning epoch"
         );
         let (sent, millis) = (now(), length.as_millis() as f64);
-        let taken = link.client.query_opt(&taken, &[&holder, &node, &env!("CARGO_PKG_VERSION"), &millis]).await;
+        let taken = link.client.query_opt(&taken, &[&holder, name, &env!("CARGO_PKG_VERSION"), &millis, address]).await;
         match taken {
             Ok(Some(row)) => Ok(Self {
                 holder,
@@ -154,14 +158,17 @@ pub(super) fn fence(schema: &str) -> String {
 /// Who has the lease, for the one who has not got it.
 async fn held(links: &Links) -> Result<OpenError, OpenError> {
     let text = format!(
-        "select node, greatest(extract(epoch from expires - clock_timestamp()), 0)::float8 from {}.lease \
-         where expires > '-infinity'",
+        "select node, greatest(extract(epoch from expires - clock_timestamp()), 0)::float8, epoch, \
+         case when address_epoch = epoch then address end from {}.lease where expires > '-infinity'",
         links.schema()
     );
     let link = links.link(Role::Lease).await?;
     let row = link.client.query_opt(&text, &[]).await.map_err(|error| fault::open(&error))?;
-    let (node, left) = row.map_or((String::new(), 0.0), |row| (row.get(0), row.get(1)));
-    Ok(OpenError::Held { node, left: Duration::try_from_secs_f64(left).unwrap_or_default() })
+    let none = || (String::new(), 0.0, 0, None);
+    let of = |row: Row| (row.get(0), row.get(1), row.get::<_, i64>(2), row.get(3));
+    let (node, left, epoch, address): (_, f64, _, _) = row.map_or_else(none, of);
+    let left = Duration::try_from_secs_f64(left).unwrap_or_default();
+    Ok(OpenError::Held { node, left, epoch: u64::try_from(epoch).unwrap_or_default(), address })
 }
 
 /// Ends the connections of the holder, one of which was stopped within a commit and keeps the lease locked.

@@ -10,6 +10,7 @@ mod address;
 mod fault;
 mod lease;
 mod links;
+mod node;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -24,11 +25,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tenterhook_model::{Entropy, limits};
+use tenterhook_model::Entropy;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Error, Row, SimpleQueryMessage};
 
 use super::{Batch, Kv, Pair, Span, View};
 use crate::error::{OpenError, StoreError};
@@ -38,32 +39,14 @@ use address::Address;
 use lease::Lease;
 use links::{Driver, Link, Links, Role};
 
+pub use node::Node;
+
 /// How long to wait before a commit without an answer is made again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// What the schemas of demos begin with.
+const TRIAL: &str = "tenterhook_demo_";
 /// Versions of PostgreSQL below this one are refused; it is in `server_version_num` (140000 is 14.0).
 const OLDEST: i32 = 140_000;
-
-/// Who a process is among those that share a database.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// What it is called in messages and in the database.
-    pub name: String,
-    /// How long its lease is.
-    pub lease: Duration,
-}
-
-impl Node {
-    /// A command that works on a store which no server has open.
-    pub(crate) fn of_command() -> Self {
-        Self { name: "a command".to_owned(), ..Self::default() }
-    }
-}
-
-impl Default for Node {
-    fn default() -> Self {
-        Self { name: String::new(), lease: limits::LEASE }
-    }
-}
 
 /// A store in PostgreSQL.
 pub struct PostgresKv {
@@ -97,7 +80,7 @@ impl PostgresKv {
         let lease = driver.ask(async move {
             let taken = async {
                 prepare(&taking).await?;
-                Lease::take(&taking, holder, &node.name, node.lease).await
+                Lease::take(&taking, holder, &node).await
             };
             Ok(taken.await)
         });
@@ -126,6 +109,25 @@ impl PostgresKv {
         Ok(is_made??.then(|| Self { driver, links, lease: None, closing: AtomicBool::new(false) }))
     }
 
+    /// Removes the schema that `url` names, if it is one of a demo.
+    ///
+    /// # Errors
+    /// When it is not, or the database cannot be reached or used.
+    pub fn remove_trial(url: &str) -> Result<(), OpenError> {
+        let address = Address::parse(url)?;
+        if !address.schema.starts_with(TRIAL) {
+            return Err(OpenError::Database("only the schema of a demo can be removed"));
+        }
+        let removing = async move {
+            let removed = async {
+                let link = Link::connect(&address).await?;
+                link.client.batch_execute(&format!("drop schema if exists {} cascade", address.schema)).await
+            };
+            Ok(removed.await.map_err(|error| fault::open(&error)))
+        };
+        Driver::start()?.ask(removing)?
+    }
+
     /// Asks on the thread of the connections.
     fn read<T, W>(&self, work: impl FnOnce(Arc<Link>, Arc<Links>) -> W + Send + 'static) -> Result<T, StoreError>
     where
@@ -149,6 +151,7 @@ impl Drop for PostgresKv {
 /// Makes the tables, unless they are there.
 async fn prepare(links: &Links) -> Result<(), OpenError> {
     let (link, schema) = (first_link(links).await?, links.schema());
+    refuse_poolers(&link, &*links.link(Role::Lease).await?).await?;
     refuse_others(&link).await?;
     if !is_made(&link, schema).await? {
         // Of nodes that start together, one makes them.
@@ -162,6 +165,7 @@ async fn prepare(links: &Links) -> Result<(), OpenError> {
             return Err(fault::open(&error));
         }
     }
+    add_address(&link, schema).await?;
     let layout = link.client.query_one(&format!("select layout from {schema}.lease"), &[]).await;
     let layout: i32 = layout.map_err(|error| fault::open(&error))?.get(0);
     if layout == tables::LAYOUT {
@@ -189,6 +193,42 @@ async fn refuse_others(link: &Link) -> Result<(), OpenError> {
         return Err(OpenError::Database("it runs with fsync = off, and would lose events in a power cut"));
     }
     Ok(())
+}
+
+/// Refuses a pooler that gives a connection to another for every transaction: statements and settings of a
+/// connection do not last there. Of two connections to PostgreSQL itself each has a process of its own, and keeps it.
+async fn refuse_poolers(one: &Link, other: &Link) -> Result<(), OpenError> {
+    // Without numbers of processes it is no PostgreSQL, which is found out next.
+    let process = async |link: &Link, text: &str| -> Result<i32, OpenError> {
+        let rows = link.client.simple_query(text).await.map_err(|error| fault::open(&error))?;
+        let first = rows.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+            _ => None,
+        });
+        Ok(first.unwrap_or_default())
+    };
+    let before = process(one, "select pg_backend_pid()").await?;
+    // Within a transaction, a pooler holds on to the process that it gives.
+    let held = process(other, "begin; select pg_backend_pid()").await?;
+    let after = if held == before { held } else { process(one, "select pg_backend_pid()").await? };
+    other.client.batch_execute("rollback").await.map_err(|error| fault::open(&error))?;
+    if before > 0 && (held == before || after != before) {
+        return Err(OpenError::Database(
+            "a pooler is in front of it that shares connections between transactions (pool_mode = transaction); connect to PostgreSQL itself, or let it pool sessions",
+        ));
+    }
+    Ok(())
+}
+
+/// Adds what the tables of earlier versions lack. Nodes of those versions go on with them as before.
+async fn add_address(link: &Link, schema: &str) -> Result<(), OpenError> {
+    let text = "select count(*) = 2 from pg_attribute where attrelid = to_regclass($1) \
+        and attname in ('address', 'address_epoch') and not attisdropped";
+    let found = link.client.query_one(text, &[&format!("{schema}.lease")]).await;
+    if found.map_err(|error| fault::open(&error))?.get(0) {
+        return Ok(());
+    }
+    link.client.batch_execute(&tables::add_address(schema)).await.map_err(|error| fault::open(&error))
 }
 
 /// Whether the tables are there.

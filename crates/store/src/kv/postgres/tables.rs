@@ -65,6 +65,15 @@ pub(super) fn make(schema: &str) -> String {
     text
 }
 
+/// Adds to the lease where its holder is reached. A node that does not know these columns leaves them as they
+/// are when it takes the lease, so the address counts only with the epoch that it was written for.
+pub(super) fn add_address(schema: &str) -> String {
+    format!(
+        "alter table {schema}.lease add column if not exists address text, \
+         add column if not exists address_epoch bigint not null default -1"
+    )
+}
+
 /// The families that have keys from `from` to `to`, in the order of their keys, each with its part of the span.
 pub(super) fn parts(from: &[u8], to: &[u8]) -> Vec<(Family, Vec<u8>, Vec<u8>)> {
     let part = |family: Family| {

@@ -14,7 +14,7 @@ const SHORT: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(60);
 
 fn node(name: &str, lease: Duration) -> Node {
-    Node { name: name.to_owned(), lease }
+    Node { name: name.to_owned(), lease, address: None }
 }
 
 fn open(url: &str, name: &str, lease: Duration) -> Result<PostgresKv, OpenError> {
@@ -63,10 +63,48 @@ fn one_node_has_the_database_and_another_takes_over_when_it_ends() {
     let first = open(&url, "first", LONG).unwrap();
     first.commit(put(b"e1", b"one")).unwrap();
     let refused = open(&url, "second", LONG).unwrap_err();
-    assert!(matches!(&refused, OpenError::Held { node, left } if node == "first" && *left > SHORT), "{refused}");
+    assert!(matches!(&refused, OpenError::Held { node, left, .. } if node == "first" && *left > SHORT), "{refused}");
     drop(first);
     let second = open(&url, "second", LONG).expect("a node that ends gives its lease up");
     assert_eq!(second.get(b"e1").unwrap().as_deref(), Some(&b"one"[..]));
+}
+
+/// Where a node that is refused finds the one that has the database.
+fn told(url: &str) -> (String, u64, Option<String>) {
+    match open(url, "asker", LONG).unwrap_err() {
+        OpenError::Held { node, epoch, address, .. } => (node, epoch, address),
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_node_says_where_it_is_reached_for_as_long_as_it_has_the_database() {
+    let Some(url) = schema() else { return };
+    let address = Some("http://10.0.0.7:50051".to_owned());
+    let first = Node { address: address.clone(), ..node("first", LONG) };
+    let first = PostgresKv::open(&url, &first, &OsEntropy).unwrap();
+    assert_eq!(told(&url), ("first".to_owned(), 1, address));
+    drop(first);
+    let second = open(&url, "second", LONG).unwrap();
+    assert_eq!(told(&url), ("second".to_owned(), 2, None));
+    drop(second);
+}
+
+#[test]
+fn nodes_of_the_version_before_share_a_database_with_those_that_keep_addresses() {
+    let Some(url) = schema() else { return };
+    drop(open(&url, "old", LONG).unwrap());
+    sql(&url, "alter table SCHEMA.lease drop column address, drop column address_epoch");
+    let address = Some("https://hooks-1:50051".to_owned());
+    let new = Node { address: address.clone(), ..node("new", LONG) };
+    let new = PostgresKv::open(&url, &new, &OsEntropy).expect("what is missing is added");
+    assert_eq!(told(&url), ("new".to_owned(), 2, address));
+    drop(new);
+    // As the version before takes it: it knows nothing of addresses, and leaves the one that is there.
+    let taken = "update SCHEMA.lease set holder = 'h', node = 'old', version = '0', epoch = epoch + 1, \
+        expires = clock_timestamp() + interval '1 minute' where expires <= clock_timestamp()";
+    assert_eq!(sql(&url, taken), 1);
+    assert_eq!(told(&url), ("old".to_owned(), 3, None), "the address was that of another");
 }
 
 #[test]
