@@ -5,6 +5,7 @@
 
 mod keep;
 mod lines;
+mod nodes;
 mod publish;
 mod scene;
 mod stage;
@@ -46,8 +47,25 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Keeps the server with its console, and publishes an event every 3 seconds, until Ctrl-C
-    #[arg(long)]
+    #[arg(long, conflicts_with = "nodes")]
     keep: bool,
+    /// Plays with so many nodes on one PostgreSQL, and kills the one that serves: 2 to 9
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(2..=9))]
+    nodes: Option<u8>,
+    /// The PostgreSQL of --nodes; the demo makes its own schema and removes it
+    #[arg(long, value_name = "URL", requires = "nodes")]
+    store: Option<String>,
+}
+
+impl DemoArgs {
+    /// How many nodes there are to be, and on which database, if it is to be played with nodes.
+    fn nodes(&self) -> Result<Option<(usize, String)>> {
+        let Some(count) = self.nodes else { return Ok(None) };
+        let url = self.store.clone();
+        let url =
+            url.context("--nodes needs a database that the nodes share: give --store postgres://USER@HOST/DATABASE")?;
+        Ok(Some((count.into(), url)))
+    }
 }
 
 /// Plays the demo.
@@ -56,6 +74,9 @@ pub struct DemoArgs {
 /// When anything did not arrive as it should.
 pub async fn run(args: DemoArgs, terminal: Terminal) -> Result<()> {
     let signals = Signals::install()?;
+    if let Some((count, url)) = args.nodes()? {
+        return Box::pin(nodes::run(count, &url, terminal, &signals.shutdown)).await;
+    }
     let end = CancellationToken::new();
     let mut tasks = JoinSet::new();
 
