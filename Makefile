@@ -75,7 +75,7 @@ postgres:
 	fi
 
 # Programs that the server and its completion scripts are tried with. RUNLEVEL keeps Debian from starting servers.
-TRIED_WITH := squid microsocks zsh fish
+TRIED_WITH := squid microsocks zsh fish pgbouncer
 
 .PHONY: programs
 programs:

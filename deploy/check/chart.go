@@ -15,6 +15,7 @@ import (
 	"helm.sh/helm/v3/pkg/engine"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -31,6 +32,7 @@ type Objects struct {
 	Services []corev1.Service
 	Sets     []appsv1.StatefulSet
 	Monitors []ServiceMonitor
+	Budgets  []policyv1.PodDisruptionBudget
 }
 
 // ServiceMonitor is the part of the Prometheus operator's type that the chart uses.
@@ -120,6 +122,8 @@ func (o *Objects) add(kind string, document []byte) error {
 		return decode(document, &o.Services)
 	case "apps/v1 StatefulSet":
 		return decode(document, &o.Sets)
+	case "policy/v1 PodDisruptionBudget":
+		return decode(document, &o.Budgets)
 	case "monitoring.coreos.com/v1 ServiceMonitor":
 		return decode(document, &o.Monitors)
 	}

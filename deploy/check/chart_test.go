@@ -2,20 +2,29 @@ package check
 
 import (
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
 
 const (
-	manifests = "../kubernetes/tenterhook.yaml"
-	header    = "# Tenterhook on Kubernetes, for those who do not use Helm: the chart with its default values. Written by\n" +
+	header = "# Tenterhook on Kubernetes, for those who do not use Helm: the chart with %s. Written by\n" +
 		"# `make generate-deploy`; edit deploy/helm/tenterhook instead. How to use it: docs/DEPLOYING.md.\n"
+	nodes = "{replicas: 3, postgresql: {existingSecret: tenterhook-database}, sealingKey: {existingSecret: tenterhook-sealing}}"
 )
+
+// What is kept for those who do not use Helm, by what it is in words, with its values.
+var manifests = map[string][2]string{
+	"../kubernetes/tenterhook.yaml":            {"its default values", ""},
+	"../kubernetes/tenterhook-postgresql.yaml": {"three nodes on a PostgreSQL", nodes},
+}
 
 var write = flag.Bool("write", false, "write the manifests instead of comparing them")
 
@@ -25,6 +34,9 @@ var values = map[string]string{
 	"mesh":                 "tls: {existingSecret: ''}",
 	"client certificates":  "{apiKeys: {existingSecret: ''}, tls: {clientCaSecret: callers}}",
 	"sealing key and mine": "{sealingKey: {existingSecret: sealing}, persistence: {existingClaim: mine}}",
+	"nodes":                nodes,
+	"one node":             "{postgresql: {existingSecret: database, caSecret: roots}, sealingKey: {existingSecret: sealing}, persistence: {existingClaim: mine}}",
+	"nodes on IPv6":        "{replicas: 2, bindAddress: '[::]', postgresql: {existingSecret: database}, sealingKey: {existingSecret: sealing}}",
 	"everything": `
 image: {repository: registry.example/tenterhook, tag: "1", pullPolicy: Always}
 imagePullSecrets: [{name: registry}]
@@ -60,14 +72,53 @@ func render(t *testing.T, values string) (string, Objects) {
 }
 
 func TestTheManifestsAreTheChartWithItsDefaults(t *testing.T) {
-	text, _ := render(t, "")
-	if *write {
-		if err := os.WriteFile(manifests, []byte(header+text), 0o644); err != nil {
-			t.Fatal(err)
+	for path, of := range manifests {
+		rendered, _ := render(t, of[1])
+		text := fmt.Sprintf(header, of[0]) + rendered
+		if *write {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kept, err := os.ReadFile(path); err != nil || string(kept) != text {
+			t.Errorf("%s is not what the chart gives; run `make generate-deploy` (%v)", path, err)
 		}
 	}
-	if kept, err := os.ReadFile(manifests); err != nil || string(kept) != header+text {
-		t.Errorf("%s is not what the chart gives; run `make generate-deploy` (%v)", manifests, err)
+}
+
+func TestNodesShareADatabaseAndNothingElse(t *testing.T) {
+	for name, address := range map[string]string{"nodes": "$(POD_IP):50051", "nodes on IPv6": "[$(POD_IP)]:50051"} {
+		_, objects := render(t, values[name])
+		set := objects.Sets[0]
+		if *set.Spec.Replicas < 2 || len(set.Spec.VolumeClaimTemplates) != 0 || set.Spec.PodManagementPolicy != appsv1.ParallelPodManagement {
+			t.Errorf("%s: %d replicas that start one after the other or have volumes", name, *set.Spec.Replicas)
+		}
+		text := objects.Configs[0].Data["tenterhook.toml"]
+		if strings.Contains(text, "store =") || !strings.Contains(text, "sealing-key-file") {
+			t.Errorf("%s: the store or the sealing key is another one in\n%s", name, text)
+		}
+		given := map[string]corev1.EnvVar{}
+		for _, variable := range set.Spec.Template.Spec.Containers[0].Env {
+			given[variable.Name] = variable
+		}
+		if url := given["TENTERHOOK_STORE"].ValueFrom; url == nil || url.SecretKeyRef == nil || url.SecretKeyRef.Key != "url" {
+			t.Errorf("%s: the URL is not in a secret", name)
+		}
+		if given["TENTERHOOK_NODE_ADDRESS"].Value != address || given["TENTERHOOK_NODE_NAME"].ValueFrom == nil {
+			t.Errorf("%s: %v", name, given)
+		}
+		// A variable is known to those after it.
+		list := set.Spec.Template.Spec.Containers[0].Env
+		place := func(name string) int {
+			return slices.IndexFunc(list, func(one corev1.EnvVar) bool { return one.Name == name })
+		}
+		if place("POD_IP") < 0 || place("POD_IP") > place("TENTERHOOK_NODE_ADDRESS") {
+			t.Errorf("%s: POD_IP comes after what it is in", name)
+		}
+		contains(t, "the pods of the budget", objects.Budgets[0].Spec.Selector.MatchLabels, set.Spec.Template.Labels)
+	}
+	if _, objects := render(t, ""); len(objects.Budgets) != 0 {
+		t.Error("a budget for one node would never let its machine be emptied")
 	}
 }
 
@@ -160,7 +211,11 @@ func TestTheServerRunsWithoutRights(t *testing.T) {
 
 func TestWrongValuesAreRefusedWithTheirName(t *testing.T) {
 	for values, expected := range map[string]string{
-		"replicas: 3":                                        "replicas",
+		"replicas: 3":                                        "postgresql.existingSecret",
+		"replicas: 0":                                        "replicas",
+		"postgresql: {existingSecret: database}":             "sealingKey.existingSecret",
+		"postgresql: {caSecret: roots}":                      "postgresql.existingSecret",
+		"config: {node-address: a}":                          "node-address",
 		"config: {listen: '0.0.0.0:1'}":                      "listen",
 		"config: {Retention: 7d}":                            "Retention",
 		"config: {allow-network: {a: b}}":                    "allow-network",

@@ -1,6 +1,7 @@
 //! The promise that matters most, kept by the real binary on a real disk: what was
 //! acknowledged is delivered, however often the process is killed.
 
+mod databases;
 mod feed;
 mod nodes;
 mod power;

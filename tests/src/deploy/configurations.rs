@@ -45,7 +45,12 @@ fn the_server_takes_every_configuration_that_is_shipped() {
 #[test]
 fn every_variable_that_deploy_names_is_a_setting() {
     let help = stdout(&run(&["serve", "--help"]));
-    for path in ["container/Containerfile", "systemd/tenterhook.service", "kubernetes/tenterhook.yaml"] {
+    for path in [
+        "container/Containerfile",
+        "systemd/tenterhook.service",
+        "kubernetes/tenterhook.yaml",
+        "kubernetes/tenterhook-postgresql.yaml",
+    ] {
         for word in read(path).split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             assert!(!word.starts_with("TENTERHOOK_") || help.contains(word), "deploy/{path}: {word}");
         }

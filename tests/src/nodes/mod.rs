@@ -1,5 +1,7 @@
 //! Several servers on one PostgreSQL, each with an address for the others: every call works on each of them.
 
+mod database;
+mod demo;
 mod everywhere;
 mod identity;
 

@@ -29,7 +29,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "tenterhook.toml" -}}
 listen = "{{ .Values.bindAddress }}:50051"
 ops-listen = "{{ .Values.bindAddress }}:{{ .Values.opsPort }}"
+{{- if not .Values.postgresql.existingSecret }}
 store = "redb:/var/lib/tenterhook/store"
+{{- end }}
 {{- if .Values.apiKeys.existingSecret }}
 api-keys = "/etc/tenterhook/api-keys/keys"
 {{- end }}
