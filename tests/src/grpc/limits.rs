@@ -119,7 +119,7 @@ const MET_OTHERWISE: [(&str, &str); 18] = [
 ];
 
 /// Limits of the server's own that no request can pass: what they bound, and their tests.
-const INTERNAL: [(&str, &str); 110] = [
+const INTERNAL: [(&str, &str); 112] = [
     ("DNS_TIMEOUT", "deliver: guarded"),
     ("DNS_RECORDS", "deliver: guarded"),
     ("CONNECT_TIMEOUT", "deliver: guarded"),
@@ -176,6 +176,8 @@ const INTERNAL: [(&str, &str); 110] = [
     ("DATABASE_WAIT", "a database that does not answer; store: postgres"),
     ("LEASE", "the default of --lease; store: postgres"),
     ("LEASE_RANGE", "values of --lease; server: config"),
+    ("NODE_WAIT", "between nodes; server: door"),
+    ("WAITING_CALLS", "between nodes; server: relay"),
     ("PREVIEWS_PER_NAMESPACE", "previews that wait; cage: turns"),
     ("PAGE_TOKEN_CHARS", "tokens of pages are the server's own; api: token"),
     ("API_KEY_CHARS", "a longer key is unknown; api: access"),

@@ -117,3 +117,31 @@ impl Relay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_calls_wait_and_no_more() {
+        let relay = Relay::new(NodeKey::of_sealing(&[1; 32]), CancellationToken::new());
+        let mut places: Vec<_> = (0..limits::WAITING_CALLS).map(|_| relay.place_to_wait().unwrap()).collect();
+        assert!(relay.place_to_wait().is_none());
+        places.pop();
+        assert!(relay.place_to_wait().is_some());
+    }
+
+    #[test]
+    fn only_another_node_or_another_life_of_it_is_news() {
+        let relay = Relay::new(NodeKey::of_sealing(&[1; 32]), CancellationToken::new());
+        let holder = |epoch| Some(Holder { node: "first".to_owned(), epoch, address: None });
+        let mut standing = relay.standing().subscribe();
+        for (next, is_news) in
+            [(None, false), (holder(1), true), (holder(1), false), (holder(2), true), (None, true), (None, false)]
+        {
+            relay.forward_to(next);
+            assert_eq!(standing.has_changed().unwrap(), is_news);
+            standing.mark_unchanged();
+        }
+    }
+}
