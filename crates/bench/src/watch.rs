@@ -174,7 +174,7 @@ pub(super) async fn make_webhook(channel: Channel) -> Result<()> {
     let webhook = Webhook { display_name: "paused".to_owned(), request: Some(request), ..Webhook::default() };
     let create = CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() };
     let made = client.create_webhook(create).await.context("the webhook was refused")?.into_inner();
-    let webhook_id = made.webhook.context("the answer has no webhook")?.id;
+    let webhook_id = made.webhook.context("the response has no webhook")?.id;
     let pause =
         PauseWebhookRequest { webhook_id, reason: "its deliveries are only watched".to_owned(), ..Default::default() };
     client.pause_webhook(pause).await.context("the webhook was not paused")?;

@@ -22,29 +22,29 @@ pub struct TokenArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Issues a token, and shows it this once
+    /// Issues a token and shows it, only this once
     #[command(
         after_help = "Examples:\n  tenterhook token create ci --role publisher --for 30d\n  tenterhook token create 'Shop Ltd' --webhook shop --for 7d"
     )]
     Create(CreateArgs),
     /// Lists the tokens of the namespace that have not expired
     List,
-    /// Ends a token at once, with its open streams
+    /// Revokes a token at once, and closes its open streams
     Revoke(RevokeArgs),
 }
 
 #[derive(Debug, Clone, Args)]
 struct CreateArgs {
-    /// What it is for, or who will hold it; the audit log names it
+    /// What it is for, or who will use it; the audit log shows it
     #[arg(value_name = "NAME")]
     name: String,
-    /// What its holder may do: admin, operator, publisher or viewer
+    /// What it allows: admin, operator, publisher or viewer
     #[arg(long, value_name = "ROLE", default_value = "viewer")]
     role: String,
     /// How long it is valid, 1m to 30d [default: 1d]
     #[arg(long = "for", value_name = "DURATION", value_parser = crate::input::span)]
     lifetime: Option<Duration>,
-    /// The only webhook that its holder sees, with its deliveries; for the role viewer
+    /// The only webhook that it shows, with its deliveries; for the role viewer
     #[arg(long, value_name = "WEBHOOK")]
     webhook: Option<String>,
 }

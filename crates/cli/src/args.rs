@@ -34,19 +34,19 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "TENTERHOOK_CLIENT_KEY", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub(crate) client_key: Option<PathBuf>,
-    /// Form of the output [default: table on a terminal, jsonl in a pipe]
+    /// Output format [default: table on a terminal, jsonl in a pipe]
     #[arg(long, short, global = true, value_name = "FORM", help_heading = "Output")]
     pub(crate) output: Option<Form>,
     /// Columns of a table, by their headings; wide ones too
     #[arg(long, global = true, value_name = "COLUMN,…", value_delimiter = ',', help_heading = "Output")]
     pub(crate) columns: Vec<String>,
-    /// Whether there are colours
+    /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) color: Colour,
     /// How times are shown [default: relative on a terminal, utc elsewhere]
     #[arg(long, global = true, value_name = "FORM", help_heading = "Output")]
     pub(crate) time: Option<TimeForm>,
-    /// Answers yes to every question
+    /// Answers every question with yes
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) yes: bool,
 }

@@ -39,7 +39,7 @@ use session::Session;
 /// The commands that call a server.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ClientCommand {
-    /// What is wrong now: every webhook's state, what waits, and the last problem
+    /// Shows what is wrong now: the state of every webhook, what waits, and the last problem
     #[command(after_help = "Examples:\n  tenterhook status\n  tenterhook status --context prod -o json")]
     Status(ClientArgs<status::StatusArgs>),
     /// Shows each change of a delivery as it happens
@@ -53,7 +53,7 @@ pub enum ClientCommand {
     Delivery(ClientArgs<delivery::DeliveryArgs>),
     /// Events: publish, list, show, explain and replay
     Event(ClientArgs<event::EventArgs>),
-    /// Prints the webhooks as files that `apply` takes; secrets are left out
+    /// Prints the webhooks as files for `apply`, without secrets
     #[command(after_help = "Examples:\n  tenterhook export > hooks.yaml\n  tenterhook export --dir hooks")]
     Export(ClientArgs<apply::ExportArgs>),
     /// Shows how webhooks differ from files
@@ -61,7 +61,7 @@ pub enum ClientCommand {
         after_help = "Exit code 3: something differs.\n\nExamples:\n  tenterhook diff -f hooks.yaml\n  tenterhook diff -f hooks --prune"
     )]
     Diff(ClientArgs<apply::DiffArgs>),
-    /// Makes webhooks as files say
+    /// Changes webhooks to match files
     ///
     /// A document is a webhook with the fields of the proto; its namespace and display_name say which. Everything is checked
     /// first, and a webhook that someone else has changed meanwhile is left alone. `{env: NAME}` and `{file: PATH}` stand for
@@ -73,17 +73,17 @@ pub enum ClientCommand {
     Apply(ClientArgs<apply::ApplyArgs>),
     /// Access tokens: keys for one namespace and a short time
     Token(ClientArgs<access_token::TokenArgs>),
-    /// Checks what lies between this machine and deliveries that arrive: setup, server, key, clock, webhooks
+    /// Checks setup, server, key, clock and webhooks, and says what helps
     #[command(
         after_help = "Exit code 4: something is at fault.\n\nExamples:\n  tenterhook doctor\n  tenterhook doctor --context prod -o json"
     )]
     Doctor(ClientArgs<doctor::DoctorArgs>),
-    /// Opens the console's page of a webhook, a delivery or an event
+    /// Opens a webhook, a delivery or an event in the console
     #[command(
         after_help = "Examples:\n  tenterhook open\n  tenterhook open orders\n  tenterhook open dlv_01m8f64x --print"
     )]
     Open(ClientArgs<open::OpenArgs>),
-    /// Takes over the webhooks of another system
+    /// Imports webhooks from another system
     Import(ClientArgs<import::ImportArgs>),
     /// Servers by name: add, list, use, show and remove
     Context(ClientArgs<context::ContextArgs>),

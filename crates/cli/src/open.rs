@@ -17,7 +17,7 @@ pub struct OpenArgs {
     /// A webhook by name or id, or a delivery or an event by id; without it the overview
     #[arg(value_name = "THING")]
     thing: Option<String>,
-    /// Prints the address of the page, and opens nothing
+    /// Prints the address without opening it
     #[arg(long)]
     print: bool,
 }

@@ -24,9 +24,10 @@ A webhook is given by name, id or the unique beginning of an id; a delivery or a
 |---|---|
 | 0 | done |
 | 1 | the server refused, or cannot be reached; the reason and every field at fault are on standard error |
-| 2 | arguments or files are wrong, or nobody could be asked; nothing was changed |
+| 2 | arguments or files are wrong, or a question needs a terminal or `--yes`; nothing was changed |
 | 3 | `diff` or `--dry-run`: something would change |
-| 4 | the answer is no: a test failed, a preview did not match, `--wait` ended with failures |
+| 4 | the answer is no: a test failed, a preview did not match, requests differ, `--wait` ended with failures, `doctor` found a fault |
+| 130 | interrupted by Ctrl-C |
 
 ## Connection
 

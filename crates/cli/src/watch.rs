@@ -24,10 +24,10 @@ pub struct WatchArgs {
     /// Only those to this webhook; repeatable
     #[arg(long = "webhook", value_name = "WEBHOOK")]
     webhooks: Vec<String>,
-    /// Only those that fail or are tried again
+    /// Only those that failed or are being retried
     #[arg(long)]
     failed: bool,
-    /// Where to begin: earliest, a resume token, an age such as 1h, or a time [default: now]
+    /// Where to start: earliest, a resume token, an age such as 1h, or a time [default: now]
     #[arg(long, value_name = "START")]
     from: Option<String>,
     /// Stops after this many changes

@@ -161,6 +161,7 @@ mod tests {
             method: Method::POST,
             path: path.to_owned(),
             headers: HeaderMap::new(),
+            spelling: Default::default(),
             body: Bytes::from_static(b"{}"),
         }
     }

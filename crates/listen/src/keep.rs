@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::receiver::Received;
+use crate::spelling::Spelled;
 
 /// Requests may hold secrets of their sender: they are for the owner alone.
 const OWNER_ONLY: u32 = 0o600;
@@ -23,12 +24,12 @@ pub(crate) fn prepare(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// When the disk refuses.
-pub(crate) fn keep(folder: &Path, number: u64, request: &Received) -> io::Result<PathBuf> {
+pub(crate) fn keep(folder: &Path, number: u64, request: &Received, headers: &[Spelled]) -> io::Result<PathBuf> {
     for number in number.. {
         let path = folder.join(format!("{number:04}.http"));
         let opened = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path);
         match opened {
-            Ok(mut file) => return file.write_all(&bytes(request)).map(|()| path),
+            Ok(mut file) => return file.write_all(&bytes(request, headers)).map(|()| path),
             // One of a run before this.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -38,10 +39,10 @@ pub(crate) fn keep(folder: &Path, number: u64, request: &Received) -> io::Result
 }
 
 /// The request as HTTP/1.1 writes it.
-fn bytes(request: &Received) -> Vec<u8> {
+fn bytes(request: &Received, headers: &[Spelled]) -> Vec<u8> {
     let mut bytes = format!("{} {} HTTP/1.1\r\n", request.method, request.path).into_bytes();
-    for (name, value) in &request.headers {
-        bytes.extend_from_slice(name.as_str().as_bytes());
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(b": ");
         bytes.extend_from_slice(value.as_bytes());
         bytes.extend_from_slice(b"\r\n");
@@ -62,14 +63,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("a/b");
         prepare(&folder).unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert("x-a", "1".parse().unwrap());
+        let headers = [("X-A".to_owned(), "1".parse().unwrap())];
         let body = Bytes::from_static(b"\x00\xff{}");
         let peer = "127.0.0.1:4000".parse().unwrap();
-        let request = Received { peer, method: Method::PUT, path: "/hook?a=1".to_owned(), headers, body };
-        let first = keep(&folder, 1, &request).unwrap();
-        assert_eq!(std::fs::read(&first).unwrap(), b"PUT /hook?a=1 HTTP/1.1\r\nx-a: 1\r\n\r\n\x00\xff{}");
-        let second = keep(&folder, 1, &request).unwrap();
+        let request = Received {
+            peer,
+            method: Method::PUT,
+            path: "/hook?a=1".to_owned(),
+            headers: HeaderMap::new(),
+            spelling: Default::default(),
+            body,
+        };
+        let first = keep(&folder, 1, &request, &headers).unwrap();
+        assert_eq!(std::fs::read(&first).unwrap(), b"PUT /hook?a=1 HTTP/1.1\r\nX-A: 1\r\n\r\n\x00\xff{}");
+        let second = keep(&folder, 1, &request, &headers).unwrap();
         assert!(first.ends_with("0001.http") && second.ends_with("0002.http"));
     }
 }

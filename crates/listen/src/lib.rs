@@ -8,6 +8,7 @@ mod send_on;
 /// A request on the screen.
 pub mod show;
 mod signature;
+mod spelling;
 mod subscription;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +23,7 @@ use hyper::{StatusCode, Uri};
 use tenterhook_model::{Clock, Secret, SystemClock, system};
 use tokio::net::TcpListener;
 
-use crate::receiver::{Answer, Answers, Received, receive};
+use crate::receiver::{Answer, Answers, Received, receive_spelled};
 use crate::send_on::Forward;
 use crate::subscription::Subscription;
 use tenterhook_server::app::signals::Signals;
@@ -31,6 +32,7 @@ use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 
 pub use signature::{Verdict, verify};
+pub use spelling::{Spelled, Spelling};
 
 /// What `tenterhook listen` is told.
 #[derive(Debug, Clone, Args)]
@@ -41,7 +43,7 @@ pub struct ListenArgs {
     /// Address to listen on; 0.0.0.0 takes requests from other machines too
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     host: IpAddr,
-    /// Creates a webhook at this server that sends every event here, and deletes it at the end
+    /// Creates a webhook at this server that sends every event here, and deletes it on exit
     ///
     /// For a server on this machine with --dev. Requests are signed, and their signatures checked.
     #[arg(
@@ -55,25 +57,25 @@ pub struct ListenArgs {
     /// and X-Hub-Signature-256 (GitHub) a request carries.
     #[arg(long = "secret", env = "TENTERHOOK_LISTEN_SECRET", hide_env_values = true, value_name = "SECRET", value_parser = secret)]
     secrets: Vec<Secret>,
-    /// Status to answer with
+    /// Status to respond with
     #[arg(long, default_value = "200", value_name = "STATUS", value_parser = status)]
     status: StatusCode,
-    /// How long to wait before each answer, such as 250ms or 2s
+    /// How long to wait before each response, such as 250ms or 2s
     #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = value::duration)]
     delay: Duration,
-    /// Answers 503 to the first requests, this many, so that one can watch the retries
+    /// Responds to this many requests with 503 first, to watch the retries
     #[arg(long, default_value_t = 0, value_name = "COUNT")]
     fail_first: u64,
-    /// Prints one JSON object a request instead of text for people
+    /// Prints one JSON object per request instead of text for people
     #[arg(long)]
     json: bool,
-    /// Sends each request on to this URL, and answers what comes back
+    /// Forwards each request to this URL, and returns its response
     #[arg(long, value_name = "URL", value_parser = send_on::url, conflicts_with_all = ["status", "fail_first"])]
     forward: Option<Uri>,
-    /// Keeps each request as a file in this folder, which is made if there is none
+    /// Saves each request as a file in this folder, which is created if missing
     #[arg(long, value_name = "FOLDER")]
     save: Option<PathBuf>,
-    /// Shows bodies as they came, and does not indent them
+    /// Shows bodies as received, without indenting them
     #[arg(long, conflicts_with = "json")]
     raw: bool,
 }
@@ -98,6 +100,9 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
         .await
         .with_context(|| format!("cannot listen on {wanted}; is another program there? try --port 0"))?;
     let address = listener.local_addr().context("the listener has no address")?;
+    if let Some(folder) = &args.save {
+        keep::prepare(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
     let subscription = match &args.server {
         Some(server) => Some(Subscription::begin(server, address).await?),
         None => None,
@@ -108,13 +113,10 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
     } else {
         terminal.line(greeting(&args, address, terminal));
     }
-    if let Some(folder) = &args.save {
-        keep::prepare(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
     let forward = args.forward.clone().map(Forward::to);
     let listener_end = signals.shutdown.clone();
     let answers = Arc::new(Listener { args, terminal, forward, arrived: AtomicU64::new(0) });
-    receive(listener, listener_end, answers).await;
+    receive_spelled(listener, listener_end, answers).await;
     match subscription {
         Some(subscription) => {
             let ended = subscription.end().await;
@@ -126,12 +128,12 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
 
 fn greeting(args: &ListenArgs, address: SocketAddr, terminal: Terminal) -> String {
     let url = terminal.paint(Style::Cyan, format!("http://{address}/"));
-    let mut text = format!("Waiting for webhooks at {url} and any path below; end with Ctrl-C.");
+    let mut text = format!("Waiting for webhooks at {url} and any path below; stop with Ctrl-C.");
     if let Some(server) = &args.server {
         text.push_str(&format!("\nThe server at {server} sends every event here until then."));
     }
     if args.fail_first > 0 {
-        text.push_str(&format!("\nThe first {} are answered with 503.", args.fail_first));
+        text.push_str(&format!("\nThe first {} get 503.", args.fail_first));
     }
     if args.secrets.is_empty() {
         text.push_str("\nSignatures are not checked; give --secret SECRET to check them.");
@@ -162,11 +164,13 @@ impl Answers for Listener {
             None => None,
         };
         let status = forwarded.as_ref().map_or(status, |forwarded| forwarded.status);
-        let kept = self.args.save.as_ref().map(|folder| keep(folder, number, &request));
+        let headers = request.spelling.of(&request.headers).await;
+        let kept = self.args.save.as_ref().map(|folder| keep(folder, number, &request, &headers));
         let notes = [("forward", forwarded.as_ref().map(|forwarded| forwarded.said.clone())), ("saved", kept)];
         let notes = notes.into_iter().filter_map(|(name, said)| Some((name, said?))).collect();
         let raw = self.args.raw;
-        let shown = show::Shown { number, now, request: &request, verdicts: &verdicts, status, notes, raw };
+        let (request, headers, verdicts) = (&request, headers.as_slice(), verdicts.as_slice());
+        let shown = show::Shown { number, now, request, headers, verdicts, status, notes, raw };
         self.terminal.line(if self.args.json { shown.json() } else { shown.text(self.terminal) });
         let answer = Answer { delay: self.args.delay, ..Answer::status(status) };
         match forwarded {
@@ -177,8 +181,8 @@ impl Answers for Listener {
 }
 
 /// Keeps a request, and says where, or why it could not.
-fn keep(folder: &Path, number: u64, request: &Received) -> String {
-    match keep::keep(folder, number, request) {
+fn keep(folder: &Path, number: u64, request: &Received, headers: &[Spelled]) -> String {
+    match keep::keep(folder, number, request, headers) {
         Ok(path) => path.display().to_string(),
         Err(error) => format!("not in {}: {}", folder.display(), system::text_in_words(&error)),
     }

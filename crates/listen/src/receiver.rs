@@ -12,6 +12,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::spelling::Spelling;
 use tenterhook_server::http;
 
 /// Bytes of a body that the receiver takes; four times what the server sends.
@@ -28,6 +29,8 @@ pub struct Received {
     pub path: String,
     /// The headers.
     pub headers: HeaderMap,
+    /// How their names were written.
+    pub spelling: Spelling,
     /// The body.
     pub body: Bytes,
 }
@@ -66,8 +69,17 @@ pub trait Answers: Debug + Send + Sync + 'static {
 
 /// Serves `listener` with the answers of `answers` until `cancel`.
 pub async fn receive(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
-    http::serve(listener, http::Bounds::RECEIVER, cancel, move |request, peer| respond(request, peer, answers.clone()))
-        .await;
+    serve(listener, http::Bounds::RECEIVER, cancel, answers).await;
+}
+
+/// As [`receive`], and keeps how the names of headers were written.
+pub(crate) async fn receive_spelled(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
+    let bounds = http::Bounds { spelling: true, ..http::Bounds::RECEIVER };
+    serve(listener, bounds, cancel, answers).await;
+}
+
+async fn serve(listener: TcpListener, bounds: http::Bounds, cancel: CancellationToken, answers: Arc<impl Answers>) {
+    http::serve(listener, bounds, cancel, move |request, peer| respond(request, peer, answers.clone())).await;
 }
 
 async fn respond(request: Request<Incoming>, peer: SocketAddr, answers: Arc<impl Answers>) -> Response<Full<Bytes>> {
@@ -76,7 +88,8 @@ async fn respond(request: Request<Incoming>, peer: SocketAddr, answers: Arc<impl
         return response(Answer::status(StatusCode::PAYLOAD_TOO_LARGE));
     };
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-    let received = Received { peer, method: head.method, path, headers: head.headers, body: body.to_bytes() };
+    let spelling = Spelling(head.extensions);
+    let received = Received { peer, method: head.method, path, headers: head.headers, spelling, body: body.to_bytes() };
     let answer = answers.answer(received).await;
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;

@@ -50,7 +50,7 @@ pub(crate) fn url(text: &str) -> Result<Uri, String> {
 
 impl Forward {
     pub(crate) fn to(to: Uri) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), to }
+        Self { client: Client::builder(TokioExecutor::new()).http1_preserve_header_case(true).build_http(), to }
     }
 
     /// Sends the request on; 502 stands for an answer that did not come.
@@ -62,7 +62,7 @@ impl Forward {
                 Forwarded { status, body, said }
             }
             Ok(Err(why)) => self.failed(&why),
-            Err(_) => self.failed(&format!("no answer within {} s", PATIENCE.as_secs())),
+            Err(_) => self.failed(&format!("no response within {} s", PATIENCE.as_secs())),
         }
     }
 
@@ -70,6 +70,8 @@ impl Forward {
         let mut request = Request::new(Full::new(received.body.clone()));
         *request.method_mut() = received.method.clone();
         *request.uri_mut() = self.to.clone();
+        // The names go on as they came.
+        *request.extensions_mut() = received.spelling.0.clone();
         for (name, value) in &received.headers {
             if !OF_ONE_CONNECTION.contains(name) {
                 request.headers_mut().append(name, value.clone());
@@ -112,7 +114,7 @@ impl Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connection(why) => f.write_str(why),
-            Self::BrokenOff => write!(f, "the answer broke off, or has more than {ANSWER_BYTES} bytes"),
+            Self::BrokenOff => write!(f, "the response broke off, or has more than {ANSWER_BYTES} bytes"),
         }
     }
 }

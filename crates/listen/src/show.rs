@@ -8,6 +8,7 @@ use tenterhook_model::Timestamp;
 
 use crate::Verdict;
 use crate::receiver::Received;
+use crate::spelling::Spelled;
 use tenterhook_server::terminal::{Style, Terminal, harmless};
 
 /// Bytes of a body that is no text which are shown, as hexadecimal.
@@ -24,6 +25,8 @@ pub struct Shown<'a> {
     pub now: Timestamp,
     /// The request.
     pub request: &'a Received,
+    /// Its headers, with their names as they came.
+    pub headers: &'a [Spelled],
     /// What its signatures are worth.
     pub verdicts: &'a [Verdict],
     /// What is answered.
@@ -45,7 +48,7 @@ impl Shown<'_> {
             dim(&format!("── {} ── {} ──", self.number, time_of_day(self.now))),
             dim(&format!("── from {peer}"))
         )];
-        for (name, value) in &self.request.headers {
+        for (name, value) in self.headers {
             let value = harmless(&String::from_utf8_lossy(value.as_bytes()));
             lines.push(format!("{} {value}", terminal.paint(Style::Cyan, format!("{name}:"))));
         }
@@ -69,10 +72,9 @@ impl Shown<'_> {
     /// For programs: one line.
     pub fn json(&self) -> String {
         let headers: Vec<[String; 2]> = self
-            .request
             .headers
             .iter()
-            .map(|(name, value)| [name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()])
+            .map(|(name, value)| [name.clone(), String::from_utf8_lossy(value.as_bytes()).into_owned()])
             .collect();
         let body = String::from_utf8_lossy(&self.request.body);
         let verdicts: Vec<Value> = self
@@ -150,6 +152,7 @@ mod tests {
             method: Method::POST,
             path: "/hook?a=1".to_owned(),
             headers,
+            spelling: Default::default(),
             body: Bytes::from_static(body),
         }
     }
@@ -185,17 +188,19 @@ mod tests {
     fn a_request_is_shown_whole() {
         let request = request("application/json", b"{}");
         let verdicts = [Verdict { scheme: Some("NETBOX"), fault: None }];
+        let headers = [("Content-Type".to_owned(), "application/json".parse().unwrap())];
         let shown = Shown {
             number: 3,
             now: Timestamp::from_millis(45_067_042),
             request: &request,
+            headers: &headers,
             verdicts: &verdicts,
             status: StatusCode::OK,
             notes: vec![("saved", "a/0001.http".to_owned())],
             raw: false,
         };
         let expected = "── 3 ── 12:31:07.042 ── POST /hook?a=1 ── from 127.0.0.1:4000\n\
-                        content-type: application/json\n\n{}\n\nsignature NETBOX verified\nsaved     a/0001.http\nanswer    200 OK\n";
+                        Content-Type: application/json\n\n{}\n\nsignature NETBOX verified\nsaved     a/0001.http\nanswer    200 OK\n";
         assert_eq!(shown.text(Terminal::plain()), expected);
         let json: Value = serde_json::from_str(&shown.json()).unwrap();
         assert_eq!((json["status"].as_u64(), json["body"].as_str()), (Some(200), Some("{}")));

@@ -116,7 +116,8 @@ mod tests {
             }
         }
         let peer = "127.0.0.1:4000".parse().unwrap();
-        Received { peer, method: Method::POST, path: "/".to_owned(), headers, body: Bytes::from_static(body) }
+        let (path, spelling) = ("/".to_owned(), Default::default());
+        Received { peer, method: Method::POST, path, headers, spelling, body: Bytes::from_static(body) }
     }
 
     fn now() -> Timestamp {

@@ -34,12 +34,14 @@ pub struct Bounds {
     pub head: Duration,
     /// Whether HTTP/2 is spoken too.
     pub http2: bool,
+    /// Whether the extensions of a request keep how its header names were written, for those who show them.
+    pub spelling: bool,
 }
 
 impl Bounds {
     /// For receivers, which few and friendly clients call.
     pub const RECEIVER: Self =
-        Self { connections: 1_024, oldest_goes: false, head: Duration::from_secs(60), http2: true };
+        Self { connections: 1_024, oldest_goes: false, head: Duration::from_secs(60), http2: true, spelling: false };
     /// For the operations listener: probes must get through whoever else calls, or an orchestrator
     /// kills a healthy server.
     pub const OPERATIONS: Self = Self {
@@ -47,6 +49,7 @@ impl Bounds {
         oldest_goes: true,
         head: Duration::from_secs(10),
         http2: false,
+        spelling: false,
     };
 }
 
@@ -94,7 +97,7 @@ where
     if !bounds.http2 {
         builder = builder.http1_only();
     }
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.head);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.head).preserve_header_case(bounds.spelling);
     let service = service_fn(move |request| {
         let answer = handle(request, peer);
         async move { Ok::<_, Infallible>(answer.await) }

@@ -35,14 +35,14 @@ pub struct StoreArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Reads every record and reports what is damaged or does not fit; exit code 1 if anything is
+    /// Reads every record and reports what is damaged or inconsistent; exit code 1 if anything is
     Check {
         /// Search the files for this text instead, also in what removed records left behind;
         /// exit code 1 if it is found
         #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         search: Option<String>,
     },
-    /// Gives space that the store no longer needs back to the file system
+    /// Returns space that the store no longer needs to the file system
     Compact,
     /// Writes all records, secrets still sealed, in a form that any engine imports
     Export {
@@ -58,7 +58,7 @@ enum Action {
         after_help = "The copy has everything that was acknowledged before the command; secrets stay sealed, so keep the\nserver's sealing key with it. It takes the key of an admin of every namespace, and a store of redb or PostgreSQL.\n\nExamples:\n  tenterhook store backup tenterhook.backup\n  tenterhook store backup tenterhook.backup --server https://hooks.example.com:50051 --key-file admin.key"
     )]
     Backup(BackupArgs),
-    /// Makes a new store of what an export or a backup has written
+    /// Creates a new store from an export or a backup
     Import {
         /// File to read; `-` is standard input
         #[arg(value_name = "FILE", default_value = "-")]

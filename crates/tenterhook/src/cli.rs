@@ -22,12 +22,12 @@ const START: &str = "Start here:\n  tenterhook demo           see the whole at w
 /// Delivers events as signed webhooks, and retries until they arrive
 ///
 /// Publish events over gRPC; Tenterhook renders Jinja2 templates, signs the requests, sends
-/// them to every matching webhook, retries what fails and streams what became of each.
+/// them to every matching webhook, retries what fails and streams every change.
 #[derive(Debug, Parser)]
 #[command(name = "tenterhook", version, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
 #[command(after_help = START)]
 pub struct Cli {
-    /// No colours; NO_COLOR in the environment does the same
+    /// Turns colours off; NO_COLOR in the environment does the same
     #[arg(long, global = true)]
     no_color: bool,
     /// The environment's wish for no colours (<https://no-color.org>): any text but the empty one
@@ -44,7 +44,7 @@ enum Command {
         after_help = "Examples:\n  tenterhook serve --dev\n  tenterhook serve --store redb:/var/lib/tenterhook --api-keys /etc/tenterhook/keys\n  tenterhook serve --config /etc/tenterhook/tenterhook.toml --check"
     )]
     Serve(Box<ServeArgs>),
-    /// The whole at work on this machine in a few seconds, without set-up
+    /// Runs the whole service once, locally, in a few seconds
     Demo(tenterhook_demo::DemoArgs),
     /// A receiver to debug with: prints each request and checks its signature
     #[command(
@@ -58,12 +58,12 @@ enum Command {
     Render(render::RenderArgs),
     /// Makes API keys
     Key(key::KeyArgs),
-    /// Care of a store: check, compact, export, import; and backup, of a running server
+    /// Store maintenance: check, compact, export and import offline, backup of a running server
     #[command(
         after_help = "Examples:\n  tenterhook store check --store redb:/var/lib/tenterhook\n  tenterhook store export backup.tenterhook --store redb:/var/lib/tenterhook\n  tenterhook store import backup.tenterhook --store sled:/var/lib/tenterhook-2\n  tenterhook store backup tenterhook.backup"
     )]
     Store(care::StoreArgs),
-    /// Asks a server on this machine whether it is alive; for containers and scripts
+    /// Checks whether the server on this machine is alive; for containers and scripts
     #[command(
         after_help = "Exit codes: 0 it is, 1 it is not, 2 the settings are wrong.\n\nExamples:\n  tenterhook healthcheck\n  tenterhook healthcheck --ready --config /etc/tenterhook/tenterhook.toml"
     )]

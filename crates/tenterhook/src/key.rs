@@ -39,10 +39,10 @@ struct NewArgs {
     /// Whose key it is, for the log; free text
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, value_parser = name)]
     name: String,
-    /// The last day, in UTC, on which it is valid, such as 2027-01-31
+    /// The last day on which it is valid, in UTC, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = day)]
     until: Option<String>,
-    /// Append the line to this key file, which is made if there is none; standard output gets the key alone
+    /// Append the line to this key file, which is created if missing; standard output gets the key alone
     #[arg(long, value_name = "FILE")]
     append: Option<PathBuf>,
 }

@@ -10,13 +10,14 @@ use super::{Desk, Shown, finish, receiver};
 /// The page.
 const PAGE: &str = include_str!("../../../docs/CLI.md");
 /// Exit codes of examples that do not end with 0; the first that a line begins with.
-const CODES: [(&str, &[i32]); 9] = [
+const CODES: [(&str, &[i32]); 10] = [
     ("tenterhook webhook create --file orders.yaml --dry-run", &[3]),
     ("tenterhook webhook preview orders --event evt_01m8f65h --diff", &[3]),
     ("tenterhook delivery cancel --webhook orders", &[0, 3]),
     ("tenterhook delivery retry --webhook orders", &[0, 3]),
     ("tenterhook event replay orders --since 2h --dry-run", &[0, 3]),
     ("tenterhook import netbox webhooks.json event-rules.json --dry-run", &[3]),
+    ("tenterhook import netbox --verify", &[4]),
     ("tenterhook import svix svix.json --dry-run", &[3]),
     ("tenterhook import convoy convoy.json --dry-run", &[3]),
     // One webhook fails, and it says so.
@@ -96,6 +97,8 @@ fn netbox(desk: &Desk) -> String {
     );
     let rule = r#"[{"name": "r", "action_type": "webhook", "action_object_id": 1, "event_types": ["object_created"], "object_types": ["dcim.site"]}]"#;
     desk.file("event-rules.json", rule);
+    std::fs::create_dir(desk.path().join("sent-by-netbox")).unwrap();
+    desk.file("sent-by-netbox/0001.http", "POST / HTTP/1.1\r\n\r\nx");
     let netbox = Arc::new(NetBox::new("4.6.2", true));
     desk.file("token", &netbox.token);
     netbox.start()

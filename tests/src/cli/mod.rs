@@ -8,6 +8,8 @@ mod helpers;
 mod import_netbox;
 mod import_netbox_sources;
 mod import_others;
+mod netbox_moves;
+mod netbox_relay;
 mod notifications;
 mod oncall;
 mod round_trip;

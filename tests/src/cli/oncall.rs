@@ -1,6 +1,8 @@
 //! At three in the morning: a receiver is down, and five commands lead from the alarm to the last delivery.
 
 use super::{Desk, receiver};
+use crate::process::command;
+use crate::process::running::Running;
 
 #[test]
 fn five_commands_lead_from_the_alarm_to_the_last_delivery() {
@@ -49,6 +51,22 @@ fn a_retry_that_fails_again_is_a_no() {
     desk.run(&[&all[..], &["--yes", "--wait"]].concat()).code(4);
     let shown = desk.run(&["delivery", "show", id]).code(0).json();
     assert_eq!(shown["attempts"].as_array().unwrap().len(), 3, "{shown}");
+}
+
+#[test]
+fn a_test_is_repeated_until_the_receiver_is_well() {
+    let desk = Desk::new();
+    let mut listen = Running::start(command(&["listen", "--port", "0", "--json", "--fail-first", "2"]));
+    let line: serde_json::Value = serde_json::from_str(&listen.line_with("listening")).unwrap();
+    let file = format!("request: {{url: \"{}\"}}\n", line["listening"].as_str().unwrap());
+    desk.run(&["webhook", "create", "orders", "--file", &desk.file("orders.yaml", &file)]).code(0);
+    let shown = desk.people(80, &["webhook", "test", "orders", "--watch", "--every", "0s"]).code(0);
+    let shown = shown.has(&["* The receiver accepted it.\n"]);
+    assert_eq!(shown.out.matches("  ->  HTTP 503 in ").count(), 2, "{shown:?}");
+    let attempts = desk.run(&["webhook", "test", "orders", "--watch", "--every", "0s"]).code(0);
+    assert_eq!(attempts.json()["attempt"]["outcome"], "SUCCESS");
+    desk.run(&["webhook", "test", "orders", "--watch", "--every", "2h"]).code(2).warns(&["must be 0s to 1h"]);
+    desk.run(&["webhook", "test", "orders", "--every", "1s"]).code(2).warns(&["--watch"]);
 }
 
 #[test]

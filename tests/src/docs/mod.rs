@@ -77,6 +77,7 @@ fn the_commands_of_the_netbox_page_move_webhooks_over_both_ways() {
     for expected in [
         "no event rule uses it: it is created disabled",
         "2 webhooks: 2 new, 0 unchanged, 0 changed in NetBox, 0 refused; 0 rules skipped. Nothing was changed.",
+        "1 of 1 request from NetBox would be sent the same.",
         "\"duplicate\":false,\"deliveryCount\":1",
         "\"duplicate\":true",
         "POST /chat",

@@ -68,8 +68,10 @@ fn signatures_are_judged() {
 #[test]
 fn json_lines_are_for_programs() {
     let (mut running, address) = start(&["--json"]);
-    post(&address, "x-a: b\r\n", "text");
+    post(&address, "X-Hook-Signature: b\r\nx-a: 1\r\nX-A: 2\r\n", "text");
     let line: serde_json::Value = serde_json::from_str(&running.line_with("\"method\"")).unwrap();
+    let named = |name: &str| line["headers"].as_array().unwrap().iter().filter(|header| header[0] == name).count();
+    assert_eq!([named("X-Hook-Signature"), named("x-a"), named("X-A"), named("content-length")], [1; 4], "{line}");
     assert_eq!((line["method"].as_str(), line["body"].as_str()), (Some("POST"), Some("text")));
     assert_eq!(line["path"], "/hook");
 }

@@ -91,7 +91,7 @@ pub(crate) fn get(address: &str, path: &str) -> (String, String) {
 fn it_tells_where_it_is_answers_probes_and_ends_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = start_logging(Log::Text, folder.path(), &["--dev"]);
-    for part in ["stores in", "open to     everybody on this machine", "sends to", "try next"] {
+    for part in ["stores in", "open to     anyone on this machine", "sends to", "try next"] {
         server.running.line_with(part);
     }
     assert_eq!(get(&server.ops, "/livez").0, "HTTP/1.1 200 OK");

@@ -32,10 +32,10 @@ pub struct DiffArgs {
     /// File or folder with the webhooks; `-` is standard input; repeatable
     #[arg(long = "file", short, value_name = "PATH", required = true)]
     files: Vec<PathBuf>,
-    /// Deletes those whose label managed-by is one of the files' and that are in none
+    /// Deletes webhooks with the label managed-by of these files that are in none of them
     #[arg(long)]
     prune: bool,
-    /// Sends secrets that are given by reference again, which cannot be compared
+    /// Sends secrets given by reference again; they cannot be compared
     #[arg(long)]
     secrets: bool,
 }

@@ -37,7 +37,7 @@ pub(super) struct Batch {
     deliveries: Vec<String>,
     #[command(flatten)]
     which: Which,
-    /// Counts, and changes nothing; exit code 3 if it would
+    /// Shows the count, and changes nothing; exit code 3 if it would
     #[arg(long)]
     dry_run: bool,
     /// Waits until each has ended; exit code 4 if one fails

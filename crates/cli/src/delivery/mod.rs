@@ -12,7 +12,7 @@ use crate::session::Session;
 use many::{Batch, ListArgs};
 use show::ShowArgs;
 
-pub(crate) use show::exchange;
+pub(crate) use show::{exchange, headline};
 pub(crate) use which::FAILING;
 pub(crate) use why::why;
 
@@ -25,7 +25,7 @@ pub struct DeliveryArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Lists deliveries, the newest first, with why each waits or failed
+    /// Lists deliveries, newest first, with why each waits or failed
     #[command(
         after_help = "Examples:\n  tenterhook delivery list --failed --since 2h\n  tenterhook delivery list --webhook orders --status 5xx -o wide"
     )]
@@ -35,12 +35,12 @@ enum Action {
         after_help = "Examples:\n  tenterhook delivery show dlv_01m8f64x\n  tenterhook delivery show dlv_01m8f64x --attempt 1 --curl"
     )]
     Show(ShowArgs),
-    /// Sends deliveries again now, and begins their retry policy again
+    /// Retries deliveries now, and restarts their retry policy
     #[command(
         after_help = "Examples:\n  tenterhook delivery retry dlv_01m8f64x\n  tenterhook delivery retry --webhook orders --failed --status 5xx --since 2h --dry-run"
     )]
     Retry(Batch),
-    /// Gives up deliveries that have not ended
+    /// Cancels deliveries that have not ended
     #[command(
         after_help = "Examples:\n  tenterhook delivery cancel dlv_01m8f64x\n  tenterhook delivery cancel --webhook orders --type dcim.* --dry-run"
     )]

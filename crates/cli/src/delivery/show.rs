@@ -75,7 +75,7 @@ fn people(delivery: &Delivery, webhook: &str, session: &Session) -> String {
 }
 
 /// What happened in an attempt, in one line.
-fn headline(attempt: &DeliveryAttempt) -> String {
+pub(crate) fn headline(attempt: &DeliveryAttempt) -> String {
     let request = attempt.request.clone().unwrap_or_default();
     let took = times::short(times::duration(attempt.duration.as_ref()));
     harmless_line(&format!("{} {}  ->  {} in {took}", request.method, request.url, outcome(attempt)))

@@ -13,28 +13,28 @@ pub(crate) const FAILING: [DeliveryState; 2] = [DeliveryState::Retrying, Deliver
 /// Which deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(super) struct Which {
-    /// To this webhook; repeatable
+    /// Only those to this webhook; repeatable
     #[arg(long = "webhook", value_name = "WEBHOOK")]
     webhooks: Vec<String>,
-    /// Of this event; repeatable
+    /// Only those of this event; repeatable
     #[arg(long = "event", value_name = "EVENT")]
     events: Vec<String>,
-    /// Of events of this type or pattern; repeatable
+    /// Only those of events of this type or pattern; repeatable
     #[arg(long = "type", value_name = "PATTERN")]
     types: Vec<String>,
-    /// In this state: pending, in-flight, retrying, succeeded, failed or cancelled; repeatable
+    /// Only those in this state: pending, in-flight, retrying, succeeded, failed or cancelled; repeatable
     #[arg(long = "state", value_name = "STATE", value_parser = state)]
     states: Vec<DeliveryState>,
-    /// Those that failed or are tried again
+    /// Only those that failed or are being retried
     #[arg(long, conflicts_with = "states")]
     failed: bool,
-    /// Whose last response had this status, such as 503 or 5xx; repeatable
+    /// Only those whose last response had this status, such as 503 or 5xx; repeatable
     #[arg(long = "status", value_name = "STATUS", value_parser = statuses)]
     statuses: Vec<Statuses>,
-    /// Made since: an age such as 2h, or a time
+    /// Created since: an age such as 2h, or a time
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Made before: an age such as 2h, or a time
+    /// Created before: an age such as 2h, or a time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
 }

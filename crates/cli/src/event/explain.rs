@@ -31,10 +31,10 @@ pub(super) struct ReplayArgs {
     /// Only this event, by id or its beginning; repeatable
     #[arg(long = "event", value_name = "EVENT")]
     events: Vec<String>,
-    /// Also those that were delivered to it before
+    /// Also events that were delivered to it before
     #[arg(long)]
     include_delivered: bool,
-    /// Counts, and changes nothing; exit code 3 if it would
+    /// Shows the count, and changes nothing; exit code 3 if it would
     #[arg(long)]
     dry_run: bool,
 }

@@ -18,12 +18,12 @@ pub struct EventArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Publishes an event of JSON data, or one of each line
+    /// Publishes an event with JSON data, or one for each line
     #[command(
         after_help = "Examples:\n  echo '{\"id\": 1}' | tenterhook event publish --type created --object-type dcim.site -\n  tenterhook event publish --type updated --lines < sites.jsonl"
     )]
     Publish(publish::PublishArgs),
-    /// Lists events, the newest first
+    /// Lists events, newest first
     List(shown::ListArgs),
     /// Shows an event
     Show(shown::ShowArgs),
@@ -32,7 +32,7 @@ enum Action {
         after_help = "Exit code 4: no webhook receives it.\n\nExamples:\n  tenterhook event explain evt_01m8f79j"
     )]
     Explain(explain::ExplainArgs),
-    /// Delivers stored events to a webhook again
+    /// Delivers past events to a webhook again
     #[command(
         after_help = "Examples:\n  tenterhook event replay orders --since 2h --dry-run\n  tenterhook event replay orders --since 2h --include-delivered --yes"
     )]

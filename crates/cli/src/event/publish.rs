@@ -28,7 +28,7 @@ pub(super) struct PublishArgs {
     /// The kind of object it happened to, such as dcim.site
     #[arg(long, value_name = "TYPE", default_value = "", hide_default_value = true)]
     object_type: String,
-    /// Its id, under which it can be published again without effect [default: a new one]
+    /// Its id; publishing it again under the same id has no effect [default: a new one]
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, conflicts_with = "lines")]
     id: String,
     /// Who did it
@@ -40,7 +40,7 @@ pub(super) struct PublishArgs {
     /// Adds an attribute; repeatable
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = crate::input::pair)]
     attributes: Vec<(String, String)>,
-    /// Publishes an event of each line of standard input, which is JSON data
+    /// Publishes an event for each line of standard input, which is JSON data
     #[arg(long, conflicts_with = "file")]
     lines: bool,
 }

@@ -9,6 +9,7 @@ use super::origin::Origin;
 use super::plan::{Planned, Step};
 use crate::failure::Failure;
 use crate::output::grid::{Cell, Column};
+use crate::output::prose::folded;
 use crate::output::style::Style;
 use crate::output::{Output, count};
 
@@ -98,18 +99,20 @@ impl Report<'_> {
             })
             .collect();
         let mut text = out.table(&COLUMNS, &rows)?;
-        self.planned.iter().for_each(|one| one.lines(&mut text));
-        for (rule, why) in self.skipped {
-            line(&mut text, '-', &format!("rule {rule}: {why}"));
-        }
-        self.remarks.iter().for_each(|remark| line(&mut text, '*', remark));
+        let mut line = |sign: char, what: &str| {
+            let line = harmless(&harmless_line(&format!("{sign} {what}")));
+            writeln!(text, "{}", folded(&line, out.width())).expect("a String takes all text");
+        };
+        self.planned.iter().for_each(|one| one.lines(&mut line));
+        self.skipped.iter().for_each(|(rule, why)| line('-', &format!("rule {rule}: {why}")));
+        self.remarks.iter().for_each(|remark| line('*', remark));
         text.push('\n');
-        text.push_str(&self.sum());
+        text.push_str(&self.sum(out.width()));
         Ok(text)
     }
 
     /// How many of each, in a sentence.
-    fn sum(&self) -> String {
+    fn sum(&self, width: Option<usize>) -> String {
         let of = |is: fn(&Step) -> bool| self.planned.iter().filter(|one| is(&one.step)).count();
         let number = i64::try_from(self.planned.len()).unwrap_or(i64::MAX);
         let mut text = format!(
@@ -122,13 +125,14 @@ impl Report<'_> {
             of(|step| matches!(step, Step::Refused)),
             count(i64::try_from(self.skipped.len()).unwrap_or(i64::MAX), "rule", "rules"),
         );
-        match &self.end {
-            End::Nothing => text.push_str(" Nothing was changed."),
-            End::Imported { .. } => {}
-            End::Written(folder) => {
-                let folder = harmless_line(folder);
-                text.push_str(&format!("\nWritten to {folder}; look at them, then: tenterhook apply -f {folder}"));
-            }
+        if self.end == End::Nothing {
+            text.push_str(" Nothing was changed.");
+        }
+        text = folded(&text, width);
+        if let End::Written(folder) = &self.end {
+            let folder = harmless_line(folder);
+            // A command that is broken cannot be pasted.
+            text.push_str(&format!("\nWritten to {folder}; look at them, then: tenterhook apply -f {folder}"));
         }
         text
     }
@@ -149,20 +153,16 @@ impl Planned {
     }
 
     /// A line for each problem, difference and note.
-    fn lines(&self, text: &mut String) {
+    fn lines(&self, line: &mut impl FnMut(char, &str)) {
         let name = &self.wanted.webhook.display_name;
         for (field, why) in &self.wanted.problems {
-            line(text, 'x', &format!("{name}  {field}: {why}"));
+            line('x', &format!("{name}  {field}: {why}"));
         }
         if let Step::Differs(_, fields) = &self.step {
             for field in fields {
-                line(text, '~', &format!("{name}  {}", field.line("default")));
+                line('~', &format!("{name}  {}", field.line("default")));
             }
         }
-        self.wanted.notes.iter().for_each(|note| line(text, '!', &format!("{name}  {note}")));
+        self.wanted.notes.iter().for_each(|note| line('!', &format!("{name}  {note}")));
     }
-}
-
-fn line(text: &mut String, sign: char, what: &str) {
-    writeln!(text, "{sign} {}", harmless(&harmless_line(what))).expect("a String takes all text");
 }

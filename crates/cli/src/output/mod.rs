@@ -2,6 +2,7 @@
 //! to standard output.
 
 pub(crate) mod grid;
+pub(crate) mod prose;
 pub(crate) mod proto_json;
 pub(crate) mod style;
 pub(crate) mod times;

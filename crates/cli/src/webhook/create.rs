@@ -35,7 +35,7 @@ pub(super) struct CreateArgs {
     /// Adds a header; repeatable
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
-    /// File with the template of the body [default: NetBox's body]
+    /// File with the body template [default: NetBox's body]
     #[arg(long, value_name = "FILE")]
     body_file: Option<PathBuf>,
     /// Signs requests: netbox, standard-webhooks, github or standard-webhooks-asymmetric; repeatable

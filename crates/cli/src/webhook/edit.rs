@@ -24,7 +24,7 @@ pub(super) struct EditArgs {
     /// The webhook, by name, id or the beginning of an id
     #[arg(value_name = "WEBHOOK")]
     webhook: String,
-    /// Takes this file instead of opening an editor; `-` is standard input
+    /// Uses this file instead of opening an editor; `-` is standard input
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Checks everything, and changes nothing; exit code 3 if it would

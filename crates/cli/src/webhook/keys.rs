@@ -21,7 +21,7 @@ pub(super) struct RotateArgs {
     /// File with the new secret [default: the server makes one]
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
-    /// How long the old key signs along with the new one [default: 24 hours]
+    /// How long the old key keeps signing [default: 24 hours]
     #[arg(long, value_name = "DURATION", value_parser = crate::input::span)]
     grace: Option<Duration>,
 }

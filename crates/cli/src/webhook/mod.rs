@@ -4,6 +4,8 @@ mod create;
 mod edit;
 mod keys;
 mod preview;
+mod probe;
+mod sample;
 mod shown;
 mod state;
 
@@ -11,6 +13,8 @@ use clap::{Args, Subcommand};
 
 use crate::failure::Done;
 use crate::session::Session;
+
+pub(crate) use preview::render;
 
 /// What `tenterhook webhook` takes.
 #[derive(Debug, Clone, Args)]
@@ -27,7 +31,7 @@ enum Action {
     /// Shows a webhook: its state and why, what waits, and its configuration
     #[command(after_help = "Examples:\n  tenterhook webhook show orders\n  tenterhook webhook show orders -o yaml")]
     Show(shown::ShowArgs),
-    /// Creates a webhook of flags or a file
+    /// Creates a webhook from flags or a file
     #[command(
         after_help = "Examples:\n  tenterhook webhook create orders --url https://shop.example.com/hooks --type created --sign netbox\n  tenterhook webhook create --file orders.yaml --dry-run"
     )]
@@ -38,23 +42,23 @@ enum Action {
     Delete(state::DeleteArgs),
     /// Stops sending; events queue up
     Pause(state::PauseArgs),
-    /// Sends again, what queued up first
+    /// Resumes sending, oldest delivery first
     #[command(after_help = "Examples:\n  tenterhook webhook resume orders --wait")]
     Resume(state::ResumeArgs),
-    /// Makes a new signing key; the old one signs along with it for a while
+    /// Creates a new signing key; the old one keeps signing during a grace period
     RotateKey(keys::RotateArgs),
-    /// Stops an old signing key at once
+    /// Revokes an old signing key at once
     RevokeKey(keys::RevokeArgs),
-    /// Shows the request that an event would make, and sends nothing
+    /// Shows the request that an event would make, without sending it
     #[command(
         after_help = "Exit code 4: the event does not match, or a template fails.\n\nExamples:\n  tenterhook webhook preview orders --event evt_01m8f65h\n  tenterhook webhook preview orders --type created --file data.json\n  tenterhook webhook preview orders --event evt_01m8f65h --diff evt_01m8f79j"
     )]
     Preview(preview::PreviewArgs),
-    /// Sends one request now and shows how it went
+    /// Sends one request now, and shows the response
     #[command(
-        after_help = "Exit code 4: the receiver did not accept it.\n\nExamples:\n  tenterhook webhook test orders\n  tenterhook webhook test orders --event evt_01m8f65h"
+        after_help = "Exit code 4: the receiver did not accept it.\n\nExamples:\n  tenterhook webhook test orders\n  tenterhook webhook test orders --event evt_01m8f65h\n  tenterhook webhook test orders --watch"
     )]
-    Test(preview::TestArgs),
+    Test(probe::TestArgs),
 }
 
 /// Runs the command.
@@ -73,6 +77,6 @@ pub(crate) async fn run(args: WebhookArgs, session: &Session) -> Done {
         Action::RotateKey(args) => keys::rotate(args, session).await,
         Action::RevokeKey(args) => keys::revoke(args, session).await,
         Action::Preview(args) => preview::preview(args, session).await,
-        Action::Test(args) => preview::test(args, session).await,
+        Action::Test(args) => probe::run(args, session).await,
     }
 }

@@ -1,25 +1,16 @@
-//! `webhook preview` and `webhook test`: what an event would make, and one request sent now.
-
-use std::path::PathBuf;
-use std::time::Duration;
+//! `webhook preview`: the request that an event would make.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tenterhook_client::v1::render_preview_request::{Source, Target};
-use tenterhook_client::v1::{
-    AttemptOutcome, DeliveryAttempt, Event, RenderPreviewRequest, RenderPreviewResponse, TestWebhookRequest,
-};
+use tenterhook_client::v1::{RenderPreviewRequest, RenderPreviewResponse};
 use tenterhook_model::{harmless, harmless_line};
 
-use crate::delivery::exchange;
+use super::sample::{Chosen, SampleArgs};
 use crate::difference;
 use crate::failure::{Done, Failure, NO, WOULD_CHANGE};
-use crate::input::data;
 use crate::output::proto_json;
 use crate::session::Session;
-
-/// Time for a test: an attempt takes a minute at most (`TransportPolicy.attempt_timeout`).
-const TEST_PATIENCE: Duration = Duration::from_secs(70);
 
 /// Headers whose values no two requests share: they say nothing of what differs between two events.
 const OF_ONE_REQUEST: [&str; 6] = [
@@ -34,53 +25,10 @@ const OF_ONE_REQUEST: [&str; 6] = [
 #[derive(Debug, Clone, Args)]
 pub(super) struct PreviewArgs {
     #[command(flatten)]
-    which: TestArgs,
+    which: SampleArgs,
     /// A second stored event: shows only what differs between the two requests
     #[arg(long, value_name = "EVENT")]
     diff: Option<String>,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(super) struct TestArgs {
-    /// The webhook, by name, id or the beginning of an id
-    #[arg(value_name = "WEBHOOK")]
-    webhook: String,
-    /// The stored event to use, by id or its beginning
-    #[arg(long, value_name = "EVENT", conflicts_with_all = ["file", "type_", "object_type"])]
-    event: Option<String>,
-    /// File with the JSON data of an event that is not published; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// Type of an event that is not published [default: ping]
-    #[arg(long = "type", id = "type_", value_name = "TYPE")]
-    type_: Option<String>,
-    /// Object type of an event that is not published
-    #[arg(long, value_name = "TYPE")]
-    object_type: Option<String>,
-}
-
-/// The event to use.
-enum Chosen {
-    Stored(String),
-    Draft(Box<Event>),
-}
-
-impl TestArgs {
-    async fn source(&self, session: &Session) -> Result<Chosen, Failure> {
-        if let Some(event) = &self.event {
-            return Ok(Chosen::Stored(session.event_id(event).await?));
-        }
-        Ok(Chosen::Draft(Box::new(Event {
-            namespace: session.namespace.clone(),
-            r#type: self.type_.clone().unwrap_or_else(|| "ping".to_owned()),
-            object_type: self.object_type.clone().unwrap_or_default(),
-            data: Some(match &self.file {
-                Some(file) => data(file)?,
-                None => crate::input::document("{}"),
-            }),
-            ..Default::default()
-        })))
-    }
 }
 
 /// Previews.
@@ -106,7 +54,15 @@ pub(super) async fn preview(args: PreviewArgs, session: &Session) -> Done {
     Ok(if response.matched && response.errors.is_empty() { 0 } else { NO })
 }
 
-async fn render(webhook_id: &str, source: Source, session: &Session) -> Result<RenderPreviewResponse, Failure> {
+/// The request that an event would make.
+///
+/// # Errors
+/// When the call fails.
+pub(crate) async fn render(
+    webhook_id: &str,
+    source: Source,
+    session: &Session,
+) -> Result<RenderPreviewResponse, Failure> {
     let target = Some(Target::WebhookId(webhook_id.to_owned()));
     let request = RenderPreviewRequest { target, source: Some(source) };
     let response = session.client.webhooks().render_preview(request).await;
@@ -166,35 +122,4 @@ fn preview_text(response: &RenderPreviewResponse) -> String {
         text.push_str(&format!("\n\n{}\n", harmless(&String::from_utf8_lossy(&request.body))));
     }
     text
-}
-
-/// A call that waits as long as an attempt may take.
-fn patiently<M>(message: M) -> tenterhook_client::Request<M> {
-    let mut request = tenterhook_client::Request::new(message);
-    request.set_timeout(TEST_PATIENCE);
-    request
-}
-
-/// Tests.
-pub(super) async fn test(args: TestArgs, session: &Session) -> Done {
-    let webhook = session.webhook(&args.webhook).await?;
-    session.may_write(&format!("Send a request to {}", webhook.display_name))?;
-    let mut message = TestWebhookRequest { webhook_id: webhook.id, ..Default::default() };
-    match args.source(session).await? {
-        Chosen::Stored(event_id) => message.event_id = event_id,
-        Chosen::Draft(mut event) => {
-            event.namespace.clone_from(&webhook.namespace);
-            message.event = Some(*event);
-        }
-    }
-    let response =
-        session.client.webhooks().test_webhook(patiently(message)).await.map_err(|status| session.fail(status))?;
-    let response = response.into_inner();
-    let attempt: DeliveryAttempt = response.attempt.clone().unwrap_or_default();
-    let is_well = attempt.outcome() == AttemptOutcome::Success;
-    session.out.one(&proto_json::json("TestWebhookResponse", &response), if is_well { "ok" } else { "no" }, || {
-        let verdict = if is_well { "* The receiver accepted it." } else { "x The receiver did not accept it." };
-        format!("{verdict}\n{}", exchange(&attempt))
-    });
-    Ok(if is_well { 0 } else { NO })
 }

@@ -17,7 +17,7 @@ pub(super) struct DeleteArgs {
     /// The webhooks, by name, id or the beginning of an id
     #[arg(value_name = "WEBHOOK", required = true)]
     webhooks: Vec<String>,
-    /// Counts, and changes nothing; exit code 3
+    /// Shows the count, and changes nothing; exit code 3
     #[arg(long)]
     dry_run: bool,
 }
@@ -27,7 +27,7 @@ pub(super) struct PauseArgs {
     /// The webhook, by name, id or the beginning of an id
     #[arg(value_name = "WEBHOOK")]
     webhook: String,
-    /// Why, for those who look at it later
+    /// The reason, shown with the webhook
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }

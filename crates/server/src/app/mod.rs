@@ -315,7 +315,8 @@ async fn sampled(config: &Config, storage: &Storage, metrics: &Arc<Metrics>) -> 
 
 /// Where templates that are not plain render: this program as `render-worker`, in child processes.
 pub fn cage() -> Result<Cage> {
-    let program = std::env::current_exe().context("cannot find the own program, which renders in child processes")?;
+    let program =
+        std::env::current_exe().context("cannot locate this executable, which also runs the render workers")?;
     let environment = ALLOCATOR_OF_WORKERS.map(|(name, value)| (name.into(), value.into())).to_vec();
     Ok(Cage::new(WorkerCommand { program, args: vec!["render-worker".into()], environment }, RENDER_WORKERS))
 }

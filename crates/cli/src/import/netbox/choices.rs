@@ -12,7 +12,7 @@ use crate::input::pair;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NetboxArgs {
     /// Files with webhooks and event rules: JSON, CSV or YAML; `-` is standard input
-    #[arg(value_name = "FILE", required_unless_present_any = ["url", "print_export_template"])]
+    #[arg(value_name = "FILE", required_unless_present_any = ["url", "verify", "print_export_template"])]
     pub(super) files: Vec<PathBuf>,
     /// Reads them from the REST API of this NetBox instead, such as https://netbox.example.com
     #[arg(long, value_name = "URL", conflicts_with = "files", requires = "token_file")]
@@ -41,6 +41,15 @@ pub(crate) struct NetboxArgs {
     /// Prints a template for NetBox's "Export templates" that writes what this command reads
     #[arg(long, conflicts_with_all = ["files", "url"])]
     pub(super) print_export_template: bool,
+    /// Compares requests that NetBox sent, kept by `tenterhook listen --save FOLDER`, with what this webhook would send for its events; changes nothing; repeatable
+    #[arg(
+        long, value_name = "WEBHOOK=FOLDER", value_parser = pair,
+        conflicts_with_all = ["files", "url", "retry", "dry_run", "out", "update", "skip_refused", "paused", "print_export_template"]
+    )]
+    pub(super) verify: Vec<(String, String)>,
+    /// With --verify: only events published since, an age such as 1d or a time
+    #[arg(long, value_name = "TIME", requires = "verify")]
+    pub(super) since: Option<String>,
     #[command(flatten)]
     pub(super) flags: Flags,
 }

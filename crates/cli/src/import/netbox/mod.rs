@@ -7,6 +7,7 @@ mod rest;
 mod rules;
 mod source;
 mod translate;
+mod verify;
 
 use tenterhook_client::v1::BodyFormat;
 
@@ -20,13 +21,14 @@ use super::wanted::Wanted;
 use crate::args::Common;
 use crate::failure::{Done, Failure};
 use crate::output::{Output, count};
+use crate::session::Session;
 use choices::Version;
 use source::Found;
 use translate::{names_its_events, translate};
 
 pub(super) use choices::NetboxArgs;
 
-/// Imports, or prints the export template.
+/// Imports, compares, or prints the export template.
 ///
 /// # Errors
 /// When the sources cannot be read, or the server cannot be reached.
@@ -34,6 +36,10 @@ pub(super) async fn run(args: NetboxArgs, common: &Common, out: Output) -> Done 
     if args.print_export_template {
         out.raw(export_template::EXPORT_TEMPLATE.trim_end());
         return Ok(0);
+    }
+    if !args.verify.is_empty() {
+        let session = Session::open(common, out).await?;
+        return Box::pin(verify::run(&args.verify, args.since.as_deref(), &session)).await;
     }
     let (found, version) = read(&args).await?;
     let (wanted, skipped) = wanted(&found, version, &args)?;
