@@ -82,6 +82,11 @@ impl Timestamp {
 
     /// The first moment after the day that `text` names as `YYYY-MM-DD` in UTC; `None` when it names none.
     pub fn end_of_day(text: &str) -> Option<Self> {
+        Self::new(Self::start_of_day(text)?.seconds + 86_400, 0)
+    }
+
+    /// The first moment of the day that `text` names as `YYYY-MM-DD` in UTC; `None` when it names none.
+    pub fn start_of_day(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let mut number = |digits: usize| {
             let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))?;
@@ -92,7 +97,7 @@ impl Timestamp {
             return None;
         }
         let day = days(date);
-        if civil(day) == date { Self::new((day + 1) * 86_400, 0) } else { None }
+        if civil(day) == date { Self::new(day * 86_400, 0) } else { None }
     }
 
     /// How long after `earlier` this is; zero if it is not.
@@ -213,6 +218,7 @@ mod tests {
             ("2024-02-29", Some("2024-03-01T00:00:00Z")),
             ("2027-12-31", Some("2028-01-01T00:00:00Z")),
             ("9998-12-31", Some("9999-01-01T00:00:00Z")),
+            ("9999-12-31", None),
             ("2023-02-29", None),
             ("2027-13-01", None),
             ("2027-00-10", None),
@@ -223,5 +229,9 @@ mod tests {
         ] {
             assert_eq!(Timestamp::end_of_day(text).map(Timestamp::rfc3339).as_deref(), end, "{text}");
         }
+        let begin = |text| Timestamp::start_of_day(text).map(Timestamp::rfc3339);
+        assert_eq!(begin("2024-02-29").as_deref(), Some("2024-02-29T00:00:00Z"));
+        assert_eq!(begin("9999-12-31").as_deref(), Some("9999-12-31T00:00:00Z"));
+        assert_eq!(begin("2023-02-29"), None);
     }
 }

@@ -11,6 +11,7 @@ mod decide;
 /// What a webhook gets when it does not say.
 pub mod defaults;
 mod hold;
+mod http_date;
 mod retry_after;
 mod schedule;
 mod waiting;

@@ -1,9 +1,11 @@
 //! How long a receiver asks to be left alone: the `Retry-After` header of its response
 //! (RFC 9110 section 10.2.3), or what some services send instead of it.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use tenterhook_model::{CapturedResponse, Outcome, Timestamp, limits};
+
+use crate::http_date;
 
 /// Statuses whose `Retry-After` counts: every failure (RFC 9110 sections 15.5 and 15.6).
 const FAILURES: std::ops::RangeInclusive<u16> = 400..=599;
@@ -16,21 +18,31 @@ const NANO_DIGITS: usize = 9;
 /// The time before which the receiver wants no request, at most [`limits::RETRY_AFTER_MAX`] from
 /// `now`; `None` when it does not say, or in no way that can be read.
 ///
-/// Fractions of a second are no part of RFC 9110, but common: they count in full. Only a whole
-/// response asks for something: one that broke off or came too late has another outcome.
+/// Fractions of a second are no part of RFC 9110, but common: they count in full. Of several
+/// headers, as proxies add them, the longest wait counts. Only a whole response asks for
+/// something: one that broke off or came too late has another outcome.
 pub fn retry_after(outcome: Outcome, response: Option<&CapturedResponse>, now: Timestamp) -> Option<Timestamp> {
     let response = response.filter(|response| outcome == Outcome::HttpStatus && FAILURES.contains(&response.status))?;
-    let time = match response.header("retry-after").and_then(|value| time(value.trim(), now)) {
+    let time = match longest(response, "retry-after", |value| time(value, now)) {
         None if response.status == TOO_MANY_REQUESTS => {
-            now.after(seconds(response.header("x-ratelimit-reset-after")?.trim())?)
+            now.after(longest(response, "x-ratelimit-reset-after", seconds)?)
         }
         asked => asked?,
     };
     Some(time.min(now.after(limits::RETRY_AFTER_MAX)))
 }
 
+/// The largest of what the headers called `name` say; of those that cannot be read nothing.
+fn longest<T: Ord>(response: &CapturedResponse, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let named = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    named.filter_map(|header| read(header.value.trim())).max()
+}
+
+/// Seconds, a list of them as proxies join several headers (RFC 9110 section 5.3), or a date.
 fn time(value: &str, now: Timestamp) -> Option<Timestamp> {
-    seconds(value).map(|wait| now.after(wait)).or_else(|| date(value))
+    let listed: Option<Vec<Duration>> = value.split(", ").map(|part| seconds(part.trim())).collect();
+    let wait = listed.and_then(|waits| waits.into_iter().max());
+    wait.map(|wait| now.after(wait)).or_else(|| http_date::read(value, now))
 }
 
 /// Digits, or digits with a fraction; never less than the value says. More than fit are more
@@ -46,12 +58,6 @@ fn seconds(value: &str) -> Option<Duration> {
     let beyond = u64::from(rest.bytes().any(|digit| digit != b'0'));
     let whole = Duration::from_secs(whole.parse().unwrap_or(u64::MAX));
     Some(whole.saturating_add(Duration::from_nanos(nanos + beyond)))
-}
-
-/// One of the three forms of a date (RFC 9110 section 5.6.7).
-fn date(value: &str) -> Option<Timestamp> {
-    let since = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(Timestamp::default().after(since))
 }
 
 #[cfg(test)]
@@ -82,6 +88,9 @@ mod tests {
             ("Sunday, 06-Nov-94 08:50:37 GMT", 60.0),
             ("Sun Nov  6 08:50:37 1994", 60.0),
             ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0),
+            ("sun, 06 nov 1994 08:50:37 utc", 60.0),
+            ("120, 120", 120.0),
+            ("3, 5.5, 1", 5.5),
         ];
         for (value, expected) in cases {
             assert_eq!(wait(503, value), Some(expected), "{value}");
@@ -112,6 +121,7 @@ mod tests {
             "5.",
             "1.2.3",
             "1,5",
+            "5, soon",
             "1.-5",
             "NaN",
             "inf",
@@ -163,9 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn the_name_is_found_in_any_case_and_the_first_one_counts() {
-        let headers = [("x", "1"), ("rEtRy-AfTeR", "10"), ("retry-after", "20")];
-        assert_eq!(asked(503, &headers), Some(Duration::from_secs(10)));
+    fn the_name_is_found_in_any_case_and_the_longest_of_several_counts() {
+        let headers = [("x", "1"), ("rEtRy-AfTeR", "10"), ("retry-after", "20"), ("Retry-After", "soon")];
+        assert_eq!(asked(503, &headers), Some(Duration::from_secs(20)));
+        let resets = [("X-RateLimit-Reset-After", "2"), ("x-ratelimit-reset-after", "1.5")];
+        assert_eq!(asked(429, &resets), Some(Duration::from_secs(2)));
         assert_eq!(asked(503, &[]), None);
     }
 }
