@@ -27,6 +27,7 @@ use crate::error::AttemptError;
 use crate::guard::{Guard, Way};
 use crate::hidden::Hidden;
 use crate::http1::Http1;
+use crate::http1_only::Http1Only;
 use crate::http2::{Http2, Tasks};
 use crate::pool::{Connection, Pool, Route};
 use crate::proxy::{self, Destination, Leg, ProxyFailure};
@@ -88,6 +89,7 @@ struct Shared<D: Dial> {
     dialer: D,
     pool: Arc<Pool<Leg<D::Stream>>>,
     turns: Turns,
+    http1_only: Http1Only,
     tasks: Tasks,
     tokens: Tokens,
     /// Answers of proxies so far, whatever they said: a sign of life.
@@ -107,8 +109,9 @@ impl<D: Dial> Deliverer<D> {
         let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls, Arc::clone(&clock));
         let guard = Guard::new(outbound.addresses, outbound.egress, outbound.resolver);
         let (turns, tokens, dialer) = (Turns::default(), Tokens::default(), outbound.dialer);
-        let proxy_answers = AtomicU64::new(0);
-        Self { shared: Arc::new(Shared { guard, trusts, dialer, pool, turns, tasks, tokens, proxy_answers, clock }) }
+        let (proxy_answers, http1_only) = (AtomicU64::new(0), Http1Only::default());
+        let shared = Shared { guard, trusts, dialer, pool, turns, http1_only, tasks, tokens, proxy_answers, clock };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Makes one attempt.
@@ -227,15 +230,30 @@ impl<D: Dial> Shared<D> {
             proxied: way.proxy.is_some(),
             address: way.targets[0],
         };
-        let mut resent = 0;
+        let (mut resent, mut of_http2) = (0, None);
         loop {
-            let connection = {
-                let wanted = Wanted { request, way: &way, source: Source::after(resent) };
-                self.connection(wanted, &mut route, progress).await?
-            };
+            let source = if of_http2.is_some() { Source::Alone } else { Source::after(resent) };
+            let wanted = Wanted { request, way: &way, source };
+            let connection = self.connection(wanted, &mut route, progress).await;
+            if connection.is_err()
+                && let Some(before) = of_http2
+            {
+                self.http1_only.forget(&route.authority);
+                return Err(before);
+            }
+            let connection = connection?;
             match self.send(connection, request, &route, progress).await {
+                Err(broken) if of_http2.is_none() && broken.error.wants_http1() => {
+                    self.http1_only.note(&route.authority);
+                    of_http2 = Some(broken.error);
+                }
                 Err(broken) if broken.unprocessed && resent < RESENDS => resent += 1,
-                result => return result.map_err(|broken| broken.error),
+                result => {
+                    if of_http2.is_some() {
+                        progress.notes.add("over HTTP/2 it could not be read, so HTTP/1.1 was spoken");
+                    }
+                    return result.map_err(|broken| broken.error);
+                }
             }
         }
     }
@@ -314,7 +332,8 @@ impl<D: Dial> Shared<D> {
             };
             return Ok(Connection::Http1(Box::new(http1)));
         }
-        let config = self.trusts.of(&request.transport, true).config()?;
+        let trust = self.trusts.of(&request.transport, true);
+        let config = if self.http1_only.holds(&route.authority) { trust.config_of_http1() } else { trust.config() }?;
         if source == Source::Alone {
             let stream = self.dial(wanted, route, progress).await?;
             return self.secure(config, &request.url, stream, progress).await;

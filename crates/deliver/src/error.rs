@@ -185,6 +185,14 @@ impl AttemptError {
         let is_refused = |error: &h2::Error| error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
         h2_causes(error).any(|error| error.is_remote() && is_refused(error))
     }
+
+    /// Whether the receiver has to be spoken to in HTTP/1.1: it says so (HTTP_1_1_REQUIRED, RFC
+    /// 9113 section 7), or what it sends is no HTTP/2.
+    pub(crate) fn wants_http1(&self) -> bool {
+        let Self::Http2(error) = self else { return false };
+        let is_asked = |error: &h2::Error| error.is_remote() && error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED);
+        h2_causes(error).any(|error| error.is_library() || is_asked(error))
+    }
 }
 
 /// What this machine lacked for a connection, and what to do; `None` when it lacked nothing.

@@ -110,7 +110,7 @@ impl Http2 {
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(2 * limits::HEADERS_BYTES as u32)
+            .max_header_list_size(limits::ANSWER_HEAD_BYTES as u32)
             .handshake(TokioIo::new(wire))
             .await
             .map_err(AttemptError::Http2)?;

@@ -18,6 +18,7 @@ mod error;
 mod guard;
 mod hidden;
 mod http1;
+mod http1_only;
 mod http2;
 mod notes;
 mod pem;

@@ -82,6 +82,20 @@ impl Trust {
             Err(reason) => Err(AttemptError::TlsSettings(reason.clone())),
         }
     }
+
+    /// The same for a connection that must not speak HTTP/2.
+    ///
+    /// # Errors
+    /// As [`Trust::config`].
+    pub(crate) fn config_of_http1(&self) -> Result<Arc<ClientConfig>, AttemptError> {
+        self.config().map(|config| without_http2(&config))
+    }
+}
+
+fn without_http2(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
 }
 
 /// Every trust of one deliverer.
@@ -135,11 +149,7 @@ impl Trusts {
     pub(crate) fn new(roots: Roots, allow_insecure: bool, clock: Arc<dyn Clock>) -> Self {
         let provider = Arc::new(ring::default_provider());
         let config = configure(&TransportPolicy::default(), Vec::new(), &roots, &provider);
-        let proxy = config.clone().map(|config| {
-            let mut config = ClientConfig::clone(&config);
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            Arc::new(config)
-        });
+        let proxy = config.as_deref().map(without_http2).map_err(String::clone);
         let plain = Arc::new(Trust { id: 0, config, last_use: AtomicU64::new(0), until: Timestamp::MAX });
         Self { roots, allow_insecure, provider, clock, plain, proxy, own: Mutex::default(), uses: AtomicU64::new(1) }
     }

@@ -39,6 +39,8 @@ const SLICES: usize = 2;
 const STATUS_START: &[u8] = b"HTTP/";
 /// What a proxy answers that wants other credentials (RFC 9110 section 15.5.8).
 const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
+/// What a receiver says that closes a connection on which it waited too long for a request.
+const REQUEST_TIMEOUT: u16 = 408;
 /// How a TLS record begins (RFC 8446 section 5.1): an alert or a handshake, and the version.
 const TLS_STARTS: [[u8; 2]; 2] = [[0x15, 0x03], [0x16, 0x03]];
 
@@ -97,9 +99,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
         if status == PROXY_AUTHENTICATION_REQUIRED && self.forwarder.is_some() {
             return Err(AttemptError::from(ProxyFailure::wants_credentials(&progress.proxy)).into());
         }
+        let framed = is_whole.then(|| head.framing(&mut progress.notes));
+        // It gave up waiting for a request before it saw this one (RFC 9110 section 15.5.9).
+        if self.served && status == REQUEST_TIMEOUT && framed.is_none_or(|(_, stays_open)| !stays_open) {
+            return Err(Broken { unprocessed: true, error: AttemptError::Closed });
+        }
         progress.heard_head(status, std::mem::take(&mut head.headers));
-        if is_whole {
-            let (framing, stays_open) = head.framing(&mut progress.notes);
+        if let Some((framing, stays_open)) = framed {
             let ended = self.body(framing, progress).await;
             if ended && !self.input.is_empty() {
                 progress.notes.add("more came after the answer");
@@ -145,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
                 return Ok((head, true));
             }
             if ends {
-                (head, bytes) = (Head::default(), 0);
+                head = Head::default();
             }
         }
         decided(head, progress, "its head has no end", AttemptError::HeadTooLarge)

@@ -179,6 +179,15 @@ fn an_encrypted_key_says_what_to_do() {
 }
 
 #[test]
+fn a_key_is_what_its_bytes_are_whatever_it_is_called() {
+    let identity = Authority::new().sign("us");
+    let key = include_str!("keys/rsa-pkcs1.pem").replace("RSA PRIVATE", "PRIVATE");
+    assert_fault(&showing(&Pem { key, ..identity.clone() }), "client_private_key_pem", "is not the key of");
+    let key = identity.key.replace("PRIVATE", "EC PRIVATE");
+    assert_eq!(faults(&showing(&Pem { key, ..identity })), [""; 0]);
+}
+
+#[test]
 fn the_first_end_is_of_the_own_certificate_or_of_the_last_that_is_trusted() {
     let check = CertificateCheck::new(Arc::new(Then), false);
     let first_end = |policy: &TransportPolicy| check.first_end(policy).map(|end| (end.field, end.time.seconds()));

@@ -176,6 +176,38 @@ async fn a_request_that_met_a_closing_connection_is_sent_once_more_on_a_new_one(
     assert_eq!(receiver.connections(), 2);
 }
 
+/// What HAProxy, nginx and Node.js say when they close a connection on which no request came in time.
+const WAITED_TOO_LONG: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_request_that_crosses_a_408_for_the_one_that_did_not_come_is_sent_again() {
+    let receiver = turns(WAITED_TOO_LONG, true).await;
+    let deliverer = deliverer();
+    for _ in 0..2 {
+        let exchange = deliverer.attempt(post(&receiver.url("/"))).await;
+        assert_eq!((exchange.outcome, exchange.error.as_str()), (Outcome::Success, ""));
+        assert_eq!(exchange.response.unwrap().status, 200);
+    }
+    assert_eq!(receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_408_on_a_new_connection_or_one_that_stays_open_is_the_answer() {
+    let of_its_own = turns(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", true).await;
+    let on_a_new_one = Receiver::script(|mut stream| async move {
+        hears(&mut stream).await;
+        stream.write_all(WAITED_TOO_LONG).await.unwrap();
+    })
+    .await;
+    let deliverer = deliverer();
+    assert_eq!(deliverer.attempt(post(&of_its_own.url("/"))).await.outcome, Outcome::Success);
+    for receiver in [of_its_own, on_a_new_one] {
+        let exchange = deliverer.attempt(post(&receiver.url("/"))).await;
+        assert_eq!((exchange.outcome, exchange.response.unwrap().status), (Outcome::HttpStatus, 408));
+        assert_eq!(receiver.connections(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_got_part_of_an_answer_is_not_sent_again() {
     let cases = [

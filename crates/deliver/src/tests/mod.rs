@@ -7,6 +7,7 @@ mod exchange;
 mod guarded;
 mod hosts;
 mod http2;
+mod http2_odd;
 mod identity;
 mod namespace;
 mod proxy;
