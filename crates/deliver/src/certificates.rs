@@ -78,12 +78,8 @@ fn private_key(pem: &str) -> Result<PrivateKeyDer<'static>, Fault> {
     let Some(bytes) = key.bytes else {
         return Err(Fault::invalid(KEY, "is encrypted; give the key without its passphrase (openssl pkey -in FILE)"));
     };
-    match key.label {
-        "PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(bytes.into())),
-        "RSA PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs1(bytes.into())),
-        "EC PRIVATE KEY" => Ok(PrivateKeyDer::Sec1(bytes.into())),
-        _ => Err(unreadable()),
-    }
+    // Tools write one kind under the name of another, so the bytes say which it is.
+    PrivateKeyDer::try_from(bytes).map_err(|_| unreadable())
 }
 
 /// At least one certificate.

@@ -11,6 +11,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
+/// Digits of a character that JSON writes out as `\u000a` (RFC 8259 section 7).
+const ESCAPE_DIGITS: usize = 4;
 
 /// Base64 whose padding may have been lost in a copy.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -98,11 +100,16 @@ fn decode(content: &str) -> Result<Option<Vec<u8>>, PemError> {
     while let Some(c) = chars.next() {
         match c {
             // A line break or another character that was written out, as in JSON.
+            '\\' if chars.next_if_eq(&'u').is_some() => {
+                let digits: String = chars.by_ref().take(ESCAPE_DIGITS).collect();
+                let written = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).unwrap_or('\\');
+                base64.extend(Some(written).filter(|c| !c.is_whitespace()));
+            }
             '\\' => {
                 chars.next_if(|next| matches!(next, 'n' | 'r' | 't'));
             }
-            // Blanks of every kind, and what quoted lines are joined with.
-            '\u{feff}' | '\u{200b}' | '"' | '\'' | ',' => {}
+            // Blanks of every kind, what quoted lines are joined with, and what mail puts before them.
+            '\u{feff}' | '\u{200b}' | '"' | '\'' | ',' | '>' => {}
             c if c.is_whitespace() => {}
             c => base64.push(c),
         }
@@ -141,10 +148,15 @@ mod tests {
             format!("\"{}\"", PEM.replace('\n', "\\n")),
             PEM.replace("==", ""),
             PEM.replace('\n', "\u{a0}\n"),
+            PEM.replace('\n', "\\u000a"),
+            PEM.replace('\n', "\\n").replace('=', "\\u003d").replace('Q', "\\u0051"),
+            PEM.replace('\n', "\n> "),
         ];
         for form in forms {
             assert_eq!(read(&form), Ok(vec![("CERTIFICATE".to_owned(), BYTES.to_vec())]), "{form:?}");
         }
+        let broken = PEM.replace('Q', "\\u00");
+        assert_eq!(read(&broken), Err(PemError::NotBase64));
         assert_eq!(read(&format!("{PEM}{PEM}")).unwrap().len(), 2);
         assert_eq!(read(&PEM.repeat(2).replace('\n', "")).unwrap().len(), 2);
     }

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls_pki_types::PrivateKeyDer;
 use serde_json::json;
 use tenterhook_model::{Entropy, Timestamp};
 
@@ -84,11 +85,13 @@ impl Key {
         let mut keys = sections.into_iter().filter(Section::is_key);
         let (Some(key), None) = (keys.next(), keys.next()) else { return Err(UNREADABLE) };
         let bytes = key.bytes.ok_or(UNREADABLE)?;
-        match key.label {
-            "RSA PRIVATE KEY" => {
-                RsaKeyPair::from_der(&bytes).map(|key| Self::Rs256(Box::new(key))).map_err(|_| UNSUITED)
+        // Tools write one kind under the name of another, so the bytes say which it is.
+        match PrivateKeyDer::try_from(bytes).map_err(|_| UNREADABLE)? {
+            PrivateKeyDer::Pkcs1(key) => {
+                let key = RsaKeyPair::from_der(key.secret_pkcs1_der());
+                key.map(|key| Self::Rs256(Box::new(key))).map_err(|_| UNSUITED)
             }
-            "PRIVATE KEY" => Self::of_pkcs8(&bytes).ok_or(UNSUITED),
+            PrivateKeyDer::Pkcs8(key) => Self::of_pkcs8(key.secret_pkcs8_der()).ok_or(UNSUITED),
             _ => Err(UNREADABLE),
         }
     }
@@ -177,6 +180,14 @@ mod tests {
             assert_eq!(header, json!({ "alg": algorithm, "typ": "JWT" }));
             let key = UnparsedPublicKey::new(verification, public_key(pem));
             assert!(key.verify(message.as_bytes(), &signature).is_ok(), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_what_its_bytes_are_whatever_it_is_called() {
+        let renamed = [RSA_PKCS1.replace("RSA PRIVATE", "PRIVATE"), RSA.replace("PRIVATE", "RSA PRIVATE")];
+        for pem in renamed {
+            assert_eq!(signed(&pem, "").0["alg"], "RS256");
         }
     }
 
