@@ -2,16 +2,14 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{Request, Response, Version};
 use http_body::Frame;
+use tenterhook_api::is_grpc;
 use tonic::Status;
 use tonic::body::Body;
 
 use crate::grpc_web;
 use crate::problem::Problem;
-
-/// Content type of gRPC, alone or before `+FORMAT` and `;PARAMETERS` (gRPC over HTTP/2, "Content-Type").
-const GRPC: &[u8] = b"application/grpc";
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,13 +55,6 @@ impl Form {
     }
 }
 
-/// Whether these are the headers of gRPC, and not of gRPC-Web or something else.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let rest = content_type.and_then(|value| value.strip_prefix(GRPC));
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +72,7 @@ mod tests {
             (Version::HTTP_11, "application/grpc", Form::Plain),
             (Version::HTTP_11, "application/grpc-web+proto", Form::GrpcWeb),
             (Version::HTTP_2, "application/grpc-web", Form::GrpcWeb),
+            (Version::HTTP_2, "Application/gRPC", Form::Grpc),
             (Version::HTTP_2, "application/json", Form::Plain),
         ] {
             assert_eq!(Form::of(&request(version, content_type)), form, "{content_type}");

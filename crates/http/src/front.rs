@@ -13,7 +13,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use tenterhook_api::access::{Access, NetboxSecrets, lookup};
-use tenterhook_api::{PublicKeys, Refusals, Refused};
+use tenterhook_api::{PublicKeys, Refusals, Refused, is_grpc};
 use tenterhook_console::Console;
 use tenterhook_model::WebhookId;
 use tonic::body::Body;
@@ -24,7 +24,6 @@ use tower::Service;
 
 use crate::console;
 use crate::events;
-use crate::forms::is_grpc;
 use crate::grpc_web;
 use crate::key_set;
 use crate::openapi;

@@ -22,12 +22,13 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 /// The flag of the frame that holds the trailers.
 const TRAILERS: u8 = 0x80;
 
-/// Whether these are the headers of gRPC-Web with messages of protobuf, in binary form.
+/// Whether these are the headers of gRPC-Web with messages of protobuf, in binary form. A content type
+/// has no case (RFC 9110 section 8.3.1).
 pub(crate) fn is_grpc_web(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let Some(rest) = content_type.and_then(|value| value.strip_prefix(GRPC_WEB)) else { return false };
+    let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+    let Some(rest) = content_type.as_ref().and_then(|value| value.strip_prefix(GRPC_WEB)) else { return false };
     let rest = rest.strip_prefix(b"+proto").unwrap_or(rest);
-    matches!(rest.first(), None | Some(b';'))
+    matches!(rest.first(), None | Some(b';' | b' ' | b'\t'))
 }
 
 /// The call of gRPC that a request stands for.
@@ -102,7 +103,12 @@ mod tests {
     fn only_the_binary_form_with_protobuf_is_taken() {
         let is_grpc_web =
             |content_type| is_grpc_web(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]));
-        for good in ["application/grpc-web", "application/grpc-web+proto", "application/grpc-web+proto;charset=utf-8"] {
+        for good in [
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "application/grpc-web+proto;charset=utf-8",
+            "Application/gRPC-Web+Proto ; charset=utf-8",
+        ] {
             assert!(is_grpc_web(good), "{good}");
         }
         for bad in [

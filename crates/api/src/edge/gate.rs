@@ -139,10 +139,12 @@ fn boxed(refusal: Refusal) -> Box<Status> {
     Box::new(refusal.into())
 }
 
-/// Whether a request is gRPC, and not gRPC-Web or something else.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let rest = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().strip_prefix(GRPC));
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+/// Whether a request is gRPC, and not gRPC-Web or something else. A content type has no case (RFC
+/// 9110 section 8.3.1).
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let Some((start, rest)) = content_type.split_at_checked(GRPC.len()) else { return false };
+    start.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' ' | b'\t'))
 }
 
 /// The time for a call: that of its method, or less if the caller has less.

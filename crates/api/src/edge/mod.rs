@@ -16,6 +16,7 @@ mod walk;
 
 pub use connection::{Budgets, Connection, Kept};
 pub use forwarded::Forwarded;
+pub use gate::is_grpc;
 pub(crate) use gate::{GateLayer, GateState, TraceParent};
 pub use held::Held;
 pub(crate) use intake::{Charge, OPEN_MESSAGE_BYTES};
