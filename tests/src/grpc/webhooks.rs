@@ -248,6 +248,28 @@ async fn an_update_that_leaves_the_url_alone_does_not_ask_where_it_leads() {
     assert_eq!((reason(&refused).as_str(), fields(&refused)), ("URL_FORBIDDEN", vec!["webhook.request.url".into()]));
 }
 
+#[tokio::test]
+async fn an_update_of_credentials_does_not_ask_where_their_token_server_has_moved() {
+    let bench = Bench::new().await;
+    let oauth2 = v1::OAuth2ClientCredentials {
+        token_url: "https://moves.example.com/token".into(),
+        client_id: "c".into(),
+        client_secret: "s3cr3t".into(),
+        ..Default::default()
+    };
+    let with = |id: &str, oauth2: v1::OAuth2ClientCredentials| v1::Webhook {
+        id: id.into(),
+        authentication: Some(v1::Authentication { method: Some(v1::authentication::Method::Oauth2(oauth2)) }),
+        ..webhook("w")
+    };
+    let id = bench.create(create(with("", oauth2.clone()))).await.webhook.unwrap().id;
+    let scoped = v1::OAuth2ClientCredentials { scopes: vec!["hooks".into()], ..oauth2.clone() };
+    bench.webhooks().update_webhook(update(with(&id, scoped), &["authentication"])).await.unwrap();
+    let moved = v1::OAuth2ClientCredentials { token_url: "https://moves.example.com/new".into(), ..oauth2 };
+    let refused = bench.webhooks().update_webhook(update(with(&id, moved), &["authentication"])).await.unwrap_err();
+    assert_eq!(fields(&refused), ["webhook.authentication.oauth2.token_url"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_name_that_nobody_answers_for_is_accepted_after_two_seconds() {
     let bench = Bench::new().await;

@@ -201,16 +201,20 @@ pub(super) async fn check_webhook(
 
 /// What is wrong with the token server and the key of `spec`, where they differ from `before`.
 async fn authentication_faults(api: &Shared, spec: &WebhookSpec, before: Option<&WebhookSpec>) -> Vec<Fault> {
-    let before = before.and_then(|before| before.authentication.as_ref());
     let Some(Authentication::OAuth2(credentials)) = &spec.authentication else { return Vec::new() };
-    if spec.authentication.as_ref() == before {
-        return Vec::new();
-    }
+    let before = match before.and_then(|before| before.authentication.as_ref()) {
+        Some(Authentication::OAuth2(before)) => Some(before),
+        _ => None,
+    };
     let path = "authentication.oauth2";
-    let keys = api.transport_check.check_credentials(credentials).into_iter();
-    let mut faults: Vec<Fault> = keys.map(|fault| fault.under(path)).collect();
+    let mut faults = Vec::new();
+    if before.is_none_or(|before| before.proof != credentials.proof) {
+        let keys = api.transport_check.check_credentials(credentials).into_iter();
+        faults.extend(keys.map(|fault| fault.under(path)));
+    }
+    let moves = before.is_none_or(|before| before.token_url != credentials.token_url);
     // What is no URL was refused when it was read.
-    if let Ok(url) = TargetUrl::parse(&credentials.token_url) {
+    if let Some(url) = TargetUrl::parse(&credentials.token_url).ok().filter(|_| moves) {
         faults.extend(target::check(api, &format!("{path}.token_url"), &url, spec.transport.proxy).await);
     }
     faults
