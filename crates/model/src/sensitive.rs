@@ -4,10 +4,25 @@
 //! `additional_headers` renders to, and of a receiver's response.
 
 /// What a sensitive name is in full.
-const NAMES: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2"];
-/// What the last word of a sensitive name ends with, as in `X-Vault-Token` or `X-AuthToken`.
-const ENDINGS: [&str; 9] =
-    ["token", "secret", "password", "passwd", "passphrase", "credential", "credentials", "apikey", "auth"];
+const NAMES: [&str; 1] = ["set-cookie2"];
+/// What the last word of a sensitive name ends with, as in `X-Vault-Token`, `X-AuthToken` or
+/// `X-Forwarded-Authorization`.
+const ENDINGS: [&str; 14] = [
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "credential",
+    "credentials",
+    "apikey",
+    "auth",
+    "bearer",
+    "jwt",
+];
 /// What the last word of a sensitive name is, as in `X-Api-Key`.
 const KEY: &str = "key";
 /// Names that end like a sensitive one and have to be seen: the idempotency key of
@@ -53,6 +68,11 @@ mod tests {
             "DB_PASSWORD",
             "X-Auth",
             "Aws-Credentials",
+            "X-Authorization",
+            "X-Amzn-Remapped-Authorization",
+            "X-Cookie",
+            "X-User-Jwt",
+            "DB_PWD",
         ] {
             assert!(is_sensitive_header(name), "{name}");
         }
