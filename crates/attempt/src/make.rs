@@ -54,7 +54,7 @@ pub async fn make<D: Deliver>(job: Job<'_>, tools: Tools<'_>, deliverer: D, cut:
         // A response that is there counts, even at the moment of the cut.
         biased;
         ended = AssertUnwindSafe(work).catch_unwind() => ended.ok(),
-        () = cut.cancelled() => Some(Exchange::failed(Outcome::Interrupted, "the server stopped before the answer came")),
+        () = cut.cancelled() => Some(Exchange::failed(Outcome::Interrupted, "the server stopped before the response came")),
     };
     let panicked = ended.is_none();
     let exchange = ended.unwrap_or_else(|| draft.after_panic());

@@ -94,16 +94,16 @@ pub(crate) enum AttemptError {
     #[error("the request cannot be sent: {0}")]
     Unsendable(&'static str),
     /// The receiver closed the connection.
-    #[error("the receiver closed the connection before its answer was complete")]
+    #[error("the receiver closed the connection before its response was complete")]
     Closed,
     /// What the receiver says is not HTTP.
-    #[error("the receiver's answer is not HTTP{}", if *is_tls { ": it speaks TLS on this port, so use an https URL" } else { "" })]
+    #[error("the receiver's response is not HTTP{}", if *is_tls { ": it speaks TLS on this port, so use an https URL" } else { "" })]
     NotHttp {
         /// Whether it looks like TLS.
         is_tls: bool,
     },
     /// The head of the answer has no end.
-    #[error("the head of the receiver's answer is too large")]
+    #[error("the head of the receiver's response is too large")]
     HeadTooLarge,
     /// The connection broke while HTTP/1.1 was spoken on it.
     #[error("{}", broken_in_words(.0))]
@@ -112,7 +112,7 @@ pub(crate) enum AttemptError {
     #[error("{}", http2_in_words(.0))]
     Http2(hyper::Error),
     /// The attempt's time was up.
-    #[error("no complete answer within {} ({phase})", in_words(*.limit))]
+    #[error("no complete response within {} ({phase})", in_words(*.limit))]
     Deadline {
         /// The time that it had.
         limit: Duration,

@@ -31,9 +31,9 @@ impl fmt::Display for Phase {
             Self::Connect => "while connecting",
             Self::Proxy => "while the proxy connects",
             Self::Handshake => "during the TLS handshake",
-            Self::Wait => "while waiting for the answer",
-            Self::Read => "while reading the answer",
-            Self::Done => "after the answer",
+            Self::Wait => "while waiting for the response",
+            Self::Read => "while reading the response",
+            Self::Done => "after the response",
         })
     }
 }

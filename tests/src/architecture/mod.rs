@@ -9,4 +9,4 @@ mod paths;
 mod sources;
 mod strays;
 pub(crate) mod tree;
-mod words;
+pub(crate) mod words;

@@ -22,6 +22,10 @@ const RETIRED: [(&str, &str); 15] = [
     ("in the clear", "unencrypted"),
     ("how to go on", "next steps"),
 ];
+/// The page of terms.
+const GLOSSARY: &str = "docs/GLOSSARY.md";
+/// Pages that speak of other systems in their own words, and the glossary, which lists what is given up.
+const OTHER_WORDS: [&str; 3] = [GLOSSARY, "docs/CLI.md", "docs/MOVING.md"];
 /// Public types of several crates: each crate has one that plays the same part.
 const SAME_PART: [&str; 4] = [
     // What a loop or service works with.
@@ -74,7 +78,20 @@ fn guides() -> Vec<(String, String)> {
             guides.push(format!("docs/{name}"));
         }
     }
+    guides.push("clients/README.md".to_owned());
+    for entry in std::fs::read_dir(tree::root().join("clients")).unwrap() {
+        let path = format!("clients/{}/README.md", entry.unwrap().file_name().into_string().unwrap());
+        guides.extend(tree::root().join(&path).is_file().then_some(path));
+    }
     guides.into_iter().map(|path| (tree::read(&path), path)).map(|(text, path)| (path, text)).collect()
+}
+
+/// The protos, whose comments are the reference of the API.
+fn protos() -> Vec<(String, String)> {
+    let folder = "proto/tenterhook/v1";
+    let names = std::fs::read_dir(tree::root().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+    let paths = names.map(|name| format!("{folder}/{}", name.to_str().unwrap()));
+    paths.map(|path| (path.clone(), tree::read(&path))).collect()
 }
 
 /// Whether `text`, in lower case, has the phrase as whole words.
@@ -84,14 +101,63 @@ fn has(text: &str, phrase: &str) -> bool {
     })
 }
 
-#[test]
-fn the_guides_use_plain_words() {
+/// Where a text for users has words that it should not use.
+pub(crate) fn retired(path: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (path, text) in guides() {
+    for (number, line) in text.lines().enumerate() {
+        let line = line.to_lowercase();
+        let bad = RETIRED.iter().filter(|(phrase, _)| has(&line, phrase));
+        found.extend(bad.map(|(phrase, better)| format!("{path}:{}: `{phrase}`: write {better}", number + 1)));
+    }
+    found
+}
+
+#[test]
+fn the_guides_and_protos_use_plain_words() {
+    let pages = guides().into_iter().chain(protos());
+    let found: Vec<String> = pages.flat_map(|(path, text)| retired(&path, &text)).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The rows of the tables of the glossary: term, meaning, and words that stand for nothing here.
+fn glossary() -> Vec<Vec<String>> {
+    let rows = tree::read(GLOSSARY);
+    let rows = rows.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| term"));
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    rows.map(cells).collect()
+}
+
+#[test]
+fn each_term_of_the_glossary_is_one_sentence_and_in_use() {
+    let rows = glossary();
+    assert!(rows.len() >= 50, "{}", rows.len());
+    let terms: BTreeSet<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(terms.len(), rows.len(), "each term has one row");
+    let others = guides().into_iter().chain(protos()).filter(|(path, _)| path != GLOSSARY);
+    let mut texts: Vec<String> = others.map(|(_, text)| text.to_lowercase()).collect();
+    texts.extend(production().iter().map(|source| source.text.to_lowercase()));
+    for row in &rows {
+        let sentences = row[1].matches(". ").count() + row[1].matches('.').count().min(1);
+        assert!(sentences == 1 && row[1].ends_with('.'), "{row:?} is not one sentence");
+        let (one, many) = (row[0].to_lowercase(), format!("{}s", row[0].to_lowercase()));
+        assert!(texts.iter().any(|text| has(text, &one) || has(text, &many)), "`{}` is used nowhere", row[0]);
+    }
+}
+
+#[test]
+fn words_that_the_glossary_gives_up_are_used_in_no_guide_and_no_proto() {
+    let given_up = glossary().into_iter().filter_map(|row| Some((row[0].clone(), row.get(2)?.clone())));
+    let given_up: Vec<(String, String)> = given_up
+        .flat_map(|(term, words)| words.split(", ").map(|word| (term.clone(), word.to_lowercase())).collect::<Vec<_>>())
+        .filter(|(_, word)| !word.is_empty())
+        .collect();
+    assert!(given_up.len() >= 10, "{given_up:?}");
+    let mut found = Vec::new();
+    for (path, text) in guides().into_iter().chain(protos()).filter(|(path, _)| !OTHER_WORDS.contains(&&**path)) {
         for (number, line) in text.lines().enumerate() {
             let line = line.to_lowercase();
-            let bad = RETIRED.iter().filter(|(phrase, _)| has(&line, phrase));
-            found.extend(bad.map(|(phrase, better)| format!("{path}:{}: `{phrase}`: write {better}", number + 1)));
+            let bad = given_up.iter().filter(|(_, word)| has(&line, word) || has(&line, &format!("{word}s")));
+            found.extend(bad.map(|(term, word)| format!("{path}:{}: `{word}`: write {term}", number + 1)));
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::Desk;
+use crate::architecture::words::retired;
 use crate::process::{run, stderr, stdout};
 
 /// Whether this machine has the program.
@@ -43,6 +44,10 @@ fn there_is_a_manual_page_for_every_verb() {
     let page = std::fs::read_to_string(folder.path().join("tenterhook-webhook-test.1")).unwrap();
     assert!(page.starts_with(".") && page.contains("Exit code 4"), "{page}");
     assert!(folder.path().join("tenterhook.1").is_file());
+    let pages: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|page| page.unwrap().path()).collect();
+    let bad = |page: &std::path::PathBuf| retired(&page.display().to_string(), &std::fs::read_to_string(page).unwrap());
+    let bad: Vec<String> = pages.iter().flat_map(bad).collect();
+    assert!(pages.len() >= 50 && bad.is_empty(), "{} pages: {}", pages.len(), bad.join("\n"));
     let nowhere = run(&["man", "/nowhere/at/all"]);
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(stderr(&nowhere).contains("cannot write to /nowhere/at/all"), "{}", stderr(&nowhere));

@@ -108,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
         if let Some((framing, stays_open)) = framed {
             let ended = self.body(framing, progress).await;
             if ended && !self.input.is_empty() {
-                progress.notes.add("more came after the answer");
+                progress.notes.add("more came after the response");
             }
             self.reusable = ended && stays_open && self.outgoing.is_none() && progress.notes.is_empty();
         }

@@ -229,7 +229,7 @@ async fn no_answer_in_time_is_a_timeout() {
     let attempt = deliverer.attempt(post_over(&receiver.url("/"), seconds(1)));
     let exchange = attempt.await;
     assert_eq!((exchange.outcome, exchange.response), (Outcome::Timeout, None));
-    assert_eq!(exchange.error, "no complete answer within 1 s (while waiting for the answer)");
+    assert_eq!(exchange.error, "no complete response within 1 s (while waiting for the response)");
     assert_eq!(exchange.remote_address, Some(receiver.address));
 }
 
@@ -238,7 +238,7 @@ async fn the_deadline_covers_the_body_to_its_last_byte() {
     let receiver = hangs_after(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nslow").await;
     let exchange = deliverer().attempt(post_over(&receiver.url("/"), seconds(1))).await;
     assert_eq!(exchange.outcome, Outcome::Timeout);
-    assert_eq!(exchange.error, "no complete answer within 1 s (while reading the answer)");
+    assert_eq!(exchange.error, "no complete response within 1 s (while reading the response)");
     assert_eq!((exchange.response.as_ref().unwrap().status, body(&exchange)), (200, "slow"));
     assert!(exchange.timings.first_byte.is_some());
 }

@@ -161,7 +161,7 @@ async fn a_slow_token_server_delays_only_its_own_webhooks() {
     assert_eq!(deliverer.attempt(request(&receiver, &tokens)).await.outcome, Outcome::Success);
     let late = waiting.await;
     assert_eq!(late.outcome, Outcome::Authentication);
-    assert_eq!(late.error, "no complete answer within 1 s (while waiting for the access token)");
+    assert_eq!(late.error, "no complete response within 1 s (while waiting for the access token)");
     assert_eq!(receiver.seen().len(), 1);
     deliverer.close().await;
 }

@@ -89,7 +89,7 @@ impl Messages {
     pub(super) fn poll<M: Message + Default>(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<M, Status>>> {
         loop {
             if let Some(message) = self.next() {
-                let unreadable = |_| Status::internal("the answer of the call cannot be read");
+                let unreadable = |_| Status::internal("the response of the call cannot be read");
                 return Poll::Ready(Some(M::decode(message).map_err(unreadable)));
             }
             match Pin::new(&mut self.body).poll_frame(context) {

@@ -573,7 +573,7 @@ pub struct Delivery {
     /// Identifier, `dlv_` and 26 characters; it sorts by time.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// The tenant.
+    /// The namespace.
     #[prost(string, tag = "2")]
     pub namespace: ::prost::alloc::string::String,
     /// The webhook.
@@ -661,7 +661,7 @@ pub struct AttemptSummary {
     #[prost(string, tag = "9")]
     pub response_text: ::prost::alloc::string::String,
 }
-/// One try.
+/// One attempt.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliveryAttempt {
     /// 1 for the first.
@@ -736,7 +736,7 @@ pub struct AttemptTimings {
     /// The TLS handshake.
     #[prost(message, optional, tag = "5")]
     pub tls: ::core::option::Option<::prost_types::Duration>,
-    /// From the request's start to the answer's first byte.
+    /// From the start of the request to the first byte of the response.
     #[prost(message, optional, tag = "6")]
     pub first_byte: ::core::option::Option<::prost_types::Duration>,
 }
@@ -764,7 +764,7 @@ pub struct HttpRequest {
     #[prost(string, tag = "6")]
     pub body_text: ::prost::alloc::string::String,
 }
-/// An answer.
+/// A response.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HttpResponse {
     /// The status code.
@@ -779,7 +779,7 @@ pub struct HttpResponse {
     /// Whether the body was cut.
     #[prost(bool, tag = "4")]
     pub body_truncated: bool,
-    /// What was odd about the answer, in words; empty when nothing was. It decides nothing.
+    /// What was odd about the response, in words; empty when nothing was. It has no effect.
     #[prost(string, tag = "5")]
     pub note: ::prost::alloc::string::String,
     /// The body as text, as in HttpRequest.
@@ -901,15 +901,15 @@ pub enum DeliveryState {
     Unspecified = 0,
     /// Waiting for its first attempt.
     Pending = 1,
-    /// An attempt is under way.
+    /// An attempt is in flight.
     InFlight = 2,
     /// An attempt failed and another is due.
     Retrying = 3,
     /// The receiver accepted it. Final.
     Succeeded = 4,
-    /// It was given up. Final until somebody retries it.
+    /// It was given up. Final until someone retries it.
     Failed = 5,
-    /// Somebody cancelled it. Final until somebody retries it.
+    /// Someone cancelled it. Final until someone retries it.
     Cancelled = 6,
 }
 impl DeliveryState {
@@ -989,11 +989,11 @@ impl TriedAddressResult {
 pub enum AttemptOutcome {
     /// Not set.
     Unspecified = 0,
-    /// A 2xx answer.
+    /// A 2xx response.
     Success = 1,
-    /// Another answer.
+    /// Any other response.
     HttpStatus = 2,
-    /// No answer in time.
+    /// No response in time.
     Timeout = 3,
     /// The host has no address.
     Dns = 4,
@@ -1005,7 +1005,7 @@ pub enum AttemptOutcome {
     Blocked = 7,
     /// A template failed.
     Render = 8,
-    /// The server stopped before the answer came; it is tried again.
+    /// The server stopped before the response came; the delivery is tried again.
     Interrupted = 9,
     /// No access token could be had from the token server, or the receiver answered 401 to a fresh one.
     Authentication = 10,
@@ -1053,7 +1053,7 @@ impl AttemptOutcome {
         }
     }
 }
-/// How much of each delivery to tell.
+/// How much of each delivery to return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeliveryView {
@@ -1092,7 +1092,7 @@ pub struct GetDeliveryRequest {
     /// The delivery.
     #[prost(string, tag = "1")]
     pub delivery_id: ::prost::alloc::string::String,
-    /// How much to tell; unset means full here.
+    /// How much to return; unset means full here.
     #[prost(enumeration = "DeliveryView", tag = "2")]
     pub view: i32,
 }
@@ -1106,7 +1106,7 @@ pub struct GetDeliveryResponse {
 /// Request of ListDeliveries.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListDeliveriesRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// At most this many: 0 means 50, and more than 1,000 means 1,000.
@@ -1118,7 +1118,7 @@ pub struct ListDeliveriesRequest {
     /// Which ones.
     #[prost(message, optional, tag = "4")]
     pub filter: ::core::option::Option<DeliveryFilter>,
-    /// How much to tell of each.
+    /// How much of each to return.
     #[prost(enumeration = "DeliveryView", tag = "5")]
     pub view: i32,
 }
@@ -1138,13 +1138,13 @@ pub struct ListDeliveriesResponse {
 /// Request of WatchDeliveries.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchDeliveriesRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// Which deliveries. Changes of a matching delivery are sent; times are not allowed here.
     #[prost(message, optional, tag = "2")]
     pub filter: ::core::option::Option<DeliveryFilter>,
-    /// How much to tell of each.
+    /// How much of each to return.
     #[prost(enumeration = "DeliveryView", tag = "3")]
     pub view: i32,
     /// The longest silence before a bookmark: 1 second to 5 minutes; unset means 30 seconds.
@@ -1178,13 +1178,13 @@ pub struct WatchDeliveriesResponse {
     /// Where to resume after this message.
     #[prost(string, tag = "1")]
     pub resume_token: ::prost::alloc::string::String,
-    /// What it tells.
+    /// What happened.
     #[prost(oneof = "watch_deliveries_response::Payload", tags = "2, 3")]
     pub payload: ::core::option::Option<watch_deliveries_response::Payload>,
 }
 /// Nested message and enum types in `WatchDeliveriesResponse`.
 pub mod watch_deliveries_response {
-    /// What it tells.
+    /// What happened.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Payload {
         /// A change.
@@ -1232,7 +1232,7 @@ pub struct RetryDeliveryResponse {
 /// Request of BatchRetryDeliveries.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchRetryDeliveriesRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// Which ones; it must not be empty. Without states: every one that matches, but none that
@@ -1281,7 +1281,7 @@ pub struct CancelDeliveryResponse {
 /// Request of BatchCancelDeliveries.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchCancelDeliveriesRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// Which ones; it must not be empty.
@@ -1301,7 +1301,7 @@ pub struct BatchCancelDeliveriesResponse {
 /// Request of GetDeliveryStats.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetDeliveryStatsRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// One webhook; empty means all.
@@ -1361,7 +1361,7 @@ pub struct DeliveryStats {
     /// Attempts in the window.
     #[prost(int64, tag = "3")]
     pub attempts: i64,
-    /// Those that wait or are under way, now.
+    /// Those waiting or in flight, now.
     #[prost(int64, tag = "4")]
     pub open: i64,
     /// The age of the oldest that is open, now.
@@ -1661,7 +1661,7 @@ pub mod delivery_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// CancelDelivery stops a delivery that is not final; an attempt under way is finished.
+        /// CancelDelivery stops a delivery that is not final; an attempt in flight is finished.
         pub async fn cancel_delivery(
             &mut self,
             request: impl tonic::IntoRequest<super::CancelDeliveryRequest>,
@@ -1811,7 +1811,7 @@ pub mod delivery_service_server {
             tonic::Response<super::BatchRetryDeliveriesResponse>,
             tonic::Status,
         >;
-        /// CancelDelivery stops a delivery that is not final; an attempt under way is finished.
+        /// CancelDelivery stops a delivery that is not final; an attempt in flight is finished.
         async fn cancel_delivery(
             &self,
             request: tonic::Request<super::CancelDeliveryRequest>,
@@ -2463,7 +2463,7 @@ pub struct Event {
     /// published twice under one id is stored and delivered once.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "2")]
     pub namespace: ::prost::alloc::string::String,
     /// What happened, such as `created`, `updated`, `deleted` or a name of your own. Names that begin
@@ -2505,7 +2505,8 @@ pub struct Event {
     /// Its deliveries are given up at this time; unset means never before the retry policy does.
     #[prost(message, optional, tag = "13")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Output only. When the server received it: the `timestamp` of templates and rules.
+    /// Output only. When the server received it: the `timestamp` of templates and rules
+    /// when `occur_time` is unset.
     #[prost(message, optional, tag = "14")]
     pub publish_time: ::core::option::Option<::prost_types::Timestamp>,
     /// The request that caused it, as NetBox 4.6 and later describe it: an object with `id`,
@@ -2554,7 +2555,7 @@ pub struct Webhook {
     /// Output only. Server-wide unique identifier, `wh_` and 26 characters.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// Immutable. The tenant that the webhook belongs to; empty means `default`.
+    /// Immutable. The namespace that the webhook belongs to; empty means `default`.
     #[prost(string, tag = "2")]
     pub namespace: ::prost::alloc::string::String,
     /// Name shown to people; unique in the namespace; 1 to 150 characters.
@@ -2609,7 +2610,7 @@ pub struct Webhook {
     pub health: ::core::option::Option<WebhookHealth>,
     /// Output only. Changes at every change of the configuration and at every pause,
     /// suspension and resumption. Send it back in an update or delete to make the call
-    /// fail when somebody else, or the server itself, was faster.
+    /// fail when someone else, or the server itself, was faster.
     #[prost(string, tag = "18")]
     pub etag: ::prost::alloc::string::String,
     /// Output only. When the webhook was created.
@@ -2683,7 +2684,7 @@ pub struct RequestTemplate {
     /// headers named like a secret (see `HeaderTemplate.sensitive`) are `***` in previews and attempts.
     #[prost(string, tag = "5")]
     pub additional_headers: ::prost::alloc::string::String,
-    /// Further headers, each a template of its own, after `additional_headers`.
+    /// Further headers, each its own template, after `additional_headers`.
     #[prost(message, repeated, tag = "6")]
     pub headers: ::prost::alloc::vec::Vec<HeaderTemplate>,
     /// Template of the body; empty sends the event as JSON, in the form of `body_format`.
@@ -2758,7 +2759,7 @@ pub struct CustomSignature {
     #[prost(string, tag = "6")]
     pub value: ::prost::alloc::string::String,
 }
-/// A key that signs; the secret of an HMAC key is told once, by the call that made it.
+/// A key that signs; the secret of an HMAC key is returned only once, by the call that made it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SigningKey {
     /// Identifier, `key_` and 26 characters.
@@ -2790,7 +2791,7 @@ pub struct RetryPolicy {
     /// Share of each wait that is drawn at random, to spread retries: 0 to 1; unset means 0.2.
     #[prost(double, optional, tag = "5")]
     pub jitter: ::core::option::Option<f64>,
-    /// Answers that end the delivery at once, such as 400 or 404; 410 always does.
+    /// Response statuses that end the delivery at once, such as 400 or 404; 410 always does.
     #[prost(int32, repeated, tag = "6")]
     pub permanent_statuses: ::prost::alloc::vec::Vec<i32>,
     /// The waits between attempts; unset takes the default schedule.
@@ -2857,7 +2858,7 @@ pub struct RateLimit {
     /// Requests that may be sent at once after a pause; 0 means one second's worth.
     #[prost(int32, tag = "2")]
     pub burst: i32,
-    /// Requests under way at once; 0 means the server's default.
+    /// Requests in flight at once; 0 means the server's default.
     #[prost(int32, tag = "3")]
     pub max_in_flight: i32,
 }
@@ -2865,8 +2866,8 @@ pub struct RateLimit {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct TransportPolicy {
-    /// Time for one attempt, from the name look-up to the last byte of the answer: 1 to
-    /// 60 seconds; unset means 15.
+    /// Time for one attempt, from the name look-up to the last byte of the response: 1
+    /// to 60 seconds; unset means 15.
     #[prost(message, optional, tag = "1")]
     pub attempt_timeout: ::core::option::Option<::prost_types::Duration>,
     /// PEM certificates to trust instead of the system's: authorities, or the receiver's own
@@ -3010,7 +3011,7 @@ pub enum WebhookState {
     /// An operator paused it: events queue up, and nothing is sent until it resumes.
     Paused = 2,
     /// The server stopped it after the failures that its circuit breaker allows, or
-    /// after a 410 answer. Events queue up until ResumeWebhook.
+    /// after a 410 response. Events queue up until ResumeWebhook.
     Suspended = 3,
     /// `disabled` is set: it matches no event.
     Disabled = 4,
@@ -3448,11 +3449,11 @@ pub struct CreateWebhookRequest {
     /// bytes, for STANDARD_WEBHOOKS_ASYMMETRIC `whsk_` and base64 of an Ed25519 key (seed and public
     /// key, 64 bytes, or the seed, 32), for the other schemes any text of 1 to 255 characters. When it
     /// is empty the server makes one if `webhook.signing` is set; else requests are not signed. What
-    /// the schemes need beside it, the server makes too.
+    /// the schemes need as well, the server makes too.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
-    /// A UUID of the caller's. The server answers a repeat within 24 hours with the
-    /// first answer; with other content it fails with ALREADY_EXISTS.
+    /// A UUID of the caller's. A repeat within 24 hours returns the first
+    /// response; with other content it fails with ALREADY_EXISTS.
     #[prost(string, tag = "3")]
     pub request_id: ::prost::alloc::string::String,
     /// Checks everything and stores nothing.
@@ -3466,7 +3467,7 @@ pub struct CreateWebhookResponse {
     /// The webhook as stored.
     #[prost(message, optional, tag = "1")]
     pub webhook: ::core::option::Option<Webhook>,
-    /// The secret, told here only; empty when requests are not signed. A private key that the server
+    /// The secret, returned only here; empty when requests are not signed. A private key that the server
     /// makes stays there: `webhook.signing_keys` has its public key.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
@@ -3477,7 +3478,7 @@ pub struct GetWebhookRequest {
     /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
-    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    /// The namespace of the webhook that `display_name` names; empty means `default`.
     #[prost(string, tag = "2")]
     pub namespace: ::prost::alloc::string::String,
     /// The name of the webhook, instead of `webhook_id`.
@@ -3494,7 +3495,7 @@ pub struct GetWebhookResponse {
 /// Request of ListWebhooks.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListWebhooksRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// At most this many: 0 means 50, and more than 1,000 means 1,000.
@@ -3572,7 +3573,7 @@ pub struct PauseWebhookRequest {
     /// Why, for those who look at it later.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
-    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    /// The namespace of the webhook that `display_name` names; empty means `default`.
     #[prost(string, tag = "3")]
     pub namespace: ::prost::alloc::string::String,
     /// The name of the webhook, instead of `webhook_id`.
@@ -3592,7 +3593,7 @@ pub struct ResumeWebhookRequest {
     /// The webhook; or name it by `display_name`.
     #[prost(string, tag = "1")]
     pub webhook_id: ::prost::alloc::string::String,
-    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    /// The namespace of the webhook that `display_name` names; empty means `default`.
     #[prost(string, tag = "2")]
     pub namespace: ::prost::alloc::string::String,
     /// The name of the webhook, instead of `webhook_id`.
@@ -3616,13 +3617,13 @@ pub struct RotateSigningKeyRequest {
     /// The new secret, as in CreateWebhook; empty lets the server make one.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
-    /// How long the old keys of its algorithm go on signing beside the new one; unset means 24 hours.
+    /// How long the old keys of its algorithm go on signing alongside the new one; unset means 24 hours.
     #[prost(message, optional, tag = "3")]
     pub grace_period: ::core::option::Option<::prost_types::Duration>,
     /// A UUID of the caller's, as in CreateWebhook.
     #[prost(string, tag = "4")]
     pub request_id: ::prost::alloc::string::String,
-    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    /// The namespace of the webhook that `display_name` names; empty means `default`.
     #[prost(string, tag = "5")]
     pub namespace: ::prost::alloc::string::String,
     /// The name of the webhook, instead of `webhook_id`.
@@ -3640,7 +3641,7 @@ pub struct RotateSigningKeyResponse {
     /// The webhook.
     #[prost(message, optional, tag = "1")]
     pub webhook: ::core::option::Option<Webhook>,
-    /// The secret, told here only; empty for a private key.
+    /// The secret, returned only here; empty for a private key.
     #[prost(string, tag = "2")]
     pub signing_secret: ::prost::alloc::string::String,
 }
@@ -3653,7 +3654,7 @@ pub struct RevokeSigningKeyRequest {
     /// The key; the current one cannot be revoked, only rotated.
     #[prost(string, tag = "2")]
     pub key_id: ::prost::alloc::string::String,
-    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    /// The namespace of the webhook that `display_name` names; empty means `default`.
     #[prost(string, tag = "3")]
     pub namespace: ::prost::alloc::string::String,
     /// The name of the webhook, instead of `webhook_id`.
@@ -3700,7 +3701,7 @@ pub mod render_preview_request {
         Event(super::Event),
     }
 }
-/// Response of RenderPreview. A template that fails is an answer, not an error of the call.
+/// Response of RenderPreview. A template that fails is a result, not an error of the call.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RenderPreviewResponse {
     /// Whether the webhook would receive the event.
@@ -3729,7 +3730,7 @@ pub struct RuleResult {
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
 }
-/// A fault in a template.
+/// An error in a template.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TemplateError {
     /// The field that holds it, such as `request.headers\[1\].value`.
@@ -3758,14 +3759,14 @@ pub struct TestWebhookRequest {
     /// A stored event to send, as a delivery would send it.
     #[prost(string, tag = "3")]
     pub event_id: ::prost::alloc::string::String,
-    /// The tenant of the webhook that `display_name` names; empty means `default`.
+    /// The namespace of the webhook that `display_name` names; empty means `default`.
     #[prost(string, tag = "4")]
     pub namespace: ::prost::alloc::string::String,
     /// The name of the webhook, instead of `webhook_id`.
     #[prost(string, tag = "5")]
     pub display_name: ::prost::alloc::string::String,
 }
-/// Response of TestWebhook. A receiver that refuses is an answer, not an error of the call.
+/// Response of TestWebhook. A receiver that refuses is a result, not an error of the call.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TestWebhookResponse {
     /// How it went, with bodies.
@@ -3867,7 +3868,7 @@ pub mod webhook_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// CreateWebhook makes a webhook and tells its signing secret, once.
+        /// CreateWebhook makes a webhook and returns its signing secret, only this once.
         pub async fn create_webhook(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateWebhookRequest>,
@@ -4105,7 +4106,7 @@ pub mod webhook_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// RenderPreview tells what would be sent, and sends nothing.
+        /// RenderPreview returns what would be sent, and sends nothing.
         pub async fn render_preview(
             &mut self,
             request: impl tonic::IntoRequest<super::RenderPreviewRequest>,
@@ -4174,7 +4175,7 @@ pub mod webhook_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with WebhookServiceServer.
     #[async_trait]
     pub trait WebhookService: std::marker::Send + std::marker::Sync + 'static {
-        /// CreateWebhook makes a webhook and tells its signing secret, once.
+        /// CreateWebhook makes a webhook and returns its signing secret, only this once.
         async fn create_webhook(
             &self,
             request: tonic::Request<super::CreateWebhookRequest>,
@@ -4247,7 +4248,7 @@ pub mod webhook_service_server {
             tonic::Response<super::RevokeSigningKeyResponse>,
             tonic::Status,
         >;
-        /// RenderPreview tells what would be sent, and sends nothing.
+        /// RenderPreview returns what would be sent, and sends nothing.
         async fn render_preview(
             &self,
             request: tonic::Request<super::RenderPreviewRequest>,
@@ -4976,7 +4977,7 @@ pub struct PublishError {
 /// Request of GetEvent.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetEventRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// The event.
@@ -5018,7 +5019,7 @@ pub struct EventFilter {
 /// Request of ListEvents.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListEventsRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// At most this many: 0 means 50, and more than 1,000 means 1,000.
@@ -5044,7 +5045,7 @@ pub struct ListEventsResponse {
 /// Request of ReplayEvents.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReplayEventsRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// The webhook to deliver to.
@@ -5073,7 +5074,7 @@ pub struct ReplayEventsResponse {
 /// Request of ExplainEvent.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainEventRequest {
-    /// The tenant; empty means `default`.
+    /// The namespace; empty means `default`.
     #[prost(string, tag = "1")]
     pub namespace: ::prost::alloc::string::String,
     /// At most this many webhooks: 0 means 50, and more than 1,000 means 1,000.
@@ -5147,7 +5148,7 @@ pub mod event_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// EventService takes events in. An answer means that the event is on disk.
+    /// EventService takes events in. A response means that the event is on disk.
     #[derive(Debug, Clone)]
     pub struct EventServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -5494,7 +5495,7 @@ pub mod event_service_server {
             tonic::Status,
         >;
     }
-    /// EventService takes events in. An answer means that the event is on disk.
+    /// EventService takes events in. A response means that the event is on disk.
     #[derive(Debug)]
     pub struct EventServiceServer<T> {
         inner: Arc<T>,
@@ -5950,7 +5951,7 @@ pub struct ServerInfo {
     /// Its version, such as `0.1.0`.
     #[prost(string, tag = "1")]
     pub version: ::prost::alloc::string::String,
-    /// The storage engine: `redb`, `sled` or `memory`.
+    /// The storage engine: `redb`, `sled`, `memory` or `postgres`.
     #[prost(string, tag = "2")]
     pub store_engine: ::prost::alloc::string::String,
     /// When the process started.

@@ -111,15 +111,15 @@ const (
 	DeliveryState_DELIVERY_STATE_UNSPECIFIED DeliveryState = 0
 	// Waiting for its first attempt.
 	DeliveryState_DELIVERY_STATE_PENDING DeliveryState = 1
-	// An attempt is under way.
+	// An attempt is in flight.
 	DeliveryState_DELIVERY_STATE_IN_FLIGHT DeliveryState = 2
 	// An attempt failed and another is due.
 	DeliveryState_DELIVERY_STATE_RETRYING DeliveryState = 3
 	// The receiver accepted it. Final.
 	DeliveryState_DELIVERY_STATE_SUCCEEDED DeliveryState = 4
-	// It was given up. Final until somebody retries it.
+	// It was given up. Final until someone retries it.
 	DeliveryState_DELIVERY_STATE_FAILED DeliveryState = 5
-	// Somebody cancelled it. Final until somebody retries it.
+	// Someone cancelled it. Final until someone retries it.
 	DeliveryState_DELIVERY_STATE_CANCELLED DeliveryState = 6
 )
 
@@ -239,11 +239,11 @@ type AttemptOutcome int32
 const (
 	// Not set.
 	AttemptOutcome_ATTEMPT_OUTCOME_UNSPECIFIED AttemptOutcome = 0
-	// A 2xx answer.
+	// A 2xx response.
 	AttemptOutcome_ATTEMPT_OUTCOME_SUCCESS AttemptOutcome = 1
-	// Another answer.
+	// Any other response.
 	AttemptOutcome_ATTEMPT_OUTCOME_HTTP_STATUS AttemptOutcome = 2
-	// No answer in time.
+	// No response in time.
 	AttemptOutcome_ATTEMPT_OUTCOME_TIMEOUT AttemptOutcome = 3
 	// The host has no address.
 	AttemptOutcome_ATTEMPT_OUTCOME_DNS AttemptOutcome = 4
@@ -255,7 +255,7 @@ const (
 	AttemptOutcome_ATTEMPT_OUTCOME_BLOCKED AttemptOutcome = 7
 	// A template failed.
 	AttemptOutcome_ATTEMPT_OUTCOME_RENDER AttemptOutcome = 8
-	// The server stopped before the answer came; it is tried again.
+	// The server stopped before the response came; the delivery is tried again.
 	AttemptOutcome_ATTEMPT_OUTCOME_INTERRUPTED AttemptOutcome = 9
 	// No access token could be had from the token server, or the receiver answered 401 to a fresh one.
 	AttemptOutcome_ATTEMPT_OUTCOME_AUTHENTICATION AttemptOutcome = 10
@@ -323,7 +323,7 @@ func (AttemptOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_tenterhook_v1_delivery_proto_rawDescGZIP(), []int{3}
 }
 
-// How much of each delivery to tell.
+// How much of each delivery to return.
 type DeliveryView int32
 
 const (
@@ -381,7 +381,7 @@ type Delivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifier, `dlv_` and 26 characters; it sorts by time.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The tenant.
+	// The namespace.
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The webhook.
 	WebhookId string `protobuf:"bytes,3,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
@@ -731,7 +731,7 @@ func (x *AttemptSummary) GetResponseText() string {
 	return ""
 }
 
-// One try.
+// One attempt.
 type DeliveryAttempt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 for the first.
@@ -957,7 +957,7 @@ type AttemptTimings struct {
 	Connect *durationpb.Duration `protobuf:"bytes,4,opt,name=connect,proto3" json:"connect,omitempty"`
 	// The TLS handshake.
 	Tls *durationpb.Duration `protobuf:"bytes,5,opt,name=tls,proto3" json:"tls,omitempty"`
-	// From the request's start to the answer's first byte.
+	// From the start of the request to the first byte of the response.
 	FirstByte     *durationpb.Duration `protobuf:"bytes,6,opt,name=first_byte,json=firstByte,proto3" json:"first_byte,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1128,7 +1128,7 @@ func (x *HttpRequest) GetBodyText() string {
 	return ""
 }
 
-// An answer.
+// A response.
 type HttpResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The status code.
@@ -1139,7 +1139,7 @@ type HttpResponse struct {
 	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// Whether the body was cut.
 	BodyTruncated bool `protobuf:"varint,4,opt,name=body_truncated,json=bodyTruncated,proto3" json:"body_truncated,omitempty"`
-	// What was odd about the answer, in words; empty when nothing was. It decides nothing.
+	// What was odd about the response, in words; empty when nothing was. It has no effect.
 	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	// The body as text, as in HttpRequest.
 	BodyText      string `protobuf:"bytes,6,opt,name=body_text,json=bodyText,proto3" json:"body_text,omitempty"`

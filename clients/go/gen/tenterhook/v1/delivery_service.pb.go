@@ -81,7 +81,7 @@ type GetDeliveryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The delivery.
 	DeliveryId string `protobuf:"bytes,1,opt,name=delivery_id,json=deliveryId,proto3" json:"delivery_id,omitempty"`
-	// How much to tell; unset means full here.
+	// How much to return; unset means full here.
 	View          DeliveryView `protobuf:"varint,2,opt,name=view,proto3,enum=tenterhook.v1.DeliveryView" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -180,7 +180,7 @@ func (x *GetDeliveryResponse) GetDelivery() *Delivery {
 // Request of ListDeliveries.
 type ListDeliveriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// At most this many: 0 means 50, and more than 1,000 means 1,000.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -188,7 +188,7 @@ type ListDeliveriesRequest struct {
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Which ones.
 	Filter *DeliveryFilter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// How much to tell of each.
+	// How much of each to return.
 	View          DeliveryView `protobuf:"varint,5,opt,name=view,proto3,enum=tenterhook.v1.DeliveryView" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -326,11 +326,11 @@ func (x *ListDeliveriesResponse) GetResumeToken() string {
 // Request of WatchDeliveries.
 type WatchDeliveriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// Which deliveries. Changes of a matching delivery are sent; times are not allowed here.
 	Filter *DeliveryFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
-	// How much to tell of each.
+	// How much of each to return.
 	View DeliveryView `protobuf:"varint,3,opt,name=view,proto3,enum=tenterhook.v1.DeliveryView" json:"view,omitempty"`
 	// Where to begin; unset means now.
 	//
@@ -470,7 +470,7 @@ type WatchDeliveriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where to resume after this message.
 	ResumeToken string `protobuf:"bytes,1,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// What it tells.
+	// What happened.
 	//
 	// Types that are valid to be assigned to Payload:
 	//
@@ -766,7 +766,7 @@ func (x *RetryDeliveryResponse) GetDelivery() *Delivery {
 // Request of BatchRetryDeliveries.
 type BatchRetryDeliveriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// Which ones; it must not be empty. Without states: every one that matches, but none that
 	// succeeded or was cancelled; to send those again, name their states.
@@ -1034,7 +1034,7 @@ func (x *CancelDeliveryResponse) GetDelivery() *Delivery {
 // Request of BatchCancelDeliveries.
 type BatchCancelDeliveriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// Which ones; it must not be empty.
 	Filter *DeliveryFilter `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
@@ -1144,7 +1144,7 @@ func (x *BatchCancelDeliveriesResponse) GetDeliveryCount() int64 {
 // Request of GetDeliveryStats.
 type GetDeliveryStatsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// One webhook; empty means all.
 	WebhookId string `protobuf:"bytes,2,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
@@ -1399,7 +1399,7 @@ type DeliveryStats struct {
 	Failed int64 `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
 	// Attempts in the window.
 	Attempts int64 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	// Those that wait or are under way, now.
+	// Those waiting or in flight, now.
 	Open int64 `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
 	// The age of the oldest that is open, now.
 	OldestOpenAge *durationpb.Duration `protobuf:"bytes,5,opt,name=oldest_open_age,json=oldestOpenAge,proto3" json:"oldest_open_age,omitempty"`

@@ -50,7 +50,7 @@ type DeliveryServiceClient interface {
 	RetryDelivery(ctx context.Context, in *RetryDeliveryRequest, opts ...grpc.CallOption) (*RetryDeliveryResponse, error)
 	// BatchRetryDeliveries does so for the deliveries that match.
 	BatchRetryDeliveries(ctx context.Context, in *BatchRetryDeliveriesRequest, opts ...grpc.CallOption) (*BatchRetryDeliveriesResponse, error)
-	// CancelDelivery stops a delivery that is not final; an attempt under way is finished.
+	// CancelDelivery stops a delivery that is not final; an attempt in flight is finished.
 	CancelDelivery(ctx context.Context, in *CancelDeliveryRequest, opts ...grpc.CallOption) (*CancelDeliveryResponse, error)
 	// BatchCancelDeliveries does so for every delivery that matches.
 	BatchCancelDeliveries(ctx context.Context, in *BatchCancelDeliveriesRequest, opts ...grpc.CallOption) (*BatchCancelDeliveriesResponse, error)
@@ -176,7 +176,7 @@ type DeliveryServiceServer interface {
 	RetryDelivery(context.Context, *RetryDeliveryRequest) (*RetryDeliveryResponse, error)
 	// BatchRetryDeliveries does so for the deliveries that match.
 	BatchRetryDeliveries(context.Context, *BatchRetryDeliveriesRequest) (*BatchRetryDeliveriesResponse, error)
-	// CancelDelivery stops a delivery that is not final; an attempt under way is finished.
+	// CancelDelivery stops a delivery that is not final; an attempt in flight is finished.
 	CancelDelivery(context.Context, *CancelDeliveryRequest) (*CancelDeliveryResponse, error)
 	// BatchCancelDeliveries does so for every delivery that matches.
 	BatchCancelDeliveries(context.Context, *BatchCancelDeliveriesRequest) (*BatchCancelDeliveriesResponse, error)

@@ -30,7 +30,7 @@ type Event struct {
 	// `A-Za-z0-9_:-`, no dots: signatures join it with dots), else the server does. It is the idempotency key: an event
 	// published twice under one id is stored and delivered once.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// What happened, such as `created`, `updated`, `deleted` or a name of your own. Names that begin
 	// with `tenterhook.` are kept for the server's operational events: publishing them is refused.
@@ -57,7 +57,8 @@ type Event struct {
 	DeliverAfter *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=deliver_after,json=deliverAfter,proto3" json:"deliver_after,omitempty"`
 	// Its deliveries are given up at this time; unset means never before the retry policy does.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// Output only. When the server received it: the `timestamp` of templates and rules.
+	// Output only. When the server received it: the `timestamp` of templates and rules
+	// when `occur_time` is unset.
 	PublishTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=publish_time,json=publishTime,proto3" json:"publish_time,omitempty"`
 	// The request that caused it, as NetBox 4.6 and later describe it: an object with `id`,
 	// `method`, `path`, `user` and the like. Templates see it as `request`. Unset, they see `id` and

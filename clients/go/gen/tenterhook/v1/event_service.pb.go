@@ -506,7 +506,7 @@ func (x *PublishError) GetField() string {
 // Request of GetEvent.
 type GetEventRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The event.
 	EventId       string `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
@@ -698,7 +698,7 @@ func (x *EventFilter) GetEndTime() *timestamppb.Timestamp {
 // Request of ListEvents.
 type ListEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// At most this many: 0 means 50, and more than 1,000 means 1,000.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -826,7 +826,7 @@ func (x *ListEventsResponse) GetNextPageToken() string {
 // Request of ReplayEvents.
 type ReplayEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The webhook to deliver to.
 	WebhookId string `protobuf:"bytes,2,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
@@ -963,7 +963,7 @@ func (x *ReplayEventsResponse) GetDeliveryCount() int64 {
 // Request of ExplainEvent.
 type ExplainEventRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The event to explain.
 	//

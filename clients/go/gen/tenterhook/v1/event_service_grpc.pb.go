@@ -32,7 +32,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// EventService takes events in. An answer means that the event is on disk.
+// EventService takes events in. A response means that the event is on disk.
 type EventServiceClient interface {
 	// PublishEvent stores one event and makes its deliveries.
 	PublishEvent(ctx context.Context, in *PublishEventRequest, opts ...grpc.CallOption) (*PublishEventResponse, error)
@@ -137,7 +137,7 @@ func (c *eventServiceClient) ReplayEvents(ctx context.Context, in *ReplayEventsR
 // All implementations must embed UnimplementedEventServiceServer
 // for forward compatibility.
 //
-// EventService takes events in. An answer means that the event is on disk.
+// EventService takes events in. A response means that the event is on disk.
 type EventServiceServer interface {
 	// PublishEvent stores one event and makes its deliveries.
 	PublishEvent(context.Context, *PublishEventRequest) (*PublishEventResponse, error)

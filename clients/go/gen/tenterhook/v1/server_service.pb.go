@@ -120,7 +120,7 @@ type ServerInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its version, such as `0.1.0`.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	// The storage engine: `redb`, `sled` or `memory`.
+	// The storage engine: `redb`, `sled`, `memory` or `postgres`.
 	StoreEngine string `protobuf:"bytes,2,opt,name=store_engine,json=storeEngine,proto3" json:"store_engine,omitempty"`
 	// When the process started.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`

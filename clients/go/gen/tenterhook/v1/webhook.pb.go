@@ -34,7 +34,7 @@ const (
 	// An operator paused it: events queue up, and nothing is sent until it resumes.
 	WebhookState_WEBHOOK_STATE_PAUSED WebhookState = 2
 	// The server stopped it after the failures that its circuit breaker allows, or
-	// after a 410 answer. Events queue up until ResumeWebhook.
+	// after a 410 response. Events queue up until ResumeWebhook.
 	WebhookState_WEBHOOK_STATE_SUSPENDED WebhookState = 3
 	// `disabled` is set: it matches no event.
 	WebhookState_WEBHOOK_STATE_DISABLED WebhookState = 4
@@ -682,7 +682,7 @@ type Webhook struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Output only. Server-wide unique identifier, `wh_` and 26 characters.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Immutable. The tenant that the webhook belongs to; empty means `default`.
+	// Immutable. The namespace that the webhook belongs to; empty means `default`.
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// Name shown to people; unique in the namespace; 1 to 150 characters.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -718,7 +718,7 @@ type Webhook struct {
 	Health *WebhookHealth `protobuf:"bytes,17,opt,name=health,proto3" json:"health,omitempty"`
 	// Output only. Changes at every change of the configuration and at every pause,
 	// suspension and resumption. Send it back in an update or delete to make the call
-	// fail when somebody else, or the server itself, was faster.
+	// fail when someone else, or the server itself, was faster.
 	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Output only. When the webhook was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -1040,7 +1040,7 @@ type RequestTemplate struct {
 	// without a colon are skipped. A rendered value cannot begin a new line. Values of
 	// headers named like a secret (see `HeaderTemplate.sensitive`) are `***` in previews and attempts.
 	AdditionalHeaders string `protobuf:"bytes,5,opt,name=additional_headers,json=additionalHeaders,proto3" json:"additional_headers,omitempty"`
-	// Further headers, each a template of its own, after `additional_headers`.
+	// Further headers, each its own template, after `additional_headers`.
 	Headers []*HeaderTemplate `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
 	// Template of the body; empty sends the event as JSON, in the form of `body_format`.
 	Body string `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`
@@ -1377,7 +1377,7 @@ func (x *CustomSignature) GetValue() string {
 	return ""
 }
 
-// A key that signs; the secret of an HMAC key is told once, by the call that made it.
+// A key that signs; the secret of an HMAC key is returned only once, by the call that made it.
 type SigningKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Identifier, `key_` and 26 characters.
@@ -1476,7 +1476,7 @@ type RetryPolicy struct {
 	Backoff isRetryPolicy_Backoff `protobuf_oneof:"backoff"`
 	// Share of each wait that is drawn at random, to spread retries: 0 to 1; unset means 0.2.
 	Jitter *float64 `protobuf:"fixed64,5,opt,name=jitter,proto3,oneof" json:"jitter,omitempty"`
-	// Answers that end the delivery at once, such as 400 or 404; 410 always does.
+	// Response statuses that end the delivery at once, such as 400 or 404; 410 always does.
 	PermanentStatuses []int32 `protobuf:"varint,6,rep,packed,name=permanent_statuses,json=permanentStatuses,proto3" json:"permanent_statuses,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -1775,7 +1775,7 @@ type RateLimit struct {
 	RequestsPerSecond float64 `protobuf:"fixed64,1,opt,name=requests_per_second,json=requestsPerSecond,proto3" json:"requests_per_second,omitempty"`
 	// Requests that may be sent at once after a pause; 0 means one second's worth.
 	Burst int32 `protobuf:"varint,2,opt,name=burst,proto3" json:"burst,omitempty"`
-	// Requests under way at once; 0 means the server's default.
+	// Requests in flight at once; 0 means the server's default.
 	MaxInFlight   int32 `protobuf:"varint,3,opt,name=max_in_flight,json=maxInFlight,proto3" json:"max_in_flight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1835,8 +1835,8 @@ func (x *RateLimit) GetMaxInFlight() int32 {
 // How the connection is made.
 type TransportPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Time for one attempt, from the name look-up to the last byte of the answer: 1 to
-	// 60 seconds; unset means 15.
+	// Time for one attempt, from the name look-up to the last byte of the response: 1
+	// to 60 seconds; unset means 15.
 	AttemptTimeout *durationpb.Duration `protobuf:"bytes,1,opt,name=attempt_timeout,json=attemptTimeout,proto3" json:"attempt_timeout,omitempty"`
 	// PEM certificates to trust instead of the system's: authorities, or the receiver's own
 	// certificate, which is trusted whatever its shape.

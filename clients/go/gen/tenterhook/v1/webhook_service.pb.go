@@ -33,10 +33,10 @@ type CreateWebhookRequest struct {
 	// bytes, for STANDARD_WEBHOOKS_ASYMMETRIC `whsk_` and base64 of an Ed25519 key (seed and public
 	// key, 64 bytes, or the seed, 32), for the other schemes any text of 1 to 255 characters. When it
 	// is empty the server makes one if `webhook.signing` is set; else requests are not signed. What
-	// the schemes need beside it, the server makes too.
+	// the schemes need as well, the server makes too.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
-	// A UUID of the caller's. The server answers a repeat within 24 hours with the
-	// first answer; with other content it fails with ALREADY_EXISTS.
+	// A UUID of the caller's. A repeat within 24 hours returns the first
+	// response; with other content it fails with ALREADY_EXISTS.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and stores nothing.
 	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
@@ -107,7 +107,7 @@ type CreateWebhookResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The webhook as stored.
 	Webhook *Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
-	// The secret, told here only; empty when requests are not signed. A private key that the server
+	// The secret, returned only here; empty when requests are not signed. A private key that the server
 	// makes stays there: `webhook.signing_keys` has its public key.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -163,7 +163,7 @@ type GetWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The webhook; or name it by `display_name`.
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
-	// The tenant of the webhook that `display_name` names; empty means `default`.
+	// The namespace of the webhook that `display_name` names; empty means `default`.
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The name of the webhook, instead of `webhook_id`.
 	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -271,7 +271,7 @@ func (x *GetWebhookResponse) GetWebhook() *Webhook {
 // Request of ListWebhooks.
 type ListWebhooksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tenant; empty means `default`.
+	// The namespace; empty means `default`.
 	Namespace string `protobuf:"bytes,1,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// At most this many: 0 means 50, and more than 1,000 means 1,000.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -632,7 +632,7 @@ type PauseWebhookRequest struct {
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
 	// Why, for those who look at it later.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The tenant of the webhook that `display_name` names; empty means `default`.
+	// The namespace of the webhook that `display_name` names; empty means `default`.
 	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The name of the webhook, instead of `webhook_id`.
 	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -749,7 +749,7 @@ type ResumeWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The webhook; or name it by `display_name`.
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
-	// The tenant of the webhook that `display_name` names; empty means `default`.
+	// The namespace of the webhook that `display_name` names; empty means `default`.
 	Namespace string `protobuf:"bytes,2,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The name of the webhook, instead of `webhook_id`.
 	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -861,11 +861,11 @@ type RotateSigningKeyRequest struct {
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
 	// The new secret, as in CreateWebhook; empty lets the server make one.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
-	// How long the old keys of its algorithm go on signing beside the new one; unset means 24 hours.
+	// How long the old keys of its algorithm go on signing alongside the new one; unset means 24 hours.
 	GracePeriod *durationpb.Duration `protobuf:"bytes,3,opt,name=grace_period,json=gracePeriod,proto3" json:"grace_period,omitempty"`
 	// A UUID of the caller's, as in CreateWebhook.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The tenant of the webhook that `display_name` names; empty means `default`.
+	// The namespace of the webhook that `display_name` names; empty means `default`.
 	Namespace string `protobuf:"bytes,5,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The name of the webhook, instead of `webhook_id`.
 	DisplayName string `protobuf:"bytes,6,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -960,7 +960,7 @@ type RotateSigningKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The webhook.
 	Webhook *Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
-	// The secret, told here only; empty for a private key.
+	// The secret, returned only here; empty for a private key.
 	SigningSecret string `protobuf:"bytes,2,opt,name=signing_secret,json=signingSecret,proto3" json:"signing_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1017,7 +1017,7 @@ type RevokeSigningKeyRequest struct {
 	WebhookId string `protobuf:"bytes,1,opt,name=webhook_id,json=webhookId,proto3" json:"webhook_id,omitempty"`
 	// The key; the current one cannot be revoked, only rotated.
 	KeyId string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	// The tenant of the webhook that `display_name` names; empty means `default`.
+	// The namespace of the webhook that `display_name` names; empty means `default`.
 	Namespace string `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The name of the webhook, instead of `webhook_id`.
 	DisplayName   string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -1266,7 +1266,7 @@ func (*RenderPreviewRequest_EventId) isRenderPreviewRequest_Source() {}
 
 func (*RenderPreviewRequest_Event) isRenderPreviewRequest_Source() {}
 
-// Response of RenderPreview. A template that fails is an answer, not an error of the call.
+// Response of RenderPreview. A template that fails is a result, not an error of the call.
 type RenderPreviewResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the webhook would receive the event.
@@ -1403,7 +1403,7 @@ func (x *RuleResult) GetReason() string {
 	return ""
 }
 
-// A fault in a template.
+// An error in a template.
 type TemplateError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The field that holds it, such as `request.headers[1].value`.
@@ -1486,7 +1486,7 @@ type TestWebhookRequest struct {
 	Event *Event `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
 	// A stored event to send, as a delivery would send it.
 	EventId string `protobuf:"bytes,3,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	// The tenant of the webhook that `display_name` names; empty means `default`.
+	// The namespace of the webhook that `display_name` names; empty means `default`.
 	Namespace string `protobuf:"bytes,4,opt,name=namespace,proto3" json:"namespace,omitempty"`
 	// The name of the webhook, instead of `webhook_id`.
 	DisplayName   string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -1559,7 +1559,7 @@ func (x *TestWebhookRequest) GetDisplayName() string {
 	return ""
 }
 
-// Response of TestWebhook. A receiver that refuses is an answer, not an error of the call.
+// Response of TestWebhook. A receiver that refuses is a result, not an error of the call.
 type TestWebhookResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How it went, with bodies.

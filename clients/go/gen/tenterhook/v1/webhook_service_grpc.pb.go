@@ -38,7 +38,7 @@ const (
 //
 // WebhookService manages webhooks and tries them out.
 type WebhookServiceClient interface {
-	// CreateWebhook makes a webhook and tells its signing secret, once.
+	// CreateWebhook makes a webhook and returns its signing secret, only this once.
 	CreateWebhook(ctx context.Context, in *CreateWebhookRequest, opts ...grpc.CallOption) (*CreateWebhookResponse, error)
 	// GetWebhook returns one webhook.
 	GetWebhook(ctx context.Context, in *GetWebhookRequest, opts ...grpc.CallOption) (*GetWebhookResponse, error)
@@ -57,7 +57,7 @@ type WebhookServiceClient interface {
 	RotateSigningKey(ctx context.Context, in *RotateSigningKeyRequest, opts ...grpc.CallOption) (*RotateSigningKeyResponse, error)
 	// RevokeSigningKey stops a key at once.
 	RevokeSigningKey(ctx context.Context, in *RevokeSigningKeyRequest, opts ...grpc.CallOption) (*RevokeSigningKeyResponse, error)
-	// RenderPreview tells what would be sent, and sends nothing.
+	// RenderPreview returns what would be sent, and sends nothing.
 	RenderPreview(ctx context.Context, in *RenderPreviewRequest, opts ...grpc.CallOption) (*RenderPreviewResponse, error)
 	// TestWebhook sends one request now and returns how it went. It is never
 	// retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery
@@ -189,7 +189,7 @@ func (c *webhookServiceClient) TestWebhook(ctx context.Context, in *TestWebhookR
 //
 // WebhookService manages webhooks and tries them out.
 type WebhookServiceServer interface {
-	// CreateWebhook makes a webhook and tells its signing secret, once.
+	// CreateWebhook makes a webhook and returns its signing secret, only this once.
 	CreateWebhook(context.Context, *CreateWebhookRequest) (*CreateWebhookResponse, error)
 	// GetWebhook returns one webhook.
 	GetWebhook(context.Context, *GetWebhookRequest) (*GetWebhookResponse, error)
@@ -208,7 +208,7 @@ type WebhookServiceServer interface {
 	RotateSigningKey(context.Context, *RotateSigningKeyRequest) (*RotateSigningKeyResponse, error)
 	// RevokeSigningKey stops a key at once.
 	RevokeSigningKey(context.Context, *RevokeSigningKeyRequest) (*RevokeSigningKeyResponse, error)
-	// RenderPreview tells what would be sent, and sends nothing.
+	// RenderPreview returns what would be sent, and sends nothing.
 	RenderPreview(context.Context, *RenderPreviewRequest) (*RenderPreviewResponse, error)
 	// TestWebhook sends one request now and returns how it went. It is never
 	// retried, stored or counted; but when it succeeds, an open circuit breaker lets one delivery

@@ -122,7 +122,7 @@ class DeliveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelDelivery(self, request, context):
-        """CancelDelivery stops a delivery that is not final; an attempt under way is finished.
+        """CancelDelivery stops a delivery that is not final; an attempt in flight is finished.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

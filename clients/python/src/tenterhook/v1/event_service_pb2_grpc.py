@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EventServiceStub(object):
-    """EventService takes events in. An answer means that the event is on disk.
+    """EventService takes events in. A response means that the event is on disk.
     """
 
     def __init__(self, channel):
@@ -73,7 +73,7 @@ class EventServiceStub(object):
 
 
 class EventServiceServicer(object):
-    """EventService takes events in. An answer means that the event is on disk.
+    """EventService takes events in. A response means that the event is on disk.
     """
 
     def PublishEvent(self, request, context):
@@ -174,7 +174,7 @@ def add_EventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventService(object):
-    """EventService takes events in. An answer means that the event is on disk.
+    """EventService takes events in. A response means that the event is on disk.
     """
 
     @staticmethod

@@ -97,7 +97,7 @@ class WebhookServiceServicer(object):
     """
 
     def CreateWebhook(self, request, context):
-        """CreateWebhook makes a webhook and tells its signing secret, once.
+        """CreateWebhook makes a webhook and returns its signing secret, only this once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,7 +161,7 @@ class WebhookServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RenderPreview(self, request, context):
-        """RenderPreview tells what would be sent, and sends nothing.
+        """RenderPreview returns what would be sent, and sends nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

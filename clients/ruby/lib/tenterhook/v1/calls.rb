@@ -85,7 +85,7 @@ module Tenterhook
         call(BATCH_RETRY_DELIVERIES, message, timeout, {namespace: namespace, filter: filter, validate_only: validate_only})
       end
 
-      # CancelDelivery stops a delivery that is not final; an attempt under way is finished.
+      # CancelDelivery stops a delivery that is not final; an attempt in flight is finished.
       # @return [CancelDeliveryResponse]
       def cancel_delivery(message = nil, timeout: nil, delivery_id: nil)
         call(CANCEL_DELIVERY, message, timeout, {delivery_id: delivery_id})
@@ -104,7 +104,7 @@ module Tenterhook
       end
     end
 
-    # EventService takes events in. An answer means that the event is on disk.
+    # EventService takes events in. A response means that the event is on disk.
     class EventCalls < Calls
       PUBLISH_EVENT = Rpc.new("/tenterhook.v1.EventService/PublishEvent", PublishEventRequest, PublishEventResponse, true)
       BATCH_PUBLISH_EVENTS = Rpc.new("/tenterhook.v1.EventService/BatchPublishEvents", BatchPublishEventsRequest, BatchPublishEventsResponse, true)
@@ -187,7 +187,7 @@ module Tenterhook
       RENDER_PREVIEW = Rpc.new("/tenterhook.v1.WebhookService/RenderPreview", RenderPreviewRequest, RenderPreviewResponse, true)
       TEST_WEBHOOK = Rpc.new("/tenterhook.v1.WebhookService/TestWebhook", TestWebhookRequest, TestWebhookResponse, false)
 
-      # CreateWebhook makes a webhook and tells its signing secret, once.
+      # CreateWebhook makes a webhook and returns its signing secret, only this once.
       # @return [CreateWebhookResponse]
       def create_webhook(message = nil, timeout: nil, webhook: nil, signing_secret: nil, request_id: nil, validate_only: nil)
         call(CREATE_WEBHOOK, message, timeout, {webhook: webhook, signing_secret: signing_secret, request_id: request_id, validate_only: validate_only})
@@ -242,7 +242,7 @@ module Tenterhook
         call(REVOKE_SIGNING_KEY, message, timeout, {webhook_id: webhook_id, key_id: key_id, namespace: namespace, display_name: display_name})
       end
 
-      # RenderPreview tells what would be sent, and sends nothing.
+      # RenderPreview returns what would be sent, and sends nothing.
       # @return [RenderPreviewResponse]
       def render_preview(message = nil, timeout: nil, webhook_id: nil, webhook: nil, event_id: nil, event: nil)
         call(RENDER_PREVIEW, message, timeout, {webhook_id: webhook_id, webhook: webhook, event_id: event_id, event: event})

@@ -28,7 +28,7 @@ export type Delivery = Message<"tenterhook.v1.Delivery"> & {
   id: string;
 
   /**
-   * The tenant.
+   * The namespace.
    *
    * @generated from field: string namespace = 2;
    */
@@ -247,7 +247,7 @@ export const AttemptSummarySchema: GenMessage<AttemptSummary> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_delivery, 2);
 
 /**
- * One try.
+ * One attempt.
  *
  * @generated from message tenterhook.v1.DeliveryAttempt
  */
@@ -425,7 +425,7 @@ export type AttemptTimings = Message<"tenterhook.v1.AttemptTimings"> & {
   tls?: Duration | undefined;
 
   /**
-   * From the request's start to the answer's first byte.
+   * From the start of the request to the first byte of the response.
    *
    * @generated from field: google.protobuf.Duration first_byte = 6;
    */
@@ -498,7 +498,7 @@ export const HttpRequestSchema: GenMessage<HttpRequest> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_delivery, 6);
 
 /**
- * An answer.
+ * A response.
  *
  * @generated from message tenterhook.v1.HttpResponse
  */
@@ -532,7 +532,7 @@ export type HttpResponse = Message<"tenterhook.v1.HttpResponse"> & {
   bodyTruncated: boolean;
 
   /**
-   * What was odd about the answer, in words; empty when nothing was. It decides nothing.
+   * What was odd about the response, in words; empty when nothing was. It has no effect.
    *
    * @generated from field: string note = 5;
    */
@@ -765,7 +765,7 @@ export enum DeliveryState {
   PENDING = 1,
 
   /**
-   * An attempt is under way.
+   * An attempt is in flight.
    *
    * @generated from enum value: DELIVERY_STATE_IN_FLIGHT = 2;
    */
@@ -786,14 +786,14 @@ export enum DeliveryState {
   SUCCEEDED = 4,
 
   /**
-   * It was given up. Final until somebody retries it.
+   * It was given up. Final until someone retries it.
    *
    * @generated from enum value: DELIVERY_STATE_FAILED = 5;
    */
   FAILED = 5,
 
   /**
-   * Somebody cancelled it. Final until somebody retries it.
+   * Someone cancelled it. Final until someone retries it.
    *
    * @generated from enum value: DELIVERY_STATE_CANCELLED = 6;
    */
@@ -868,21 +868,21 @@ export enum AttemptOutcome {
   UNSPECIFIED = 0,
 
   /**
-   * A 2xx answer.
+   * A 2xx response.
    *
    * @generated from enum value: ATTEMPT_OUTCOME_SUCCESS = 1;
    */
   SUCCESS = 1,
 
   /**
-   * Another answer.
+   * Any other response.
    *
    * @generated from enum value: ATTEMPT_OUTCOME_HTTP_STATUS = 2;
    */
   HTTP_STATUS = 2,
 
   /**
-   * No answer in time.
+   * No response in time.
    *
    * @generated from enum value: ATTEMPT_OUTCOME_TIMEOUT = 3;
    */
@@ -924,7 +924,7 @@ export enum AttemptOutcome {
   RENDER = 8,
 
   /**
-   * The server stopped before the answer came; it is tried again.
+   * The server stopped before the response came; the delivery is tried again.
    *
    * @generated from enum value: ATTEMPT_OUTCOME_INTERRUPTED = 9;
    */
@@ -953,7 +953,7 @@ export const AttemptOutcomeSchema: GenEnum<AttemptOutcome> = /*@__PURE__*/
   enumDesc(file_tenterhook_v1_delivery, 3);
 
 /**
- * How much of each delivery to tell.
+ * How much of each delivery to return.
  *
  * @generated from enum tenterhook.v1.DeliveryView
  */

@@ -30,7 +30,7 @@ export type GetDeliveryRequest = Message<"tenterhook.v1.GetDeliveryRequest"> & {
   deliveryId: string;
 
   /**
-   * How much to tell; unset means full here.
+   * How much to return; unset means full here.
    *
    * @generated from field: tenterhook.v1.DeliveryView view = 2;
    */
@@ -72,7 +72,7 @@ export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__P
  */
 export type ListDeliveriesRequest = Message<"tenterhook.v1.ListDeliveriesRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -100,7 +100,7 @@ export type ListDeliveriesRequest = Message<"tenterhook.v1.ListDeliveriesRequest
   filter?: DeliveryFilter | undefined;
 
   /**
-   * How much to tell of each.
+   * How much of each to return.
    *
    * @generated from field: tenterhook.v1.DeliveryView view = 5;
    */
@@ -156,7 +156,7 @@ export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = 
  */
 export type WatchDeliveriesRequest = Message<"tenterhook.v1.WatchDeliveriesRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -170,7 +170,7 @@ export type WatchDeliveriesRequest = Message<"tenterhook.v1.WatchDeliveriesReque
   filter?: DeliveryFilter | undefined;
 
   /**
-   * How much to tell of each.
+   * How much of each to return.
    *
    * @generated from field: tenterhook.v1.DeliveryView view = 3;
    */
@@ -238,7 +238,7 @@ export type WatchDeliveriesResponse = Message<"tenterhook.v1.WatchDeliveriesResp
   resumeToken: string;
 
   /**
-   * What it tells.
+   * What happened.
    *
    * @generated from oneof tenterhook.v1.WatchDeliveriesResponse.payload
    */
@@ -373,7 +373,7 @@ export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*
  */
 export type BatchRetryDeliveriesRequest = Message<"tenterhook.v1.BatchRetryDeliveriesRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -508,7 +508,7 @@ export const CancelDeliveryResponseSchema: GenMessage<CancelDeliveryResponse> = 
  */
 export type BatchCancelDeliveriesRequest = Message<"tenterhook.v1.BatchCancelDeliveriesRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -564,7 +564,7 @@ export const BatchCancelDeliveriesResponseSchema: GenMessage<BatchCancelDeliveri
  */
 export type GetDeliveryStatsRequest = Message<"tenterhook.v1.GetDeliveryStatsRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -720,7 +720,7 @@ export type DeliveryStats = Message<"tenterhook.v1.DeliveryStats"> & {
   attempts: bigint;
 
   /**
-   * Those that wait or are under way, now.
+   * Those waiting or in flight, now.
    *
    * @generated from field: int64 open = 4;
    */
@@ -902,7 +902,7 @@ export const DeliveryService: GenService<{
     output: typeof BatchRetryDeliveriesResponseSchema;
   },
   /**
-   * CancelDelivery stops a delivery that is not final; an attempt under way is finished.
+   * CancelDelivery stops a delivery that is not final; an attempt in flight is finished.
    *
    * @generated from rpc tenterhook.v1.DeliveryService.CancelDelivery
    */

@@ -30,7 +30,7 @@ export type Event = Message<"tenterhook.v1.Event"> & {
   id: string;
 
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 2;
    */
@@ -117,7 +117,8 @@ export type Event = Message<"tenterhook.v1.Event"> & {
   expireTime?: Timestamp | undefined;
 
   /**
-   * Output only. When the server received it: the `timestamp` of templates and rules.
+   * Output only. When the server received it: the `timestamp` of templates and rules
+   * when `occur_time` is unset.
    *
    * @generated from field: google.protobuf.Timestamp publish_time = 14;
    */

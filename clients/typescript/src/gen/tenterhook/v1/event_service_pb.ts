@@ -271,7 +271,7 @@ export const PublishErrorSchema: GenMessage<PublishError> = /*@__PURE__*/
  */
 export type GetEventRequest = Message<"tenterhook.v1.GetEventRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -376,7 +376,7 @@ export const EventFilterSchema: GenMessage<EventFilter> = /*@__PURE__*/
  */
 export type ListEventsRequest = Message<"tenterhook.v1.ListEventsRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -446,7 +446,7 @@ export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PUR
  */
 export type ReplayEventsRequest = Message<"tenterhook.v1.ReplayEventsRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -523,7 +523,7 @@ export const ReplayEventsResponseSchema: GenMessage<ReplayEventsResponse> = /*@_
  */
 export type ExplainEventRequest = Message<"tenterhook.v1.ExplainEventRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -668,7 +668,7 @@ export const WebhookExplanationSchema: GenMessage<WebhookExplanation> = /*@__PUR
   messageDesc(file_tenterhook_v1_event_service, 17);
 
 /**
- * EventService takes events in. An answer means that the event is on disk.
+ * EventService takes events in. A response means that the event is on disk.
  *
  * @generated from service tenterhook.v1.EventService
  */

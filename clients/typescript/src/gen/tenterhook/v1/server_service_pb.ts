@@ -71,7 +71,7 @@ export type ServerInfo = Message<"tenterhook.v1.ServerInfo"> & {
   version: string;
 
   /**
-   * The storage engine: `redb`, `sled` or `memory`.
+   * The storage engine: `redb`, `sled`, `memory` or `postgres`.
    *
    * @generated from field: string store_engine = 2;
    */

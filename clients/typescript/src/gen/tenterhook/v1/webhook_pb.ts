@@ -32,7 +32,7 @@ export type Webhook = Message<"tenterhook.v1.Webhook"> & {
   id: string;
 
   /**
-   * Immutable. The tenant that the webhook belongs to; empty means `default`.
+   * Immutable. The namespace that the webhook belongs to; empty means `default`.
    *
    * @generated from field: string namespace = 2;
    */
@@ -148,7 +148,7 @@ export type Webhook = Message<"tenterhook.v1.Webhook"> & {
   /**
    * Output only. Changes at every change of the configuration and at every pause,
    * suspension and resumption. Send it back in an update or delete to make the call
-   * fail when somebody else, or the server itself, was faster.
+   * fail when someone else, or the server itself, was faster.
    *
    * @generated from field: string etag = 18;
    */
@@ -306,7 +306,7 @@ export type RequestTemplate = Message<"tenterhook.v1.RequestTemplate"> & {
   additionalHeaders: string;
 
   /**
-   * Further headers, each a template of its own, after `additional_headers`.
+   * Further headers, each its own template, after `additional_headers`.
    *
    * @generated from field: repeated tenterhook.v1.HeaderTemplate headers = 6;
    */
@@ -481,7 +481,7 @@ export const CustomSignatureSchema: GenMessage<CustomSignature> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_webhook, 5);
 
 /**
- * A key that signs; the secret of an HMAC key is told once, by the call that made it.
+ * A key that signs; the secret of an HMAC key is returned only once, by the call that made it.
  *
  * @generated from message tenterhook.v1.SigningKey
  */
@@ -581,7 +581,7 @@ export type RetryPolicy = Message<"tenterhook.v1.RetryPolicy"> & {
   jitter?: number | undefined;
 
   /**
-   * Answers that end the delivery at once, such as 400 or 404; 410 always does.
+   * Response statuses that end the delivery at once, such as 400 or 404; 410 always does.
    *
    * @generated from field: repeated int32 permanent_statuses = 6;
    */
@@ -716,7 +716,7 @@ export type RateLimit = Message<"tenterhook.v1.RateLimit"> & {
   burst: number;
 
   /**
-   * Requests under way at once; 0 means the server's default.
+   * Requests in flight at once; 0 means the server's default.
    *
    * @generated from field: int32 max_in_flight = 3;
    */
@@ -737,8 +737,8 @@ export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
  */
 export type TransportPolicy = Message<"tenterhook.v1.TransportPolicy"> & {
   /**
-   * Time for one attempt, from the name look-up to the last byte of the answer: 1 to
-   * 60 seconds; unset means 15.
+   * Time for one attempt, from the name look-up to the last byte of the response: 1
+   * to 60 seconds; unset means 15.
    *
    * @generated from field: google.protobuf.Duration attempt_timeout = 1;
    */
@@ -1056,7 +1056,7 @@ export enum WebhookState {
 
   /**
    * The server stopped it after the failures that its circuit breaker allows, or
-   * after a 410 answer. Events queue up until ResumeWebhook.
+   * after a 410 response. Events queue up until ResumeWebhook.
    *
    * @generated from enum value: WEBHOOK_STATE_SUSPENDED = 3;
    */

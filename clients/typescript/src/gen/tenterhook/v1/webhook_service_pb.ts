@@ -38,15 +38,15 @@ export type CreateWebhookRequest = Message<"tenterhook.v1.CreateWebhookRequest">
    * bytes, for STANDARD_WEBHOOKS_ASYMMETRIC `whsk_` and base64 of an Ed25519 key (seed and public
    * key, 64 bytes, or the seed, 32), for the other schemes any text of 1 to 255 characters. When it
    * is empty the server makes one if `webhook.signing` is set; else requests are not signed. What
-   * the schemes need beside it, the server makes too.
+   * the schemes need as well, the server makes too.
    *
    * @generated from field: string signing_secret = 2;
    */
   signingSecret: string;
 
   /**
-   * A UUID of the caller's. The server answers a repeat within 24 hours with the
-   * first answer; with other content it fails with ALREADY_EXISTS.
+   * A UUID of the caller's. A repeat within 24 hours returns the first
+   * response; with other content it fails with ALREADY_EXISTS.
    *
    * @generated from field: string request_id = 3;
    */
@@ -81,7 +81,7 @@ export type CreateWebhookResponse = Message<"tenterhook.v1.CreateWebhookResponse
   webhook?: Webhook | undefined;
 
   /**
-   * The secret, told here only; empty when requests are not signed. A private key that the server
+   * The secret, returned only here; empty when requests are not signed. A private key that the server
    * makes stays there: `webhook.signing_keys` has its public key.
    *
    * @generated from field: string signing_secret = 2;
@@ -110,7 +110,7 @@ export type GetWebhookRequest = Message<"tenterhook.v1.GetWebhookRequest"> & {
   webhookId: string;
 
   /**
-   * The tenant of the webhook that `display_name` names; empty means `default`.
+   * The namespace of the webhook that `display_name` names; empty means `default`.
    *
    * @generated from field: string namespace = 2;
    */
@@ -159,7 +159,7 @@ export const GetWebhookResponseSchema: GenMessage<GetWebhookResponse> = /*@__PUR
  */
 export type ListWebhooksRequest = Message<"tenterhook.v1.ListWebhooksRequest"> & {
   /**
-   * The tenant; empty means `default`.
+   * The namespace; empty means `default`.
    *
    * @generated from field: string namespace = 1;
    */
@@ -362,7 +362,7 @@ export type PauseWebhookRequest = Message<"tenterhook.v1.PauseWebhookRequest"> &
   reason: string;
 
   /**
-   * The tenant of the webhook that `display_name` names; empty means `default`.
+   * The namespace of the webhook that `display_name` names; empty means `default`.
    *
    * @generated from field: string namespace = 3;
    */
@@ -418,7 +418,7 @@ export type ResumeWebhookRequest = Message<"tenterhook.v1.ResumeWebhookRequest">
   webhookId: string;
 
   /**
-   * The tenant of the webhook that `display_name` names; empty means `default`.
+   * The namespace of the webhook that `display_name` names; empty means `default`.
    *
    * @generated from field: string namespace = 2;
    */
@@ -481,7 +481,7 @@ export type RotateSigningKeyRequest = Message<"tenterhook.v1.RotateSigningKeyReq
   signingSecret: string;
 
   /**
-   * How long the old keys of its algorithm go on signing beside the new one; unset means 24 hours.
+   * How long the old keys of its algorithm go on signing alongside the new one; unset means 24 hours.
    *
    * @generated from field: google.protobuf.Duration grace_period = 3;
    */
@@ -495,7 +495,7 @@ export type RotateSigningKeyRequest = Message<"tenterhook.v1.RotateSigningKeyReq
   requestId: string;
 
   /**
-   * The tenant of the webhook that `display_name` names; empty means `default`.
+   * The namespace of the webhook that `display_name` names; empty means `default`.
    *
    * @generated from field: string namespace = 5;
    */
@@ -538,7 +538,7 @@ export type RotateSigningKeyResponse = Message<"tenterhook.v1.RotateSigningKeyRe
   webhook?: Webhook | undefined;
 
   /**
-   * The secret, told here only; empty for a private key.
+   * The secret, returned only here; empty for a private key.
    *
    * @generated from field: string signing_secret = 2;
    */
@@ -573,7 +573,7 @@ export type RevokeSigningKeyRequest = Message<"tenterhook.v1.RevokeSigningKeyReq
   keyId: string;
 
   /**
-   * The tenant of the webhook that `display_name` names; empty means `default`.
+   * The namespace of the webhook that `display_name` names; empty means `default`.
    *
    * @generated from field: string namespace = 3;
    */
@@ -676,7 +676,7 @@ export const RenderPreviewRequestSchema: GenMessage<RenderPreviewRequest> = /*@_
   messageDesc(file_tenterhook_v1_webhook_service, 18);
 
 /**
- * Response of RenderPreview. A template that fails is an answer, not an error of the call.
+ * Response of RenderPreview. A template that fails is a result, not an error of the call.
  *
  * @generated from message tenterhook.v1.RenderPreviewResponse
  */
@@ -753,7 +753,7 @@ export const RuleResultSchema: GenMessage<RuleResult> = /*@__PURE__*/
   messageDesc(file_tenterhook_v1_webhook_service, 20);
 
 /**
- * A fault in a template.
+ * An error in a template.
  *
  * @generated from message tenterhook.v1.TemplateError
  */
@@ -823,7 +823,7 @@ export type TestWebhookRequest = Message<"tenterhook.v1.TestWebhookRequest"> & {
   eventId: string;
 
   /**
-   * The tenant of the webhook that `display_name` names; empty means `default`.
+   * The namespace of the webhook that `display_name` names; empty means `default`.
    *
    * @generated from field: string namespace = 4;
    */
@@ -845,7 +845,7 @@ export const TestWebhookRequestSchema: GenMessage<TestWebhookRequest> = /*@__PUR
   messageDesc(file_tenterhook_v1_webhook_service, 22);
 
 /**
- * Response of TestWebhook. A receiver that refuses is an answer, not an error of the call.
+ * Response of TestWebhook. A receiver that refuses is a result, not an error of the call.
  *
  * @generated from message tenterhook.v1.TestWebhookResponse
  */
@@ -879,7 +879,7 @@ export const TestWebhookResponseSchema: GenMessage<TestWebhookResponse> = /*@__P
  */
 export const WebhookService: GenService<{
   /**
-   * CreateWebhook makes a webhook and tells its signing secret, once.
+   * CreateWebhook makes a webhook and returns its signing secret, only this once.
    *
    * @generated from rpc tenterhook.v1.WebhookService.CreateWebhook
    */
@@ -970,7 +970,7 @@ export const WebhookService: GenService<{
     output: typeof RevokeSigningKeyResponseSchema;
   },
   /**
-   * RenderPreview tells what would be sent, and sends nothing.
+   * RenderPreview returns what would be sent, and sends nothing.
    *
    * @generated from rpc tenterhook.v1.WebhookService.RenderPreview
    */
