@@ -96,7 +96,7 @@ pub enum TokenError {
 #[derive(Debug, Clone, Error)]
 pub enum OpenError {
     /// The text does not name a kind of store.
-    #[error("`{0}` names no store; give redb:DIR, sled:DIR, postgres://USER@HOST/DATABASE or memory:")]
+    #[error("`{0}` is not a store URL; give redb:DIR, sled:DIR, postgres://USER@HOST/DATABASE or memory:")]
     Unknown(String),
     /// The URL of a database is wrong.
     #[error("the URL of the database is wrong: {0}")]
@@ -117,7 +117,7 @@ pub enum OpenError {
         address: Option<String>,
     },
     /// The path is not a directory, or it cannot be made.
-    #[error("{path} is no directory that the store can use: {reason}")]
+    #[error("{path} is not a directory that the store can use: {reason}")]
     Directory {
         /// The path.
         path: String,

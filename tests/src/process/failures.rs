@@ -133,7 +133,7 @@ fn check_tries_the_store_and_leaves_no_trace() {
     std::fs::write(path("file"), "").unwrap();
     for (store, words) in [
         ("redb:/proc/nope".to_owned(), "no such file or directory"),
-        (format!("redb:{}", path("file")), "is no directory"),
+        (format!("redb:{}", path("file")), "is not a directory"),
         (format!("sled:{}", path("file/below")), "not a directory"),
     ] {
         let (code, text) = check(&store);

@@ -20,7 +20,7 @@ use crate::keys;
 use crate::keys::event::Moment;
 use crate::kv::{Batch, Kv, Span};
 use crate::ledger::Write;
-use crate::lock::lock;
+use crate::lock::{lock, write};
 use crate::query::Sequence;
 use crate::queue::Effect;
 use crate::record::{TokenSet, Trigger, WebhookSet};
@@ -267,21 +267,21 @@ impl<'a, K: Kv> Group<'a, K> {
             shared.notice_bell.notify_one();
         }
         if let Some(tokens) = self.tokens {
-            *shared.tokens.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(tokens);
+            *write(&shared.tokens) = Arc::new(tokens);
         }
         if let Some(expiry) = self.expiry {
             self.state.expiry = expiry;
         }
         shared.set_lanes(self.lanes);
         if !self.health.is_empty() {
-            shared.health.write().unwrap_or_else(std::sync::PoisonError::into_inner).extend(self.health);
+            write(&shared.health).extend(self.health);
         }
         if !halted.is_empty() {
             let mut set = WebhookSet::clone(&shared.webhooks());
             set.revision += 1;
             set.by_id.extend(halted.iter().map(|webhook| (webhook.id, webhook.clone())));
             set.count_subscribers();
-            *shared.webhooks.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(set);
+            *write(&shared.webhooks) = Arc::new(set);
         }
         let millis = self.now.millis_u48();
         let has_ready = {

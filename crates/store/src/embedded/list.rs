@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::keys::Family;
 use crate::kv::{Kv, Span};
+use crate::lock::read;
 use crate::query::{DeliveryQuery, Page};
 use crate::rows::delivery::Stored;
 
@@ -127,7 +128,7 @@ impl<K: Kv> Shared<K> {
     /// The ranges that hold what the query asks for.
     fn sources(&self, query: &DeliveryQuery, before: Option<DeliveryId>) -> Vec<Source> {
         let lanes: Vec<(Lane, Arc<LaneInfo>)> = {
-            let lanes = self.lanes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let lanes = read(&self.lanes);
             let wanted = |info: &LaneInfo| {
                 info.namespace == query.namespace
                     && (query.webhook_ids.is_empty() || query.webhook_ids.contains(&info.webhook))

@@ -1,7 +1,7 @@
 //! Saving and removing webhooks. Each has a commit of its own, so what memory says of
 //! webhooks is what the disk says.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tenterhook_model::{Lane, Namespace, Timestamp, Webhook, WebhookId, limits};
@@ -13,6 +13,7 @@ use super::writer::State;
 use crate::error::SaveError;
 use crate::keys;
 use crate::kv::Kv;
+use crate::lock::write;
 use crate::record::{Expect, SavedWebhook, WebhookChange, WebhookSet};
 use crate::rows;
 use crate::rows::webhook::{LaneRow, RequestRow};
@@ -214,11 +215,11 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
             set.by_lane.remove(&webhook.lane);
             set_lane(shared, &webhook, Some(now));
             shared.queues().remove(webhook.lane);
-            shared.health.write().unwrap_or_else(PoisonError::into_inner).remove(&webhook.id);
+            write(&shared.health).remove(&webhook.id);
         }
     }
     set.count_subscribers();
-    *shared.webhooks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    *write(&shared.webhooks) = Arc::new(set);
     // Only now, so that whoever is rung awake sees the webhook as it is.
     shared.deadline_bell.notify_one();
     if rings {
@@ -228,5 +229,5 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
 
 fn set_lane<K: Kv>(shared: &Shared<K>, webhook: &Webhook, removed: Option<Timestamp>) {
     let info = LaneInfo { webhook: webhook.id, namespace: webhook.namespace.clone(), removed, emptied: None };
-    shared.lanes.write().unwrap_or_else(PoisonError::into_inner).insert(webhook.lane, Arc::new(info));
+    write(&shared.lanes).insert(webhook.lane, Arc::new(info));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use tenterhook_model::{Clock, Delivery, DeliveryId, DeliveryState, Lane, WebhookHealth, WebhookId, limits};
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use crate::counts::Counts;
 use crate::error::StoreError;
 use crate::inbox::Inbox;
 use crate::kv::{Kv, Watched};
-use crate::lock::lock;
+use crate::lock::{lock, read};
 use crate::queue::Queues;
 use crate::record::{TokenSet, WebhookSet};
 use crate::seal::Sealer;
@@ -63,17 +63,17 @@ impl<K: Kv> Shared<K> {
 
     /// Every webhook as it is now.
     pub(crate) fn webhooks(&self) -> Arc<WebhookSet> {
-        self.webhooks.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.webhooks).clone()
     }
 
     /// Health of a webhook's receiver, if anything is known of it.
     pub(crate) fn known_health(&self, webhook: WebhookId) -> Option<WebhookHealth> {
-        self.health.read().unwrap_or_else(PoisonError::into_inner).get(&webhook).cloned()
+        read(&self.health).get(&webhook).cloned()
     }
 
     /// Whether the breaker of a webhook is open.
     pub(crate) fn is_circuit_open(&self, webhook: WebhookId) -> bool {
-        let known = self.health.read().unwrap_or_else(PoisonError::into_inner);
+        let known = read(&self.health);
         known.get(&webhook).is_some_and(WebhookHealth::circuit_open)
     }
 
@@ -87,7 +87,7 @@ impl<K: Kv> Shared<K> {
 
     /// Whose lane it is, if the store has it.
     pub(crate) fn find_lane(&self, lane: Lane) -> Option<Arc<LaneInfo>> {
-        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(&lane).cloned()
+        read(&self.lanes).get(&lane).cloned()
     }
 
     /// The queues. Held for short work in memory and one bounded read, never over a commit.

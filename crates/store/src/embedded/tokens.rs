@@ -1,7 +1,7 @@
 //! Adding and removing access tokens. The tokens in memory are swapped whole after the commit, so that
 //! what memory says of them is what the disk says.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tenterhook_model::{AccessToken, TokenId, limits};
 
@@ -10,6 +10,7 @@ use super::shared::Shared;
 use crate::error::TokenError;
 use crate::keys;
 use crate::kv::Kv;
+use crate::lock::read;
 use crate::record::TokenSet;
 use crate::rows;
 use crate::rows::access_token::TokenRow;
@@ -49,6 +50,6 @@ impl<K: Kv> Group<'_, K> {
 impl<K: Kv> Shared<K> {
     /// Every token as it is now.
     pub(crate) fn tokens(&self) -> Arc<TokenSet> {
-        self.tokens.read().unwrap_or_else(PoisonError::into_inner).clone()
+        read(&self.tokens).clone()
     }
 }

@@ -5,7 +5,7 @@
 //! notes the end of the journal, for no change of the lane can come after. The first one at
 //! which the journal begins after that note removes the lane and its counts.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tenterhook_model::Lane;
 
@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::keys::Family;
 use crate::kv::{Kv, Span};
-use crate::lock::lock;
+use crate::lock::{lock, read, write};
 use crate::query::Sequence;
 use crate::rows;
 use crate::rows::webhook::LaneRow;
@@ -97,7 +97,7 @@ impl<K: Kv> Group<'_, K> {
 impl<K> Shared<K> {
     /// Some lanes of removed webhooks after `after`, in order.
     fn removed_lanes(&self, after: Option<Lane>) -> Vec<(Lane, Arc<LaneInfo>)> {
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let lanes = read(&self.lanes);
         let removed = lanes.iter().filter(|(lane, info)| info.removed.is_some() && Some(**lane) > after);
         let mut removed: Vec<_> = removed.map(|(lane, info)| (*lane, info.clone())).collect();
         removed.sort_unstable_by_key(|(lane, _)| *lane);
@@ -110,7 +110,7 @@ impl<K> Shared<K> {
         if changed.is_empty() {
             return;
         }
-        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = write(&self.lanes);
         for (lane, info) in changed {
             match info {
                 Some(info) => drop(lanes.insert(lane, info)),
