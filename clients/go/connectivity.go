@@ -68,6 +68,10 @@ var permanent = []struct {
 		regexp.MustCompile(`first record does not look like a TLS handshake`),
 		"the server does not speak TLS: begin the target with http:// if that is meant",
 	},
+	{
+		regexp.MustCompile(`the frame header looked like an HTTP/1.1 header`),
+		"the port does not speak gRPC: check it, and begin the target with https:// if the server speaks TLS",
+	},
 	{regexp.MustCompile(`no such host`), "there is no such host: check the target"},
 }
 

@@ -63,7 +63,7 @@ type Error struct {
 	// Metadata is what belongs to the reason.
 	Metadata map[string]string
 	// Permanent says that trying again will not help, because the client is set up wrongly: the server's
-	// certificate is not trusted, it speaks no TLS, or there is no such host.
+	// certificate is not trusted, it speaks no TLS, the port speaks no gRPC, or there is no such host.
 	Permanent bool
 
 	hasRetryAfter bool

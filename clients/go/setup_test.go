@@ -20,6 +20,7 @@ func TestWhatNoFurtherTryWillMendIsPermanent(t *testing.T) {
 	for words, advice := range map[string]string{
 		"connection error: transport: authentication handshake failed: tls: failed to verify certificate: x509: unknown authority": "certificate",
 		"transport: authentication handshake failed: tls: first record does not look like a TLS handshake":                         "http://",
+		"error reading server preface: http2: frame too large, note that the frame header looked like an HTTP/1.1 header":          "https://",
 		"name resolver error: dns: A record lookup error: lookup nowhere.example: no such host":                                    "no such host",
 	} {
 		failure := readError(status.Error(codes.Unavailable, words))

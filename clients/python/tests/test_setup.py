@@ -29,6 +29,7 @@ class Failed(grpc.RpcError):
         ("Hostname Verification Check failed.", "certificate"),
         ("Ssl handshake failed: SSL_ERROR_SSL: WRONG_VERSION_NUMBER", "http://"),
         ("DNS resolution failed for nowhere.example:443: Domain name not found", "no such host"),
+        ("Failed parsing HTTP/2 (Trying to connect an http1.x server (HTTP status 400))", "https://"),
         ("getaddrinfo: Name or service not known", "no such host"),
     ],
 )

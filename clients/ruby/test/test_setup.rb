@@ -10,6 +10,7 @@ class TestSetup < Minitest::Test
     "error:0A000086:SSL routines::certificate verify failed" => "certificate",
     "Hostname Verification Check failed." => "certificate",
     "Ssl handshake failed: SSL_ERROR_SSL: WRONG_VERSION_NUMBER" => "http://",
+    "last error: INTERNAL: ipv4:127.0.0.1:1: Trying to connect an http1.x server" => "https://",
     "DNS resolution failed for nowhere.example:443: Domain name not found" => "no such host",
     "getaddrinfo: Name or service not known" => "no such host"
   }.freeze

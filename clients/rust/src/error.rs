@@ -57,7 +57,7 @@ pub struct Error {
     /// What belongs to the reason.
     pub metadata: BTreeMap<String, String>,
     /// Whether trying again will not help, because the client is set up wrongly: the server's certificate is not
-    /// trusted, it speaks no TLS, or there is no such host.
+    /// trusted, it speaks no TLS, the port speaks no gRPC, or there is no such host.
     pub permanent: bool,
     closed: bool,
 }
@@ -131,12 +131,17 @@ impl From<Status> for Error {
 }
 
 /// What the transport says of what no further try will mend, and what to do about it.
-const PERMANENT: [(&str, &str); 4] = [
+const PERMANENT: [(&str, &str); 5] = [
     (
         "invalid peer certificate",
         "the server's certificate is not trusted, or is for another host: give its authority by Builder::ca",
     ),
     ("InvalidContentType", "the server does not speak TLS: begin the target with http:// if that is meant"),
+    // The first bytes of HTTP/1.1 or of TLS, taken for the length of a frame.
+    (
+        "frame with invalid size",
+        "the port does not speak gRPC: check it, and begin the target with https:// if the server speaks TLS",
+    ),
     ("Name or service not known", "there is no such host: check the target"),
     ("nodename nor servname", "there is no such host: check the target"),
 ];
@@ -174,6 +179,7 @@ mod tests {
         for (words, advice) in [
             ("transport error: invalid peer certificate: UnknownIssuer", "certificate"),
             ("transport error: received corrupt message of type InvalidContentType", "http://"),
+            ("transport error: http2 error: connection error detected: frame with invalid size", "https://"),
             ("dns error: failed to lookup address information: Name or service not known", "no such host"),
         ] {
             let error = Error::from(Status::unavailable(words));

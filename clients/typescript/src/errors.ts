@@ -33,7 +33,7 @@ export class TenterhookError extends Error {
   readonly metadata: Record<string, string>;
   /**
    * Whether trying again will not help, because the client is set up wrongly: the server's certificate is not
-   * trusted, it speaks no TLS, or there is no such host. Browsers do not tell.
+   * trusted, it speaks no TLS, the port speaks no gRPC, or there is no such host. Browsers do not tell.
    */
   readonly permanent: boolean;
 

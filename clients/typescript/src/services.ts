@@ -123,6 +123,8 @@ const permanent: [RegExp, string][] = [
     /^(ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG)$/,
     "the server does not speak TLS: begin the target with http:// if that is meant",
   ],
+  // Node says "Protocol error" of a server whose first bytes are no HTTP/2.
+  [/^ERR_HTTP2_ERROR$/, "the port does not speak gRPC: check it, and begin the target with https:// if the server speaks TLS"],
   [/^ENOTFOUND$/, "there is no such host: check the target"],
 ];
 

@@ -83,7 +83,7 @@ export async function runScenario(surroundings: Surroundings, given: Given, scen
  */
 export function needsMoreThanABrowser(scenario: Scenario, given: Given): boolean {
   const steps = JSON.stringify([scenario, scenario.steps.map((step) => given[String(step["given"])])]);
-  return ["publish_stream", "StreamPublishEvents", "/tls", "/connections", "https://", '"env"', '"refuse"', '"checkpoint"'].some((word) => steps.includes(word));
+  return ["publish_stream", "StreamPublishEvents", "/tls", "/connections", "https://", '"target":"$receiver"', '"env"', '"refuse"', '"checkpoint"'].some((word) => steps.includes(word));
 }
 
 const services: Record<string, [DescService, "access" | "webhooks" | "events" | "deliveries"]> = {

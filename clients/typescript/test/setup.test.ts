@@ -41,6 +41,7 @@ for (const [code, advice] of [
   ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "certificate"],
   ["ERR_TLS_CERT_ALTNAME_INVALID", "certificate"],
   ["ERR_SSL_WRONG_VERSION_NUMBER", "http://"],
+  ["ERR_HTTP2_ERROR", "https://"],
   ["ENOTFOUND", "no such host"],
 ] as const) {
   test(`${code} is permanent`, () => {

@@ -30,6 +30,10 @@ _PERMANENT = (
         "the server does not speak TLS: begin the target with http:// if that is meant",
     ),
     (
+        re.compile(r"Trying to connect an http1.x server"),
+        "the port does not speak gRPC: check it, and begin the target with https:// if the server speaks TLS",
+    ),
+    (
         re.compile(r"Domain name not found|Name or service not known|nodename nor servname|No such host"),
         "there is no such host: check the target",
     ),
@@ -52,7 +56,7 @@ class TenterhookError(Exception):
     as for errors of the transport); `field_violations` every field at fault; `retry_after` the
     seconds to wait before the call may succeed, or None; `metadata` what belongs to the reason.
     `permanent` says that trying again will not help, because the client is set up wrongly: the
-    server's certificate is not trusted, it speaks no TLS, or there is no such host.
+    server's certificate is not trusted, it speaks no TLS, the port speaks no gRPC, or there is no such host.
     """
 
     def __init__(

@@ -22,6 +22,8 @@ module Tenterhook
         "the server's certificate is not trusted, or is for another host: give its authority as `ca`",
       /wrong.version.number/i =>
         "the server does not speak TLS: begin the target with http:// if that is meant",
+      /Trying to connect an http1.x server/ =>
+        "the port does not speak gRPC: check it, and begin the target with https:// if the server speaks TLS",
       /Domain name not found|Name or service not known|nodename nor servname|No such host/ =>
         "there is no such host: check the target"
     }.freeze

@@ -11,6 +11,8 @@ pub(crate) enum Cut {
     Evicted,
     /// Its TLS handshake failed.
     Handshake,
+    /// It spoke no TLS where TLS is spoken.
+    Plaintext,
     /// It began as another node's does, and did not prove to be one.
     Unproved,
     /// It was not open in time.
@@ -29,11 +31,12 @@ pub(crate) enum Cut {
 
 impl Cut {
     /// Every reason.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Full,
         Self::NetworkFull,
         Self::Evicted,
         Self::Handshake,
+        Self::Plaintext,
         Self::Unproved,
         Self::Late,
         Self::Stuck,
@@ -50,6 +53,7 @@ impl Cut {
             Self::NetworkFull => "network_full",
             Self::Evicted => "evicted",
             Self::Handshake => "handshake",
+            Self::Plaintext => "plaintext",
             Self::Unproved => "unproved",
             Self::Late => "late",
             Self::Stuck => "stuck",

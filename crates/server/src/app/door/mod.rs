@@ -12,6 +12,7 @@ mod frames;
 mod greeting;
 mod http;
 mod places;
+mod plain;
 mod rest;
 mod session;
 mod slices;

@@ -26,13 +26,11 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tower::Service;
 
-use super::tests::{GET, GRACE, Running, asked, end_of, front, start_desk};
+use super::tests::{GET, GRACE, Running, asked, end_of, front, made_tls, start_desk};
 use super::{BOUNDS, Times};
 use crate::app::certificates::Tls;
 use crate::app::relay::proof::NodeKey;
 use crate::app::relay::{Desk, Holder, Relay, readiness};
-use crate::app::tls;
-use crate::config::TlsMaterial;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -368,20 +366,6 @@ async fn who_has_not_the_key_is_cut() {
     let (mut client, _tasks) = client(&door).await;
     let response = send(&mut client, call().body(Body::empty()).unwrap()).await;
     assert_eq!(status(&response), "14");
-}
-
-/// TLS of a server with a certificate for a name that nobody connects to.
-fn made_tls() -> Tls {
-    let made = rcgen::generate_simple_self_signed(vec!["hooks.example.com".to_owned()]).unwrap();
-    let material = TlsMaterial {
-        certificate_path: "tls.crt".into(),
-        certificate_pem: made.cert.pem(),
-        key_path: "tls.key".into(),
-        key_pem: tenterhook_model::Secret::new(made.signing_key.serialize_pem()),
-        client_ca_path: None,
-        client_ca_pem: None,
-    };
-    Tls::new(tls::server_config(&material).unwrap())
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use super::cut::Cut;
 use super::greeting::{Greeting, Protocol};
 use super::http::{Requests, http1, http2};
 use super::places::{Place, Places};
+use super::plain;
 use super::times::Times;
 use super::wire::{Signs, Wire};
 use crate::app::certificates::Tls;
@@ -82,15 +83,22 @@ impl Session {
         let Some(tls) = &shared.tls else {
             return Box::pin(open.serve(stream, Vec::new(), &[])).await;
         };
+        let opening = async {
+            if plain::is_plain(&stream).await {
+                plain::refuse(stream, shared.times.linger).await;
+                return Err(Cut::Plaintext);
+            }
+            TlsAcceptor::from(tls.current()).accept(stream).await.map_err(|_| Cut::Handshake)
+        };
         // Room for others comes first, then the end of the server.
         let stream = tokio::select! { biased;
             () = place.evicted.cancelled() => return Some(Cut::Evicted),
             () = shared.draining.cancelled() => return None,
-            stream = timeout_at(open_by, TlsAcceptor::from(tls.current()).accept(stream)) => stream,
+            stream = timeout_at(open_by, opening) => stream,
         };
         let stream = match stream {
             Err(_) => return Some(Cut::Late),
-            Ok(Err(_)) => return Some(Cut::Handshake),
+            Ok(Err(why)) => return Some(why),
             Ok(Ok(stream)) => stream,
         };
         let session = stream.get_ref().1;

@@ -19,6 +19,8 @@ use tonic::service::Routes;
 use tower::Service;
 
 use super::*;
+use crate::app::tls;
+use crate::config::TlsMaterial;
 use crate::telemetry::Telemetry;
 
 /// What opens HTTP/2: the preface and empty SETTINGS (RFC 9113 sections 3.4 and 6.5).
@@ -71,6 +73,20 @@ pub(super) async fn start_desk(
     let mut tasks = JoinSet::new();
     tasks.spawn(Door::with(parts, bounds, times).run());
     Running { address, telemetry, draining, tasks }
+}
+
+/// TLS of a server with a certificate for a name that nobody connects to.
+pub(super) fn made_tls() -> Tls {
+    let made = rcgen::generate_simple_self_signed(vec!["hooks.example.com".to_owned()]).unwrap();
+    let material = TlsMaterial {
+        certificate_path: "tls.crt".into(),
+        certificate_pem: made.cert.pem(),
+        key_path: "tls.key".into(),
+        key_pem: tenterhook_model::Secret::new(made.signing_key.serialize_pem()),
+        client_ca_path: None,
+        client_ca_pem: None,
+    };
+    Tls::new(tls::server_config(&material).unwrap())
 }
 
 impl Running {
@@ -377,4 +393,33 @@ async fn the_end_of_the_server_ends_idle_connections_of_http_1_at_once() {
     let begun = Instant::now();
     door.tasks.join_next().await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn who_speaks_no_tls_to_a_port_with_tls_is_told_so() {
+    for sent in [OPENING, GET] {
+        let desk = Desk::Here(Arc::new(front(Routes::default())));
+        let bounds = (BOUNDS, Times::new(GRACE));
+        let door = start_desk(desk, None, Some(made_tls()), bounds, CancellationToken::new()).await;
+        let mut stream = door.connect(sent).await;
+        let mut answer = String::new();
+        // A body that still comes does not cut the answer off.
+        stream.write_all(&[b'x'; 64 * 1024]).await.unwrap();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 400 ") && body.contains("https://"), "{answer}");
+        assert!(head.ends_with(&format!("content-length: {}", body.len())), "{answer}");
+        drop(stream);
+        door.has_cut("plaintext").await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_neither_tls_nor_http_fails_the_handshake() {
+    let desk = Desk::Here(Arc::new(front(Routes::default())));
+    let bounds = (BOUNDS, Times::new(GRACE));
+    let door = start_desk(desk, None, Some(made_tls()), bounds, CancellationToken::new()).await;
+    let mut stream = door.connect(b"\x01\x02\x03\x04\x05").await;
+    end_of(&mut stream).await;
+    door.has_cut("handshake").await;
 }

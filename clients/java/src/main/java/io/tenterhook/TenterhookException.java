@@ -26,6 +26,10 @@ public class TenterhookException extends RuntimeException {
   private static final String DOMAIN = "tenterhook";
   private static final String NO_TLS =
       "the server does not speak TLS: begin the target with http:// if that is meant";
+  private static final String NO_GRPC =
+      "the port does not speak gRPC: check it, and begin the target with https:// if the server speaks TLS";
+  /** What Netty says, as INTERNAL, of first bytes that are {@code HTTP/} and no HTTP/2. */
+  private static final String HTTP_1 = "Hex dump for first 5 bytes: 485454502f";
   private static final String PREFIX = "ERROR_REASON_";
 
   /** One field at fault: its path in the request, and what is wrong with it. */
@@ -139,7 +143,7 @@ public class TenterhookException extends RuntimeException {
 
   /**
    * Whether trying again will not help, because the client is set up wrongly: the server's certificate is not
-   * trusted, it speaks no TLS, or there is no such host.
+   * trusted, it speaks no TLS, the port speaks no gRPC, or there is no such host.
    */
   public boolean isPermanent() {
     return details.permanent();
@@ -151,7 +155,8 @@ public class TenterhookException extends RuntimeException {
       return known;
     }
     Status status = Status.fromThrowable(thrown);
-    String advice = status.getCode() == Status.Code.UNAVAILABLE ? advice(status.getCause()) : "";
+    Status.Code code = codeOf(status);
+    String advice = code == Status.Code.UNAVAILABLE ? advice(status.getCause()) : "";
     String message = withDetail(advice, status);
     ErrorReason reason = ErrorReason.ERROR_REASON_UNSPECIFIED;
     Map<String, String> metadata = Map.of();
@@ -178,15 +183,15 @@ public class TenterhookException extends RuntimeException {
       }
     }
     List<FieldViolation> fields = List.copyOf(violations);
-    return make(new Details(codeOf(status), message, reason, fields, retryAfter, metadata, !advice.isEmpty()));
+    return make(new Details(code, message, reason, fields, retryAfter, metadata, !advice.isEmpty()));
   }
 
   private static String withDetail(String advice, Status status) {
     if (advice.isEmpty()) {
       return describe(status);
     }
-    // What Netty says of a server without TLS is a hexadecimal dump of its answer.
-    return advice.equals(NO_TLS) ? advice : advice + " (" + describe(status) + ")";
+    // What Netty says of an answer that it does not understand is a hexadecimal dump of it.
+    return advice.equals(NO_TLS) || advice.equals(NO_GRPC) ? advice : advice + " (" + describe(status) + ")";
   }
 
   /** What to do about a connection that no further try will make; empty where one may. */
@@ -196,11 +201,17 @@ public class TenterhookException extends RuntimeException {
         return "the server's certificate is not trusted, or is for another host: give its authority by ca()";
       } else if (one.getClass().getSimpleName().equals("NotSslRecordException")) {
         return NO_TLS;
+      } else if (isHttp1(one)) {
+        return NO_GRPC;
       } else if (one instanceof UnknownHostException) {
         return "there is no such host: check the target";
       }
     }
     return "";
+  }
+
+  private static boolean isHttp1(Throwable cause) {
+    return cause != null && cause.getMessage() != null && cause.getMessage().contains(HTTP_1);
   }
 
   /** The caller's thread was interrupted; it stays so. */
@@ -227,10 +238,11 @@ public class TenterhookException extends RuntimeException {
     return description.lines().findFirst().orElse("") + ": " + root.getMessage();
   }
 
-  /** The code; a connection that is closed is UNAVAILABLE, also where gRPC does not know why. */
+  /** The code; a connection that is closed, or was never one, is UNAVAILABLE, also where gRPC does not know why. */
   private static Status.Code codeOf(Status status) {
     boolean closed = status.getCause() instanceof ClosedChannelException;
-    return closed && status.getCode() == Status.Code.UNKNOWN ? Status.Code.UNAVAILABLE : status.getCode();
+    boolean unknown = closed && status.getCode() == Status.Code.UNKNOWN;
+    return unknown || isHttp1(status.getCause()) ? Status.Code.UNAVAILABLE : status.getCode();
   }
 
   /** Reads the acknowledgement of an event that a stream refused. */

@@ -51,6 +51,9 @@ class SetupTest {
     assertTrue(untrusted.getMessage().contains("no path found"), untrusted.getMessage());
     var nowhere = failed(Code.UNAVAILABLE, new RuntimeException(new UnknownHostException("nowhere.example")));
     assertTrue(nowhere.isPermanent() && nowhere.getMessage().contains("no such host"));
+    var words = "First received frame was not SETTINGS. Hex dump for first 5 bytes: 485454502f";
+    var noGrpc = failed(Code.INTERNAL, new IOException(words));
+    assertTrue(noGrpc.isPermanent() && noGrpc.code() == Code.UNAVAILABLE && noGrpc.getMessage().contains("https://"));
     assertFalse(failed(Code.UNAVAILABLE, new ConnectException("refused")).isPermanent());
     assertFalse(failed(Code.INTERNAL, new UnknownHostException("nowhere.example")).isPermanent());
   }
