@@ -16,13 +16,13 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +41,11 @@ const (
 	logLines = 100
 )
 
-var listens = regexp.MustCompile(`^\s*listens on\s+(\S+)`)
+// started is a line of the server's log: of that whose Target is tenterhook::started, Listen is where it listens.
+type started struct {
+	Target string `json:"target"`
+	Listen string `json:"listen"`
+}
 
 // Server is a server on a free port of this machine, with its store in memory.
 type Server struct {
@@ -69,7 +73,7 @@ func (s *Server) start(flags []string) error {
 	if err != nil {
 		return err
 	}
-	arguments := []string{"serve", "--dev", "--store", "memory:", "--listen", "127.0.0.1:0", "--ops-listen", "off"}
+	arguments := []string{"serve", "--dev", "--store", "memory:", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-format", "json"}
 	command := exec.Command(path, append(arguments, flags...)...)
 	command.Env = slices.DeleteFunc(os.Environ(), func(one string) bool { return strings.HasPrefix(one, "TENTERHOOK_") })
 	reader, writer := io.Pipe()
@@ -105,9 +109,10 @@ func (s *Server) read(output io.Reader, target chan<- string) {
 		s.lines = append(s.lines, lines.Text())
 		s.lines = s.lines[max(0, len(s.lines)-logLines):]
 		s.mutex.Unlock()
-		if found := listens.FindStringSubmatch(lines.Text()); found != nil && !told {
+		var line started
+		if !told && json.Unmarshal(lines.Bytes(), &line) == nil && line.Target == "tenterhook::started" {
 			told = true
-			target <- found[1]
+			target <- line.Listen
 		}
 	}
 }

@@ -36,7 +36,8 @@ use crate::v1::{Delivery, DeliveryFilter, DeliveryState, ListDeliveriesRequest, 
 use crate::{Client, Error};
 
 const BINARY: &str = "TENTERHOOK_BIN";
-const LISTENS: &str = "listens on";
+/// The line of the server's log that says where it listens.
+const STARTED: &str = "tenterhook::started";
 const LOG_LINES: usize = 100;
 
 /// A server on a free port of this machine, with its store in memory: it starts in a fraction of a second.
@@ -66,7 +67,8 @@ impl TestServer {
     pub fn start_program(program: &str, flags: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.args(["serve", "--dev", "--store", "memory:", "--listen", "127.0.0.1:0", "--ops-listen", "off"]);
-        command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["--log-format", "json"]).args(flags);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("TENTERHOOK_") {
                 command.env_remove(name);
@@ -78,14 +80,14 @@ impl TestServer {
         })?;
         let lines = Arc::default();
         let (sender, listens) = mpsc::channel();
-        if let Some(output) = process.stdout.take() {
-            read(output, Arc::clone(&lines), Some(sender));
+        let output = process.stdout.take().map(|output| read(output, Arc::clone(&lines), None));
+        if let Some(log) = process.stderr.take() {
+            read(log, Arc::clone(&lines), Some(sender));
         }
-        let errors = process.stderr.take().map(|output| read(output, Arc::clone(&lines), None));
         let Ok(target) = listens.recv() else {
             let _ = process.kill();
             let _ = process.wait();
-            let _ = errors.map(std::thread::JoinHandle::join);
+            let _ = output.map(std::thread::JoinHandle::join);
             let lines = lock(&lines).iter().cloned().collect::<String>();
             return Err(io::Error::other(format!("the server did not start: {command:?}\n{lines}")));
         };
@@ -131,17 +133,23 @@ fn read(
 ) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            let found = line.trim_start().strip_prefix(LISTENS).and_then(|rest| rest.split_whitespace().next());
-            if let (Some(target), Some(sender)) = (found, &listens) {
-                let _ = sender.send(target.to_owned());
-            }
+            let target = listens.as_ref().and_then(|_| listening(&line));
             let mut lines = lock(&lines);
             lines.push_back(line + "\n");
             if lines.len() > LOG_LINES {
                 lines.pop_front();
             }
+            if let (Some(target), Some(sender)) = (target, &listens) {
+                let _ = sender.send(target);
+            }
         }
     })
+}
+
+/// Where the server listens, if this line of its log says so.
+fn listening(line: &str) -> Option<String> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    (line["target"] == STARTED).then(|| line["listen"].as_str().map(str::to_owned)).flatten()
 }
 
 /// A request that came.

@@ -23,7 +23,8 @@ import { Client, type NodeOptions } from "./index.js";
 
 const binary = "TENTERHOOK_BIN";
 const loopback = "127.0.0.1";
-const listens = /^\s*listens on\s+(\S+)/;
+/** The line of the server's log that says where it listens. */
+const started = "tenterhook::started";
 const logLines = 100;
 const patienceMs = 10_000;
 
@@ -51,7 +52,7 @@ export class TestServer {
   /** Starts a server. It is rejected with what the server wrote when that does not start. */
   static async start(options: TestServerOptions = {}): Promise<TestServer> {
     const program = options.binary ?? (process.env[binary] || "tenterhook");
-    const listen = ["--listen", `${loopback}:0`, "--ops-listen", "off"];
+    const listen = ["--listen", `${loopback}:0`, "--ops-listen", "off", "--log-format", "json"];
     const flags = ["serve", "--dev", "--store", "memory:", ...listen, ...(options.flags ?? [])];
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TENTERHOOK_")));
     const child = spawn(program, flags, { env, stdio: ["ignore", "pipe", "pipe"] });
@@ -60,9 +61,8 @@ export class TestServer {
       const note = (line: string): void => {
         lines.push(line);
         lines.splice(0, lines.length - logLines);
-        const found = listens.exec(line);
-        if (found !== null) {
-          resolve(found[1]!);
+        if (line.includes(started)) {
+          resolve(JSON.parse(line).listen);
         }
       };
       createInterface(child.stdout).on("line", note);

@@ -71,6 +71,17 @@ fn addresses(log: Log, running: &mut Running) -> (String, String) {
     (api, metrics.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned())
 }
 
+#[test]
+fn who_starts_a_server_learns_where_it_listens_whatever_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    for level in ["off", "error", "tenterhook_store=debug"] {
+        let server = start_logging(Log::Json, folder.path(), &["--dev", "--log-level", level]);
+        assert!(TcpStream::connect(&server.api).is_ok(), "{level}");
+        server.running.signal("TERM");
+        assert_eq!(server.running.wait().status.code(), Some(0), "{level}");
+    }
+}
+
 /// Connects to a server.
 pub(crate) async fn connect(endpoint: Endpoint) -> Channel {
     Overheard { inner: endpoint.connect().await.expect("the server listens"), hear: Arc::new(hear) }

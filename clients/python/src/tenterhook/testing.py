@@ -15,7 +15,6 @@ from __future__ import annotations
 import collections
 import json
 import os
-import re
 import shutil
 import subprocess
 import threading
@@ -36,7 +35,8 @@ if TYPE_CHECKING:
     from .connection import Options
 
 _BINARY = "TENTERHOOK_BIN"
-_LISTENS = re.compile(r"^\s*listens on\s+(\S+)", re.MULTILINE)
+# The line of the server's log that says where it listens.
+_STARTED = "tenterhook::started"
 _START_SECONDS = 20
 _LOOPBACK = "127.0.0.1"
 _FINAL = frozenset(("SUCCEEDED", "FAILED", "CANCELLED"))
@@ -68,7 +68,7 @@ class Server(_Closing):
     """Where it listens: `127.0.0.1:PORT`."""
 
     def __init__(self, binary: str | os.PathLike[str] | None = None, flags: Sequence[str] = ()) -> None:
-        listen = ["--listen", f"{_LOOPBACK}:0", "--ops-listen", "off"]
+        listen = ["--listen", f"{_LOOPBACK}:0", "--ops-listen", "off", "--log-format", "json"]
         command = [_find(binary), "serve", "--dev", "--store", "memory:", *listen, *flags]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TENTERHOOK_")}
         self._clients: list[Client] = []
@@ -87,8 +87,8 @@ class Server(_Closing):
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._lines.append(line)
-            if not self._listens.is_set() and (found := _LISTENS.match(line)):
-                self.target = found[1]
+            if not self._listens.is_set() and _STARTED in line:
+                self.target = json.loads(line)["listen"]
                 self._listens.set()
         self._listens.set()
 

@@ -21,7 +21,8 @@ module Tenterhook
   # The server is the program `tenterhook`, found by `TENTERHOOK_BIN` or in the PATH.
   module Testing
     BINARY = "TENTERHOOK_BIN"
-    LISTENS = /^\s*listens on\s+(\S+)/
+    # The line of the server's log that says where it listens.
+    STARTED = "tenterhook::started"
     LOOPBACK = "127.0.0.1"
     FINAL = %i[SUCCEEDED FAILED CANCELLED].freeze
 
@@ -49,7 +50,7 @@ module Tenterhook
       #   the environment
       def initialize(binary: nil, flags: [])
         command = [Server.find(binary), "serve", "--dev", "--store", "memory:", "--listen", "#{LOOPBACK}:0",
-                   "--ops-listen", "off", *flags]
+                   "--ops-listen", "off", "--log-format", "json", *flags]
         unset = ENV.keys.select { |name| name.start_with?("TENTERHOOK_") }.to_h { |name| [name, nil] }
         @clients = []
         @lines = []
@@ -104,8 +105,7 @@ module Tenterhook
       def read_target
         while (line = @output.gets)
           note(line)
-          found = LISTENS.match(line)
-          return found[1] if found
+          return JSON.parse(line).fetch("listen") if line.include?(STARTED)
         end
       end
     end

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tenterhook_store::shown_url;
 
 use crate::config::{Config, LogFormat, value};
+use crate::telemetry::STARTED;
 use crate::terminal::{Style, Terminal};
 
 /// Where clients look for a server when nothing says where it is.
@@ -35,6 +36,7 @@ impl Banner<'_> {
         }
         let ops = self.ops.map_or_else(|| "off".to_owned(), |ops| ops.to_string());
         tracing::info!(
+            target: STARTED,
             version = env!("CARGO_PKG_VERSION"),
             listen = %self.api,
             ops_listen = ops,

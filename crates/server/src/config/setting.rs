@@ -405,7 +405,8 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: OBSERVE,
         help: "Format of the log on standard error: text or json",
-        more: "text is for people; json has one object a line.",
+        more: "text is for people; json has one object a line. A program that starts the server finds where it listens in the one \
+               whose target is tenterhook::started.",
         default: "text",
     },
     Setting {

@@ -38,6 +38,8 @@ use audit::Audit;
 use collector::Collector;
 use lines::Lines;
 
+/// The target of the line that says where the server listens: programs that start it find the line by it.
+pub(crate) const STARTED: &str = "tenterhook::started";
 /// How often figures go to the collector.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(15);
 /// How long the last spans and figures may take to reach the collector at the end.
@@ -170,10 +172,12 @@ where
 
 /// What is logged when `level` is asked for. The HTTP/2 library warns of each connection that it
 /// closes for breaking a rule, so a client could fill the log; the door counts such connections and
-/// writes one line a minute. A filter for developers, or one that names the library, stays as it is.
+/// writes one line a minute. A filter for developers, or one that names the library, stays as it is. Where the server
+/// listens is logged whatever the level: who has started it waits for that line.
 fn log_directives(level: &str) -> String {
     let is_for_developers = ["h2", "debug", "trace"].into_iter().any(|word| level.to_ascii_lowercase().contains(word));
-    if is_for_developers { level.to_owned() } else { format!("{level},h2=error") }
+    let library = if is_for_developers { "" } else { ",h2=error" };
+    format!("{level}{library},{STARTED}=info")
 }
 
 /// The filter of the log. It answers once a call site, with the level's hint: filters that are
@@ -211,9 +215,9 @@ mod tests {
 
     #[test]
     fn warnings_of_the_http_2_library_are_for_developers() {
-        assert_eq!(log_directives("info"), "info,h2=error");
+        assert_eq!(log_directives("info"), "info,h2=error,tenterhook::started=info");
         for level in ["debug", "info,h2=warn", "TRACE"] {
-            assert_eq!(log_directives(level), level);
+            assert_eq!(log_directives(level), format!("{level},tenterhook::started=info"));
         }
         assert!(EnvFilter::builder().parse(log_directives("tenterhook=info,warn")).is_ok());
     }

@@ -1,5 +1,6 @@
 package io.tenterhook.testing;
 
+import com.google.gson.JsonParser;
 import io.tenterhook.Client;
 import io.tenterhook.DeliveryList;
 import io.tenterhook.v1.Delivery;
@@ -22,14 +23,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** A server on a free port of this machine, with its store in memory: it starts in a fraction of a second. */
 public final class TestServer implements AutoCloseable {
   private static final String BINARY = "TENTERHOOK_BIN";
-  private static final Pattern LISTENS = Pattern.compile("\\s*listens on\\s+(\\S+).*");
+  /** The line of the server's log that says where it listens. */
+  private static final String STARTED = "tenterhook::started";
   private static final int LOG_LINES = 100;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -54,7 +54,7 @@ public final class TestServer implements AutoCloseable {
 
   private TestServer(Path program, String... flags) {
     List<String> command = new ArrayList<>(List.of(program.toString(), "serve", "--dev", "--store", "memory:"));
-    command.addAll(List.of("--listen", "127.0.0.1:0", "--ops-listen", "off"));
+    command.addAll(List.of("--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-format", "json"));
     command.addAll(List.of(flags));
     var builder = new ProcessBuilder(command).redirectErrorStream(true);
     builder.environment().keySet().removeIf(name -> name.startsWith("TENTERHOOK_"));
@@ -98,9 +98,8 @@ public final class TestServer implements AutoCloseable {
             lines.remove();
           }
         }
-        Matcher found = LISTENS.matcher(line);
-        if (found.matches()) {
-          listens.complete(found.group(1));
+        if (line.contains(STARTED)) {
+          listens.complete(JsonParser.parseString(line).getAsJsonObject().get("listen").getAsString());
         }
       }
     } catch (IOException | UncheckedIOException stopped) {
