@@ -217,6 +217,9 @@ def main() -> int:
         "TENTERHOOK_TARGET": harness.target,
         "TENTERHOOK_CONTROL": f"http://{LOOPBACK}:{controller.server_port}",
         "TENTERHOOK_PAGE": PAGE,
+        # Nobody is there: what is on this machine is not asked for through it. The other variables would send the
+        # package managers there too.
+        "grpc_proxy": f"http://{LOOPBACK}:1",
         # For the test kits of the clients.
         "TENTERHOOK_BIN": os.path.abspath(arguments.binary),
     }

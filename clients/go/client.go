@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -204,7 +205,7 @@ func (c *Client) GetDelivery(ctx context.Context, id string) (*v1.Delivery, erro
 func (c *Client) outgoing(ctx context.Context) context.Context {
 	var pairs []string
 	if c.options.apiKey != nil {
-		pairs = append(pairs, "authorization", "Bearer "+c.options.apiKey())
+		pairs = append(pairs, "authorization", "Bearer "+strings.TrimSpace(c.options.apiKey()))
 	}
 	if c.options.headers != nil {
 		for name, value := range c.options.headers(ctx) {

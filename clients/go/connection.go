@@ -82,7 +82,7 @@ func parse(target string) (scheme, host, address string, err error) {
 		address += map[string]string{"http": ":80", "https": ":443"}[scheme]
 	}
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || strings.Trim(port, "0123456789") != "" || port == "" {
+	if err != nil || host == "" || strings.ContainsAny(host, "/?#@ \t\r\n") || strings.Trim(port, "0123456789") != "" || port == "" {
 		return "", "", "", fmt.Errorf("tenterhook: the target %q is not host:port", target)
 	}
 	return scheme, host, address, nil

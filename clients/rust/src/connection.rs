@@ -196,7 +196,8 @@ impl fmt::Debug for ApiKey {
 }
 
 fn bearer(key: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Bearer {key}")).ok()?;
+    // A key that was read from a file or a variable often ends a line.
+    let mut value = HeaderValue::try_from(format!("Bearer {}", key.trim())).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -211,7 +212,8 @@ fn split<'a>(scheme: &str, address: &'a str) -> Option<(&'a str, u16)> {
         (None, _) => return None,
     };
     let is_bare = host.contains(':') && !host.starts_with('[');
-    (!host.is_empty() && !is_bare).then_some((host, port))
+    let is_more = host.contains(|c: char| c.is_ascii_whitespace() || "/?#@".contains(c));
+    (!host.is_empty() && !is_bare && !is_more).then_some((host, port))
 }
 
 fn is_local(host: &str) -> bool {
@@ -236,6 +238,9 @@ mod tests {
             ("", ":1", None),
             ("", "localhost:99999", None),
             ("https", "", None),
+            ("https", "hooks.example.com/api", None),
+            ("https", "me@hooks.example.com", None),
+            ("", "local host:50051", None),
         ] {
             assert_eq!(split(scheme, address), want, "{scheme} {address}");
         }

@@ -68,7 +68,7 @@ export function addHeaders(options: ClientOptions): Interceptor {
   return (next) => async (request) => {
     const { apiKey } = options;
     if (apiKey !== undefined) {
-      request.header.set("authorization", `Bearer ${typeof apiKey === "string" ? apiKey : await apiKey()}`);
+      request.header.set("authorization", `Bearer ${(typeof apiKey === "string" ? apiKey : await apiKey()).trim()}`);
     }
     for (const [name, value] of Object.entries(options.headers?.() ?? {})) {
       request.header.set(name, value);

@@ -58,7 +58,7 @@ function connect(baseUrl: string, options: NodeOptions): Connection {
 }
 
 function parseTarget(target: string, options: NodeOptions): string {
-  const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^/:@\s]+)(?::([0-9]{1,5}))?\/?$/.exec(target);
+  const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+)(?::([0-9]{1,5}))?\/?$/.exec(target);
   if (match === null || (match[1] === undefined && match[3] === undefined)) {
     throw new TypeError(`the target ${JSON.stringify(target)} is not host:port`);
   }

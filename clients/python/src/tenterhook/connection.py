@@ -83,8 +83,10 @@ class Connection:
 
     def open(self, api: Any) -> Any:
         """Makes a channel with a connection of its own: `api` is `grpc` or `grpc.aio`."""
-        _, _, address = _parse(self.target)
-        arguments: dict[str, Any] = {"options": [*_OPTIONS, _ALONE, *self.options]}
+        _, host, address = _parse(self.target)
+        # gRPC would ask the proxy of `http_proxy` for a server on this machine too.
+        direct = [("grpc.enable_http_proxy", 0)] if _is_local(host) else []
+        arguments: dict[str, Any] = {"options": [*_OPTIONS, _ALONE, *direct, *self.options]}
         if api is not grpc:
             arguments["interceptors"] = [*self.interceptors]
         if self._is_secure():
@@ -97,6 +99,8 @@ class Connection:
     def metadata(self) -> list[tuple[str, str]]:
         """The metadata of one call."""
         key = self.api_key() if callable(self.api_key) else self.api_key
+        # A key that was read from a file or a variable often ends a line.
+        key = key.strip() if key else None
         pairs = [("authorization", f"Bearer {key}")] if key else []
         if self.headers is not None:
             pairs += [(name.lower(), value) for name, value in self.headers().items()]
@@ -112,7 +116,7 @@ def _parse(target: str) -> tuple[str, str, str]:
         address = f"{address}:{_DEFAULT_PORTS[scheme]}"
     host, _, port = address.rpartition(":")
     is_bare = ":" in host and not host.startswith("[")
-    if not host or is_bare or not port.isdigit():
+    if not re.fullmatch(r"[^\s/?#@]+", host) or is_bare or not port.isdigit():
         raise ValueError(f"the target {target!r} is not host:port")
     return scheme, host.strip("[]"), address
 

@@ -37,7 +37,8 @@ module Tenterhook
       @retry_policy = retry_policy
       @pem = [ca, client_key, client_cert]
       @headers = headers
-      @channel_args = CHANNEL_ARGS.merge(channel_args)
+      # gRPC would ask the proxy of `http_proxy` for a server on this machine too.
+      @channel_args = CHANNEL_ARGS.merge(local? ? {"grpc.enable_http_proxy" => 0} : {}, channel_args)
       @interceptors = interceptors
       check
     end
@@ -48,7 +49,9 @@ module Tenterhook
     # The metadata of one call.
     def metadata
       key = @api_key.respond_to?(:call) ? @api_key.call : @api_key
-      pairs = key.to_s.empty? ? {} : {"authorization" => "Bearer #{key}"}
+      # A key that was read from a file or a variable often ends a line.
+      key = key.to_s.strip
+      pairs = key.empty? ? {} : {"authorization" => "Bearer #{key}"}
       @headers&.call&.each { |name, value| pairs[name.to_s.downcase] = value }
       pairs
     end
@@ -89,7 +92,7 @@ module Tenterhook
       address = "#{address}:#{DEFAULT_PORTS[scheme]}" if !scheme.empty? && !address.match?(/:\d+\z/)
       host, _, port = address.rpartition(":")
       bare = host.include?(":") && !host.start_with?("[")
-      if host.empty? || bare || !port.match?(/\A\d+\z/)
+      if !host.match?(%r{\A[^\s/?#@]+\z}) || bare || !port.match?(/\A\d+\z/)
         raise ArgumentError, "the target #{target.inspect} is not host:port"
       end
 

@@ -52,7 +52,8 @@ impl Drop for Files {
 
 /// No client is made by these variables, and the error says all that is expected.
 fn refuse(variables: &Value, expected: &Value) -> Answer {
-    let refused = Builder::from_variables(|name| variables[name].as_str().map(str::to_owned)).map(drop);
+    let made = Builder::from_variables(|name| variables[name].as_str().map(str::to_owned));
+    let refused = made.and_then(Builder::build).map(drop);
     let why = refused.expect_err("these variables are at fault").to_string();
     for wanted in expected.as_array().unwrap() {
         if !why.contains(wanted.as_str().unwrap()) {

@@ -27,7 +27,7 @@ import java.util.regex.Pattern;
 /** Makes a {@link Client} with options. */
 public final class ClientBuilder {
   private static final Pattern TARGET =
-      Pattern.compile("(?:(https?)://)?(\\[[0-9a-fA-F:.]+]|[^/:@\\s]+)(?::([0-9]{1,5}))?/?");
+      Pattern.compile("(?:(https?)://)?(\\[[0-9a-fA-F:.]+]|[^/:@?#\\s]+)(?::([0-9]{1,5}))?/?");
   private static final Pattern LOCAL = Pattern.compile("localhost|\\[::1]|127(?:\\.[0-9]{1,3}){3}");
   /** 64 MiB: a page of full deliveries may be larger than gRPC's default of 4 MiB. */
   private static final int MAX_RECEIVE_BYTES = 64 << 20;
@@ -166,7 +166,7 @@ public final class ClientBuilder {
         @Override
         public void start(Listener<R> listener, Metadata metadata) {
           if (apiKey != null) {
-            metadata.put(name("authorization"), "Bearer " + apiKey.get());
+            metadata.put(name("authorization"), "Bearer " + apiKey.get().strip());
           }
           further.get().forEach((name, value) -> metadata.put(name(name), value));
           super.start(listener, metadata);

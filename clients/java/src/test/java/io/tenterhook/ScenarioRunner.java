@@ -277,7 +277,7 @@ final class ScenarioRunner implements AutoCloseable {
 
   private static JsonElement refuse(JsonObject step) {
     try {
-      Client.builder(environment(step.getAsJsonObject("refuse")));
+      Client.builder(environment(step.getAsJsonObject("refuse"))).build().close();
     } catch (IllegalArgumentException refused) {
       step.getAsJsonArray("expect").forEach(
           wanted -> require(refused.getMessage().contains(text(wanted)), wanted + " is not in " + refused.getMessage()));
