@@ -1,6 +1,7 @@
 """What a client tells of its connection, and what no further try will mend."""
 
 import logging
+import pickle
 
 import grpc
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from fakes import Refuse
 from test_watch import change, silent
 
-from tenterhook import ApiKeyFile, Client, Unavailable
+from tenterhook import ApiKeyFile, Client, Closed, FieldViolation, Invalid, Unavailable
 from tenterhook.connection import Connection
 from tenterhook.errors import from_rpc_error
 
@@ -28,8 +29,8 @@ class Failed(grpc.RpcError):
         ("last error: Ssl handshake failed: CERTIFICATE_VERIFY_FAILED: self signed certificate", "certificate"),
         ("Hostname Verification Check failed.", "certificate"),
         ("Ssl handshake failed: SSL_ERROR_SSL: WRONG_VERSION_NUMBER", "http://"),
-        ("DNS resolution failed for nowhere.example:443: Domain name not found", "no such host"),
         ("Failed parsing HTTP/2 (Trying to connect an http1.x server (HTTP status 400))", "https://"),
+        ("DNS resolution failed for nowhere.example:443: Domain name not found", "no such host"),
         ("getaddrinfo: Name or service not known", "no such host"),
     ],
 )
@@ -37,6 +38,14 @@ def test_what_no_further_try_will_mend_is_permanent(details, advice):
     error = from_rpc_error(Failed(Code.UNAVAILABLE, details))
     assert isinstance(error, Unavailable) and error.permanent
     assert advice in error.message and details in error.message
+
+
+def test_an_error_goes_from_process_to_process():
+    violation = FieldViolation("event.type", "must be set")
+    invalid = Invalid(Code.INVALID_ARGUMENT, "event.type: must be set", field_violations=(violation,), metadata={"a": "b"})
+    for error in (invalid, Closed()):
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
 
 
 @pytest.mark.parametrize("details", ["failed to connect to all addresses: Connection refused", "Socket closed"])

@@ -18,6 +18,8 @@ export interface ErrorDetails {
   retryAfterMs?: number;
   metadata?: Record<string, string>;
   permanent?: boolean;
+  /** What was thrown by the library below, such as an error of Node. */
+  cause?: unknown;
 }
 
 /** A call that failed. */
@@ -46,7 +48,7 @@ export class TenterhookError extends Error {
   ) {
     const reason = details.reason ?? ErrorReason.UNSPECIFIED;
     const name = reason === ErrorReason.UNSPECIFIED ? "" : ` ${ErrorReason[reason]}`;
-    super(`${Code[code]}${name}: ${rawMessage}`);
+    super(`${Code[code]}${name}: ${rawMessage}`, details.cause === undefined ? undefined : { cause: details.cause });
     this.reason = reason;
     this.fieldViolations = details.fieldViolations ?? [];
     this.retryAfterMs = details.retryAfterMs;
@@ -110,7 +112,7 @@ export function readError(thrown: unknown): TenterhookError {
     return thrown;
   }
   const error = ConnectError.from(thrown);
-  const details: ErrorDetails = {};
+  const details: ErrorDetails = { cause: thrown };
   const info = error.findDetails(ErrorInfoSchema).find((one) => one.domain === "tenterhook");
   if (info !== undefined) {
     details.reason = ErrorReason[info.reason as keyof typeof ErrorReason] ?? ErrorReason.UNSPECIFIED;

@@ -49,13 +49,28 @@ export interface EventInit {
   expireTime?: Date;
 }
 
-/** A JSON value as the API takes it, for an event's data or the conditions of a rule. */
+/**
+ * A JSON value as the API takes it, for an event's data or the conditions of a rule. It throws a TypeError for what
+ * `JSON.stringify` would lose without a word: NaN and Infinity, a Map, a Set.
+ */
 export function json(value: unknown): JsonDocument {
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value, refuseWhatIsLost);
   if (text === undefined) {
     throw new TypeError("the value has no JSON");
   }
   return jsonText(text);
+}
+
+function refuseWhatIsLost(name: string, value: unknown): unknown {
+  const what = name === "" ? "the value" : JSON.stringify(name);
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new TypeError(`${what} is ${value}, which JSON has no number for`);
+  }
+  if (value instanceof Map || value instanceof Set) {
+    const instead = value instanceof Map ? "Object.fromEntries(map)" : "[...set]";
+    throw new TypeError(`${what} is a ${value instanceof Map ? "Map" : "Set"}, which JSON does not have: give ${instead}`);
+  }
+  return value;
 }
 
 /** JSON text, which is kept byte for byte: numbers of any size survive. */

@@ -109,8 +109,8 @@ export function readFailure(thrown: unknown, signal?: AbortSignal): TenterhookEr
   }
   const advice = permanent.find(([code]) => code.test(nodeCode(thrown) ?? ""))?.[1];
   return advice === undefined
-    ? makeError(Code.Unavailable, error.rawMessage)
-    : makeError(Code.Unavailable, `${advice} (${error.rawMessage})`, { permanent: true });
+    ? makeError(Code.Unavailable, error.rawMessage, { cause: thrown })
+    : makeError(Code.Unavailable, `${advice} (${error.rawMessage})`, { permanent: true, cause: thrown });
 }
 
 /** Node's codes of what no further try will mend, and what to do about it. */

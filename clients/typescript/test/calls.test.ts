@@ -295,6 +295,9 @@ test("JSON text and JSON null are kept, and what JSON lacks is refused", () => {
   assert.equal(toEvent({ type: "created" }, "").data, undefined);
   assert.throws(() => json(undefined), TypeError);
   assert.throws(() => json(10n), TypeError);
+  assert.throws(() => json({ a: [NaN] }), /"0" is NaN, which JSON has no number for/);
+  assert.throws(() => json({ sites: new Map([["a", 1]]) }), /"sites" is a Map, .* Object\.fromEntries/);
+  assert.throws(() => json(new Set([1])), /the value is a Set/);
 });
 
 test("a server that comes late is reached", async () => {

@@ -47,6 +47,7 @@ for (const [code, advice] of [
   test(`${code} is permanent`, () => {
     const error = readFailure(ofNode(code));
     assert.ok(error.permanent && error.code === Code.Unavailable);
+    assert.equal(((error.cause as Error).cause as { code: string }).code, code);
     assert.ok(error.rawMessage.includes(advice) && error.rawMessage.includes("it broke"), error.rawMessage);
   });
 }

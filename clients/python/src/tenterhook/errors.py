@@ -85,9 +85,19 @@ class TenterhookError(Exception):
         name = ErrorReason.Name(self.reason).removeprefix("ERROR_REASON_")
         return "" if name == "UNSPECIFIED" else name
 
+    def __reduce__(self) -> Any:
+        # Pools of processes hand errors over by pickle, which else calls `__init__` with the message alone.
+        return _restore, (type(self), self.args, self.__dict__)
+
     def __str__(self) -> str:
         reason = f" {self.reason_name}" if self.reason_name else ""
         return f"{self.code.name}{reason}: {self.message}"
+
+
+def _restore(kind: type[TenterhookError], arguments: tuple[Any, ...], members: dict[str, Any]) -> TenterhookError:
+    made = kind.__new__(kind, *arguments)
+    made.__dict__.update(members)
+    return made
 
 
 class NotFound(TenterhookError):

@@ -2,8 +2,11 @@ package io.tenterhook;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonDeserializer;
 import com.google.gson.JsonElement;
+import com.google.gson.JsonIOException;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import com.google.gson.JsonSerializationContext;
 import com.google.gson.JsonSerializer;
 import com.google.protobuf.Timestamp;
@@ -11,22 +14,49 @@ import io.tenterhook.v1.JsonDocument;
 import java.lang.reflect.Type;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.OffsetDateTime;
+import java.time.ZonedDateTime;
+import java.util.Date;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 
 /** From Java's own values to what the API takes, and back. */
 public final class Json {
   /** The maps of {@code Map.of}, whose order is another one in each run of the JVM. */
   private static final String UNORDERED = "java.util.ImmutableCollections$";
 
-  private static final Gson GSON = new GsonBuilder()
-      .serializeNulls()
-      .disableHtmlEscaping()
-      .registerTypeHierarchyAdapter(Map.class, (JsonSerializer<Map<?, ?>>) Json::object)
-      .create();
+  /** Also for the data of received events, so that what was written is read. */
+  static final Gson GSON = gson();
 
   private Json() {}
+
+  private static Gson gson() {
+    var builder = new GsonBuilder()
+        .serializeNulls()
+        .disableHtmlEscaping()
+        .registerTypeHierarchyAdapter(Map.class, (JsonSerializer<Map<?, ?>>) Json::object);
+    // Gson reads the fields of these, which Java does not allow, and writes a Date in the language of the machine.
+    asText(builder, Instant.class, Instant::toString, Instant::parse);
+    asText(builder, OffsetDateTime.class, OffsetDateTime::toString, OffsetDateTime::parse);
+    asText(builder, ZonedDateTime.class, moment -> moment.toOffsetDateTime().toString(), ZonedDateTime::parse);
+    asText(builder, LocalDateTime.class, LocalDateTime::toString, LocalDateTime::parse);
+    asText(builder, LocalDate.class, LocalDate::toString, LocalDate::parse);
+    asText(builder, LocalTime.class, LocalTime::toString, LocalTime::parse);
+    asText(builder, Duration.class, Duration::toString, Duration::parse);
+    asText(builder, Date.class, date -> date.toInstant().toString(), text -> Date.from(Instant.parse(text)));
+    return builder.create();
+  }
+
+  private static <T> void asText(
+      GsonBuilder builder, Class<T> type, Function<T, String> write, Function<String, T> read) {
+    builder.registerTypeAdapter(type, (JsonSerializer<T>) (value, as, context) -> new JsonPrimitive(write.apply(value)));
+    builder.registerTypeAdapter(type, (JsonDeserializer<T>) (json, as, context) -> read.apply(json.getAsString()));
+  }
 
   /** With the members in the order of the map; those of {@code Map.of} are sorted, so that a program repeats itself. */
   private static JsonElement object(Map<?, ?> map, Type type, JsonSerializationContext context) {
@@ -38,9 +68,19 @@ public final class Json {
     return made;
   }
 
-  /** A JSON value of maps, lists, texts, numbers, booleans, records or null. */
+  /**
+   * A JSON value of maps, lists, texts, numbers, booleans, times of {@code java.time} (as ISO 8601), records of them, or
+   * null.
+   *
+   * @throws IllegalArgumentException for anything else, such as NaN
+   */
   public static JsonDocument of(Object value) {
-    return text(GSON.toJson(value));
+    try {
+      return text(GSON.toJson(value));
+    } catch (JsonIOException unknown) {
+      throw new IllegalArgumentException(
+          "the value has no JSON: give maps, lists, texts, numbers, booleans, times, or records of them", unknown);
+    }
   }
 
   /** JSON text, which is kept byte for byte: numbers of any size survive. */

@@ -1,6 +1,5 @@
 package io.tenterhook;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
@@ -37,11 +36,9 @@ public record WebhookEvent(
     JsonElement prechange,
     JsonElement postchange,
     byte[] raw) {
-  private static final Gson GSON = new Gson();
-
   /** The data as that type; null if there is none. */
   public <T> T data(Class<T> type) {
-    return GSON.fromJson(data, type);
+    return Json.GSON.fromJson(data, type);
   }
 
   /** Reads a body that was verified. */

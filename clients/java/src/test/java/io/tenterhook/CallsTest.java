@@ -52,8 +52,10 @@ import io.tenterhook.v1.Webhook;
 import io.tenterhook.v1.WebhookServiceGrpc;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Date;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -361,6 +363,14 @@ class CallsTest {
     record Site(int id, String name) {}
     assertEquals("{\"id\":7,\"name\":\"Zürich\"}", Json.of(new Site(7, "Zürich")).getJson());
     assertEquals("null", Json.of(null).getJson());
+    record Times(Instant at, LocalDate day, Duration took, Date old) {}
+    var times = new Times(Instant.EPOCH, LocalDate.EPOCH, Duration.ofSeconds(90), new Date(0));
+    String written = "{'at':'1970-01-01T00:00:00Z','day':'1970-01-01','took':'PT1M30S','old':'1970-01-01T00:00:00Z'}";
+    assertEquals(written.replace('\'', '"'), Json.of(times).getJson());
+    assertEquals(times, Json.read(Json.of(times), Times.class));
+    assertThrows(IllegalArgumentException.class, () -> Json.of(Map.of("x", Double.NaN)));
+    var thread = assertThrows(IllegalArgumentException.class, () -> Json.of(Thread.currentThread()));
+    assertTrue(thread.getMessage().startsWith("the value has no JSON"), thread.getMessage());
     assertEquals("1E5", Json.text("1E5").getJson());
     assertEquals(7, Json.read(Json.of(Map.of("id", 7)), Site.class).id());
     assertEquals(5, Json.time(Instant.ofEpochSecond(5, 6)).getSeconds());

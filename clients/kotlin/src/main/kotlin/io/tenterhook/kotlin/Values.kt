@@ -15,7 +15,12 @@ import com.google.protobuf.Duration as ProtoDuration
 /** An event: `event { type = "created" }`. */
 public inline fun event(fields: Event.Builder.() -> Unit): Event = Event.newBuilder().apply(fields).build()
 
-/** A JSON value of maps, lists, texts, numbers, booleans, data classes or null. */
+/**
+ * A JSON value of maps, lists, texts, numbers, booleans, times of `java.time` (as ISO 8601), data classes of them, or
+ * null.
+ *
+ * @throws IllegalArgumentException for anything else, such as NaN
+ */
 public fun json(value: Any?): JsonDocument = Json.of(value)
 
 /** The value of a document that the server sent; null when it is unset. */
