@@ -1,5 +1,6 @@
 // The client for Node, over gRPC, and `verify` for receivers.
 
+import type { ClientHttp2Stream } from "node:http2";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { readEnvironment } from "./environment.js";
 import { addHeaders, BaseClient, type ClientOptions, type Connection } from "./client.js";
@@ -51,11 +52,27 @@ export class Client extends BaseClient {
 function connect(baseUrl: string, options: NodeOptions): Connection {
   const { ca, cert, key } = options;
   const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined));
-  const sessionManager = new Http2SessionManager(baseUrl, alive, tls);
+  const sessionManager = new Sessions(baseUrl, alive, tls);
   const interceptors = [...(options.interceptors ?? []), addHeaders(options)];
   const transport = createGrpcTransport({ baseUrl, sessionManager, readMaxBytes: maxReceiveBytes, interceptors });
   return { transport, close: () => sessionManager.abort() };
 }
+
+/**
+ * Connections whose late errors are heard by somebody. Connect stops listening when the client is closed; what Node says
+ * of a connection after that, such as that the server spoke no HTTP/2, would end the program.
+ */
+class Sessions extends Http2SessionManager {
+  override async request(...parameters: Parameters<Http2SessionManager["request"]>): Promise<ClientHttp2Stream> {
+    const stream = await super.request(...parameters);
+    if (stream.session?.listeners("error").includes(ignore) === false) {
+      stream.session.on("error", ignore);
+    }
+    return stream;
+  }
+}
+
+function ignore(): void {}
 
 function parseTarget(target: string, options: NodeOptions): string {
   const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+)(?::([0-9]{1,5}))?\/?$/.exec(target);

@@ -1,6 +1,7 @@
 // What a client tells of its connection, and what no further try will mend.
 
 import assert from "node:assert/strict";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -51,6 +52,19 @@ for (const [code, advice] of [
     assert.ok(error.rawMessage.includes(advice) && error.rawMessage.includes("it broke"), error.rawMessage);
   });
 }
+
+test("a port that speaks no HTTP/2 does not end the program", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => {}).once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const client = new Client(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await assert.rejects(client.publish({ type: "created" }), /does not speak gRPC/);
+  client.close();
+  await new Promise((resolve) => server.close(resolve));
+  // Node says what it thinks of the connection once that is closed.
+  await new Promise(setImmediate);
+});
 
 test("a server that is away may come back", () => {
   for (const code of ["ECONNREFUSED", "ECONNRESET", "EAI_AGAIN"]) {
