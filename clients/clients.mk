@@ -45,11 +45,11 @@ RUST_CLIENT := CARGO_TARGET_DIR=$(CURDIR)/target/client cargo
 test-client-rust: server
 	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --all-targets --quiet -- -D warnings
 	cd clients/rust && $(RUST_CLIENT) test --locked --lib && $(RUST_CLIENT) build --locked --examples
-	cd clients/rust && $(HARNESS) env $(RUST_CLIENT) test --locked --test it
+	cd clients/rust && $(HARNESS) env $(RUST_CLIENT) test --locked --test it --example publish
 	$(EXAMPLES) target/client/debug/examples/{publish,watch,receiver}
 
 TYPESCRIPT_FILES := README.md bench examples src test tsconfig.json
-NODE_TEST := --test --test-timeout=900000 --test-reporter=spec dist/test/*.test.js
+NODE_TEST := --test --test-timeout=900000 --test-reporter=spec dist/{test,examples}/*.test.js
 
 # The browser for the scenarios over gRPC-Web and the console; without one their tests say that they are skipped.
 .PHONY: chromium

@@ -15,10 +15,10 @@ import java.util.List;
  * {@code java -cp CLASSPATH examples/Publish.java [TARGET] [RECEIVER_URL] [SECRET] [REVISION]}.
  */
 public final class Publish {
-  private record Site(int id, String name, int revision) {}
+  record Site(int id, String name, int revision) {}
 
   /** What the service is about; it has one client for its whole life. */
-  private record Sites(Client client) {
+  record Sites(Client client) {
     void save(Site site) {
       PublishResult result = client.publish(Event.newBuilder()
           // The id names what happened, so that telling it twice makes no second event.
@@ -33,7 +33,7 @@ public final class Publish {
   }
 
   /** Makes the webhook, unless an earlier run did. */
-  private static void subscribe(Client client, String url, String secret) {
+  static void subscribe(Client client, String url, String secret) {
     Webhook webhook = Webhook.newBuilder()
         .setDisplayName("sites")
         .setRequest(RequestTemplate.newBuilder().setUrl(url))

@@ -42,13 +42,15 @@ rescue Tenterhook::Conflict => error
   warn "the webhook is there: #{error.metadata["webhook_id"]}"
 end
 
-target = ARGV.fetch(0, "localhost:50051")
-url = ARGV.fetch(1, "http://127.0.0.1:9000/hook")
-secret = ARGV.fetch(2, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-revision = Integer(ARGV.fetch(3, "1"))
+if $PROGRAM_NAME == __FILE__
+  target = ARGV.fetch(0, "localhost:50051")
+  url = ARGV.fetch(1, "http://127.0.0.1:9000/hook")
+  secret = ARGV.fetch(2, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+  revision = Integer(ARGV.fetch(3, "1"))
 
-Tenterhook::Client.open(target) do |client|
-  subscribe(client, url, secret)
-  sites = Sites.new(client)
-  %w[Zürich Genève Lugano].each_with_index { |name, number| sites.save(Site.new(number, name, revision)) }
+  Tenterhook::Client.open(target) do |client|
+    subscribe(client, url, secret)
+    sites = Sites.new(client)
+    %w[Zürich Genève Lugano].each_with_index { |name, number| sites.save(Site.new(number, name, revision)) }
+  end
 end

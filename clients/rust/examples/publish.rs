@@ -62,3 +62,33 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tenterhook_client::parse;
+    use tenterhook_client::testing::{RecordingReceiver, TestServer, wait_for};
+    use tenterhook_client::v1::DeliveryState;
+
+    use super::*;
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    /// How the service is tested: with the server itself, in memory.
+    #[tokio::test]
+    async fn a_saved_site_is_told_once() -> Result<(), Box<dyn std::error::Error>> {
+        let (server, receiver) = (TestServer::start(&[])?, RecordingReceiver::start(&[])?);
+        let client = server.client();
+        subscribe(&client, receiver.url(), SECRET).await?;
+        let sites = Sites(client.clone());
+        for _ in 0..2 {
+            sites.save(&Site { id: 7, name: "Zürich", revision: "1".into() }).await?;
+        }
+        wait_for(&client, "site-7-1", DeliveryState::Succeeded, Duration::from_secs(10)).await?;
+        let [request] = <[_; 1]>::try_from(receiver.requests()).expect("one request came");
+        let event = parse(&request.headers, request.body.into(), &[SECRET])?;
+        assert_eq!((event.id.as_str(), event.data["name"].as_str()), ("site-7-1", Some("Zürich")));
+        Ok(())
+    }
+}

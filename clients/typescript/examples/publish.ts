@@ -1,16 +1,17 @@
 // A service that tells what happens to its sites:
 // `node dist/examples/publish.js [TARGET] [RECEIVER_URL] [SECRET] [REVISION]`.
 
+import { fileURLToPath } from "node:url";
 import { Client, ConflictError, SignatureScheme } from "tenterhook";
 
-interface Site {
+export interface Site {
   id: number;
   name: string;
   revision: number;
 }
 
 /** What the service is about; it has one client for its whole life. */
-class Sites {
+export class Sites {
   constructor(readonly client: Client) {}
 
   async save(site: Site): Promise<void> {
@@ -27,7 +28,7 @@ class Sites {
 }
 
 /** Makes the webhook, unless an earlier run did. */
-async function subscribe(client: Client, url: string, secret: string): Promise<void> {
+export async function subscribe(client: Client, url: string, secret: string): Promise<void> {
   const webhook = {
     displayName: "sites",
     request: { url },
@@ -44,19 +45,25 @@ async function subscribe(client: Client, url: string, secret: string): Promise<v
   }
 }
 
-const [
+async function main([
   target = "localhost:50051",
   url = "http://127.0.0.1:9000/hook",
   secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
   revision = "1",
-] = process.argv.slice(2);
-const client = new Client(target);
-try {
-  await subscribe(client, url, secret);
-  const sites = new Sites(client);
-  for (const [id, name] of ["Zürich", "Genève", "Lugano"].entries()) {
-    await sites.save({ id, name, revision: Number(revision) });
+]: string[]): Promise<void> {
+  const client = new Client(target);
+  try {
+    await subscribe(client, url, secret);
+    const sites = new Sites(client);
+    for (const [id, name] of ["Zürich", "Genève", "Lugano"].entries()) {
+      await sites.save({ id, name, revision: Number(revision) });
+    }
+  } finally {
+    client.close();
   }
-} finally {
-  client.close();
+}
+
+// Its test only imports it.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await main(process.argv.slice(2));
 }
