@@ -8,10 +8,10 @@ import io.tenterhook.v1.RequestTemplate
 import io.tenterhook.v1.SignatureScheme
 import io.tenterhook.v1.SigningPolicy
 
-private data class Site(val id: Int, val name: String, val revision: Int)
+internal data class Site(val id: Int, val name: String, val revision: Int)
 
 /** What the service is about; it has one client for its whole life. */
-private class Sites(private val client: Client) {
+internal class Sites(private val client: Client) {
     suspend fun save(site: Site) {
         val result = client.publish {
             // The id names what happened, so that telling it twice makes no second event.
@@ -26,7 +26,7 @@ private class Sites(private val client: Client) {
 }
 
 /** Makes the webhook, unless an earlier run did. */
-private suspend fun subscribe(client: Client, url: String, secret: String) {
+internal suspend fun subscribe(client: Client, url: String, secret: String) {
     try {
         client.createWebhook(secret) {
             displayName = "sites"
