@@ -60,6 +60,7 @@ impl Admission {
         if let (Some(rate), Some(old)) = (&mut new.rate, &self.rate) {
             rate.even = old.even;
         }
+        assert!(new.max_in_flight > 0, "a webhook that may have nothing in flight is never sent to");
         *self = new;
     }
 
@@ -141,6 +142,11 @@ impl Rate {
         }
         self.even = even.max(now).after(self.interval);
         debug_assert!(self.even >= now, "the next of an even flow is never in the past");
+        debug_assert!(
+            self.even.before(self.tolerance).before(self.interval) <= now,
+            "the flow is ahead of {now:?} by more than a burst: {:?}",
+            self.even
+        );
         None
     }
 }

@@ -124,6 +124,7 @@ impl Breaker {
                 debug_assert_eq!(health.failed_probes, 0, "a breaker that is closed has no failed probes");
                 health.failed_probes = 0;
                 health.next_probe = Some(trial.end.after(self.initial_open));
+                assert!(health.circuit_open(), "a breaker that opens is seen to be open by its next probe");
             }
             // Of the attempts that were under way when the breaker opened none was a probe:
             // a burst of failures must not run through all the doublings at once.

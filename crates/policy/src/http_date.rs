@@ -41,8 +41,8 @@ fn full_year(text: &str, now: Timestamp) -> Option<u64> {
         return Some(year);
     }
     let (short, now) = (number(text, 2..=2)?, now.rfc3339()[..4].parse::<u64>().ok()?);
-    let year = now - now % 100 + short;
-    Some(if year > now + 50 { year - 100 } else { year })
+    let latest = now + 50;
+    Some(latest - (latest + 100 - short) % 100)
 }
 
 /// How far a time of day, such as `08:49:37`, is from midnight. Second 60 is a leap second.
@@ -56,6 +56,7 @@ fn of_day(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// 1994-11-06T08:49:37Z, the date of the RFC.
     const SECONDS: i64 = 784_111_777;
@@ -91,8 +92,10 @@ mod tests {
             read.unwrap().rfc3339()[..4].to_owned()
         };
         // In 1994 and in 2026.
-        assert_eq!((year("44", SECONDS), year("45", SECONDS)), ("1944".to_owned(), "1945".to_owned()));
+        assert_eq!((year("44", SECONDS), year("45", SECONDS)), ("2044".to_owned(), "1945".to_owned()));
         assert_eq!((year("76", 1_790_000_000), year("77", 1_790_000_000)), ("2076".to_owned(), "1977".to_owned()));
+        // In 2064 the next century is near.
+        assert_eq!((year("14", 2_982_000_000), year("15", 2_982_000_000)), ("2114".to_owned(), "2015".to_owned()));
     }
 
     #[test]
@@ -113,6 +116,40 @@ mod tests {
             "Sun, \u{661} Nov 1994 08:49:37 GMT",
         ] {
             assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_date_is_read_in_each_of_the_three_forms(
+            day in 0i64..2_900_000, second in 0i64..86_400, weekday in "(Mon|Tue|Sunday)", shout in any::<bool>(),
+        ) {
+            // From the year 1 to 9940.
+            let time = Timestamp::new(Timestamp::MIN.seconds() + 86_400 * (day + 365) + second, 0).unwrap();
+            let text = time.rfc3339();
+            let (year, month, number, clock) = (&text[..4], &text[5..7], &text[8..10], &text[11..19]);
+            let month = MONTHS[month.parse::<usize>().unwrap() - 1];
+            for form in [
+                format!("{weekday}, {number} {month} {year} {clock} GMT"),
+                format!("{weekday}, {number}-{month}-{year} {clock} UTC"),
+                format!("{weekday} {month} {number} {clock} {year}"),
+            ] {
+                let form = if shout { form.to_uppercase() } else { form };
+                prop_assert_eq!(read(&form, Timestamp::default()), Some(time), "{}", form);
+            }
+        }
+
+        #[test]
+        fn a_short_year_is_within_a_century_of_now(now in 0i64..200_000_000_000, short in 0u64..100) {
+            let now = Timestamp::new(now, 0).unwrap();
+            let this: u64 = now.rfc3339()[..4].parse().unwrap();
+            let year = full_year(&format!("{short:02}"), now).expect("two digits are a year");
+            prop_assert!(year % 100 == short && year <= this + 50 && year + 50 > this, "{} in {}", year, this);
+        }
+
+        #[test]
+        fn no_text_makes_it_fail(text in "[A-Za-z0-9:, -]{0,40}") {
+            let _read: Option<Timestamp> = read(&text, Timestamp::default());
         }
     }
 }

@@ -17,8 +17,6 @@ mod schedule;
 mod waiting;
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 pub use admission::{Admission, Admit};

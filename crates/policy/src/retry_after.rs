@@ -64,6 +64,7 @@ fn seconds(value: &str) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::tests::answer;
+    use proptest::prelude::*;
 
     /// 1994-11-06T08:49:37Z, the date of RFC 9110 section 5.6.7.
     const NOW: fn() -> Timestamp = || Timestamp::new(784_111_777, 0).unwrap();
@@ -179,5 +180,29 @@ mod tests {
         let resets = [("X-RateLimit-Reset-After", "2"), ("x-ratelimit-reset-after", "1.5")];
         assert_eq!(asked(429, &resets), Some(Duration::from_secs(2)));
         assert_eq!(asked(503, &[]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_never_shorter_than_was_asked_for_nor_longer_than_a_day(
+            whole in 0u64..200_000, fraction in "[0-9]{1,14}", others in prop::collection::vec(0u64..200_000, 0..3),
+        ) {
+            let value = format!("{whole}.{fraction}");
+            let listed = others.iter().map(u64::to_string).chain([value.clone()]).collect::<Vec<_>>().join(", ");
+            let longest = others.iter().copied().chain([whole]).max().unwrap_or_default();
+            let (one, all) = (asked(503, &[("Retry-After", &value)]), asked(503, &[("Retry-After", &listed)]));
+            let (one, all) = (one.expect("a number is read"), all.expect("a list is read"));
+            prop_assert!(one >= Duration::from_secs(whole).min(limits::RETRY_AFTER_MAX));
+            prop_assert!(one <= Duration::from_secs(whole + 1).min(limits::RETRY_AFTER_MAX));
+            prop_assert!(all >= one && all >= Duration::from_secs(longest).min(limits::RETRY_AFTER_MAX));
+            prop_assert!(all <= Duration::from_secs(longest + 1).min(limits::RETRY_AFTER_MAX));
+        }
+
+        #[test]
+        fn no_header_makes_it_fail_or_ask_for_too_much(name in "(Retry-After|x-ratelimit-reset-after)", value in "\\PC{0,24}", status in 100u16..1_000) {
+            let wait = asked(status, &[(&name, &value)]);
+            prop_assert!(wait.is_none_or(|wait| wait <= limits::RETRY_AFTER_MAX));
+            prop_assert!(wait.is_none() || FAILURES.contains(&status));
+        }
     }
 }

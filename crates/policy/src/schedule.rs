@@ -40,6 +40,7 @@ fn base_wait(retry: &RetryPolicy, failed: u32) -> Duration {
 
 /// The wait of this step; the last one repeats.
 fn listed(waits: &[Duration], step: u32) -> Duration {
+    assert!(!waits.is_empty(), "a schedule without a wait says nothing of the next attempt");
     let last = waits.len() - 1;
     waits[(step as usize).min(last)]
 }

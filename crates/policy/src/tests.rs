@@ -1,5 +1,7 @@
 //! What the tests of this crate share: a fixed chance, answers, deliveries, short times.
 
+mod properties;
+
 use tenterhook_fixtures::event;
 pub(crate) use tenterhook_fixtures::response as answer;
 pub(crate) use tenterhook_fixtures::webhook;

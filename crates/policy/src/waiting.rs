@@ -82,6 +82,7 @@ impl Waiting {
 mod tests {
     use super::*;
     use crate::tests::{at, delivery, webhook};
+    use proptest::prelude::*;
     use tenterhook_model::webhook::{Halt, RateLimit};
 
     /// Why a delivery that is due at the second `due` waits at the second 100.
@@ -151,5 +152,42 @@ mod tests {
     fn a_clock_that_was_set_back_moves_the_times_with_it() {
         let health = WebhookHealth { last_failure: Some(at(1_000)), ..open(1_030) };
         assert_eq!(why(Some(90), &webhook(1), &health), Some(Waiting::Breaker(Some(at(130)))));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_what_admission_would_say(
+            probe in prop::option::of(0i64..300), asked in prop::option::of(0i64..300), rate_time in prop::option::of(0i64..300),
+            due in 0i64..300, rate in prop::option::of(0.01f64..10.0),
+        ) {
+            let mut webhook = webhook(1);
+            webhook.spec.rate_limit = RateLimit { requests_per_second: rate, burst: Some(1), max_in_flight: None };
+            let health = WebhookHealth {
+                next_probe: probe.map(at),
+                not_before: asked.map(at),
+                rate_time: rate_time.map(at),
+                ..WebhookHealth::default()
+            };
+            let waits = why(Some(due), &webhook, &health).expect("it is open and not in flight");
+            if let Some(until) = waits.until() {
+                prop_assert!(until > at(100), "{:?} is over", waits);
+            }
+            let breaker = Breaker::from(&webhook.spec.circuit_breaker);
+            let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, 1);
+            admission.resume(health.rate_time);
+            match admission.admit(&health, at(100)) {
+                Admit::Now => prop_assert!(!matches!(waits, Waiting::RateLimit(_)), "{:?}", waits),
+                // Whether a probe is in flight nobody knows here.
+                Admit::At(time) if at(due) <= time => {
+                    let is_probed = matches!(waits, Waiting::Breaker(None) | Waiting::RetryAfter(None));
+                    prop_assert!(is_probed || waits.until() == Some(time), "{:?} and not until {:?}", waits, time);
+                }
+                Admit::At(time) => prop_assert_eq!(waits, Waiting::NotBefore(at(due)), "it may go at {:?}", time),
+                Admit::WhenOneEnds => prop_assert!(false, "nothing is in flight"),
+            }
+            let held = crate::Hold::of(&webhook, &health, at(100));
+            let is_held = matches!(waits, Waiting::Breaker(_) | Waiting::RetryAfter(_) | Waiting::RateLimit(_));
+            prop_assert!(held.is_some() || !is_held, "{:?} and nothing holds it", waits);
+        }
     }
 }
