@@ -139,6 +139,17 @@ impl Counts {
                 row.latencies.resize(bucket + 1, 0);
             }
             row.latencies[bucket] += 1;
+            debug_assert_eq!(
+                row.attempts,
+                row.latencies.iter().sum::<u64>(),
+                "each attempt of a minute took some time"
+            );
+            debug_assert!(
+                row.failures.iter().map(|failure| failure.count).sum::<u64>() <= row.attempts,
+                "{:?} of {} attempts failed",
+                row.failures,
+                row.attempts
+            );
         }
     }
 
@@ -246,6 +257,7 @@ pub(crate) fn add_to(stats: &mut DeliveryStats, row: &CountRow) -> Result<(), St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use tenterhook_model::DeliveryId;
 
     fn change(sequence: u64, previous: Option<DeliveryState>, state: DeliveryState) -> Counted {
@@ -297,5 +309,94 @@ mod tests {
         let mut counts = Counts::new(HashMap::new(), Sequence(0), Timestamp::from_millis(86_400_000));
         counts.count(change(1, None, DeliveryState::Pending));
         assert!(counts.is_due(Timestamp::from_millis(5_000)));
+    }
+
+    /// What may happen to one of a few deliveries.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Make(u32),
+        Attempt { nth: usize, outcome: Outcome, ends: bool },
+        Cancel(usize),
+        Flush,
+    }
+
+    fn steps() -> impl Strategy<Value = Step> {
+        let outcome = || prop::sample::select(&Outcome::ALL[..]);
+        prop_oneof![
+            3 => (0u32..3).prop_map(Step::Make),
+            4 => (0usize..6, outcome(), any::<bool>()).prop_map(|(nth, outcome, ends)| Step::Attempt { nth, outcome, ends }),
+            1 => (0usize..6).prop_map(Step::Cancel),
+            1 => Just(Step::Flush),
+        ]
+    }
+
+    proptest! {
+        /// The rows on disk and what is not there yet are together what has happened, whenever it was written.
+        #[test]
+        fn counts_are_those_of_the_journal_whenever_they_are_written(steps in prop::collection::vec(steps(), 0..120)) {
+            let mut counts = Counts::default();
+            let mut open: Vec<(DeliveryId, DeliveryState)> = Vec::new();
+            let mut disk: BTreeMap<(Lane, Span, u64), CountRow> = BTreeMap::new();
+            let (mut sequence, mut attempts, mut succeeded, mut failed) = (0, 0, 0, 0);
+            for step in steps {
+                let time = Timestamp::from_millis(sequence * 20_000);
+                let (id, previous, state, attempt) = match step {
+                    Step::Make(lane) => {
+                        let id = DeliveryId::new(time, sequence as u64, Lane(lane));
+                        open.push((id, DeliveryState::Pending));
+                        (id, None, DeliveryState::Pending, None)
+                    }
+                    Step::Attempt { nth, outcome, ends } if !open.is_empty() => {
+                        let nth = nth % open.len();
+                        let (id, before) = open[nth];
+                        let state = match (outcome, ends) {
+                            (Outcome::Success, _) => DeliveryState::Succeeded,
+                            (_, true) => DeliveryState::Failed,
+                            (_, false) => DeliveryState::Retrying,
+                        };
+                        open[nth].1 = state;
+                        open.retain(|(_, state)| !state.is_final());
+                        attempts += 1;
+                        succeeded += u64::from(state == DeliveryState::Succeeded);
+                        failed += u64::from(state == DeliveryState::Failed);
+                        let attempt = CountedAttempt { took: Duration::from_millis(sequence as u64), outcome, status: 500 };
+                        (id, Some(before), state, Some(attempt))
+                    }
+                    Step::Cancel(nth) if !open.is_empty() => {
+                        let (id, before) = open.remove(nth % open.len());
+                        (id, Some(before), DeliveryState::Cancelled, None)
+                    }
+                    Step::Flush => {
+                        for (key, sum) in counts.sums() {
+                            add(disk.entry(key).or_default(), &sum);
+                        }
+                        counts.record(&[], Some(time));
+                        prop_assert!(counts.sums().is_empty() && counts.unwritten() == 0);
+                        continue;
+                    }
+                    Step::Attempt { .. } | Step::Cancel(_) => continue,
+                };
+                sequence += 1;
+                counts.count(Counted { sequence: Sequence(sequence as u64), time, id, previous, state, attempt });
+            }
+            for lane in (0..3).map(Lane) {
+                let in_lane = |state| open.iter().filter(|(id, now)| id.lane() == lane && *now == state).count() as u64;
+                let wanted = Open { pending: in_lane(DeliveryState::Pending), retrying: in_lane(DeliveryState::Retrying) };
+                prop_assert_eq!(counts.open(lane), wanted);
+            }
+            prop_assert_eq!(counts.all_open().total(), open.len() as u64);
+            for (key, sum) in counts.sums() {
+                add(disk.entry(key).or_default(), &sum);
+            }
+            for span in [Span::Minute, Span::Hour] {
+                let rows = disk.iter().filter(|((_, of, start), _)| *of == span && start % span.millis() == 0);
+                let mut all = CountRow::default();
+                rows.for_each(|(_, row)| add(&mut all, row));
+                prop_assert_eq!((all.attempts, all.succeeded, all.failed), (attempts, succeeded, failed));
+                let failures: u64 = all.failures.iter().map(|failure| failure.count).sum();
+                prop_assert_eq!(failures, attempts - succeeded, "an attempt that did not succeed failed somehow");
+                prop_assert_eq!(all.latencies.iter().sum::<u64>(), attempts);
+            }
+        }
     }
 }

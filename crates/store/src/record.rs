@@ -99,12 +99,14 @@ impl TokenSet {
         let hash_before = self.by_hash.insert(token.hash, token.id);
         let before = self.by_id.insert(token.id, token);
         assert!(hash_before.is_none() && before.is_none(), "ids and secrets are made once: {before:?}");
+        debug_assert_eq!(self.by_id.len(), self.by_hash.len(), "each token is known by one secret");
     }
 
     /// Takes a token out.
     pub(crate) fn remove(&mut self, id: TokenId) -> Option<Arc<AccessToken>> {
         let token = self.by_id.remove(&id)?;
-        self.by_hash.remove(&token.hash);
+        let by_hash = self.by_hash.remove(&token.hash);
+        assert_eq!(by_hash, Some(id), "a token goes with its own secret, or that would still be known");
         Some(token)
     }
 }

@@ -9,7 +9,7 @@ use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Lane, NoticeKind};
 use crate::embedded::{FORMAT, LaneInfo, lane_info};
 use crate::error::StoreError;
 use crate::keys;
-use crate::keys::Family as Letter;
+use crate::keys::Family;
 use crate::kv::{Kv, Span};
 use crate::query::Sequence;
 use crate::rows;
@@ -30,13 +30,13 @@ const TOLD: usize = 100;
 const CHUNK: usize = 512;
 
 /// A kind of record, by its name.
-pub type Family = &'static str;
+pub type FamilyName = &'static str;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// How many records there are of each kind.
-    pub records: BTreeMap<Family, u64>,
+    pub records: BTreeMap<FamilyName, u64>,
     /// What is wrong, the first hundred of it.
     pub problems: Vec<String>,
     /// How much is wrong.
@@ -75,37 +75,37 @@ pub(super) fn check(kv: &mut dyn Kv) -> Result<Report, StoreError> {
     }
     let mut check = Check { kv, lanes: HashMap::new(), journal: HashMap::new(), next_sequence: None, report };
     // Lanes and journal first, because others are checked against them.
-    let rest = Letter::ALL.into_iter().filter(|family| !matches!(family, Letter::Lane | Letter::Journal));
-    for family in [Letter::Lane, Letter::Journal].into_iter().chain(rest) {
+    let rest = Family::ALL.into_iter().filter(|family| !matches!(family, Family::Lane | Family::Journal));
+    for family in [Family::Lane, Family::Journal].into_iter().chain(rest) {
         check.walk(family)?;
     }
     check.strangers()?;
     Ok(check.report)
 }
 
-fn name(family: Letter) -> Family {
+fn name(family: Family) -> FamilyName {
     match family {
-        Letter::Attempt => "attempts",
-        Letter::Count => "counts",
-        Letter::Webhook => "webhooks",
-        Letter::Open => "open deliveries",
-        Letter::Event => "events",
-        Letter::Journal => "journal blocks",
-        Letter::Health => "health",
-        Letter::Turn => "ordering keys",
-        Letter::Lane => "lanes",
-        Letter::Meta => "store",
-        Letter::Notice => "notices",
-        Letter::Waiting => "waiting for their turn",
-        Letter::Report => "reports",
-        Letter::Due => "due",
-        Letter::Request => "request ids",
-        Letter::State => "failed or cancelled",
-        Letter::Timeline => "timeline blocks",
-        Letter::Token => "access tokens",
-        Letter::Replayed => "replays",
-        Letter::Expiry => "expiring",
-        Letter::Done => "finished deliveries",
+        Family::Attempt => "attempts",
+        Family::Count => "counts",
+        Family::Webhook => "webhooks",
+        Family::Open => "open deliveries",
+        Family::Event => "events",
+        Family::Journal => "journal blocks",
+        Family::Health => "health",
+        Family::Turn => "ordering keys",
+        Family::Lane => "lanes",
+        Family::Meta => "store",
+        Family::Notice => "notices",
+        Family::Waiting => "waiting for their turn",
+        Family::Report => "reports",
+        Family::Due => "due",
+        Family::Request => "request ids",
+        Family::State => "failed or cancelled",
+        Family::Timeline => "timeline blocks",
+        Family::Token => "access tokens",
+        Family::Replayed => "replays",
+        Family::Expiry => "expiring",
+        Family::Done => "finished deliveries",
     }
 }
 
@@ -132,7 +132,7 @@ fn ensure(holds: bool, what: impl FnOnce() -> String) -> Finding {
 }
 
 impl Check<'_> {
-    fn walk(&mut self, family: Letter) -> Result<(), StoreError> {
+    fn walk(&mut self, family: Family) -> Result<(), StoreError> {
         let (mut from, to) = family.range();
         loop {
             let pairs = self.kv.range(Span::new(&from, &to, CHUNK))?;
@@ -154,7 +154,7 @@ impl Check<'_> {
     /// Records of no family.
     fn strangers(&mut self) -> Result<(), StoreError> {
         let mut from = Vec::new();
-        for family in Letter::ALL {
+        for family in Family::ALL {
             let (start, end) = family.range();
             if !self.kv.range(Span::new(&from, &start, 1))?.is_empty() {
                 self.report.problem(format!("there are records of no kind before `{}`", char::from(family.letter())));
@@ -167,58 +167,58 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn record(&mut self, family: Letter, key: &[u8], row: &Bytes) -> Finding {
+    fn record(&mut self, family: Family, key: &[u8], row: &Bytes) -> Finding {
         match family {
-            Letter::Attempt => self.attempt(key, row),
-            Letter::Count => Self::count(key, row),
-            Letter::Webhook => self.webhook(key, row),
-            Letter::Open => self.open(key, row),
-            Letter::Event => self.event(key, row),
-            Letter::Journal => self.journal_block(key, row),
-            Letter::Health => {
+            Family::Attempt => self.attempt(key, row),
+            Family::Count => Self::count(key, row),
+            Family::Webhook => self.webhook(key, row),
+            Family::Open => self.open(key, row),
+            Family::Event => self.event(key, row),
+            Family::Journal => self.journal_block(key, row),
+            Family::Health => {
                 keys::webhook::decode(family, key)?;
                 rows::decode::<HealthRow>(row, "health")?;
                 Ok(())
             }
-            Letter::Turn => self.turn(key, row),
-            Letter::Lane => {
+            Family::Turn => self.turn(key, row),
+            Family::Lane => {
                 self.lanes.insert(keys::webhook::decode_lane(key)?, Arc::new(lane_info(row)?));
                 Ok(())
             }
-            Letter::Meta => self.meta(key, row),
-            Letter::Notice => {
+            Family::Meta => self.meta(key, row),
+            Family::Notice => {
                 keys::notice::decode(key)?;
                 let row: NoticeRow = rows::decode(row, "a notice")?;
                 NoticeKind::of(row.kind, "a notice")?;
                 Ok(())
             }
-            Letter::Report => {
+            Family::Report => {
                 keys::notice::decode_report(key)?;
                 rows::decode::<ReportRow>(row, "what was reported of a webhook")?;
                 Ok(())
             }
-            Letter::Waiting => self.waiting(key),
-            Letter::Due => self.due(key),
-            Letter::Request => {
+            Family::Waiting => self.waiting(key),
+            Family::Due => self.due(key),
+            Family::Request => {
                 rows::decode::<RequestRow>(row, "a remembered request")?;
                 Ok(())
             }
-            Letter::State => self.state(key),
-            Letter::Timeline => self.timeline(key, row),
-            Letter::Token => {
+            Family::State => self.state(key),
+            Family::Timeline => self.timeline(key, row),
+            Family::Token => {
                 let id = keys::access_token::decode(key)?;
                 rows::decode::<TokenRow>(row, "an access token")?.into_token(id)?;
                 Ok(())
             }
-            Letter::Replayed => {
+            Family::Replayed => {
                 let (_, _, id) = keys::event::decode_replayed(key)?;
                 self.delivery(id)?.map(|_| ()).ok_or_else(|| Wrong::Record(format!("{id} is not there")))
             }
-            Letter::Expiry => {
+            Family::Expiry => {
                 let (_, id) = keys::expiry::decode(key)?;
                 self.delivery(id)?.map(|_| ()).ok_or_else(|| Wrong::Record(format!("{id} is not there")))
             }
-            Letter::Done => self.done(key, row),
+            Family::Done => self.done(key, row),
         }
     }
 
@@ -274,7 +274,7 @@ impl Check<'_> {
     }
 
     fn webhook(&self, key: &[u8], row: &Bytes) -> Finding {
-        let id = keys::webhook::decode(Letter::Webhook, key)?;
+        let id = keys::webhook::decode(Family::Webhook, key)?;
         let row: WebhookRow = rows::decode(row, "a webhook")?;
         let mut webhook: tenterhook_model::Webhook = serde_json::from_slice(&row.record)
             .map_err(|_| Wrong::Record(format!("{id}: its record cannot be read")))?;
@@ -380,7 +380,7 @@ impl Check<'_> {
     }
 
     fn open(&self, key: &[u8], row: &Bytes) -> Finding {
-        let id = keys::delivery::decode(Letter::Open, key)?;
+        let id = keys::delivery::decode(Family::Open, key)?;
         let stored = Stored::decode(row, id, self.lane(id.lane())?)?;
         let delivery = &stored.delivery;
         ensure(!delivery.state.is_final(), || format!("{id} is {}", delivery.state.as_str()))?;
@@ -401,7 +401,7 @@ impl Check<'_> {
     }
 
     fn done(&self, key: &[u8], row: &Bytes) -> Finding {
-        let id = keys::delivery::decode(Letter::Done, key)?;
+        let id = keys::delivery::decode(Family::Done, key)?;
         let stored = Stored::decode(row, id, self.lane(id.lane())?)?;
         let state = stored.delivery.state;
         ensure(state.is_final() && stored.wait == Wait::Nothing, || format!("{id} is {}", state.as_str()))?;

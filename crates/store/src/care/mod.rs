@@ -11,12 +11,12 @@ use std::io::{Read, Write};
 
 use tenterhook_model::{Entropy, OsEntropy};
 
-pub use check::{Family, Report};
+pub use check::{FamilyName, Report};
 pub use salvage::Salvaged;
 
 use crate::error::OpenError;
 use crate::keys;
-use crate::kv::place::{self, Holds, Place};
+use crate::kv::place::{self, Holds, StoreFolder};
 use crate::kv::{Kv, MemoryKv, Node, PostgresKv, RedbKv, SledKv};
 use crate::open::{Location, exists, shown_url};
 
@@ -53,7 +53,7 @@ pub fn search(url: &str, text: &str) -> Result<u64, OpenError> {
     if !directory.join(engine.file()).exists() {
         return Err(OpenError::Missing(shown_url(url)));
     }
-    let _taken = Place::take(directory, engine)?;
+    let _taken = StoreFolder::take(directory, engine)?;
     Ok(search::search(directory, text.as_bytes()).map_err(place::failed)?)
 }
 

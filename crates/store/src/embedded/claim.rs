@@ -26,7 +26,7 @@ type Read = (Vec<(Place, Item)>, Option<Place>);
 const CHUNK: usize = 64;
 
 /// What was read of one head of a lane.
-struct Head {
+struct HeadRead {
     kind: Kind,
     from: Place,
     found: Vec<(Place, Item)>,
@@ -155,6 +155,7 @@ impl<K: Kv> Shared<K> {
         if self.kv.is_remote() {
             let (ids, keys): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
             let rows = self.kv.get_many(&keys)?;
+            assert_eq!(rows.len(), ids.len(), "an engine answers for each key, or a delivery gets another's event");
             found.extend(ids.into_iter().zip(rows).filter_map(|(id, row)| Some((id, row?))));
             return Ok(found);
         }
@@ -188,7 +189,7 @@ impl<K: Kv> Shared<K> {
         let mut queues = self.queues();
         let was_read = read.map(|heads| {
             let was_read = !heads.is_empty();
-            for Head { kind, from, found, next } in heads {
+            for HeadRead { kind, from, found, next } in heads {
                 // Where the head has become shorter meanwhile, its end is read again.
                 if queues.unread(lane, kind, millis) == Some(from) {
                     queues.read(lane, kind, found, next);
@@ -201,7 +202,7 @@ impl<K: Kv> Shared<K> {
         was_read
     }
 
-    fn read_heads(&self, lane: Lane, millis: u64) -> Result<Vec<Head>, StoreError> {
+    fn read_heads(&self, lane: Lane, millis: u64) -> Result<Vec<HeadRead>, StoreError> {
         let mut heads = Vec::new();
         for kind in [Kind::Due, Kind::Fresh] {
             let unread = self.queues().unread(lane, kind, millis);
@@ -210,7 +211,7 @@ impl<K: Kv> Shared<K> {
                     Kind::Due => self.read_due(lane, from)?,
                     Kind::Fresh => self.read_fresh(lane, from)?,
                 };
-                heads.push(Head { kind, from, found, next });
+                heads.push(HeadRead { kind, from, found, next });
             }
         }
         Ok(heads)

@@ -11,7 +11,7 @@ use tenterhook_model::{WebhookHealth, WebhookId};
 
 use super::LaneInfo;
 use super::expire::Progress;
-use super::notices::Drafts;
+use super::notices::NoticeDrafts;
 use super::save::{self, Saved};
 use super::shared::Shared;
 use super::writer::State;
@@ -70,7 +70,7 @@ pub(crate) struct Group<'a, K> {
     /// Why webhooks are stopped, and the delivery that it is due to where somebody asks for that.
     halts: BTreeMap<WebhookId, (String, Option<Trigger>)>,
     /// What the group reports.
-    pub(crate) notices: Drafts,
+    pub(crate) notices: NoticeDrafts,
     /// Whether there are notices in the commit.
     pub(crate) has_notices: bool,
     /// Webhooks of which a person asks that they be sent to now.
@@ -103,7 +103,7 @@ impl<'a, K: Kv> Group<'a, K> {
             broken: None,
             writes: Vec::new(),
             halts: BTreeMap::new(),
-            notices: Drafts::default(),
+            notices: NoticeDrafts::default(),
             has_notices: false,
             asked: BTreeSet::new(),
             timeline: BTreeMap::new(),
@@ -128,6 +128,7 @@ impl<'a, K: Kv> Group<'a, K> {
             return Ok(());
         }
         let values = self.shared.kv.get_many(&keys)?;
+        assert_eq!(values.len(), keys.len(), "an engine answers for each key, or a value goes to another key");
         self.fetched.extend(keys.into_iter().zip(values));
         Ok(())
     }
@@ -155,7 +156,10 @@ impl<'a, K: Kv> Group<'a, K> {
     /// Names an event in the timeline of its namespace.
     pub(crate) fn place_event(&mut self, namespace: &Namespace, id: &EventId, moment: Moment) {
         let entries = match self.timeline.get_mut(namespace) {
-            Some((_, entries)) => entries,
+            Some((first, entries)) => {
+                assert!(*first < moment, "{id} of {moment:?} is in the block of {first:?}, which begins later");
+                entries
+            }
             None => &mut self.timeline.entry(namespace.clone()).or_insert_with(|| (moment, Vec::new())).1,
         };
         entries.push(TimelineEntry::new(entries.len() as u32, id));
@@ -233,6 +237,7 @@ impl<'a, K: Kv> Group<'a, K> {
                 ..(**webhook).clone()
             };
             self.batch.put(keys::webhook::encode(id), rows::encode(&self.shared.sealer.row(&webhook)));
+            assert!(!webhook.sends(), "{id} is stopped and would be sent to");
             let webhook = Arc::new(webhook);
             self.note_suspension(&webhook, trigger);
             halted.push(webhook);
@@ -260,6 +265,7 @@ impl<'a, K: Kv> Group<'a, K> {
         shared.counts().record(self.recorder.changes(), flushed.then_some(self.now));
         self.report_finished();
         if let Some(saved) = self.saved {
+            assert!(halted.is_empty(), "{} webhooks are stopped in the commit of a save", halted.len());
             save::adopt(shared, self.state, saved, self.now);
         }
         Self::adopt_notices(&mut self.state.reported, self.notices);

@@ -45,6 +45,7 @@ pub(crate) fn write(changes: &[Recorded], batch: &mut Batch) {
                 break;
             }
         }
+        assert!(count > 0, "a block without a change of {} that are left would be written for ever", rest.len());
         batch.put(keys::journal::encode(first.change.sequence), block.finish());
         rest = &rest[count..];
     }

@@ -97,6 +97,10 @@ impl<K: Kv> Group<'_, K> {
             Write::Unqueue { id, wait, time } => self.unqueue(id, wait, time),
             Write::New { entry, event, bytes } => {
                 let (id, wait) = (entry.stored.delivery.id, entry.stored.wait);
+                assert_eq!(
+                    entry.stored.delivery.event_id, event.id,
+                    "{id} would be sent with the data of another event"
+                );
                 self.put_open(&entry.stored);
                 let change = self.recorder.record(entry);
                 if wait == Wait::Fresh {

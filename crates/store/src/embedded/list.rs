@@ -48,6 +48,10 @@ impl Source {
                     Family::State => keys::state::decode(&key)?.1,
                     family => keys::delivery::decode(family, &key)?,
                 };
+                debug_assert!(
+                    self.read.back().is_none_or(|(before, _)| *before > id),
+                    "a lane is read backwards: {id} would be passed over"
+                );
                 self.read.push_back((id, row));
             }
             self.chunk = (self.chunk * 2).min(CHUNK.1);
@@ -81,7 +85,8 @@ impl<K: Kv> Shared<K> {
         let mut last = None;
         while let Some((id, at)) = heap.pop() {
             let source = &mut sources[at];
-            let (_, row) = source.read.pop_front().expect("a source in the heap has a row");
+            let (front, row) = source.read.pop_front().expect("a source in the heap has a row");
+            assert_eq!(front, id, "the row of one delivery would be shown as another");
             if last != Some(id) {
                 if maker.is_full() {
                     let next = last.map(|last: DeliveryId| last.as_bytes().to_vec());
@@ -114,7 +119,9 @@ impl<K: Kv> Shared<K> {
         ids.retain(|id| before.is_none_or(|before| *id < before));
         let mut last: Option<DeliveryId> = None;
         for some in ids.chunks(CHUNK.1) {
-            for (id, delivery) in some.iter().zip(self.find_deliveries(some)?) {
+            let found = self.find_deliveries(some)?;
+            assert_eq!(found.len(), some.len(), "each delivery that is asked for has its answer, or shows another");
+            for (id, delivery) in some.iter().zip(found) {
                 if maker.is_full() {
                     return Ok(Page { items: maker.items, next: last.map(|last| last.as_bytes().to_vec()) });
                 }

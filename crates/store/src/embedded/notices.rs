@@ -32,7 +32,7 @@ pub(crate) const QUIET: Duration = Duration::from_secs(3_600);
 
 /// A notice in the making. The health is added when the group knows how it ends.
 #[derive(Debug)]
-struct Draft {
+struct NoticeDraft {
     kind: NoticeKind,
     webhook: Arc<Webhook>,
     reason: String,
@@ -51,8 +51,8 @@ pub(crate) struct Reported {
 
 /// The notices of a group.
 #[derive(Debug, Default)]
-pub(crate) struct Drafts {
-    drafts: Vec<Draft>,
+pub(crate) struct NoticeDrafts {
+    drafts: Vec<NoticeDraft>,
     /// What was reported of webhooks, as far as the group changes it.
     reports: HashMap<WebhookId, ReportRow>,
 }
@@ -220,7 +220,7 @@ impl<K: Kv> Group<'_, K> {
         trigger: Option<Trigger>,
     ) {
         let webhook = webhook.clone();
-        self.notices.drafts.push(Draft { kind, webhook, reason, count, trigger });
+        self.notices.drafts.push(NoticeDraft { kind, webhook, reason, count, trigger });
     }
 
     /// Adds the notices to the commit, each with the health that the group leaves.
@@ -255,7 +255,7 @@ impl<K: Kv> Group<'_, K> {
     }
 
     /// Remembers what the commit has reported.
-    pub(crate) fn adopt_notices(reported: &mut Reported, notices: Drafts) {
+    pub(crate) fn adopt_notices(reported: &mut Reported, notices: NoticeDrafts) {
         for (webhook, report) in notices.reports {
             if report == ReportRow::default() {
                 reported.reports.remove(&webhook);

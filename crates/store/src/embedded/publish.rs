@@ -45,6 +45,7 @@ impl<K: Kv> Group<'_, K> {
             return Err(StoreError::Full);
         }
         let plans = self.plan(&events)?;
+        assert_eq!(plans.len(), events.len(), "each event of a slice gets an answer, and the others are not stored");
         let mut answers: Vec<Published> = Vec::with_capacity(events.len());
         for (new, plan) in events.into_iter().zip(plans) {
             let answer = match plan {

@@ -87,6 +87,7 @@ impl<K: Kv> Group<'_, K> {
         webhook.update_time = self.now;
         match before {
             Some(before) => {
+                assert_eq!(before.id, webhook.id, "a webhook is replaced by itself, or it gets another's queue");
                 webhook.lane = before.lane;
                 webhook.namespace = before.namespace.clone();
                 webhook.revision = before.revision + 1;
@@ -106,6 +107,8 @@ impl<K: Kv> Group<'_, K> {
             return Err(SaveError::TooMany(limits::WEBHOOKS_PER_NAMESPACE));
         }
         webhook.lane = Lane(self.state.next_lane);
+        let owner = set.by_lane.get(&webhook.lane);
+        assert!(owner.is_none(), "lane {} is given to {} and is that of {owner:?}", webhook.lane.0, webhook.id);
         webhook.revision = 1;
         webhook.create_time = self.now;
         self.state.next_lane += 1;
@@ -199,20 +202,29 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
             if let Some(before) = &before {
                 state.names.remove(&name(before));
             }
-            state.names.insert(name(&webhook), webhook.id);
+            let other = state.names.insert(name(&webhook), webhook.id);
+            assert!(other.is_none(), "{} has the name of {other:?} in its namespace", webhook.id);
             set.by_id.insert(webhook.id, webhook.clone());
-            set.by_lane.insert(webhook.lane, webhook.id);
+            let owner = set.by_lane.insert(webhook.lane, webhook.id);
+            assert!(
+                owner.is_none_or(|owner| owner == webhook.id),
+                "lane {} goes from {owner:?} to {}, with all its deliveries",
+                webhook.lane.0,
+                webhook.id
+            );
             set_lane(shared, &webhook, None);
             shared.queues().webhook(&webhook, before.is_none(), shared.clock.now().millis_u48());
             rings = before.is_some();
         }
         Saved::Removed { webhook, more } => {
             if more {
+                assert!(!state.removals.contains(&webhook.lane), "{} is removed a second time", webhook.id);
                 state.removals.push_back(webhook.lane);
             }
             state.names.remove(&name(&webhook));
             set.by_id.remove(&webhook.id);
-            set.by_lane.remove(&webhook.lane);
+            let owner = set.by_lane.remove(&webhook.lane);
+            assert_eq!(owner, Some(webhook.id), "the lane {} goes with the webhook that has it", webhook.lane.0);
             set_lane(shared, &webhook, Some(now));
             shared.queues().remove(webhook.lane);
             write(&shared.health).remove(&webhook.id);

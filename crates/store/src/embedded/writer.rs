@@ -237,6 +237,8 @@ impl<K: Kv> Worker<K> {
 
     /// Writes what memory only has, after the last request.
     fn finish(mut self: Box<Self>) {
+        let left = self.next.as_ref().map_or(0, Request::items);
+        assert!(self.next.is_none(), "{left} items were taken in and would never be answered");
         let mut group = Group::new(&self.shared, &mut self.state);
         group.flush_counts = true;
         if let Err(error) = group.commit() {

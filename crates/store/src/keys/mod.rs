@@ -247,7 +247,12 @@ fn under(prefix: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
 pub(crate) fn due_millis(time: Timestamp) -> u64 {
     let floor = time.millis_u48();
     let whole = Timestamp::from_millis(floor as i64);
-    if whole < time { (floor + 1).min((1 << 48) - 1) } else { floor }
+    let millis = if whole < time { (floor + 1).min((1 << 48) - 1) } else { floor };
+    debug_assert!(
+        Timestamp::from_millis(millis as i64) >= time || millis == (1 << 48) - 1,
+        "what is due at {time:?} would be taken too early, in millisecond {millis}"
+    );
+    millis
 }
 
 #[cfg(test)]

@@ -31,7 +31,11 @@ impl Batch {
                 self.bytes += entry.key().len() + added;
                 entry.insert(value);
             }
-            Entry::Occupied(mut entry) => self.bytes = self.bytes + added - size(&entry.insert(value)),
+            Entry::Occupied(mut entry) => {
+                let removed = size(&entry.insert(value));
+                assert!(removed <= self.bytes, "a value of {removed} bytes goes from a batch of {}", self.bytes);
+                self.bytes = self.bytes + added - removed;
+            }
         }
     }
 

@@ -63,12 +63,12 @@ impl Holds {
 
 /// A directory that this process has taken. It is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct StoreFolder {
     directory: PathBuf,
     _lock: File,
 }
 
-impl Place {
+impl StoreFolder {
     /// Takes the directory, which is made if need be, for an engine.
     pub(crate) fn take(directory: &Path, engine: Holds) -> Result<Self, OpenError> {
         let path = || directory.display().to_string();
@@ -144,7 +144,7 @@ pub(crate) fn probe(directory: &Path, engine: Holds) -> Result<(), OpenError> {
     let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
     let missing: Vec<&Path> = directory.ancestors().take_while(is_missing).collect();
     let had_lock = directory.join(LOCK).exists();
-    let taken = Place::take(directory, engine).map(drop);
+    let taken = StoreFolder::take(directory, engine).map(drop);
     if !had_lock {
         // One that could not be made is not there; so for the directories.
         let _gone = fs::remove_file(directory.join(LOCK));
@@ -218,21 +218,21 @@ mod tests {
     #[test]
     fn a_directory_is_taken_by_one_at_a_time() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Place::take(directory.path(), Holds::Redb).unwrap();
-        let error = Place::take(directory.path(), Holds::Redb).unwrap_err();
+        let first = StoreFolder::take(directory.path(), Holds::Redb).unwrap();
+        let error = StoreFolder::take(directory.path(), Holds::Redb).unwrap_err();
         assert!(
             matches!(&error, OpenError::Locked(path) if path.contains(directory.path().to_str().unwrap())),
             "{error}"
         );
         drop(first);
-        assert!(Place::take(directory.path(), Holds::Redb).is_ok());
+        assert!(StoreFolder::take(directory.path(), Holds::Redb).is_ok());
     }
 
     /// As between the fork and the exec of a child: the descriptor's lock outlives the store.
     #[test]
     fn a_lock_that_is_given_back_a_little_later_is_waited_for() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Place::take(directory.path(), Holds::Redb).unwrap();
+        let first = StoreFolder::take(directory.path(), Holds::Redb).unwrap();
         let mut inherited = Some(first._lock.try_clone().unwrap());
         drop(first);
         let lock = File::options().append(true).open(directory.path().join(LOCK)).unwrap();
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_file_is_no_directory() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Place::take(file.path(), Holds::Redb).unwrap_err();
+        let error = StoreFolder::take(file.path(), Holds::Redb).unwrap_err();
         assert!(matches!(error, OpenError::Directory { .. }), "{error}");
     }
 
@@ -279,9 +279,9 @@ mod tests {
     fn the_store_of_another_engine_is_named() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join(Holds::Sled.file()), b"").unwrap();
-        let error = Place::take(directory.path(), Holds::Redb).unwrap_err();
+        let error = StoreFolder::take(directory.path(), Holds::Redb).unwrap_err();
         assert!(matches!(error, OpenError::OtherEngine { found: "sled", .. }), "{error}");
-        assert!(Place::take(directory.path(), Holds::Sled).is_ok());
+        assert!(StoreFolder::take(directory.path(), Holds::Sled).is_ok());
     }
 
     fn mode(path: &Path) -> u32 {
@@ -292,7 +292,7 @@ mod tests {
     fn a_new_directory_is_its_owners_only() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a").join("b");
-        let _place = Place::take(&path, Holds::Redb).unwrap();
+        let _place = StoreFolder::take(&path, Holds::Redb).unwrap();
         assert_eq!((mode(&path), mode(&path.join(LOCK))), (0o700, 0o600));
     }
 
@@ -304,14 +304,14 @@ mod tests {
         let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         open(&file, 0o644);
         open(directory.path(), 0o755);
-        drop(Place::take(directory.path(), Holds::Redb).unwrap());
+        drop(StoreFolder::take(directory.path(), Holds::Redb).unwrap());
         assert_eq!((mode(directory.path()), mode(&file)), (0o700, 0o600));
     }
 
     #[test]
     fn only_what_others_could_reach_is_worth_a_word() {
         let directory = tempfile::tempdir().unwrap();
-        let place = Place::take(directory.path(), Holds::Redb).unwrap();
+        let place = StoreFolder::take(directory.path(), Holds::Redb).unwrap();
         let file = directory.path().join(REDB_FILE);
         std::fs::write(&file, b"").unwrap();
         let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -333,7 +333,7 @@ mod tests {
         let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         open(&other, 0o644);
         open(directory.path(), 0o755);
-        drop(Place::take(directory.path(), Holds::Redb).unwrap());
+        drop(StoreFolder::take(directory.path(), Holds::Redb).unwrap());
         assert_eq!((mode(directory.path()), mode(&other)), (0o755, 0o644));
         assert_eq!(mode(&directory.path().join(LOCK)), 0o600);
     }

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
-use super::place::{self, Place};
+use super::place::{self, StoreFolder};
 use super::{Batch, Kv, Pair, Span, View, caught};
 use crate::error::{OpenError, StoreError};
 
@@ -27,7 +27,7 @@ const LOG: &str = "db";
 
 /// A store in a sled directory.
 pub struct SledKv {
-    place: Place,
+    place: StoreFolder,
     directory: PathBuf,
     database: sled::Db,
     log: Box<dyn Forced>,
@@ -58,7 +58,7 @@ impl SledKv {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds something else.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let place = Place::take(directory, place::Holds::Sled)?;
+        let place = StoreFolder::take(directory, place::Holds::Sled)?;
         let database = caught::call(directory, || open_database(directory))?;
         // It makes its files as the umask says.
         place.tighten().map_err(place::failed)?;

@@ -26,6 +26,7 @@ impl<R: Rows> Draft<'_, R> {
     pub(crate) fn make(&mut self, make: &Make<'_>) -> Result<(), R::Stop> {
         let Make { id, event, webhook, bytes } = *make;
         assert_eq!(id.lane(), webhook.lane, "{id} is made for {} and is in another lane", webhook.id);
+        assert_eq!(event.namespace, webhook.namespace, "the event of {id} would leave its namespace");
         let not_before = event.deliver_after.filter(|time| *time > self.now);
         let has_turn = self.has_turn(id, &event.ordering_key)?;
         let wait = match not_before {

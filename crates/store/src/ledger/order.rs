@@ -50,6 +50,7 @@ impl<R: Rows> Draft<'_, R> {
         let Some(mut heir) = heir else { return self.write(Write::EndTurn { ordering_key, lane: id.lane() }) };
         let next = heir.delivery.id;
         assert_eq!(heir.delivery.ordering_key, ordering_key, "{next} gets the turn of {id}, of another key");
+        assert_eq!(next.lane(), id.lane(), "{next} gets the turn of {id}, of another webhook");
         self.write(Write::TakeTurn { ordering_key: ordering_key.clone(), id: next });
         self.write(Write::LeaveOrder { ordering_key, id: next });
         let not_before = heir.not_before.take().unwrap_or(self.now);

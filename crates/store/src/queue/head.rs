@@ -154,10 +154,12 @@ impl Head {
 
 /// The place right after `place`.
 pub(crate) fn after((millis, id): Place) -> Place {
-    match u128::from_be_bytes(*id.as_bytes()).checked_add(1) {
+    let next = match u128::from_be_bytes(*id.as_bytes()).checked_add(1) {
         Some(next) => (millis, DeliveryId::from_bytes(next.to_be_bytes())),
         None => (millis + 1, FIRST.1),
-    }
+    };
+    debug_assert!(next > (millis, id), "a read that goes on at {next:?} would find {id} again, for ever");
+    next
 }
 
 #[cfg(test)]

@@ -125,7 +125,9 @@ impl LaneQueue {
         }
         if self.held.contains(&place.1) {
             let mut behind = self.turns.values_mut().flat_map(|turn| &mut turn.behind);
-            if let Some(entry) = behind.find(|(_, held)| held.1 == place.1) {
+            let entry = behind.find(|(_, held)| held.1 == place.1);
+            assert!(entry.is_some(), "{} is held behind no other, and would never be sent", place.1);
+            if let Some(entry) = entry {
                 *entry = (kind, place);
             }
             return;
@@ -151,9 +153,13 @@ impl LaneQueue {
             claimed.item.change = None;
         }
         if self.held.remove(&place.1) {
+            let mut waits = 0;
             for turn in self.turns.values_mut() {
+                let before = turn.behind.len();
                 turn.behind.retain(|(_, held)| held.1 != place.1);
+                waits += before - turn.behind.len();
             }
+            assert_eq!(waits, 1, "{} is held, and so waits behind one other", place.1);
         }
     }
 
@@ -208,7 +214,8 @@ impl LaneQueue {
         }
         let key: Arc<str> = ordering_key.into();
         claimed.ordering_key = Some(key.clone());
-        self.turns.entry(key).or_insert(Turn { holder: id, behind: Vec::new() });
+        let turn = self.turns.entry(key).or_insert(Turn { holder: id, behind: Vec::new() });
+        assert_eq!(turn.holder, id, "two deliveries of one ordering key would be in flight");
         true
     }
 
@@ -216,7 +223,10 @@ impl LaneQueue {
     /// others that were held behind it are back in the queue.
     pub(crate) fn leave(&mut self, id: DeliveryId, budget: &mut Budget) -> bool {
         let Some(claimed) = self.claimed.remove(&id) else { return false };
-        let Some(turn) = claimed.ordering_key.as_ref().and_then(|key| self.turns.remove(key)) else { return false };
+        let Some(key) = claimed.ordering_key else { return false };
+        let turn = self.turns.remove(&key);
+        assert!(turn.is_some(), "{id} went out without the turn of its ordering key");
+        let Some(turn) = turn else { return false };
         assert_eq!(turn.holder, id, "the turn of an ordering key ends with the delivery that holds it");
         for (kind, place) in &turn.behind {
             let was_held = self.held.remove(&place.1);

@@ -9,6 +9,8 @@
 mod flow;
 mod head;
 mod lane;
+#[cfg(test)]
+mod tests;
 mod waits;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -67,7 +69,10 @@ impl Queues {
     pub(crate) fn remove(&mut self, lane: Lane) {
         if let Some(mut queue) = self.lanes.remove(&lane) {
             queue.forget(&mut self.budget);
+            let before = self.timers.len();
             self.timers.retain(|(_, other)| *other != lane);
+            let timers = before - self.timers.len();
+            assert_eq!(timers, usize::from(queue.timer.is_some()), "lane {} knows of its timer", lane.0);
             self.asked.remove(&queue.webhook);
         }
     }
@@ -144,6 +149,7 @@ impl Queues {
         let mut webhooks = Vec::with_capacity(self.ready.len());
         for lane in self.ready.drain(..) {
             if let Some(queue) = self.lanes.get_mut(&lane) {
+                assert!(queue.listed, "lane {} is ready and does not know it: it would be listed twice", lane.0);
                 queue.listed = false;
                 if queue.sends {
                     webhooks.push(queue.webhook);
@@ -187,7 +193,9 @@ impl Queues {
 
     /// Ends a read that was begun, after what it found is taken in: what commits did meanwhile holds.
     pub(crate) fn end_read(&mut self, lane: Lane, millis: u64) {
-        let missed = self.lanes.get_mut(&lane).and_then(|queue| queue.missed.take());
+        let Some(queue) = self.lanes.get_mut(&lane) else { return };
+        let missed = queue.missed.take();
+        assert!(missed.is_some(), "a read of lane {} ends that nobody began: what commits did is lost", lane.0);
         for effect in missed.into_iter().flatten() {
             self.apply(effect, millis);
         }
@@ -196,6 +204,16 @@ impl Queues {
     /// Takes in what was read of a lane from its `unread` place up to `next`, or to the end.
     pub(crate) fn read(&mut self, lane: Lane, kind: Kind, found: Vec<(Place, Item)>, next: Option<Place>) {
         let Some(queue) = self.lanes.get_mut(&lane) else { return };
+        debug_assert!(
+            found.iter().all(|(place, _)| place.1.lane() == lane),
+            "lane {} got another's deliveries",
+            lane.0
+        );
+        debug_assert!(
+            next.is_none_or(|next| found.iter().all(|(place, _)| *place < next)),
+            "what was read of lane {} lies before {next:?}, where the next read begins",
+            lane.0
+        );
         let head = match kind {
             Kind::Fresh => &mut queue.fresh,
             Kind::Due => &mut queue.due,

@@ -33,6 +33,7 @@ impl Feeds {
     /// The bell of a namespace, in which nothing happens after `end` unless it rings.
     pub(crate) fn bell_of(&mut self, namespace: &Namespace, end: Sequence) -> Arc<Notify> {
         if let Some(feed) = self.by_namespace.get(namespace) {
+            assert!(feed.last <= end, "{namespace} changed last at {:?}, and the journal ends at {end:?}", feed.last);
             return feed.bell.clone();
         }
         if self.by_namespace.len() >= self.sweep_at.max(SWEEP_FROM) {

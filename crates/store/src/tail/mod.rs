@@ -133,6 +133,11 @@ impl Tail {
 
     /// Keeps a page for other readers at the same place, unless it is large.
     pub(crate) fn share_page(&mut self, after: Sequence, limit: usize, changes: &Arc<[Arc<Change>]>) {
+        debug_assert!(changes.len() <= limit, "a page of {limit} has {} changes", changes.len());
+        debug_assert!(
+            changes.iter().is_sorted_by(|before, next| before.sequence < next.sequence),
+            "a page after {after:?} is in the order of the journal"
+        );
         self.pages.retain(|page| page.after != after || page.limit != limit);
         let bytes: usize = changes.iter().map(|change| bytes_of(change)).sum();
         if !changes.is_empty() && bytes <= PAGE_BYTES && after >= self.span.before_oldest {
@@ -168,6 +173,7 @@ mod tests {
     use crate::ledger::Entry;
     use crate::rows::delivery::{Stored, Wait};
     use crate::tests as fixtures;
+    use proptest::prelude::*;
     use tenterhook_model::Timestamp;
 
     /// Appends so many changes in one commit.
@@ -216,5 +222,34 @@ mod tests {
         tail.append(Vec::new(), Some(Sequence(10)));
         assert!(tail.page(Sequence(9), 3).is_none(), "retention has taken what comes after it");
         assert_eq!(tail.span().before_oldest, Sequence(10));
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_is_a_part_of_the_journal_whatever_came_before(
+            commits in prop::collection::vec((0u64..40, prop::option::of(0u64..60)), 1..12),
+            reads in prop::collection::vec((0u64..300, 1usize..30), 1..20),
+        ) {
+            let (mut tail, mut oldest) = (Tail::new(JournalSpan::default()), 0);
+            for (count, trims) in commits {
+                append(&mut tail, count);
+                let last = tail.span().last.0;
+                if let Some(trimmed) = trims.filter(|trimmed| (oldest..=last).contains(trimmed)) {
+                    tail.append(Vec::new(), Some(Sequence(trimmed)));
+                    oldest = trimmed;
+                }
+                for (after, limit) in &reads {
+                    let page = tail.page(Sequence(*after), *limit);
+                    if *after < oldest {
+                        prop_assert!(page.is_none(), "what is no longer kept is not shown");
+                        continue;
+                    }
+                    let page = page.expect("so few changes are all in memory");
+                    let end = last.min(after + *limit as u64);
+                    prop_assert_eq!(sequences(&page), (after + 1..=end).collect::<Vec<_>>());
+                    prop_assert_eq!(page.next, Sequence(if *after >= last { last } else { end }));
+                }
+            }
+        }
     }
 }

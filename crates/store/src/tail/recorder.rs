@@ -34,6 +34,17 @@ impl Recorder {
     pub(crate) fn record(&mut self, entry: Entry) -> Arc<Change> {
         let Entry { stored, previous, attempted } = entry;
         let delivery = stored.delivery;
+        debug_assert!(
+            self.changes.last().is_none_or(|last| last.change.sequence.0 + 1 == self.next),
+            "change {} of {} leaves a gap in the journal",
+            self.next,
+            delivery.id
+        );
+        assert!(
+            !attempted || delivery.last_attempt.is_some(),
+            "an attempt of {} ended, and the journal would not have it",
+            delivery.id
+        );
         let change = Arc::new(Change { sequence: Sequence(self.next), time: self.time, previous, delivery });
         self.next += 1;
         self.changes.push(Recorded { change: change.clone(), attempted });

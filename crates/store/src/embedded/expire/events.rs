@@ -66,6 +66,7 @@ impl<K: Kv> Group<'_, K> {
             if millis >= step.before.millis_u48()
                 && let Some(next) = self.behind_block(step, &block)?
             {
+                assert!(next.as_slice() > block.key, "a walk that goes on before its block never ends");
                 step.look();
                 (walk.from, walk.place) = (next, 0);
                 continue;
@@ -140,6 +141,10 @@ impl<K: Kv> Group<'_, K> {
                 None => kept.push(entry),
             }
         }
+        debug_assert!(
+            kept.is_sorted_by_key(|entry| entry.place),
+            "what is kept of a block of {namespace} stays in its order: pages go on by their place"
+        );
         Ok((TimelineRow { entries: kept }, ended_at))
     }
 

@@ -26,6 +26,8 @@ impl<K: Kv> Group<'_, K> {
         let mut removed: Option<(Sequence, Timestamp)> = None;
         let is_clear = self.remove_blocks(step, &mut removed)?;
         if let Some((last, time)) = removed {
+            let counted = self.shared.counts().written();
+            assert!(last <= counted, "{last:?} goes, and only {counted:?} is in the counts on disk");
             let row = TrimmedRow { sequence: last.0, time: Some(time.into()) };
             self.batch.put(keys::meta::trimmed(), rows::encode(&row));
             self.trimmed = Some(last);
@@ -91,6 +93,7 @@ impl<K: Kv> Group<'_, K> {
             };
             let block = keys::journal::decode(&key)?;
             let (_, time) = last_of(block, &row)?;
+            assert!(block.0 > ahead, "a search that does not get past {ahead} never ends");
             match block.0 < young {
                 true if time < step.before => return Ok(Some(block)),
                 true if time > self.now => ahead = block.0,

@@ -65,6 +65,7 @@ impl<K: Kv> Group<'_, K> {
     }
 
     fn note_emptied(&mut self, lane: Lane, info: &LaneInfo, end: Sequence) {
+        assert!(info.removed.is_some(), "the lane {} has a webhook, and changes of it will come", lane.0);
         let row = LaneRow {
             webhook_id: info.webhook.as_bytes().to_vec().into(),
             namespace: info.namespace.as_str().to_owned(),
@@ -81,6 +82,11 @@ impl<K: Kv> Group<'_, K> {
         assert!(
             !self.shared.webhooks().by_lane.contains_key(&lane),
             "the lane {} belongs to a webhook and would be freed",
+            lane.0
+        );
+        assert!(
+            self.shared.counts().is_written(lane),
+            "counts of the lane {} are still to be written, and would stay behind",
             lane.0
         );
         let (from, to) = keys::count::of_lane(lane);
@@ -115,7 +121,8 @@ impl<K> Shared<K> {
             match info {
                 Some(info) => drop(lanes.insert(lane, info)),
                 None => {
-                    lanes.remove(&lane);
+                    let freed = lanes.remove(&lane);
+                    assert!(freed.is_some(), "the lane {} is freed twice", lane.0);
                     lock(&self.counts).forget(lane);
                 }
             }

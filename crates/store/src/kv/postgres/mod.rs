@@ -533,7 +533,12 @@ async fn together<'a, T>(mut steps: Vec<Pin<Box<dyn Future<Output = T> + Send + 
                 }
             }
         }
-        if all { Poll::Ready(answers.iter_mut().filter_map(Option::take).collect()) } else { Poll::Pending }
+        if !all {
+            return Poll::Pending;
+        }
+        let all: Vec<T> = answers.iter_mut().filter_map(Option::take).collect();
+        assert_eq!(all.len(), steps.len(), "a step without an answer may be the one that was refused");
+        Poll::Ready(all)
     })
     .await
 }

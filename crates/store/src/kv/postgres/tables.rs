@@ -81,7 +81,12 @@ pub(super) fn parts(from: &[u8], to: &[u8]) -> Vec<(Family, Vec<u8>, Vec<u8>)> {
         let (from, to) = (first.as_slice().max(from).to_vec(), end.as_slice().min(to).to_vec());
         (from < to).then_some((family, from, to))
     };
-    Family::ALL.into_iter().filter_map(part).collect()
+    let parts: Vec<_> = Family::ALL.into_iter().filter_map(part).collect();
+    debug_assert!(
+        parts.windows(2).all(|two| two[0].2 <= two[1].1),
+        "the parts of a span follow each other: what is read of them is in the order of its keys"
+    );
+    parts
 }
 
 /// The family of a key, if there is one.

@@ -104,6 +104,7 @@ impl Log {
         records.dedup_by_key(|record| record.number);
         let (mut replay, mut last) = (Replay::default(), have);
         for record in records {
+            assert!(record.number > last, "commit {} is salvaged after {last}", record.number);
             replay.missing += record.number - last - 1;
             last = record.number;
             match decode(record.writes) {
@@ -136,6 +137,8 @@ impl Log {
             _ => {}
         }
         appended?;
+        let written = self.files[self.current].header().last;
+        assert!(written < number, "the file says that commit {written} was safe before commit {number} was written");
         self.end += length as u64;
         self.last = number;
         self.buffer.shrink_to(BUFFER_BYTES);
@@ -265,6 +268,7 @@ fn encode(buffer: &mut Vec<u8>, number: u64, batch: &Batch) {
         buffer.put_slice(key);
         buffer.put_slice(value.map_or(&[], |value| value));
     }
+    debug_assert!(buffer.len() >= FRAME + NUMBER, "the record of commit {number} has a frame and a number");
     let length = length_of(&buffer[FRAME..]);
     let sum = crc32fast::hash(&buffer[FRAME..]);
     let mut header = &mut buffer[..FRAME];

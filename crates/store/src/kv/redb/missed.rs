@@ -19,6 +19,8 @@ pub(super) struct Missed {
 impl Missed {
     /// Keeps a batch that the old file has just taken.
     pub(super) fn add(&mut self, batch: &Arc<Batch>, last: u64) {
+        let before = self.batches.last().map_or(0, |(_, before)| *before);
+        assert!(before <= last, "commit {last} is kept aside after commit {before}");
         self.bytes += batch.bytes();
         if !self.is_too_much() {
             self.batches.push((Arc::clone(batch), last));

@@ -12,8 +12,6 @@ mod log;
 mod missed;
 mod recent;
 mod rewrite;
-#[cfg(test)]
-mod rig;
 mod segment;
 mod snapshot;
 #[cfg(test)]
@@ -34,7 +32,7 @@ pub(crate) use self::log::fuzz as fuzz_log;
 use self::log::{Log, Replay};
 use self::recent::Recent;
 use self::view::RedbView;
-use super::place::{self, Place};
+use super::place::{self, StoreFolder};
 use super::{Batch, Kv, Pair, Span, View};
 use crate::error::{OpenError, StoreError};
 
@@ -43,7 +41,7 @@ const GATHER_BYTES: usize = 2 * 1024 * 1024;
 
 /// A store in a redb file.
 pub struct RedbKv {
-    place: Place,
+    place: StoreFolder,
     log: Mutex<Log>,
     shared: Arc<Shared>,
     mover: Option<JoinHandle<()>>,
@@ -81,12 +79,12 @@ impl RedbKv {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds something else.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let place = Place::take(directory, place::Holds::Redb)?;
+        let place = StoreFolder::take(directory, place::Holds::Redb)?;
         Self::open_on(place, directory, Arc::new(Directory(directory.to_owned())))
     }
 
     /// Opens the store whose files are on `disk`.
-    fn open_on(place: Place, directory: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+    fn open_on(place: StoreFolder, directory: &Path, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let file = RedbFile::open(directory, Arc::clone(&disk))?;
         let have = file.progress()?;
         let (mut log, writes) = Log::open(&*disk, have)?;
@@ -119,7 +117,8 @@ impl RedbKv {
             assert!(recent.leaving.is_none(), "{left} bytes that the file does not have yet would be forgotten");
             recent.leaving = Some(Arc::new(std::mem::take(&mut recent.gathering)));
         }
-        self.shared.moving().last = Some(log.last());
+        let before = self.shared.moving().last.replace(log.last());
+        assert!(before.is_none(), "the file is still taking the commits up to {before:?}, and would not say so");
         self.shared.changed.notify_all();
         log.switch();
         Ok(())
@@ -194,7 +193,9 @@ impl Shared {
         let leaving = self.recent().leaving.clone();
         let leaving = leaving.expect("the commits that are leaving are there until the file has them");
         self.file.write(&leaving, last)?;
-        self.recent_mut().leaving = None;
+        let left = self.recent_mut().leaving.take();
+        let is_same = left.is_some_and(|left| Arc::ptr_eq(&left, &leaving));
+        assert!(is_same, "memory forgets the commits up to {last}, which the file has, and no others");
         Ok(())
     }
 }
@@ -204,14 +205,14 @@ impl Shared {
 pub(crate) struct RedbSalvage {
     file: RedbFile,
     recent: Recent,
-    _place: Place,
+    _place: StoreFolder,
     missing: u64,
 }
 
 impl RedbSalvage {
     /// Opens what can be read of the store in the directory.
     pub(crate) fn open(directory: &Path) -> Result<Self, OpenError> {
-        let place = Place::take(directory, place::Holds::Redb)?;
+        let place = StoreFolder::take(directory, place::Holds::Redb)?;
         let disk: Arc<dyn Disk> = Arc::new(Directory(directory.to_owned()));
         let file = RedbFile::open(directory, Arc::clone(&disk))?;
         let have = file.progress()?;
@@ -263,7 +264,9 @@ impl Kv for RedbKv {
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let mut log = self.log();
         self.move_on_if_due(&mut log)?;
-        log.append(&batch)?;
+        let before = log.last();
+        let number = log.append(&batch)?;
+        assert_eq!(number, before + 1, "commits are numbered without a gap, or a restart refuses the log");
         self.shared.recent_mut().gathering.absorb(batch);
         Ok(())
     }

@@ -61,6 +61,11 @@ impl Recent {
                 Some(edge) => from = keys::after(&edge),
             }
         }
+        debug_assert!(pairs.len() <= span.limit, "{} pairs of at most {} were read", pairs.len(), span.limit);
+        debug_assert!(
+            pairs.is_sorted_by(|(before, _), (next, _)| before != next && (before < next) != span.reverse),
+            "pairs come in the order of their keys, and each once: the next page begins after the last"
+        );
         Ok(pairs)
     }
 

@@ -145,6 +145,7 @@ impl Segment {
             bytes = end.max(2 * bytes).next_multiple_of(START_BYTES);
             self.file()?.reserve(bytes).map_err(place::failed)?;
         }
+        assert!(end <= bytes, "a record that ends at {end} lies in a file of {bytes}, or a restart does not find it");
         self.file()?.write_at(record, offset).map_err(place::failed)?;
         self.write_header(bytes, before)
     }
@@ -183,7 +184,10 @@ impl Segment {
     /// Writes the other slot of the header and forces all that was written to the disk. After a
     /// failure the next call writes the same slot, so that the one that is whole stays.
     fn write_header(&mut self, bytes: u64, last: u64) -> Result<(), StoreError> {
+        let before = self.header.last;
+        assert!(before <= last, "commit {before} is safe, and a header of commit {last} would forget it");
         let next = Header { stamp: self.header.stamp + 1, bytes, last };
+        assert_ne!(next.offset(), self.header.offset(), "the slot that is whole stays until the other one is");
         let file = self.file()?;
         file.write_at(&next.encode(), next.offset()).and_then(|()| file.sync()).map_err(place::failed)?;
         self.header = next;

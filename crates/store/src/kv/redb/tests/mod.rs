@@ -2,15 +2,16 @@
 
 mod faults;
 mod power;
+mod rig;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use proptest::prelude::*;
 
-use super::rig::Rig;
 use super::segment::{HEADER_BYTES, START_BYTES};
 use super::*;
+use rig::Rig;
 
 /// The log that is written first.
 const LOG: &str = "tenterhook.log.0";
@@ -20,7 +21,7 @@ const OTHER_LOG: &str = "tenterhook.log.1";
 /// Opens the store on a disk.
 fn try_open(rig: &Rig) -> Result<RedbKv, OpenError> {
     let directory = tempfile::tempdir().unwrap();
-    let place = Place::take(directory.path(), place::Holds::Redb)?;
+    let place = StoreFolder::take(directory.path(), place::Holds::Redb)?;
     RedbKv::open_on(place, directory.path(), Arc::new(rig.clone()))
 }
 

@@ -1,7 +1,7 @@
 //! Losses of power at any operation: what was acknowledged is there, and a bare loop of writes and
 //! syncs on the same disk, the control, says what the disk itself keeps.
 
-use super::super::rig::Rig;
+use super::rig::Rig;
 use super::*;
 
 /// Losses of power of each kind.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
 use tokio::time::Instant;
 
-use super::super::place::REDB_FILE;
-use super::disk::{Disk, LogFile};
+use super::super::disk::{Disk, LogFile};
+use crate::kv::place::REDB_FILE;
 
 /// What a disk writes all or nothing of.
 const SECTOR: usize = 512;
