@@ -33,6 +33,11 @@ impl Capture {
     /// Takes the head.
     pub(crate) fn start(&mut self, status: u16, headers: Vec<Header>) {
         debug_assert!(headers.len() <= limits::HEADERS, "{} headers are kept", headers.len());
+        debug_assert!(
+            self.head.is_none(),
+            "an answer has one head: {status} would take the place of {:?}",
+            self.status()
+        );
         self.head = Some((status, headers));
     }
 

@@ -21,7 +21,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::Service;
 
-use crate::attempt::{Phase, Progress};
 use crate::dial::{Dial, TcpDialer};
 use crate::error::AttemptError;
 use crate::guard::{Guard, Way};
@@ -30,14 +29,15 @@ use crate::http1::Http1;
 use crate::http1_only::Http1Only;
 use crate::http2::{Http2, Tasks};
 use crate::pool::{Connection, Pool, Route};
+use crate::progress::{Phase, Progress};
 use crate::proxy::{self, Destination, Leg, ProxyFailure};
 use crate::race;
 use crate::request;
 use crate::resend::{Broken, RESENDS, Source};
+use crate::single_flight::SingleFlight;
 use crate::tls;
 use crate::token::{self, Fetched, Place, Token, Tokens};
 use crate::trust::{Roots, Trusts};
-use crate::turns::Turns;
 use crate::wire::Wire;
 
 /// The status of an answer to credentials that are not good (RFC 9110 section 15.5.2).
@@ -88,7 +88,7 @@ struct Shared<D: Dial> {
     trusts: Trusts,
     dialer: D,
     pool: Arc<Pool<Leg<D::Stream>>>,
-    turns: Turns,
+    handshakes: SingleFlight,
     http1_only: Http1Only,
     tasks: Tasks,
     tokens: Tokens,
@@ -108,9 +108,10 @@ impl<D: Dial> Deliverer<D> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let trusts = Trusts::new(outbound.roots, outbound.addresses.allow_insecure_tls, Arc::clone(&clock));
         let guard = Guard::new(outbound.addresses, outbound.egress, outbound.resolver);
-        let (turns, tokens, dialer) = (Turns::default(), Tokens::default(), outbound.dialer);
+        let (handshakes, tokens, dialer) = (SingleFlight::default(), Tokens::default(), outbound.dialer);
         let (proxy_answers, http1_only) = (AtomicU64::new(0), Http1Only::default());
-        let shared = Shared { guard, trusts, dialer, pool, turns, http1_only, tasks, tokens, proxy_answers, clock };
+        let shared =
+            Shared { guard, trusts, dialer, pool, handshakes, http1_only, tasks, tokens, proxy_answers, clock };
         Self { shared: Arc::new(shared) }
     }
 
@@ -290,6 +291,11 @@ impl<D: Dial> Shared<D> {
         route: &Route,
         progress: &mut Progress,
     ) -> Result<(), Broken> {
+        assert_eq!(
+            &*route.authority,
+            request.url.authority(),
+            "a request for one receiver would go out on a connection to another"
+        );
         match connection {
             Connection::Http1(mut connection) => {
                 progress.sending(route.address, false);
@@ -322,6 +328,7 @@ impl<D: Dial> Shared<D> {
         progress: &mut Progress,
     ) -> Result<Connection<Leg<D::Stream>>, AttemptError> {
         let Wanted { request, way, source } = wanted;
+        assert_eq!(route.https, request.url.is_https(), "a request goes out in plain text only if its URL says so");
         progress.phase = Phase::Connect;
         if !route.https {
             let stream = self.dial(wanted, route, progress).await?;
@@ -339,7 +346,7 @@ impl<D: Dial> Shared<D> {
             return self.secure(config, &request.url, stream, progress).await;
         }
         route.address = way.targets[0];
-        let turn = self.turns.take(route).await;
+        let turn = self.handshakes.take(route).await;
         let connection = match self.kept(&way.targets, route) {
             Some(connection) => connection,
             None => {
@@ -389,6 +396,7 @@ impl<D: Dial> Shared<D> {
         let Some(proxy) = way.proxy else {
             let check = |dialled, peer| self.guard.check_peer(dialled, peer);
             let (address, stream) = race::connect(&self.dialer, &check, &way.targets, progress).await?;
+            assert!(way.targets.contains(&address), "{address} was dialled and is not one that was checked");
             route.address = address;
             return Ok(Leg::Plain(stream));
         };

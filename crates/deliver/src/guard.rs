@@ -11,10 +11,10 @@ use tenterhook_model::{
 };
 use tokio::time::{Instant, timeout};
 
-use crate::attempt::{Phase, Progress};
+use crate::dial_order::in_turn;
 use crate::error::AttemptError;
 use crate::http1::Forwarder;
-use crate::turn::in_turn;
+use crate::progress::{Phase, Progress};
 
 /// The address policy, and the resolver that its names are looked up with.
 #[derive(Debug)]
@@ -76,6 +76,10 @@ impl Guard {
             }
             false => self.targets(url, progress).await?,
         };
+        assert!(
+            leaves_name || targets.iter().all(|target| proxy.is_some() || self.policy.permits(target.ip())),
+            "an address that the policy does not permit would be dialled: {targets:?}"
+        );
         progress.proxy = proxy.map(ToString::to_string).unwrap_or_default();
         Ok(Way { proxy, leaves_name, targets })
     }

@@ -16,9 +16,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::{Phase, Progress};
 use crate::capture;
 use crate::error::AttemptError;
+use crate::progress::{Phase, Progress};
 use crate::request::{Body, Request};
 use crate::resend::Broken;
 use crate::wire::{Heard, Wire};

@@ -8,12 +8,12 @@
 //!
 //! `dispatch` and `TestWebhook` hold it as a `Service`; only the command builds one.
 
-mod attempt;
 mod capture;
 mod certificates;
 mod deliverer;
 mod der;
 mod dial;
+mod dial_order;
 mod error;
 mod guard;
 mod hidden;
@@ -24,16 +24,16 @@ mod notes;
 mod pem;
 mod phase;
 mod pool;
+mod progress;
 mod proxy;
 mod race;
 mod request;
 mod resend;
 mod resolver;
+mod single_flight;
 mod tls;
 mod token;
 mod trust;
-mod turn;
-mod turns;
 mod untrusted;
 mod verifier;
 mod wire;

@@ -100,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lot<S> {
         self.shared.retain(|(_, shared)| shared.is_open());
         for (since, shared) in &mut self.shared {
             if let Some(seat) = shared.join() {
+                debug_assert!(*since <= Instant::now(), "a connection is closed when it is unused, not before");
                 *since = Instant::now();
                 return Some(Connection::Http2(seat));
             }
@@ -151,6 +152,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
             kept.drop_oldest();
         }
         let was_empty = kept.count == 0;
+        debug_assert!(
+            kept.routes.get(&route).is_none_or(|lot| lot.idle.iter().is_sorted_by_key(|(since, _)| *since)),
+            "connections are closed from the front of their queue: it has the oldest first"
+        );
         add(kept.routes.entry(route).or_insert_with(Lot::new), Instant::now());
         kept.count += 1;
         kept.check();
@@ -196,7 +201,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
         if let Some(time) = now.checked_sub(IDLE) {
             kept.drop_until(time);
         }
-        kept.oldest().map(|since| since + IDLE)
+        let next = kept.oldest().map(|since| since + IDLE);
+        assert!(
+            next.is_none_or(|next| next > now),
+            "what is due at {next:?} is closed by {now:?}, or nothing ever waits"
+        );
+        next
     }
 }
 

@@ -79,7 +79,12 @@ impl Progress {
     /// others that still go on are dropped.
     pub(crate) fn connected(&mut self, address: SocketAddr, count: usize) {
         self.remote_address = Some(address);
+        assert!(count <= self.tried.len(), "{count} connections were begun, of {} in all", self.tried.len());
         let begun = self.tried.len() - count;
+        debug_assert!(
+            self.tried[begun..].iter().any(|tried| tried.address == address),
+            "{address} is connected, and nobody began that"
+        );
         for tried in self.tried[begun..].iter_mut().filter(|tried| tried.result == TriedResult::TimedOut) {
             tried.result = if tried.address == address { TriedResult::Connected } else { TriedResult::Dropped };
         }
@@ -98,6 +103,7 @@ impl Progress {
 
     /// The head of the answer has come in.
     pub(crate) fn heard_head(&mut self, status: u16, headers: Vec<Header>) {
+        assert!(self.sent.is_some(), "an answer with the status {status} came before its request was sent");
         self.phase = Phase::Read;
         self.timings.first_byte = self.sent.map(|sent| sent.elapsed());
         self.capture.start(status, headers);
@@ -135,6 +141,7 @@ fn status_in_words(status: u16) -> String {
 fn cut(mut text: String) -> String {
     let end = text.floor_char_boundary(tenterhook_model::limits::ERROR_TEXT_BYTES);
     text.truncate(end);
+    debug_assert!(text.len() <= tenterhook_model::limits::ERROR_TEXT_BYTES, "an error is kept with its attempt");
     text
 }
 

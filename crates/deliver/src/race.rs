@@ -11,9 +11,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tenterhook_model::limits;
 use tokio::time::{Instant, sleep_until};
 
-use crate::attempt::Progress;
 use crate::dial::{Dial, Dialled};
 use crate::error::AttemptError;
+use crate::progress::Progress;
 
 /// How long after one address the next is dialled (RFC 8305 section 5, "Connection Attempt
 /// Delay"), where there are few.
@@ -57,6 +57,7 @@ async fn race<D: Dial>(
     progress: &mut Progress,
 ) -> Result<(SocketAddr, D::Stream), AttemptError> {
     let (count, limit) = (targets.len(), limits::CONNECT_TIMEOUT);
+    assert!((1..=limits::DNS_RECORDS).contains(&count), "{count} addresses are dialled: some, and boundedly many");
     let deadline = Instant::now() + limit;
     let (mut waiting, mut going) = (targets.iter().copied(), FuturesUnordered::new());
     let (mut begin_next, mut failure) = (Instant::now(), None);
@@ -115,7 +116,7 @@ fn worse(before: Option<AttemptError>, now: AttemptError) -> AttemptError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::turn::in_turn;
+    use crate::dial_order::in_turn;
 
     fn ordered(addresses: &[&str]) -> Vec<String> {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();

@@ -87,6 +87,8 @@ fn take(left: &mut u64, input: &[u8]) -> Step {
         return Step::More;
     }
     let taken = input.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+    assert!(taken as u64 <= *left, "{taken} bytes of a body are taken, of which {left} are to come");
+    assert!(taken > 0, "a step that takes nothing of {} bytes is made again for ever", input.len());
     *left -= taken as u64;
     Step::Data(taken)
 }
@@ -120,6 +122,7 @@ impl Chunks {
             Self::Trailers if line.is_empty() => Self::Over,
             other => other,
         };
+        debug_assert!(bytes > line.len(), "a line has an end, so skipping it gets on");
         Step::Skip(bytes)
     }
 }
@@ -135,6 +138,7 @@ fn size(line: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// The body within `input`, whether its end was found, and what is left.
     fn read(framing: Framing, input: &[u8]) -> (Vec<u8>, Step, usize) {
@@ -177,5 +181,72 @@ mod tests {
     fn without_a_length_it_goes_on_until_the_end_or_as_far_as_it_came() {
         assert_eq!(read(Framing::UntilClose, b"abc"), (b"abc".to_vec(), Step::More, 0));
         assert_eq!(read(Framing::Unknown, b"abc"), (b"abc".to_vec(), Step::End, 0));
+    }
+
+    /// A chunk: its size in hexadecimal with an extension, and its bytes.
+    fn chunks() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+        let chunk = (prop::collection::vec(any::<u8>(), 1..40), "(;[a-z]{0,3})?", any::<bool>());
+        prop::collection::vec(chunk, 0..5).prop_map(|chunks| {
+            let (mut sent, mut whole) = (Vec::new(), Vec::new());
+            for (data, extension, carriage) in chunks {
+                let end = if carriage { "\r\n" } else { "\n" };
+                sent.extend_from_slice(format!("{:x}{extension}{end}", data.len()).as_bytes());
+                sent.extend_from_slice(&data);
+                sent.extend_from_slice(end.as_bytes());
+                whole.extend_from_slice(&data);
+            }
+            sent.extend_from_slice(b"0\r\nX-Trailer: 1\r\n\r\n");
+            (sent, whole)
+        })
+    }
+
+    /// The body within `input` when it comes in pieces that end at these places.
+    fn read_in_pieces(framing: Framing, input: &[u8], cuts: &[usize]) -> (Vec<u8>, Step) {
+        let (mut body, mut found, mut waiting) = (Body::new(framing), Vec::new(), Vec::new());
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (input.len() + 1)).chain([input.len()]).collect();
+        ends.sort_unstable();
+        let mut came = 0;
+        for end in ends {
+            waiting.extend_from_slice(&input[came..end]);
+            came = end;
+            loop {
+                match body.step(&waiting) {
+                    Step::Data(bytes) => found.extend(waiting.drain(..bytes)),
+                    Step::Skip(bytes) => drop(waiting.drain(..bytes)),
+                    Step::More => break,
+                    ended => return (found, ended),
+                }
+            }
+        }
+        (found, Step::More)
+    }
+
+    proptest! {
+        #[test]
+        fn a_chunked_body_is_the_same_however_it_is_cut(
+            (sent, whole) in chunks(), cuts in prop::collection::vec(any::<usize>(), 0..6),
+        ) {
+            prop_assert_eq!(read_in_pieces(Framing::Chunked, &sent, &cuts), (whole, Step::End));
+        }
+
+        #[test]
+        fn a_body_of_a_length_ends_after_it(
+            sent in prop::collection::vec(any::<u8>(), 0..60), length in 0u64..80,
+            cuts in prop::collection::vec(any::<usize>(), 0..6),
+        ) {
+            let (found, end) = read_in_pieces(Framing::Length(length), &sent, &cuts);
+            let whole = sent.len() as u64 >= length;
+            prop_assert_eq!(end, if whole { Step::End } else { Step::More });
+            prop_assert_eq!(&found[..], &sent[..sent.len().min(length as usize)]);
+        }
+
+        #[test]
+        fn bytes_of_any_kind_are_read_to_an_end(
+            sent in prop::collection::vec(prop::sample::select(&b"0123af;\r\n x"[..]), 0..80),
+            cuts in prop::collection::vec(any::<usize>(), 0..6),
+        ) {
+            let at_once = read_in_pieces(Framing::Chunked, &sent, &[]);
+            prop_assert_eq!(read_in_pieces(Framing::Chunked, &sent, &cuts), at_once, "{}", sent.escape_ascii());
+        }
     }
 }

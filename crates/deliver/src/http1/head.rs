@@ -149,6 +149,7 @@ impl Head {
             return;
         }
         self.kept_bytes += bytes;
+        debug_assert!(self.kept_bytes <= limits::HEADERS_BYTES, "{} bytes of headers are kept", self.kept_bytes);
         self.headers.push(Header::new(name.to_owned(), value));
         self.last = Last::Kept;
     }
@@ -171,6 +172,7 @@ impl Head {
         let status = self.status.expect("a head ends after its status line");
         let framing = self.body_of(status, notes);
         let stays_open = (self.stays_open || self.says_keep_alive) && !self.says_close;
+        debug_assert!((100..=999).contains(&status), "a status line with {status} is none");
         (framing, stays_open && framing != Framing::UntilClose && self.encoding != Some(Encoding::Other))
     }
 
@@ -217,6 +219,7 @@ fn shown(value: &[u8], notes: &mut Notes) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(lines: &[&[u8]]) -> Result<(Head, Notes), NotHttp> {
         let (mut head, mut notes) = (Head::default(), Notes::default());
@@ -332,5 +335,68 @@ mod tests {
         let (head, mut notes) = read(&lines).unwrap();
         assert_eq!(head.headers.len(), limits::HEADERS);
         assert_eq!(head.framing(&mut notes).0, Framing::Length(3), "what is not kept is heeded");
+    }
+
+    /// The name and value of a header as receivers write them.
+    fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
+        prop::collection::vec(("[A-Za-z][A-Za-z0-9-]{0,12}", "[!-~]([ -~]{0,20}[!-~])?"), 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn legal_headers_are_kept_as_they_are_and_noted_by_nothing(sent in headers(), blanks in "[ \t]{0,3}") {
+            let lines: Vec<Vec<u8>> =
+                sent.iter().map(|(name, value)| format!("{name}:{blanks}{value}{blanks}").into_bytes()).collect();
+            let lines = std::iter::once(&b"HTTP/1.1 200 OK"[..]).chain(lines.iter().map(Vec::as_slice));
+            let (mut head, mut notes) = (Head::default(), Notes::default());
+            for line in lines {
+                prop_assert_eq!(head.take(line, &mut notes), Ok(false));
+            }
+            let decides = |name: &str| name.eq_ignore_ascii_case("transfer-encoding");
+            prop_assert!(notes.is_empty() || sent.iter().any(|(name, _)| decides(name)), "{}", notes.text());
+            let kept: Vec<(&str, &str)> =
+                head.headers.iter().map(|header| (&*header.name, &*header.value)).collect();
+            let wanted: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            prop_assert_eq!(kept, wanted);
+        }
+
+        #[test]
+        fn no_line_makes_an_answer_unusable_once_its_status_is_known(
+            lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..20), status in 200u16..600,
+        ) {
+            let (mut head, mut notes) = (Head::default(), Notes::default());
+            prop_assert_eq!(head.take(format!("HTTP/1.1 {status} x").as_bytes(), &mut notes), Ok(false));
+            for line in lines {
+                let ends = line.is_empty();
+                prop_assert_eq!(head.take(&line, &mut notes), Ok(ends));
+            }
+            prop_assert_eq!(head.status(), Some(status));
+            let bytes: usize = head.headers.iter().map(|header| header.name.len() + header.value.len()).sum();
+            prop_assert!(head.headers.len() <= limits::HEADERS && bytes <= limits::HEADERS_BYTES);
+            let (framing, stays_open) = head.framing(&mut notes);
+            prop_assert!(framing != Framing::UntilClose || !stays_open, "its end is the end of the connection");
+        }
+
+        #[test]
+        fn several_lengths_count_as_the_smallest_and_only_equal_ones_are_no_oddity(
+            lengths in prop::collection::vec(0u64..5, 1..4), in_one_line in any::<bool>(),
+        ) {
+            let texts: Vec<String> = lengths.iter().map(u64::to_string).collect();
+            let values = if in_one_line { vec![texts.join(", ")] } else { texts };
+            let lines: Vec<String> = values.iter().map(|value| format!("content-length: {value}")).collect();
+            let mut all = vec![&b"HTTP/1.1 200 OK"[..]];
+            all.extend(lines.iter().map(String::as_bytes));
+            let (found, stays_open, noted) = framing(&all);
+            prop_assert_eq!(found, Framing::Length(*lengths.iter().min().expect("there is one at least")));
+            prop_assert!(stays_open, "the connection is closed over the note, not here");
+            prop_assert_eq!(noted.is_empty(), lengths.iter().all(|length| *length == lengths[0]));
+        }
+
+        #[test]
+        fn a_status_is_three_digits_and_nothing_else(digits in "[0-9]{1,5}", after in "( [ -~]{0,8})?") {
+            let line = format!("HTTP/1.1 {digits}{after}");
+            let wanted = (digits.len() == 3 && !digits.starts_with('0')).then(|| digits.parse().unwrap());
+            prop_assert_eq!(read(&[line.as_bytes()]).ok().and_then(|(head, _)| head.status()), wanted, "{}", line);
+        }
     }
 }

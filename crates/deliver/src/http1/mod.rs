@@ -21,8 +21,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tenterhook_model::{PreparedRequest, limits};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::attempt::{Phase, Progress};
 use crate::error::AttemptError;
+use crate::progress::{Phase, Progress};
 use crate::proxy::ProxyFailure;
 use crate::resend::Broken;
 use crate::wire::{Heard, Wire};
@@ -87,6 +87,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
     pub(crate) async fn exchange(&mut self, request: &PreparedRequest, progress: &mut Progress) -> Result<(), Broken> {
         debug_assert!(self.reusable && self.input.is_empty(), "an exchange begins on an idle connection");
         let written = write::write(request, self.forwarder.as_deref())?;
+        let left = self.outgoing.as_ref().map_or(0, Buf::remaining);
+        assert!(
+            self.outgoing.is_none(),
+            "{left} bytes of the request before are still to go, and would be mixed with it"
+        );
         self.outgoing = Some(written.head.chain(written.body));
         self.reusable = false;
         let heard = self.heard.bytes();
@@ -110,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
             if ended && !self.input.is_empty() {
                 progress.notes.add("more came after the response");
             }
+            assert!(!self.reusable, "a connection is in the hands of one attempt until its exchange is over");
             self.reusable = ended && stays_open && self.outgoing.is_none() && progress.notes.is_empty();
         }
         self.input = BytesMut::new();
@@ -139,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
             };
             let is_cut = text.end == taken;
             let ends = head.take(&self.input[text], &mut progress.notes).map_err(|NotHttp| self.not_http())?;
+            debug_assert!(taken > 0, "a line has at least its end, so reading on comes to an end");
             self.input.advance(taken);
             bytes += taken;
             if is_cut {
@@ -261,7 +268,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Http1<S> {
                 wire.poll_write(cx, outgoing.chunk())
             };
             match polled {
-                Poll::Ready(Ok(written)) if written > 0 => outgoing.advance(written),
+                Poll::Ready(Ok(written)) if written > 0 => {
+                    let left = outgoing.remaining();
+                    assert!(written <= left, "{written} bytes were sent of a request that had {left} left");
+                    outgoing.advance(written);
+                }
                 _ => return,
             }
         }

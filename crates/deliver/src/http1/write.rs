@@ -54,6 +54,10 @@ pub(super) fn write(request: &PreparedRequest, forwarder: Option<&Forwarder>) ->
         head.extend_from_slice(&body);
         body = Bytes::new();
     }
+    debug_assert!(
+        body.is_empty() || body.len() == request.body.len(),
+        "a body goes out once: with its head or after it"
+    );
     Ok(Written { head: head.into(), body })
 }
 

@@ -48,6 +48,7 @@ impl Conf {
             tracing::warn!("no name server is configured; asking the one on this machine");
             conf.servers.push(Ipv4Addr::LOCALHOST.into());
         }
+        assert!((1..=SERVERS_MAX).contains(&conf.servers.len()), "{} name servers are asked", conf.servers.len());
         if !names_search {
             conf.search = std::fs::read_to_string(HOSTNAME).ok().as_deref().and_then(own_domain).into_iter().collect();
         }
@@ -115,6 +116,7 @@ fn absolute(text: &str) -> Option<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn candidates(conf: &str, host: &str) -> Vec<String> {
         let names = Conf::parse(conf).candidates(&HostName::parse(host).unwrap());
@@ -158,5 +160,28 @@ mod tests {
         assert_eq!(candidates("search example.test", &long).len(), 1, "with a domain it would be too long");
         assert_eq!(own_domain("box.corp.example\n").unwrap().as_str(), "corp.example");
         assert_eq!(own_domain("box\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_file_of_any_kind_gives_servers_and_candidates(
+            lines in prop::collection::vec("(nameserver|search|domain|options|#|x)? ?[a-z0-9.:%# -]{0,30}", 0..12),
+            host in "[a-z]{1,5}(\\.[a-z]{1,5}){0,3}\\.?",
+        ) {
+            // The name of this machine plays no part where a file says what to search.
+            let text = format!("{}\nsearch a.test b.test", lines.join("\n"));
+            let conf = Conf::parse(&text);
+            prop_assert!((1..=SERVERS_MAX).contains(&conf.servers.len()));
+            prop_assert!(conf.ndots <= NDOTS_MAX);
+            let host = HostName::parse(&host).unwrap();
+            let names: Vec<String> = conf.candidates(&host).iter().map(ToString::to_string).collect();
+            let itself = format!("{}.", host.without_dot());
+            prop_assert!(names.iter().all(|name| name.starts_with(host.without_dot()) && name.ends_with('.')));
+            prop_assert_eq!(names.iter().filter(|name| **name == itself).count(), 1, "{:?}", names);
+            prop_assert_eq!(names.len(), if host.is_absolute() { 1 } else { 3 });
+            let is_first = host.without_dot().matches('.').count() >= conf.ndots;
+            let place = if is_first || host.is_absolute() { 0 } else { names.len() - 1 };
+            prop_assert_eq!(&names[place], &itself);
+        }
     }
 }

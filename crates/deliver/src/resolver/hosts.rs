@@ -35,6 +35,7 @@ impl Hosts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_of_every_legal_form_are_found() {
@@ -52,5 +53,32 @@ mod tests {
         assert_eq!(found("good").as_deref(), Some("10.0.0.8"));
         assert_eq!(found("xn--bcher-kva.example").as_deref(), Some("10.0.0.8"));
         assert_eq!((found("hooks2"), found("here"), found("scoped")), (None, None, None));
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_has_the_addresses_of_its_lines_once_and_in_their_order(
+            lines in prop::collection::vec((0u8..5, prop::collection::vec("[ABab]{1,2}\\.?", 1..3), any::<bool>()), 0..12),
+        ) {
+            let mut wanted: HashMap<String, Vec<IpAddr>> = HashMap::new();
+            let mut text = String::new();
+            for (last, names, is_comment) in lines {
+                let address = IpAddr::from([10, 0, 0, last]);
+                let mark = if is_comment { "#" } else { "" };
+                text.push_str(&format!("{mark}{address}\t{} # x\n", names.join(" ")));
+                for name in names.iter().filter(|_| !is_comment) {
+                    let addresses = wanted.entry(name.trim_end_matches('.').to_lowercase()).or_default();
+                    if !addresses.contains(&address) {
+                        addresses.push(address);
+                    }
+                }
+            }
+            let hosts = Hosts::parse(&text);
+            prop_assert_eq!(hosts.0.len(), wanted.len());
+            for (name, addresses) in wanted {
+                let host = HostName::parse(&name).unwrap();
+                prop_assert_eq!(hosts.addresses(&host), Some(addresses.as_slice()), "{} in {}", name, text);
+            }
+        }
     }
 }

@@ -106,6 +106,7 @@ impl Servers {
         let start = Instant::now();
         let (deadline, mut ask_next) = (start + QUESTION_TIMEOUT, start);
         let first = self.preferred().filter(|(_, until)| *until > start).map_or(0, |(place, _)| place);
+        assert!(first < self.resolvers.len(), "name server {first} of {} is asked first", self.resolvers.len());
         let mut waiting =
             std::iter::once(first).chain((0..self.resolvers.len()).filter(|place| *place != first)).peekable();
         let (mut asked, mut failure) = (FuturesUnordered::new(), None);
