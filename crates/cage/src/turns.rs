@@ -121,6 +121,8 @@ impl Turns {
         let receiver = {
             let mut state = self.state();
             if state.free > 0 {
+                let waits = !state.service.turns.is_empty() || !state.previews.turns.is_empty();
+                assert!(!waits, "{} permits are free, and others wait for one", state.free);
                 state.free -= 1;
                 return Permit { turns: Some(Arc::clone(self)) };
             }
@@ -176,6 +178,7 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let mut state = self.turns.state();
         let count = state.counts.get_mut(&self.namespace).expect("a preview that runs or waits is counted");
+        assert!(*count > 0, "a preview of {} ends that was not counted", self.namespace);
         *count -= 1;
         if *count == 0 {
             state.counts.remove(&self.namespace);
@@ -222,6 +225,7 @@ impl Line {
         } else {
             self.turns.push_back(namespace);
         }
+        assert_eq!(self.turns.len(), self.namespaces.len(), "a namespace that waits without a turn waits for ever");
         Some(waiter)
     }
 
@@ -241,6 +245,7 @@ impl Webhooks {
         } else {
             self.turns.push_back(lane);
         }
+        assert_eq!(self.turns.len(), self.lanes.len(), "a webhook that waits without a turn waits for ever");
         waiter
     }
 }

@@ -161,12 +161,25 @@ impl Entries {
         if let Some(before) = self.stored.insert(entry.webhook.id, entry) {
             self.bytes -= before.compiled.weight();
         }
+        self.check();
     }
 
     fn remove(&mut self, webhook: &WebhookId) -> Option<Entry> {
         let removed = self.stored.remove(webhook)?;
-        self.bytes -= removed.compiled.weight();
+        let weight = removed.compiled.weight();
+        assert!(weight <= self.bytes, "{weight} bytes of {webhook} go, and {} are counted", self.bytes);
+        self.bytes -= weight;
+        self.check();
         Some(removed)
+    }
+
+    /// What holds after each change: else the cache would drop too much, or grow for ever.
+    fn check(&self) {
+        debug_assert_eq!(
+            self.bytes,
+            self.stored.values().map(|entry| entry.compiled.weight()).sum::<usize>(),
+            "every webhook that is kept is counted once"
+        );
     }
 
     /// Takes the least recently used out when there is more than `budget`. It leaves an eighth

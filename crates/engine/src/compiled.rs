@@ -55,6 +55,7 @@ pub fn compile_with(webhook: &Webhook, variables: &TemplateVariables) -> Result<
         .map_err(|found| faults.extend(found.into_iter().map(|fault| fault.under("request"))))
         .ok();
     let (Some(rules), Some(request)) = (rules, request.filter(|_| faults.is_empty())) else {
+        assert!(!faults.is_empty(), "{} does not compile, and nothing says why", webhook.id);
         return Err(faults);
     };
     let templates_plain = request.templates().iter().all(FieldTemplate::is_plain);

@@ -94,7 +94,10 @@ impl Kept {
 
     fn drop_oldest(&mut self, dropped: &mut Dropped) {
         if let Some(oldest) = self.oldest_first.pop_front() {
-            dropped.extend(self.by_address.remove(&address(&oldest)));
+            let context = self.by_address.remove(&address(&oldest));
+            assert!(context.is_some(), "the event {} is in the queue, and its context would never go", oldest.id);
+            dropped.extend(context);
+            assert!(oldest.size() <= self.bytes, "{} bytes go of {} that are counted", oldest.size(), self.bytes);
             self.bytes -= oldest.size();
         }
     }

@@ -54,7 +54,9 @@ impl Single {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // All are woken: one of them that was dropped meanwhile must not hold up the others.
-        let waiting = self.single.lock().remove(&self.webhook).unwrap_or_default();
+        let waiting = self.single.lock().remove(&self.webhook);
+        debug_assert!(waiting.is_some(), "someone works on {} from one turn to its end", self.webhook);
+        let waiting = waiting.unwrap_or_default();
         waiting.into_iter().for_each(Waker::wake);
     }
 }

@@ -62,6 +62,7 @@ impl FailureLog {
                 return None;
             }
         }
+        debug_assert!(quiet.len() <= RULES_MAX, "{} rules are kept of at most {RULES_MAX}", quiet.len());
         let logged = || Quiet { since: now, failures: 0, last: now, error: shortened(error) };
         match quiet.entry(rule) {
             Entry::Vacant(entry) => {

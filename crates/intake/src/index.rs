@@ -60,6 +60,12 @@ impl Index {
         let webhook = &candidate.webhook;
         let before = self.all.insert(webhook.id, Arc::clone(&candidate));
         assert!(before.is_none(), "the webhook {} is in its namespace once", webhook.id);
+        debug_assert!(
+            self.all.values().all(|other| other.webhook.namespace == webhook.namespace),
+            "an index is that of one namespace, and {} of {} would get events of another",
+            webhook.id,
+            webhook.namespace
+        );
         let rules = || webhook.spec.rules.iter().filter(|rule| !rule.disabled);
         let event_types = literals(rules().map(|rule| &rule.event_types));
         let object_types = literals(rules().map(|rule| &rule.object_types));

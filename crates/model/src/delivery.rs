@@ -186,6 +186,7 @@ impl Delivery {
             Next::Succeed => self.finish(DeliveryState::Succeeded, now),
             Next::GiveUp => self.finish(DeliveryState::Failed, now),
             Next::RetryAt(time) => {
+                debug_assert!(self.finish_time.is_none(), "{} is tried again, and ended before", self.id);
                 self.state = DeliveryState::Retrying;
                 self.next_attempt_time = Some(time);
                 self.update_time = now;
@@ -208,6 +209,7 @@ impl Delivery {
         self.next_attempt_time = Some(now);
         self.update_time = now;
         self.finish_time = None;
+        assert_eq!(self.attempts_of_policy(), 0, "the policy of {} starts again", self.id);
     }
 }
 

@@ -268,6 +268,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn url(text: &str) -> TargetUrl {
         TargetUrl::parse(text).unwrap()
@@ -337,6 +338,40 @@ mod tests {
             ("http://proxy.example/path", ProxyError::Path),
         ] {
             assert_eq!(Proxy::parse(text).unwrap_err(), error, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_domain_holds_itself_and_what_is_below_it_and_no_neighbour(
+            name in "[a-z]{1,6}\\.[a-z]{2,4}", below in "[a-z]{1,5}", port in 1u16.., other in 1u16.., form in 0u8..3,
+        ) {
+            let entry = match form {
+                0 => name.clone(),
+                1 => format!(".{name}"),
+                _ => format!("*.{name}"),
+            };
+            let host = |text: String| Host::Name(HostName::parse(&text).unwrap());
+            let list = HostList::parse(&entry).unwrap();
+            prop_assert_eq!(list.has(&host(name.clone()), port), form == 0);
+            let (inside, beside, behind) =
+                (format!("{below}.{name}"), format!("{below}{name}"), format!("{name}.{below}"));
+            prop_assert!(list.has(&host(inside.clone()), port));
+            prop_assert!(list.has(&host(inside.to_uppercase() + "."), port));
+            prop_assert!(!list.has(&host(beside), port), "a name that only ends alike is another");
+            prop_assert!(!list.has(&host(behind), port));
+            let with_port = HostList::parse(&format!("{entry}:{port}")).unwrap();
+            prop_assert_eq!(with_port.has(&host(inside), other), port == other);
+        }
+
+        #[test]
+        fn a_network_holds_its_addresses_however_they_are_written(address in any::<[u8; 4]>(), bits in 0u8..=32, other in any::<[u8; 4]>()) {
+            let list = HostList::parse(&format!("{}/{bits}", IpAddr::from(address))).unwrap();
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            let is_in = (u32::from_be_bytes(address) ^ u32::from_be_bytes(other)) & mask == 0;
+            let mapped = IpAddr::from(std::net::Ipv4Addr::from(other).to_ipv6_mapped());
+            prop_assert_eq!(list.has(&Host::Address(IpAddr::from(other)), 443), is_in);
+            prop_assert_eq!(list.has(&Host::Address(mapped), 443), is_in);
         }
     }
 }

@@ -27,10 +27,28 @@ fn steers(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn control_characters_are_shown_and_not_obeyed() {
         assert_eq!(harmless("a\u{1b}[2Jb\n\tc\u{202e}"), "a\\u{1b}[2Jb\n\tc\\u{202e}");
         assert_eq!(harmless_line("a\nb\tc\r"), "a\\nb\\tc\\u{d}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_shown_steers_a_terminal(text in any::<String>()) {
+            let shown = harmless(&text);
+            prop_assert!(!shown.chars().any(|c| steers(c) && c != '\n' && c != '\t'), "{:?}", shown);
+            prop_assert_eq!(shown.lines().count(), text.replace('\r', "x").lines().count());
+            let line = harmless_line(&text);
+            prop_assert!(!line.chars().any(steers), "{:?}", line);
+        }
+
+        #[test]
+        fn what_steers_nothing_is_shown_as_it_is(text in "[ -~äöü日本😀]{0,30}") {
+            prop_assert_eq!(harmless(&text), text.clone());
+            prop_assert_eq!(harmless_line(&text), text);
+        }
     }
 }

@@ -31,6 +31,10 @@ impl Masks {
         // Longest first, so that a value is masked before its part.
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
+        debug_assert!(
+            forms.is_sorted_by(|long, short| long.len() >= short.len()) && forms.iter().all(|form| !form.is_empty()),
+            "a value is masked before one that is a part of it, or the rest of it stays"
+        );
         Self(forms.into())
     }
 
@@ -72,6 +76,7 @@ impl std::fmt::Debug for Masks {
 /// `body` without `value`, if it is in there; of a body that was cut, also without the part
 /// of the value at its end.
 pub fn masked_bytes(body: &[u8], value: &[u8], is_cut: bool) -> Option<Vec<u8>> {
+    assert!(!value.is_empty(), "nothing is everywhere, and masking it would never end");
     let mut rest = body;
     let mut kept = Vec::new();
     while let Some(at) = rest.windows(value.len()).position(|window| window == value) {
@@ -168,6 +173,7 @@ fn html(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn mask(body: &str, value: &str, is_cut: bool) -> Option<String> {
         masked_bytes(body.as_bytes(), value.as_bytes(), is_cut).map(|masked| String::from_utf8(masked).unwrap())
@@ -219,5 +225,38 @@ mod tests {
         let mut body = Bytes::from("short hunter22-lo");
         masks.mask_bytes(&mut body, true);
         assert_eq!(body, "short ***");
+    }
+
+    proptest! {
+        #[test]
+        fn no_form_of_a_value_is_left_in_any_text(
+            value in "[a-zA-Zä \"<>&'\\\\/+%]{6,12}", around in prop::collection::vec("[a-z \\\\%&]{0,8}", 2..4), form in 0usize..9,
+        ) {
+            prop_assume!(value.trim().len() >= MASKED_BYTES_MIN);
+            let masks = Masks::of([value.as_str()]);
+            let all: Vec<&str> = masks.forms().collect();
+            let mut text = around.join(all[form % all.len()]);
+            masks.mask_text(&mut text);
+            prop_assert!(!masks.has_part_of(&text), "{}", text);
+            prop_assert!(text.contains(MASK));
+        }
+
+        #[test]
+        fn a_body_that_was_cut_shows_no_beginning_of_a_value(value in "[a-c]{6,10}", before in "[a-c]{0,12}", cut in 0usize..24) {
+            let whole = format!("{before}{value}");
+            let body = &whole.as_bytes()[..cut.min(whole.len())];
+            let masked = masked_bytes(body, value.as_bytes(), true).unwrap_or_else(|| body.to_vec());
+            let shows = |length: usize| masked.ends_with(&value.as_bytes()[..length]);
+            prop_assert!(!(MASKED_BYTES_MIN..=value.len()).any(shows), "{}", masked.escape_ascii());
+        }
+
+        #[test]
+        fn what_holds_no_value_stays_as_it_is(text in "[d-f ]{0,30}", values in prop::collection::vec("[a-c]{6,9}", 0..3)) {
+            let masks = Masks::of(values.iter().map(String::as_str));
+            let (mut same, mut body) = (text.clone(), Bytes::from(text.clone()));
+            masks.mask_text(&mut same);
+            masks.mask_bytes(&mut body, true);
+            prop_assert_eq!((same.as_str(), &body[..]), (text.as_str(), text.as_bytes()));
+        }
     }
 }

@@ -49,6 +49,7 @@ pub fn is_sensitive_header(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_of_secrets_are_known_in_any_case() {
@@ -96,6 +97,27 @@ mod tests {
             "aéken",
         ] {
             assert!(!is_sensitive_header(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_word_decides_whatever_stands_before_it(
+            before in "([A-Za-z]{1,6}[-_]){0,3}", ending in prop::sample::select(&ENDINGS[..]), part in "[A-Za-z]{0,4}",
+            behind in "[-_][bdfg]{1,4}", upper in any::<bool>(),
+        ) {
+            let case = |name: String| if upper { name.to_ascii_uppercase() } else { name };
+            let name = case(format!("{before}{part}{ending}"));
+            prop_assert!(is_sensitive_header(&name), "{}", name);
+            let key = case(format!("{before}key"));
+            prop_assert_eq!(is_sensitive_header(&key), !OPEN.iter().any(|open| key.eq_ignore_ascii_case(open)), "{}", key);
+            let open = case(format!("{before}{part}{ending}{behind}"));
+            prop_assert!(!is_sensitive_header(&open), "{}", open);
+        }
+
+        #[test]
+        fn a_name_means_the_same_in_every_case(name in "\\PC{0,20}") {
+            prop_assert_eq!(is_sensitive_header(&name), is_sensitive_header(&name.to_ascii_uppercase()));
         }
     }
 }

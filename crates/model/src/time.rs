@@ -137,6 +137,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 /// have is one of the next.
 fn days((year, month, day): (i64, i64, i64)) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
+    debug_assert!((1..=12).contains(&month), "a year has no month {month}");
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468

@@ -44,6 +44,10 @@ pub(super) fn translate(pattern: &str) -> Result<Translation, RegexFault> {
     if let Some((number, at)) = translator.asked.filter(|(number, _)| *number > translator.groups.len()) {
         return Err(RegexFault::at(at, format!("invalid group reference {number}")));
     }
+    debug_assert!(
+        translator.groups.iter().all(Option::is_some),
+        "every group that was opened was closed, or a reference to it has no width"
+    );
     translator.out.push(')');
     Ok(Translation { text: translator.out, backtracks: translator.backtracks, bytes: extent.bytes })
 }

@@ -102,6 +102,7 @@ fn compare_spelt(a: &str, b: &str) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use tenterhook_model::JsonText;
 
     fn json(text: &str) -> Value {
@@ -161,6 +162,75 @@ mod tests {
         }
         for other in ["\"1\"", "null", "[1]", "{}"] {
             assert_eq!(order(&json("1"), &json(other)), None, "{other}");
+        }
+    }
+
+    /// Whole numbers of every size, and halves of them that a double holds exactly.
+    fn numbers() -> impl Strategy<Value = String> {
+        let whole = prop_oneof![
+            (-20i64..20).prop_map(|n| n.to_string()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            any::<i128>().prop_map(|n| n.to_string()),
+            "-?[1-9][0-9]{38,45}",
+        ];
+        let float = prop_oneof![
+            (-40i32..40).prop_map(|n| format!("{:?}", f64::from(n) / 2.0)),
+            (-1_000_000i32..1_000_000).prop_map(|n| format!("{:?}", f64::from(n) * 2f64.powi(100))),
+            (1u8..10, 0u16..45).prop_map(|(digit, exponent)| format!("{digit}e{exponent}")),
+        ];
+        prop_oneof![whole, float]
+    }
+
+    /// A value of any type, small enough to be equal to another now and then.
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("false".to_owned()),
+            (-2i8..3).prop_map(|n| n.to_string()),
+            Just("1.0".to_owned()),
+            "\"[ab]?\"",
+        ];
+        let texts = leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(|items| format!("[{}]", items.join(","))),
+                inner.prop_map(|value| format!("{{\"a\":{value}}}")),
+            ]
+        });
+        texts.prop_map(|text| json(&text))
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_in_one_order(texts in prop::collection::vec(numbers(), 3)) {
+            let [a, b, c] = [0, 1, 2].map(|at| json(&texts[at]));
+            let compare = |a: &Value, b: &Value| order(a, b).expect("numbers have an order");
+            prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse(), "{:?}", texts);
+            prop_assert_eq!(compare(&a, &a), Ordering::Equal);
+            if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
+                prop_assert!(compare(&a, &c).is_le(), "{:?}", texts);
+            }
+            prop_assert_eq!(equal(&a, &b), compare(&a, &b).is_eq());
+        }
+
+        #[test]
+        fn a_number_is_in_order_with_its_neighbours(number in any::<i64>(), big in "-?[1-9][0-9]{39,60}") {
+            let (below, at, above) = (i128::from(number) - 1, number, i128::from(number) + 1);
+            for (smaller, larger) in [(below.to_string(), at.to_string()), (at.to_string(), above.to_string())] {
+                prop_assert_eq!(order(&json(&smaller), &json(&larger)), Some(Ordering::Less));
+            }
+            let sign = if big.starts_with('-') { Ordering::Less } else { Ordering::Greater };
+            prop_assert_eq!(order(&json(&big), &json(&number.to_string())), Some(sign));
+            prop_assert_eq!(order(&json(&format!("{big}0")), &json(&big)), Some(sign), "ten times as large");
+        }
+
+        #[test]
+        fn equality_is_one_of_classes(a in values(), b in values(), c in values()) {
+            prop_assert!(equal(&a, &a));
+            prop_assert_eq!(equal(&a, &b), equal(&b, &a), "{} and {}", a, b);
+            if equal(&a, &b) && equal(&b, &c) {
+                prop_assert!(equal(&a, &c), "{}, {} and {}", a, b, c);
+            }
         }
     }
 }

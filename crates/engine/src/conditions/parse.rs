@@ -26,7 +26,10 @@ pub(crate) fn parse(value: &Value, budget: &mut RegexBudget) -> Result<Condition
     };
     match set {
         Some(set) if reader.faults.is_empty() => Ok(set),
-        _ => Err(reader.faults),
+        _ => {
+            assert!(!reader.faults.is_empty(), "a set that is refused has a fault that says why");
+            Err(reader.faults)
+        }
     }
 }
 
@@ -64,7 +67,12 @@ impl Reader<'_> {
         };
         let base = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
         let members = items.iter().enumerate();
-        let members = members.filter_map(|(index, item)| self.member(item, &format!("{base}[{index}]"))).collect();
+        let members: Vec<_> =
+            members.filter_map(|(index, item)| self.member(item, &format!("{base}[{index}]"))).collect();
+        assert!(
+            members.len() == items.len() || !self.faults.is_empty(),
+            "a condition that is left out without a fault would let events pass"
+        );
         Some(ConditionSet { logic, members })
     }
 

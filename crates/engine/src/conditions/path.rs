@@ -56,6 +56,7 @@ fn step_each<'a>(
     key: &str,
     empty: EmptyList,
 ) -> Result<Found<'a>, Lost> {
+    debug_assert!(!key.contains('.'), "a path is parted at its dots, and {key} is one key");
     if items.len() == 0 && empty == EmptyList::IsMissing {
         return Err(Lost::Missing);
     }

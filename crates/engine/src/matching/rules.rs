@@ -66,6 +66,7 @@ impl Rules {
         if !faults.is_empty() {
             return Err(faults);
         }
+        assert_eq!(compiled.len(), rules.len(), "a rule that is left out would be one that matches nothing");
         Ok(Self { is_plain: compiled.iter().all(Rule::is_plain), rules: compiled })
     }
 

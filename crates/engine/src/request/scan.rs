@@ -30,6 +30,7 @@ pub(super) fn pieces(source: &str) -> Vec<Piece<'_>> {
             break;
         }
         let close = tag_end(source, open);
+        assert!(open < close && close <= source.len(), "a tag from {open} to {close}: what follows is read next");
         pieces.push(Piece::Tag);
         if source[open..].starts_with("{%") {
             let word = keyword(&source[open + 2..close]);

@@ -90,7 +90,9 @@ impl Key {
             Self::GitHub(mac) => hexadecimal("sha256=", &finish(mac, parts)),
             Self::Asymmetric(pair) => {
                 let mut text = String::from("v1a,");
-                BASE64.encode_string(pair.sign(&parts.concat()), &mut text);
+                let signature = pair.sign(&parts.concat());
+                debug_assert_eq!(signature.as_ref().len(), 64, "a signature has 64 bytes (RFC 8032 section 5.1.6)");
+                BASE64.encode_string(signature, &mut text);
                 text
             }
         }

@@ -21,6 +21,7 @@ pub fn sign(scheme: SignatureScheme, secrets: &[&str], message: Signable<'_>) ->
     let keys = secrets.iter().map(|secret| Key::new(scheme, secret)).collect::<Result<Vec<_>, _>>()?;
     let mut headers = Vec::new();
     push_signature(&mut headers, scheme, keys.iter(), message);
+    assert!(!headers.is_empty(), "a message that has a key leaves unsigned by {scheme:?}");
     Ok(headers)
 }
 
@@ -47,6 +48,10 @@ fn push_standard<'k>(headers: &mut Vec<Header>, keys: impl Iterator<Item = &'k K
         }
         signatures.push_str(&key.signature(&parts));
     }
+    debug_assert!(
+        !headers.iter().any(|header| header.name == STANDARD_SIGNATURE),
+        "the two schemes of Standard Webhooks share one header, and a second would be ignored"
+    );
     if !signatures.is_empty() {
         headers.push(Header::new(STANDARD_ID, message.id));
         headers.push(Header::new(STANDARD_TIMESTAMP, timestamp));

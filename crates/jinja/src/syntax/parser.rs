@@ -197,7 +197,9 @@ impl Parser {
             return Err(self.tell(message));
         }
         self.nesting += 1;
+        let depth = self.nesting;
         let parsed = inner(self);
+        debug_assert_eq!(self.nesting, depth, "each level is left once, or the limit is met too early or never");
         self.nesting -= 1;
         parsed
     }

@@ -168,7 +168,13 @@ impl Parser {
             return (Vec::new(), None);
         }
         self.open.push(open);
+        let depth = self.open.len();
         let parsed = self.subparse();
+        debug_assert!(
+            self.open.len() == depth || self.open.is_empty(),
+            "a body of depth {depth} ends in depth {}",
+            self.open.len()
+        );
         self.open.pop();
         parsed
     }

@@ -138,7 +138,9 @@ impl Equality<'_> {
             return Err(limit("values are nested too deeply to compare"));
         }
         self.depth += 1;
+        let depth = self.depth;
         let result = inner(self);
+        debug_assert_eq!(self.depth, depth, "each level is left once, or the limit is met too early or never");
         self.depth -= 1;
         result
     }

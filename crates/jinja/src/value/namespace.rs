@@ -48,6 +48,7 @@ impl Namespace {
             None if is_full => return Err(error("a namespace has too many members")),
             None => members.push((name.into(), value)),
         }
+        debug_assert!(members.len() <= MEMBERS_MAX, "{} members of a namespace", members.len());
         Ok(())
     }
 
