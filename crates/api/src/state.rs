@@ -155,6 +155,7 @@ pub(crate) struct WatchCount(Api);
 impl Drop for WatchCount {
     fn drop(&mut self) {
         let before = self.0.watchers.fetch_sub(1, Ordering::Relaxed);
+        assert!(before > 0, "a watch ends that had not begun");
         self.0.meter.watchers(before - 1);
     }
 }

@@ -20,6 +20,7 @@ pub(super) struct Budget {
 impl Budget {
     /// A budget of `total`, of which each connection may hold a `little` as long as there is any.
     pub(super) fn new(total: usize, little: usize) -> Arc<Self> {
+        assert!(little <= total / 4, "the last quarter of {total} has room for at least one that holds {little}");
         Arc::new(Self { total, little, held: AtomicUsize::new(0) })
     }
 

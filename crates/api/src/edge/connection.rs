@@ -228,7 +228,9 @@ pub struct Kept(Connection);
 impl Drop for Kept {
     fn drop(&mut self) {
         let state = &self.0.0;
-        if state.keepers.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let before = state.keepers.fetch_sub(1, Ordering::AcqRel);
+        assert!(before > 0, "a connection is let go that nobody kept, and would never grow old");
+        if before == 1 {
             state.unkept.notify_one();
         }
     }
@@ -276,6 +278,7 @@ impl OpenCall {
         }
         let round = self.connection.0.round.load(Ordering::Acquire) % ROUNDS;
         self.connection.0.untaken[round].fetch_add(1, Ordering::AcqRel);
+        debug_assert!(self.answer.is_none(), "a call has one answer: the bytes of another would be held for ever");
         self.answer = Some(Untaken { round, bytes });
         true
     }
@@ -287,7 +290,8 @@ impl Drop for OpenCall {
         let state = &self.connection.0;
         if let Some(Untaken { round, bytes }) = self.answer.take() {
             state.bytes.give(bytes);
-            state.untaken[round].fetch_sub(1, Ordering::AcqRel);
+            let before = state.untaken[round].fetch_sub(1, Ordering::AcqRel);
+            assert!(before > 0, "an answer of round {round} is taken that was not given");
         }
         if self.opens_stream {
             state.open_streams.give(1);

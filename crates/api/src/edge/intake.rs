@@ -62,8 +62,11 @@ impl Charge {
     /// Gives back what the oldest `count` messages hold: they are acknowledged.
     pub(crate) fn settle(&self, count: usize) {
         let mut messages = self.lock();
+        let charged = messages.sizes.len();
+        assert!(count <= charged, "{count} messages are acknowledged of {charged} that were charged");
         let settled: usize = (0..count).map_while(|_| messages.sizes.pop_front()).sum();
         messages.bytes -= settled;
+        debug_assert_eq!(messages.bytes, messages.sizes.iter().sum::<usize>(), "what is held is given back once");
         self.0.connection.bytes().give(settled);
         if let Some(waker) = messages.waker.take() {
             waker.wake();
@@ -100,6 +103,11 @@ impl Charge {
     fn grow(&self, more: usize, context: &Context<'_>) -> Poll<Result<(), Refusal>> {
         let mut messages = self.lock();
         let before = messages.sizes.len();
+        debug_assert_eq!(
+            messages.bytes,
+            messages.sizes.iter().sum::<usize>(),
+            "each message holds what it was charged"
+        );
         let last = messages.sizes.back_mut().expect("a message is charged when it begins");
         if last.saturating_add(more) > limits::MESSAGE_MEMORY_BYTES {
             return Poll::Ready(Err(too_complex()));
@@ -238,6 +246,7 @@ impl<B> Intake<B> {
         }
         let step = std::mem::take(&mut self.walked);
         self.owed = 0;
+        assert!(step > 0 && step <= self.left, "{step} bytes of a message are handed on, of {} to come", self.left);
         self.left -= step;
         if self.left == 0 {
             self.running = None;

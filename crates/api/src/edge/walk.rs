@@ -237,6 +237,10 @@ impl Walk {
                 }
                 let field = u16::try_from(number).expect("fields have small numbers, and this one is known");
                 let end = u32::try_from(self.position + length).expect("it ends within a message of 32 bits");
+                debug_assert!(
+                    self.places.last().is_none_or(|outer| end <= outer.end),
+                    "a message that ends at {end} lies within the one around it"
+                );
                 self.places.push(Place { shape, field, end, counts: [0; LISTS_MAX] });
                 Ok(TAG)
             }

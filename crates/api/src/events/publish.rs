@@ -57,7 +57,9 @@ pub(super) async fn batch(
     if let Some(first) = parsed.first() {
         caller.within(&first.namespace)?;
     }
+    let count = parsed.len();
     let published = api.intake.publish(parsed).await?;
+    assert_eq!(published.len(), count, "a client reads results by their place in its batch");
     api.meter.published(started.elapsed(), new_events(&published));
     Ok(published.into_iter().map(write).collect())
 }

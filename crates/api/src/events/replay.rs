@@ -101,6 +101,7 @@ impl Replay {
         let mut places = Vec::new();
         while let Some(place) = next {
             next = self.page(api, &query, Some(place.clone())).await?.1;
+            assert_ne!(next.as_ref(), Some(&place), "a page that leads to itself would be replayed for ever");
             places.push(place);
         }
         let mut count = 0;
@@ -158,7 +159,10 @@ impl Replay {
             let page = api.store.list_deliveries(query.clone()).await?;
             delivered.extend(page.items.into_iter().map(|delivery| delivery.event_id));
             match page.next {
-                Some(next) => query.after = Some(next),
+                Some(next) => {
+                    assert_ne!(query.after.as_ref(), Some(&next), "a page that leads to itself is read for ever");
+                    query.after = Some(next);
+                }
                 None => return Ok(delivered),
             }
         }

@@ -138,12 +138,14 @@ impl Publisher {
             answers.push(answer);
         }
         let stored = self.api.intake.publish_each(events).await;
+        assert_eq!(stored.len(), places.len(), "each event has one result, or a client waits for ever");
         let mut new_events = 0;
         for ((place, sequence), result) in places.into_iter().zip(stored) {
             new_events += usize::from(result.as_ref().is_ok_and(|published| !published.duplicate));
             let result = result.map(publish::write).map_err(Refusal::from);
             answers[place] = Some(Ok(acknowledgement(sequence, result)));
         }
+        assert!(answers.iter().all(Option::is_some), "each message of a chunk is acknowledged, in its order");
         if let Some(charge) = &self.charge {
             charge.settle(charged);
         }

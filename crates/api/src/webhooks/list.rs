@@ -44,6 +44,7 @@ pub(super) async fn list(
     let has_more = matching.len() > size;
     matching.truncate(size);
     let backlogs = api.store.backlogs(matching.iter().map(|webhook| webhook.id).collect()).await?;
+    assert_eq!(backlogs.len(), matching.len(), "each webhook is shown with its own backlog");
     let (mut webhooks, mut bytes, mut last) = (Vec::new(), 0, None);
     for (webhook, backlog) in matching.into_iter().zip(backlogs) {
         let shown = show_with(api, webhook, backlog);

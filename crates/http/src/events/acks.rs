@@ -54,6 +54,10 @@ impl Refused {
         };
         let mut queue = self.lock();
         let before = queue.messages;
+        debug_assert!(
+            queue.lines.back().is_none_or(|(_, line)| line.sequence < sequence),
+            "lines are acknowledged in their order, and {sequence} comes behind a later one"
+        );
         queue
             .lines
             .push_back((before, v1::StreamPublishEventsResponse { sequence, outcome: Some(Outcome::Error(error)) }));
@@ -107,6 +111,8 @@ impl Acks {
         match self.messages.poll::<v1::StreamPublishEventsResponse>(context) {
             Poll::Ready(Some(Ok(message))) => {
                 self.acknowledged += 1;
+                let sent = self.refused.lock().messages;
+                debug_assert!(self.acknowledged <= sent, "{} of {sent} messages are acknowledged", self.acknowledged);
                 Poll::Ready(Some(acknowledgement(&message)))
             }
             Poll::Ready(ended) => {

@@ -69,6 +69,7 @@ impl<B: Body> Gathered<B> {
         }
         self.held.grow(whole.max(growing(length)))?;
         self.bytes.extend_from_slice(data);
+        assert!(self.bytes.len() <= BODY_BYTES, "{} bytes of a body are kept", self.bytes.len());
         Ok(())
     }
 }

@@ -102,6 +102,7 @@ impl<B> Lines<B> {
         }
         self.held.grow(growing(length))?;
         self.bytes.extend_from_slice(data);
+        debug_assert!(self.searched <= self.bytes.len(), "a line ends behind what was searched for its end");
         Ok(())
     }
 
