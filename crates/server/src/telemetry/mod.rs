@@ -3,8 +3,6 @@
 //! Figures always go to `/metrics`; with `--otlp-endpoint` they and the spans go to a
 //! collector too. Logs go to standard error.
 
-#[cfg(test)]
-mod alerts;
 pub(crate) mod audit;
 mod collector;
 mod lines;
@@ -211,6 +209,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    mod alerts;
+
     use super::*;
 
     #[test]

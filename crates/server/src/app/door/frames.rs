@@ -65,6 +65,7 @@ impl Frames {
             if self.left > 0 {
                 let step = self.left.min(bytes.len());
                 bytes = &bytes[step..];
+                debug_assert!(step > 0, "bytes that are passed over get less, or they are looked at for ever");
                 self.left -= step;
                 if self.left == 0 && self.header_len == HEADER {
                     self.frame_ends();
@@ -96,6 +97,7 @@ impl Frames {
     }
 
     fn frame_ends(&mut self) {
+        assert!(self.left == 0 && self.header_len == HEADER, "a frame ends with {} bytes to come", self.left);
         self.header_len = 0;
         self.count += 1;
     }

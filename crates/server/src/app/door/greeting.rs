@@ -59,6 +59,7 @@ impl Greeting {
     /// The next bytes of it, `room` at most: they belong to what follows.
     pub(super) fn take(&mut self, room: usize) -> &[u8] {
         let (begin, end) = (self.taken, self.len.min(self.taken + room));
+        assert!(begin <= end, "{begin} bytes were taken of {}, and would be read twice", self.len);
         self.taken = end;
         &self.bytes[begin..end]
     }

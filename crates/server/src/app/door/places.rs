@@ -102,7 +102,7 @@ impl Places {
         table.next_id += 1;
         table.networks.entry(network).or_default().push(id);
         table.inside.insert(id, Inside { network, since: Instant::now(), connection, evicted: evicted.clone() });
-        assert!(table.inside.len() <= self.bounds.connections, "{} connections are inside", table.inside.len());
+        table.check(self.bounds);
         Ok(Place { table: self.table.clone(), id, evicted })
     }
 
@@ -120,6 +120,7 @@ impl Places {
         }
         table.networks.entry(network).or_default().push(place.id);
         table.inside.insert(place.id, Inside { network, connection, ..before });
+        table.check(self.bounds);
         Ok(())
     }
 
@@ -130,6 +131,22 @@ impl Places {
 }
 
 impl Table {
+    /// What holds after each change.
+    fn check(&self, bounds: Bounds) {
+        let inside = self.inside.len();
+        assert!(inside <= bounds.connections, "{inside} connections are inside of {}", bounds.connections);
+        debug_assert_eq!(
+            inside,
+            self.networks.values().map(Vec::len).sum::<usize>(),
+            "a connection that no network counts never makes room for another of it"
+        );
+        debug_assert!(
+            self.networks.values().all(|ids| (1..=bounds.a_network).contains(&ids.len())),
+            "each network has at most {} places, and is forgotten with its last",
+            bounds.a_network
+        );
+    }
+
     /// Takes their places from those whose turn it is; whether there was one.
     fn make_room(&mut self) -> bool {
         let now = Instant::now();
@@ -167,7 +184,9 @@ impl Table {
 
     fn remove(&mut self, id: u64) -> Option<Inside> {
         let inside = self.inside.remove(&id)?;
-        if let Some(ids) = self.networks.get_mut(&inside.network) {
+        let ids = self.networks.get_mut(&inside.network);
+        assert!(ids.is_some(), "connection {id} is inside, and its network {} does not count it", inside.network);
+        if let Some(ids) = ids {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
                 self.networks.remove(&inside.network);

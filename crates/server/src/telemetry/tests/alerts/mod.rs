@@ -10,12 +10,12 @@ use tenterhook_api::Meter as _;
 use tenterhook_model::{DeliveryState, Timestamp, WebhookId};
 use tenterhook_store::CommitObserver as _;
 
-use super::metrics::tests::{exercise, metrics};
-use super::metrics::{Metrics, Snapshot, Watched};
+use crate::telemetry::metrics::tests::{exercise, metrics};
+use crate::telemetry::metrics::{Metrics, Snapshot, Watched};
 use scrape::History;
 
-const RULES: &str = include_str!("../../../../../deploy/prometheus/alerts.yaml");
-const DASHBOARD: &str = include_str!("../../../../../deploy/grafana/tenterhook.json");
+const RULES: &str = include_str!("../../../../../../deploy/prometheus/alerts.yaml");
+const DASHBOARD: &str = include_str!("../../../../../../deploy/grafana/tenterhook.json");
 const DAY: i64 = 86_400;
 /// When the server is scraped, in seconds since 1970, and how often.
 const FIRST_SCRAPE: i64 = 100_000;
