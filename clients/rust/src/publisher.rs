@@ -196,12 +196,18 @@ impl Gathering {
             if !open && self.waiting.is_empty() && sending.is_empty() {
                 return;
             }
+            debug_assert!(
+                open || due.is_some() || !sending.is_empty(),
+                "{} events wait, and nothing will send them",
+                self.waiting.len()
+            );
             tokio::select! {
                 // Results first: they make room, and free ordering keys.
                 biased;
                 Some(keys) = sending.next(), if !sending.is_empty() => {
                     for key in keys {
-                        self.busy.remove(&key);
+                        let was_busy = self.busy.remove(&key);
+                        debug_assert!(was_busy || key.is_empty(), "a second batch of the key {key} may be in flight");
                     }
                 }
                 order = incoming.recv(), if open => match order {
@@ -242,6 +248,8 @@ impl Gathering {
         for one in skipped.into_iter().rev() {
             self.waiting.push_front(one);
         }
+        assert!(!batch.is_empty(), "a batch of nothing would be sent for ever, and its events never");
+        debug_assert!(batch.len() <= self.options.events_max.max(1), "a batch of {} is refused", batch.len());
         self.busy.extend(batch.iter().map(|one| one.event.ordering_key.clone()).filter(|key| !key.is_empty()));
         Next::Batch(batch)
     }

@@ -136,6 +136,7 @@ impl Seen for RecentIds {
         {
             ids.0.remove(&oldest);
         }
+        assert_eq!(ids.0.len(), ids.1.len(), "an id that is known and in no queue would be kept for ever");
         Box::pin(std::future::ready(()))
     }
 }
