@@ -182,6 +182,7 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const COLUMNS: [Column; 4] =
         [Column::new("NAME", 0), Column::new("WHY", 1), Column::number("COUNT", 2), Column::wide("ID")];
@@ -221,5 +222,44 @@ mod tests {
         assert_eq!(cut("日本語", 4), "日…");
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abcd", 3), "ab…");
+    }
+
+    proptest! {
+        #[test]
+        fn every_table_fits_its_terminal_and_shows_every_row(
+            texts in prop::collection::vec(("[a-z日😀 ]{1,20}", "[ -~日本😀é\\x07\\x1b\\n\\t]{0,40}", 0u32..1_000_000), 0..6), width in 20usize..160,
+            wide in any::<bool>(),
+        ) {
+            let rows: Vec<Vec<Cell>> = texts.iter().map(|(name, why, count)| {
+                vec![name.into(), why.into(), count.to_string().into(), "wh_1".into()]
+            }).collect();
+            let text = grid(&COLUMNS, &rows, Layout { width: Some(width), colour: false, wide });
+            prop_assert!(text.lines().all(|line| line.width() <= width), "{}:\n{}", width, text);
+            prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{:?}", text);
+            if width >= BLOCKS_BELOW {
+                prop_assert_eq!(text.lines().count(), rows.len() + 1, "{}", text);
+            }
+        }
+
+        #[test]
+        fn without_a_width_nothing_is_cut_and_columns_begin_alike(names in prop::collection::vec("[a-z日]{1,12}", 1..6)) {
+            let rows: Vec<Vec<Cell>> =
+                names.iter().map(|name| vec![name.into(), "|".into(), "1".into(), "wh_1".into()]).collect();
+            let text = grid(&COLUMNS, &rows, Layout { width: None, colour: false, wide: false });
+            let starts: Vec<usize> =
+                text.lines().skip(1).map(|line| line[..line.find('|').expect("it is shown")].width()).collect();
+            prop_assert!(starts.iter().all(|start| *start == starts[0]), "{}", text);
+            prop_assert!(names.iter().all(|name| text.contains(name.as_str())) && !text.contains('…'));
+        }
+
+        #[test]
+        fn a_cut_text_is_as_wide_as_it_may_be_and_says_so(text in "[a-z日本😀é]{0,30}", width in 1usize..40) {
+            let shown = cut(&text, width);
+            prop_assert!(shown.width() <= width, "{} in {}", shown, width);
+            match shown.strip_suffix('…').filter(|_| shown != text) {
+                Some(kept) => prop_assert!(text.starts_with(kept) && kept.width() + 3 >= width, "{} of {}", shown, text),
+                None => prop_assert_eq!(shown, text),
+            }
+        }
     }
 }

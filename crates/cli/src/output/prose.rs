@@ -23,6 +23,7 @@ pub(crate) fn folded(line: &str, width: Option<usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn lines_break_between_words() {
@@ -33,6 +34,17 @@ mod tests {
         assert_eq!(folded("a-word-that-is-longer x", Some(8)), "a-word-that-is-longer\n    x");
         for width in 10..50 {
             assert!(folded(line, Some(width)).lines().all(|row| row.width() <= width.max(18)), "{width}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_folded_line_has_the_same_words_in_rows_that_fit(words in prop::collection::vec("[a-zé日]{1,12}", 1..30), width in 30usize..100) {
+            let line = words.join(" ");
+            let folded = folded(&line, Some(width));
+            prop_assert_eq!(folded.split_whitespace().collect::<Vec<_>>(), words);
+            prop_assert!(folded.lines().all(|row| row.width() <= width), "{}", folded);
+            prop_assert!(folded.lines().skip(1).all(|row| row.starts_with(INDENT)), "{}", folded);
         }
     }
 }
