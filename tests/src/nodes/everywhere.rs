@@ -27,7 +27,7 @@ const EVENTS: usize = 30;
 /// Deliveries of a page.
 const PAGE: i32 = 7;
 
-async fn channel(place: &Place) -> Channel {
+pub(super) async fn channel(place: &Place) -> Channel {
     serve::connect(place.endpoint()).await
 }
 
@@ -37,7 +37,7 @@ fn event(id: &str) -> PublishEventRequest {
 }
 
 /// Publishes until it is acknowledged, as the clients do; whether it was known already.
-async fn publish(client: &mut EventServiceClient<Channel>, id: &str) -> bool {
+pub(super) async fn publish(client: &mut EventServiceClient<Channel>, id: &str) -> bool {
     loop {
         match client.publish_event(event(id)).await {
             Ok(response) => return response.into_inner().result.unwrap().duplicate,
@@ -48,7 +48,7 @@ async fn publish(client: &mut EventServiceClient<Channel>, id: &str) -> bool {
 }
 
 /// A webhook whose deliveries fail at once, for nobody listens there (RFC 6335 section 6).
-async fn make_webhook(place: &Place) {
+pub(super) async fn make_webhook(place: &Place) {
     let request = RequestTemplate { url: "http://127.0.0.1:1/".to_owned(), ..RequestTemplate::default() };
     let retry = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
     let webhook = Webhook {

@@ -4,6 +4,7 @@ mod database;
 mod demo;
 mod everywhere;
 mod identity;
+mod killed;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

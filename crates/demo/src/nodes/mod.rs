@@ -172,7 +172,7 @@ impl Play {
             self.show();
         };
         let took = begun.elapsed().as_secs_f64();
-        let says = format!("{next} has taken over, {took:.1} s after the kill: the lease of {killed} had to end");
+        let says = format!("{next} has taken over, {took:.1} s after the kill");
         terminal.line(format!("  {}", terminal.paint(Style::Green, says)));
         self.show();
         Ok(killed)

@@ -33,7 +33,9 @@ use crate::http;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
 
-/// How long a node waits before it tries again: it takes over within a second.
+/// How long a node waits for the database at a time; it is asked to stop in between.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it waits after it could not reach the database.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Time beyond the grace for the last answers to be taken.
 const LINGER: Duration = Duration::from_secs(5);
@@ -91,7 +93,7 @@ impl Standby<'_> {
         // The end comes first.
         let first = tokio::select! { biased;
             () = self.shutdown.cancelled() => return Ok(None),
-            first = self.try_open() => first?,
+            first = self.try_open(Duration::ZERO) => first?,
         };
         let nodes = self.node_key()?;
         let holder = match first {
@@ -118,8 +120,8 @@ impl Standby<'_> {
         opened
     }
 
-    async fn try_open(&self) -> Result<Opened> {
-        Storage::open(self.config, self.clock.clone(), self.metrics.clone()).await
+    async fn try_open(&self, patience: Duration) -> Result<Opened> {
+        Storage::open(self.config, patience, self.clock.clone(), self.metrics.clone()).await
     }
 
     /// The key that follows from the sealing key, if this node has an address. Opening the store has made sure
@@ -179,8 +181,7 @@ impl Standby<'_> {
     async fn open_in_turn(&self, forwards: bool, held: impl Fn(Holder)) -> Storage {
         let mut before = None;
         loop {
-            sleep(AGAIN).await;
-            match self.try_open().await {
+            match self.try_open(PATIENCE).await {
                 Ok(Opened::Store(storage)) => {
                     tracing::info!(node = self.config.node.name, "the database is free: taking over");
                     return storage;
@@ -192,7 +193,10 @@ impl Standby<'_> {
                     held(holder);
                 }
                 // It may be what the other node has ended of: the one that stands by must not.
-                Err(error) => tracing::warn!(%error, "the database cannot be opened; trying again"),
+                Err(error) => {
+                    tracing::warn!(%error, "the database cannot be opened; trying again");
+                    sleep(AGAIN).await;
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tenterhook_api::TokenKey;
 use tenterhook_model::{Clock, OsEntropy};
-use tenterhook_store::{Gauges, OpenError, Ownership, Reads, Store, StoreOptions, exists, shown_url};
+use tenterhook_store::{Gauges, Node, OpenError, Ownership, Reads, Store, StoreOptions, exists, shown_url};
 use tokio::sync::oneshot;
 
 use super::relay::Holder;
@@ -43,14 +43,20 @@ pub(super) struct Storage {
 }
 
 impl Storage {
-    /// Opens the store of `config` and starts its writer.
+    /// Opens the store of `config` and starts its writer. Another node that has the database is waited for no longer
+    /// than `patience`.
     ///
     /// # Errors
     /// When it cannot be opened: it is in use, damaged, or sealed with another key.
-    pub(super) async fn open(config: &Config, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Result<Opened> {
+    pub(super) async fn open(
+        config: &Config,
+        patience: Duration,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Opened> {
         let (url, key_file, operational_events) =
             (config.store.clone(), config.sealing_key_file.clone(), config.operational_events);
-        let node = config.node.clone();
+        let node = Node { patience, ..config.node.clone() };
         let held = |node, epoch, address: Option<String>, left| {
             let address = address.and_then(|address| address.parse().ok());
             Opened::Held { holder: Holder { node, epoch, address }, left }

@@ -231,8 +231,9 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: STORE,
         help: "How long a node keeps the database without renewing its lease; for postgres:",
-        more: "From 3s to 60s. A node that stands by takes over at most 1s after the lease has ended. \
-               A node that cannot renew it stops sending after four fifths of it.",
+        more: "From 3s to 60s. It is for a node that is stopped, cut off or whose machine is lost: another one takes over at most 1s after \
+               the lease has ended, and a node that cannot renew it stops sending after four fifths of it. A node whose process has ended is \
+               replaced within 1s, whatever its lease.",
         default: "10s",
     },
     Setting {

@@ -99,7 +99,7 @@ impl<K: Kv> Shared<K> {
     /// When nothing may be sent now.
     fn lane_to_claim(&self, webhook: WebhookId) -> Result<Option<Lane>, StoreError> {
         if !self.kv.may_send() {
-            return Err(StoreError::Unavailable("the lease of this node has run out"));
+            return Err(StoreError::Unavailable("this node may not send until the database answers"));
         }
         Ok(self.webhooks().by_id.get(&webhook).map(|webhook| webhook.lane))
     }

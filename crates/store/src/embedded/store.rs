@@ -182,6 +182,9 @@ impl<K: Kv> Dispatching for EmbeddedStore<K> {
         if !self.shared.kv.is_remote() || self.shared.reads == Reads::Inline {
             return self.shared.claim(webhook, limit, now);
         }
+        if !self.shared.kv.may_send() {
+            self.shared.kv.certain().await;
+        }
         if let Some(claims) = self.shared.claim_from_memory(webhook, limit, now)? {
             return Ok(claims);
         }
@@ -389,8 +392,8 @@ impl<K: Kv> Observing for EmbeddedStore<K> {
             return Err(StoreError::Closed);
         }
         self.shared.kv.is_sound()?;
-        if !self.shared.kv.may_send() {
-            return Err(StoreError::Unavailable("the lease of this node has run out"));
+        if *self.shared.kv.ownership().borrow() != Ownership::Held {
+            return Err(StoreError::Unavailable("this node may not send until the database answers"));
         }
         // After a failure nobody may come who would find that the disk is well again.
         let failed = lock(&self.shared.failure).is_some();

@@ -13,6 +13,8 @@ mod tests;
 mod watched;
 
 use std::fmt::Debug;
+use std::future::ready;
+use std::pin::Pin;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -125,12 +127,17 @@ pub trait Kv: Debug + Send + Sync + 'static {
         false
     }
 
-    /// Whether this process may send at this moment: the engine is its own.
+    /// Whether this process may begin to send at this moment: the engine is its own.
     fn may_send(&self) -> bool {
         true
     }
 
-    /// As [`Kv::may_send`], told at each change; never, where the engine cannot be taken away.
+    /// Waits while nobody can say whether it may: until the engine has answered, or is known to be away.
+    fn certain(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(ready(()))
+    }
+
+    /// Whether it may go on with what it has begun, told at each change; never, where the engine cannot be taken away.
     fn ownership(&self) -> watch::Receiver<Ownership> {
         watch::Sender::new(Ownership::Held).subscribe()
     }

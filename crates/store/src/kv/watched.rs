@@ -1,6 +1,7 @@
 //! An engine, and how its last reads went: what readiness goes by, and what stops the server from
 //! accepting events that it could not deliver.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -119,6 +120,10 @@ impl<K: Kv> Kv for Watched<K> {
 
     fn may_send(&self) -> bool {
         self.engine.may_send()
+    }
+
+    fn certain(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.engine.certain()
     }
 
     fn ownership(&self) -> watch::Receiver<Ownership> {

@@ -4,77 +4,138 @@
 //! fifths have passed since it last could, so that the next one begins after it has ended, whatever
 //! stopped it: its process, its network, or a debugger. The database's clock decides, and every commit
 //! proves that the lease is still the same.
+//!
+//! A process that is killed is not waited for so long. Its connections end with it, and with the one that
+//! its lease was last renewed over, the *guard*, ends a lock. A node that finds the lock gone takes
+//! over half a second later, unless the holder has renewed its lease over another connection by then.
 
+use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
-use tokio_postgres::Row;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 
 use super::fault;
-use super::links::{Links, Role};
+use super::links::{Link, Links, Role};
 use super::node::Node;
+use super::rights::{ABSENCE, PARTS, PULSE, Rights, now};
 use crate::error::{OpenError, StoreError};
 use crate::ownership::Ownership;
 
-/// Parts of a lease: it is renewed after one, and worth nothing to its holder after four.
-const PARTS: u32 = 5;
+/// How often a node that waits for the lease looks at it.
+const LOOK: Duration = Duration::from_millis(100);
+/// Leases for which the database keeps a guard whose other end is silent: the lease must decide then.
+const SILENCE: u32 = 2;
+
+/// The name of a process for the database; no two are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Holder(pub(super) u64);
+
+impl Holder {
+    /// The key of the lock of its connection with this number. [`look`] has the same in SQL.
+    fn key(self, number: i64) -> i64 {
+        self.0 as i64 ^ number
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
 
 /// The lease as its holder knows it.
 #[derive(Debug)]
 pub(super) struct Lease {
-    /// The name of this process for the database; no two are the same.
-    holder: String,
+    holder: Holder,
     /// Counts the holders.
     epoch: i64,
     length: Duration,
-    /// Until when the holder may send, in milliseconds of the clock that only goes on.
-    valid_until: AtomicU64,
+    /// The number of the connection that the lease was last renewed over.
+    guard: AtomicI64,
+    rights: watch::Sender<Rights>,
     ownership: watch::Sender<Ownership>,
 }
 
+/// What a node finds that wants the lease.
+pub(super) struct Standing {
+    is_free: bool,
+    epoch: i64,
+    /// The guard of the holder, if it has ended.
+    pub(super) lost_guard: Option<i64>,
+    refusal: OpenError,
+}
+
 impl Lease {
-    /// Takes the lease, if nobody has it.
-    pub(super) async fn take(links: &Links, holder: String, node: &Node) -> Result<Self, OpenError> {
-        let Node { name, lease: length, address } = node;
-        let length = *length;
+    /// Takes the lease, once nobody has it; the connection that guards it, too.
+    pub(super) async fn take(links: &Links, holder: Holder, node: &Node) -> Result<(Self, Arc<Link>), OpenError> {
         let link = links.link(Role::Lease).await?;
-        let schema = links.schema();
-        let taken = format!(
-            "update {schema}.lease set holder = $1, node = $2, version = $3, epoch = epoch + 1, \
-             expires = clock_timestamp() + $4 * interval '1 millisecond', address = $5, address_epoch = epoch + 1 where expires <= clock_timestamp() returning epoch"
-        );
-        let (sent, millis) = (now(), length.as_millis() as f64);
-        let taken = link.client.query_opt(&taken, &[&holder, name, &env!("CARGO_PKG_VERSION"), &millis, address]).await;
-        match taken {
-            Ok(Some(row)) => Ok(Self {
-                holder,
-                epoch: row.get(0),
-                length,
-                valid_until: AtomicU64::new(sent + useful(length)),
-                ownership: watch::Sender::new(Ownership::Held),
-            }),
-            Ok(None) => Err(held(links).await?),
-            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                end_connections(links).await?;
-                Err(held(links).await?)
+        let guarded = link.guard(holder.key(link.number), node.lease * SILENCE).await;
+        guarded.map_err(|error| fault::open(&error))?;
+        let (begun, mut first) = (Instant::now(), None);
+        loop {
+            let standing = look(&link, links.schema()).await.map_err(|error| fault::open(&error))?;
+            let first = *first.get_or_insert(standing.epoch);
+            if standing.lost_guard.is_some() {
+                sleep(ABSENCE).await;
             }
-            Err(error) => Err(fault::open(&error)),
+            if standing.is_free || standing.lost_guard.is_some() {
+                let (sent, taken) = (now(), try_take(&link, links.schema(), holder, node, &standing).await);
+                match taken {
+                    Ok(Some(epoch)) => return Ok((Self::new(holder, epoch, node.lease, sent, link.number), link)),
+                    Ok(None) => continue,
+                    Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                        end_connections(&link, links.schema()).await.map_err(|error| fault::open(&error))?;
+                    }
+                    Err(error) => return Err(fault::open(&error)),
+                }
+            }
+            if standing.epoch != first || begun.elapsed() >= node.patience {
+                return Err(standing.refusal);
+            }
+            sleep(LOOK).await;
         }
+    }
+
+    fn new(holder: Holder, epoch: i64, length: Duration, sent: u64, guard: i64) -> Self {
+        let (rights, ownership) = (Rights::new(sent, length), Ownership::Held);
+        let (rights, ownership) = (watch::Sender::new(rights), watch::Sender::new(ownership));
+        Self { holder, epoch, length, guard: guard.into(), rights, ownership }
     }
 
     /// What a commit asks the database first: the name and the number of the lease, for [`fence`].
     pub(super) fn proof(&self) -> (String, i64) {
-        (self.holder.clone(), self.epoch)
+        (self.holder.to_string(), self.epoch)
     }
 
-    /// Whether the holder may send now.
-    pub(super) fn is_valid(&self) -> bool {
-        now() < self.valid_until.load(Ordering::Acquire)
+    /// Whether the holder may begin to send something now.
+    pub(super) fn may_send(&self) -> bool {
+        self.rights.borrow().may_begin(now()) && *self.ownership.borrow() == Ownership::Held
+    }
+
+    /// Whether the lease is of use still.
+    pub(super) fn lasts(&self) -> bool {
+        self.rights.borrow().last(now())
+    }
+
+    /// Waits while nobody can say whether the holder may send.
+    pub(super) async fn certain(self: Arc<Self>) {
+        let mut rights = self.rights.subscribe();
+        while self.lasts() && !self.may_send() && *self.ownership.borrow() == Ownership::Held {
+            // The sender is here.
+            let _changed = rights.changed().await;
+        }
+    }
+
+    /// The number of the connection that the lease was last renewed over.
+    pub(super) fn guard(&self) -> i64 {
+        self.guard.load(Ordering::Acquire)
     }
 
     /// Tells whether the holder may send, at each change.
@@ -84,55 +145,97 @@ impl Lease {
 
     /// Notes that another node has the lease.
     pub(super) fn lose(&self) {
-        self.valid_until.store(0, Ordering::Release);
         if self.ownership.send_replace(Ownership::Lost) != Ownership::Lost {
             tracing::error!("another node has taken over the database");
         }
+        self.rights.send_modify(Rights::end);
     }
 
-    /// Renews the lease until another node has it.
-    pub(super) async fn keep(self: Arc<Self>, links: Arc<Links>) {
-        let part = self.length / PARTS;
-        sleep(part).await;
-        while *self.ownership.borrow() != Ownership::Lost {
-            let (sent, until) = (now(), self.valid_until.load(Ordering::Acquire));
-            // Once it is worth nothing, there is nothing to be in time for.
-            let left = Duration::from_millis(until.saturating_sub(sent));
-            let patience = if left.is_zero() { part } else { left.min(part) };
-            let renewed = timeout(patience, self.renew(&links)).await;
-            match renewed {
-                Ok(Ok(true)) => {
-                    self.valid_until.store(sent + useful(self.length), Ordering::Release);
-                    if self.ownership.send_replace(Ownership::Held) == Ownership::Muted {
+    /// Renews the lease, and asks over its guard, until it is no longer ours.
+    pub(super) async fn keep(self: Arc<Self>, links: Arc<Links>, mut guard: Arc<Link>) {
+        let mut renew_at = now() + self.part();
+        loop {
+            sleep(PULSE).await;
+            if *self.ownership.borrow() == Ownership::Lost {
+                return;
+            }
+            let (sent, rights) = (now(), *self.rights.borrow());
+            let asking = timeout(rights.patience(sent, self.length), self.ask(&links, sent >= renew_at));
+            match self.answer(asking, &guard).await {
+                Ok(Ok(Answer::Lost)) => return self.lose(),
+                Ok(Ok(Answer::There)) => self.rights.send_modify(|rights| rights.proved(sent)),
+                Ok(Ok(Answer::Renewed(link))) => {
+                    guard = link;
+                    renew_at = sent + self.part();
+                    self.rights.send_modify(|rights| rights.renewed(sent, self.length));
+                    if self.turn(Ownership::Muted, Ownership::Held) {
                         tracing::info!("the database is back, and the lease is still ours: sending goes on");
                     }
-                    sleep(part).await;
-                    continue;
                 }
-                Ok(Ok(false)) => return self.lose(),
                 Ok(Err(error)) => tracing::debug!(%error, "the lease could not be renewed"),
                 Err(_late) => tracing::debug!("the lease was not renewed in time"),
             }
-            if !self.is_valid() && self.ownership.send_replace(Ownership::Muted) == Ownership::Held {
-                tracing::warn!("the database has not been reached for most of the lease: nothing is sent until it is");
-            }
-            sleep(part / PARTS).await;
+            self.tell(&guard);
         }
     }
 
-    /// Renews the lease; answers whether it was still the same.
-    async fn renew(&self, links: &Links) -> Result<bool, StoreError> {
+    /// Waits for an answer, and tells meanwhile when nothing may be sent any more.
+    async fn answer<T>(&self, answer: impl Future<Output = T>, guard: &Link) -> T {
+        let mut answer = pin!(answer);
+        loop {
+            match timeout(PULSE / 2, answer.as_mut()).await {
+                Ok(answer) => return answer,
+                Err(_late) => self.tell(guard),
+            }
+        }
+    }
+
+    /// Tells when nothing may be sent any more.
+    fn tell(&self, guard: &Link) {
+        let has_guard = !guard.client.is_closed();
+        if self.rights.borrow().may_go_on(now(), has_guard) || !self.turn(Ownership::Held, Ownership::Muted) {
+            return;
+        }
+        // Whoever waits to be certain is, now.
+        self.rights.send_modify(|_| ());
+        let why = if has_guard { "it does not answer" } else { "the connection ended, and no other could be made" };
+        tracing::warn!("the database cannot be reached ({why}): nothing is sent until it is");
+    }
+
+    /// Goes from one to the other, unless it is neither; whether it did.
+    fn turn(&self, from: Ownership, to: Ownership) -> bool {
+        self.ownership.send_if_modified(|now| {
+            let turns = *now == from;
+            if turns {
+                *now = to;
+            }
+            turns
+        })
+    }
+
+    /// Asks whether the lease is the same, and renews it if it is `due` or its guard has ended.
+    async fn ask(&self, links: &Links, due: bool) -> Result<Answer, StoreError> {
         let link = links.link(Role::Lease).await?;
-        let text = format!(
-            "update {}.lease set expires = clock_timestamp() + $3 * interval '1 millisecond' where holder = $1 and epoch = $2",
-            links.schema()
-        );
-        let millis = self.length.as_millis() as f64;
-        let renewed = async {
+        let is_guard = link.number == self.guard();
+        let asked = async {
+            if is_guard && !due && *self.ownership.borrow() == Ownership::Held {
+                return link.client.simple_query("").await.map(|_| Answer::There);
+            }
+            link.guard(self.holder.key(link.number), self.length * SILENCE).await?;
+            // A statement of an earlier connection may arrive after one of a later one, and does nothing then.
+            let text = format!(
+                "update {}.lease set expires = clock_timestamp() + $3 * interval '1 millisecond', \
+                 guard = $4, guard_epoch = epoch, guard_server = pg_postmaster_start_time() \
+                 where holder = $1 and epoch = $2 and guard <= $4",
+                links.schema()
+            );
             let statement = link.prepared(&text).await?;
-            link.client.execute(&statement, &[&self.holder, &self.epoch, &millis]).await
+            let (holder, millis) = (self.holder.to_string(), self.length.as_millis() as f64);
+            let renewed = link.client.execute(&statement, &[&holder, &self.epoch, &millis, &link.number]).await?;
+            self.guard.store(link.number, Ordering::Release);
+            Ok(if renewed == 1 { Answer::Renewed(link.clone()) } else { Answer::Lost })
         };
-        Ok(renewed.await.map_err(|error| fault::store(&error))? == 1)
+        asked.await.map_err(|error: Error| fault::store(&error))
     }
 
     /// Gives the lease up, so that the next node need not wait.
@@ -140,10 +243,26 @@ impl Lease {
         let text =
             format!("update {}.lease set expires = '-infinity' where holder = $1 and epoch = $2", links.schema());
         let link = links.link(Role::Lease).await?;
-        let given = link.client.execute(&text, &[&self.holder, &self.epoch]).await;
-        self.valid_until.store(0, Ordering::Release);
+        let given = link.client.execute(&text, &[&self.holder.to_string(), &self.epoch]).await;
+        self.ownership.send_replace(Ownership::Lost);
+        self.rights.send_modify(Rights::end);
         given.map(drop).map_err(|error| fault::store(&error))
     }
+
+    /// Milliseconds after which it is renewed.
+    fn part(&self) -> u64 {
+        (self.length / PARTS).as_millis() as u64
+    }
+}
+
+/// What the database says to the holder.
+enum Answer {
+    /// The guard is there.
+    There,
+    /// The lease was renewed over this connection.
+    Renewed(Arc<Link>),
+    /// Another node has it.
+    Lost,
 }
 
 /// The statement that refuses a commit unless the lease is the one of the [`Lease::proof`].
@@ -155,42 +274,92 @@ pub(super) fn fence(schema: &str) -> String {
     )
 }
 
-/// Who has the lease, for the one who has not got it.
-async fn held(links: &Links) -> Result<OpenError, OpenError> {
+/// Who has the lease, and whether it can be had.
+///
+/// A guard counts as lost only if this server has had it: one that was started again, or was a standby before, has the
+/// locks of nobody. And only for the epoch it was written for: a version that knows no guards takes none.
+pub(super) async fn look(link: &Link, schema: &str) -> Result<Standing, Error> {
     let text = format!(
-        "select node, greatest(extract(epoch from expires - clock_timestamp()), 0)::float8, epoch, \
-         case when address_epoch = epoch then address end from {}.lease where expires > '-infinity'",
-        links.schema()
+        "select node, case when isfinite(expires) then greatest(extract(epoch from expires - clock_timestamp()), 0)::float8 \
+         else 0 end, epoch, \
+         case when address_epoch = epoch then address end, expires <= clock_timestamp(), \
+         case when guard_epoch = epoch and guard_server = pg_postmaster_start_time() and not exists ( \
+           select from pg_locks where locktype = 'advisory' and objsubid = 1 \
+           and database = (select oid from pg_database where datname = current_database()) \
+           and (classid::int8 << 32 | objid::int8) = (('x' || holder)::bit(64)::int8 # guard)) then guard end \
+         from {schema}.lease"
     );
-    let link = links.link(Role::Lease).await?;
-    let row = link.client.query_opt(&text, &[]).await.map_err(|error| fault::open(&error))?;
-    let none = || (String::new(), 0.0, 0, None);
-    let of = |row: Row| (row.get(0), row.get(1), row.get::<_, i64>(2), row.get(3));
-    let (node, left, epoch, address): (_, f64, _, _) = row.map_or_else(none, of);
-    let left = Duration::try_from_secs_f64(left).unwrap_or_default();
-    Ok(OpenError::Held { node, left, epoch: u64::try_from(epoch).unwrap_or_default(), address })
+    let row = link.client.query_one(&link.prepared(&text).await?, &[]).await?;
+    let (epoch, left): (i64, f64) = (row.get(2), row.get(1));
+    let refusal = OpenError::Held {
+        node: row.get(0),
+        left: Duration::try_from_secs_f64(left).unwrap_or_default(),
+        epoch: u64::try_from(epoch).unwrap_or_default(),
+        address: row.get(3),
+    };
+    Ok(Standing { is_free: row.get(4), epoch, lost_guard: row.get(5), refusal })
 }
 
-/// Ends the connections of the holder, one of which was stopped within a commit and keeps the lease locked.
-async fn end_connections(links: &Links) -> Result<(), OpenError> {
+/// Takes the lease if it has ended, or nothing has changed since its guard was lost; its epoch then.
+pub(super) async fn try_take(
+    link: &Link,
+    schema: &str,
+    holder: Holder,
+    node: &Node,
+    standing: &Standing,
+) -> Result<Option<i64>, Error> {
     let text = format!(
-        "select pg_terminate_backend(a.pid) from pg_stat_activity a, {}.lease l \
-         where a.application_name = 'tenterhook ' || l.holder and l.expires <= clock_timestamp()",
-        links.schema()
+        "update {schema}.lease set holder = $1, node = $2, version = $3, epoch = epoch + 1, \
+         expires = clock_timestamp() + $4 * interval '1 millisecond', address = $5, address_epoch = epoch + 1, \
+         guard = $6, guard_epoch = epoch + 1, guard_server = pg_postmaster_start_time() \
+         where expires <= clock_timestamp() or (epoch = $7 and guard_epoch = $7 and guard = $8 \
+           and guard_server = pg_postmaster_start_time()) returning epoch"
     );
-    let link = links.link(Role::Lease).await?;
-    let ended = link.client.query(&text, &[]).await.map_err(|error| fault::open(&error))?;
+    let Node { name, lease, address, .. } = node;
+    let (millis, version, holder) = (lease.as_millis() as f64, env!("CARGO_PKG_VERSION"), holder.to_string());
+    let Standing { epoch, lost_guard, .. } = standing;
+    let columns: [&(dyn ToSql + Sync); 8] =
+        [&holder, name, &version, &millis, address, &link.number, epoch, lost_guard];
+    let taken = link.client.query_opt(&link.prepared(&text).await?, &columns).await?;
+    Ok(taken.map(|row| row.get(0)))
+}
+
+/// Ends the connections of a holder whose lease has ended, one of which was stopped within a commit and keeps the row
+/// locked.
+async fn end_connections(link: &Link, schema: &str) -> Result<(), Error> {
+    let text = format!(
+        "select pg_terminate_backend(a.pid) from pg_stat_activity a, {schema}.lease l \
+         where a.application_name = 'tenterhook ' || l.holder and l.expires <= clock_timestamp()"
+    );
+    let ended = link.client.query(&text, &[]).await?;
     tracing::warn!(connections = ended.len(), "ended the connections of a node whose lease has run out");
     Ok(())
 }
 
-/// Milliseconds for which a lease is of use to its holder.
-fn useful(length: Duration) -> u64 {
-    (length / PARTS * (PARTS - 1)).as_millis() as u64
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Milliseconds of a clock that nobody sets, and that goes on while the machine sleeps.
-fn now() -> u64 {
-    let time = clock_gettime(ClockId::Boottime);
-    time.tv_sec as u64 * 1_000 + time.tv_nsec as u64 / 1_000_000
+    #[tokio::test]
+    async fn who_cannot_say_whether_it_may_send_waits_until_it_can() {
+        let long = Duration::from_secs(60);
+        let stale = || Arc::new(Lease::new(Holder(1), 1, long, now() - 1_000, 1));
+        for settle in [
+            |lease: &Lease| lease.rights.send_modify(|rights| rights.proved(now() + 60_000)),
+            Lease::lose,
+            |lease: &Lease| {
+                lease.turn(Ownership::Held, Ownership::Muted);
+                lease.rights.send_modify(|_| ());
+            },
+        ] {
+            let lease = stale();
+            assert!(lease.lasts() && !lease.may_send());
+            let mut waiting = tokio::task::JoinSet::new();
+            waiting.spawn(lease.clone().certain());
+            tokio::task::yield_now().await;
+            assert!(waiting.try_join_next().is_none());
+            settle(&lease);
+            waiting.join_all().await;
+        }
+    }
 }

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, OnceCell, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_postgres::{Client, Statement};
@@ -28,9 +28,15 @@ const SETTINGS: &str = "set default_transaction_isolation = 'read committed'; se
     set lock_timeout = '2s'; set idle_in_transaction_session_timeout = '5s'; \
     select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off', 'local')";
 
+/// Counts the connections of this process.
+static NEXT: AtomicI64 = AtomicI64::new(1);
+
 /// One connection, and the statements that it has prepared.
 pub(super) struct Link {
     pub(super) client: Client,
+    /// Which one it is of this process: a later one has a higher number.
+    pub(super) number: i64,
+    is_guarded: OnceCell<()>,
     /// Moves its bytes, and ends with it.
     _moving: JoinSet<()>,
     prepared: Mutex<HashMap<String, Statement>>,
@@ -44,7 +50,25 @@ impl Link {
         // What it says of its end, the client's calls say too.
         moving.spawn(async move { drop(connection.await) });
         client.batch_execute(SETTINGS).await?;
-        Ok(Self { client, _moving: moving, prepared: Mutex::default() })
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { client, number, is_guarded: OnceCell::new(), _moving: moving, prepared: Mutex::default() })
+    }
+
+    /// Takes the lock with this key, which the database holds until this connection has ended. One whose other
+    /// end is silent lasts at least for `time` there.
+    pub(super) async fn guard(&self, key: i64, time: Duration) -> Result<(), tokio_postgres::Error> {
+        let guarding = || async {
+            let (millis, seconds) = (time.as_millis(), time.as_secs().max(1));
+            // Over a socket of this machine they say nothing, and no silence ends it.
+            let lasting = format!(
+                "set idle_session_timeout = 0; set tcp_user_timeout = {millis}; \
+                 set tcp_keepalives_idle = {seconds}; set tcp_keepalives_interval = {seconds}"
+            );
+            self.client.batch_execute(&lasting).await?;
+            // Shared, so that it never waits for one of this process that the server takes for alive.
+            self.client.query_one("select pg_advisory_lock_shared($1)", &[&key]).await.map(drop)
+        };
+        self.is_guarded.get_or_try_init(guarding).await.copied()
     }
 
     /// A statement, prepared at its first use.

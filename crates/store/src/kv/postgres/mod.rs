@@ -10,14 +10,19 @@ mod address;
 mod fault;
 mod lease;
 mod links;
+#[cfg(test)]
+mod model_tests;
 mod node;
+mod rights;
 mod tables;
+#[cfg(test)]
+mod takeover_tests;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +41,7 @@ use crate::error::{OpenError, StoreError};
 use crate::keys::Family;
 use crate::ownership::Ownership;
 use address::Address;
-use lease::Lease;
+use lease::{Holder, Lease};
 use links::{Driver, Link, Links, Role};
 
 pub use node::Node;
@@ -73,7 +78,7 @@ impl PostgresKv {
     pub fn open(url: &str, node: &Node, entropy: &dyn Entropy) -> Result<Self, OpenError> {
         let mut id = [0; 8];
         entropy.fill(&mut id);
-        let holder = format!("{:016x}", u64::from_be_bytes(id));
+        let holder = Holder(u64::from_be_bytes(id));
         let links = Links::new(Address::parse(url)?.named(&format!("tenterhook {holder}")));
         let (driver, links) = (Arc::new(Driver::start()?), Arc::new(links));
         let (taking, node) = (links.clone(), node.clone());
@@ -84,8 +89,9 @@ impl PostgresKv {
             };
             Ok(taken.await)
         });
-        let lease = Arc::new(lease??);
-        driver.spawn(lease.clone().keep(links.clone()));
+        let (lease, link) = lease??;
+        let lease = Arc::new(lease);
+        driver.spawn(lease.clone().keep(links.clone(), link));
         Ok(Self { driver, links, lease: Some(lease), closing: AtomicBool::new(false) })
     }
 
@@ -165,7 +171,7 @@ async fn prepare(links: &Links) -> Result<(), OpenError> {
             return Err(fault::open(&error));
         }
     }
-    add_address(&link, schema).await?;
+    complete(&link, schema).await?;
     let layout = link.client.query_one(&format!("select layout from {schema}.lease"), &[]).await;
     let layout: i32 = layout.map_err(|error| fault::open(&error))?.get(0);
     if layout == tables::LAYOUT {
@@ -221,14 +227,12 @@ async fn refuse_poolers(one: &Link, other: &Link) -> Result<(), OpenError> {
 }
 
 /// Adds what the tables of earlier versions lack. Nodes of those versions go on with them as before.
-async fn add_address(link: &Link, schema: &str) -> Result<(), OpenError> {
-    let text = "select count(*) = 2 from pg_attribute where attrelid = to_regclass($1) \
-        and attname in ('address', 'address_epoch') and not attisdropped";
-    let found = link.client.query_one(text, &[&format!("{schema}.lease")]).await;
-    if found.map_err(|error| fault::open(&error))?.get(0) {
+async fn complete(link: &Link, schema: &str) -> Result<(), OpenError> {
+    let missing = link.client.query_one(&tables::missing(), &[&format!("{schema}.lease")]).await;
+    if missing.map_err(|error| fault::open(&error))?.get::<_, i64>(0) == 0 {
         return Ok(());
     }
-    link.client.batch_execute(&tables::add_address(schema)).await.map_err(|error| fault::open(&error))
+    link.client.batch_execute(&tables::complete(schema)).await.map_err(|error| fault::open(&error))
 }
 
 /// Whether the tables are there.
@@ -352,7 +356,14 @@ impl Kv for PostgresKv {
     }
 
     fn may_send(&self) -> bool {
-        self.lease.as_ref().is_some_and(|lease| lease.is_valid())
+        self.lease.as_ref().is_some_and(|lease| lease.may_send())
+    }
+
+    fn certain(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self.lease.clone() {
+            Some(lease) => Box::pin(lease.certain()),
+            None => Box::pin(ready(())),
+        }
     }
 
     fn ownership(&self) -> watch::Receiver<Ownership> {
@@ -364,7 +375,7 @@ impl Kv for PostgresKv {
     }
 
     fn close(&self) {
-        let Some(lease) = self.lease.clone().filter(|lease| lease.is_valid()) else { return };
+        let Some(lease) = self.lease.clone().filter(|lease| lease.lasts()) else { return };
         let links = self.links.clone();
         let given_up = self.driver.ask(async move { lease.give_up(&links).await });
         if let Err(error) = given_up {

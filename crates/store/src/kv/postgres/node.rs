@@ -11,6 +11,8 @@ pub struct Node {
     pub name: String,
     /// How long its lease is.
     pub lease: Duration,
+    /// How long it waits for the lease of another one before it is refused.
+    pub patience: Duration,
     /// Where other nodes reach it while it has the database: `http://HOST:PORT` or `https://HOST:PORT`.
     pub address: Option<String>,
 }
@@ -24,6 +26,6 @@ impl Node {
 
 impl Default for Node {
     fn default() -> Self {
-        Self { name: String::new(), lease: limits::LEASE, address: None }
+        Self { name: String::new(), lease: limits::LEASE, patience: Duration::ZERO, address: None }
     }
 }

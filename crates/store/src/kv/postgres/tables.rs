@@ -65,13 +65,30 @@ pub(super) fn make(schema: &str) -> String {
     text
 }
 
-/// Adds to the lease where its holder is reached. A node that does not know these columns leaves them as they
-/// are when it takes the lease, so the address counts only with the epoch that it was written for.
-pub(super) fn add_address(schema: &str) -> String {
+/// What later versions have added to the lease: where its holder is reached, and the connection that shows that
+/// it is alive. A node that does not know these columns leaves them as they are when it takes the lease, so each counts
+/// only with the epoch that it was written for.
+const ADDED: [(&str, &str); 5] = [
+    ("address", "text"),
+    ("address_epoch", "bigint not null default -1"),
+    ("guard", "bigint not null default 0"),
+    ("guard_epoch", "bigint not null default -1"),
+    ("guard_server", "timestamptz"),
+];
+
+/// How many of the columns that later versions have added are missing; it asks for the name of the lease.
+pub(super) fn missing() -> String {
+    let names = ADDED.map(|(name, _)| format!("('{name}')")).join(", ");
     format!(
-        "alter table {schema}.lease add column if not exists address text, \
-         add column if not exists address_epoch bigint not null default -1"
+        "select count(*) from (values {names}) as added (name) where not exists \
+         (select from pg_attribute where attrelid = to_regclass($1) and attname = name and not attisdropped)"
     )
+}
+
+/// Adds what later versions have added.
+pub(super) fn complete(schema: &str) -> String {
+    let added = ADDED.map(|(name, kind)| format!("add column if not exists {name} {kind}")).join(", ");
+    format!("alter table {schema}.lease {added}")
 }
 
 /// The families that have keys from `from` to `to`, in the order of their keys, each with its part of the span.

@@ -11,18 +11,18 @@ use super::*;
 /// A lease that ends within a test.
 const SHORT: Duration = Duration::from_millis(500);
 /// One that does not.
-const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 
-fn node(name: &str, lease: Duration) -> Node {
-    Node { name: name.to_owned(), lease, address: None }
+pub(super) fn node(name: &str, lease: Duration) -> Node {
+    Node { name: name.to_owned(), lease, ..Node::default() }
 }
 
-fn open(url: &str, name: &str, lease: Duration) -> Result<PostgresKv, OpenError> {
+pub(super) fn open(url: &str, name: &str, lease: Duration) -> Result<PostgresKv, OpenError> {
     PostgresKv::open(url, &node(name, lease), &OsEntropy)
 }
 
 /// As [`open`], as often as it takes.
-fn open_in_turn(url: &str, name: &str) -> PostgresKv {
+pub(super) fn open_in_turn(url: &str, name: &str) -> PostgresKv {
     loop {
         match open(url, name, LONG) {
             Ok(kv) => return kv,
@@ -32,14 +32,14 @@ fn open_in_turn(url: &str, name: &str) -> PostgresKv {
     }
 }
 
-fn put(key: &[u8], value: &[u8]) -> Batch {
+pub(super) fn put(key: &[u8], value: &[u8]) -> Batch {
     let mut batch = Batch::default();
     batch.put(key, value.to_vec());
     batch
 }
 
 /// Runs SQL on a connection of its own.
-fn sql(url: &str, text: &'static str) -> u64 {
+pub(super) fn sql(url: &str, text: &'static str) -> u64 {
     let address = Address::parse(url).unwrap();
     let text = text.replace("SCHEMA", &address.schema);
     let driver = Driver::start().unwrap();
@@ -51,7 +51,7 @@ fn sql(url: &str, text: &'static str) -> u64 {
 }
 
 /// Stops renewing the lease, as a process that is stopped does.
-fn forget(kv: &PostgresKv) {
+pub(super) fn forget(kv: &PostgresKv) {
     let lease = kv.lease.as_ref().unwrap();
     // The task that renews it ends, and the database is not told.
     lease.lose();
@@ -70,7 +70,7 @@ fn one_node_has_the_database_and_another_takes_over_when_it_ends() {
 }
 
 /// Where a node that is refused finds the one that has the database.
-fn told(url: &str) -> (String, u64, Option<String>) {
+pub(super) fn told(url: &str) -> (String, u64, Option<String>) {
     match open(url, "asker", LONG).unwrap_err() {
         OpenError::Held { node, epoch, address, .. } => (node, epoch, address),
         error => panic!("{error}"),
