@@ -88,7 +88,7 @@ async fn create(args: CreateArgs, session: &Session) -> Done {
     let value = json!({"token": proto_json::json("Token", &token), "secret": response.secret});
     session.out.one(&value, &response.secret, || {
         format!(
-            "{}  {} until {}\nToken, shown only once: {}\nEnd it: tenterhook token revoke {}",
+            "{}  {}  expires {}\nToken, shown only once: {}\nEnd it: tenterhook token revoke {}",
             harmless_line(&token.display_name),
             token.role,
             session.out.time(token.expire_time.as_ref()),

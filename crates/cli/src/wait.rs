@@ -88,7 +88,6 @@ impl Open {
         while !self.ids.is_empty() {
             session.out.progress(&format!("  {}", progress(all - self.ids.len(), all)));
             let Ok(change) = timeout_at(begun + patience, watch.next()).await else {
-                session.out.progress("");
                 let left = count(i64::try_from(self.ids.len()).unwrap_or(i64::MAX), "delivery has", "deliveries have");
                 return Err(Failure::no(format!("{left} not ended after {}", times::short(patience)))
                     .next("`tenterhook delivery list` shows why they wait; --timeout waits longer"));

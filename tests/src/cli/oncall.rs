@@ -19,7 +19,11 @@ fn five_commands_lead_from_the_alarm_to_the_last_delivery() {
     let shown = shown.has(&["x suspended", "410 Gone", "tenterhook webhook resume orders --wait"]);
     let test = format!("tenterhook webhook test orders --event {event}");
     shown.has(&[&test]);
-    desk.people(80, &["webhook", "test", "orders", "--event", &event]).code(4).has(&["x The receiver", "410"]);
+    desk.people(80, &["webhook", "test", "orders", "--event", &event]).code(4).has(&[
+        "x The receiver",
+        "410",
+        &format!("{test} --watch"),
+    ]);
     gone.signal("TERM");
     gone.wait();
     let (_well, _) = receiver(port, "200");

@@ -12,6 +12,7 @@ use tenterhook_client::v1::{CreateWebhookRequest, DeleteWebhookRequest, UpdateWe
 use tenterhook_model::{harmless_line, system};
 
 use crate::failure::{Done, Failure, WOULD_CHANGE};
+use crate::output::prose::folded;
 use crate::output::{count, yaml};
 use crate::session::Session;
 use plan::{Step, plan};
@@ -21,7 +22,7 @@ pub(crate) use plan::written;
 /// What `tenterhook export` takes.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
-    /// Writes a file for each webhook into this folder, which must exist; files there are replaced
+    /// Writes a file for each webhook into this folder, which is created if missing; files there are replaced
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -118,8 +119,9 @@ pub(crate) async fn apply(args: ApplyArgs, session: &Session) -> Done {
     } else {
         session.may_write(&question)?
     }
-    for (done, step) in steps.iter().enumerate() {
-        let sent = send(session, step, prune).await;
+    let sent = steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_)));
+    for (done, step) in sent.enumerate() {
+        let sent = send(session, step).await;
         sent.map_err(|error| {
             session.fail(error).also(&format!("{done} of {number} changes were made; `tenterhook diff` shows the rest"))
         })?;
@@ -133,7 +135,7 @@ fn changes(steps: &[Step], prune: bool) -> usize {
     steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_))).count()
 }
 
-async fn send(session: &Session, step: &Step, prune: bool) -> Result<(), tenterhook_client::Error> {
+async fn send(session: &Session, step: &Step) -> Result<(), tenterhook_client::Error> {
     let mut service = session.client.webhooks();
     match step {
         Step::Create(one) => {
@@ -160,7 +162,7 @@ async fn send(session: &Session, step: &Step, prune: bool) -> Result<(), tenterh
                 .update_webhook(UpdateWebhookRequest { webhook: Some(webhook), update_mask, ..Default::default() })
                 .await?;
         }
-        Step::Prune(webhook) if prune => {
+        Step::Prune(webhook) => {
             let request = DeleteWebhookRequest {
                 webhook_id: webhook.id.clone(),
                 etag: webhook.etag.clone(),
@@ -168,7 +170,6 @@ async fn send(session: &Session, step: &Step, prune: bool) -> Result<(), tenterh
             };
             service.delete_webhook(request).await?;
         }
-        Step::Prune(_) => {}
     }
     Ok(())
 }
@@ -182,7 +183,7 @@ fn show(session: &Session, steps: &[Step], prune: bool, applied: bool) {
     let names: Vec<String> = shown.map(of).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     session.out.several(&value, &names, || {
-        let mut text: String = steps.iter().map(|step| line(step, prune)).collect();
+        let mut text: String = steps.iter().map(|step| line(step, prune, session.out.width())).collect();
         let number = count(i64::try_from(changes(steps, prune)).unwrap_or(i64::MAX), "change", "changes");
         text.push_str(&format!("{number}.{}", if applied { "" } else { " Nothing was changed." }));
         text
@@ -190,7 +191,7 @@ fn show(session: &Session, steps: &[Step], prune: bool, applied: bool) {
 }
 
 /// A step for people: a sign, the name, and a line for each field.
-fn line(step: &Step, prune: bool) -> String {
+fn line(step: &Step, prune: bool, width: Option<usize>) -> String {
     let value = step.json();
     let name = harmless_line(value["display_name"].as_str().unwrap_or_default());
     match step {
@@ -204,7 +205,8 @@ fn line(step: &Step, prune: bool) -> String {
         Step::Update(one, _, differences) => {
             let mut text = String::new();
             for difference in differences {
-                text.push_str(&harmless_line(&format!("~ {name}  {}", difference.line("default"))));
+                let line = harmless_line(&format!("~ {name}  {}", difference.line("default")));
+                text.push_str(&folded(&line, width));
                 text.push('\n');
             }
             if differences.is_empty() && one.has_references {

@@ -6,6 +6,7 @@ use tenterhook_model::{harmless, harmless_line};
 
 use super::why::{outcome, why};
 use crate::failure::{Done, Failure};
+use crate::output::prose::folded;
 use crate::output::style::delivery_state;
 use crate::output::{proto_json, times};
 use crate::session::Session;
@@ -58,7 +59,8 @@ fn people(delivery: &Delivery, webhook: &str, session: &Session) -> String {
     let mut text = format!("{}  {state}\n", delivery.id);
     let mut fact = |name: &str, value: &str| {
         if !value.is_empty() && value != "-" {
-            text.push_str(&format!("  {name:<9}{}\n", harmless_line(value)));
+            text.push_str(&folded(&format!("  {name:<9}{}", harmless_line(value)), session.out.width()));
+            text.push('\n');
         }
     };
     fact("webhook", webhook);

@@ -12,12 +12,14 @@ pub(crate) fn why(delivery: &Delivery) -> String {
     let reason = match waiting.reason() {
         WaitingReason::Paused => "webhook is paused".to_owned(),
         WaitingReason::Suspended => "webhook is suspended".to_owned(),
+        WaitingReason::CircuitBreaker if until.is_some() => "circuit breaker is open, next try".to_owned(),
         WaitingReason::CircuitBreaker => "circuit breaker is open".to_owned(),
         WaitingReason::RetryAfter => "the receiver asked to wait; next try".to_owned(),
         WaitingReason::OrderingKey => format!("behind {}", waiting.behind_delivery_id),
         WaitingReason::NotBefore => "due".to_owned(),
+        WaitingReason::RateLimit if until.is_some() => "rate limit, due".to_owned(),
         WaitingReason::RateLimit => "rate limit".to_owned(),
-        WaitingReason::Capacity => "its turn".to_owned(),
+        WaitingReason::Capacity => "waits for its turn".to_owned(),
         WaitingReason::Unspecified => String::new(),
     };
     let parts = [reason + &until.map(|until| format!(" {until}")).unwrap_or_default(), last];

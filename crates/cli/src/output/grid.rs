@@ -9,6 +9,8 @@ use super::style::{Style, paint};
 const BLOCKS_BELOW: usize = 60;
 /// Columns that a text is never cut below.
 const CUT_MIN: usize = 10;
+/// Columns that what is pasted always has where it needs them: an event's id, a UUID.
+const NAME_MIN: usize = 36;
 /// Columns between two columns.
 const GAP: usize = 2;
 
@@ -94,7 +96,7 @@ pub(crate) fn grid(columns: &[Column], rows: &[Vec<Cell>], layout: Layout) -> St
 }
 
 /// The width of each column in `shown`. Where there is no room text is cut, then columns are dropped; those of rank 0, which
-/// hold what is pasted, are cut only when nothing else is left.
+/// hold what is pasted, are cut first if they are longer than most, and else only when nothing else is left.
 fn fit(columns: &[Column], rows: &[Vec<Cell>], shown: &mut Vec<usize>, width: Option<usize>) -> Vec<usize> {
     loop {
         let widest = |&i: &usize| rows.iter().map(|row| row[i].text.width()).max().unwrap_or(0);
@@ -102,6 +104,14 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], shown: &mut Vec<usize>, width: Op
         let Some(width) = width else { return widths };
         let room = width.saturating_sub(GAP * shown.len().saturating_sub(1));
         let last = (0..shown.len()).max_by_key(|&i| columns[shown[i]].rank).filter(|&i| columns[shown[i]].rank > 0);
+        let mut over = widths.iter().sum::<usize>().saturating_sub(room);
+        for (width, &i) in widths.iter_mut().zip(shown.iter()) {
+            if columns[i].rank == 0 && *width > NAME_MIN {
+                let cut = over.min(*width - NAME_MIN);
+                *width -= cut;
+                over -= cut;
+            }
+        }
         while widths.iter().sum::<usize>() > room {
             let may_cut = |&i: &usize| !columns[shown[i]].right && (columns[shown[i]].rank > 0 || last.is_none());
             match (0..widths.len()).filter(may_cut).max_by_key(|&i| widths[i]) {
@@ -207,6 +217,15 @@ mod tests {
             assert!(text.contains("orders") && !text.contains('\u{1b}'), "{width}:\n{text}");
         }
         assert!(!lay(None, false).contains('…'));
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_the_rest() {
+        let long = "billing and invoices of the whole group (EMEA)";
+        let row = || vec![long.into(), "a reason that is rather long".into(), "7".into(), "wh_1".into()];
+        let text = |width| grid(&COLUMNS, &[row()], Layout { width: Some(width), colour: false, wide: false });
+        assert!(text(80).contains("group (E…  a reason that is rather long"), "{}", text(80));
+        assert!(text(90).contains(long), "{}", text(90));
     }
 
     #[test]

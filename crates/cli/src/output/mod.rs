@@ -230,13 +230,17 @@ impl Output {
 
     /// Says on standard error that one of several things went wrong.
     pub(crate) fn complain(self, text: &str) {
-        // Without standard error there is nobody to say it to.
-        let _ = writeln!(io::stderr(), "{} {text}", self.error_prefix());
+        self.aside(&format!("{} {text}", self.error_prefix()));
     }
 
     /// Says on standard error what someone who waits should know.
     pub(crate) fn note(self, text: &str) {
-        let text = paint(self.colour && self.progress, Some(Style::Dim), text);
+        self.aside(&paint(self.colour && self.progress, Some(Style::Dim), text));
+    }
+
+    /// Prints a line to standard error, in the place of progress that is shown there.
+    fn aside(self, text: &str) {
+        self.progress("");
         // Without standard error there is nobody to say it to.
         let _ = writeln!(io::stderr(), "{text}");
     }

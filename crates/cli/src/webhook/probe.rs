@@ -37,6 +37,7 @@ fn pause(text: &str) -> Result<Duration, String> {
 pub(super) async fn run(args: TestArgs, session: &Session) -> Done {
     let webhook = session.webhook(&args.which.webhook).await?;
     session.may_write(&format!("Send a request to {}", webhook.display_name))?;
+    let again = args.which.again(&webhook.display_name);
     let mut message = TestWebhookRequest { webhook_id: webhook.id, ..Default::default() };
     match args.which.source(session).await? {
         Chosen::Stored(event_id) => message.event_id = event_id,
@@ -49,7 +50,7 @@ pub(super) async fn run(args: TestArgs, session: &Session) -> Done {
         let response = send(message.clone(), session).await?;
         let attempt = response.attempt.clone().unwrap_or_default();
         let is_well = attempt.outcome() == AttemptOutcome::Success;
-        let text = || if args.watch && !is_well { line(&attempt, session) } else { verdict(&attempt, is_well) };
+        let text = || if args.watch && !is_well { line(&attempt, session) } else { verdict(&attempt, is_well, &again) };
         session.out.one(&proto_json::json("TestWebhookResponse", &response), if is_well { "ok" } else { "no" }, text);
         match (is_well, args.watch) {
             (true, _) => return Ok(0),
@@ -67,9 +68,13 @@ async fn send(message: TestWebhookRequest, session: &Session) -> Result<TestWebh
     Ok(response.map_err(|status| session.fail(status))?.into_inner())
 }
 
-fn verdict(attempt: &DeliveryAttempt, is_well: bool) -> String {
-    let verdict = if is_well { "* The receiver accepted it." } else { "x The receiver did not accept it." };
-    format!("{verdict}\n{}", exchange(attempt))
+/// What came of it; `again` is the command to repeat it with.
+fn verdict(attempt: &DeliveryAttempt, is_well: bool, again: &str) -> String {
+    let exchange = exchange(attempt);
+    if is_well {
+        return format!("* The receiver accepted it.\n{exchange}");
+    }
+    format!("x The receiver did not accept it.\n{exchange}Repeat it until the receiver is well:\n  {again} --watch\n")
 }
 
 /// An attempt in one line, while the next one is waited for.

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tenterhook_client::v1::Event;
+use tenterhook_model::harmless_line;
 
 use crate::failure::Failure;
 use crate::input::data;
 use crate::session::Session;
+use crate::status::quoted;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct SampleArgs {
@@ -36,6 +38,20 @@ pub(super) enum Chosen {
 }
 
 impl SampleArgs {
+    /// The command that tests with the same event once more.
+    pub(super) fn again(&self, name: &str) -> String {
+        let mut command = format!("tenterhook webhook test {}", quoted(&harmless_line(name)));
+        let file = self.file.as_ref().map(|file| file.display().to_string());
+        let given =
+            [("event", &self.event), ("file", &file), ("type", &self.type_), ("object-type", &self.object_type)];
+        for (flag, value) in given {
+            if let Some(value) = value {
+                command.push_str(&format!(" --{flag} {}", quoted(&harmless_line(value))));
+            }
+        }
+        command
+    }
+
     /// The event that was asked for; a draft is of the namespace of the session.
     ///
     /// # Errors

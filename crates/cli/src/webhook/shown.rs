@@ -6,6 +6,7 @@ use tenterhook_model::harmless_line;
 
 use crate::failure::Done;
 use crate::output::grid::{Cell, Column};
+use crate::output::prose::folded;
 use crate::output::style::webhook_state;
 use crate::output::{Listed, Listing, Output, count, proto_json, thousands, times};
 use crate::session::Session;
@@ -81,7 +82,8 @@ fn people(out: Output, webhook: &Webhook) -> String {
     let mut text = format!("{}  {}  {state}\n", harmless_line(&webhook.display_name), webhook.id);
     let mut fact = |name: &str, value: &str| {
         if !value.is_empty() {
-            text.push_str(&format!("  {name:<9}{}\n", harmless_line(value)));
+            text.push_str(&folded(&format!("  {name:<9}{}", harmless_line(value)), out.width()));
+            text.push('\n');
         }
     };
     let health = webhook.health.clone().unwrap_or_default();
@@ -127,10 +129,10 @@ fn next(webhook: &Webhook) -> String {
     let event = last.map(|last| format!(" --event {}", last.event_id)).unwrap_or_default();
     match webhook.state() {
         WebhookState::Suspended => format!(
-            "When the receiver is well:  tenterhook webhook test {name}{event}\n                            tenterhook webhook resume {name} --wait\n"
+            "When the receiver is well:\n  tenterhook webhook test {name}{event}\n  tenterhook webhook resume {name} --wait\n"
         ),
-        WebhookState::Paused => format!("Send again:  tenterhook webhook resume {name} --wait\n"),
-        WebhookState::Active if fails(webhook) => format!("Try it:  tenterhook webhook test {name}{event}\n"),
+        WebhookState::Paused => format!("Send again:\n  tenterhook webhook resume {name} --wait\n"),
+        WebhookState::Active if fails(webhook) => format!("Try it:\n  tenterhook webhook test {name}{event}\n"),
         _ => String::new(),
     }
 }
