@@ -99,6 +99,7 @@ async fn a_webhook_that_came_or_changed_after_the_event_says_so() {
     let id = bench.publish("created").await;
     bench.clock.advance(Duration::from_secs(1));
     bench.webhook("new").await;
+    make(&bench, "few", vec![typed("deleted")]).await;
     let change = v1::Webhook { id: changed, description: "other".into(), ..Default::default() };
     let update = v1::UpdateWebhookRequest { webhook: Some(change), ..Default::default() };
     bench.webhooks().update_webhook(update).await.unwrap();
@@ -106,6 +107,7 @@ async fn a_webhook_that_came_or_changed_after_the_event_says_so() {
     assert!(explained[0].reason.ends_with("; it was changed after the event was published"), "{:?}", explained[0]);
     assert!(explained[1].reason.contains("; it was created after the event was published"), "{:?}", explained[1]);
     assert!(explained[1].matched && explained[1].deliveries.is_empty());
+    assert_eq!(explained[2].reason, "its rule does not match", "a replay would not deliver it");
 }
 
 #[tokio::test]

@@ -166,7 +166,7 @@ fn write(
         display_name: webhook.spec.display_name.clone(),
         state: write_state(webhook.state()).into(),
         matched,
-        reason: reason + change_since(webhook, event),
+        reason: reason + change_since(webhook, event, matched),
         rules: write_rules(rules),
         deliveries,
     }
@@ -196,10 +196,15 @@ fn reason(webhook: &Webhook, operational: bool, matched: &[bool]) -> String {
 }
 
 /// What to add when the webhook is not the one that the event was matched against.
-fn change_since(webhook: &Webhook, event: &EventContext) -> &'static str {
+fn change_since(webhook: &Webhook, event: &EventContext, matched: bool) -> &'static str {
     let published = event.event().publish_time;
     if webhook.create_time > published {
-        "; it was created after the event was published, and ReplayEvents delivers the event to it"
+        // What does not match now did not match then, nor would a replay change that.
+        if matched {
+            "; it was created after the event was published, and a replay delivers the event to it"
+        } else {
+            ""
+        }
     } else if webhook.update_time > published {
         "; it was changed after the event was published"
     } else {
