@@ -1,6 +1,7 @@
 // What surrounds every page: navigation, namespace, theme, who is signed in, notices.
 
 import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { callerEnd, may, onlyWebhook, roles, serverInfo } from "../api/server.ts";
 import { unreachable } from "../api/client.ts";
 import { signOut } from "../api/session.ts";
@@ -51,16 +52,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
           </a>
           <NamespaceChoice />
         </div>
-        <nav aria-label="Pages">
-          {entries
-            .filter(({ shown }) => shown?.() ?? true)
-            .map(({ title, icon, segments, pages }) => (
-              <a href={path(segments)} aria-current={pages.includes(route.value.page) ? "page" : undefined}>
-                <Icon name={icon} />
-                <span>{title}</span>
-              </a>
-            ))}
-        </nav>
+        <Pages />
         <div class="side-end">
           <Who />
           <button
@@ -86,6 +78,27 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
         {children}
       </main>
     </div>
+  );
+}
+
+function Pages(): JSX.Element {
+  const nav = useRef<HTMLElement>(null);
+  const { page } = route.value;
+  // On a narrow screen the pages are a row that scrolls.
+  useEffect(() => {
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [page]);
+  return (
+    <nav aria-label="Pages" ref={nav}>
+      {entries
+        .filter(({ shown }) => shown?.() ?? true)
+        .map(({ title, icon, segments, pages }) => (
+          <a href={path(segments)} aria-current={pages.includes(page) ? "page" : undefined}>
+            <Icon name={icon} />
+            <span>{title}</span>
+          </a>
+        ))}
+    </nav>
   );
 }
 

@@ -77,7 +77,7 @@ function Headline({ all, wrong }: { all: Webhook[]; wrong: Webhook[] }): JSX.Ele
     <p class={`headline ${all.length === 0 ? "" : tone}`}>
       <span class="dot" aria-hidden="true" />
       {text}
-      {all.length === 0 ? <a href={path(["webhooks", "new"])}>Make the first</a> : null}
+      {all.length === 0 ? <a href={path(["webhooks", "new"])}>Create the first</a> : null}
     </p>
   );
 }

@@ -150,7 +150,7 @@ function Namespaces(): JSX.Element {
 
 function Limits({ limits }: { limits: ServerLimit[] }): JSX.Element {
   return (
-    <section class="panel server" aria-label="Limits">
+    <section class="panel server limits" aria-label="Limits">
       <header>
         <h2>Limits</h2>
       </header>

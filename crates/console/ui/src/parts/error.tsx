@@ -3,11 +3,12 @@
 import type { JSX } from "preact";
 import type { TenterhookError } from "tenterhook/web";
 import { code } from "../api/client.ts";
+import { capitalised } from "../pure/text.ts";
 import { Button } from "./button.tsx";
 import { Icon } from "./icons.tsx";
 import { Text } from "./text.tsx";
 
-/** An error, with a button to try again where that may help. */
+/** An error, with a button to try again where that may help: what is not there does not come back. */
 export function Failure({
   error,
   retry,
@@ -25,6 +26,7 @@ export function Failure({
         <strong>
           <Text value={title(error)} />
         </strong>
+        {error.code === code.notFound ? <p>It may have been deleted, or its retention has ended.</p> : null}
         {error.fieldViolations.length > 0 ? (
           <ul>
             {error.fieldViolations.map(({ field, description }) => (
@@ -38,7 +40,7 @@ export function Failure({
           </ul>
         ) : null}
       </div>
-      {retry === undefined ? null : <Button onClick={retry}>Try again</Button>}
+      {retry === undefined || error.code === code.notFound ? null : <Button onClick={retry}>Try again</Button>}
     </div>
   );
 }
@@ -52,6 +54,6 @@ function title(error: TenterhookError): string {
     case code.unimplemented:
       return "This server is older than its console and cannot do this.";
     default:
-      return error.fieldViolations.length > 0 ? "The request was refused." : error.rawMessage;
+      return error.fieldViolations.length > 0 ? "The request was refused." : capitalised(error.rawMessage);
   }
 }

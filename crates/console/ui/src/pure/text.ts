@@ -119,3 +119,8 @@ export function countText(count: number | bigint): string {
 export function plural(count: number | bigint, one: string, many = `${one}s`): string {
   return `${countText(count)} ${Number(count) === 1 ? one : many}`;
 }
+
+/** A text that begins a sentence. */
+export function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -34,21 +34,23 @@ export function Attempt({
         <h2>Attempt {attempt.number}</h2>
         <Phases attempt={attempt} />
         <span class="push" />
-        {before === undefined ? null : (
-          <button
-            type="button"
-            class="button plain"
-            aria-pressed={compare.value}
-            onClick={() => (compare.value = !compare.value)}
-          >
-            Compare with {before.number}
-          </button>
-        )}
-        {request === undefined ? null : (
-          <Copy text={() => curlOf(request)} label="as curl">
-            Copy as curl
-          </Copy>
-        )}
+        <span class="attempt-actions">
+          {before === undefined ? null : (
+            <button
+              type="button"
+              class="button plain"
+              aria-pressed={compare.value}
+              onClick={() => (compare.value = !compare.value)}
+            >
+              Compare with {before.number}
+            </button>
+          )}
+          {request === undefined ? null : (
+            <Copy text={() => curlOf(request)} label="as curl">
+              Copy as curl
+            </Copy>
+          )}
+        </span>
       </div>
       {attempt.error === "" ? null : (
         <p class="attempt-error">

@@ -77,7 +77,6 @@ function Explanation({ eventId, explanation, onChange }: ExplanationProps): JSX.
       <span class="reason">
         <Text value={[reason, ...refusals].join(" · ")} />
       </span>
-      <span class="push" />
       {deliveries.map((delivery) => (
         <a class="delivery-link" href={path(["deliveries", delivery.id])}>
           <DeliveryBadge state={delivery.state} /> <Answer attempt={delivery.lastAttempt} />

@@ -68,7 +68,7 @@ function Problem({ webhook }: { webhook: Webhook }): JSX.Element {
         )}
       </span>{" "}
       <code>
-        <Text value={last.responseText === "" ? last.error : last.responseText} />
+        <Text value={(last.responseText === "" ? last.error : last.responseText).trim()} />
       </code>
     </span>
   );

@@ -60,7 +60,7 @@ export function Chart({ buckets }: { buckets: DeliveryStatsBucket[] }): JSX.Elem
       </svg>
       <div class="axis-labels" aria-hidden="true">
         <span>{localText(bars[0]?.at ?? 0, time).slice(0, -3)}</span>
-        <span>at most {countText(most)} a minute</span>
+        <span>{total === 0 ? "no attempts" : `at most ${countText(most)} a minute`}</span>
         <span>now</span>
       </div>
     </figure>

@@ -5,7 +5,7 @@ import { type AttemptSummary, type Webhook, type WebhookHealth, WebhookState } f
 import { path } from "../../app/place.ts";
 import { outcomeWord } from "../../app/words.ts";
 import { ms } from "../../pure/time.ts";
-import { plural } from "../../pure/text.ts";
+import { capitalised, plural } from "../../pure/text.ts";
 import { Icon } from "../../parts/icons.tsx";
 import { Id } from "../../parts/button.tsx";
 import { Text } from "../../parts/text.tsx";
@@ -72,10 +72,6 @@ function Sentence({ children }: { children: ComponentChildren }): JSX.Element {
   return <span class="sentence">{children}. </span>;
 }
 
-function capitalised(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 function Failures({ health }: { health: WebhookHealth }): JSX.Element | null {
   const { consecutiveFailures, failingSince, circuitOpen, nextProbeTime } = health;
   if (consecutiveFailures === 0) {
@@ -137,7 +133,7 @@ export function LastError({ summary }: { summary: AttemptSummary }): JSX.Element
         {summary.responseStatus === 0 ? outcomeWord(summary.outcome) : summary.responseStatus}
       </strong>{" "}
       <code>
-        <Text value={summary.responseText === "" ? summary.error : summary.responseText} />
+        <Text value={(summary.responseText === "" ? summary.error : summary.responseText).trim()} />
       </code>
     </p>
   );
