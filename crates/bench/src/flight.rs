@@ -30,6 +30,8 @@ pub(super) struct Flights {
     pub(super) arrival: Histogram,
     /// Requests that belong to no event under way: repeats.
     pub(super) strays: AtomicU64,
+    /// Requests without a number that arrived while it was measured: of a queue that drains.
+    pub(super) drained: AtomicU64,
     /// How long the receiver takes for each request.
     delay: Duration,
 }
@@ -58,6 +60,7 @@ impl Flights {
             publish: Histogram::new(),
             arrival: Histogram::new(),
             strays: AtomicU64::new(0),
+            drained: AtomicU64::new(0),
             delay: Duration::ZERO,
         }
     }
@@ -140,8 +143,11 @@ fn number(body: &[u8]) -> Option<u64> {
 
 impl Answers for Flights {
     async fn answer(&self, request: Received) -> Answer {
-        if let Some(number) = number(&request.body) {
-            self.arrived(number);
+        match number(&request.body) {
+            Some(number) => self.arrived(number),
+            None => {
+                self.drained.fetch_add(u64::from(self.measuring.load(Ordering::Relaxed)), Ordering::Relaxed);
+            }
         }
         Answer { delay: self.delay, ..Answer::status(StatusCode::OK) }
     }

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
-use super::load::{Publishers, event};
+use super::load::Publishers;
 use tenterhook_server::failure::InWords;
 
 /// An event on its way over a stream: its number, when it began, and its place in the window.
@@ -27,7 +27,8 @@ impl Publishers {
         loop {
             let began = Instant::now();
             let numbers: Vec<u64> = (0..size).map(|_| self.flights.begin(began, self.webhooks)).collect();
-            let request = BatchPublishEventsRequest { events: numbers.iter().copied().map(event).collect() };
+            let request =
+                BatchPublishEventsRequest { events: numbers.iter().map(|number| self.event(*number)).collect() };
             let answer = client.batch_publish_events(request).await.context("BatchPublishEvents was refused")?;
             let results = answer.into_inner().results;
             anyhow::ensure!(results.len() == size, "a batch of {size} has {} results", results.len());
@@ -61,7 +62,7 @@ impl Publishers {
                 let place = places.clone().acquire_owned().await.context("the window was closed")?;
                 let (began, number) = (Instant::now(), self.flights.begin(Instant::now(), self.webhooks));
                 sent.send((number, began, place)).await.context("the stream broke")?;
-                let request = StreamPublishEventsRequest { sequence: number, event: Some(event(number)) };
+                let request = StreamPublishEventsRequest { sequence: number, event: Some(self.event(number)) };
                 requests.send(request).await.context("the stream broke")?;
                 if Instant::now() >= end {
                     return Ok::<(), anyhow::Error>(());

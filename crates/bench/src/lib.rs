@@ -6,12 +6,14 @@
 mod ceiling;
 mod flight;
 mod gathered;
+mod growth;
 mod histogram;
 mod load;
 mod micro;
 mod progress;
 mod report;
 mod scenario;
+mod secure;
 mod server;
 mod size;
 mod watch;
@@ -30,6 +32,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use flight::Flights;
+use growth::Grown;
 use report::{Ceilings, Pair, Report, Row, median};
 use scenario::{Candidate, SCENARIOS, Scenario, Setting};
 use tenterhook_listen::receiver::receive;
@@ -62,8 +65,12 @@ pub struct BenchArgs {
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Runs the bare pipeline before each run, and shows how the server compares with it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "growth")]
     yardstick: bool,
+    /// Runs the scenarios of growth instead, at this many hundredths of their size, such as 1 for a short run; each is
+    /// compared with the server with nothing else to do, right before
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    growth: Option<u32>,
     /// Prints JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -106,7 +113,11 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     let setting = Setting { folder: &folder, flags: &args.serve, warm_up: args.warm_up, length: args.length };
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     let mut ceilings = Vec::new();
-    let chosen: Vec<Scenario> = SCENARIOS.into_iter().filter(|scenario| wanted(scenario.name)).collect();
+    let chosen: Vec<Scenario> = match args.growth {
+        Some(percent) => scenario::growth(percent).to_vec(),
+        None => SCENARIOS.to_vec(),
+    };
+    let chosen: Vec<Scenario> = chosen.into_iter().filter(|scenario| wanted(scenario.name)).collect();
     anyhow::ensure!(!chosen.is_empty(), "no scenario has `{}` in its name", args.only.unwrap_or_default());
     let mut runs: Vec<Vec<Pair>> = vec![Vec::new(); chosen.len()];
     for run in 1..=args.runs {
@@ -122,6 +133,7 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         runs: usize::from(args.runs),
+        compared_with: if args.growth.is_some() { "nothing else" } else { "yardstick" },
         ceilings: Ceilings {
             raw_posts_per_second: median(ceilings.iter().map(|c| c.raw_posts_per_second).collect()),
             fsyncs_per_second: median(ceilings.iter().map(|c| c.fsyncs_per_second).collect()),
@@ -132,13 +144,17 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     Ok(())
 }
 
-/// One run of a scenario, with one of the yardstick right before it where that can do the same.
+/// One run of a scenario, with one of what it is compared with right before it.
 async fn measure_pair(scenario: Scenario, setting: Setting<'_>, yardstick: bool, title: &str) -> Result<Pair> {
     let failed = |error: anyhow::Error| error.context(format!("in `{}`", scenario.name));
     let mut pair = Pair::default();
-    if yardstick && scenario.has_yardstick {
+    if yardstick {
         progress::show(&format!("{title}, yardstick"));
-        pair.yardstick = Some(scenario.run(setting, Candidate::Yardstick).await.map_err(failed)?);
+        pair.base = Some(scenario.run(setting, Candidate::Yardstick).await.map_err(failed)?);
+    } else if scenario.grown != Grown::Nothing {
+        progress::show(&format!("{title}, with nothing else"));
+        let small = Scenario { grown: Grown::Nothing, ..scenario };
+        pair.base = Some(small.run(setting, Candidate::Tenterhook).await.map_err(failed)?);
     }
     progress::show(title);
     pair.server = scenario.run(setting, Candidate::Tenterhook).await.map_err(failed)?;

@@ -1,6 +1,7 @@
 //! Publishers: a closed loop with a fixed number of events in flight, or an open loop with a
 //! fixed rate.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tonic::transport::Channel;
 use super::flight::Flights;
 use tenterhook_server::failure::InWords;
 
+/// Events in flight at once where no load says how many.
+pub(super) const IN_FLIGHT: usize = 128;
 /// Time for the last requests to arrive after publishing has ended.
 const TAIL: Duration = Duration::from_secs(30);
 /// Pause between two looks at the clock of the open loop: the timer's own resolution.
@@ -52,6 +55,8 @@ pub(super) struct Publishers {
     pub(super) channels: Vec<Channel>,
     /// Requests that come of each event.
     pub(super) webhooks: usize,
+    /// Ordering keys that the events share in turn; none has one if it is 0.
+    pub(super) keys: u64,
     /// What is under way.
     pub(super) flights: Arc<Flights>,
 }
@@ -146,12 +151,18 @@ impl Publishers {
     /// Publishes one event and waits until its last request has arrived.
     async fn one(&self, mut client: EventServiceClient<Channel>, began: Instant) -> Result<()> {
         let number = self.flights.begin(began, self.webhooks);
-        let event = Some(event(number));
+        let event = Some(self.event(number));
         let answer = client.publish_event(PublishEventRequest { event }).await.context("PublishEvent was refused")?;
         self.flights.published(began);
         self.check(answer.into_inner().result.as_ref())?;
         self.flights.landed(number).await;
         Ok(())
+    }
+
+    /// The event with this number, and its ordering key.
+    pub(super) fn event(&self, number: u64) -> Event {
+        let key = number.checked_rem(self.keys);
+        Event { ordering_key: key.map(|key| format!("key-{key}")).unwrap_or_default(), ..event(number) }
     }
 
     /// Refuses a result without a delivery for each webhook.
@@ -172,6 +183,24 @@ impl Publishers {
         self.run(load, length).await?;
         Ok(began.elapsed())
     }
+}
+
+/// Publishes the events that `event` makes of these numbers, whose deliveries wait.
+pub(super) async fn leave(channels: &[Channel], numbers: Range<u64>, event: fn(u64) -> Event) -> Result<()> {
+    let mut tasks = JoinSet::<Result<_, tonic::Status>>::new();
+    for number in numbers {
+        if tasks.len() >= IN_FLIGHT {
+            let ended = tasks.join_next().await.context("there are tasks")?;
+            ended.context("a publisher broke")?.context("PublishEvent was refused")?;
+        }
+        let mut client = EventServiceClient::new(channels[number as usize % channels.len()].clone());
+        let event = Some(event(number));
+        tasks.spawn(async move { client.publish_event(PublishEventRequest { event }).await });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a publisher broke")?.context("PublishEvent was refused")?;
+    }
+    Ok(())
 }
 
 /// An event of 1 KiB as NetBox would publish it.

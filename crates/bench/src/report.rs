@@ -12,19 +12,22 @@ pub(super) struct Report {
     pub(super) version: &'static str,
     /// Runs of each scenario.
     pub(super) runs: usize,
+    /// What the scenarios are compared with.
+    pub(super) compared_with: &'static str,
     /// The ceilings: medians over the runs.
     pub(super) ceilings: Ceilings,
     /// The scenarios.
     pub(super) scenarios: Vec<Row>,
 }
 
-/// One run of the server, and one of the yardstick right before it.
+/// One run of the server, and one of what it is compared with right before it: the yardstick, or the server with little
+/// else to do.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Pair {
     /// What the server reached.
     pub(super) server: Figures,
-    /// What the yardstick did, if it ran.
-    pub(super) yardstick: Option<Figures>,
+    /// What that did, if it ran.
+    pub(super) base: Option<Figures>,
 }
 
 /// What the runs of a scenario gave.
@@ -34,15 +37,15 @@ pub(super) struct Row {
     pub(super) name: &'static str,
     /// The median of each figure.
     pub(super) server: Figures,
-    /// The same of the yardstick, if it ran.
+    /// The same of what it is compared with, if that ran.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) yardstick: Option<Figures>,
-    /// The median of each ratio of the server to the yardstick.
+    pub(super) base: Option<Figures>,
+    /// The median of each ratio of the server to that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ratios: Option<Ratios>,
 }
 
-/// How many times as much as the yardstick; each pair by itself, since machines drift.
+/// How many times as much; each pair by itself, since machines drift.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub(super) struct Ratios {
     /// Requests a second.
@@ -57,23 +60,22 @@ impl Row {
     /// The medians over the runs of a scenario.
     pub(super) fn of(name: &'static str, pairs: &[Pair]) -> Self {
         let server: Vec<Figures> = pairs.iter().map(|pair| pair.server).collect();
-        let both: Vec<(Figures, Figures)> =
-            pairs.iter().filter_map(|pair| Some((pair.server, pair.yardstick?))).collect();
+        let both: Vec<(Figures, Figures)> = pairs.iter().filter_map(|pair| Some((pair.server, pair.base?))).collect();
         let ratio = |of: fn(&Figures) -> f64| {
-            median(both.iter().map(|(server, yardstick)| of(server) / of(yardstick).max(f64::MIN_POSITIVE)).collect())
+            median(both.iter().map(|(server, base)| of(server) / of(base).max(f64::MIN_POSITIVE)).collect())
         };
         let ratios = Ratios {
             delivered: ratio(|figures| figures.delivered_per_second),
             cpu: ratio(|figures| figures.cpu_seconds_per_10k),
             arrival_p99: ratio(|figures| figures.arrival_p99_ms),
         };
-        let yardstick: Vec<Figures> = both.iter().map(|(_, yardstick)| *yardstick).collect();
-        let has_yardstick = !yardstick.is_empty();
+        let base: Vec<Figures> = both.iter().map(|(_, base)| *base).collect();
+        let is_compared = !base.is_empty();
         Self {
             name,
             server: Figures::median(&server),
-            yardstick: has_yardstick.then(|| Figures::median(&yardstick)),
-            ratios: has_yardstick.then_some(ratios),
+            base: is_compared.then(|| Figures::median(&base)),
+            ratios: is_compared.then_some(ratios),
         }
     }
 }
@@ -134,15 +136,15 @@ impl Report {
 }
 
 impl Report {
-    /// The table of ratios; nothing without a yardstick.
+    /// The table of ratios; nothing where nothing was compared.
     fn ratios(&self, terminal: Terminal) -> Vec<String> {
-        let compared = self.scenarios.iter().filter_map(|row| Some((row.name, row.yardstick?, row.ratios?)));
+        let compared = self.scenarios.iter().filter_map(|row| Some((row.name, row.base?, row.ratios?)));
         let rows: Vec<String> = compared
-            .map(|(name, yardstick, ratios)| {
+            .map(|(name, base, ratios)| {
                 format!(
                     "{name:<26}{:>12.0}{:>11.2}{:>13.2}×{:>10.2}×{:>17.2}×",
-                    yardstick.delivered_per_second,
-                    yardstick.cpu_seconds_per_10k,
+                    base.delivered_per_second,
+                    base.cpu_seconds_per_10k,
                     ratios.delivered,
                     ratios.cpu,
                     ratios.arrival_p99,
@@ -154,7 +156,12 @@ impl Report {
         }
         let head = format!(
             "{:<26}{:>12}{:>11}{:>14}{:>11}{:>18}",
-            "compared with yardstick", "delivered/s", "CPU-s/10k", "delivered", "CPU", "arrival p99"
+            format!("compared with {}", self.compared_with),
+            "delivered/s",
+            "CPU-s/10k",
+            "delivered",
+            "CPU",
+            "arrival p99"
         );
         [String::new(), terminal.paint(Style::Bold, head)].into_iter().chain(rows).collect()
     }
@@ -176,6 +183,7 @@ mod tests {
         let report = Report {
             version: "0",
             runs: 1,
+            compared_with: "yardstick",
             ceilings: Ceilings { raw_posts_per_second: 50_000.0, fsyncs_per_second: 4_000.0 },
             scenarios: vec![Row { name: "64 in flight, 1 webhook", server: figures, ..Row::default() }],
         };
@@ -202,7 +210,7 @@ mod tests {
             ..Figures::default()
         };
         // The machine is half as fast in the second pair.
-        let pair = |server, bare| Pair { server: run(server), yardstick: Some(yardstick(bare)) };
+        let pair = |server, bare| Pair { server: run(server), base: Some(yardstick(bare)) };
         let row = Row::of("a", &[pair(8_000.0, 10_000.0), pair(4_000.0, 5_000.0), pair(9_000.0, 10_000.0)]);
         assert_eq!(row.ratios.unwrap(), Ratios { delivered: 0.8, cpu: 1.5, arrival_p99: 1.1 });
         let report = Report { scenarios: vec![row], ..Report::default() };

@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
-    CreateWebhookRequest, RateLimit, RequestTemplate, SignatureScheme, SigningPolicy, Webhook,
+    CreateWebhookRequest, RateLimit, RequestTemplate, SignatureScheme, SigningPolicy, TransportPolicy, Webhook,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -18,10 +18,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use super::flight::Flights;
+use super::growth::Grown;
 use super::load::{Load, Publishers};
+use super::secure::{CERTIFICATE, Over};
 use super::server::{Server, connect};
-use tenterhook_listen::receiver::receive;
+use tenterhook_listen::receiver::receive_within;
 use tenterhook_server::failure::InWords;
+use tenterhook_server::http::Bounds;
 
 /// Connections of the publishers.
 pub(super) const CHANNELS: usize = 2;
@@ -30,6 +33,14 @@ pub(super) const BODY: &str = r#"{"id": {{ event_id | tojson }}, "object": "{{ m
 
 /// The secret that signs.
 pub(super) const SECRET: &str = "a secret of the benchmark";
+
+/// How long a slow receiver takes for each request.
+const SLOW: Duration = Duration::from_millis(100);
+/// Connections that the receiver takes at once: one for each request in flight, and some.
+const CONNECTIONS: usize = 4_096;
+
+/// With the ten that match, as many webhooks as a namespace holds.
+const OTHER_WEBHOOKS: u64 = 9_990;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,30 +53,53 @@ pub(super) struct Scenario {
     pub(super) webhooks: usize,
     /// How long the receiver takes for each request.
     pub(super) delay: Duration,
-    /// Whether the yardstick can do the same.
-    pub(super) has_yardstick: bool,
+    /// How requests reach the receiver.
+    pub(super) over: Over,
+    /// What there is besides what is measured.
+    pub(super) grown: Grown,
 }
 
 impl Scenario {
     /// One webhook, 64 events in flight, a receiver that answers at once.
     pub(super) const fn new(name: &'static str) -> Self {
-        Self { name, load: Load::Closed(64), webhooks: 1, delay: Duration::ZERO, has_yardstick: true }
+        Self {
+            name,
+            load: Load::Closed(64),
+            webhooks: 1,
+            delay: Duration::ZERO,
+            over: Over::Plain,
+            grown: Grown::Nothing,
+        }
     }
 }
 
 /// The scenarios, in the order of the table.
-pub(super) const SCENARIOS: [Scenario; 6] = [
+pub(super) const SCENARIOS: [Scenario; 11] = [
     Scenario::new("64 in flight, 1 webhook"),
     Scenario { webhooks: 10, ..Scenario::new("64 in flight, 10 webhooks") },
     Scenario { load: Load::Open(150), ..Scenario::new("150 a second, 1 webhook") },
     Scenario { load: Load::Open(1_000), ..Scenario::new("1,000 a second, 1 webhook") },
     Scenario { load: Load::Batches { in_flight: 4, size: 500 }, ..Scenario::new("4 batches of 500") },
-    Scenario {
-        load: Load::Streams { streams: 4, window: 64 },
-        has_yardstick: false,
-        ..Scenario::new("4 streams, 64 in flight")
-    },
+    Scenario { load: Load::Streams { streams: 4, window: 64 }, ..Scenario::new("4 streams, 64 in flight") },
+    Scenario { over: Over::Https, ..Scenario::new("HTTPS, 1 webhook") },
+    Scenario { over: Over::Https, webhooks: 10, ..Scenario::new("HTTPS, 10 webhooks") },
+    Scenario { over: Over::Http2, ..Scenario::new("HTTP/2, 1 webhook") },
+    Scenario { over: Over::Http2, webhooks: 10, ..Scenario::new("HTTP/2, 10 webhooks") },
+    Scenario { load: Load::Closed(2_000), delay: SLOW, ..Scenario::new("2,000 in flight, 100 ms") },
 ];
+
+/// The scenarios of growth, at so many hundredths of their size.
+pub(super) fn growth(percent: u32) -> [Scenario; 5] {
+    let of = |full: u64| (full * u64::from(percent) / 100).max(1);
+    let others = of(OTHER_WEBHOOKS).min(OTHER_WEBHOOKS);
+    [
+        Scenario { grown: Grown::Webhooks(others), webhooks: 10, ..Scenario::new("other webhooks") },
+        Scenario { grown: Grown::Queued(of(1_000_000)), ..Scenario::new("a queue that drains") },
+        Scenario { grown: Grown::Finished(of(1_000_000)), ..Scenario::new("finished deliveries") },
+        Scenario { grown: Grown::Watchers(of(1_000)), ..Scenario::new("watchers of another") },
+        Scenario { grown: Grown::Keys(of(100_000)), ..Scenario::new("ordering keys") },
+    ]
+}
 
 /// What a run of a scenario gave.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
@@ -135,15 +169,19 @@ impl Scenario {
         let receiver = listener.local_addr().context("the listener has no address")?;
         let (flights, end) = (Arc::new(Flights::answering_after(self.delay)), CancellationToken::new());
         let mut receiving = JoinSet::new();
-        receiving.spawn(receive(listener, end.clone(), flights.clone()));
+        let bounds = Bounds { connections: CONNECTIONS, tls: self.over.server()?, ..Bounds::RECEIVER };
+        receiving.spawn(receive_within(listener, bounds, end.clone(), flights.clone()));
 
         let store = tempfile::tempdir_in(setting.folder).context("cannot make a folder for the store")?;
         let server = self.start(setting, candidate, store.path().to_owned(), receiver).await?;
         let channels = connect(server.address, CHANNELS).await?;
+        let publishers =
+            Publishers { channels, webhooks: self.webhooks, keys: self.grown.keys(), flights: flights.clone() };
         if candidate == Candidate::Tenterhook {
-            self.create_webhooks(channels[0].clone(), receiver).await?;
+            self.grown.before(&publishers.channels, receiver).await?;
+            self.create_webhooks(publishers.channels[0].clone(), receiver).await?;
         }
-        let publishers = Publishers { channels, webhooks: self.webhooks, flights: flights.clone() };
+        let _watchers = self.grown.after(&publishers, server.address).await?;
         publishers.run(self.load, setting.warm_up).await.map_err(|error| error.context("while warming up"))?;
         let before = server.usage()?;
         let took = publishers.measure(self.load, setting.length).await?;
@@ -151,7 +189,7 @@ impl Scenario {
 
         end.cancel();
         while receiving.join_next().await.is_some() {}
-        let arrived = flights.arrival.count();
+        let arrived = flights.arrival.count() + flights.drained.load(Ordering::Relaxed);
         let strays = flights.strays.load(Ordering::Relaxed);
         anyhow::ensure!(strays == 0, "{strays} requests arrived twice");
         Ok(Figures {
@@ -186,7 +224,7 @@ impl Scenario {
         }
         let start = move || match candidate {
             Candidate::Tenterhook => Server::start(&folder, &flags),
-            Candidate::Yardstick => Server::start_yardstick(&folder, receiver, self.webhooks),
+            Candidate::Yardstick => Server::start_yardstick(&folder, receiver, self.webhooks, self.over),
         };
         tokio::task::spawn_blocking(start).await.context("the server was not started")?
     }
@@ -195,10 +233,12 @@ impl Scenario {
         let mut client = WebhookServiceClient::new(channel);
         let max_in_flight = i32::try_from(self.in_flight().unwrap_or(0)).context("too many in flight")?;
         for number in 0..self.webhooks {
-            let url = format!("http://{receiver}/{number}");
+            let url = format!("{}://{receiver}/{number}", self.over.scheme());
             let request = RequestTemplate { url, body: BODY.to_owned(), ..RequestTemplate::default() };
+            let ca_certificates_pem = if self.over == Over::Plain { "" } else { CERTIFICATE }.to_owned();
             let webhook = Webhook {
                 display_name: format!("receiver {number}"),
+                transport: Some(TransportPolicy { ca_certificates_pem, ..TransportPolicy::default() }),
                 rate_limit: Some(RateLimit { max_in_flight, ..RateLimit::default() }),
                 request: Some(request),
                 signing: Some(SigningPolicy { schemes: vec![SignatureScheme::Netbox.into()], ..Default::default() }),
@@ -218,6 +258,13 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn growth_is_scaled_within_what_a_namespace_holds() {
+        let grown = |percent| growth(percent).map(|scenario| scenario.grown);
+        assert_eq!(grown(1)[..2], [Grown::Webhooks(99), Grown::Queued(10_000)]);
+        assert_eq!(grown(1_000)[..2], [Grown::Webhooks(9_990), Grown::Queued(10_000_000)]);
+    }
 
     #[test]
     fn the_median_is_taken_of_each_figure_by_itself() {

@@ -7,8 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap::ValueEnum as _;
 use tenterhook_server::failure::InWords;
 use tonic::transport::{Channel, Endpoint};
+
+use super::secure::Over;
 
 /// Clock ticks a second in `/proc/PID/stat` (Linux, `USER_HZ`, the same on all architectures).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -51,10 +54,12 @@ impl Server {
     }
 
     /// Starts the yardstick, which appends to a file in `folder`.
-    pub(super) fn start_yardstick(folder: &Path, receiver: SocketAddr, webhooks: usize) -> Result<Self> {
+    pub(super) fn start_yardstick(folder: &Path, receiver: SocketAddr, webhooks: usize, over: Over) -> Result<Self> {
         Self::spawn(|command| {
-            command.args(["bench", "yardstick", "--webhooks", &webhooks.to_string(), "--receiver"]);
-            command.arg(receiver.to_string()).arg("--log").arg(folder.join("yardstick"));
+            let over = over.to_possible_value().expect("no way is hidden");
+            command.args(["bench", "yardstick", "--webhooks", &webhooks.to_string()]);
+            command.args(["--over", over.get_name(), "--receiver", &receiver.to_string()]);
+            command.arg("--log").arg(folder.join("yardstick"));
         })
     }
 

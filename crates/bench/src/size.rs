@@ -9,25 +9,20 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tenterhook_listen::receiver::receive;
-use tenterhook_proto::tenterhook::v1::PublishEventRequest;
-use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 
 use super::flight::Flights;
-use super::load::{Load, Publishers, event};
+use super::load::{IN_FLIGHT, Load, Publishers, event, leave};
 use super::progress;
 use super::scenario::{CHANNELS, Scenario};
 use super::server::{STORE, Server, connect};
-use super::watch::make_webhook;
+use super::watch::{NOWHERE, pause_webhook};
 
-/// Events under way at once.
-const IN_FLIGHT: usize = 128;
 /// When it is measured, in hundredths of all deliveries.
 const STEPS: [u64; 5] = [1, 10, 25, 50, 100];
 const MIB: f64 = 1_048_576.0;
@@ -122,16 +117,18 @@ async fn measure(args: &SizeArgs, kind: Kind, sizes: &mut Sizes) -> Result<()> {
             let scenario = Scenario { load: Load::Closed(IN_FLIGHT), ..Scenario::new("size") };
             scenario.create_webhooks(channels[0].clone(), receiver).await?;
         }
-        Kind::Waiting => make_webhook(channels[0].clone()).await?,
+        Kind::Waiting => {
+            pause_webhook(channels[0].clone(), NOWHERE, &[]).await?;
+        }
     }
-    let publishers = Publishers { channels, webhooks: 1, flights };
+    let publishers = Publishers { channels, webhooks: 1, keys: 0, flights };
     let mut made = 0;
     for step in STEPS {
         let upto = args.deliveries * step / 100;
         progress::show(&format!("{kind:?}: {made} of {} deliveries", args.deliveries));
         match kind {
             Kind::Finished => publishers.count(upto - made, IN_FLIGHT).await?,
-            Kind::Waiting => leave(&publishers.channels, made..upto).await?,
+            Kind::Waiting => leave(&publishers.channels, made..upto, event).await?,
         }
         made = upto;
         let memory_mib = server.usage()?.resident_mib;
@@ -154,24 +151,6 @@ async fn start(args: &SizeArgs, folder: &Path) -> Result<Server> {
     };
     let (store, flags) = (format!("{scheme}:{}", folder.join(STORE).display()), args.serve.clone());
     tokio::task::spawn_blocking(move || Server::start_on(&store, &flags)).await?
-}
-
-/// Publishes the events of these numbers, whose deliveries wait.
-async fn leave(channels: &[Channel], numbers: std::ops::Range<u64>) -> Result<()> {
-    let mut tasks = JoinSet::<Result<_, tonic::Status>>::new();
-    for number in numbers {
-        if tasks.len() >= IN_FLIGHT {
-            let ended = tasks.join_next().await.context("there are tasks")?;
-            ended.context("a publisher broke")?.context("PublishEvent was refused")?;
-        }
-        let mut client = EventServiceClient::new(channels[number as usize % channels.len()].clone());
-        let event = Some(event(number));
-        tasks.spawn(async move { client.publish_event(PublishEventRequest { event }).await });
-    }
-    while let Some(ended) = tasks.join_next().await {
-        ended.context("a publisher broke")?.context("PublishEvent was refused")?;
-    }
-    Ok(())
 }
 
 /// What the files in `folder` and below take, in MiB.

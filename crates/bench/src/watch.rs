@@ -18,8 +18,8 @@ use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
-    CreateWebhookRequest, Event, PauseWebhookRequest, PublishEventRequest, RequestTemplate, WatchDeliveriesRequest,
-    WatchDeliveriesResponse, Webhook,
+    CreateWebhookRequest, DeliveryFilter, Event, EventRule, PauseWebhookRequest, PublishEventRequest, RequestTemplate,
+    WatchDeliveriesRequest, WatchDeliveriesResponse, Webhook,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -33,7 +33,9 @@ use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::{Style, Terminal};
 
 /// Watchers that share one connection.
-const WATCHERS_PER_CONNECTION: usize = 10;
+pub(super) const WATCHERS_PER_CONNECTION: usize = 10;
+/// Where nobody listens.
+pub(super) const NOWHERE: &str = "http://127.0.0.1:9/";
 /// Pause between two looks at the clock: the timer's own resolution.
 const TICK: Duration = Duration::from_millis(1);
 /// Time for the last changes to be seen.
@@ -117,7 +119,7 @@ pub(super) async fn run(args: &WatchArgs, terminal: Terminal) -> Result<()> {
 
 async fn measure(args: &WatchArgs, server: &Server) -> Result<Figures> {
     let publisher = connect(server.address, 1).await?.remove(0);
-    make_webhook(publisher.clone()).await?;
+    pause_webhook(publisher.clone(), NOWHERE, &[]).await?;
     let count = (args.length.as_secs_f64() * f64::from(args.rate)) as usize;
     let seen = Arc::new(Seen {
         due: (0..2 * count).map(|_| AtomicU64::new(0)).collect(),
@@ -135,7 +137,7 @@ async fn measure(args: &WatchArgs, server: &Server) -> Result<Figures> {
         if number % WATCHERS_PER_CONNECTION == 0 {
             channel = connect(server.address, 1).await?.remove(0);
         }
-        let watch = watch(&channel).await?;
+        let watch = watch(&channel, DeliveryFilter::default()).await?;
         // Those that never read share connections with those that do.
         if number % WATCHERS_PER_CONNECTION == 0 && stalled.len() < usize::from(args.stalled) {
             stalled.push(watch);
@@ -167,22 +169,25 @@ async fn measure(args: &WatchArgs, server: &Server) -> Result<Figures> {
     })
 }
 
-/// Makes a webhook whose deliveries wait.
-pub(super) async fn make_webhook(channel: Channel) -> Result<()> {
+/// Makes a webhook for events of these object types (all, if there are none) whose deliveries wait; returns its id.
+pub(super) async fn pause_webhook(channel: Channel, url: &str, object_types: &[&str]) -> Result<String> {
     let mut client = WebhookServiceClient::new(channel);
-    let request = RequestTemplate { url: "http://127.0.0.1:9/".to_owned(), ..RequestTemplate::default() };
-    let webhook = Webhook { display_name: "paused".to_owned(), request: Some(request), ..Webhook::default() };
+    let request = RequestTemplate { url: url.to_owned(), ..RequestTemplate::default() };
+    let object_types = object_types.iter().map(|text| (*text).to_owned()).collect();
+    let rules = vec![EventRule { object_types, ..EventRule::default() }];
+    let webhook = Webhook { display_name: "paused".to_owned(), rules, request: Some(request), ..Webhook::default() };
     let create = CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() };
     let made = client.create_webhook(create).await.context("the webhook was refused")?.into_inner();
     let webhook_id = made.webhook.context("the response has no webhook")?.id;
-    let pause =
-        PauseWebhookRequest { webhook_id, reason: "its deliveries are only watched".to_owned(), ..Default::default() };
+    let reason = "its deliveries wait".to_owned();
+    let pause = PauseWebhookRequest { webhook_id: webhook_id.clone(), reason, ..PauseWebhookRequest::default() };
     client.pause_webhook(pause).await.context("the webhook was not paused")?;
-    Ok(())
+    Ok(webhook_id)
 }
 
-async fn watch(channel: &Channel) -> Result<Streaming<WatchDeliveriesResponse>> {
-    let request = WatchDeliveriesRequest::default();
+/// Opens a watch of deliveries, up to its first bookmark: no change is missed from then on.
+pub(super) async fn watch(channel: &Channel, filter: DeliveryFilter) -> Result<Streaming<WatchDeliveriesResponse>> {
+    let request = WatchDeliveriesRequest { filter: Some(filter), ..WatchDeliveriesRequest::default() };
     let opened = DeliveryServiceClient::new(channel.clone()).watch_deliveries(request).await;
     let mut watch = opened.context("a watch was refused")?.into_inner();
     watch.message().await.context("a watch broke")?.context("a watch ended")?;

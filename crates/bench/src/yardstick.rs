@@ -1,7 +1,7 @@
 //! The yardstick: the least that publish to receiver can cost, as a server of its own process.
 //!
-//! gRPC in, append and one fsync for all that gathered, parse, minijinja, HMAC-SHA512, keep-alive
-//! POST, append of the result. No retries, no reads, no journal, no limits. `bench --yardstick`
+//! gRPC in, append and one fsync for all that gathered, parse, minijinja, HMAC-SHA512, POST on a kept
+//! connection, append of the result. No retries, no reads, no journal, no limits. `bench --yardstick`
 //! runs it before each run of the server, on the same machine under the same load.
 
 use std::fs::File;
@@ -13,27 +13,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use bytes::Bytes;
 use clap::Args;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use sha2::Sha512;
 use tenterhook_jinja::{BareTemplate, Context};
 use tenterhook_proto::tenterhook::v1::event_service_server::{EventService, EventServiceServer};
+use tenterhook_proto::tenterhook::v1::stream_publish_events_response::Outcome;
 use tenterhook_proto::tenterhook::v1::{self, Event, PublishResult, json_document};
 use tenterhook_server::failure::InWords;
 use tenterhook_server::terminal::Terminal;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tonic::codegen::tokio_stream::Empty;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Response, Status};
 
 use super::scenario::{BODY, SECRET};
+use super::secure::Over;
 
 /// Records that wait for one fsync, and events that wait to be sent.
 const QUEUE: usize = 4_096;
@@ -47,6 +55,9 @@ pub(super) struct YardstickArgs {
     /// Requests of each event
     #[arg(long, value_name = "COUNT")]
     pub(super) webhooks: usize,
+    /// How requests reach the receiver
+    #[arg(long, value_enum)]
+    pub(super) over: Over,
     /// The file that records are appended to
     #[arg(long, value_name = "FILE")]
     pub(super) log: PathBuf,
@@ -113,7 +124,7 @@ fn write(mut inbox: mpsc::Receiver<(Vec<u8>, Option<oneshot::Sender<()>>)>, mut 
 }
 
 /// The pipeline behind the call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Bare {
     log: Log,
     events: mpsc::Sender<Event>,
@@ -129,6 +140,8 @@ impl Bare {
             template,
             key,
             receiver: args.receiver,
+            tls: args.over.client()?,
+            shared: (args.over == Over::Http2).then(OnceCell::new),
             idle: Mutex::default(),
             drivers: Mutex::default(),
             log: log.clone(),
@@ -191,8 +204,11 @@ struct Sender {
     template: BareTemplate,
     key: Hmac<Sha512>,
     receiver: SocketAddr,
-    /// Connections without a request.
-    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    tls: Option<Arc<ClientConfig>>,
+    /// The one connection of HTTP/2; nothing where HTTP/1.1 is spoken.
+    shared: Option<OnceCell<http2::SendRequest<Full<Bytes>>>>,
+    /// Connections of HTTP/1.1 without a request.
+    idle: Mutex<Vec<http1::SendRequest<Full<Bytes>>>>,
     drivers: Mutex<JoinSet<hyper::Result<()>>>,
     log: Log,
 }
@@ -203,41 +219,89 @@ impl Sender {
         let mut mac = self.key.clone();
         mac.update(body.as_bytes());
         let signature = hex::encode(mac.finalize().into_bytes());
-        let request = Request::post(format!("/{number}"))
-            .header("host", self.receiver.to_string())
-            .header("content-type", "application/json")
-            .header("x-hook-signature", signature)
-            .body(Full::new(Bytes::from(body)))
-            .context("no request could be made")?;
-        let mut connection = self.connection().await?;
-        let response = connection.send_request(request).await.context("the receiver broke")?;
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let url = match &self.shared {
+            Some(_) => format!("{scheme}://{}/{number}", self.receiver),
+            None => format!("/{number}"),
+        };
+        let mut request = Request::post(url).header("content-type", "application/json");
+        if self.shared.is_none() {
+            request = request.header("host", self.receiver.to_string());
+        }
+        let request = request.header("x-hook-signature", signature).body(Full::new(Bytes::from(body)));
+        let response = self.exchange(request.context("no request could be made")?).await?;
         let status = response.status().as_u16();
-        response.into_body().collect().await.context("the response broke")?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         self.log.note(format!("{event} {number} {status}\n").into_bytes()).await;
         Ok(())
     }
 
-    async fn connection(&self) -> Result<SendRequest<Full<Bytes>>> {
+    /// Sends a request and reads the response to its end.
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<hyper::Response<()>> {
+        if let Some(shared) = &self.shared {
+            let mut connection = shared.get_or_try_init(|| self.open_shared()).await?.clone();
+            return read(connection.send_request(request).await.context("the receiver broke")?).await;
+        }
+        let mut connection = self.connection().await?;
+        let response = read(connection.send_request(request).await.context("the receiver broke")?).await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(response)
+    }
+
+    async fn connection(&self) -> Result<http1::SendRequest<Full<Bytes>>> {
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut kept) = kept
             && kept.ready().await.is_ok()
         {
             return Ok(kept);
         }
-        let stream = TcpStream::connect(self.receiver).await.context("cannot connect to the receiver")?;
-        stream.set_nodelay(true).context("cannot set up the connection")?;
+        let stream = self.dial().await?;
+        let Some(tls) = self.tls.clone() else {
+            let (connection, driver) = http1::handshake(TokioIo::new(stream)).await.context("no HTTP here")?;
+            self.drive(driver);
+            return Ok(connection);
+        };
+        let stream = self.encrypt(stream, tls).await?;
         let (connection, driver) = http1::handshake(TokioIo::new(stream)).await.context("no HTTP here")?;
-        self.drivers.lock().unwrap_or_else(PoisonError::into_inner).spawn(driver);
+        self.drive(driver);
         Ok(connection)
     }
+
+    async fn open_shared(&self) -> Result<http2::SendRequest<Full<Bytes>>> {
+        let tls = self.tls.clone().context("HTTP/2 goes over TLS")?;
+        let stream = self.encrypt(self.dial().await?, tls).await?;
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (connection, driver) = handshake.await.context("no HTTP/2 here")?;
+        self.drive(driver);
+        Ok(connection)
+    }
+
+    async fn dial(&self) -> Result<TcpStream> {
+        let stream = TcpStream::connect(self.receiver).await.context("cannot connect to the receiver")?;
+        stream.set_nodelay(true).context("cannot set up the connection")?;
+        Ok(stream)
+    }
+
+    async fn encrypt(&self, stream: TcpStream, tls: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>> {
+        let name = ServerName::from(self.receiver.ip());
+        TlsConnector::from(tls).connect(name, stream).await.context("the receiver was not trusted")
+    }
+
+    fn drive(&self, driver: impl Future<Output = hyper::Result<()>> + Send + 'static) {
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner).spawn(driver);
+    }
+}
+
+async fn read(response: hyper::Response<Incoming>) -> Result<hyper::Response<()>> {
+    let (head, body) = response.into_parts();
+    body.collect().await.context("the response broke")?;
+    Ok(hyper::Response::from_parts(head, ()))
 }
 
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl EventService for Bare {
-    type StreamPublishEventsStream = Empty<Result<v1::StreamPublishEventsResponse, Status>>;
+    type StreamPublishEventsStream = BoxStream<'static, Result<v1::StreamPublishEventsResponse, Status>>;
 
     async fn publish_event(
         &self,
@@ -258,9 +322,19 @@ impl EventService for Bare {
 
     async fn stream_publish_events(
         &self,
-        _: tonic::Request<tonic::Streaming<v1::StreamPublishEventsRequest>>,
+        request: tonic::Request<tonic::Streaming<v1::StreamPublishEventsRequest>>,
     ) -> Answer<Self::StreamPublishEventsStream> {
-        Err(only_publishes())
+        let bare = self.clone();
+        let answers = request.into_inner().map(move |message| {
+            let bare = bare.clone();
+            async move {
+                let v1::StreamPublishEventsRequest { sequence, event } = message?;
+                let event = event.ok_or_else(|| Status::invalid_argument("event must be set"))?;
+                let outcome = bare.publish(vec![event]).await?.pop().map(Outcome::Result);
+                Ok(v1::StreamPublishEventsResponse { sequence, outcome })
+            }
+        });
+        Ok(Response::new(answers.buffered(QUEUE).boxed()))
     }
 
     async fn get_event(&self, _: tonic::Request<v1::GetEventRequest>) -> Answer<v1::GetEventResponse> {
@@ -281,7 +355,7 @@ impl EventService for Bare {
 }
 
 fn only_publishes() -> Status {
-    Status::unimplemented("the yardstick takes single events and batches only")
+    Status::unimplemented("the yardstick takes events only")
 }
 
 #[cfg(test)]
@@ -293,29 +367,35 @@ mod tests {
     use crate::flight::Flights;
     use crate::load::{Load, Publishers, event};
     use crate::server::connect;
-    use tenterhook_listen::receiver::receive;
+    use tenterhook_listen::receiver::receive_within;
+    use tenterhook_server::http::Bounds;
     use tokio_util::sync::CancellationToken;
 
     /// A receiver, and the pipeline that sends to it.
-    async fn pipeline(folder: &Path, webhooks: usize) -> (Bare, Arc<Flights>, JoinSet<()>, CancellationToken) {
+    async fn pipeline(
+        folder: &Path,
+        webhooks: usize,
+        over: Over,
+    ) -> (Bare, Arc<Flights>, JoinSet<()>, CancellationToken) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let (receiver, end) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (flights, mut tasks) = (Arc::new(Flights::new()), JoinSet::new());
-        tasks.spawn(receive(listener, end.clone(), flights.clone()));
-        let args = YardstickArgs { receiver, webhooks, log: folder.join("log") };
+        let bounds = Bounds { tls: over.server().unwrap(), ..Bounds::RECEIVER };
+        tasks.spawn(receive_within(listener, bounds, end.clone(), flights.clone()));
+        let args = YardstickArgs { receiver, webhooks, over, log: folder.join("log") };
         let bare = Bare::start(&args, &mut tasks).unwrap();
         (bare, flights, tasks, end)
     }
 
     #[tokio::test]
-    async fn every_event_of_batches_and_single_ones_arrives_and_streams_are_refused() {
+    async fn every_event_of_batches_and_streams_and_single_ones_arrives() {
         let folder = tempfile::tempdir().unwrap();
-        let (bare, flights, mut tasks, _end) = pipeline(folder.path(), 2).await;
+        let (bare, flights, mut tasks, _end) = pipeline(folder.path(), 2, Over::Plain).await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tasks.spawn(async move { serve(listener, bare).await.unwrap() });
         let channels = connect(address, 1).await.unwrap();
-        let publishers = Publishers { channels, webhooks: 2, flights: flights.clone() };
+        let publishers = Publishers { channels, webhooks: 2, keys: 0, flights: flights.clone() };
         flights.measuring.store(true, Ordering::Relaxed);
 
         let once = Duration::ZERO;
@@ -324,15 +404,26 @@ mod tests {
         assert_eq!(after_batches, 10, "a batch of five to two webhooks");
         publishers.count(6, 3).await.unwrap();
         assert_eq!((flights.publish.count(), flights.arrival.count()), (11, 22));
+        publishers.run(Load::Streams { streams: 1, window: 2 }, once).await.unwrap();
+        assert_eq!((flights.publish.count(), flights.arrival.count()), (12, 24), "a stream of one");
         assert_eq!(flights.strays.load(Ordering::Relaxed), 0);
-        let refused = publishers.run(Load::Streams { streams: 1, window: 2 }, once).await.unwrap_err();
-        assert_eq!(refused.to_string(), "StreamPublishEvents was refused");
+    }
+
+    #[tokio::test]
+    async fn events_arrive_over_tls_by_either_version_of_http() {
+        for over in [Over::Https, Over::Http2] {
+            let folder = tempfile::tempdir().unwrap();
+            let (bare, flights, _tasks, _end) = pipeline(folder.path(), 2, over).await;
+            let number = flights.begin(tokio::time::Instant::now(), 2);
+            bare.publish(vec![event(number)]).await.unwrap();
+            flights.landed(number).await;
+        }
     }
 
     #[tokio::test]
     async fn an_event_is_on_disk_and_at_the_receiver_as_often_as_there_are_webhooks() {
         let folder = tempfile::tempdir().unwrap();
-        let (bare, flights, _tasks, _end) = pipeline(folder.path(), 3).await;
+        let (bare, flights, _tasks, _end) = pipeline(folder.path(), 3, Over::Plain).await;
         let number = flights.begin(tokio::time::Instant::now(), 3);
         let results = bare.publish(vec![event(number)]).await.unwrap();
         assert_eq!((results.len(), results[0].delivery_count), (1, 3));

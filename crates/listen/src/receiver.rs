@@ -69,16 +69,22 @@ pub trait Answers: Debug + Send + Sync + 'static {
 
 /// Serves `listener` with the answers of `answers` until `cancel`.
 pub async fn receive(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
-    serve(listener, http::Bounds::RECEIVER, cancel, answers).await;
+    receive_within(listener, http::Bounds::RECEIVER, cancel, answers).await;
 }
 
 /// As [`receive`], and keeps how the names of headers were written.
 pub(crate) async fn receive_spelled(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
     let bounds = http::Bounds { spelling: true, ..http::Bounds::RECEIVER };
-    serve(listener, bounds, cancel, answers).await;
+    receive_within(listener, bounds, cancel, answers).await;
 }
 
-async fn serve(listener: TcpListener, bounds: http::Bounds, cancel: CancellationToken, answers: Arc<impl Answers>) {
+/// As [`receive`], with bounds of the caller's, such as TLS.
+pub async fn receive_within(
+    listener: TcpListener,
+    bounds: http::Bounds,
+    cancel: CancellationToken,
+    answers: Arc<impl Answers>,
+) {
     http::serve(listener, bounds, cancel, move |request, peer| respond(request, peer, answers.clone())).await;
 }
 

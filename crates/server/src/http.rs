@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,16 +16,20 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
 use tenterhook_model::limits;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Pause after a failed accept (out of sockets), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Bounds of a server.
-#[derive(Debug, Clone, Copy)]
+/// Bounds of a server, and how its connections begin.
+#[derive(Debug, Clone)]
 pub struct Bounds {
     /// Connections at once.
     pub connections: usize,
@@ -36,12 +41,20 @@ pub struct Bounds {
     pub http2: bool,
     /// Whether the extensions of a request keep how its header names were written, for those who show them.
     pub spelling: bool,
+    /// TLS of the connections; without it they are plain.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 impl Bounds {
     /// For receivers, which few and friendly clients call.
-    pub const RECEIVER: Self =
-        Self { connections: 1_024, oldest_goes: false, head: Duration::from_secs(60), http2: true, spelling: false };
+    pub const RECEIVER: Self = Self {
+        connections: 1_024,
+        oldest_goes: false,
+        head: Duration::from_secs(60),
+        http2: true,
+        spelling: false,
+        tls: None,
+    };
     /// For the operations listener: probes must get through whoever else calls, or an orchestrator
     /// kills a healthy server.
     pub const OPERATIONS: Self = Self {
@@ -50,6 +63,7 @@ impl Bounds {
         head: Duration::from_secs(10),
         http2: false,
         spelling: false,
+        tls: None,
     };
 }
 
@@ -75,7 +89,8 @@ where
                 if is_full && let Some(oldest) = by_age.pop_front() {
                     oldest.abort();
                 }
-                by_age.push_back(tasks.spawn(connection(stream, peer, bounds, cancel.clone(), handle.clone())));
+                let (bounds, cancel, handle) = (bounds.clone(), cancel.clone(), handle.clone());
+                by_age.push_back(tasks.spawn(open(stream, peer, bounds, cancel, handle)));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -86,13 +101,32 @@ where
     while tasks.join_next().await.is_some() {}
 }
 
-async fn connection<H, F>(stream: TcpStream, peer: SocketAddr, bounds: Bounds, cancel: CancellationToken, handle: H)
+async fn open<H, F>(stream: TcpStream, peer: SocketAddr, mut bounds: Bounds, cancel: CancellationToken, handle: H)
 where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     // Small answers must not wait for more to send; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = bounds.tls.take() else { return connection(stream, peer, bounds, cancel, handle).await };
+    // The end comes first: a handshake must not delay it.
+    let opened = tokio::select! { biased;
+        () = cancel.cancelled() => return,
+        opened = timeout(bounds.head, TlsAcceptor::from(tls).accept(stream)) => opened,
+    };
+    match opened {
+        Ok(Ok(stream)) => connection(stream, peer, bounds, cancel, handle).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a connection was not encrypted"),
+        Err(_) => tracing::debug!(%peer, "a connection was not encrypted in time"),
+    }
+}
+
+async fn connection<S, H, F>(stream: S, peer: SocketAddr, bounds: Bounds, cancel: CancellationToken, handle: H)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
     let mut builder = Builder::new(TokioExecutor::new());
     if !bounds.http2 {
         builder = builder.http1_only();
@@ -169,6 +203,35 @@ mod tests {
         // The connection may also be reset: then there is no answer either.
         let _ = stream.read_to_end(&mut answer).await;
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_does_not_begin_with_tls_is_closed_where_there_is_tls() {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key);
+        let tls = Some(Arc::new(config.unwrap()));
+        let (address, _tasks) = start(Bounds { tls, ..Bounds::RECEIVER }).await;
+
+        let mut plain = TcpStream::connect(address).await.unwrap();
+        plain.write_all(GET).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = plain.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
+
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        let mut tls = tokio_rustls::TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+        tls.write_all(GET).await.unwrap();
+        let mut answer = [0; 1_024];
+        let bytes = tls.read(&mut answer).await.unwrap();
+        assert!(answer[..bytes].starts_with(b"HTTP/1.1 200"));
     }
 
     #[tokio::test]
