@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use tenterhook_attempt::PassThrough;
+use tenterhook_attempt::{Nowhere, PassThrough};
 use tenterhook_dispatch::{Dispatcher, Settings, Unmetered};
 use tenterhook_engine::{
     Acceptance, AttemptFacts, Compilations, Compiled, Contexts, EventContext, InProcess, Preview, Render, RenderFault,
@@ -136,6 +136,7 @@ async fn the_json_of_an_event_is_parsed_once_between_its_publication_and_its_req
         entropy: Arc::new(OsEntropy),
         meter: Arc::new(Unmetered),
         trace: Arc::new(PassThrough),
+        elsewhere: Arc::new(Nowhere::default()),
     };
     let mut dispatching = JoinSet::new();
     dispatching.spawn(Dispatcher::new(parts, receiver, Settings::default()).run(CancellationToken::new()));

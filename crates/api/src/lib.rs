@@ -37,7 +37,7 @@ mod webhooks;
 mod wire;
 
 pub use audit::AuditEntry;
-pub use edge::{Budgets, Connection, Forwarded, Held, Kept, PeerNames, Refusals, is_grpc, too_large};
+pub use edge::{Budgets, Connection, Forwarded, Held, Kept, Occupied, PeerNames, Refusals, is_grpc, too_large};
 pub use meter::{CallLabel, CallSpan, Meter, Refused, Unmetered, status_name};
 pub use notices::Descriptions;
 pub use refusal::{DOMAIN, NotForwarded, invalid};

@@ -5,10 +5,13 @@
 //! failed template, a broken connection, a panic and an interruption are outcomes. It decides
 //! nothing: whether to try again is the policy's question, and the store is the caller's.
 //!
+//! Other nodes may make attempts for this one: see [`Elsewhere`].
+//!
 //! [`Attempt`]: tenterhook_model::Attempt
 
 mod deliver;
 mod draft;
+mod elsewhere;
 mod job;
 mod make;
 mod trace;
@@ -17,6 +20,7 @@ mod trace;
 mod tests;
 
 pub use deliver::Deliver;
+pub use elsewhere::{Elsewhere, Load, Nowhere, Place, make_at};
 pub use job::Job;
 pub use make::{Made, Tools, make};
 pub use trace::{AttemptLabel, AttemptSpan, AttemptTrace, PassThrough};

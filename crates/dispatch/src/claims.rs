@@ -97,9 +97,15 @@ impl<D: Deliver> Run<D> {
             self.recorder.push(webhook, expired(id));
             return Fate::Expired;
         }
+        let place = self.parts.elsewhere.place(self.here);
+        if place.is_none() && !self.here.has_room() {
+            // A node that others sent for has gone; the slots follow.
+            return Fate::PutBack(id);
+        }
         let Start::Go { probe } = lane.admit(now, instant) else { return Fate::PutBack(id) };
+        self.here.taken += usize::from(place.is_none());
         let context = self.parts.contexts.of(&claim.event);
-        let flight = Flight { claim, webhook: spec, context, probe, begun: instant };
+        let flight = Flight { claim, webhook: spec, context, probe, begun: instant, place };
         self.attempts.spawn(flight.run(Arc::clone(&self.parts), self.deliverer.clone(), self.cut.clone()));
         Fate::Started
     }

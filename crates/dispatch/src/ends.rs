@@ -25,6 +25,7 @@ impl<D: Deliver> Run<D> {
     }
 
     fn ended(&mut self, ended: Ended, now: Timestamp, instant: Instant) {
+        self.here.taken -= usize::from(ended.here);
         if let Some(excuse) = ended.excuse {
             return self.excused(&ended, excuse, (now, instant));
         }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_attempt::{Deliver, Job, Made, make};
+use tenterhook_attempt::{Deliver, Job, Made, Place, make, make_at};
 use tenterhook_engine::EventContext;
 use tenterhook_model::{Attempt, Excuse, Webhook};
 use tenterhook_store::Claim;
@@ -22,6 +22,8 @@ pub(crate) struct Flight {
     pub(crate) probe: bool,
     /// When the lane counted it as begun.
     pub(crate) begun: Instant,
+    /// Where its attempt is made, if another node makes it.
+    pub(crate) place: Option<Box<dyn Place>>,
 }
 
 /// A delivery whose attempt ended.
@@ -35,12 +37,14 @@ pub(crate) struct Ended {
     /// Why it says nothing about the receiver and is made again, if it is.
     pub(crate) excuse: Option<Excuse>,
     pub(crate) panicked: bool,
+    /// Whether this node made it.
+    pub(crate) here: bool,
 }
 
 impl Flight {
     /// Makes the attempt; `cut` interrupts it.
     pub(crate) async fn run<D: Deliver>(self, parts: Arc<Parts>, deliverer: D, cut: CancellationToken) -> Ended {
-        let Self { claim, webhook, context, probe, begun } = self;
+        let Self { claim, webhook, context, probe, begun, place } = self;
         let job = Job {
             webhook: &webhook,
             context: &context,
@@ -48,7 +52,10 @@ impl Flight {
             number: claim.delivery.attempt_count + 1,
             due_time: claim.delivery.next_attempt_time,
         };
-        let Made { attempt, excuse, panicked } = make(job, parts.tools(), deliverer, &cut).await;
-        Ended { claim, attempt: Arc::new(attempt), probe, begun, excuse, panicked }
+        let Made { attempt, excuse, panicked } = match &place {
+            None => make(job, parts.tools(), deliverer, &cut).await,
+            Some(place) => make_at(&**place, job, &*parts.clock, &cut).await,
+        };
+        Ended { claim, attempt: Arc::new(attempt), probe, begun, excuse, panicked, here: place.is_none() }
     }
 }

@@ -53,6 +53,11 @@ impl Lanes {
         }
     }
 
+    /// Sets how many slots there are, at least 1. Those that are held stay held.
+    pub(crate) fn set_slots(&mut self, slots: usize) {
+        self.slots.set_total(slots);
+    }
+
     /// The lane of a webhook that has or had deliveries in flight.
     pub(crate) fn lane(&mut self, webhook: WebhookId) -> Option<&mut Lane> {
         self.lanes.get_mut(&webhook)

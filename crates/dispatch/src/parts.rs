@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenterhook_attempt::{AttemptTrace, Tools};
+use tenterhook_attempt::{AttemptTrace, Elsewhere, Tools};
 use tenterhook_engine::{Compilations, Contexts, Render};
 use tenterhook_model::{Clock, Entropy};
 use tenterhook_store::Dispatching;
@@ -28,6 +28,8 @@ pub struct Parts {
     pub meter: Arc<dyn Meter>,
     /// Makes the spans of attempts.
     pub trace: Arc<dyn AttemptTrace>,
+    /// Other nodes that make attempts for this one.
+    pub elsewhere: Arc<dyn Elsewhere>,
 }
 
 impl Parts {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tenterhook_attempt::Deliver;
+use tenterhook_attempt::{Deliver, Load};
 use tenterhook_model::Timestamp;
 use tenterhook_store::Ownership;
 use tokio::select;
@@ -38,6 +38,8 @@ pub(crate) struct Run<D> {
     pub(crate) deliverer: D,
     pub(crate) lanes: Lanes,
     pub(crate) attempts: JoinSet<Ended>,
+    /// Those of them that this node makes.
+    pub(crate) here: Load,
     /// Cuts the attempts under way short.
     pub(crate) cut: CancellationToken,
     pub(crate) recorder: Recorder,
@@ -62,6 +64,7 @@ impl<D: Deliver> Run<D> {
             deliverer,
             lanes: Lanes::new(max_in_flight),
             attempts: JoinSet::new(),
+            here: Load { taken: 0, room: max_in_flight },
             cut: CancellationToken::new(),
             questions: FuturesUnordered::new(),
             stories: Stories::default(),
@@ -80,6 +83,8 @@ impl<D: Deliver> Run<D> {
         bell.as_mut().enable();
         let mut cancelled = pin!(cancel.cancelled());
         let mut ownership = store.ownership();
+        let mut elsewhere = self.parts.elsewhere.room();
+        elsewhere.mark_changed();
         let mut alarm = pin!(tokio::time::sleep(Duration::ZERO));
         let mut look = true;
         while !self.closed {
@@ -109,6 +114,10 @@ impl<D: Deliver> Run<D> {
                         std::mem::take(&mut self.cut).cancel();
                     }
                     look = true;
+                }
+                Ok(()) = elsewhere.changed() => {
+                    let room = *elsewhere.borrow_and_update();
+                    self.lanes.set_slots(self.here.room + room);
                 }
                 ended = next_ended(&mut self.attempts), if !self.attempts.is_empty() => self.all_ended(ended),
                 recorded = self.recorder.recorded() => self.recorded(recorded),

@@ -53,6 +53,8 @@ pub(crate) struct Asking<'a> {
 #[derive(Debug)]
 pub(crate) struct Slots {
     total: usize,
+    /// How many there are to be: fewer than `total` while lanes hold more.
+    wanted: usize,
     free: usize,
     /// Slots that slow lanes hold.
     slow: usize,
@@ -69,7 +71,26 @@ impl Slots {
     /// So many free slots, at least 1.
     pub(crate) fn new(total: usize) -> Self {
         assert!(total > 0, "a dispatcher may have at least one attempt in flight");
-        Self { total, free: total, slow: 0, quick: 0, slow_tenants: 0, is_shared: false, tenants: BTreeMap::new() }
+        Self {
+            total,
+            wanted: total,
+            free: total,
+            slow: 0,
+            quick: 0,
+            slow_tenants: 0,
+            is_shared: false,
+            tenants: BTreeMap::new(),
+        }
+    }
+
+    /// Sets how many slots there are, at least 1. Those that are held stay held, and go when they are given back.
+    pub(crate) fn set_total(&mut self, wanted: usize) {
+        assert!(wanted > 0, "a dispatcher may have at least one attempt in flight");
+        let held = self.total - self.free;
+        self.wanted = wanted;
+        self.total = wanted.max(held);
+        self.free = self.total - held;
+        self.check();
     }
 
     /// Notes whether webhooks are in more than one namespace.
@@ -153,6 +174,9 @@ impl Slots {
         assert!(count <= lane.held, "a lane gives back {count} slots of {}", lane.held);
         self.free += count;
         assert!(self.free <= self.total, "{} slots are free of {}", self.free, self.total);
+        let surplus = (self.total - self.wanted).min(self.free);
+        self.free -= surplus;
+        self.total -= surplus;
         self.quick -= if lane.pace == Pace::Quick { count } else { 0 };
         self.change(lane.namespace, |tenant| {
             assert!(tenant.held >= count, "a namespace gives back {count} slots of {}", tenant.held);
@@ -176,6 +200,7 @@ impl Slots {
     /// What holds after each change.
     fn check(&self) {
         let held = self.total - self.free;
+        assert!(self.total == self.wanted.max(held), "{} slots, {held} held and {} wanted", self.total, self.wanted);
         assert!(
             self.slow + self.quick <= held,
             "lanes hold {held} slots, of which {} count as slow and {} as quick",
@@ -349,6 +374,21 @@ mod tests {
             slots.take(asking(&name(0), pace, 0), 1);
             assert_eq!(slots.part_of(asking(&name(1), pace, 0)), 0, "{pace:?}");
         }
+    }
+
+    #[test]
+    fn slots_that_are_no_longer_wanted_go_when_they_are_given_back() {
+        let (namespace, mut slots) = (name(0), Slots::new(4));
+        slots.set_total(10);
+        slots.take(asking(&namespace, Prompt, 0), 9);
+        slots.set_total(4);
+        assert_eq!((slots.total(), slots.free()), (9, 0), "what is held stays held");
+        slots.give_back(asking(&namespace, Prompt, 9), 5);
+        assert_eq!((slots.total(), slots.free()), (4, 0));
+        slots.set_total(6);
+        assert_eq!(slots.free(), 2);
+        slots.give_back(asking(&namespace, Prompt, 4), 4);
+        assert_eq!((slots.total(), slots.free()), (6, 6));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod backup;
 /// Check, make smaller and move a store that no server has open.
 pub mod care;
+mod carried;
 mod counts;
 mod embedded;
 mod error;
@@ -34,6 +35,7 @@ mod tail;
 mod tests;
 
 pub use backup::Backup;
+pub use carried::Carrier;
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError, TokenError};
 pub use kv::{Batch, Kv, MemoryKv, Node, Pair, PostgresKv, RedbKv, SledKv, Span, View, is_inside_engine};

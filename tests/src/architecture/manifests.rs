@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 23] = [
     ("proto", &[]),
     ("model", &[]),
     ("fixtures", &["model"]),
@@ -17,6 +17,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("deliver", &["model"]),
     ("attempt", &["engine", "model"]),
     ("dispatch", &["attempt", "engine", "model", "policy", "store"]),
+    ("fleet", &["attempt", "engine", "model", "store"]),
     ("cage", &["engine", "jinja", "model"]),
     ("intake", &["engine", "model", "store"]),
     ("api", &["attempt", "engine", "intake", "model", "policy", "proto", "store"]),
@@ -26,8 +27,8 @@ const ARROWS: [(&str, &[&str]); 22] = [
     (
         "server",
         &[
-            "api", "attempt", "cage", "console", "deliver", "dispatch", "engine", "http", "intake", "jinja", "model",
-            "policy", "proto", "store",
+            "api", "attempt", "cage", "console", "deliver", "dispatch", "engine", "fleet", "http", "intake", "jinja",
+            "model", "policy", "proto", "store",
         ],
     ),
     ("listen", &["engine", "model", "proto", "server"]),

@@ -5,6 +5,7 @@ mod demo;
 mod everywhere;
 mod identity;
 mod killed;
+mod sending;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

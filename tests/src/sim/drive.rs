@@ -40,6 +40,7 @@ struct Driver {
     halted: Vec<HaltedBy>,
     jumped_forward: u64,
     jumped_back: u64,
+    cut_off: usize,
     _kept: Kept,
 }
 
@@ -59,6 +60,7 @@ impl Driver {
             halted: Vec::new(),
             jumped_forward: 0,
             jumped_back: 0,
+            cut_off: 0,
         };
         for number in 0..driver.plan.hooks.len() {
             let webhook = driver.webhook(number);
@@ -109,6 +111,11 @@ impl Driver {
                 self.machine.clock.jump(millis);
                 let size = millis.unsigned_abs();
                 if millis < 0 { self.jumped_back += size } else { self.jumped_forward += size }
+            }
+            Step::KillNode(node) => self.process().nodes.kill(node),
+            Step::CutOffNode { node, length } => {
+                self.process().nodes.cut_off(node, length);
+                self.cut_off += 1;
             }
             Step::DiskFails { commits } => self.machine.disk.fail(commits),
         }
@@ -235,6 +242,7 @@ impl Driver {
             halted: self.halted,
             jumped_forward: self.jumped_forward,
             jumped_back: self.jumped_back,
+            cut_off: self.cut_off,
             failed_commits: self.machine.disk.failed(),
             plan: self.plan,
         };

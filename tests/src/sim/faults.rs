@@ -46,11 +46,15 @@ pub(crate) enum Fault {
     FailedProxy,
     FailedToken,
     AddressRace,
+    SentElsewhere,
+    KilledNode,
+    CutOffNode,
+    LostAttempt,
 }
 
 impl Fault {
     /// Every kind.
-    pub(crate) const ALL: [Self; 35] = [
+    pub(crate) const ALL: [Self; 39] = [
         Self::ErrorStatus,
         Self::BusyStatus,
         Self::GoneStatus,
@@ -86,6 +90,10 @@ impl Fault {
         Self::FailedProxy,
         Self::FailedToken,
         Self::AddressRace,
+        Self::SentElsewhere,
+        Self::KilledNode,
+        Self::CutOffNode,
+        Self::LostAttempt,
     ];
 
     /// Whether it has happened in the run.
@@ -129,6 +137,10 @@ impl Fault {
             Self::FailedProxy => run.net.failed_proxies > 0 && !run.seen.is_empty(),
             Self::FailedToken => outcome(Outcome::Authentication),
             Self::AddressRace => raced(run),
+            Self::SentElsewhere => run.net.elsewhere > 0,
+            Self::KilledNode => run.net.killed > 0,
+            Self::CutOffNode => run.cut_off > 0,
+            Self::LostAttempt => run.attempts.values().flatten().any(|attempt| attempt.error == LOST),
             Self::HeldByOrder => run.journal.iter().any(|change| {
                 let waits = change.delivery.state == DeliveryState::Pending;
                 waits && change.delivery.next_attempt_time.is_none() && !change.delivery.ordering_key.is_empty()
@@ -141,6 +153,9 @@ impl Fault {
         Self::ALL.into_iter().filter(|fault| fault.happened(run)).collect()
     }
 }
+
+/// What is said of an attempt whose node was lost.
+const LOST: &str = "the node that made the attempt was lost";
 
 /// Whether a request was under way when a life ended so.
 fn under_way(run: &History, end: &dyn Fn(End) -> bool) -> bool {

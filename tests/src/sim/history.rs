@@ -44,6 +44,8 @@ pub(crate) struct History {
     /// Milliseconds of all jumps of the wall clock, by direction.
     pub(crate) jumped_forward: u64,
     pub(crate) jumped_back: u64,
+    /// How often the link to another node stalled.
+    pub(crate) cut_off: usize,
     pub(crate) failed_commits: usize,
 }
 

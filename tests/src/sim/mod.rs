@@ -16,6 +16,7 @@ mod drive;
 mod faults;
 mod history;
 mod net;
+mod nodes;
 mod plan;
 mod world;
 

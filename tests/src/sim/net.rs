@@ -57,6 +57,10 @@ pub(crate) struct Counts {
     pub(crate) failed_proxies: usize,
     /// Connections that went round the proxy.
     pub(crate) round_the_proxy: usize,
+    /// Requests that other nodes sent.
+    pub(crate) elsewhere: usize,
+    /// Nodes that were killed.
+    pub(crate) killed: usize,
 }
 
 struct State {
@@ -116,6 +120,16 @@ impl Net {
     pub(crate) fn take(&self) -> (Vec<Seen>, Counts) {
         let mut state = self.state();
         (std::mem::take(&mut state.seen), state.counts)
+    }
+
+    /// Another node sends a request.
+    pub(crate) fn count_elsewhere(&self) {
+        self.state().counts.elsewhere += 1;
+    }
+
+    /// Another node was killed.
+    pub(crate) fn count_killed(&self) {
+        self.state().counts.killed += 1;
     }
 
     fn is_calm(&self) -> bool {

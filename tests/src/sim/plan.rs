@@ -44,7 +44,9 @@ pub(crate) struct Plan {
     pub(crate) pager: Option<usize>,
     /// Whether requests leave by a proxy.
     pub(crate) proxied: bool,
-    /// Attempts of the server in flight at once.
+    /// Other nodes that make attempts.
+    pub(crate) nodes: usize,
+    /// Attempts of each node in flight at once.
     pub(crate) max_in_flight: usize,
     /// How long the server lets attempts go on when it is told to stop.
     pub(crate) grace: Duration,
@@ -120,6 +122,13 @@ pub(crate) enum Step {
     Jump {
         millis: i64,
     },
+    /// Kills another node, and starts it again.
+    KillNode(usize),
+    /// Lets nothing pass over the link to another node for a while.
+    CutOffNode {
+        node: usize,
+        length: Duration,
+    },
     /// The disk takes no writes for a while.
     DiskFails {
         commits: usize,
@@ -154,6 +163,9 @@ impl Plan {
         let (net_dice, entropy_dice) = (dice.fork(), dice.fork());
         let crowd = dice.percent(25).then(|| crowd(&mut hooks, &mut steps, &mut dice));
         let max_in_flight = if crowd.is_some() { CROWD_SLOTS } else { max_in_flight };
+        // The slots of a crowd are counted on one node.
+        let nodes = if crowd.is_none() && dice.percent(40) { dice.between(1, 3) as usize } else { 0 };
+        steps.extend((0..nodes).flat_map(|node| failing_node(node, &mut dice)).collect::<Vec<_>>());
         steps.sort_by_key(|(time, _)| *time);
         // A crowd is looked at alone: what fails on the way holds up everybody.
         let proxied = crowd.is_none() && dice.percent(25);
@@ -164,8 +176,21 @@ impl Plan {
         if crowd.is_none() && !proxied && dice.percent(40) {
             hooks.iter_mut().for_each(|hook| hook.roads = roads(&mut dice));
         }
-        Self { hooks, steps, crowd, pager, proxied, max_in_flight, grace, net_dice, entropy_dice }
+        Self { hooks, steps, crowd, pager, proxied, nodes, max_in_flight, grace, net_dice, entropy_dice }
     }
+}
+
+/// How another node fails.
+fn failing_node(node: usize, dice: &mut Dice) -> Vec<(Duration, Step)> {
+    let mut steps = Vec::new();
+    for _ in 0..dice.between(0, 3) {
+        steps.push((dice.millis(1_000, 140_000), Step::KillNode(node)));
+    }
+    for _ in 0..dice.between(0, 3) {
+        let length = dice.millis(100, 6_000);
+        steps.push((dice.millis(1_000, 140_000), Step::CutOffNode { node, length }));
+    }
+    steps
 }
 
 /// Adds the webhooks of a crowd, and events for them: those that hang get theirs at once, the one

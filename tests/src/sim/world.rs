@@ -9,10 +9,11 @@ use tenterhook_attempt::PassThrough;
 use tenterhook_deliver::{Deliverer, Outbound, Roots};
 use tenterhook_dispatch::{Deadlines, Dispatcher, Drained, Parts, Settings, Unmetered};
 use tenterhook_engine::{Compilations, Contexts, InProcess};
+use tenterhook_fleet::{Fleet, Granting};
 use tenterhook_intake::{Announcer, Intake};
 use tenterhook_model::{AddressPolicy, Egress, Event, Proxy};
 use tenterhook_store::{
-    Batch, Change, EmbeddedStore, Kv, MemoryKv, Pair, Reads, SealingKey, Sequence, Span, Store, StoreError,
+    Batch, Carrier, Change, EmbeddedStore, Kv, MemoryKv, Pair, Reads, SealingKey, Sequence, Span, Store, StoreError,
     StoreOptions, View,
 };
 use tokio::task::JoinSet;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::chance::{SeededEntropy, SimClock};
 use super::history::{Acked, End, Life};
 use super::net::Net;
+use super::nodes::{GRANT, Nodes};
 use super::plan::Plan;
 use crate::canary::lookout::Kept;
 use crate::canary::mark;
@@ -93,6 +95,8 @@ pub(crate) struct Machine {
     entropy: Arc<SeededEntropy>,
     egress: Egress,
     settings: Settings,
+    /// Other nodes that make attempts.
+    nodes: usize,
 }
 
 /// The server as a process: everything but the API.
@@ -101,6 +105,8 @@ pub(crate) struct Process {
     machine: Machine,
     intake: Arc<Intake>,
     deliverer: Deliverer<Net>,
+    fleet: Fleet,
+    pub(crate) nodes: Nodes,
     cancel: CancellationToken,
     dispatcher: JoinSet<Drained>,
     /// The writer, the watcher and the callers.
@@ -120,6 +126,7 @@ impl Machine {
             watched: Arc::default(),
             entropy: Arc::new(SeededEntropy::new(plan.entropy_dice.clone())),
             settings: Settings { max_in_flight: plan.max_in_flight, grace: plan.grace },
+            nodes: plan.nodes,
         }
     }
 
@@ -143,13 +150,7 @@ impl Machine {
         let deadlines = Deadlines::new(store.clone(), self.clock.clone());
         let cancel = CancellationToken::new();
         others.spawn(deadlines.run(cancel.clone()));
-        let deliverer = Deliverer::new(Outbound {
-            addresses: AddressPolicy::public(),
-            egress: self.egress.clone(),
-            resolver: Arc::new(self.net.clone()),
-            roots: Roots::none(),
-            dialer: self.net.clone(),
-        });
+        let deliverer = self.deliverer();
         let (compilations, contexts) = (Arc::new(Compilations::new()), Arc::new(Contexts::new()));
         let intake = Arc::new(Intake::new(tenterhook_intake::Parts {
             store: store.clone(),
@@ -165,6 +166,7 @@ impl Machine {
             clock: self.clock.clone(),
         };
         others.spawn(announcer.run(cancel.clone()));
+        let (fleet, nodes) = self.nodes(&*store);
         let parts = Parts {
             store: store.clone(),
             render: Arc::new(InProcess),
@@ -174,10 +176,32 @@ impl Machine {
             entropy: self.entropy.clone(),
             meter: Arc::new(Unmetered),
             trace: Arc::new(PassThrough),
+            elsewhere: Arc::new(fleet.clone()),
         };
         let mut dispatcher = JoinSet::new();
         dispatcher.spawn(Dispatcher::new(parts, deliverer.clone(), self.settings).run(cancel.clone()));
-        Process { store, machine: self.clone(), intake, deliverer, cancel, dispatcher, others }
+        Process { store, machine: self.clone(), intake, deliverer, fleet, nodes, cancel, dispatcher, others }
+    }
+
+    fn deliverer(&self) -> Deliverer<Net> {
+        Deliverer::new(Outbound {
+            addresses: AddressPolicy::public(),
+            egress: self.egress.clone(),
+            resolver: Arc::new(self.net.clone()),
+            roots: Roots::none(),
+            dialer: self.net.clone(),
+        })
+    }
+
+    /// The other nodes, which make attempts for one that has this store.
+    fn nodes(&self, store: &dyn Store) -> (Fleet, Nodes) {
+        let carrier = Carrier::new(&SealingKey::new(mark::key()), self.entropy.clone());
+        let fleet = Fleet::default();
+        let (clock, ownership) = (self.clock.clone(), store.ownership());
+        fleet.serve(Granting { carrier: carrier.clone(), clock, ownership, grant: GRANT });
+        let (machine, room) = (self.clone(), self.settings.max_in_flight);
+        let nodes = Nodes::start(self.nodes, room, &fleet, &carrier, &self.net, move || machine.deliverer());
+        (fleet, nodes)
     }
 }
 
@@ -203,6 +227,7 @@ impl Process {
     /// Kills the process. Nothing but the disk is left of it.
     pub(crate) async fn crash(mut self) -> Life {
         self.dispatcher.shutdown().await;
+        self.nodes.end().await;
         self.others.shutdown().await;
         self.machine.net.end_life();
         // Sockets close with a process.
@@ -214,6 +239,8 @@ impl Process {
     pub(crate) async fn drain(mut self) -> Life {
         self.cancel.cancel();
         let drained = self.dispatcher.join_next().await.expect("it was started").expect("it does not panic");
+        self.fleet.close();
+        self.nodes.end().await;
         self.store.close();
         self.deliverer.close().await;
         self.others.shutdown().await;

@@ -156,6 +156,12 @@ impl Connection {
         Kept(self.clone())
     }
 
+    /// Counts the connection as used as long as the result is held, so that no other takes its place.
+    #[must_use]
+    pub fn occupy(&self) -> Occupied {
+        Occupied(self.begin(false))
+    }
+
     /// Waits until nobody [keeps](Connection::keep) it.
     ///
     /// # Cancel safety
@@ -235,6 +241,10 @@ impl Drop for Kept {
         }
     }
 }
+
+/// What keeps a connection from counting as idle.
+#[derive(Debug)]
+pub struct Occupied(#[expect(dead_code, reason = "it counts until it is dropped")] OpenCall);
 
 /// A call from its admission until its answer is taken.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ mod trail;
 mod transport;
 mod walk;
 
-pub use connection::{Budgets, Connection, Kept};
+pub use connection::{Budgets, Connection, Kept, Occupied};
 pub use forwarded::Forwarded;
 pub use gate::is_grpc;
 pub(crate) use gate::{GateLayer, GateState, TraceParent};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenterhook_attempt::PassThrough;
+use tenterhook_attempt::{Nowhere, PassThrough};
 use tenterhook_model::webhook::{Backoff, BreakerPolicy, RateLimit, RetryPolicy};
 use tenterhook_model::{Clock, Webhook};
 use tenterhook_store::{
@@ -63,6 +63,7 @@ impl Machine {
             entropy: Arc::new(Middle),
             meter: Arc::new(Counts::default()),
             trace: Arc::new(PassThrough),
+            elsewhere: Arc::new(Nowhere::default()),
         };
         dispatcher.spawn(Dispatcher::new(parts, self.receivers.clone(), Settings::default()).run(cancel.clone()));
         Process { store, cancel, dispatcher, _others: others }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tenterhook_attempt::PassThrough;
+use tenterhook_attempt::{Nowhere, PassThrough};
 use tenterhook_model::{Attempt, Clock, Exchange, Excuse, Outcome, PreparedRequest, Timestamp, Timings, WebhookId};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -209,6 +209,7 @@ impl World {
             entropy: Arc::new(Middle),
             meter: counts.clone(),
             trace: Arc::new(PassThrough),
+            elsewhere: Arc::new(Nowhere::default()),
         };
         let cancel = CancellationToken::new();
         let mut running = JoinSet::new();

@@ -73,7 +73,8 @@ impl App {
         background_end: CancellationToken,
         shutdown: CancellationToken,
     ) -> Result<Ending> {
-        let Self { entrance, nodes, tls, mut storage, deliverer, dispatcher, api, front, intake, draining, .. } = self;
+        let Self { entrance, company, tls, mut storage, deliverer, dispatcher, api, front, intake, draining, .. } =
+            self;
         let (metrics, grace, supervisor) = (self.metrics, self.grace, self.supervisor);
         let mut dispatching = JoinSet::new();
         dispatching.spawn(dispatcher.run(draining.clone()));
@@ -84,7 +85,8 @@ impl App {
         let mut serving = match entrance {
             Entrance::Bound(listeners) => {
                 let (desk, draining) = (Desk::Here(Arc::new(front)), draining.clone());
-                let door = Door::new(Parts { listeners, tls, desk, nodes, metrics, draining, grace });
+                let company = company.clone();
+                let door = Door::new(Parts { listeners, tls, desk, company, metrics, draining, grace });
                 JoinSet::from_iter([door.run()])
             }
             Entrance::Open { serving, relay } => {
@@ -113,6 +115,9 @@ impl App {
         api.drain().await;
         let end = Instant::now() + grace + SETTLE;
         let drained = drain_dispatcher(&mut dispatching, end).await;
+        if let Some(company) = &company {
+            company.fleet.close();
+        }
         // The door ends within the grace by itself: this is for calls that nothing can end.
         if timeout_at(end, serving.join_next()).await.is_err() {
             serving.shutdown().await;

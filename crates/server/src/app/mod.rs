@@ -27,6 +27,7 @@ mod storage;
 mod supervisor;
 mod tasks;
 mod tls;
+mod tools;
 mod trial;
 mod watches;
 
@@ -37,12 +38,12 @@ use std::time::Duration;
 use anyhow::Result;
 use tenterhook_api::access::Access;
 use tenterhook_api::{About, Api, ApiState, Refusals, router};
-use tenterhook_attempt::{AttemptTrace, PassThrough};
-use tenterhook_cage::{Cage, WorkerCommand};
+use tenterhook_attempt::{Elsewhere, Nowhere};
 use tenterhook_console::Console;
-use tenterhook_deliver::{CertificateCheck, Deliverer, Outbound, Roots, SystemResolver, TcpDialer};
+use tenterhook_deliver::{CertificateCheck, Deliverer};
 use tenterhook_dispatch::{Dispatcher, Parts, Settings};
-use tenterhook_engine::{Compilations, Contexts, Render};
+use tenterhook_engine::{Compilations, Contexts};
+use tenterhook_fleet::Granting;
 use tenterhook_http::Front;
 use tenterhook_intake::Intake;
 use tenterhook_model::{Clock, OsEntropy, SystemClock, Timestamp};
@@ -51,35 +52,31 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
 
-use crate::config::{Config, NodeAddress, template_variables};
+use crate::config::{Config, NodeAddress};
 use crate::failure::InWords;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::trace::Exported;
 use crate::terminal::Terminal;
 use banner::Banner;
 use certificates::{CertificateWatch, Tls};
-use relay::proof::NodeKey;
+use relay::Company;
 use sampler::Sampler;
 use signals::Signals;
 use standby::{Entrance, Ports, Standby, Start};
 use storage::Storage;
 use supervisor::Supervisor;
+use tools::{deliverer, render, trace};
 use watches::Watches;
 
 pub use drain::Ending;
 pub use ports::Addresses;
 pub use reload::Reload;
 pub use tenterhook_store::remove_trial;
+pub use tools::cage;
 pub use trial::check;
 
-/// Child processes that render what is not plain, at most; one renders thousands a second.
-const RENDER_WORKERS: usize = 2;
-
-/// Lets the allocator of a render worker take memory as it is needed: what it would set aside at
-/// its start, a gibibyte, is more than a worker may have (mimalloc's documentation, "Environment options").
-const ALLOCATOR_OF_WORKERS: [(&str, &str); 3] =
-    [("MIMALLOC_ARENA_RESERVE", "0"), ("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_EAGER_COMMIT", "0")];
+/// How long another node may send is one of this many parts of a lease: the part that its holder leaves unused.
+const GRANTS_A_LEASE: u32 = 5;
 
 /// A server that is ready to run: its ports are bound and its store is open.
 #[derive(Debug)]
@@ -87,8 +84,8 @@ pub struct App {
     addresses: Addresses,
     entrance: Entrance,
     ops: Option<TcpListener>,
-    /// What other nodes prove, if calls are forwarded.
-    nodes: Option<NodeKey>,
+    /// The other nodes, if this one has an address for them.
+    company: Option<Company>,
     tls: Option<Tls>,
     storage: Storage,
     deliverer: Deliverer,
@@ -167,10 +164,10 @@ impl App {
     /// Puts the server together on an open store.
     async fn assemble(config: &Config, basis: Basis) -> Result<Self> {
         let Basis { clock, started, metrics, telemetry, tls, certificates, addresses, draining, start } = basis;
-        let Start { storage, entrance, ops, nodes } = start;
+        let Start { storage, entrance, ops, company } = start;
         let sampler = sampled(config, &storage, &metrics).await;
         let (resolver, deliverer) = deliverer(config);
-        let render: Arc<dyn Render> = Arc::new(cage()?.with_variables(template_variables(&config.template_env)));
+        let render = render(config)?;
         let (compilations, trace) = (Arc::new(Compilations::new()), trace(&telemetry));
         let parts = Parts {
             store: storage.store.clone(),
@@ -181,7 +178,9 @@ impl App {
             entropy: Arc::new(OsEntropy),
             meter: metrics.clone(),
             trace: trace.clone(),
+            elsewhere: elsewhere(config, &storage, company.as_ref()),
         };
+        metrics.attempts(config.max_in_flight, parts.elsewhere.room());
         let intake = Arc::new(intake(storage.store.clone(), &parts, metrics.clone()));
         let (access, keys) = watches::access(config, &metrics)?;
         let console = console::console(config, access.clone(), clock.clone())?;
@@ -210,7 +209,7 @@ impl App {
             addresses,
             entrance,
             ops,
-            nodes,
+            company,
             tls,
             storage,
             dispatcher: Dispatcher::new(parts, deliverer.clone(), settings(config)),
@@ -280,22 +279,12 @@ fn settings(config: &Config) -> Settings {
     Settings { max_in_flight: config.max_in_flight, grace: config.drain_grace }
 }
 
-/// What traces attempts, if spans are exported.
-fn trace(telemetry: &Telemetry) -> Arc<dyn AttemptTrace> {
-    if telemetry.exports_spans() { Arc::new(Exported) } else { Arc::new(PassThrough) }
-}
-
-/// What looks names up, and what sends requests with it.
-fn deliverer(config: &Config) -> (Arc<SystemResolver>, Deliverer) {
-    let resolver = Arc::new(SystemResolver::new());
-    let deliverer = Deliverer::new(Outbound {
-        addresses: config.addresses.clone(),
-        egress: config.egress.clone(),
-        resolver: resolver.clone(),
-        roots: Roots::from_system(),
-        dialer: TcpDialer { source: config.source },
-    });
-    (resolver, deliverer)
+/// The other nodes that make attempts for this one, which serves.
+fn elsewhere(config: &Config, storage: &Storage, company: Option<&Company>) -> Arc<dyn Elsewhere> {
+    let Some(Company { carrier, fleet, .. }) = company else { return Arc::new(Nowhere::default()) };
+    let (carrier, ownership, clock) = (carrier.clone(), storage.store.ownership(), Arc::new(SystemClock));
+    fleet.serve(Granting { carrier, clock, ownership, grant: config.node.lease / GRANTS_A_LEASE });
+    Arc::new(fleet.clone())
 }
 
 /// What takes events in, with what it shares with the dispatcher.
@@ -311,14 +300,6 @@ async fn sampled(config: &Config, storage: &Storage, metrics: &Arc<Metrics>) -> 
     let sampler = Sampler { store, clock: Arc::new(SystemClock), metrics, named };
     sampler.sample().await;
     sampler
-}
-
-/// Where templates that are not plain render: this program as `render-worker`, in child processes.
-pub fn cage() -> Result<Cage> {
-    let program =
-        std::env::current_exe().context("cannot locate this executable, which also runs the render workers")?;
-    let environment = ALLOCATOR_OF_WORKERS.map(|(name, value)| (name.into(), value.into())).to_vec();
-    Ok(Cage::new(WorkerCommand { program, args: vec!["render-worker".into()], environment }, RENDER_WORKERS))
 }
 
 /// `tenterhook serve`: builds the server, tells where it is, and runs it until a signal.

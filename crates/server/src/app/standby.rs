@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
+use tenterhook_engine::Compilations;
+use tenterhook_fleet::{Duty, Joining, Outfit};
 use tenterhook_model::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,12 +23,12 @@ use super::certificates::{CertificateWatch, Tls};
 use super::door::{Door, Parts};
 use super::ops::{PLAIN_TEXT, PROMETHEUS_TEXT, text};
 use super::ports;
-use super::relay::proof::NodeKey;
-use super::relay::{Desk, Holder, Relay, readiness};
+use super::relay::{Company, Desk, Holder, Relay, SendingFor, readiness};
 use super::reload::Reload;
 use super::sealing;
 use super::storage::{Opened, Storage};
 use super::supervisor::Supervisor;
+use super::tools;
 use crate::config::Config;
 use crate::failure::InWords;
 use crate::http;
@@ -79,8 +81,8 @@ pub(super) struct Start {
     pub(super) storage: Storage,
     pub(super) entrance: Entrance,
     pub(super) ops: Option<TcpListener>,
-    /// What other nodes prove, if calls are forwarded.
-    pub(super) nodes: Option<NodeKey>,
+    /// The other nodes, if this one has an address for them.
+    pub(super) company: Option<Company>,
 }
 
 impl Standby<'_> {
@@ -95,21 +97,21 @@ impl Standby<'_> {
             () = self.shutdown.cancelled() => return Ok(None),
             first = self.try_open(Duration::ZERO) => first?,
         };
-        let nodes = self.node_key()?;
+        let company = self.company()?;
         let holder = match first {
             Opened::Store(storage) => {
-                return Ok(Some(Start { storage, entrance: Entrance::Bound(ports.api), ops: ports.ops, nodes }));
+                return Ok(Some(Start { storage, entrance: Entrance::Bound(ports.api), ops: ports.ops, company }));
             }
             Opened::Held { holder, left } => {
-                self.say(&holder, left, nodes.is_some());
+                self.say(&holder, left, company.is_some());
                 holder
             }
         };
         let end = CancellationToken::new();
         let watched = watch_certificates(certificates.take(), self.reload.clone(), end.clone());
         let opening = async {
-            let opened = match nodes {
-                Some(key) => self.forward(ports, holder, key).await,
+            let opened = match company {
+                Some(company) => self.forward(ports, holder, company).await,
                 None => self.stay_closed(ports, holder).await,
             };
             end.cancel();
@@ -124,14 +126,15 @@ impl Standby<'_> {
         Storage::open(self.config, patience, self.clock.clone(), self.metrics.clone()).await
     }
 
-    /// The key that follows from the sealing key, if this node has an address. Opening the store has made sure
-    /// of the file.
-    fn node_key(&self) -> Result<Option<NodeKey>> {
+    /// The other nodes, if this one has an address. They know each other by the sealing key; opening the store has made
+    /// sure of the file.
+    fn company(&self) -> Result<Option<Company>> {
         let Some(path) = self.config.sealing_key_file.as_ref().filter(|_| self.config.node_address.is_some()) else {
             return Ok(None);
         };
         let keys = sealing::try_load(path)?;
-        keys.map(|keys| Some(keys.nodes)).ok_or_else(|| anyhow!("the sealing key {} is missing", path.display()))
+        let keys = keys.ok_or_else(|| anyhow!("the sealing key {} is missing", path.display()))?;
+        Ok(Some(Company::new(keys.nodes, &keys.sealing)))
     }
 
     /// Waits for the database while nobody can connect to the API, so that clients go elsewhere.
@@ -147,34 +150,58 @@ impl Standby<'_> {
         };
         let bound = Config { listen: addresses.api, ..self.config.clone() };
         let entrance = Entrance::Bound(ports::bind_api(&bound).await?);
-        Ok(Some(Start { storage: opened, entrance, ops, nodes: None }))
+        Ok(Some(Start { storage: opened, entrance, ops, company: None }))
     }
 
-    /// Waits for the database while calls go to the node that has it.
-    async fn forward(&self, ports: Ports, holder: Holder, key: NodeKey) -> Result<Option<Start>> {
-        let relay = Relay::new(key.clone(), self.draining.clone());
+    /// Waits for the database while calls go to the node that has it, and makes attempts for that node.
+    async fn forward(&self, ports: Ports, holder: Holder, company: Company) -> Result<Option<Start>> {
+        let relay = Relay::new(company.key.clone(), self.draining.clone());
         relay.forward_to(Some(holder));
         let (metrics, draining, grace) = (self.metrics.clone(), self.draining.clone(), self.config.drain_grace);
-        let (tls, desk, nodes) = (self.tls.clone(), Desk::Relay(relay.clone()), Some(key.clone()));
-        let door = Door::new(Parts { listeners: ports.api, tls, desk, nodes, metrics, draining, grace });
-        let mut serving = JoinSet::new();
+        let (tls, desk) = (self.tls.clone(), Desk::Relay(relay.clone()));
+        let known = Some(company.clone());
+        let door = Door::new(Parts { listeners: ports.api, tls, desk, company: known, metrics, draining, grace });
+        let (mut serving, mut sending) = (JoinSet::new(), JoinSet::new());
         serving.spawn(door.run());
+        sending.spawn(self.sending_for(&company, &relay)?.run());
         let (ops, probed) = twice(ports.ops)?;
         let opening = self.open_in_turn(true, |now| relay.forward_to(Some(now).filter(|now| now.epoch > 0)));
         let opened = tokio::select! { biased;
             _ = serving.join_next() => bail!("the API ended by itself; the log says why"),
+            _ = sending.join_next() => bail!("the sending for another node ended by itself; the log says why"),
             opened = self.with_probes(probed, Readiness::Relay(relay.clone()), opening) => opened,
         };
         if let Some(storage) = opened {
-            return Ok(Some(Start { storage, entrance: Entrance::Open { serving, relay }, ops, nodes: Some(key) }));
+            // This node decides from now on.
+            sending.shutdown().await;
+            let entrance = Entrance::Open { serving, relay };
+            return Ok(Some(Start { storage, entrance, ops, company: Some(company) }));
         }
         Supervisor::from_environment().stopping();
         self.draining.cancel();
+        let ended = async { tokio::join!(timeout(grace, sending.join_next()), serving.join_next()) };
         // The door ends within the grace by itself: this is for calls that nothing can end.
-        if timeout(grace + LINGER, serving.join_next()).await.is_err() {
+        if timeout(grace + LINGER, ended).await.is_err() {
             serving.shutdown().await;
         }
         Ok(None)
+    }
+
+    /// The part that makes attempts for the node that serves.
+    fn sending_for(&self, company: &Company, relay: &Relay) -> Result<SendingFor> {
+        let (_, deliverer) = tools::deliverer(self.config);
+        let outfit = Outfit {
+            render: tools::render(self.config)?,
+            compilations: Arc::new(Compilations::new()),
+            trace: tools::trace(self.telemetry),
+            carrier: company.carrier.clone(),
+        };
+        Ok(SendingFor {
+            joining: Joining::new(self.config.node.name.clone(), self.config.max_in_flight),
+            duty: Duty { outfit, deliverer, room: self.config.max_in_flight },
+            relay: relay.clone(),
+            leave: self.draining.clone(),
+        })
     }
 
     /// Tries to open the store until it is free, and hands on who has it.

@@ -8,6 +8,7 @@ use tenterhook_model::{DeliveryId, limits};
 use super::{Verdict, connecting, ensure};
 use crate::sim::chance::SimClock;
 use crate::sim::history::{History, Life, Order, OrderKind, Seen};
+use crate::sim::nodes::GRANT;
 
 pub(super) fn ordered_key_keeps_order(history: &History) -> Verdict {
     // Deliveries by webhook and key, in the order of publication.
@@ -53,7 +54,8 @@ pub(super) fn in_flight_within_limit(history: &History) -> Verdict {
         let most = most_at_once(history.seen.iter().filter(|seen| seen.hook == number));
         ensure(most <= limit, || format!("receiver {number} had {most} requests under way, {limit} are allowed"))?;
     }
-    let (most, limit) = (most_at_once(history.seen.iter()), history.plan.max_in_flight as i64);
+    let all = history.plan.max_in_flight * (1 + history.plan.nodes);
+    let (most, limit) = (most_at_once(history.seen.iter()), all as i64);
     ensure(most <= limit, || format!("{most} requests were under way, {limit} are allowed"))
 }
 
@@ -125,11 +127,14 @@ pub(super) fn healthy_namespace_is_served_while_another_hangs(history: &History)
 }
 
 pub(super) fn halted_webhook_gets_nothing(history: &History) -> Verdict {
+    // What is on its way to another node while the link stalls is sent within a grant, or not at all.
+    let on_its_way = if history.cut_off > 0 { GRANT } else { Duration::ZERO };
     for (place, order) in history.orders.iter().enumerate() {
         let OrderKind::Pause(hook) = order.kind else { continue };
         let resumed = history.orders[place..].iter().find(|later| later.kind == OrderKind::Resume(hook));
         let until = resumed.map_or(Duration::MAX, |later| later.called);
-        let sent = |seen: &&Seen| seen.hook == hook && seen.from > order.answered && seen.from < until;
+        let from = order.answered + on_its_way;
+        let sent = |seen: &&Seen| seen.hook == hook && seen.from > from && seen.from < until;
         let wrong = history.seen.iter().find(sent);
         ensure(wrong.is_none(), || format!("receiver {hook} was paused at {:?}: {wrong:?}", order.answered))?;
     }

@@ -132,7 +132,7 @@ const SABOTAGE: [(&str, Sabotage); ALL.len()] = [
         for seen in &mut run.seen {
             (seen.from, seen.until) = (Duration::ZERO, Duration::MAX);
         }
-        run.plan.max_in_flight = 1;
+        (run.plan.max_in_flight, run.plan.nodes) = (1, 0);
     }),
     ("rate_within_limit", |run| {
         for hook in &mut run.plan.hooks {

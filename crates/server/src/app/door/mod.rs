@@ -35,8 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::certificates::Tls;
-use crate::app::relay::Desk;
-use crate::app::relay::proof::NodeKey;
+use crate::app::relay::{Company, Desk};
 use crate::telemetry::metrics::Metrics;
 pub(crate) use cut::Cut;
 use places::{Bounds, Places};
@@ -59,8 +58,8 @@ pub(crate) struct Parts {
     pub(crate) tls: Option<Tls>,
     /// Where calls are answered.
     pub(crate) desk: Desk,
-    /// What other nodes prove, if there are any.
-    pub(crate) nodes: Option<NodeKey>,
+    /// The other nodes, if there may be any.
+    pub(crate) company: Option<Company>,
     /// Where connections are counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Cancelled when the server begins to stop.
@@ -88,9 +87,9 @@ impl Door {
     }
 
     fn with(parts: Parts, bounds: Bounds, times: Times) -> Self {
-        let Parts { listeners, tls, desk, nodes, metrics, draining, .. } = parts;
+        let Parts { listeners, tls, desk, company, metrics, draining, .. } = parts;
         let (places, budgets, notices) = (Places::new(bounds), Budgets::default(), Notices::default());
-        let nodes = nodes.map(|key| Nodes { key, places: places.clone(), budgets: budgets.clone() });
+        let nodes = company.map(|company| Nodes { company, places: places.clone(), budgets: budgets.clone() });
         let shared = Arc::new(Shared { tls, desk, nodes, times, calls: TaskTracker::new(), draining });
         Self { listeners, places, budgets, shared, metrics, notices }
     }

@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tenterhook_api::access::names_of_certificate;
 use tenterhook_api::{Budgets, Connection, PeerNames};
+use tenterhook_fleet::Joining;
 use tenterhook_model::OsEntropy;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -25,8 +26,8 @@ use super::plain;
 use super::times::Times;
 use super::wire::{Signs, Wire};
 use crate::app::certificates::Tls;
-use crate::app::relay::proof::{Caller, NodeKey, believe, binding_of_server};
-use crate::app::relay::{Client, Desk};
+use crate::app::relay::proof::{Caller, believe, binding_of_server};
+use crate::app::relay::{Client, Company, Desk};
 
 /// Parts of the age by which connections differ.
 const AGE_PARTS: u64 = 100;
@@ -51,8 +52,8 @@ pub(super) struct Shared {
 /// What it takes to let in clients that other nodes speak for.
 #[derive(Debug)]
 pub(super) struct Nodes {
-    /// What a node proves.
-    pub(super) key: NodeKey,
+    /// What a node proves, and those that have joined.
+    pub(super) company: Company,
     /// Where their clients are counted.
     pub(super) places: Places,
     /// What their clients share with the others.
@@ -109,10 +110,12 @@ impl Session {
     }
 }
 
-/// A client, and the first bytes of its HTTP.
-struct Known {
-    greeting: Greeting,
-    client: Client,
+/// Who is at the other end.
+enum Known {
+    /// A client, and the first bytes of its HTTP.
+    Client(Greeting, Client),
+    /// A node that offers to make attempts.
+    Node(Joining, Connection),
 }
 
 /// A connection that speaks HTTP, or is about to.
@@ -137,10 +140,16 @@ impl Open<'_> {
             () = draining.cancelled() => return None,
             known = timeout_at(self.open_by, known) => known,
         };
-        let Known { greeting, client } = match known {
+        let (greeting, client) = match known {
             Err(_) => return Some(Cut::Late),
             Ok(Err(why)) => return why,
-            Ok(Ok(known)) => known,
+            Ok(Ok(Known::Client(greeting, client))) => (greeting, client),
+            Ok(Ok(Known::Node(joining, connection))) => {
+                let nodes = self.shared.nodes.as_ref()?;
+                let _used = connection.occupy();
+                nodes.company.fleet.work_with(joining, stream, &place.evicted).await;
+                return place.evicted.is_cancelled().then_some(Cut::Evicted);
+            }
         };
         self.connection = client.connection.clone();
         let signs = Arc::new(Signs::default());
@@ -170,23 +179,26 @@ impl Open<'_> {
         let greeting = Greeting::read(stream).await.map_err(|_| None)?;
         let peer = self.connection.peer().ok_or(None)?;
         let Some(nodes) = self.shared.nodes.as_ref().filter(|_| greeting.protocol() == Protocol::Node) else {
-            let caller = Caller { peer, names, is_http1: greeting.protocol() != Protocol::Http2 };
+            let caller = Caller { peer, names, is_http1: greeting.protocol() != Protocol::Http2, joining: None };
             let client = Client { connection: self.connection.clone(), caller, is_forwarded: false };
-            return Ok(Known { greeting, client });
+            return Ok(Known::Client(greeting, client));
         };
-        let believed = believe(stream, &nodes.key, binding, greeting.bytes(), &OsEntropy).await;
+        let believed = believe(stream, &nodes.company.key, binding, greeting.bytes(), &OsEntropy).await;
         let caller = believed.map_err(|why| {
             tracing::debug!(%peer, %why, "a connection that began as another node's was cut");
             Some(Cut::Unproved)
         })?;
         let connection = nodes.budgets.connection().from_peer(caller.peer);
         nodes.places.give_to(self.place, caller.peer.ip(), connection.clone()).map_err(Some)?;
+        if let Some(joining) = caller.joining {
+            return Ok(Known::Node(joining, connection));
+        }
         // A node that only looks whether this one is there goes now.
         let greeting = Greeting::read(stream).await.map_err(|_| None)?;
         if greeting.protocol() != Protocol::Http2 {
             return Err(Some(Cut::Unproved));
         }
-        Ok(Known { greeting, client: Client { connection, caller, is_forwarded: true } })
+        Ok(Known::Client(greeting, Client { connection, caller, is_forwarded: true }))
     }
 
     /// Waits for the end of the connection `http`, which `finish` asks to end after its calls, and

@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tenterhook_api::{Connection, Refusals};
 use tenterhook_http::Front;
 use tenterhook_model::SystemClock;
+use tenterhook_store::SealingKey;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tonic::body::Body;
@@ -19,6 +20,7 @@ use tonic::service::Routes;
 use tower::Service;
 
 use super::*;
+use crate::app::relay::proof::NodeKey;
 use crate::app::tls;
 use crate::config::TlsMaterial;
 use crate::telemetry::Telemetry;
@@ -68,8 +70,9 @@ pub(super) async fn start_desk(
     let address = listener.local_addr().unwrap();
     let telemetry = Telemetry::quiet().unwrap();
     let metrics = Arc::new(Metrics::new(&telemetry, Arc::new(SystemClock)));
+    let company = nodes.map(|key| Company::new(key, &SealingKey::new([1; 32])));
     let (listeners, grace) = (vec![listener], GRACE);
-    let parts = Parts { listeners, tls, desk, nodes, metrics, draining: draining.clone(), grace };
+    let parts = Parts { listeners, tls, desk, company, metrics, draining: draining.clone(), grace };
     let mut tasks = JoinSet::new();
     tasks.spawn(Door::with(parts, bounds, times).run());
     Running { address, telemetry, draining, tasks }

@@ -1,5 +1,6 @@
 //! A connection to the node that serves, for the calls of one client.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tenterhook_api::server::{CONNECTION_WINDOW_BYTES, HEADER_LIST_BYTES, KEEPALIVE, STREAM_WINDOW_BYTES};
+use tenterhook_fleet::Joining;
 use tenterhook_model::OsEntropy;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -57,6 +59,11 @@ pub(super) struct Tasks {
     pub(super) cut: CancellationToken,
 }
 
+/// The bytes of a connection, encrypted or not.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// Connects to the node at `address` for `caller`; `None` stands for this node itself.
 ///
 /// # Errors
@@ -67,22 +74,45 @@ pub(super) async fn dial(
     caller: Option<&Caller>,
     tasks: Tasks,
 ) -> Result<(SendRequest<Body>, Moving), Unreached> {
+    let mut way = connect(address).await?;
+    let caller = caller.cloned().unwrap_or_else(|| Caller::node(way.own, None));
+    introduce(&mut way.stream, key, &way.binding, &caller, &OsEntropy).await?;
+    open(way.stream, tasks).await
+}
+
+/// Connects to the node at `address` to make attempts for it.
+///
+/// # Errors
+/// As [`dial`].
+pub(super) async fn join(address: &Uri, key: &NodeKey, joining: Joining) -> Result<Box<dyn Stream>, Unreached> {
+    let mut way = connect(address).await?;
+    let caller = Caller::node(way.own, Some(joining));
+    introduce(&mut way.stream, key, &way.binding, &caller, &OsEntropy).await?;
+    Ok(way.stream)
+}
+
+/// A connection that nothing was said on.
+struct Way {
+    stream: Box<dyn Stream>,
+    /// What binds a proof to it.
+    binding: Vec<u8>,
+    /// This end of it.
+    own: SocketAddr,
+}
+
+async fn connect(address: &Uri) -> Result<Way, Unreached> {
     let (host, port) = address.host().zip(address.port_u16()).ok_or(Unreached::Address)?;
     let host = host.trim_matches(['[', ']']);
     let stream = TcpStream::connect((host, port)).await.map_err(|_| Unreached::Silent)?;
     // Small calls must not wait for more to send; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
-    let own = || stream.local_addr().map(|peer| Caller { peer, names: Vec::new(), is_http1: false });
-    let caller = match caller {
-        Some(caller) => caller.clone(),
-        None => own().map_err(|_| Unreached::Silent)?,
-    };
+    let own = stream.local_addr().map_err(|_| Unreached::Silent)?;
     match address.scheme_str() {
-        Some("http") => open(stream, key, &[], &caller, tasks).await,
+        Some("http") => Ok(Way { stream: Box::new(stream), binding: Vec::new(), own }),
         Some("https") => {
             let stream = encrypted(stream, host).await?;
             let binding = binding_of_client(stream.get_ref().1);
-            open(stream, key, &binding, &caller, tasks).await
+            Ok(Way { stream: Box::new(stream), binding, own })
         }
         _ => Err(Unreached::Address),
     }
@@ -94,18 +124,8 @@ pub(super) async fn encrypted(stream: TcpStream, host: &str) -> Result<TlsStream
     TlsConnector::from(tls()).connect(name, stream).await.map_err(|_| Unreached::Tls)
 }
 
-/// Introduces the caller on `stream`, and opens HTTP/2.
-async fn open<S>(
-    mut stream: S,
-    key: &NodeKey,
-    binding: &[u8],
-    caller: &Caller,
-    tasks: Tasks,
-) -> Result<(SendRequest<Body>, Moving), Unreached>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    introduce(&mut stream, key, binding, caller, &OsEntropy).await?;
+/// Opens HTTP/2 on `stream`.
+async fn open(stream: Box<dyn Stream>, tasks: Tasks) -> Result<(SendRequest<Body>, Moving), Unreached> {
     let mut builder = http2::Builder::new(Calls::new(tasks.calls));
     builder
         .timer(TokioTimer::new())

@@ -8,10 +8,13 @@
 //! Each client's connection has one of its own to the node that serves, on which it is introduced: so the limits
 //! and budgets of that node count it as if it had come there, a slow client delays no other, and back-pressure and
 //! cancellation go through. What comes from another node is never forwarded again.
+//!
+//! A node that stands by also makes attempts for the one that serves, over a connection of its own (see `duty`).
 
 mod clerk;
 mod cuttable;
 mod dial;
+mod duty;
 mod messages;
 pub(crate) mod proof;
 mod relayed;
@@ -20,16 +23,39 @@ mod standing;
 
 use std::sync::Arc;
 
+use tenterhook_fleet::Fleet;
 use tenterhook_http::Front;
+use tenterhook_model::OsEntropy;
+use tenterhook_store::{Carrier, SealingKey};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use clerk::DIAL_TIMEOUT;
 use dial::{Tasks, Unreached, dial};
+use proof::NodeKey;
 use standing::Standing;
 
 pub(crate) use clerk::{Clerk, Clerking, Client};
+pub(crate) use duty::SendingFor;
 pub(crate) use standing::{Holder, Relay};
+
+/// The nodes on one database, as one of them works with the others. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Company {
+    /// What they prove to each other.
+    pub(crate) key: NodeKey,
+    /// Writes and reads what they send each other.
+    pub(crate) carrier: Carrier,
+    /// Those that make attempts for this one.
+    pub(crate) fleet: Fleet,
+}
+
+impl Company {
+    /// The nodes that prove `key` to each other and have this sealing key.
+    pub(crate) fn new(key: NodeKey, sealing: &SealingKey) -> Self {
+        Self { key, carrier: Carrier::new(sealing, Arc::new(OsEntropy)), fleet: Fleet::default() }
+    }
+}
 
 /// Where calls are answered.
 #[derive(Debug, Clone)]

@@ -20,6 +20,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustls::{ClientConnection, ServerConnection};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tenterhook_fleet::Joining;
 use tenterhook_model::Entropy;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -83,12 +84,19 @@ pub(crate) struct Caller {
     pub(crate) names: Vec<String>,
     /// Whether it speaks HTTP/1.1.
     pub(crate) is_http1: bool,
+    /// Set where the caller is the node itself, and offers to make attempts.
+    pub(crate) joining: Option<Joining>,
 }
 
 impl Caller {
+    /// Another node at `peer`, for itself.
+    pub(super) fn node(peer: SocketAddr, joining: Option<Joining>) -> Self {
+        Self { peer, names: Vec::new(), is_http1: false, joining }
+    }
+
     fn bytes(&self) -> Vec<u8> {
-        let Self { peer, names, is_http1 } = self;
-        json!({ "peer": peer, "names": names, "http1": is_http1 }).to_string().into_bytes()
+        let Self { peer, names, is_http1, joining } = self;
+        json!({ "peer": peer, "names": names, "http1": is_http1, "joining": joining }).to_string().into_bytes()
     }
 
     /// What a later version adds is not looked at.
@@ -99,6 +107,10 @@ impl Caller {
             peer: value.get("peer")?.as_str()?.parse().ok()?,
             names: names.collect::<Option<_>>()?,
             is_http1: value.get("http1")?.as_bool()?,
+            joining: match value.get("joining") {
+                None | Some(Value::Null) => None,
+                Some(joining) => Some(serde_json::from_value(joining.clone()).ok()?),
+            },
         })
     }
 }
@@ -210,7 +222,15 @@ mod tests {
 
     fn caller() -> Caller {
         let names = vec!["client.example.com".to_owned(), "\"é\"".to_owned()];
-        Caller { peer: "[2001:db8::7]:4711".parse().unwrap(), names, is_http1: true }
+        Caller { peer: "[2001:db8::7]:4711".parse().unwrap(), names, is_http1: true, joining: None }
+    }
+
+    #[test]
+    fn a_caller_is_read_as_it_was_said() {
+        let joining = Caller::node("192.0.2.1:1".parse().unwrap(), Some(Joining::new("node-1".to_owned(), 32)));
+        for caller in [caller(), joining] {
+            assert_eq!(Caller::of(&caller.bytes()), Some(caller));
+        }
     }
 
     /// What each side makes of the other; the one that serves has read `read` bytes already.
@@ -299,7 +319,12 @@ mod tests {
         let said = br#"{"peer":"192.0.2.1:1","names":[],"http1":false,"more":{}}"#;
         let caller = Caller::of(said).unwrap();
         assert_eq!((caller.peer.port(), caller.names.len(), caller.is_http1), (1, 0, false));
-        for junk in [b"".as_slice(), b"{}", br#"{"peer":"x","names":[],"http1":false}"#] {
+        for junk in [
+            b"".as_slice(),
+            b"{}",
+            br#"{"peer":"x","names":[],"http1":false}"#,
+            br#"{"peer":"192.0.2.1:1","names":[],"http1":false,"joining":1}"#,
+        ] {
             assert!(Caller::of(junk).is_none());
         }
     }

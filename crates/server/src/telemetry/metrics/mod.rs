@@ -20,6 +20,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use tenterhook_api::{AuditEntry, CallLabel, CallSpan, Refused};
 use tenterhook_model::{Attempt, Clock, DeliveryState, Excuse, Outcome, Timestamp, WebhookId};
+use tokio::sync::watch;
 use tonic::Code;
 use tracing::Span;
 
@@ -59,6 +60,12 @@ impl Metrics {
     /// This many connections are open to the API.
     pub(crate) fn connections(&self, count: usize) {
         self.now.connections.store(count as u64, Ordering::Relaxed);
+    }
+
+    /// This node serves: it makes so many attempts at once, and others make more for it.
+    pub(crate) fn attempts(&self, here: usize, elsewhere: watch::Receiver<usize>) {
+        let set = self.now.attempts.set((here, elsewhere));
+        assert!(set.is_ok(), "a node begins to serve once");
     }
 
     /// A connection was refused or cut.

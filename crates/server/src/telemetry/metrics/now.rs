@@ -1,12 +1,13 @@
 //! The metrics that are read when somebody asks: what is open, what waits, what is in force.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 use tenterhook_model::{Clock, Timestamp};
+use tokio::sync::watch;
 
 use super::snapshot::{REASONS, STATES, Snapshot};
 
@@ -44,6 +45,8 @@ pub(super) struct Now {
     snapshot: Mutex<Snapshot>,
     pub(super) watchers: AtomicU64,
     pub(super) connections: AtomicU64,
+    /// Attempts that this node makes at once, and those that others make for it; not set before it serves.
+    pub(super) attempts: OnceLock<(usize, watch::Receiver<usize>)>,
     /// What is older than this is gone, and how long records are kept; `None` before the first look.
     retained: Mutex<Option<(Timestamp, Duration)>>,
     /// By [`Watched`]; `None` for a file that the server was not given.
@@ -57,6 +60,7 @@ impl Now {
             snapshot: Mutex::default(),
             watchers: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            attempts: OnceLock::new(),
             retained: Mutex::default(),
             files: Mutex::default(),
         }
@@ -163,6 +167,16 @@ fn observe_work(gauge: impl Register) {
         let oldest = lock(&now.snapshot).oldest_open;
         observer.observe(now.age(oldest), &[]);
     });
+    gauge(
+        "tenterhook.attempts.limit",
+        "{attempt}",
+        "Attempts that all nodes make at once, at most",
+        |now, observer| {
+            if let Some((here, elsewhere)) = now.attempts.get() {
+                observer.observe((here + *elsewhere.borrow()) as f64, &[]);
+            }
+        },
+    );
     gauge("tenterhook.watchers", "{stream}", "WatchDeliveries streams that are open", |now, observer| {
         observer.observe(now.watchers.load(Ordering::Relaxed) as f64, &[]);
     });

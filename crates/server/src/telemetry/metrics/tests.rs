@@ -69,6 +69,7 @@ pub(in crate::telemetry) fn exercise(metrics: &Metrics) {
     metrics.watchers(1);
     metrics.refused(Refused::NotGrpc);
     metrics.connections(3);
+    metrics.attempts(1_024, watch::Sender::new(512).subscribe());
     metrics.connection_cut(Cut::Late);
     metrics.rule_failed();
     metrics.attempt_ended(webhook(1).id, &attempt(Outcome::Timeout));
@@ -117,6 +118,7 @@ fn every_metric_of_the_contract_is_in_the_prometheus_text() {
         "tenterhook_deliveries_oldest_due_age_seconds 10",
         "tenterhook_oldest_pending_age_seconds 42",
         "tenterhook_retention_lag_seconds 7",
+        "tenterhook_attempts_limit 1536",
         "tenterhook_watchers 1",
         "tenterhook_connections 3",
         "tenterhook_store_size_bytes 4096",
