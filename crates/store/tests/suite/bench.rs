@@ -156,7 +156,7 @@ impl Bench {
     }
 
     /// How many records of each kind there are.
-    pub(crate) async fn records(&mut self) -> std::collections::BTreeMap<care::Family, u64> {
+    pub(crate) async fn records(&mut self) -> std::collections::BTreeMap<care::FamilyName, u64> {
         self.report().await.records
     }
 
