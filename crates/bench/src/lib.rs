@@ -10,6 +10,7 @@ mod growth;
 mod histogram;
 mod load;
 mod micro;
+mod nodes;
 mod progress;
 mod report;
 mod scenario;
@@ -90,6 +91,8 @@ enum Part {
     },
     /// How soon a crowd of watchers sees each change, while some of them never read
     Watch(watch::WatchArgs),
+    /// How much more several nodes on one PostgreSQL deliver while receivers are slow
+    Nodes(nodes::NodesArgs),
     /// What deliveries need on disk and in memory, while they wait and when they are finished
     Size(size::SizeArgs),
     /// The process of the yardstick
@@ -105,6 +108,7 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     match &args.part {
         Some(Part::Micro { json }) => return micro::run(*json, terminal).await,
         Some(Part::Watch(args)) => return watch::run(args, terminal).await,
+        Some(Part::Nodes(args)) => return nodes::run(args, terminal).await,
         Some(Part::Size(args)) => return size::run(args, terminal).await,
         Some(Part::Yardstick(args)) => return yardstick::run(args, terminal).await,
         None => {}

@@ -37,7 +37,7 @@ pub(super) const SECRET: &str = "a secret of the benchmark";
 /// How long a slow receiver takes for each request.
 const SLOW: Duration = Duration::from_millis(100);
 /// Connections that the receiver takes at once: one for each request in flight, and some.
-const CONNECTIONS: usize = 4_096;
+pub(super) const CONNECTIONS: usize = 4_096;
 
 /// With the ten that match, as many webhooks as a namespace holds.
 const OTHER_WEBHOOKS: u64 = 9_990;

@@ -47,10 +47,14 @@ impl Server {
 
     /// The same on any store.
     pub(super) fn start_on(store: &str, flags: &[String]) -> Result<Self> {
-        Self::spawn(|command| {
-            command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-level", "warn"]);
-            command.arg("--store").arg(store).args(flags);
-        })
+        Self::spawn(|command| serve(command, store, flags))
+    }
+
+    /// Starts a node on a store that another one has. It says nothing while it stands by, and its address stays unknown.
+    pub(super) fn stand_by(store: &str, flags: &[String]) -> Result<Self> {
+        let mut command = command(|command| serve(command, store, flags))?;
+        let child = command.stdout(Stdio::null()).spawn().context("cannot start a node")?;
+        Ok(Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) })
     }
 
     /// Starts the yardstick, which appends to a file in `folder`.
@@ -64,10 +68,7 @@ impl Server {
     }
 
     fn spawn(with: impl FnOnce(&mut Command)) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot locate this executable, which is also the server")?;
-        let mut command = Command::new(program);
-        with(&mut command);
-        command.env_clear();
+        let mut command = command(with)?;
         let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
         let stdout = child.stdout.take().context("the server has no output")?;
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
@@ -89,6 +90,20 @@ impl Server {
         let (resident_mib, peak_mib) = (mib(&status, "VmRSS:")?, mib(&status, "VmHWM:")?);
         Ok(Usage { cpu_seconds: cpu_seconds(&read("stat")?)?, resident_mib, peak_mib })
     }
+}
+
+/// This executable, which is also the server, with these arguments and no environment.
+fn command(with: impl FnOnce(&mut Command)) -> Result<Command> {
+    let program = std::env::current_exe().context("cannot locate this executable, which is also the server")?;
+    let mut command = Command::new(program);
+    with(&mut command);
+    command.env_clear();
+    Ok(command)
+}
+
+fn serve(command: &mut Command, store: &str, flags: &[String]) {
+    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-level", "warn"]);
+    command.arg("--store").arg(store).args(flags);
 }
 
 impl Drop for Server {
