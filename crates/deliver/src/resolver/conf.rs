@@ -1,9 +1,9 @@
 //! The resolver's configuration (resolv.conf(5)): name servers, search domains, `ndots`.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use hickory_resolver::proto::rr::Name;
 use tenterhook_model::HostName;
+
+use super::zone::ServerAddress;
 
 /// Name servers that are asked; as many as the system's own resolver takes (`MAXNS`).
 const SERVERS_MAX: usize = 3;
@@ -14,11 +14,14 @@ const NDOTS_MAX: usize = 15;
 /// Where Linux keeps the name of the machine, whose domain is searched when the file names none.
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 
+/// The name server that is asked when the file names none.
+const THIS_MACHINE: &str = "127.0.0.1";
+
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Conf {
     /// Never empty: without a name server the one on this machine is asked.
-    pub(super) servers: Vec<IpAddr>,
+    pub(super) servers: Vec<ServerAddress>,
     /// Whether name servers are asked over TCP only.
     pub(super) tcp_only: bool,
     search: Vec<HostName>,
@@ -35,8 +38,8 @@ impl Conf {
             match words.next() {
                 Some("nameserver") => conf.servers.extend(words.next().and_then(server)),
                 Some("options") => words.for_each(|option| conf.set(option)),
-                // The last of them counts.
-                Some("search" | "domain") => {
+                // The last of them that names a domain counts.
+                Some("search" | "domain") if words.clone().next().is_some() => {
                     names_search = true;
                     conf.search = words.filter_map(domain).take(SEARCH_MAX).collect();
                 }
@@ -46,7 +49,7 @@ impl Conf {
         conf.servers.truncate(SERVERS_MAX);
         if conf.servers.is_empty() {
             tracing::warn!("no name server is configured; asking the one on this machine");
-            conf.servers.push(Ipv4Addr::LOCALHOST.into());
+            conf.servers.extend(ServerAddress::read(THIS_MACHINE));
         }
         assert!((1..=SERVERS_MAX).contains(&conf.servers.len()), "{} name servers are asked", conf.servers.len());
         if !names_search {
@@ -80,9 +83,9 @@ impl Conf {
     }
 }
 
-/// The address of a name server. Its zone, if there is one, is left out.
-fn server(word: &str) -> Option<IpAddr> {
-    let address = word.split('%').next().unwrap_or(word).parse().ok();
+/// The address of a name server.
+fn server(word: &str) -> Option<ServerAddress> {
+    let address = ServerAddress::read(word);
     if address.is_none() {
         tracing::warn!(entry = word, "ignoring a name server that is no address");
     }
@@ -136,7 +139,7 @@ mod tests {
         }
         assert_eq!(
             servers("nameserver 10.0.0.1\r\n  nameserver\tfe80::1%eth0 # x\nnameserver ::1\nnameserver 10.0.0.4"),
-            ["10.0.0.1", "fe80::1", "::1"]
+            ["10.0.0.1", "fe80::1%eth0", "::1"]
         );
         assert!(Conf::parse("options use-vc rotate ndots:99 timeout:x").tcp_only);
         assert_eq!(Conf::parse("options ndots:99").ndots, NDOTS_MAX);
@@ -155,6 +158,7 @@ mod tests {
         assert_eq!(candidates(conf, "box.x.y"), ["box.x.y.", "box.x.y.a.test.", "box.x.y.b.test."]);
         assert_eq!(candidates(conf, "box."), ["box."]);
         assert_eq!(candidates("search a.test\ndomain last.test", "box"), ["box.last.test.", "box."]);
+        assert_eq!(candidates("domain a.test\nsearch\n", "box"), ["box.a.test.", "box."]);
         assert_eq!(candidates("search a.test", "my_box"), ["my_box.a.test.", "my_box."]);
         let long = ["a".repeat(63).as_str(); 3].join(".") + &format!(".{}", "b".repeat(60));
         assert_eq!(candidates("search example.test", &long).len(), 1, "with a domain it would be too long");

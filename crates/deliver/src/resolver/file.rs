@@ -1,7 +1,8 @@
 //! A small file of the system that is read again when it has changed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,8 +13,11 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Watched<T> {
     path: PathBuf,
+    /// Of the version that was read.
     stamp: Option<Stamp>,
     content: Arc<T>,
+    /// Whether the last look found a file that could not be read.
+    is_unreadable: bool,
 }
 
 /// Tells one version of a file from the next.
@@ -26,21 +30,34 @@ struct Stamp {
 }
 
 impl<T> Watched<T> {
-    /// Reads the file; one that cannot be read is empty.
+    /// Reads the file; one that cannot be read is empty, and is read once it can be.
     pub(super) fn open(path: PathBuf, parse: impl Fn(&str) -> T) -> Self {
         // Before the text is read, so that a change in between is seen the next time.
         let stamp = stamp(&path);
-        let content = Arc::new(parse(&read(&path)));
-        Self { path, stamp, content }
+        let text = read(&path).inspect_err(|error| warn(&path, error));
+        let is_unreadable = text.is_err() && stamp.is_some();
+        let content = Arc::new(parse(&text.unwrap_or_default()));
+        Self { path, stamp: stamp.filter(|_| !is_unreadable), content, is_unreadable }
     }
 
-    /// Reads the file if it has changed; returns whether it has.
+    /// Reads the file if it has changed; returns whether it has. While the file is there and cannot be read,
+    /// as when this process has no descriptor left, what it said before stays.
     pub(super) fn read_if_changed(&mut self, parse: impl Fn(&str) -> T) -> bool {
-        if stamp(&self.path) == self.stamp {
+        let stamp = stamp(&self.path);
+        if stamp == self.stamp {
             return false;
         }
-        tracing::info!(file = %self.path.display(), "reading a changed file");
-        *self = Self::open(std::mem::take(&mut self.path), parse);
+        match read(&self.path) {
+            Err(error) if stamp.is_some() => {
+                if !std::mem::replace(&mut self.is_unreadable, true) {
+                    warn(&self.path, &error);
+                }
+                return false;
+            }
+            text => self.content = Arc::new(parse(&text.unwrap_or_default())),
+        }
+        tracing::info!(file = %self.path.display(), "a file has changed and was read");
+        (self.stamp, self.is_unreadable) = (stamp, false);
         true
     }
 
@@ -66,17 +83,14 @@ fn inode(_: &fs::Metadata) -> u64 {
 }
 
 /// The text of the file; bytes that are no text spoil only their line.
-fn read(path: &PathBuf) -> String {
-    let bytes = match fs::metadata(path) {
-        Ok(data) if data.is_file() && data.len() <= FILE_BYTES_MAX => fs::read(path),
-        Ok(_) => Err(std::io::Error::other("it is no file of a sensible size")),
-        Err(error) => Err(error),
-    };
-    match bytes {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) => {
-            tracing::warn!(file = %path.display(), %error, "name look-ups go without this file");
-            String::new()
-        }
+fn read(path: &PathBuf) -> io::Result<String> {
+    let data = fs::metadata(path)?;
+    if !data.is_file() || data.len() > FILE_BYTES_MAX {
+        return Err(io::Error::other("it is no file of a sensible size"));
     }
+    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+}
+
+fn warn(path: &Path, error: &io::Error) {
+    tracing::warn!(file = %path.display(), %error, "name look-ups go without what this file says now");
 }

@@ -10,11 +10,12 @@ mod file;
 mod hosts;
 mod servers;
 mod silence;
+mod zone;
 
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +33,8 @@ use self::servers::{Failure, Servers};
 /// How long the files are believed not to have changed: what a look at them may cost is two
 /// `stat` calls a second.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What `localhost` is, and every name under it.
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 /// Port of a name server (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
 
@@ -90,6 +93,10 @@ impl Resolve for SystemResolver {
         let (hosts, conf, families) = self.system();
         if let Some(addresses) = hosts.addresses(host) {
             return Ok(addresses.to_vec());
+        }
+        // Where the hosts file does not say so, as in a container without one (RFC 6761 section 6.3).
+        if host.is_local() {
+            return Ok(LOOPBACK.to_vec());
         }
         let mut failure = None;
         for name in conf.candidates(host) {

@@ -10,9 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RecordType};
@@ -21,6 +20,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep_until};
 
 use super::conf::Conf;
+use super::zone::{ServerAddress, Sockets};
 
 /// Time for one question: nearly all that a look-up has, so that a slow name server is heard.
 /// hickory sends a question that gets no answer again meanwhile.
@@ -74,8 +74,9 @@ pub(super) type Found = Result<Vec<IpAddr>, Failure>;
 
 /// The name servers.
 pub(super) struct Servers {
-    /// One resolver with one cache a server, in their order.
-    resolvers: Vec<TokioResolver>,
+    /// One resolver with one cache a server, in their order; then the same without the extension
+    /// EDNS (RFC 6891), which some routers refuse or drop.
+    resolvers: Vec<Resolver<Sockets>>,
     /// The server to ask first, and until when.
     preferred: Mutex<Option<(usize, Instant)>>,
 }
@@ -89,7 +90,10 @@ impl fmt::Debug for Servers {
 impl Servers {
     /// The name servers of `conf`, on this port.
     pub(super) fn new(conf: &Conf, port: u16) -> Self {
-        let resolvers: Vec<_> = conf.servers.iter().map(|server| resolver(*server, port, conf.tcp_only)).collect();
+        let one =
+            |(edns, server): (bool, &ServerAddress)| resolver(server, Wire { port, tcp_only: conf.tcp_only, edns });
+        let all = [true, false].into_iter().flat_map(|edns| conf.servers.iter().map(move |server| (edns, server)));
+        let resolvers: Vec<_> = all.map(one).collect();
         assert!(!resolvers.is_empty(), "a configuration has at least one name server");
         Self { resolvers, preferred: Mutex::default() }
     }
@@ -157,14 +161,22 @@ fn telling(one: Failure, other: Failure) -> Failure {
     }
 }
 
-fn resolver(server: IpAddr, port: u16, tcp_only: bool) -> TokioResolver {
+/// How a server is spoken to.
+struct Wire {
+    port: u16,
+    tcp_only: bool,
+    edns: bool,
+}
+
+fn resolver(server: &ServerAddress, wire: Wire) -> Resolver<Sockets> {
     let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    connections.drain(..usize::from(tcp_only));
-    connections.iter_mut().for_each(|connection| connection.port = port);
-    let server = NameServerConfig::new(server, true, connections);
-    let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-    let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    connections.drain(..usize::from(wire.tcp_only));
+    connections.iter_mut().for_each(|connection| connection.port = wire.port);
+    let name_server = NameServerConfig::new(server.ip, true, connections);
+    let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
+    let mut builder = Resolver::builder_with_config(config, Sockets::to(server.clone()));
     let options = builder.options_mut();
+    options.edns0 = wire.edns;
     options.use_hosts_file = ResolveHosts::Never;
     options.timeout = QUESTION_TIMEOUT;
     options.attempts = 0;
@@ -173,7 +185,7 @@ fn resolver(server: IpAddr, port: u16, tcp_only: bool) -> TokioResolver {
     builder.build().expect("only TLS, which is not built in, can fail to be set up")
 }
 
-async fn question(resolver: &TokioResolver, name: &Name, kind: RecordType) -> Found {
+async fn question(resolver: &Resolver<Sockets>, name: &Name, kind: RecordType) -> Found {
     match resolver.lookup(name.clone(), kind).await {
         Ok(answer) => Ok(answer.answers().iter().filter_map(|record| record.data.ip_addr()).collect()),
         Err(error) => failure(&error).map_or(Ok(Vec::new()), Err),

@@ -19,6 +19,7 @@ use super::SystemResolver;
 const A: u16 = 1;
 const AAAA: u16 = 28;
 /// Codes of answers (RFC 1035 section 4.1.1).
+const FORMERR: u8 = 1;
 const SERVFAIL: u8 = 2;
 const NXDOMAIN: u8 = 3;
 const REFUSED: u8 = 5;
@@ -53,6 +54,15 @@ impl NameServer {
     }
 
     async fn at(ip: Ipv4Addr, port: u16, reply: impl Fn(&str, u16) -> Reply + Send + 'static) -> Self {
+        Self::that_sees_edns(ip, port, move |name, kind, _| reply(name, kind)).await
+    }
+
+    /// One whose answers depend on whether the question has the extension EDNS.
+    async fn that_sees_edns(
+        ip: Ipv4Addr,
+        port: u16,
+        reply: impl Fn(&str, u16, bool) -> Reply + Send + 'static,
+    ) -> Self {
         let socket = Arc::new(UdpSocket::bind((ip, port)).await.unwrap());
         let (port, questions) = (socket.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
         let (seen, mut task) = (Arc::clone(&questions), JoinSet::new());
@@ -61,7 +71,7 @@ impl NameServer {
             loop {
                 let (length, from) = socket.recv_from(&mut packet).await.unwrap();
                 let (name, kind, question) = read(&packet[..length]);
-                let said = reply(&name, kind);
+                let said = reply(&name, kind, has_edns(&packet));
                 seen.lock().unwrap().push((name, kind));
                 let (wait, code, addresses) = match said {
                     Reply::Silence => continue,
@@ -98,6 +108,11 @@ fn read(packet: &[u8]) -> (String, u16, &[u8]) {
     }
     let kind = u16::from_be_bytes([packet[at + 1], packet[at + 2]]);
     (labels.join("."), kind, &packet[12..at + 5])
+}
+
+/// Whether a question has a record behind it, which is EDNS (RFC 6891 section 6.1.1).
+fn has_edns(packet: &[u8]) -> bool {
+    packet[11] > 0
 }
 
 /// An answer (RFC 1035 sections 4.1.1 and 4.1.3), good for an hour.
@@ -191,6 +206,14 @@ async fn names_of_the_hosts_file_ask_nobody() {
     let system = System::new(Some("nameserver 127.0.0.1"), Some(hosts), server.port);
     assert_eq!(system.timed("MY_BOX").await, (addresses(&["127.0.0.1", "::1"]), Duration::ZERO));
     assert_eq!(system.timed("hooks.example.test.").await.0, addresses(&["127.0.0.1"]));
+    let hosts = "127.0.0.9 box.localhost\n";
+    for (hosts, local) in [(None, "localhost"), (None, "LOCALHOST."), (None, "a.localhost"), (Some(hosts), "localhost")]
+    {
+        let system = System::new(Some("search example\nnameserver 127.0.0.1"), hosts, server.port);
+        assert_eq!(system.timed(local).await, (addresses(&["127.0.0.1", "::1"]), Duration::ZERO), "{local}");
+    }
+    let system = System::new(None, Some(hosts), server.port);
+    assert_eq!(system.timed("box.localhost").await.0, addresses(&["127.0.0.9"]));
     assert!(server.questions().is_empty());
 }
 
@@ -251,7 +274,7 @@ async fn a_kind_that_is_never_answered_costs_one_short_wait() {
         }
         let spoken = if silent == A { AAAA } else { A };
         assert_eq!(server.count(spoken), 1);
-        assert!(server.count(silent) <= 3, "no look-up but the first asks for it");
+        assert!(server.count(silent) <= 6, "no look-up but the first asks for it");
     }
 }
 
@@ -311,6 +334,59 @@ async fn a_name_server_that_is_dead_or_fails_leaves_the_question_to_the_next() {
     // From then on the one that answers is asked first.
     assert_eq!(system.timed("next.example").await.1, Duration::ZERO);
     assert!(first.questions().iter().all(|(name, _)| name != "next.example"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_server_that_knows_no_edns_is_asked_without() {
+    for (odd, longest) in [(Reply::Code(FORMERR), 0), (Reply::Code(SERVFAIL), 0), (Reply::Silence, 400)] {
+        let server = NameServer::that_sees_edns(Ipv4Addr::LOCALHOST, 0, move |_, kind, has_edns| match kind {
+            _ if has_edns => odd.clone(),
+            A => found(&["192.0.2.1"]),
+            _ => found(&["2001:db8::1"]),
+        })
+        .await;
+        let system = System::of(&server);
+        let (both, took) = system.timed("a.example").await;
+        assert_eq!(both, addresses(&["192.0.2.1", "2001:db8::1"]));
+        assert!(took <= Duration::from_millis(longest) + FAST, "{took:?}");
+        assert_eq!(system.timed("b.example").await.1, Duration::ZERO, "from then on it is asked so at first");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_on_every_address_of_this_machine_is_asked_on_loopback() {
+    let server = NameServer::new(|_, kind| found(if kind == A { &["192.0.2.1"] } else { &[] })).await;
+    for entry in ["0.0.0.0", "::ffff:127.0.0.1"] {
+        let system = System::new(Some(&format!("search .\nnameserver {entry}")), None, server.port);
+        assert_eq!(system.timed("a.example").await, (addresses(&["192.0.2.1"]), Duration::ZERO), "{entry}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_read_for_a_while_changes_nothing_until_it_can() {
+    let server = NameServer::new(|_, kind| found(if kind == A { &["192.0.2.1"] } else { &[] })).await;
+    let system = System::new(Some("search .\nnameserver 127.0.0.1"), Some("192.0.2.7 box"), server.port);
+    let path = system.folder.path().join("hosts");
+    // A directory is there and cannot be read, as no file can without a free descriptor.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    for _ in 0..2 {
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(system.resolve("box").await.unwrap(), addresses(&["192.0.2.7"]));
+    }
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, "192.0.2.8 box").unwrap();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(system.resolve("box").await.unwrap(), addresses(&["192.0.2.8"]));
+    // Nor does one that could not be read at the start stay unread.
+    let other = System::new(Some("search .\nnameserver 127.0.0.1"), None, server.port);
+    let path = other.folder.path().join("hosts");
+    fs::create_dir(&path).unwrap();
+    let resolver = SystemResolver::of_files(path.clone(), other.folder.path().join("resolv.conf"), server.port);
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, "192.0.2.9 box").unwrap();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(resolver.resolve(&HostName::parse("box").unwrap()).await.unwrap(), addresses(&["192.0.2.9"]));
 }
 
 #[tokio::test(start_paused = true)]
