@@ -109,6 +109,27 @@ fn the_environment_wins_over_the_file_and_a_flag_over_both() {
 }
 
 #[test]
+fn check_refuses_the_files_that_a_start_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, store) = (folder.path().display().to_string(), format!("redb:{}/data", folder.path().display()));
+    let missing = format!("{here}/missing/file");
+    let quiet = ["--listen", "127.0.0.1:0", "--ops-listen", "off"];
+    let cases: [(Vec<&str>, &str); 3] = [
+        ([&quiet[..], &["--audit-log", &here]].concat(), "--audit-log"),
+        ([&quiet[..], &["--audit-log", &missing]].concat(), "--audit-log"),
+        ([&quiet[..], &["--bootstrap-key", "--api-keys", &missing]].concat(), "missing/file"),
+    ];
+    for (flags, why) in cases {
+        for check in [&["--check"][..], &[]] {
+            let output = run(&[&["serve", "--store", &store][..], &flags, check].concat());
+            let text = stderr(&output);
+            assert!(!output.status.success() && text.contains(why), "{flags:?}: {text}");
+        }
+    }
+    assert!(!folder.path().join("missing").exists() && !folder.path().join("data").exists(), "nothing is left");
+}
+
+#[test]
 fn check_reads_everything_and_starts_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("redb:{}", folder.path().join("data").display());

@@ -2,7 +2,7 @@
 //! binds the ports and opens the store for a moment, and removes again what it had to make for that.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use tenterhook_store::probe;
@@ -23,6 +23,7 @@ pub fn check(args: &ServeArgs) -> Result<(), ConfigError> {
     let mut found = ports::unusable(&reading.config);
     found.extend(reading.config.tls.as_ref().and_then(|material| tls::usable(material).err()).into_iter().flatten());
     found.extend(store(&reading.config));
+    found.extend(written(&reading.config));
     for (key, message) in found {
         // What stands in for a value with an error was not asked for.
         if !reading.is_faulty(key) {
@@ -51,6 +52,29 @@ fn store(config: &Config) -> Option<Refused> {
         return Some((key_setting, error.to_string()));
     }
     probe(&config.store, key.as_ref()).err().map(|error| ("store", error.to_string()))
+}
+
+/// The files that a server adds to and cannot: the audit trail, and the key file that gets its first key.
+fn written(config: &Config) -> Vec<Refused> {
+    let first_key = config.api_keys.as_ref().filter(|file| config.bootstrap_key && file.lists_nobody());
+    let audit = config.telemetry.audit_log.as_deref().map(|path| ("audit-log", path));
+    let all = audit.into_iter().chain(first_key.map(|file| ("api-keys", file.path.as_path())));
+    let refused = |(key, path): (&'static str, &Path)| {
+        let tried = try_to_append(path).with_context(|| format!("cannot write {}", path.display()));
+        tried.err().map(|error| (key, format!("{error:#}")))
+    };
+    all.filter_map(refused).collect()
+}
+
+/// Opens a file to add to it. One that had to be made for that is removed again.
+fn try_to_append(path: &Path) -> io::Result<()> {
+    match File::options().append(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            File::options().append(true).create_new(true).open(path)?;
+            fs::remove_file(path)
+        }
+        opened => opened.map(drop),
+    }
 }
 
 /// Makes a file with the folders that it needs, and removes them again.
@@ -82,7 +106,14 @@ mod tests {
         let path = folder.path().join("a/b/key");
         try_to_make(&path).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        fs::write(folder.path().join("file"), "").unwrap();
-        assert!(try_to_make(&folder.path().join("file/key")).is_err());
+        let path = folder.path().join("audit.jsonl");
+        try_to_append(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(try_to_append(&folder.path().join("a/audit.jsonl")).is_err(), "no folder is made for it");
+        assert!(try_to_append(folder.path()).is_err());
+        fs::write(&path, "kept").unwrap();
+        try_to_append(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+        assert!(try_to_make(&path.join("key")).is_err());
     }
 }
