@@ -22,8 +22,11 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 
 /// The text of a file; `-` is standard input.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    let read =
-        if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+    let read = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin()).map(system::without_mark)
+    } else {
+        std::fs::read_to_string(path).map(system::without_mark)
+    };
     read.map_err(|error| Failure::usage(format!("cannot read {}: {}", path.display(), system::text_in_words(&error))))
 }
 

@@ -3,6 +3,18 @@
 
 use std::io::{self, ErrorKind};
 
+/// What some editors begin a file of text with (RFC 3629 section 6).
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The text of a file without its byte order mark, if it has one: in a secret it would be a part of it that
+/// nobody sees.
+pub fn without_mark(mut text: String) -> String {
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.remove(0);
+    }
+    text
+}
+
 /// What went wrong, as the end of a sentence that names the file or address.
 pub fn in_words(error: &io::Error) -> String {
     if error.raw_os_error().is_some() {
@@ -43,6 +55,15 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        for (given, text) in
+            [("\u{feff}whsec_a", "whsec_a"), ("whsec_a", "whsec_a"), ("\u{feff}", ""), ("a\u{feff}", "a\u{feff}")]
+        {
+            assert_eq!(without_mark(given.to_owned()), text);
+        }
+    }
 
     #[test]
     fn the_system_speaks_in_words_and_libraries_do_not_speak() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
-use tenterhook_model::Secret;
+use tenterhook_model::{Secret, system};
 use tenterhook_proto::tenterhook::v1::BackupRequest;
 use tenterhook_proto::tenterhook::v1::store_service_client::StoreServiceClient;
 use tenterhook_server::failure::InWords;
@@ -94,7 +94,9 @@ async fn begin(args: &BackupArgs) -> Result<Streaming<tenterhook_proto::tenterho
 
 /// A key file as people keep it: the key, with or without a newline.
 fn read_key(path: &Path) -> Result<Secret> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .map(system::without_mark)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Secret::new(text.trim().to_owned()))
 }
 

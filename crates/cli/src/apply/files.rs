@@ -151,6 +151,7 @@ impl References<'_> {
                 std::env::var_os(&name).and_then(|value| value.into_string().ok()).ok_or(format!("${name} is not set"))
             }
             (_, Some(path)) => std::fs::read_to_string(self.folder.join(&path))
+                .map(system::without_mark)
                 .map_err(|error| format!("cannot read {path}: {}", system::text_in_words(&error))),
             _ => return false,
         };

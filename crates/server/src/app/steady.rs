@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tenterhook_model::Secret;
+use tenterhook_model::{Secret, system};
 
 /// How often a file is looked at. A change must be in force within 5 seconds.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ impl Steady {
     pub(super) async fn look(&mut self, at_once: bool) -> Look {
         let text = match tokio::fs::read(&self.path).await {
             // Bytes that are no text must not hide the lines around them.
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(bytes) => system::without_mark(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.changed = None;
                 let is_news = !std::mem::replace(&mut self.is_gone, true);
@@ -114,6 +114,13 @@ mod tests {
         assert_eq!(looks(&mut steady, STEADY_LOOKS as usize).await, 0, "it may still be being written");
         assert_eq!((looks(&mut steady, 9).await, steady.text()), (1, "two"));
         assert!(LOOK * (STEADY_LOOKS + 2) < Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_is_no_change() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\u{feff}one").unwrap();
+        assert!(matches!(Steady::new(file.path(), "one").look(true).await, Look::Same));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use tenterhook_api::access::Access;
+use tenterhook_model::system;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -71,7 +72,9 @@ pub(super) fn with_first_key(mut config: Config, terminal: Terminal) -> Result<C
     terminal
         .line(format!("The first key, with the role admin. It is shown only now; {} has its hash:", path.display()));
     terminal.line(made.key.expose());
-    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = std::fs::read_to_string(&path)
+        .map(system::without_mark)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     config.api_keys = Some(KeyFile { path, text });
     Ok(config)
 }

@@ -1,6 +1,6 @@
 //! By which way requests leave: the settings of proxies.
 
-use tenterhook_model::{Egress, HostList, Proxy, Secret};
+use tenterhook_model::{Egress, HostList, Proxy, Secret, system};
 
 use super::Reader;
 
@@ -80,7 +80,8 @@ impl Reader<'_> {
 /// Reads the file `user:password`.
 fn credentials(path: &str) -> Result<(String, Secret), String> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {path}: {}", tenterhook_model::system::text_in_words(&error)))?;
+        .map(system::without_mark)
+        .map_err(|error| format!("cannot read {path}: {}", system::text_in_words(&error)))?;
     let (user, password) = text
         .trim_end_matches(['\r', '\n'])
         .split_once(':')

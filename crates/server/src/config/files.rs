@@ -39,7 +39,7 @@ impl KeyFile {
     /// Reads and checks the file at `path`. With `may_list_nobody` it may be missing or empty: it gets
     /// its first key at the start.
     pub(crate) fn read(path: &str, may_list_nobody: bool) -> Result<Self, String> {
-        let text = match std::fs::read_to_string(path) {
+        let text = match std::fs::read_to_string(path).map(system::without_mark) {
             Err(error) if may_list_nobody && error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => return Err(unreadable(path, &error)),
             Ok(text) => text,
@@ -126,7 +126,7 @@ pub(super) fn pem(label: &'static str) -> impl FnOnce(&str) -> Result<String, St
 }
 
 fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
+    std::fs::read_to_string(path).map(system::without_mark).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &str, error: &Error) -> String {
@@ -152,10 +152,10 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             KeyFile::read(path.to_str().unwrap(), false).map(|_| ())
         };
-        std::fs::write(folder.path().join("nb"), "secret\r\n").unwrap();
+        std::fs::write(folder.path().join("nb"), "\u{feff}secret\r\n").unwrap();
         std::fs::write(folder.path().join("empty"), "\n").unwrap();
         std::fs::write(folder.path().join("long"), "x".repeat(256)).unwrap();
-        check("san:a publisher * netbox-secret=nb\n").unwrap();
+        check("\u{feff}san:a publisher * netbox-secret=nb\n").unwrap();
         check(&format!("san:a publisher * netbox-secret={}\n", folder.path().join("nb").display())).unwrap();
         assert_eq!(netbox_secret(&sibling(&path, "nb")).unwrap(), Secret::new("secret"));
         let wrong = "san:a publisher * netbox-secret=gone\nsan:a publisher * netbox-secret=empty\n\

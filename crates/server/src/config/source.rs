@@ -105,7 +105,7 @@ pub(super) fn given(matches: &ArgMatches, settings: impl IntoIterator<Item = &'s
 /// Adds to `settings` what the configuration file at `path` gives for keys that are not given yet;
 /// faults go to `faults`.
 pub(super) fn read_file(settings: &mut Settings, path: &Path, faults: &mut Vec<ConfigFault>) {
-    match std::fs::read_to_string(path) {
+    match std::fs::read_to_string(path).map(system::without_mark) {
         Ok(text) => add_file(settings, path, &text, faults),
         Err(error) => faults.push(ConfigFault {
             key: "config".to_owned(),
