@@ -230,6 +230,9 @@ pub enum Redrive {
 pub struct Expired {
     /// Records that were removed: events, finished deliveries and changes of the journal.
     pub removed: usize,
+    /// Commits since the start that changed or removed anything else that may have to be erased: webhooks,
+    /// access tokens, request ids with their answers.
+    pub replaced: u64,
     /// Everything from before this time that may go is gone; `None` while more is left.
     pub clear: Option<Timestamp>,
     /// How long the writer worked on the step before it committed it.

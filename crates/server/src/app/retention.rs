@@ -72,9 +72,17 @@ struct Erasure {
     at: Instant,
     /// Whether something was removed since the last one.
     is_due: bool,
+    /// How much had been changed or removed besides, at the last step.
+    replaced: u64,
 }
 
 impl Erasure {
+    /// Takes in what a step of retention removed, and what others did since the one before it.
+    fn note(&mut self, step: &Expired) {
+        self.is_due |= step.removed > 0 || step.replaced > self.replaced;
+        self.replaced = step.replaced;
+    }
+
     async fn run(&mut self, store: &dyn Maintaining) {
         if !self.is_due || Instant::now() < self.at {
             return;
@@ -93,13 +101,14 @@ impl Retention {
     pub(crate) async fn run(self, cancel: CancellationToken) {
         let idle = (self.keep / 10).clamp(IDLE.0, IDLE.1);
         let interval = (self.keep / 10).clamp(ERASE.0, ERASE.1);
-        let mut erasure = Erasure { interval, at: Instant::now() + interval.min(FIRST_ERASE), is_due: true };
+        let mut erasure =
+            Erasure { interval, at: Instant::now() + interval.min(FIRST_ERASE), is_due: true, replaced: 0 };
         let mut pace = Pace { records: STEP_MIN };
         let mut clear = self.clock.now().before(self.keep);
         loop {
             let pause = match self.step(&mut pace, &mut clear, idle).await {
-                Ok((removed, pause)) => {
-                    erasure.is_due |= removed > 0;
+                Ok((step, pause)) => {
+                    erasure.note(&step);
                     if pause == idle {
                         // The end comes first; the store gives up erasing when it is closed.
                         tokio::select! { biased;
@@ -123,13 +132,13 @@ impl Retention {
         }
     }
 
-    /// One step. Returns how much it removed and how long to wait before the next one.
+    /// One step. Returns what it did and how long to wait before the next one.
     async fn step(
         &self,
         pace: &mut Pace,
         clear: &mut Timestamp,
         idle: Duration,
-    ) -> Result<(usize, Duration), StoreError> {
+    ) -> Result<(Expired, Duration), StoreError> {
         let (start, before) = (Instant::now(), self.clock.now().before(self.keep));
         let step = self.store.expire(before, pace.records).await?;
         if let Some(time) = step.clear {
@@ -145,7 +154,7 @@ impl Retention {
             // The step's whole time, in the queue of the writer too: the busier others are, the longer.
             None => start.elapsed(),
         };
-        Ok((step.removed, pause))
+        Ok((step, pause))
     }
 }
 
@@ -171,7 +180,22 @@ mod tests {
     }
 
     fn step(removed: usize, millis: u64) -> Expired {
-        Expired { removed, clear: None, took: Duration::from_millis(millis) }
+        Expired { removed, took: Duration::from_millis(millis), ..Expired::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_leaves_the_store_is_erased_on_a_quiet_server_too() {
+        let mut erasure = Erasure { interval: ERASE.0, at: Instant::now(), is_due: false, replaced: 0 };
+        erasure.note(&step(0, 1));
+        assert!(!erasure.is_due);
+        // A webhook or a token that was changed or removed, which no step did.
+        let webhook = Expired { replaced: 1, ..Expired::default() };
+        erasure.note(&webhook);
+        assert!(std::mem::take(&mut erasure.is_due));
+        erasure.note(&webhook);
+        assert!(!erasure.is_due, "it was erased");
+        erasure.note(&Expired { removed: 1, ..webhook });
+        assert!(erasure.is_due);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(crate) struct Group<'a, K> {
     pub(crate) next_expiry: Option<u64>,
     /// Whether `next_expiry` is the first of all, and not only of what the group has added.
     pub(crate) looked_at_expiry: bool,
+    /// Whether a request is forgotten.
+    pub(crate) forgot_request: bool,
     /// Whether counts are written even if there is little to write.
     pub(crate) flush_counts: bool,
     /// Whether the disk is nearly full, once somebody has looked.
@@ -98,6 +100,7 @@ impl<'a, K: Kv> Group<'a, K> {
             lanes: Vec::new(),
             next_expiry: None,
             looked_at_expiry: false,
+            forgot_request: false,
             flush_counts: false,
             nearly_full: None,
             broken: None,
@@ -264,6 +267,9 @@ impl<'a, K: Kv> Group<'a, K> {
         self.state.next_sequence = next;
         shared.counts().record(self.recorder.changes(), flushed.then_some(self.now));
         self.report_finished();
+        if self.saved.is_some() || self.tokens.is_some() || self.forgot_request {
+            self.state.replaced += 1;
+        }
         if let Some(saved) = self.saved {
             assert!(halted.is_empty(), "{} webhooks are stopped in the commit of a save", halted.len());
             save::adopt(shared, self.state, saved, self.now);

@@ -181,11 +181,17 @@ impl<K: Kv> Shared<K> {
     }
 }
 
+/// Whether a request is still remembered at `now`. One from a time when the clock was far ahead is not.
+pub(super) fn is_remembered(row: &RequestRow, now: Timestamp) -> bool {
+    let time = row.time.unwrap_or_default().get();
+    now.since(time).max(time.since(now)) < limits::REQUEST_MEMORY
+}
+
 /// The row of a request that is still remembered at `now`, if it had this content.
 fn known_request(row: Option<&Bytes>, content: &[u8; 32], now: Timestamp) -> Result<Option<RequestRow>, SaveError> {
     let Some(row) = row else { return Ok(None) };
     let row: RequestRow = rows::decode(row, "a remembered request")?;
-    if now.since(row.time.unwrap_or_default().get()) >= limits::REQUEST_MEMORY {
+    if !is_remembered(&row, now) {
         return Ok(None);
     }
     if row.content == content.as_slice() { Ok(Some(row)) } else { Err(SaveError::RequestConflict) }

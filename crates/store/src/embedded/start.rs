@@ -55,8 +55,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
     let identity = identify(&kv, &sealer, &*options.entropy)?;
     let (span, last_time) = find_span(&kv, identity.epoch)?;
     let webhooks = read_webhooks(&kv, &sealer)?;
-    let tokens = read_tokens(&kv)?;
-    let lanes = read_lanes(&kv)?;
+    let (tokens, lanes) = (read_tokens(&kv)?, read_lanes(&kv)?);
     let saved_floor = last_id(&kv)?;
     // Past everything of the lives before, even if the clock was set back since: an id that is
     // made now is in a millisecond of this life only.
@@ -90,6 +89,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         names: names.collect(),
         removals,
         expiry: Default::default(),
+        replaced: 0,
         reported: notices::read(&kv)?,
     };
     let next_expiry = first_expiry(&kv)?;

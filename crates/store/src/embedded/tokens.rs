@@ -15,7 +15,7 @@ use crate::record::TokenSet;
 use crate::rows;
 use crate::rows::access_token::TokenRow;
 
-/// Expired tokens that go when one is added: many more than are added.
+/// Expired tokens that go at a time: many more than are added.
 const EXPIRED_MAX: usize = 64;
 
 impl<K: Kv> Group<'_, K> {
@@ -23,19 +23,31 @@ impl<K: Kv> Group<'_, K> {
     pub(crate) fn add_token(&mut self, token: AccessToken) -> Result<(), TokenError> {
         let now = self.now;
         let set = self.tokens.get_or_insert_with(|| TokenSet::clone(&self.shared.tokens()));
-        let is_live = |other: &&Arc<AccessToken>| other.holds_at(now);
         let in_namespace = set.by_id.values().filter(|other| other.namespace == token.namespace);
-        if in_namespace.filter(is_live).count() >= limits::TOKENS_PER_NAMESPACE {
+        if in_namespace.filter(|other| other.holds_at(now)).count() >= limits::TOKENS_PER_NAMESPACE {
             return Err(TokenError::TooMany(limits::TOKENS_PER_NAMESPACE));
         }
-        let expired = set.by_id.values().filter(|other| !is_live(other)).map(|other| other.id);
-        for id in expired.take(EXPIRED_MAX).collect::<Vec<_>>() {
-            self.batch.delete(keys::access_token::encode(id));
-            set.remove(id);
-        }
+        self.forget_tokens();
+        let set = self.tokens.get_or_insert_with(|| TokenSet::clone(&self.shared.tokens()));
         self.batch.put(keys::access_token::encode(token.id), rows::encode(&TokenRow::from(&token)));
         set.insert(Arc::new(token));
         Ok(())
+    }
+
+    /// Removes some of the tokens that have expired, if any has.
+    pub(crate) fn forget_tokens(&mut self) {
+        let (now, current) = (self.now, self.shared.tokens());
+        let set = self.tokens.as_ref().unwrap_or(&current);
+        let expired = set.by_id.values().filter(|token| !token.holds_at(now)).map(|token| token.id);
+        let expired: Vec<_> = expired.take(EXPIRED_MAX).collect();
+        if expired.is_empty() {
+            return;
+        }
+        let set = self.tokens.get_or_insert_with(|| TokenSet::clone(&current));
+        for id in expired {
+            self.batch.delete(keys::access_token::encode(id));
+            set.remove(id);
+        }
     }
 
     /// Removes a token, if there is one with this id.

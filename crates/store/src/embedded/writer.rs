@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) removals: VecDeque<Lane>,
     /// Where the next round of retention goes on.
     pub(crate) expiry: super::expire::Progress,
+    /// Commits since the start that changed or removed a webhook, a token or a remembered request.
+    pub(crate) replaced: u64,
     /// The number of the next notice, and what was reported of webhooks.
     pub(crate) reported: Reported,
 }

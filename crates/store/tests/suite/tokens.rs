@@ -45,6 +45,23 @@ on_every_engine! {
         bench.check().await;
     }
 
+    async fn expired_tokens_go_by_themselves(bench) {
+        let (one, two) = (token(&bench, 1), token(&bench, 2));
+        let lasting = AccessToken { expire_time: bench.now().after(Duration::from_secs(600)), ..token(&bench, 3) };
+        for token in [&one, &two, &lasting] {
+            bench.store.add_token(token.clone()).await.unwrap();
+        }
+        let step = bench.store.expire(bench.now(), 100).await.unwrap();
+        assert_eq!((bench.store.tokens().by_id.len(), step.replaced), (3, 3));
+        bench.clock.advance(60_000);
+        bench.store.expire(bench.now(), 100).await.unwrap();
+        assert_eq!(bench.store.tokens().by_id.keys().copied().collect::<Vec<_>>(), [lasting.id]);
+        assert_eq!(bench.store.expire(bench.now(), 100).await.unwrap().replaced, 4, "their rows are to be erased");
+        assert_eq!(bench.store.expire(bench.now(), 100).await.unwrap().replaced, 4);
+        assert_eq!(bench.records().await.get("access tokens"), Some(&1));
+        bench.check().await;
+    }
+
     async fn tokens_beyond_the_limit_are_refused_and_expired_ones_make_room(bench) {
         let all = (0..limits::TOKENS_PER_NAMESPACE as u16).map(|number| bench.store.add_token(token(&bench, number)));
         assert!(futures_util::future::join_all(all).await.into_iter().all(|added| added.is_ok()));

@@ -95,6 +95,20 @@ on_every_engine! {
         assert_eq!(bench.records().await.get("request ids"), Some(&0));
     }
 
+    async fn a_request_of_a_clock_that_was_far_ahead_is_forgotten_once_the_clock_is_right(bench) {
+        let ahead = 64 * 365 * 86_400_000;
+        bench.clock.advance(ahead);
+        bench.store.save_webhook(put(webhook(1), Expect::Absent, Some(("r", 1)))).await.unwrap();
+        bench.clock.advance(-ahead);
+        bench.store.save_webhook(put(webhook(2), Expect::Absent, Some(("r", 2)))).await.unwrap();
+        bench.clock.advance(ahead);
+        bench.store.remember(&Default::default(), ("s".to_owned(), [1; 32]), 7).await.unwrap();
+        bench.clock.advance(-ahead);
+        assert_eq!(bench.store.recall(&Default::default(), &("s".to_owned(), [2; 32])).await.unwrap(), None);
+        bench.store.expire(bench.now(), 10).await.unwrap();
+        assert_eq!(bench.records().await.get("request ids"), Some(&1), "only what was asked for by the right clock");
+    }
+
     async fn a_count_is_remembered_under_its_request_id_for_a_day(bench) {
         let namespace = Default::default();
         let request = ("r".to_owned(), [1; 32]);

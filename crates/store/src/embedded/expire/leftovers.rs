@@ -5,6 +5,7 @@ use std::time::Duration;
 use tenterhook_model::{Lane, Timestamp, limits};
 
 use super::super::group::Group;
+use super::super::save::is_remembered;
 use super::Progress;
 use crate::error::StoreError;
 use crate::keys;
@@ -30,8 +31,9 @@ impl<K: Kv> Group<'_, K> {
         progress.requests = found.last().filter(|_| found.len() == REQUESTS).map(|(key, _)| keys::after(key));
         for (key, row) in found {
             let row: RequestRow = rows::decode(&row, "a remembered request")?;
-            if self.now.since(row.time.unwrap_or_default().get()) >= limits::REQUEST_MEMORY {
+            if !is_remembered(&row, self.now) {
                 self.batch.delete(key.to_vec());
+                self.forgot_request = true;
             }
         }
         Ok(())

@@ -81,10 +81,12 @@ impl<K: Kv> Group<'_, K> {
         let walked = self.expire_events(&mut step, &mut progress)?;
         if walked.is_some() {
             self.forget_requests(&mut progress)?;
+            self.forget_tokens();
             self.forget_counts(&mut progress)?;
             self.free_lanes(&mut progress)?;
         }
         self.expiry = Some(progress);
-        Ok(Expired { removed: step.removed, clear: walked.filter(|_| journal_is_clear), took: start.elapsed() })
+        let (clear, took) = (walked.filter(|_| journal_is_clear), start.elapsed());
+        Ok(Expired { removed: step.removed, replaced: self.state.replaced, clear, took })
     }
 }
