@@ -79,7 +79,9 @@ impl Sessions {
 
 impl Session {
     fn is_live(&self, now: Timestamp) -> bool {
-        now.since(self.used) < IDLE && now.since(self.begun) < LIFE
+        // Of a clock that was far ahead no session is left when it is right again.
+        let apart = |time: Timestamp| now.since(time).max(time.since(now));
+        apart(self.used) < IDLE && apart(self.begun) < LIFE
     }
 }
 
@@ -141,6 +143,22 @@ mod tests {
         }
         hands.turn(Duration::from_secs(16));
         assert_eq!(sessions.key(token.expose()), None);
+    }
+
+    #[test]
+    fn a_session_of_a_clock_that_was_ahead_ends_when_it_is_set_back() {
+        let (sessions, hands) = sessions();
+        let right = sessions.open(Secret::new("th_a"));
+        let before = *hands.0.lock().unwrap();
+        hands.turn(LIFE * 1_000);
+        let ahead = sessions.open(Secret::new("th_b"));
+        *hands.0.lock().unwrap() = before;
+        assert_eq!(sessions.key(ahead.expose()), None);
+        assert_eq!(sessions.key(right.expose()), None, "it ended when the clock said so");
+        hands.turn(Duration::from_secs(60));
+        let adjusted = sessions.open(Secret::new("th_c"));
+        *hands.0.lock().unwrap() = before;
+        assert!(sessions.key(adjusted.expose()).is_some(), "a clock may go back a little");
     }
 
     #[test]
