@@ -141,6 +141,9 @@ pub enum OpenError {
     /// There is a store already.
     #[error("{0} is not empty; import into a new directory")]
     NotEmpty(String),
+    /// What was to be imported is no whole export.
+    #[error("{0}; nothing was imported: give another copy of the export or backup")]
+    Export(String),
     /// What is there is no store of this program.
     #[error("the store holds records of another program")]
     Foreign,

@@ -91,11 +91,11 @@ pub fn run(args: &StoreArgs, terminal: Terminal) -> Result<()> {
 fn search(url: &str, text: &str, terminal: Terminal) -> Result<()> {
     match care::search(url, text)? {
         0 => {
-            terminal.line(format!("The files of {url} do not contain the text."));
+            terminal.line(format!("The files of {} do not contain the text.", shown_url(url)));
             Ok(())
         }
-        1 => bail!("the files of {url} contain the text in 1 place"),
-        places => bail!("the files of {url} contain the text in {places} places"),
+        1 => bail!("the files of {} contain the text in 1 place", shown_url(url)),
+        places => bail!("the files of {} contain the text in {places} places", shown_url(url)),
     }
 }
 

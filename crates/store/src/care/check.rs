@@ -80,6 +80,11 @@ pub(super) fn check(kv: &mut dyn Kv) -> Result<Report, StoreError> {
         check.walk(family)?;
     }
     check.strangers()?;
+    if kv.get(&keys::meta::identity())?.is_none() && check.report.records.values().any(|count| *count > 0) {
+        check
+            .report
+            .problem("nothing says whose store this is: its identity is gone, or an import was cut short".into());
+    }
     Ok(check.report)
 }
 

@@ -17,8 +17,11 @@ pub use salvage::Salvaged;
 use crate::error::OpenError;
 use crate::keys;
 use crate::kv::place::{self, Holds, StoreFolder};
-use crate::kv::{Kv, MemoryKv, Node, PostgresKv, RedbKv, SledKv};
+use crate::kv::{Batch, Kv, MemoryKv, Node, PostgresKv, RedbKv, SledKv, Span};
 use crate::open::{Location, exists, shown_url};
+
+/// Records that are removed at a time.
+const CLEARED: usize = 512;
 
 /// Looks at every record of the store at `url`, and at how they belong together.
 ///
@@ -97,14 +100,31 @@ pub fn salvage(url: &str, output: &mut dyn Write) -> Result<Salvaged, OpenError>
 ///
 /// # Errors
 /// When the store is not empty, cannot be written, or `input` is cut short or damaged; what
-/// was imported by then is of no use.
+/// was imported by then is removed again.
 pub fn import(url: &str, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<u64, OpenError> {
     let kv = open_any(url)?;
     let (from, to): (&[u8], &[u8]) = (&[], &[u8::MAX]);
-    if !kv.range(crate::kv::Span::new(from, to, 1))?.is_empty() {
+    if !kv.range(Span::new(from, to, 1))?.is_empty() {
         return Err(OpenError::NotEmpty(shown_url(url)));
     }
-    stream::import(&*kv, input, entropy)
+    let imported = stream::import(&*kv, input, entropy);
+    if imported.is_err() {
+        // Half a store is of no use, and would stand in the way of the next import.
+        clear(&*kv)?;
+    }
+    imported
+}
+
+fn clear(kv: &dyn Kv) -> Result<(), OpenError> {
+    loop {
+        let pairs = kv.range(Span::new(&[], &[u8::MAX], CLEARED))?;
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        pairs.into_iter().for_each(|(key, _)| batch.delete(key.to_vec()));
+        kv.commit(batch)?;
+    }
 }
 
 fn open_existing(url: &str) -> Result<Box<dyn Kv>, OpenError> {
@@ -128,7 +148,6 @@ fn open_any(url: &str) -> Result<Box<dyn Kv>, OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kv::{Batch, Span};
     use crate::rows;
     use crate::rows::meta::IdentityRow;
 
@@ -164,6 +183,38 @@ mod tests {
             let kv = open_any(&url).unwrap();
             assert_eq!(kv.range(Span::new(&[], &[u8::MAX], 9)).unwrap().len(), 2);
         }
+    }
+
+    #[test]
+    fn an_import_that_fails_leaves_room_for_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = |name: &str| format!("redb:{}", directory.path().join(name).display());
+        let kv = open_any(&url("old")).unwrap();
+        let mut batch = Batch::default();
+        let identity = IdentityRow { format: crate::embedded::FORMAT, ..Default::default() };
+        batch.put(keys::meta::identity(), rows::encode(&identity));
+        (0..2_000u32).for_each(|n| batch.put([b"e", n.to_be_bytes().as_slice()].concat(), b"x".to_vec()));
+        kv.commit(batch).unwrap();
+        let mut exported = Vec::new();
+        stream::export(&*kv, &mut exported).unwrap();
+        let cut = &exported[..exported.len() / 2 + 1];
+        for _ in 0..2 {
+            let error = import(&url("new"), &mut &cut[..], &OsEntropy).unwrap_err();
+            assert!(matches!(error, OpenError::Export(_)), "{error}");
+        }
+        assert_eq!(import(&url("new"), &mut exported.as_slice(), &OsEntropy).unwrap(), 2_001);
+    }
+
+    #[test]
+    fn records_that_nothing_says_whose_they_are_make_no_whole_store() {
+        let mut kv = MemoryKv::default();
+        assert!(check_engine(&mut kv).unwrap().is_whole(), "a new store");
+        let mut batch = Batch::default();
+        batch.put([b"x", [0; 26].as_slice()].concat(), b"".to_vec());
+        kv.commit(batch).unwrap();
+        let report = check_engine(&mut kv).unwrap();
+        let names_it = |problem: &String| problem.contains("says whose store this is");
+        assert!(report.problems.iter().any(names_it), "{:?}", report.problems);
     }
 
     #[test]

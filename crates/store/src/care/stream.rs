@@ -69,6 +69,9 @@ impl<'a> Records<'a> {
 
 /// Writes the records of a stream into an empty store; answers how many. Who the store is
 /// comes last, so that one that was cut short is no store.
+///
+/// # Errors
+/// When the stream is no whole export with nothing behind it, or the store cannot be written.
 pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -> Result<u64, OpenError> {
     let mut input = Summed { inner: BufReader::new(input), sum: crc32fast::Hasher::new() };
     if input.read(HEADER.len())? != HEADER {
@@ -88,7 +91,8 @@ pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -
         let (key, value) = (input.read(key_bytes as usize)?, input.read(value_bytes as usize)?);
         count += 1;
         if key == keys::meta::identity() {
-            let row: IdentityRow = rows::decode(&Bytes::from(value), "the identity of the store")?;
+            let row = rows::decode(&Bytes::from(value), "the identity of the store");
+            let row: IdentityRow = row.map_err(|_| damaged("the export is damaged: its identity cannot be read"))?;
             check_format(&row)?;
             identity = Some(row);
             continue;
@@ -104,6 +108,9 @@ pub(super) fn import(kv: &dyn Kv, input: &mut dyn Read, entropy: &dyn Entropy) -
     let sum = input.sum.clone().finalize();
     if told != count.to_be_bytes() || input.read_u32()? != sum {
         return Err(damaged("the export is damaged: count or checksum differ"));
+    }
+    if !input.is_at_end()? {
+        return Err(damaged("something follows the end of the export"));
     }
     let mut identity = identity.ok_or_else(|| damaged("the export has no identity"))?;
     let mut epoch = [0; 8];
@@ -121,28 +128,38 @@ struct Summed<S> {
 }
 
 impl<S: Read> Summed<S> {
-    fn read(&mut self, length: usize) -> Result<Vec<u8>, StoreError> {
+    fn read(&mut self, length: usize) -> Result<Vec<u8>, OpenError> {
         let mut bytes = vec![0; length];
-        self.inner.read_exact(&mut bytes).map_err(failed)?;
+        self.inner.read_exact(&mut bytes).map_err(unreadable)?;
         self.sum.update(&bytes);
         Ok(bytes)
     }
 
-    fn read_u32(&mut self) -> Result<u32, StoreError> {
+    fn is_at_end(&mut self) -> Result<bool, OpenError> {
+        Ok(self.inner.read(&mut [0]).map_err(unreadable)? == 0)
+    }
+
+    fn read_u32(&mut self) -> Result<u32, OpenError> {
         let mut bytes = [0; 4];
-        self.inner.read_exact(&mut bytes).map_err(failed)?;
+        self.inner.read_exact(&mut bytes).map_err(unreadable)?;
         self.sum.update(&bytes);
         Ok(u32::from_be_bytes(bytes))
     }
 }
 
 fn damaged(what: &str) -> OpenError {
-    OpenError::Store(StoreError::Damaged(what.to_owned()))
+    OpenError::Export(what.to_owned())
+}
+
+fn unreadable(error: std::io::Error) -> OpenError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => damaged("the export is cut short"),
+        _ => OpenError::Export(format!("the export cannot be read: {}", system::in_words(&error))),
+    }
 }
 
 fn failed(error: std::io::Error) -> StoreError {
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => StoreError::Damaged("the export is cut short".into()),
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             StoreError::Failed("the disk of the export is full".into())
         }
@@ -199,7 +216,7 @@ mod tests {
         for length in [0, 5, HEADER.len(), HEADER.len() + 3, stream.len() / 2, stream.len() - 1] {
             let kv = MemoryKv::default();
             let error = import(&kv, &mut &stream[..length], &OsEntropy).unwrap_err();
-            assert!(matches!(error, OpenError::Store(StoreError::Damaged(_))), "{length}: {error}");
+            assert!(matches!(error, OpenError::Export(_)), "{length}: {error}");
             assert_eq!(kv.get(&keys::meta::identity()).unwrap(), None, "{length}");
         }
     }
@@ -212,7 +229,18 @@ mod tests {
             let mut damaged = stream.clone();
             damaged[at] ^= 4;
             let error = import(&MemoryKv::default(), &mut damaged.as_slice(), &OsEntropy).unwrap_err();
-            assert!(matches!(error, OpenError::Store(StoreError::Damaged(_))), "{at}: {error}");
+            assert!(matches!(error, OpenError::Export(_)), "{at}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_follows_an_export_is_not_left_out_in_silence() {
+        let mut stream = Vec::new();
+        export(&store(), &mut stream).unwrap();
+        for more in [&b"\n"[..], &stream.clone()] {
+            let joined = [&stream, more].concat();
+            let error = import(&MemoryKv::default(), &mut joined.as_slice(), &OsEntropy).unwrap_err();
+            assert!(error.to_string().starts_with("something follows the end of the export"), "{error}");
         }
     }
 }
