@@ -65,15 +65,15 @@ enum Form {
 
 impl Form {
     fn of(headers: &HeaderMap) -> Option<Self> {
-        if cloud::is_binary(headers) {
-            return Some(Self::CloudData);
-        }
-        let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-        match &*content_type.split(';').next()?.trim().to_ascii_lowercase() {
-            "application/json" => Some(Self::Json),
-            "application/x-ndjson" => Some(Self::Lines),
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        match &*media_type.trim().to_ascii_lowercase() {
+            // The content type says so whatever headers there are (HTTP binding, "HTTP Message Mapping").
             "application/cloudevents+json" => Some(Self::Cloud),
             "application/cloudevents-batch+json" => Some(Self::CloudBatch),
+            _ if cloud::is_binary(headers) => Some(Self::CloudData),
+            "application/json" => Some(Self::Json),
+            "application/x-ndjson" => Some(Self::Lines),
             _ => None,
         }
     }
@@ -157,7 +157,8 @@ where
 }
 
 fn refuse_compressed(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    let is_identity = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !is_identity(encoding)) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed"));
     }
     Ok(())
@@ -237,5 +238,48 @@ fn line(namespace: &Namespace, bytes: &[u8]) -> Result<v1::Event, Vec<Fault>> {
     match namespace.hold("event", &mut event) {
         Some(fault) => Err(vec![fault]),
         None => Ok(*event),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(headers: &[(&'static str, &'static str)]) -> Option<Form> {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        Form::of(&headers.iter().map(pair).collect())
+    }
+
+    #[test]
+    fn the_content_type_decides_before_the_headers_of_a_cloud_event() {
+        for (headers, expected) in [
+            (&[("content-type", "Application/JSON; charset=UTF-8")][..], Some(Form::Json)),
+            (&[("content-type", "application/x-ndjson ;x=y")], Some(Form::Lines)),
+            (&[("content-type", "application/cloudevents+json;charset=utf-8")], Some(Form::Cloud)),
+            (&[("content-type", "application/cloudevents+json"), ("ce-specversion", "1.0")], Some(Form::Cloud)),
+            (
+                &[("content-type", "application/CloudEvents-Batch+json"), ("ce-specversion", "1.0")],
+                Some(Form::CloudBatch),
+            ),
+            (&[("content-type", "application/json"), ("ce-specversion", "1.0")], Some(Form::CloudData)),
+            (&[("ce-specversion", "1.0")], Some(Form::CloudData)),
+            (&[("content-type", "text/json")], None),
+            (&[("content-type", "")], None),
+            (&[], None),
+        ] {
+            assert_eq!(form(headers), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_body_that_is_not_compressed_is_taken() {
+        let refused = |encoding: &'static str| {
+            let header = (CONTENT_ENCODING, HeaderValue::from_static(encoding));
+            refuse_compressed(&HeaderMap::from_iter([header])).is_err()
+        };
+        assert!(!refused("identity") && !refused("Identity") && refused("gzip"));
+        assert!(refuse_compressed(&HeaderMap::new()).is_ok());
     }
 }
