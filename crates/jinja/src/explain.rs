@@ -10,6 +10,9 @@ use super::raise::{Culprit, culprit};
 use super::stack::on_large_stack;
 use super::syntax::{parse, parse_expression};
 
+/// What the engine says of a call of a parameter or variable that is undefined.
+const CALL_OF_UNDEFINED: &str = "value of type undefined is not callable";
+
 /// What a program was made of; an error is explained by it.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -36,8 +39,9 @@ pub(super) fn explain(source: &Source, places: &[Place], err: &Error) -> RenderE
     let (kind, message) = if limit {
         (RenderErrorKind::Limit, err.detail().unwrap_or("the template does too much work").to_owned())
     } else {
-        let is_about =
-            culprit(err).is_some() || matches!(err.kind(), ErrorKind::UndefinedError | ErrorKind::UnknownFunction);
+        let is_about = culprit(err).is_some()
+            || matches!(err.kind(), ErrorKind::UndefinedError | ErrorKind::UnknownFunction)
+            || err.detail() == Some(CALL_OF_UNDEFINED);
         let operands = place.filter(|_| is_about).and_then(|index| source.operands(index)).unwrap_or_default();
         (RenderErrorKind::Template, message(err, &operands))
     };
@@ -67,6 +71,7 @@ fn message(err: &Error, operands: &Operands) -> String {
             None => format!("{subject} is undefined"),
         },
         (ErrorKind::UnknownFunction, _) if name.is_some() => format!("{subject} is undefined and cannot be called"),
+        (_, Some(CALL_OF_UNDEFINED)) => format!("{subject} is undefined and cannot be called"),
         (_, Some(detail)) if culprit(err).is_some() => format!("{detail}: {subject} is undefined"),
         (_, Some(detail)) => detail.to_owned(),
         (kind, None) => kind.to_string(),

@@ -177,6 +177,7 @@ fn file_size(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Resul
     let binary = binary.is_some_and(|binary| binary.is_true());
     let bytes = match view(value) {
         View::Str(digits) => float::parse(digits).ok_or_else(|| error("could not convert string to float"))?,
+        View::Undefined => return Err(undefined("is no size")),
         _ => match number_of(value) {
             Some(number) => number.to_float()?,
             None => {

@@ -5,7 +5,7 @@ use minijinja::{Error, State};
 use super::table::Table;
 use crate::methods::{Given, whole};
 use crate::ops::{self, Getter, SortKey, charge_bytes, charge_items, hashable, iterate, sort_values};
-use crate::raise::error;
+use crate::raise::{Culprit, error};
 use crate::value::{Generator, Key, List, Tuple, Val, View, type_name, view};
 
 pub(super) const TABLE: Table = &[
@@ -201,7 +201,7 @@ fn extreme(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>, largest: b
 fn sum(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [attribute, start] = given.bind(["attribute", "start"], 0)?;
     let attribute = attribute.filter(|attribute| !attribute.is_none());
-    let getter = attribute.map(|attribute| Getter::new(&attribute, None));
+    let getter = attribute.as_ref().map(|attribute| Getter::new(attribute, None));
     let mut total = start.unwrap_or_else(|| Val::from(0));
     if total.as_str().is_some() {
         return Err(error("sum() can't sum strings [use ''.join(seq) instead]"));
@@ -212,7 +212,10 @@ fn sum(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val,
             None => item,
         };
         state.consume_fuel(1)?;
-        total = ops::add(state, &total, &item)?;
+        total = ops::add(state, &total, &item).map_err(|error| match &attribute {
+            Some(attribute) if item.is_undefined() => error.with_source(Culprit::Attribute(attribute.to_string())),
+            _ => error,
+        })?;
     }
     Ok(total)
 }

@@ -1,7 +1,7 @@
 //! What the operations of a template work on, as the template spells it: for errors about
 //! undefined values.
 
-use crate::syntax::ast::{Args, Const, Expr, ExprKind};
+use crate::syntax::ast::{Args, Const, Expr, ExprKind, UnaryOp};
 
 /// Characters of a spelling at most.
 const SPELLING_CHARS_MAX: usize = 80;
@@ -45,24 +45,49 @@ impl Operands {
     }
 }
 
-/// An expression as its template spells it, if that is short: names, attributes, subscripts,
-/// filters and calls without their arguments.
+/// An expression as its template spells it, if that is short: what an undefined value can come from. Calls and
+/// filters are without their arguments.
 fn spelling(expr: &Expr) -> Option<String> {
     let spelled = match &expr.kind {
         ExprKind::Name(name) => name.clone(),
-        ExprKind::Attr(inner, name) => format!("{}.{name}", spelling(inner)?),
-        ExprKind::Item(inner, key) => format!("{}[{}]", spelling(inner)?, key_spelling(key)?),
+        ExprKind::Attr(inner, name) => format!("{}.{name}", primary(inner)?),
+        ExprKind::Item(inner, key) => format!("{}[{}]", primary(inner)?, part(key)),
         ExprKind::Filter(Some(inner), name, _) => format!("{} | {name}", spelling(inner)?),
-        ExprKind::Call(callee, _) => format!("{}()", spelling(callee)?),
+        ExprKind::Call(callee, _) => format!("{}()", primary(callee)?),
+        ExprKind::Or(operands) => joined(operands, " or "),
+        ExprKind::And(operands) => joined(operands, " and "),
+        ExprKind::Cond(cond) => {
+            let otherwise = cond.otherwise.as_ref().map(|otherwise| format!(" else {}", part(otherwise)));
+            format!("{} if {}{}", part(&cond.then), part(&cond.test), otherwise.unwrap_or_default())
+        }
+        ExprKind::List(items) => format!("[{}]", joined(items, ", ")),
+        ExprKind::Tuple(items) => format!("({})", joined(items, ", ")),
+        ExprKind::Dict(items) => {
+            let items: Vec<_> = items.iter().map(|(key, value)| format!("{}: {}", part(key), part(value))).collect();
+            format!("{{{}}}", items.join(", "))
+        }
         _ => return None,
     };
     (spelled.chars().count() <= SPELLING_CHARS_MAX).then_some(spelled)
 }
 
-fn key_spelling(key: &Expr) -> Option<String> {
-    match &key.kind {
-        ExprKind::Const(Const::Int(digits)) => Some(digits.clone()),
-        ExprKind::Const(Const::Str(text)) => Some(format!("'{text}'")),
-        _ => spelling(key),
+/// The spelling of what stands before a dot or a bracket.
+fn primary(expr: &Expr) -> Option<String> {
+    let spelled = spelling(expr)?;
+    let is_wide = matches!(expr.kind, ExprKind::Filter(..) | ExprKind::Or(_) | ExprKind::And(_) | ExprKind::Cond(_));
+    Some(if is_wide { format!("({spelled})") } else { spelled })
+}
+
+/// The spelling of a part of an expression, which may have none.
+fn part(expr: &Expr) -> String {
+    match &expr.kind {
+        ExprKind::Const(Const::Int(digits)) => digits.clone(),
+        ExprKind::Const(Const::Str(text)) => format!("'{text}'"),
+        ExprKind::Unary(UnaryOp::Neg, operand) => format!("-{}", part(operand)),
+        _ => spelling(expr).unwrap_or_else(|| "…".to_owned()),
     }
+}
+
+fn joined(parts: &[Expr], between: &str) -> String {
+    parts.iter().map(part).collect::<Vec<_>>().join(between)
 }
