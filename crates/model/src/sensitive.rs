@@ -4,10 +4,10 @@
 //! `additional_headers` renders to, and of a receiver's response.
 
 /// What a sensitive name is in full.
-const NAMES: [&str; 1] = ["set-cookie2"];
+const NAMES: [&str; 3] = ["set-cookie2", "session-id", "x-session-id"];
 /// What the last word of a sensitive name ends with, as in `X-Vault-Token`, `X-AuthToken` or
 /// `X-Forwarded-Authorization`.
-const ENDINGS: [&str; 14] = [
+const ENDINGS: [&str; 24] = [
     "authorization",
     "cookie",
     "token",
@@ -22,9 +22,19 @@ const ENDINGS: [&str; 14] = [
     "auth",
     "bearer",
     "jwt",
+    "authentication",
+    "passcode",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "authkey",
+    "sharedkey",
+    "signingkey",
+    "subscriptionkey",
+    "sessionid",
 ];
-/// What the last word of a sensitive name is, as in `X-Api-Key`.
-const KEY: &str = "key";
+/// What the last word of a sensitive name is, as in `X-Api-Key`. Longer words may end so by chance: `X-Monkey`.
+const WORDS: [&str; 4] = ["key", "keys", "pass", "session"];
 /// Names that end like a sensitive one and have to be seen: the idempotency key of
 /// draft-ietf-httpapi-idempotency-key-header, WebSocket's nonce (RFC 6455), a cache's tags.
 const OPEN: [&str; 4] = ["idempotency-key", "x-idempotency-key", "sec-websocket-key", "surrogate-key"];
@@ -43,7 +53,7 @@ pub fn is_sensitive_header(name: &str) -> bool {
     };
     NAMES.iter().any(|secret| is(secret))
         || ENDINGS.iter().any(|ending| ends_with(ending))
-        || word.eq_ignore_ascii_case(KEY)
+        || WORDS.iter().any(|secret| word.eq_ignore_ascii_case(secret))
 }
 
 #[cfg(test)]
@@ -74,6 +84,15 @@ mod tests {
             "X-Cookie",
             "X-User-Jwt",
             "DB_PWD",
+            "X-Authentication",
+            "X-AccessKey",
+            "X-SecretKey",
+            "X-Api-Keys",
+            "X-Pass",
+            "X-Passcode",
+            "X-Session",
+            "X-Session-Id",
+            "X-SessionId",
         ] {
             assert!(is_sensitive_header(name), "{name}");
         }
@@ -86,6 +105,9 @@ mod tests {
             "-",
             "Content-Type",
             "X-Monkey",
+            "X-Compass",
+            "Authentication-Info",
+            "WWW-Authenticate",
             "X-Token-Type",
             "X-Key-Id",
             "Idempotency-Key",
