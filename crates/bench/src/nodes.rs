@@ -107,7 +107,7 @@ async fn measure_on(args: &NodesArgs, nodes: usize, store: &str) -> Result<Row> 
     let (flights, end) = (Arc::new(Flights::answering_after(DELAY)), CancellationToken::new());
     let mut receiving = JoinSet::new();
     let bounds = Bounds { connections: CONNECTIONS, ..Bounds::RECEIVER };
-    receiving.spawn(receive_within(listener, bounds, end.clone(), flights.clone()));
+    receiving.spawn(receive_within(vec![listener], bounds, end.clone(), flights.clone()));
 
     let folder = tempfile::tempdir().context("cannot make a folder for the sealing key")?;
     let key = folder.path().join("sealing.key");

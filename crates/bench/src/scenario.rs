@@ -170,7 +170,7 @@ impl Scenario {
         let (flights, end) = (Arc::new(Flights::answering_after(self.delay)), CancellationToken::new());
         let mut receiving = JoinSet::new();
         let bounds = Bounds { connections: CONNECTIONS, tls: self.over.server()?, ..Bounds::RECEIVER };
-        receiving.spawn(receive_within(listener, bounds, end.clone(), flights.clone()));
+        receiving.spawn(receive_within(vec![listener], bounds, end.clone(), flights.clone()));
 
         let store = tempfile::tempdir_in(setting.folder).context("cannot make a folder for the store")?;
         let server = self.start(setting, candidate, store.path().to_owned(), receiver).await?;

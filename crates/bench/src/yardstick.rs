@@ -381,7 +381,7 @@ mod tests {
         let (receiver, end) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (flights, mut tasks) = (Arc::new(Flights::new()), JoinSet::new());
         let bounds = Bounds { tls: over.server().unwrap(), ..Bounds::RECEIVER };
-        tasks.spawn(receive_within(listener, bounds, end.clone(), flights.clone()));
+        tasks.spawn(receive_within(vec![listener], bounds, end.clone(), flights.clone()));
         let args = YardstickArgs { receiver, webhooks, over, log: folder.join("log") };
         let bare = Bare::start(&args, &mut tasks).unwrap();
         (bare, flights, tasks, end)

@@ -11,7 +11,7 @@ mod signature;
 mod spelling;
 mod subscription;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,11 +21,11 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use hyper::{StatusCode, Uri};
 use tenterhook_model::{Clock, Secret, SystemClock, system};
-use tokio::net::TcpListener;
 
 use crate::receiver::{Answer, Answers, Received, receive_spelled};
 use crate::send_on::Forward;
 use crate::subscription::Subscription;
+use tenterhook_server::app::listen_on;
 use tenterhook_server::app::signals::Signals;
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
@@ -40,9 +40,9 @@ pub struct ListenArgs {
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 9000, value_name = "PORT")]
     port: u16,
-    /// Address to listen on; 0.0.0.0 takes requests from other machines too
-    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
-    host: IpAddr,
+    /// Address to listen on, or `localhost` for 127.0.0.1 and ::1; 0.0.0.0 takes requests from other machines too
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS", value_parser = host)]
+    host: Host,
     /// Creates a webhook at this server that sends every event here, and deletes it on exit
     ///
     /// For a server on this machine with --dev. Requests are signed, and their signatures checked.
@@ -80,6 +80,22 @@ pub struct ListenArgs {
     raw: bool,
 }
 
+/// Where to listen.
+#[derive(Debug, Clone, Copy)]
+struct Host {
+    address: IpAddr,
+    /// The IPv6 loopback, for `localhost`: some programs try it first and give up without it.
+    ipv6: Option<IpAddr>,
+}
+
+fn host(text: &str) -> Result<Host, String> {
+    if text == "localhost" {
+        return Ok(Host { address: Ipv4Addr::LOCALHOST.into(), ipv6: Some(Ipv6Addr::LOCALHOST.into()) });
+    }
+    let address = text.parse().map_err(|_| format!("`{text}` is not an address; write it like 127.0.0.1 or ::1"))?;
+    Ok(Host { address, ipv6: None })
+}
+
 fn secret(text: &str) -> Result<Secret, String> {
     if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(Secret::new(text)) }
 }
@@ -95,11 +111,10 @@ fn status(text: &str) -> Result<StatusCode, String> {
 /// When the port is taken, or the server takes no webhook.
 pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
     let signals = Signals::install()?;
-    let wanted = SocketAddr::new(args.host, args.port);
-    let listener = TcpListener::bind(wanted)
-        .await
-        .with_context(|| format!("cannot listen on {wanted}; is another program there? try --port 0"))?;
-    let address = listener.local_addr().context("the listener has no address")?;
+    let Host { address, ipv6 } = args.host;
+    let at = |ip| SocketAddr::new(ip, args.port);
+    let listeners = listen_on(at(address), ipv6.map(at)).await?;
+    let address = listeners[0].local_addr().context("the listener has no address")?;
     if let Some(folder) = &args.save {
         keep::prepare(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
@@ -116,7 +131,7 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
     let forward = args.forward.clone().map(Forward::to);
     let listener_end = signals.shutdown.clone();
     let answers = Arc::new(Listener { args, terminal, forward, arrived: AtomicU64::new(0) });
-    receive_spelled(listener, listener_end, answers).await;
+    receive_spelled(listeners, listener_end, answers).await;
     match subscription {
         Some(subscription) => {
             let ended = subscription.end().await;
@@ -185,5 +200,23 @@ fn keep(folder: &Path, number: u64, request: &Received, headers: &[Spelled]) -> 
     match keep::keep(folder, number, request, headers) {
         Ok(path) => path.display().to_string(),
         Err(error) => format!("not in {}: {}", folder.display(), system::text_in_words(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_both_families_and_other_names_are_no_address() {
+        let both = host("localhost").unwrap();
+        assert_eq!((both.address.to_string().as_str(), both.ipv6), ("127.0.0.1", Some(Ipv6Addr::LOCALHOST.into())));
+        for one in ["0.0.0.0", "::1"] {
+            let host = host(one).unwrap();
+            assert_eq!((host.address.to_string().as_str(), host.ipv6), (one, None));
+        }
+        for bad in ["", "box.example", "127.0.0.1:9000", "[::1]"] {
+            assert!(host(bad).unwrap_err().ends_with("is not an address; write it like 127.0.0.1 or ::1"), "{bad}");
+        }
     }
 }

@@ -69,23 +69,27 @@ pub trait Answers: Debug + Send + Sync + 'static {
 
 /// Serves `listener` with the answers of `answers` until `cancel`.
 pub async fn receive(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
-    receive_within(listener, http::Bounds::RECEIVER, cancel, answers).await;
+    receive_within(vec![listener], http::Bounds::RECEIVER, cancel, answers).await;
 }
 
 /// As [`receive`], and keeps how the names of headers were written.
-pub(crate) async fn receive_spelled(listener: TcpListener, cancel: CancellationToken, answers: Arc<impl Answers>) {
+pub(crate) async fn receive_spelled(
+    listeners: Vec<TcpListener>,
+    cancel: CancellationToken,
+    answers: Arc<impl Answers>,
+) {
     let bounds = http::Bounds { spelling: true, ..http::Bounds::RECEIVER };
-    receive_within(listener, bounds, cancel, answers).await;
+    receive_within(listeners, bounds, cancel, answers).await;
 }
 
-/// As [`receive`], with bounds of the caller's, such as TLS.
+/// As [`receive`], on several listeners and with bounds of the caller's, such as TLS.
 pub async fn receive_within(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     bounds: http::Bounds,
     cancel: CancellationToken,
     answers: Arc<impl Answers>,
 ) {
-    http::serve(listener, bounds, cancel, move |request, peer| respond(request, peer, answers.clone())).await;
+    http::serve_all(listeners, bounds, cancel, move |request, peer| respond(request, peer, answers.clone())).await;
 }
 
 async fn respond(request: Request<Incoming>, peer: SocketAddr, answers: Arc<impl Answers>) -> Response<Full<Bytes>> {

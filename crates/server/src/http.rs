@@ -101,6 +101,16 @@ where
     while tasks.join_next().await.is_some() {}
 }
 
+/// Serves each of `listeners` as [`serve`] does, within bounds of its own.
+pub async fn serve_all<H, F>(listeners: Vec<TcpListener>, bounds: Bounds, cancel: CancellationToken, handle: H)
+where
+    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let serving = listeners.into_iter().map(|listener| serve(listener, bounds.clone(), cancel.clone(), handle.clone()));
+    JoinSet::from_iter(serving).join_all().await;
+}
+
 async fn open<H, F>(stream: TcpStream, peer: SocketAddr, mut bounds: Bounds, cancel: CancellationToken, handle: H)
 where
     H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,

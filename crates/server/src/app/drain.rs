@@ -139,11 +139,12 @@ impl App {
     fn background(&mut self, end: &CancellationToken) -> Tasks {
         let store = &self.storage.store;
         let mut tasks = Tasks::default();
-        if let Some(listener) = self.ops.take() {
+        let listeners = std::mem::take(&mut self.ops);
+        if !listeners.is_empty() {
             let (telemetry, draining) = (self.telemetry.clone(), self.draining.clone());
             let metrics = self.metrics.clone();
             let ops = Ops { metrics, telemetry, draining, intake: self.intake.clone(), store: store.clone() };
-            tasks.spawn("the operations listener", ops.run(listener, end.clone()));
+            tasks.spawn("the operations listener", ops.run(listeners, end.clone()));
         }
         let Watches { keys, certificates, access, reload } = &mut self.watches;
         tasks.spawn("the end of what has expired", end_expired(access.clone(), end.clone()));

@@ -69,7 +69,7 @@ use tools::{deliverer, render, trace};
 use watches::Watches;
 
 pub use drain::Ending;
-pub use ports::Addresses;
+pub use ports::{Addresses, listen_on};
 pub use reload::Reload;
 pub use tenterhook_store::remove_trial;
 pub use tools::cage;
@@ -83,7 +83,7 @@ const GRANTS_A_LEASE: u32 = 5;
 pub struct App {
     addresses: Addresses,
     entrance: Entrance,
-    ops: Option<TcpListener>,
+    ops: Vec<TcpListener>,
     /// The other nodes, if this one has an address for them.
     company: Option<Company>,
     tls: Option<Tls>,
@@ -143,7 +143,7 @@ impl App {
         let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
         let (tls, mut certificates) = watches::certificates(config, &metrics)?;
         let ports = Ports { api: ports::bind_api(config).await?, ops: ports::bind_ops(config).await? };
-        let addresses = Addresses::of(&ports.api[0], ports.ops.as_ref()).context("the listener has no address")?;
+        let addresses = Addresses::of(&ports.api, &ports.ops).context("the listener has no address")?;
         let config = &reached_at(config, addresses);
         let draining = CancellationToken::new();
         let standby = Standby {
@@ -308,11 +308,8 @@ async fn sampled(config: &Config, storage: &Storage, metrics: &Arc<Metrics>) -> 
 /// When it cannot start, or ends by itself.
 pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry, terminal.colours_the_log())?);
-    let signals = Signals::install().context("cannot watch for signals")?;
-    let config = watches::with_first_key(config, terminal)?;
-    let built = App::build_unless(&config, telemetry.clone(), &signals.shutdown, &signals.reload).await;
-    let mut app = match built {
-        Ok(Some(app)) => app,
+    let (mut app, config, signals) = match started(config, &telemetry, terminal).await {
+        Ok(Some(started)) => started,
         // It stood by all the time.
         Ok(None) => return Ok(()),
         Err(error) => {
@@ -334,6 +331,18 @@ pub async fn serve(config: Config, terminal: Terminal) -> Result<()> {
     // It blocks, and the exporters need the runtime meanwhile.
     tokio::task::spawn_blocking(move || telemetry.flush()).await.context("the telemetry was not flushed")?;
     ended.map(|_| ())
+}
+
+/// The server of `config`, with its first key if it needs one; `None` when a signal asks for the end before.
+async fn started(
+    config: Config,
+    telemetry: &Arc<Telemetry>,
+    terminal: Terminal,
+) -> Result<Option<(App, Config, Signals)>> {
+    let signals = Signals::install().context("cannot watch for signals")?;
+    let config = watches::with_first_key(config, terminal)?;
+    let app = App::build_unless(&config, telemetry.clone(), &signals.shutdown, &signals.reload).await?;
+    Ok(app.map(|app| (app, config, signals)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The operations listener: `/metrics`, `/livez` and `/readyz` over plain HTTP.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -36,14 +37,14 @@ pub(crate) struct Ops {
 }
 
 impl Ops {
-    /// Answers on `listener` until `cancel`.
-    pub(crate) async fn run(self, listener: TcpListener, cancel: CancellationToken) {
+    /// Answers on `listeners` until `cancel`.
+    pub(crate) async fn run(self, listeners: Vec<TcpListener>, cancel: CancellationToken) {
         let ops = Arc::new(self);
-        http::serve(listener, http::Bounds::OPERATIONS, cancel, move |request, _peer| {
+        let handle = move |request: Request<Incoming>, _peer: SocketAddr| {
             let ops = ops.clone();
             async move { ops.answer(&request).await }
-        })
-        .await;
+        };
+        http::serve_all(listeners, http::Bounds::OPERATIONS, cancel, handle).await;
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {

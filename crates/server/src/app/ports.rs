@@ -19,8 +19,9 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn of(api: &TcpListener, ops: Option<&TcpListener>) -> io::Result<Self> {
-        Ok(Self { api: api.local_addr()?, ops: ops.map(TcpListener::local_addr).transpose()? })
+    /// What `api` and `ops` listen on; of several, the first says it.
+    pub(super) fn of(api: &[TcpListener], ops: &[TcpListener]) -> io::Result<Self> {
+        Ok(Self { api: api[0].local_addr()?, ops: ops.first().map(TcpListener::local_addr).transpose()? })
     }
 }
 
@@ -28,46 +29,52 @@ impl Addresses {
 /// them, the addresses that requests come from are tried.
 pub(super) async fn bind_api(config: &Config) -> Result<Vec<TcpListener>> {
     check_source(config)?;
-    let mut listeners = vec![bind(config.listen, "listen").await?];
-    if let Some(mut also) = config.listen_ipv6 {
-        also.set_port(listeners[0].local_addr().context("the listener has no address")?.port());
-        match TcpListener::bind(also).await {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => bail!("--listen: {}", taken_ipv6(also)),
-            Err(_) => tracing::info!(address = %also, "this machine has no IPv6 loopback; listening on IPv4 only"),
+    bind("listen", config.listen, config.listen_ipv6).await
+}
+
+/// The operations listeners, as many as of the API; none when it is off.
+pub(super) async fn bind_ops(config: &Config) -> Result<Vec<TcpListener>> {
+    match config.ops_listen {
+        Some(address) => bind("ops-listen", address, config.ops_listen_ipv6).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The listeners of the setting `key`.
+async fn bind(key: &str, address: SocketAddr, ipv6: Option<SocketAddr>) -> Result<Vec<TcpListener>> {
+    listen_on(address, ipv6).await.map_err(|error| anyhow!("--{key}: {error:#}"))
+}
+
+/// Listens on `address`, and on the same port of `ipv6`, the IPv6 loopback that `localhost` names too, where the
+/// machine has one.
+///
+/// # Errors
+/// Says why a port cannot be bound and what to do about it.
+pub async fn listen_on(address: SocketAddr, ipv6: Option<SocketAddr>) -> Result<Vec<TcpListener>> {
+    let first = TcpListener::bind(address).await.map_err(|error| anyhow!("{}", refused(address, error.kind())))?;
+    let Some(mut also) = ipv6 else { return Ok(vec![first]) };
+    also.set_port(first.local_addr().context("the listener has no address")?.port());
+    match TcpListener::bind(also).await {
+        Ok(second) => Ok(vec![first, second]),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => bail!("{}", taken_ipv6(also)),
+        Err(_) => {
+            tracing::info!(address = %also, "this machine has no IPv6 loopback; listening on IPv4 only");
+            Ok(vec![first])
         }
     }
-    Ok(listeners)
-}
-
-/// The operations listener, unless it is off.
-pub(super) async fn bind_ops(config: &Config) -> Result<Option<TcpListener>> {
-    match config.ops_listen {
-        Some(address) => bind(address, "ops-listen").await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// The listener of the setting `key`.
-async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| anyhow!("--{key}: {}", refused(address, error.kind())))
 }
 
 /// What of the ports of `config` cannot be bound now: the setting's key, and why.
 pub(super) fn unusable(config: &Config) -> Vec<(&'static str, String)> {
     // Each is free again at once.
     let try_one = |address: SocketAddr| std::net::TcpListener::bind(address).err().map(|error| error.kind());
-    let mut found = Vec::new();
-    match try_one(config.listen) {
-        Some(kind) => found.push(("listen", refused(config.listen, kind))),
-        None => {
-            let also = config.listen_ipv6.filter(|also| try_one(*also) == Some(ErrorKind::AddrInUse));
-            found.extend(also.map(|also| ("listen", taken_ipv6(also))));
-        }
-    }
-    if let Some(ops) = config.ops_listen {
-        found.extend(try_one(ops).map(|kind| ("ops-listen", refused(ops, kind))));
-    }
+    let try_all = |address: SocketAddr, ipv6: Option<SocketAddr>| match try_one(address) {
+        Some(kind) => Some(refused(address, kind)),
+        None => ipv6.filter(|also| try_one(*also) == Some(ErrorKind::AddrInUse)).map(taken_ipv6),
+    };
+    let api = try_all(config.listen, config.listen_ipv6).map(|why| ("listen", why));
+    let ops = config.ops_listen.and_then(|ops| try_all(ops, config.ops_listen_ipv6)).map(|why| ("ops-listen", why));
+    let mut found: Vec<_> = api.into_iter().chain(ops).collect();
     found.extend(foreign_source(config).map(|address| ("source-address", foreign(address))));
     found
 }
@@ -107,6 +114,44 @@ fn refused(address: SocketAddr, kind: ErrorKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn localhost_is_both_families_for_each_listener() {
+        let loopback = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 0);
+        if TcpListener::bind(loopback("::1")).await.is_err() {
+            return;
+        }
+        let both = Config {
+            listen_ipv6: Some(loopback("::1")),
+            ops_listen: Some(loopback("127.0.0.1")),
+            ops_listen_ipv6: Some(loopback("::1")),
+            ..Config::trial("memory:")
+        };
+        for listeners in [bind_api(&both).await.unwrap(), bind_ops(&both).await.unwrap()] {
+            let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+            let port = addresses[0].port();
+            assert_eq!(addresses, [loopback("127.0.0.1"), loopback("::1")].map(|one| SocketAddr::new(one.ip(), port)));
+            // One that is taken is said with the setting.
+            let taken = Config {
+                listen: SocketAddr::from(([127, 0, 0, 2], port)),
+                ops_listen: Some(SocketAddr::from(([127, 0, 0, 3], port))),
+                ..both.clone()
+            };
+            let taken = Config { listen_ipv6: Some(addresses[1]), ops_listen_ipv6: Some(addresses[1]), ..taken };
+            assert!(
+                bind_api(&taken).await.unwrap_err().to_string().contains("--listen: another program listens on [::1]")
+            );
+            assert!(
+                bind_ops(&taken)
+                    .await
+                    .unwrap_err()
+                    .to_string()
+                    .contains("--ops-listen: another program listens on [::1]")
+            );
+            let found = unusable(&taken);
+            assert_eq!(found.iter().map(|(key, _)| *key).collect::<Vec<_>>(), ["listen", "ops-listen"], "{found:?}");
+        }
+    }
 
     #[test]
     fn a_port_that_cannot_be_bound_is_explained_by_its_own_reason() {

@@ -2,6 +2,7 @@
 //! database is free. With `--node-address` it takes calls meanwhile, for the node that has it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ const LINGER: Duration = Duration::from_secs(5);
 /// The ports of a server.
 pub(super) struct Ports {
     pub(super) api: Vec<TcpListener>,
-    pub(super) ops: Option<TcpListener>,
+    pub(super) ops: Vec<TcpListener>,
 }
 
 /// What a node opens its store with.
@@ -80,7 +81,7 @@ pub(super) enum Entrance {
 pub(super) struct Start {
     pub(super) storage: Storage,
     pub(super) entrance: Entrance,
-    pub(super) ops: Option<TcpListener>,
+    pub(super) ops: Vec<TcpListener>,
     /// The other nodes, if this one has an address for them.
     pub(super) company: Option<Company>,
 }
@@ -139,8 +140,7 @@ impl Standby<'_> {
 
     /// Waits for the database while nobody can connect to the API, so that clients go elsewhere.
     async fn stay_closed(&self, ports: Ports, holder: Holder) -> Result<Option<Start>> {
-        let addresses =
-            ports::Addresses::of(&ports.api[0], ports.ops.as_ref()).context("the listener has no address")?;
+        let addresses = ports::Addresses::of(&ports.api, &ports.ops).context("the listener has no address")?;
         drop(ports.api);
         let holder = watch::Sender::new(holder);
         let (ops, probed) = twice(ports.ops)?;
@@ -237,7 +237,7 @@ impl Standby<'_> {
     /// Answers on the operations listener until `opening` is done, or the server is asked to stop.
     async fn with_probes<T>(
         &self,
-        ops: Option<TcpListener>,
+        ops: Vec<TcpListener>,
         readiness: Readiness,
         opening: impl Future<Output = T>,
     ) -> Option<T> {
@@ -255,14 +255,13 @@ impl Standby<'_> {
         tokio::join!(probes, opening).1
     }
 
-    async fn answer_probes(&self, ops: Option<TcpListener>, readiness: Readiness, end: CancellationToken) {
-        let Some(listener) = ops else { return };
+    async fn answer_probes(&self, ops: Vec<TcpListener>, readiness: Readiness, end: CancellationToken) {
         let telemetry = self.telemetry.clone();
-        http::serve(listener, http::Bounds::OPERATIONS, end, move |request, _peer| {
+        let handle = move |request: Request<Incoming>, _peer: SocketAddr| {
             let (telemetry, readiness) = (telemetry.clone(), readiness.clone());
             async move { answer(&request, &telemetry, &readiness).await }
-        })
-        .await;
+        };
+        http::serve_all(ops, http::Bounds::OPERATIONS, end, handle).await;
     }
 }
 
@@ -296,15 +295,15 @@ async fn answer(request: &Request<Incoming>, telemetry: &Telemetry, readiness: &
     }
 }
 
-/// A listener twice, so that one can be served and given up while nobody who connects is refused.
-fn twice(listener: Option<TcpListener>) -> Result<(Option<TcpListener>, Option<TcpListener>)> {
-    let Some(listener) = listener else { return Ok((None, None)) };
-    let duplicated = || -> io::Result<_> {
+/// Listeners twice, so that some can be served and given up while nobody who connects is refused.
+fn twice(listeners: Vec<TcpListener>) -> Result<(Vec<TcpListener>, Vec<TcpListener>)> {
+    let duplicated = |listener: TcpListener| -> io::Result<_> {
         let one = listener.into_std()?;
         let other = one.try_clone()?;
-        Ok((Some(TcpListener::from_std(one)?), Some(TcpListener::from_std(other)?)))
+        Ok((TcpListener::from_std(one)?, TcpListener::from_std(other)?))
     };
-    duplicated().context("the operations listener cannot be kept open")
+    let all: io::Result<_> = listeners.into_iter().map(duplicated).collect();
+    all.context("the operations listener cannot be kept open")
 }
 
 /// Watches over certificates until `end`.

@@ -1,6 +1,6 @@
 //! Settings that are fine by themselves and not together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -19,8 +19,12 @@ pub(super) fn private_networks() -> Vec<IpNet> {
 pub(super) struct Listeners {
     /// The gRPC API.
     pub(super) api: SocketAddr,
+    /// The IPv6 loopback too, where `api` is `localhost`.
+    pub(super) api_ipv6: Option<SocketAddr>,
     /// Metrics and health checks.
     pub(super) ops: Option<SocketAddr>,
+    /// The IPv6 loopback too, where `ops` is `localhost`.
+    pub(super) ops_ipv6: Option<SocketAddr>,
     /// Whether anybody who reaches the API may call it.
     pub(super) dev: bool,
 }
@@ -79,9 +83,28 @@ pub(super) fn check(listeners: &Listeners, given: &Settings, faults: &mut Vec<Co
             ),
         );
     }
-    if listeners.ops.is_some_and(|ops| ops == listeners.api && ops.port() != 0) {
-        fault("ops-listen", format!("is {}, where the API listens; take another port, or `off`", listeners.api));
+    if let Some(ops) = listeners.met_by_api() {
+        fault("ops-listen", format!("is {ops}, where the API listens; take another port, or `off`"));
     }
+}
+
+impl Listeners {
+    /// An address of the operations listener that the API has already taken.
+    fn met_by_api(&self) -> Option<SocketAddr> {
+        let mut ops = self.ops.into_iter().chain(self.ops_ipv6);
+        ops.find(|ops| std::iter::once(self.api).chain(self.api_ipv6).any(|api| meet(api, *ops)))
+    }
+}
+
+/// Whether both cannot be bound at once. `[::]` takes the addresses of IPv4 too.
+fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let takes = |one: SocketAddr, other: SocketAddr| match (one.ip(), other.ip()) {
+        (IpAddr::V4(ip), IpAddr::V4(_)) => ip.is_unspecified(),
+        (IpAddr::V6(ip), _) => ip.is_unspecified(),
+        (IpAddr::V4(_), IpAddr::V6(_)) => false,
+    };
+    let is_same_port = one.port() == other.port() && one.port() != 0;
+    is_same_port && (one.ip() == other.ip() || takes(one, other) || takes(other, one))
 }
 
 /// Whether the switch `key` is on.
@@ -92,6 +115,32 @@ fn is_on(given: &Settings, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn listeners_meet_where_one_takes_the_address_of_the_other() {
+        let meet = |one: &str, other: &str| {
+            let (one, other): (SocketAddr, SocketAddr) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(meet(one, other), meet(other, one), "{one} {other}");
+            meet(one, other)
+        };
+        for (one, other) in [
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("[::]:1", "0.0.0.0:1"),
+        ] {
+            assert!(meet(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("127.0.0.1:1", "127.0.0.1:2"),
+            ("0.0.0.0:1", "[::1]:1"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("127.0.0.1:1", "[::1]:1"),
+        ] {
+            assert!(!meet(one, other), "{one} {other}");
+        }
+    }
 
     #[test]
     fn dev_opens_private_networks_but_not_link_local_ones() {

@@ -46,6 +46,8 @@ pub struct Config {
     pub listen_ipv6: Option<SocketAddr>,
     /// Where `/metrics`, `/livez` and `/readyz` are; `None` when they are off.
     pub ops_listen: Option<SocketAddr>,
+    /// The IPv6 loopback too, when the operations listener is on `localhost`; its port is that of `ops_listen`.
+    pub ops_listen_ipv6: Option<SocketAddr>,
     /// No key needed, reflection on, private networks allowed.
     pub dev: bool,
     /// Whether gRPC reflection answers.
@@ -156,7 +158,13 @@ impl Config {
             source::read_file(&mut given, path, &mut faults);
         }
         let config = Reader { given: &given, faults: &mut faults, variables }.config();
-        let listeners = check::Listeners { api: config.listen, ops: config.ops_listen, dev: config.dev };
+        let listeners = check::Listeners {
+            api: config.listen,
+            api_ipv6: config.listen_ipv6,
+            ops: config.ops_listen,
+            ops_ipv6: config.ops_listen_ipv6,
+            dev: config.dev,
+        };
         check::check(&listeners, &given, &mut faults);
         Reading { config, given, faults }
     }
@@ -226,6 +234,7 @@ impl Reader<'_> {
             listen: self.one("listen", value::address).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 50_051))),
             listen_ipv6: self.one("listen", value::ipv6_of_localhost).flatten(),
             ops_listen: self.one("ops-listen", off_or_address).unwrap_or(Some(OPS_LISTEN)),
+            ops_listen_ipv6: self.one("ops-listen", ipv6_unless_off).flatten(),
             dev,
             reflection: self.switch("reflection", dev),
             console: self.switch("console", dev || self.is_given("api-keys") || self.is_given("client-ca")),
@@ -374,6 +383,11 @@ fn host_name() -> String {
 
 fn off_or_address(text: &str) -> Result<Option<SocketAddr>, String> {
     if text == "off" { Ok(None) } else { value::address(text).map(Some) }
+}
+
+/// `off` has no second address either.
+fn ipv6_unless_off(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" { Ok(None) } else { value::ipv6_of_localhost(text) }
 }
 
 fn store_url(text: &str) -> Result<String, String> {

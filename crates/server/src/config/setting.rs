@@ -64,7 +64,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: LISTEN,
         help: "Address and port for /metrics, /livez and /readyz over plain HTTP, or `off`",
-        more: "Exposes metrics, but no events or secrets, to anyone who can reach it.\nExamples: 127.0.0.1:9464, 0.0.0.0:9464, off",
+        more: "Exposes metrics, but no events or secrets, to anyone who can reach it.\nExamples: 127.0.0.1:9464, localhost:9464 (IPv4 and IPv6), 0.0.0.0:9464, off",
         default: "127.0.0.1:9464",
     },
     Setting {
