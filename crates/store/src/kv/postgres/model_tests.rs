@@ -218,9 +218,13 @@ impl World {
     }
 
     fn send(&mut self, session: usize, is_question: bool, ask: u64, body: Body) {
-        let at = self.now + self.nodes[self.sessions[session].node].delay;
+        let node = &mut self.nodes[self.sessions[session].node];
         let latest = &mut self.sessions[session].latest[usize::from(is_question)];
-        *latest = at.max(*latest);
+        *latest = (self.now + node.delay).max(*latest);
+        if *latest > self.now + FAST {
+            // The end of a connection may be among what is still on its way when the node is fast again.
+            node.faulty_until = node.faulty_until.max(*latest + RECOVERY);
+        }
         self.wire.push(Letter { at: *latest, session, is_question, ask, body });
     }
 
@@ -245,7 +249,7 @@ impl World {
         let (now, sessions) = (self.now, &self.sessions);
         for node in &mut self.nodes {
             if !node.runs || node.is_cut_off || node.delay > FAST {
-                node.faulty_until = now + RECOVERY;
+                node.faulty_until = node.faulty_until.max(now + RECOVERY);
             }
         }
         let held = |node: &Node| match node.role {
