@@ -18,7 +18,16 @@ fn webhooks_are_created_changed_and_deleted() {
     }
     let labelled = |label: &str| desk.run(&["webhook", "list", "--label", label, "-o", "name"]).code(0).out;
     assert_eq!((labelled("team=a").as_str(), labelled("team=b").as_str()), ("orders\n", ""));
-    assert_eq!(desk.run(&["webhook", "pause", "orders", "--reason", "moving"]).code(0).json()["state"], "PAUSED");
+    let pause = ["webhook", "pause", "orders", "--reason", "moving"];
+    let would = |arguments: &[&str], code| {
+        let shown = desk.people(80, &[arguments, &["--dry-run"]].concat()).code(code);
+        shown.out.trim_end().to_owned()
+    };
+    assert_eq!(would(&["webhook", "resume", "orders"], 0), "Would change nothing: orders is active.");
+    assert_eq!(would(&pause, 3), "Would pause orders; 0 deliveries wait.");
+    assert_eq!(desk.run(&pause).code(0).json()["state"], "PAUSED");
+    assert_eq!(would(&pause, 0), "Would change nothing: orders is paused.");
+    assert_eq!(would(&["webhook", "resume", "orders"], 3), "Would resume orders; 0 deliveries wait.");
     assert_eq!(desk.run(&["webhook", "resume", "orders"]).code(0).json()["state"], "ACTIVE");
     let rotated = desk.run(&["webhook", "rotate-key", "orders", "--grace", "1h"]).code(0).json();
     let old = rotated["webhook"]["signing_keys"][1]["id"].as_str().unwrap();
@@ -63,6 +72,15 @@ fn events_are_published_listed_explained_and_replayed() {
     desk.run(&["webhook", "create", "few", "--url", "http://127.0.0.1:1/", "--type", "deleted"]).code(0);
     let data = desk.file("data.json", r#"{"id": 12345678901234567890123, "name": "Zürich"}"#);
     let publish = ["event", "publish", "--type", "created", "--object-type", "dcim.site", "--id", "site-1", &data];
+    let dry = [&publish[..], &["--dry-run"]].concat();
+    desk.people(80, &dry).code(3).has(&["all      * yes", "few      - no", "1 of 2 webhooks would receive it."]);
+    assert_eq!(desk.run(&dry).code(3).json()["webhooks"][0]["matched"], true);
+    let refused = ["event", "publish", "--type", "tenterhook.webhook.created"];
+    for flags in [&[][..], &["--dry-run"]] {
+        desk.run(&[&refused[..], flags].concat()).code(1).warns(&["event.type", "must not begin with `tenterhook.`"]);
+    }
+    desk.run(&["event", "publish", "--type", "", "--dry-run"]).code(1).warns(&["event.type", "must not be empty"]);
+    desk.run(&["event", "show", "site-1"]).code(1);
     let published = desk.run(&publish).code(0).json();
     assert_eq!((&published["event_id"], &published["delivery_count"]), (&"site-1".into(), &1.into()));
     assert_eq!(desk.run(&publish).code(0).json()["duplicate"], true);

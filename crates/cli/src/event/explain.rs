@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 use tenterhook_client::v1::explain_event_request::Source;
-use tenterhook_client::v1::{ExplainEventRequest, ReplayEventsRequest, WebhookExplanation, WebhookState};
-use tenterhook_model::harmless_line;
+use tenterhook_client::v1::{Event, ExplainEventRequest, ReplayEventsRequest, WebhookExplanation, WebhookState};
+use tenterhook_model::{OPERATIONAL_PREFIX, harmless_line, is_operational};
 
 use super::shown::Which;
 use crate::failure::{Done, Failure, NO, WOULD_CHANGE};
@@ -42,12 +42,38 @@ pub(super) struct ReplayArgs {
 /// Explains.
 pub(super) async fn explain(args: ExplainArgs, session: &Session) -> Done {
     let event_id = session.event_id(&args.event).await?;
-    let mut request = ExplainEventRequest {
-        namespace: session.namespace.clone(),
-        source: Some(Source::EventId(event_id.clone())),
-        page_size: PAGE,
-        ..Default::default()
-    };
+    let webhooks = explanations(Source::EventId(event_id.clone()), session).await?;
+    let value = json!({"event_id": event_id, "webhooks": json(&webhooks)});
+    let text = format!("{}\n{}", harmless_line(&event_id), people(&webhooks, true, session)?);
+    session.out.one(&value, &event_id, || text);
+    Ok(if webhooks.iter().any(|webhook| webhook.matched) { 0 } else { NO })
+}
+
+/// Shows which webhooks would receive an event that is not published.
+///
+/// # Errors
+/// When the call fails.
+pub(super) async fn foresee(mut event: Event, session: &Session) -> Done {
+    if is_operational(&event.r#type) {
+        // It can be explained, but not published.
+        let wrong = format!("must not begin with `{OPERATIONAL_PREFIX}`, as the server's own events do");
+        return Err(Failure::refused("the event would be refused").fields(vec![("event.type".to_owned(), wrong)]));
+    }
+    event.namespace.clone_from(&session.namespace);
+    let webhooks = explanations(Source::Event(event), session).await?;
+    let value = json!({"webhooks": json(&webhooks), "dry_run": true});
+    let text = people(&webhooks, false, session)?;
+    session.out.one(&value, "", || text);
+    Ok(WOULD_CHANGE)
+}
+
+/// How every webhook of the namespace takes an event.
+///
+/// # Errors
+/// When a call fails.
+async fn explanations(source: Source, session: &Session) -> Result<Vec<WebhookExplanation>, Failure> {
+    let (namespace, source) = (session.namespace.clone(), Some(source));
+    let mut request = ExplainEventRequest { namespace, source, page_size: PAGE, ..Default::default() };
     let mut webhooks = Vec::new();
     loop {
         let response = session.client.events().explain_event(request.clone()).await;
@@ -55,19 +81,21 @@ pub(super) async fn explain(args: ExplainArgs, session: &Session) -> Done {
         webhooks.extend(response.webhooks);
         request.page_token = response.next_page_token;
         if request.page_token.is_empty() {
-            break;
+            return Ok(webhooks);
         }
     }
-    let explained: Value = webhooks.iter().map(|webhook| proto_json::json("WebhookExplanation", webhook)).collect();
-    let value = json!({"event_id": event_id, "webhooks": explained});
-    let text = people(&event_id, &webhooks, session)?;
-    session.out.one(&value, &event_id, || text);
-    Ok(if webhooks.iter().any(|webhook| webhook.matched) { 0 } else { NO })
 }
 
-fn people(event_id: &str, webhooks: &[WebhookExplanation], session: &Session) -> Result<String, Failure> {
-    const COLUMNS: [Column; 4] =
-        [Column::new("WEBHOOK", 0), Column::new("GETS IT", 0), Column::new("DELIVERY", 2), Column::new("WHY", 1)];
+fn json(webhooks: &[WebhookExplanation]) -> Value {
+    webhooks.iter().map(|webhook| proto_json::json("WebhookExplanation", webhook)).collect()
+}
+
+/// A table; an event that is not published has no deliveries.
+fn people(webhooks: &[WebhookExplanation], is_published: bool, session: &Session) -> Result<String, Failure> {
+    let mut columns = vec![Column::new("WEBHOOK", 0), Column::new("GETS IT", 0), Column::new("WHY", 1)];
+    if is_published {
+        columns.insert(2, Column::new("DELIVERY", 2));
+    }
     let rows: Vec<Vec<Cell>> = webhooks
         .iter()
         .map(|webhook| {
@@ -83,13 +111,22 @@ fn people(event_id: &str, webhooks: &[WebhookExplanation], session: &Session) ->
                 Some(rule) => rule.reason.clone(),
                 None => webhook.reason.clone(),
             };
-            vec![Cell::new(&webhook.display_name), Cell::styled(verdict, style), delivery.into(), why.into()]
+            let mut row = vec![Cell::new(&webhook.display_name), Cell::styled(verdict, style), why.into()];
+            if is_published {
+                row.insert(2, delivery.into());
+            }
+            row
         })
         .collect();
     let matched = i64::try_from(webhooks.iter().filter(|webhook| webhook.matched).count()).unwrap_or(i64::MAX);
-    let all = count(i64::try_from(webhooks.len()).unwrap_or(i64::MAX), "webhook receives", "webhooks receive");
-    let table = if rows.is_empty() { String::new() } else { session.out.table(&COLUMNS, &rows)? };
-    Ok(format!("{}\n{table}{} of {all} it.", harmless_line(event_id), thousands(matched)))
+    let all = i64::try_from(webhooks.len()).unwrap_or(i64::MAX);
+    let verb = match (is_published, all) {
+        (false, _) => "would receive",
+        (true, 1) => "receives",
+        (true, _) => "receive",
+    };
+    let table = if rows.is_empty() { String::new() } else { session.out.table(&columns, &rows)? };
+    Ok(format!("{table}{} of {} {verb} it.", thousands(matched), count(all, "webhook", "webhooks")))
 }
 
 /// Replays.

@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use tenterhook_client::v1::Event;
 
+use super::explain::foresee;
 use crate::failure::{Done, Failure, REFUSED};
 use crate::input::{check, data, document};
 use crate::output::{count, proto_json, thousands};
@@ -43,6 +44,9 @@ pub(super) struct PublishArgs {
     /// Publishes an event for each line of standard input, which is JSON data
     #[arg(long, conflicts_with = "file")]
     lines: bool,
+    /// Checks the event and shows which webhooks would receive it, without publishing; exit code 3
+    #[arg(long, conflicts_with = "lines")]
+    dry_run: bool,
 }
 
 impl PublishArgs {
@@ -65,6 +69,9 @@ pub(super) async fn run(args: PublishArgs, session: &Session) -> Done {
         return lines(&args, session).await;
     }
     let data = args.file.as_deref().map(data).transpose()?;
+    if args.dry_run {
+        return foresee(Event { data, ..args.event() }, session).await;
+    }
     session.may_write("Publish 1 event")?;
     let result = session.client.publish(Event { data, ..args.event() }).await.map_err(|error| session.fail(error))?;
     session.out.one(&proto_json::json("PublishResult", &result), &result.event_id, || {

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use tenterhook_client::v1::{DeleteWebhookRequest, DeliveryFilter, PauseWebhookRequest, ResumeWebhookRequest};
+use tenterhook_client::v1::{
+    DeleteWebhookRequest, DeliveryFilter, PauseWebhookRequest, ResumeWebhookRequest, Webhook, WebhookState,
+};
 use tenterhook_model::harmless_line;
 
 use super::shown::print;
 use crate::failure::{Done, WOULD_CHANGE};
 use crate::output::count;
+use crate::output::style::webhook_state;
 use crate::session::Session;
 
 #[derive(Debug, Clone, Args)]
@@ -30,6 +33,9 @@ pub(super) struct PauseArgs {
     /// The reason, shown with the webhook
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
+    /// Shows how many deliveries wait, and changes nothing; exit code 3 if it would
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -43,11 +49,18 @@ pub(super) struct ResumeArgs {
     /// How long --wait waits
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = crate::input::span)]
     timeout: Duration,
+    /// Shows how many deliveries would be sent, and changes nothing; exit code 3 if it would
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
 }
 
 /// Pauses.
 pub(super) async fn pause(args: PauseArgs, session: &Session) -> Done {
     let webhook = session.webhook(&args.webhook).await?;
+    if args.dry_run {
+        let is_news = webhook.state() != WebhookState::Paused || webhook.state_reason != args.reason;
+        return Ok(would(session, &webhook, is_news.then_some("pause")));
+    }
     session.may_write(&format!("Pause {}", webhook.display_name))?;
     let request = PauseWebhookRequest { webhook_id: webhook.id, reason: args.reason, ..Default::default() };
     let response = session.client.webhooks().pause_webhook(request).await.map_err(|status| session.fail(status))?;
@@ -58,6 +71,11 @@ pub(super) async fn pause(args: PauseArgs, session: &Session) -> Done {
 /// Resumes.
 pub(super) async fn resume(args: ResumeArgs, session: &Session) -> Done {
     let webhook = session.webhook(&args.webhook).await?;
+    if args.dry_run {
+        let is_held = webhook.health.as_ref().is_some_and(|health| health.circuit_open);
+        let is_news = is_held || matches!(webhook.state(), WebhookState::Paused | WebhookState::Suspended);
+        return Ok(would(session, &webhook, is_news.then_some("resume")));
+    }
     session.may_write(&format!("Resume {}", webhook.display_name))?;
     let open = if args.wait {
         let filter = DeliveryFilter { webhook_ids: vec![webhook.id.clone()], ..Default::default() };
@@ -77,6 +95,22 @@ pub(super) async fn resume(args: ResumeArgs, session: &Session) -> Done {
         }
     }
     Ok(0)
+}
+
+/// Says what a change of the state would do; there is no verb when it would do nothing.
+fn would(session: &Session, webhook: &Webhook, verb: Option<&str>) -> u8 {
+    let waiting = webhook.health.as_ref().map_or(0, |health| health.waiting);
+    let value = json!({"would_change": verb.is_some(), "waiting_deliveries": waiting, "dry_run": true});
+    session.out.one(&value, &webhook.display_name, || {
+        let name = harmless_line(&webhook.display_name);
+        let wait = count(waiting, "delivery waits", "deliveries wait");
+        let word = webhook_state(webhook.state(), false).0.trim_start_matches(|c: char| !c.is_alphabetic());
+        match verb {
+            Some(verb) => format!("Would {verb} {name}; {wait}."),
+            None => format!("Would change nothing: {name} is {word}."),
+        }
+    });
+    if verb.is_some() { WOULD_CHANGE } else { 0 }
 }
 
 /// Deletes.
