@@ -70,6 +70,9 @@ pub struct ListenArgs {
     #[arg(long)]
     json: bool,
     /// Forwards each request to this URL, and returns its response
+    ///
+    /// The certificate of an https URL must chain to the system's roots, or to those in the file that
+    /// SSL_CERT_FILE names.
     #[arg(long, value_name = "URL", value_parser = send_on::url, conflicts_with_all = ["status", "fail_first"])]
     forward: Option<Uri>,
     /// Saves each request as a file in this folder, which is created if missing
@@ -126,7 +129,7 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
     if args.json {
         terminal.line(serde_json::json!({ "listening": format!("http://{address}/") }));
     } else {
-        terminal.line(greeting(&args, address, terminal));
+        terminal.prose(greeting(&args, address, terminal));
     }
     let forward = args.forward.clone().map(Forward::to);
     let listener_end = signals.shutdown.clone();

@@ -1,16 +1,21 @@
 //! Sends a request on to a program of one's own, and brings back what it answered.
 
 use std::fmt::{self, Display};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use hyper::{Request, StatusCode, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tenterhook_model::system;
+use tenterhook_server::roots;
 use tokio::time::Instant;
 
 use crate::receiver::Received;
@@ -25,7 +30,7 @@ const OF_ONE_CONNECTION: [HeaderName; 7] = [CONNECTION, CONTENT_LENGTH, HOST, TE
 /// Where requests are sent on to.
 #[derive(Debug)]
 pub(crate) struct Forward {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     to: Uri,
 }
 
@@ -38,19 +43,28 @@ pub(crate) struct Forwarded {
     pub(crate) said: String,
 }
 
-/// Reads the URL of a program on this machine or near it.
+/// Reads the URL of a program.
 ///
 /// # Errors
-/// When it is no `http://` URL.
+/// When it is no `http://` or `https://` URL.
 pub(crate) fn url(text: &str) -> Result<Uri, String> {
     let uri: Option<Uri> = text.parse().ok().filter(|uri: &Uri| uri.host().is_some());
-    uri.filter(|uri| uri.scheme_str() == Some("http"))
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
         .ok_or_else(|| format!("`{text}` is not a URL such as http://127.0.0.1:3000/hooks"))
 }
 
 impl Forward {
     pub(crate) fn to(to: Uri) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).http1_preserve_header_case(true).build_http(), to }
+        let is_plain = to.scheme_str() == Some("http");
+        let roots = RootCertStore { roots: if is_plain { Vec::new() } else { roots::of_system() } };
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has the suites of the default versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        // The names of headers keep their case in HTTP/1.1 only.
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        Self { client: Client::builder(TokioExecutor::new()).http1_preserve_header_case(true).build(connector), to }
     }
 
     /// Sends the request on; 502 stands for an answer that did not come.
@@ -94,6 +108,7 @@ impl Forward {
 enum Why {
     /// In the system's words.
     Connection(String),
+    Tls(&'static str),
     BrokenOff,
 }
 
@@ -101,8 +116,13 @@ impl Why {
     fn of(error: &hyper_util::client::legacy::Error) -> Self {
         let mut cause = std::error::Error::source(error);
         while let Some(one) = cause {
-            if let Some(io) = one.downcast_ref::<std::io::Error>() {
-                return Self::Connection(system::in_words(io));
+            if let Some(mut io) = one.downcast_ref::<std::io::Error>() {
+                // The connector wraps what TLS wrapped.
+                while let Some(inner) = io.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>()) {
+                    io = inner;
+                }
+                let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                return tls.map_or_else(|| Self::Connection(system::in_words(io)), |tls| Self::Tls(tls_in_words(tls)));
             }
             cause = one.source();
         }
@@ -110,10 +130,26 @@ impl Why {
     }
 }
 
+fn tls_in_words(error: &rustls::Error) -> &'static str {
+    use CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
+    match error {
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => "its certificate has expired",
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
+            "its certificate is not for the host of the URL"
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            "its certificate is not trusted here; the file that SSL_CERT_FILE names may have that of its authority"
+        }
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS there; if it speaks plain HTTP, use an http URL",
+        _ => "TLS could not be set up",
+    }
+}
+
 impl Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connection(why) => f.write_str(why),
+            Self::Tls(why) => f.write_str(why),
             Self::BrokenOff => write!(f, "the response broke off, or has more than {ANSWER_BYTES} bytes"),
         }
     }
@@ -124,9 +160,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_urls_are_forwarded_to() {
-        assert!(url("http://127.0.0.1:3000/hooks").is_ok() && url("http://localhost").is_ok());
-        for wrong in ["https://127.0.0.1/", "127.0.0.1:3000", "/hooks", "", "http://"] {
+    fn only_urls_are_forwarded_to() {
+        for right in ["http://127.0.0.1:3000/hooks", "http://localhost", "https://hooks.example.com/a?b=c"] {
+            assert!(url(right).is_ok(), "{right}");
+        }
+        for wrong in ["ftp://127.0.0.1/", "127.0.0.1:3000", "/hooks", "", "http://"] {
             assert!(url(wrong).unwrap_err().contains("http://127.0.0.1:3000/hooks"), "{wrong}");
         }
     }

@@ -7,8 +7,8 @@ use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{Event, ListWebhooksRequest, PublishEventRequest};
 
-use super::command;
 use super::running::Running;
+use super::{command, serve};
 use crate::canary::mark;
 
 fn start(arguments: &[&str]) -> (Running, String) {
@@ -137,4 +137,36 @@ fn requests_are_kept_and_shown_as_they_came() {
     running.line_with("0001.http");
     let kept = std::fs::read_to_string(folder.join("0001.http")).unwrap();
     assert!(kept.starts_with("POST /hook HTTP/1.1\r\n") && kept.ends_with("\r\n\r\n{\"a\":1}"), "{kept}");
+}
+
+#[test]
+fn requests_are_sent_on_over_tls_to_whom_this_machine_trusts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(path("tls.crt"), made.cert.pem()).unwrap();
+    std::fs::write(path("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    let server = serve::start(folder.path(), &["--dev", "--tls-cert", &path("tls.crt"), "--tls-key", &path("tls.key")]);
+    let port = server.api.rsplit_once(':').unwrap().1;
+    let forward = |to: &str, roots: Option<&str>| {
+        let mut command = command(&["listen", "--port", "0", "--forward", to]);
+        roots.map(|roots| command.env("SSL_CERT_FILE", roots));
+        let mut running = Running::start(command);
+        let line = running.line_with("http://");
+        let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        (running, address)
+    };
+    let to = format!("https://localhost:{port}/hook");
+    let (mut running, address) = forward(&to, Some(&path("tls.crt")));
+    assert!(post(&address, "", "{}").starts_with("HTTP/1.1 404"));
+    running.line_with(&format!("404 Not Found from {to} in "));
+    for (to, roots, why) in [
+        (to.clone(), None, "its certificate is not trusted here"),
+        (to.replace("localhost", "127.0.0.1"), Some(path("tls.crt")), "its certificate is not for the host"),
+        (format!("https://{address}/"), None, "it does not speak TLS there"),
+    ] {
+        let (mut running, address) = forward(&to, roots.as_deref());
+        assert!(post(&address, "", "{}").starts_with("HTTP/1.1 502"), "{to}");
+        running.line_with(&format!("{to} failed: {why}"));
+    }
 }
