@@ -104,6 +104,11 @@ impl<D: Deliver> Run<D> {
         }
         let Start::Go { probe } = lane.admit(now, instant) else { return Fate::PutBack(id) };
         self.here.taken += usize::from(place.is_none());
+        assert!(
+            self.here.taken <= self.here.room,
+            "this node makes more attempts at once than it may: {:?}",
+            self.here
+        );
         let context = self.parts.contexts.of(&claim.event);
         let flight = Flight { claim, webhook: spec, context, probe, begun: instant, place };
         self.attempts.spawn(flight.run(Arc::clone(&self.parts), self.deliverer.clone(), self.cut.clone()));

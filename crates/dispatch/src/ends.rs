@@ -25,6 +25,7 @@ impl<D: Deliver> Run<D> {
     }
 
     fn ended(&mut self, ended: Ended, now: Timestamp, instant: Instant) {
+        assert!(self.here.taken > 0 || !ended.here, "an attempt has ended here that never began here");
         self.here.taken -= usize::from(ended.here);
         if let Some(excuse) = ended.excuse {
             return self.excused(&ended, excuse, (now, instant));

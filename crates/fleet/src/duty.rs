@@ -88,8 +88,8 @@ impl<D: Deliver> Duty<D> {
 struct Watch<D> {
     duty: Duty<D>,
     reports: mpsc::Sender<Report>,
-    /// Whether the node that serves has stopped taking reports.
-    is_stuck: bool,
+    /// Whether this node can be of no use any more: it may not send, or what it is given or says is lost.
+    is_over: bool,
     webhooks: BTreeMap<WebhookId, Arc<Webhook>>,
     attempts: JoinSet<MadeFrame>,
     cuts: BTreeMap<u64, CancellationToken>,
@@ -97,7 +97,6 @@ struct Watch<D> {
     beats: VecDeque<(u64, Instant)>,
     /// Until when this node may send, and the time between beats; nothing before the first grant.
     grant: Option<(Instant, Duration)>,
-    time: Arc<ServedTime>,
 }
 
 impl<D: Deliver> Watch<D> {
@@ -105,13 +104,12 @@ impl<D: Deliver> Watch<D> {
         Self {
             duty,
             reports,
-            is_stuck: false,
+            is_over: false,
             webhooks: BTreeMap::new(),
             attempts: JoinSet::new(),
             cuts: BTreeMap::new(),
             beats: VecDeque::from([(0, asked)]),
             grant: None,
-            time: Arc::new(ServedTime::new(Timestamp::MIN)),
         }
     }
 
@@ -150,7 +148,7 @@ impl<D: Deliver> Watch<D> {
                     None => return Relieved::Lost,
                 },
             }
-            if self.is_stuck {
+            if self.is_over {
                 return Relieved::Lost;
             }
             if is_leaving && self.attempts.is_empty() {
@@ -160,12 +158,13 @@ impl<D: Deliver> Watch<D> {
     }
 
     fn say(&mut self, reported: Reported) {
-        self.is_stuck |= self.reports.try_send(Report { reported: Some(reported) }).is_err();
+        self.is_over |= self.reports.try_send(Report { reported: Some(reported) }).is_err();
     }
 
     fn beat(&mut self) {
         let beat = self.beats.back().map_or(0, |(beat, _)| *beat) + 1;
         self.beats.push_back((beat, Instant::now()));
+        debug_assert!(self.beats.iter().is_sorted(), "beats are numbered in the order in which they are sent");
         self.say(Reported::Beat(beat));
     }
 
@@ -176,26 +175,25 @@ impl<D: Deliver> Watch<D> {
         self.beats.drain(..at);
         let length = Duration::from_millis(grant.millis);
         self.grant = Some((asked + length, length / BEATS_A_GRANT));
-        if let Some(time) = grant.time.get() {
-            self.time.set(time);
-        }
     }
 
-    /// Begins the attempt of a job, if this node may send and knows what.
+    /// Begins the attempt of a job. A node that may not send, or that cannot read it, is of no use: if it only said no, it
+    /// would get the next at once.
     fn begin(&mut self, job: JobFrame) {
         let flight = job.flight;
         let may_send = self.grant.is_some_and(|(until, _)| Instant::now() < until);
         let Some(begun) = self.read(job).filter(|_| may_send) else {
-            return self.say(Reported::Made(MadeFrame { flight, ..MadeFrame::default() }));
+            self.is_over = true;
+            return;
         };
         let cut = CancellationToken::new();
         self.cuts.insert(flight, cut.clone());
-        let (duty, time) = (self.duty.clone(), self.time.clone());
+        let duty = self.duty.clone();
         self.attempts.spawn(async move {
             let Outfit { render, compilations, trace, carrier } = &duty.outfit;
-            let Begun { webhook, context, delivery_id, number, due_time } = &begun;
+            let Begun { webhook, context, delivery_id, number, due_time, clock } = &begun;
             let job = Job { webhook, context, delivery_id: *delivery_id, number: *number, due_time: *due_time };
-            let tools = tenterhook_attempt::Tools { render: &**render, compilations, clock: &*time, trace: &**trace };
+            let tools = tenterhook_attempt::Tools { render: &**render, compilations, clock, trace: &**trace };
             let Made { attempt, excuse, panicked } = make(job, tools, duty.deliverer, &cut).await;
             MadeFrame { flight, attempt: carrier.attempt(&attempt), excuse: number_of(excuse), panicked }
         });
@@ -212,12 +210,15 @@ impl<D: Deliver> Watch<D> {
             delivery_id: DeliveryId::from_bytes(id_of(&job.delivery)?),
             number: Some(job.number).filter(|number| *number > 0)?,
             due_time: job.due.and_then(Time::get),
+            clock: ServedTime::new(job.time.get()?),
         })
     }
 
     fn ended(&mut self, ended: Result<MadeFrame, JoinError>) {
         let made = ended.expect("attempts catch their panics and are aborted only with the duty");
-        self.cuts.remove(&made.flight);
+        let cut = self.cuts.remove(&made.flight);
+        assert!(cut.is_some(), "the attempt of flight {} has ended twice", made.flight);
+        assert_eq!(self.cuts.len(), self.attempts.len(), "each attempt can be cut, and nothing else");
         self.say(Reported::Made(made));
     }
 }
@@ -229,6 +230,7 @@ struct Begun {
     delivery_id: DeliveryId,
     number: u32,
     due_time: Option<Timestamp>,
+    clock: ServedTime,
 }
 
 fn id_of(bytes: &Bytes) -> Option<[u8; 16]> {

@@ -36,6 +36,7 @@ impl Default for Shared {
 impl Fleet {
     /// Lets nodes join from now on.
     pub fn serve(&self, serving: Granting) {
+        assert!(!serving.grant.is_zero(), "a grant that lasts no time lets nobody send");
         assert!(self.0.serving.set(serving).is_ok(), "a node begins to serve once");
     }
 
@@ -100,7 +101,8 @@ impl Elsewhere for Fleet {
             with_room.reduce(|best, link| if link.load().is_lighter_than(best.load()) { link } else { best });
         let link = lightest.filter(|link| link.load().is_lighter_than(here) || !here.has_room())?.clone();
         drop(links);
-        link.take();
+        let taken = link.take();
+        assert!(taken <= link.room(), "{} has {taken} places taken of {}", link.node(), link.room());
         Some(Box::new(Berth { link, shared: self.0.clone() }))
     }
 }
@@ -116,7 +118,7 @@ impl Place for Berth {
     fn make<'a>(&'a self, job: Job<'a>, cut: &'a CancellationToken) -> BoxFuture<'a, Option<Made>> {
         Box::pin(async move {
             let serving = self.shared.serving.get().expect("nodes join only while this one serves");
-            let Some((flight, mut end)) = self.link.begin(&job, &serving.carrier) else {
+            let Some((flight, mut end)) = self.link.begin(&job, serving) else {
                 self.shared.change(|links| links.retain(|link| !Arc::ptr_eq(link, &self.link)));
                 return None;
             };

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tenterhook_attempt::{Job, Load, Made};
 use tenterhook_model::WebhookId;
-use tenterhook_store::Carrier;
 use tokio::io::{AsyncRead, AsyncWrite, split};
 use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::granting::Granting;
 use crate::joining::Joining;
@@ -29,6 +29,8 @@ pub(crate) struct Link {
     is_open: AtomicBool,
     /// Attempts that have a place there.
     taken: AtomicUsize,
+    /// Cancelled when it cannot be told anything more.
+    broken: CancellationToken,
     under_way: Mutex<UnderWay>,
 }
 
@@ -49,7 +51,8 @@ impl Link {
         let (orders, waiting) = mpsc::channel(talk::waiting_at_most(joining.room));
         let (flights, webhooks) = (BTreeMap::new(), BTreeMap::new());
         let under_way = Mutex::new(UnderWay { orders: Some(orders), flights, next_flight: 0, webhooks });
-        (Self { joining, is_open: AtomicBool::new(true), taken: AtomicUsize::new(0), under_way }, waiting)
+        let (is_open, taken, broken) = (AtomicBool::new(true), AtomicUsize::new(0), CancellationToken::new());
+        (Self { joining, is_open, taken, broken, under_way }, waiting)
     }
 
     /// What the node is called.
@@ -63,9 +66,14 @@ impl Link {
         Load { taken: self.taken.load(Ordering::Relaxed), room }
     }
 
-    /// Takes a place.
-    pub(crate) fn take(&self) {
-        self.taken.fetch_add(1, Ordering::Relaxed);
+    /// How many attempts it takes at once while it takes jobs.
+    pub(crate) fn room(&self) -> usize {
+        self.joining.room
+    }
+
+    /// Takes a place; how many are taken with it.
+    pub(crate) fn take(&self) -> usize {
+        self.taken.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Gives a place back.
@@ -75,10 +83,10 @@ impl Link {
     }
 
     /// Gives the node a job; its flight, and where its end is told. `None` when that cannot be done: then it gets no more.
-    pub(crate) fn begin(&self, job: &Job<'_>, carrier: &Carrier) -> Option<(u64, oneshot::Receiver<Made>)> {
-        let record = carrier.event(job.context.event());
+    pub(crate) fn begin(&self, job: &Job<'_>, serving: &Granting) -> Option<(u64, oneshot::Receiver<Made>)> {
+        let record = serving.carrier.event(job.context.event());
         let mut under_way = self.under_way();
-        let begun = under_way.begin(job, record, carrier);
+        let begun = under_way.begin(job, record, serving);
         if begun.is_none() {
             self.close(&mut under_way);
         }
@@ -101,6 +109,7 @@ impl Link {
     fn close(&self, under_way: &mut UnderWay) {
         self.is_open.store(false, Ordering::Release);
         under_way.orders = None;
+        self.broken.cancel();
     }
 
     /// Works with the node until it goes, is lost, or `end`; `gone` is called when it gets no more jobs. All that it
@@ -122,6 +131,7 @@ impl Link {
             // The end comes first.
             select! { biased;
                 () = end => {}
+                () = self.broken.cancelled() => {}
                 () = reading => {}
                 () = talk::write(writer, orders) => {}
             }
@@ -172,15 +182,14 @@ impl Link {
 
     fn grant(&self, beat: u64, serving: &Granting) {
         let millis = u64::try_from(serving.grant.as_millis()).unwrap_or(u64::MAX);
-        self.say(Ordered::Grant(Grant { beat, millis, time: serving.clock.now().into() }));
+        self.say(Ordered::Grant(Grant { beat, millis }));
     }
 
     /// Tells the end of an attempt; `None` when the report cannot be read.
     fn ended(&self, made: MadeFrame, serving: &Granting) -> Option<()> {
         let MadeFrame { flight, attempt, excuse, panicked } = made;
         let tell = self.under_way().flights.remove(&flight);
-        // Dropped, the attempt counts as interrupted: it was not begun.
-        if let Some(tell) = tell.filter(|_| !attempt.is_empty()) {
+        if let Some(tell) = tell {
             let (attempt, excuse) = (serving.carrier.read_attempt(&attempt).ok()?, excuse_of(excuse)?);
             // Whoever waited may have given up.
             let _ = tell.send(Made { attempt, excuse, panicked });
@@ -194,14 +203,14 @@ impl Link {
 }
 
 impl UnderWay {
-    fn begin(&mut self, job: &Job<'_>, event: Bytes, carrier: &Carrier) -> Option<(u64, oneshot::Receiver<Made>)> {
+    fn begin(&mut self, job: &Job<'_>, event: Bytes, serving: &Granting) -> Option<(u64, oneshot::Receiver<Made>)> {
         if self.webhooks.get(&job.webhook.id) != Some(&job.webhook.revision) {
             if self.webhooks.len() == WEBHOOKS_KEPT {
                 self.webhooks.clear();
                 self.say(Ordered::Forget(()))?;
             }
             self.webhooks.insert(job.webhook.id, job.webhook.revision);
-            self.say(Ordered::Webhook(carrier.webhook(job.webhook)))?;
+            self.say(Ordered::Webhook(serving.carrier.webhook(job.webhook)))?;
         }
         let flight = self.next_flight;
         self.next_flight += 1;
@@ -215,8 +224,10 @@ impl UnderWay {
             namespace: of.namespace.to_string(),
             event_id: of.id.to_string(),
             event,
+            time: serving.clock.now().into(),
         }))?;
         let (tell, end) = oneshot::channel();
+        debug_assert!(self.orders.is_some(), "a job was said, so orders are still sent");
         let before = self.flights.insert(flight, tell);
         assert!(before.is_none(), "the flight {flight} is numbered once");
         Some((flight, end))

@@ -59,9 +59,6 @@ pub(crate) struct Grant {
     pub(crate) beat: u64,
     #[prost(uint64, tag = "2")]
     pub(crate) millis: u64,
-    /// The time of day.
-    #[prost(message, required, tag = "3")]
-    pub(crate) time: Time,
 }
 
 /// An attempt to make.
@@ -84,6 +81,9 @@ pub(crate) struct JobFrame {
     pub(crate) event_id: String,
     #[prost(bytes = "bytes", tag = "8")]
     pub(crate) event: Bytes,
+    /// The time of day.
+    #[prost(message, required, tag = "9")]
+    pub(crate) time: Time,
 }
 
 /// What a node that stands by says.
@@ -112,7 +112,6 @@ pub(crate) enum Reported {
 pub(crate) struct MadeFrame {
     #[prost(uint64, tag = "1")]
     pub(crate) flight: u64,
-    /// Empty when it was not begun.
     #[prost(bytes = "bytes", tag = "2")]
     pub(crate) attempt: Bytes,
     /// By [`number_of`]; 0 stands for none.

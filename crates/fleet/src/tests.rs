@@ -327,6 +327,23 @@ async fn a_node_that_leaves_finishes_what_it_has_and_gets_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_cannot_read_a_job_goes_and_gets_no_other() {
+    let mut first = First::new();
+    let second = stand_by(first.let_join().await, answers());
+    let place = first.fleet.place(FULL).unwrap();
+    let numbered_from_zero = {
+        let (webhook, event) = (signed(1), event("e"));
+        let (id, context) = (delivery(&webhook, &event, 1).id, Arc::new(EventContext::new(Arc::new(event))));
+        let (clock, cut) = (HalfPastTwo, CancellationToken::new());
+        let job = Job { webhook: &webhook, context: &context, delivery_id: id, number: 0, due_time: None };
+        make_at(&*place, job, &clock, &cut).await
+    };
+    assert_eq!(numbered_from_zero.attempt.outcome, Outcome::Interrupted);
+    assert_eq!(second.relieved.await.unwrap(), Relieved::Lost);
+    assert!(first.fleet.place(FULL).is_none(), "it would get the job again, and at once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_place_whose_node_is_gone_tells_that_at_once() {
     let mut first = First::new();
     let second = stand_by(first.let_join().await, answers());

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -191,6 +192,8 @@ struct Memory {
     token: Option<String>,
     saved: Mutex<Vec<String>>,
     failures: AtomicUsize,
+    /// Each save waits for a word from here.
+    gate: Option<Mutex<Receiver<()>>>,
 }
 
 impl Checkpoint for &'static Memory {
@@ -201,6 +204,9 @@ impl Checkpoint for &'static Memory {
     fn save(&self, token: &str) -> io::Result<()> {
         if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
             return Err(io::Error::other("the disk is read only"));
+        }
+        if let Some(gate) = &self.gate {
+            gate.lock().unwrap().recv().expect("the test lets it go");
         }
         self.saved.lock().unwrap().push(token.to_owned());
         Ok(())
@@ -251,10 +257,12 @@ async fn a_save_that_fails_is_an_error_and_tried_again() {
 #[tokio::test]
 async fn a_save_goes_on_when_the_wait_for_it_is_given_up() {
     let server = Fake::new([vec![change(1), change(2), silent()]]).await;
-    let kept = memory(None);
+    let (go, gate) = channel();
+    let kept: &Memory = Box::leak(Box::new(Memory { gate: Some(Mutex::new(gate)), ..Default::default() }));
     let mut watch = server.client().watch(Default::default()).checkpoint(kept);
     take(&mut watch, &["d1"]).await;
     assert!(watch.next().now_or_never().is_none());
+    go.send(()).unwrap();
     take(&mut watch, &["d2"]).await;
     assert_eq!(*kept.saved.lock().unwrap(), ["t1"]);
 }

@@ -133,7 +133,7 @@ pub(super) fn halted_webhook_gets_nothing(history: &History) -> Verdict {
         let OrderKind::Pause(hook) = order.kind else { continue };
         let resumed = history.orders[place..].iter().find(|later| later.kind == OrderKind::Resume(hook));
         let until = resumed.map_or(Duration::MAX, |later| later.called);
-        let from = order.answered + on_its_way;
+        let from = order.answered + on_its_way + connecting(&history.plan.hooks[hook]);
         let sent = |seen: &&Seen| seen.hook == hook && seen.from > from && seen.from < until;
         let wrong = history.seen.iter().find(sent);
         ensure(wrong.is_none(), || format!("receiver {hook} was paused at {:?}: {wrong:?}", order.answered))?;
