@@ -116,7 +116,8 @@ pub async fn run(mut args: ListenArgs, terminal: Terminal) -> Result<()> {
     let signals = Signals::install()?;
     let Host { address, ipv6 } = args.host;
     let at = |ip| SocketAddr::new(ip, args.port);
-    let listeners = listen_on(at(address), ipv6.map(at)).await?;
+    let listeners = listen_on(at(address), ipv6.map(at)).await;
+    let listeners = listeners.map_err(|error| anyhow!("--host and --port: {error:#}"))?;
     let address = listeners[0].local_addr().context("the listener has no address")?;
     if let Some(folder) = &args.save {
         keep::prepare(folder).with_context(|| format!("cannot create {}", folder.display()))?;
