@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -183,6 +184,15 @@ def serve(answer) -> ThreadingHTTPServer:
                 self.wfile.write(b"" if status == 204 else text)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+        def finish(self) -> None:
+            """Reads what is left before it closes: a reset could overtake the answer."""
+            super().finish()
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_WR)
+                self.connection.settimeout(1)
+                while self.connection.recv(65_536):
+                    pass
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""
