@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tenterhook_attempt::{AttemptTrace, Deliver, Job, Made, make};
 use tenterhook_engine::{Compilations, EventContext, Render};
 use tenterhook_model::{DeliveryId, EventId, Namespace, Timestamp, Webhook, WebhookId};
-use tenterhook_store::Carrier;
+use tenterhook_store::{CarriedTime, Carrier};
 use tokio::io::{AsyncRead, AsyncWrite, split};
 use tokio::select;
 use tokio::sync::mpsc;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::served_time::ServedTime;
-use crate::talk::{self, Grant, Incoming, JobFrame, MadeFrame, Order, Ordered, Report, Reported, Time, number_of};
+use crate::talk::{self, Grant, Incoming, JobFrame, MadeFrame, Order, Ordered, Report, Reported, number_of};
 
 /// Beats in the time of a grant: all but one of them may be lost.
 const BEATS_A_GRANT: u32 = 4;
@@ -209,8 +209,8 @@ impl<D: Deliver> Watch<D> {
             context: Arc::new(EventContext::new(Arc::new(event))),
             delivery_id: DeliveryId::from_bytes(id_of(&job.delivery)?),
             number: Some(job.number).filter(|number| *number > 0)?,
-            due_time: job.due.and_then(Time::get),
-            clock: ServedTime::new(job.time.get()?),
+            due_time: job.due.map(CarriedTime::get),
+            clock: ServedTime::new(job.time.get()),
         })
     }
 

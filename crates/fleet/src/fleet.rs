@@ -53,6 +53,10 @@ impl Fleet {
             let why = fault.unwrap_or_else(|| "this node does not serve".to_owned());
             return link::refuse(stream, Order { ordered: Some(Ordered::Refused(why)) }).await;
         };
+        if !serving.may_grant() {
+            // It asks again, and nothing is worth saying until the database is back.
+            return;
+        }
         let (link, orders) = Link::new(joining);
         let link = Arc::new(link);
         self.0.change(|links| links.push(link.clone()));

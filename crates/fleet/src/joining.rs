@@ -1,6 +1,7 @@
 //! Who joins.
 
 use serde::{Deserialize, Serialize};
+use tenterhook_model::limits;
 
 /// A node that offers to make attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,11 @@ impl Joining {
 
     /// Why it may not join, if it may not.
     pub(crate) fn fault(&self) -> Option<String> {
-        let own = env!("CARGO_PKG_VERSION");
-        (self.version != own).then(|| format!("it has version {}, the node that serves {own}", self.version))
+        let (own, most) = (env!("CARGO_PKG_VERSION"), limits::IN_FLIGHT_MAX);
+        if self.version != own {
+            return Some(format!("it has version {}, the node that serves {own}", self.version));
+        }
+        let is_legal = (1..=most).contains(&self.room);
+        (!is_legal).then(|| format!("it offers to make {} attempts at once; 1 to {most} are possible", self.room))
     }
 }

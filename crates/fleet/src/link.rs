@@ -150,9 +150,6 @@ impl Link {
     where
         R: AsyncRead + Unpin,
     {
-        if !serving.may_grant() {
-            return;
-        }
         self.grant(0, serving);
         loop {
             // The end of the grant comes first: the node has stopped by itself then.

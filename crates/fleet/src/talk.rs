@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt as _};
 use prost::{Message, Oneof};
-use tenterhook_model::{Excuse, Timestamp};
+use tenterhook_model::Excuse;
+use tenterhook_store::CarriedTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
@@ -74,7 +75,7 @@ pub(crate) struct JobFrame {
     #[prost(uint32, tag = "4")]
     pub(crate) number: u32,
     #[prost(message, optional, tag = "5")]
-    pub(crate) due: Option<Time>,
+    pub(crate) due: Option<CarriedTime>,
     #[prost(string, tag = "6")]
     pub(crate) namespace: String,
     #[prost(string, tag = "7")]
@@ -83,7 +84,7 @@ pub(crate) struct JobFrame {
     pub(crate) event: Bytes,
     /// The time of day.
     #[prost(message, required, tag = "9")]
-    pub(crate) time: Time,
+    pub(crate) time: CarriedTime,
 }
 
 /// What a node that stands by says.
@@ -119,28 +120,6 @@ pub(crate) struct MadeFrame {
     pub(crate) excuse: u32,
     #[prost(bool, tag = "4")]
     pub(crate) panicked: bool,
-}
-
-/// A point in time.
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(crate) struct Time {
-    #[prost(sint64, tag = "1")]
-    seconds: i64,
-    #[prost(uint32, tag = "2")]
-    nanos: u32,
-}
-
-impl From<Timestamp> for Time {
-    fn from(time: Timestamp) -> Self {
-        Self { seconds: time.seconds(), nanos: time.subsec_nanos() }
-    }
-}
-
-impl Time {
-    /// The point in time, if there is such a one.
-    pub(crate) fn get(self) -> Option<Timestamp> {
-        Timestamp::new(self.seconds, self.nanos)
-    }
 }
 
 /// The number of an excuse.

@@ -364,6 +364,14 @@ async fn who_may_not_join_is_told_why() {
     let Relieved::Refused(why) = second.relieved.await.unwrap() else { panic!("it is refused") };
     assert!(why.contains("version 0.0.1"), "{why}");
 
+    for room in [0, usize::MAX] {
+        let (near, far) = duplex(1_024);
+        let second = stand_by(far, answers());
+        First::new().fleet.work_with(Joining::new("second".to_owned(), room), near, &CancellationToken::new()).await;
+        let Relieved::Refused(why) = second.relieved.await.unwrap() else { panic!("it is refused") };
+        assert!(why.contains(&format!("{room} attempts at once")), "{why}");
+    }
+
     let (near, far) = duplex(1_024);
     let second = stand_by(far, answers());
     Fleet::default().work_with(Joining::new("second".to_owned(), ROOM), near, &CancellationToken::new()).await;

@@ -50,5 +50,6 @@ pub use roles::{
     Administering, Announcing, Copying, Dispatching, Maintaining, Observing, Publishing, Reading, Serving, Store,
     Tokens, Webhooks,
 };
+pub use rows::Time as CarriedTime;
 pub use seal::SealingKey;
 pub use stats::{Backlog, DeliveryStats, FailedAttempts, Gauges, Latencies, StatsBucket, StatsQuery, Waits};

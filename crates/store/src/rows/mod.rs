@@ -79,7 +79,7 @@ pub(crate) fn is_intact(row: &[u8]) -> bool {
 
 /// A point in time.
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(crate) struct Time {
+pub struct Time {
     #[prost(sint64, tag = "1")]
     seconds: i64,
     #[prost(uint32, tag = "2")]
@@ -94,7 +94,7 @@ impl From<Timestamp> for Time {
 
 impl Time {
     /// The point in time; the nearest one when the row is from elsewhere and out of range.
-    pub(crate) fn get(self) -> Timestamp {
+    pub fn get(self) -> Timestamp {
         let nearest = if self.seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
         Timestamp::new(self.seconds, self.nanos).unwrap_or(nearest)
     }
