@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use tenterhook_api::TokenKey;
 use tenterhook_model::{Clock, OsEntropy};
 use tenterhook_store::{Gauges, Node, OpenError, Ownership, Reads, Store, StoreOptions, exists, shown_url};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::relay::Holder;
@@ -103,8 +104,9 @@ impl Storage {
         };
         let (tell, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("store".to_owned());
+        let runtime = Handle::current();
         let writer = thread.spawn(move || {
-            writer.run();
+            writer.run(&runtime);
             // Nobody listens any more when the server has ended already.
             let _ = tell.send(());
         });

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tenterhook_model::webhook::{Halt, HaltedBy};
 use tenterhook_model::{EventId, Lane, Namespace, Timestamp, Webhook};
 use tenterhook_model::{WebhookHealth, WebhookId};
+use tokio::sync::Notify;
 
 use super::LaneInfo;
 use super::expire::Progress;
@@ -34,7 +35,7 @@ const FIRST_CHUNK: usize = 16;
 
 /// Writes in the making.
 pub(crate) struct Group<'a, K> {
-    pub(crate) shared: &'a Shared<K>,
+    pub(crate) shared: &'a Arc<Shared<K>>,
     pub(crate) state: &'a mut State,
     /// The time of all that the group does. It may be before that of the group before it: somebody
     /// may have set the clock back.
@@ -82,7 +83,7 @@ pub(crate) struct Group<'a, K> {
 
 impl<'a, K: Kv> Group<'a, K> {
     /// A group without writes, at the time of the clock.
-    pub(crate) fn new(shared: &'a Shared<K>, state: &'a mut State) -> Self {
+    pub(crate) fn new(shared: &'a Arc<Shared<K>>, state: &'a mut State) -> Self {
         let now = state.tick(shared.clock.now());
         Self {
             recorder: Recorder::new(state.next_sequence, now),
@@ -196,7 +197,7 @@ impl<'a, K: Kv> Group<'a, K> {
     }
 
     /// Commits, and then does to memory what the commit did to the disk.
-    pub(crate) fn commit(mut self) -> Result<(), StoreError> {
+    pub(crate) fn commit(mut self) -> Result<Bells<K>, StoreError> {
         if let Some(error) = self.broken {
             return Err(error);
         }
@@ -210,8 +211,7 @@ impl<'a, K: Kv> Group<'a, K> {
         if !self.batch.is_empty() {
             self.shared.kv.commit(std::mem::take(&mut self.batch))?;
         }
-        self.apply(halted, flushed);
-        Ok(())
+        Ok(self.apply(halted, flushed))
     }
 
     fn write_health(&mut self) {
@@ -259,7 +259,7 @@ impl<'a, K: Kv> Group<'a, K> {
         }
     }
 
-    fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) {
+    fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) -> Bells<K> {
         let shared = self.shared;
         assert!(self.batch.is_empty(), "memory follows the disk: {} bytes are not committed", self.batch.bytes());
         let (before, next) = (self.state.next_sequence, self.recorder.next());
@@ -275,9 +275,6 @@ impl<'a, K: Kv> Group<'a, K> {
             save::adopt(shared, self.state, saved, self.now);
         }
         Self::adopt_notices(&mut self.state.reported, self.notices);
-        if self.has_notices {
-            shared.notice_bell.notify_one();
-        }
         if let Some(tokens) = self.tokens {
             *write(&shared.tokens) = Arc::new(tokens);
         }
@@ -296,7 +293,7 @@ impl<'a, K: Kv> Group<'a, K> {
             *write(&shared.webhooks) = Arc::new(set);
         }
         let millis = self.now.millis_u48();
-        let has_ready = {
+        let due = {
             let mut queues = shared.queues();
             for webhook in &halted {
                 queues.webhook(webhook, false, millis);
@@ -312,17 +309,41 @@ impl<'a, K: Kv> Group<'a, K> {
             queues.has_ready() || queues.next_due() != before
         };
         shared.set_next_expiry(self.next_expiry, self.looked_at_expiry);
-        let (bells, appended) = shared.tail().append(self.recorder.into_changes(), self.trimmed);
-        if has_ready {
-            shared.due_bell.notify_one();
-        }
-        if appended {
-            shared.journal_bell.notify_waiters();
-        }
-        for bell in bells {
-            bell.notify_waiters();
-        }
+        let (feeds, journal) = shared.tail().append(self.recorder.into_changes(), self.trimmed);
         // A small commit may fit where others do not: only a probe shows that there is room again.
         lock(&shared.failure).take_if(|failure| !matches!(failure, StoreError::Full));
+        Bells { shared: shared.clone(), due, journal, notices: self.has_notices, feeds }
+    }
+}
+
+/// The bells of those who wait for what a commit did.
+#[derive(Debug)]
+#[must_use = "somebody waits for them"]
+pub(crate) struct Bells<K> {
+    shared: Arc<Shared<K>>,
+    /// Whether a delivery has become due, or another one is the next.
+    due: bool,
+    /// Whether there are changes in the journal.
+    journal: bool,
+    notices: bool,
+    /// Those of the namespaces in which something changed.
+    feeds: Vec<Arc<Notify>>,
+}
+
+impl<K> Bells<K> {
+    /// Rings them.
+    pub(crate) fn ring(&self) {
+        if self.notices {
+            self.shared.notice_bell.notify_one();
+        }
+        if self.due {
+            self.shared.due_bell.notify_one();
+        }
+        if self.journal {
+            self.shared.journal_bell.notify_waiters();
+        }
+        for feed in &self.feeds {
+            feed.notify_waiters();
+        }
     }
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::{Clock, DeliveryState, Entropy, WebhookId};
+use tokio::runtime::Handle;
 
 pub(crate) use start::{FORMAT, check_format, lane_info, recognise};
 pub use store::EmbeddedStore;
@@ -81,14 +82,15 @@ pub struct Writer(Box<dyn Work>);
 
 /// What a writer does, whatever its engine.
 trait Work: Send {
-    fn run(self: Box<Self>);
+    fn run(self: Box<Self>, runtime: &Handle);
     fn run_inline(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 impl Writer {
-    /// Commits until the store is closed. Blocks: give it a thread of its own.
-    pub fn run(self) {
-        self.0.run();
+    /// Commits until the store is closed, and answers in `runtime`, where its users wait. Blocks: give it
+    /// a thread of its own.
+    pub fn run(self, runtime: &Handle) {
+        self.0.run(runtime);
     }
 
     /// As [`Writer::run`], within a runtime: for stores in memory, tests and the simulation.

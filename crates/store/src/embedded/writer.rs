@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tenterhook_model::{Delivery, DeliveryId, Lane, Namespace, Timestamp, WebhookId, limits};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
 use super::Work;
-use super::group::Group;
+use super::group::{Bells, Group};
 use super::notices::Reported;
 use super::shared::Shared;
 use crate::error::StoreError;
@@ -100,13 +101,36 @@ impl State {
 }
 
 /// An answer that is ready but for the commit.
-type Ready = Box<dyn FnOnce(&Result<(), StoreError>)>;
+type Ready = Box<dyn FnOnce(&Result<(), StoreError>) + Send>;
 
 /// Keeps an answer until the commit. Whoever no longer waits for it does not get it.
-fn after_commit<T: 'static, E: From<StoreError> + 'static>(answer: Answer<T, E>, result: Result<T, E>) -> Ready {
+fn after_commit<T, E>(answer: Answer<T, E>, result: Result<T, E>) -> Ready
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
     Box::new(move |committed| {
         let _gone = answer.send(committed.clone().map_err(E::from).and(result));
     })
+}
+
+/// What a commit came to, for all who wait for it.
+#[must_use = "somebody waits for it"]
+struct Tidings<K> {
+    committed: Result<Bells<K>, StoreError>,
+    ready: Vec<Ready>,
+}
+
+impl<K> Tidings<K> {
+    fn tell(self) {
+        if let Ok(bells) = &self.committed {
+            bells.ring();
+        }
+        let committed = self.committed.map(drop);
+        for ready in self.ready {
+            ready(&committed);
+        }
+    }
 }
 
 /// The writer of an engine.
@@ -119,14 +143,17 @@ pub(crate) struct Worker<K> {
 }
 
 impl<K: Kv> Work for Worker<K> {
-    fn run(mut self: Box<Self>) {
+    fn run(mut self: Box<Self>, runtime: &Handle) {
+        // Each task that is woken from here would cost the runtime a call of the kernel, and its answer a
+        // write to the socket of its own. Woken within it they go together.
+        let tell = |tidings: Tidings<K>| drop(runtime.spawn(async { tidings.tell() }));
         loop {
             let first = match self.next.take() {
                 None if self.state.removals.is_empty() => self.inbox.blocking_recv(),
                 None => self.inbox.try_recv().ok(),
                 next => next,
             };
-            if !self.turn(first) {
+            if !self.turn(first, tell) {
                 return self.finish();
             }
         }
@@ -140,7 +167,7 @@ impl<K: Kv> Work for Worker<K> {
                     None => self.inbox.try_recv().ok(),
                     next => next,
                 };
-                if !self.turn(first) {
+                if !self.turn(first, Tidings::tell) {
                     return self.finish();
                 }
             }
@@ -151,14 +178,14 @@ impl<K: Kv> Work for Worker<K> {
 impl<K: Kv> Worker<K> {
     /// One round: a group that begins with `first`, or a step of background work. Answers
     /// whether there will be more.
-    fn turn(&mut self, first: Option<Request>) -> bool {
+    fn turn(&mut self, first: Option<Request>, tell: impl FnOnce(Tidings<K>)) -> bool {
         match first {
             Some(first) => {
                 let requests = self.gather(first);
-                self.commit(requests);
+                tell(self.commit(requests));
             }
             None if self.state.removals.is_empty() => return false,
-            None => self.cancel_some(),
+            None => tell(self.cancel_some()),
         }
         true
     }
@@ -191,7 +218,7 @@ impl<K: Kv> Worker<K> {
         requests
     }
 
-    fn commit(&mut self, requests: Vec<Request>) {
+    fn commit(&mut self, requests: Vec<Request>) -> Tidings<K> {
         let (start, items) = (Instant::now(), requests.iter().map(Request::items).sum());
         let mut group = Group::new(&self.shared, &mut self.state);
         if let Err(error) = group.fetch(requests.iter().flat_map(|request| reads_of(request, &self.shared)).collect()) {
@@ -204,7 +231,7 @@ impl<K: Kv> Worker<K> {
             group.batch.put(keys::meta::last_id(), rows::encode(&SequenceRow { sequence: millis }));
         }
         let committed = group.commit();
-        if let (Ok(()), Some(millis)) = (&committed, floor) {
+        if let (Ok(_), Some(millis)) = (&committed, floor) {
             let saved = std::mem::replace(&mut self.state.saved_floor, millis);
             assert!(millis > saved, "ids rise over restarts: the floor {millis} comes after {saved}");
         }
@@ -212,29 +239,30 @@ impl<K: Kv> Worker<K> {
             self.shared.kv.note(error);
             *lock(&self.shared.failure) = Some(error.clone());
         }
-        for ready in ready {
-            ready(&committed);
-        }
         if let Some(observer) = &self.shared.observer {
             observer.committed(items, start.elapsed());
         }
+        Tidings { committed, ready }
     }
 
     /// Cancels some deliveries of a webhook that was removed.
-    fn cancel_some(&mut self) {
-        let Some(lane) = self.state.removals.front().copied() else { return };
+    fn cancel_some(&mut self) -> Tidings<K> {
+        let lane = *self.state.removals.front().expect("a turn cancels only where a webhook was removed");
         let mut group = Group::new(&self.shared, &mut self.state);
         let cancelled = group.follow(|draft| draft.cancel_lane(lane));
-        let committed = cancelled.and_then(|has_more| group.commit().map(|()| has_more));
-        match committed {
-            Ok(true) => {}
-            Ok(false) => drop(self.state.removals.pop_front()),
-            Err(error) => {
-                // It is taken up again when the store is next opened.
-                self.state.removals.clear();
-                *lock(&self.shared.failure) = Some(error);
+        let committed = cancelled.and_then(|has_more| Ok((group.commit()?, has_more)));
+        let committed = committed.map(|(bells, has_more)| {
+            if !has_more {
+                self.state.removals.pop_front();
             }
+            bells
+        });
+        if let Err(error) = &committed {
+            // It is taken up again when the store is next opened.
+            self.state.removals.clear();
+            *lock(&self.shared.failure) = Some(error.clone());
         }
+        Tidings { committed, ready: Vec::new() }
     }
 
     /// Writes what memory only has, after the last request.
@@ -243,8 +271,9 @@ impl<K: Kv> Worker<K> {
         assert!(self.next.is_none(), "{left} items were taken in and would never be answered");
         let mut group = Group::new(&self.shared, &mut self.state);
         group.flush_counts = true;
-        if let Err(error) = group.commit() {
-            *lock(&self.shared.failure) = Some(error);
+        match group.commit() {
+            Ok(bells) => bells.ring(),
+            Err(error) => *lock(&self.shared.failure) = Some(error),
         }
         self.shared.kv.close();
     }

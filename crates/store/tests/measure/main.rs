@@ -71,8 +71,9 @@ fn measure<F: Future<Output = ()>>(url: &str, work: impl FnOnce(Arc<dyn Store>) 
     COMMITS.store(0, Ordering::Relaxed);
     println!("{url}");
     let (store, writer) = open(url, options).unwrap();
-    let thread = std::thread::spawn(|| writer.run());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let thread = std::thread::spawn(move || writer.run(&handle));
     runtime.block_on(work(store.clone()));
     store.close();
     thread.join().unwrap();

@@ -32,8 +32,9 @@ fn with_store(url: &str, work: impl AsyncFnOnce(Arc<dyn Store>)) {
         observer: None,
     };
     let (store, writer) = open(url, options).unwrap();
-    let thread = std::thread::spawn(|| writer.run());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let thread = std::thread::spawn(move || writer.run(&handle));
     runtime.block_on(work(Arc::clone(&store)));
     store.close();
     thread.join().unwrap();

@@ -63,8 +63,9 @@ fn a_writer_on_a_thread_of_its_own_serves_and_ends_when_the_store_is_closed() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("redb:{}", directory.path().display());
     let (store, writer) = open(&url, options(1)).unwrap();
-    let thread = std::thread::spawn(|| writer.run());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let thread = std::thread::spawn(move || writer.run(&handle));
     runtime.block_on(async {
         let publishers = (0..50).map(|n| store.publish(vec![new_event(event(&format!("e{n}")), &[])]));
         let published = futures_util::future::join_all(publishers).await;

@@ -162,10 +162,14 @@ mod tests {
         }
     }
 
-    fn commit<T>(shared: &Shared<MemoryKv>, state: &mut State, work: impl FnOnce(&mut Group<'_, MemoryKv>) -> T) -> T {
+    fn commit<T>(
+        shared: &Arc<Shared<MemoryKv>>,
+        state: &mut State,
+        work: impl FnOnce(&mut Group<'_, MemoryKv>) -> T,
+    ) -> T {
         let mut group = Group::new(shared, state);
         let done = work(&mut group);
-        group.commit().unwrap();
+        group.commit().unwrap().ring();
         done
     }
 
@@ -177,7 +181,7 @@ mod tests {
         webhook
     }
 
-    fn expire(shared: &Shared<MemoryKv>, state: &mut State) {
+    fn expire(shared: &Arc<Shared<MemoryKv>>, state: &mut State) {
         while commit(shared, state, |group| group.expire(group.now, 10_000).unwrap().clear).is_none() {}
     }
 
