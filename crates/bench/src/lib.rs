@@ -14,6 +14,7 @@ mod nodes;
 mod progress;
 mod report;
 mod scenario;
+mod schema;
 mod secure;
 mod server;
 mod size;
@@ -62,6 +63,10 @@ pub struct BenchArgs {
     /// Folder under which the stores are made, to choose the disk; they are removed at the end
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Database for the server, postgres://USER@HOST/DATABASE, instead of a redb store; each run makes a schema there and
+    /// removes it
+    #[arg(long, value_name = "URL", conflicts_with = "folder")]
+    store: Option<String>,
     /// Runs only scenarios whose name contains this, such as `10 webhooks`
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -114,7 +119,9 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
         None => {}
     }
     let folder = args.folder.clone().unwrap_or_else(std::env::temp_dir);
-    let setting = Setting { folder: &folder, flags: &args.serve, warm_up: args.warm_up, length: args.length };
+    let database = args.store.as_deref();
+    database.map(schema::check).transpose()?;
+    let setting = Setting { folder: &folder, database, flags: &args.serve, warm_up: args.warm_up, length: args.length };
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     let mut ceilings = Vec::new();
     let chosen: Vec<Scenario> = match args.growth {

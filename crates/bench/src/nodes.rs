@@ -6,12 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use tenterhook_listen::receiver::receive_within;
-use tenterhook_model::{Entropy, OsEntropy};
-use tenterhook_server::app::remove_trial;
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::http::Bounds;
@@ -24,6 +22,7 @@ use super::flight::Flights;
 use super::load::{Load, Publishers};
 use super::progress;
 use super::scenario::{CHANNELS, CONNECTIONS, Scenario};
+use super::schema;
 use super::server::{Server, connect};
 
 /// Attempts that each node makes at once.
@@ -32,8 +31,6 @@ const AT_ONCE: usize = 32;
 const DELAY: Duration = Duration::from_millis(20);
 /// Events in flight for each node: more than it can send.
 const EVENTS_A_NODE: usize = 4 * AT_ONCE;
-/// The key that the nodes share; what they store is thrown away.
-const SEALING_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// What `tenterhook bench nodes` is told.
 #[derive(Debug, Clone, Args)]
@@ -73,32 +70,18 @@ struct Row {
 /// # Errors
 /// When a node does not start, or the database cannot be used.
 pub(super) async fn run(args: &NodesArgs, terminal: Terminal) -> Result<()> {
-    ensure!(
-        !args.store.contains("schema="),
-        "leave schema= out of --store: each run makes its own schema and removes it"
-    );
+    schema::check(&args.store)?;
     let mut rows: Vec<Row> = Vec::new();
     for nodes in 1..=usize::from(args.nodes) {
         progress::show(&format!("{nodes} of {} nodes", args.nodes));
-        let mut row = measure(args, nodes).await.map_err(|error| error.context(format!("with {nodes} nodes")))?;
+        let measured = schema::with_own(&args.store, async |store| measure_on(args, nodes, store).await).await;
+        let mut row = measured.map_err(|error| error.context(format!("with {nodes} nodes")))?;
         row.ratio = row.delivered_per_second / rows.first().unwrap_or(&row).delivered_per_second;
         rows.push(row);
     }
     progress::show("");
     terminal.line(if args.json { serde_json::to_string_pretty(&rows)? } else { table(&rows, terminal) });
     Ok(())
-}
-
-async fn measure(args: &NodesArgs, nodes: usize) -> Result<Row> {
-    let mut name = [0; 4];
-    OsEntropy.fill(&mut name);
-    let joined = if args.store.contains('?') { '&' } else { '?' };
-    let store = format!("{}{joined}schema=tenterhook_demo_{:08x}", args.store, u32::from_be_bytes(name));
-    let measured = measure_on(args, nodes, &store).await;
-    let removed = tokio::task::spawn_blocking(move || remove_trial(&store)).await.context("nothing was removed")?;
-    let row = measured?;
-    removed.context("the schema of the run is left behind")?;
-    Ok(row)
 }
 
 async fn measure_on(args: &NodesArgs, nodes: usize, store: &str) -> Result<Row> {
@@ -110,9 +93,7 @@ async fn measure_on(args: &NodesArgs, nodes: usize, store: &str) -> Result<Row> 
     receiving.spawn(receive_within(vec![listener], bounds, end.clone(), flights.clone()));
 
     let folder = tempfile::tempdir().context("cannot make a folder for the sealing key")?;
-    let key = folder.path().join("sealing.key");
-    std::fs::write(&key, SEALING_KEY).context("cannot write the sealing key")?;
-    let mut flags = node_flags(&key);
+    let mut flags = node_flags(&schema::write_sealing_key(folder.path())?);
     flags.extend_from_slice(&args.serve);
     let (first, of_first) = (store.to_owned(), flags.clone());
     let start = tokio::task::spawn_blocking(move || Server::start_on(&first, &of_first));

@@ -1,7 +1,7 @@
 //! One measurement: a fresh server, webhooks, load, and what came of it.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use tonic::transport::Channel;
 use super::flight::Flights;
 use super::growth::Grown;
 use super::load::{Load, Publishers};
+use super::schema;
 use super::secure::{CERTIFICATE, Over};
 use super::server::{Server, connect};
 use tenterhook_listen::receiver::receive_within;
@@ -145,6 +146,8 @@ impl Figures {
 pub(super) struct Setting<'a> {
     /// The folder under which stores are made.
     pub(super) folder: &'a Path,
+    /// The database in which the server has a schema, instead of a store in the folder.
+    pub(super) database: Option<&'a str>,
     /// Flags for the server besides its own.
     pub(super) flags: &'a [String],
     /// How long it is not measured at first.
@@ -165,6 +168,16 @@ pub(super) enum Candidate {
 impl Scenario {
     /// Runs the scenario once, on a fresh server and store.
     pub(super) async fn run(self, setting: Setting<'_>, candidate: Candidate) -> Result<Figures> {
+        match setting.database {
+            Some(database) if candidate == Candidate::Tenterhook => {
+                let run = async |store: &str| self.run_on(Some(store), setting, candidate).await;
+                schema::with_own(database, run).await
+            }
+            _ => self.run_on(None, setting, candidate).await,
+        }
+    }
+
+    async fn run_on(self, store: Option<&str>, setting: Setting<'_>, candidate: Candidate) -> Result<Figures> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")?;
         let receiver = listener.local_addr().context("the listener has no address")?;
         let (flights, end) = (Arc::new(Flights::answering_after(self.delay)), CancellationToken::new());
@@ -172,8 +185,11 @@ impl Scenario {
         let bounds = Bounds { connections: CONNECTIONS, tls: self.over.server()?, ..Bounds::RECEIVER };
         receiving.spawn(receive_within(vec![listener], bounds, end.clone(), flights.clone()));
 
-        let store = tempfile::tempdir_in(setting.folder).context("cannot make a folder for the store")?;
-        let server = self.start(setting, candidate, store.path().to_owned(), receiver).await?;
+        let folder = tempfile::tempdir_in(setting.folder).context("cannot make a folder for the store")?;
+        let server = match candidate {
+            Candidate::Tenterhook => self.start(store, folder.path(), setting.flags).await?,
+            Candidate::Yardstick => self.start_yardstick(folder.path(), receiver).await?,
+        };
         let channels = connect(server.address, CHANNELS).await?;
         let publishers =
             Publishers { channels, webhooks: self.webhooks, keys: self.grown.keys(), flights: flights.clone() };
@@ -211,22 +227,28 @@ impl Scenario {
         }
     }
 
-    async fn start(
-        self,
-        setting: Setting<'_>,
-        candidate: Candidate,
-        folder: PathBuf,
-        receiver: SocketAddr,
-    ) -> Result<Server> {
-        let mut flags = setting.flags.to_vec();
+    async fn start(self, database: Option<&str>, folder: &Path, more: &[String]) -> Result<Server> {
+        let mut flags = Vec::new();
         if let Some(in_flight) = self.in_flight() {
-            flags.splice(0..0, ["--max-in-flight".to_owned(), (in_flight * self.webhooks).to_string()]);
+            flags.extend(["--max-in-flight".to_owned(), (in_flight * self.webhooks).to_string()]);
         }
-        let start = move || match candidate {
-            Candidate::Tenterhook => Server::start(&folder, &flags),
-            Candidate::Yardstick => Server::start_yardstick(&folder, receiver, self.webhooks, self.over),
+        if database.is_some() {
+            let key = schema::write_sealing_key(folder)?;
+            flags.extend(["--sealing-key-file".to_owned(), key.display().to_string()]);
+        }
+        flags.extend_from_slice(more);
+        let (database, folder) = (database.map(str::to_owned), folder.to_owned());
+        let start = move || match database {
+            Some(database) => Server::start_on(&database, &flags),
+            None => Server::start(&folder, &flags),
         };
         tokio::task::spawn_blocking(start).await.context("the server was not started")?
+    }
+
+    async fn start_yardstick(self, folder: &Path, receiver: SocketAddr) -> Result<Server> {
+        let folder = folder.to_owned();
+        let start = move || Server::start_yardstick(&folder, receiver, self.webhooks, self.over);
+        tokio::task::spawn_blocking(start).await.context("the yardstick was not started")?
     }
 
     pub(super) async fn create_webhooks(self, channel: Channel, receiver: SocketAddr) -> Result<()> {
