@@ -176,6 +176,14 @@ fn access(env: &mut Environment<'static>) {
         [a, b, c] => ops::slice(s, value, [a, b, c]),
         _ => Err(error("a slice lacks its bounds")),
     });
+    variadic(env, "__assign", |_, target, member| match (view(target), member) {
+        (View::Namespace(namespace), [name, value]) => {
+            namespace.set(name.as_str().unwrap_or_default(), value.clone())?;
+            Ok(Val::from(()))
+        }
+        (View::Undefined, _) => Err(undefined("is no namespace")),
+        _ => Err(error("cannot assign attribute on non-namespace object")),
+    });
     unary(env, "__iter", |s, value| match view(value) {
         View::List(_) | View::Tuple(_) | View::Range(_) => Ok(value.clone()),
         _ => Ok(List::value(ops::iterate(s, value)?)),

@@ -172,10 +172,6 @@ impl Object for Namespace {
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, method: &str, args: &[Val]) -> Result<Val, Error> {
-        if let ("__th_assign", [name, value]) = (method, args) {
-            self.set(name.as_str().unwrap_or_default(), value.clone())?;
-            return Ok(Val::from(()));
-        }
         match self.member(method) {
             Some(member) => member.call(state, args),
             None => Err(Error::from(minijinja::ErrorKind::UnknownMethod)),

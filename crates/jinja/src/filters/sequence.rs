@@ -92,8 +92,19 @@ fn items(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Va
 
 fn batch(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [count, fill] = given.bind(["linecount", "fill_with"], 1)?;
-    let count = whole(&count.unwrap_or_default())?;
+    let count = count.unwrap_or_default();
     let fill = fill.filter(|fill| !fill.is_none());
+    let count = match view(&count) {
+        // a batch is full when its length equals the count; -1 never does
+        View::Float(count) if fill.is_none() => {
+            if count.fract() == 0.0 {
+                count as i64
+            } else {
+                -1
+            }
+        }
+        _ => whole(&count)?,
+    };
     let items = iterate(state, value)?;
     if items.is_empty() {
         return Ok(Generator::value(Vec::new()));
@@ -150,7 +161,8 @@ fn slice(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Va
 fn sort(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [reverse, case_sensitive, attribute] = given.bind(["reverse", "case_sensitive", "attribute"], 0)?;
     let is_set = |flag: Option<Val>| flag.is_some_and(|flag| flag.is_true());
-    let key = SortKey { getters: Getter::several(attribute.as_ref()), ignore_case: !is_set(case_sensitive) };
+    let getters = Getter::several(attribute.as_ref());
+    let key = SortKey { getters, ignore_case: !is_set(case_sensitive), is_list: true };
     let mut items = iterate(state, value)?;
     sort_values(state, &mut items, &key, is_set(reverse))?;
     Ok(List::value(items))
@@ -171,7 +183,8 @@ fn dict_sort(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Resul
     };
     let mut pairs: Vec<Val> = dict.read().iter().map(|(k, v)| Tuple::value(vec![k.0.clone(), v.clone()])).collect();
     charge_items(state, 3 * pairs.len())?;
-    let key = SortKey { getters: vec![Getter::new(&Val::from(position), None)], ignore_case: !is_set(case_sensitive) };
+    let getters = vec![Getter::new(&Val::from(position), None)];
+    let key = SortKey { getters, ignore_case: !is_set(case_sensitive), is_list: false };
     sort_values(state, &mut pairs, &key, is_set(reverse))?;
     Ok(List::value(pairs))
 }
@@ -182,14 +195,17 @@ fn extreme(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>, largest: b
     let key = SortKey {
         getters: attribute.iter().map(|a| Getter::new(a, None)).collect(),
         ignore_case: !case_sensitive.is_some_and(|flag| flag.is_true()),
+        is_list: false,
     };
     let mut best: Option<(Val, Val)> = None;
     for item in iterate(state, value)? {
         let rank = key.of(state, &item)?;
         let better = match &best {
             None => true,
-            Some((known, _)) if largest => ops::less(state, ">", &rank, known)?,
-            Some((known, _)) => ops::less(state, "<", &rank, known)?,
+            Some((known, _)) => {
+                let op = if largest { ">" } else { "<" };
+                ops::less(state, op, &rank, known).map_err(|err| key.blame(err))?
+            }
         };
         if better {
             best = Some((rank, item));
@@ -226,6 +242,7 @@ fn unique(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<V
     let key = SortKey {
         getters: attribute.iter().map(|a| Getter::new(a, None)).collect(),
         ignore_case: !case_sensitive.is_some_and(|flag| flag.is_true()),
+        is_list: false,
     };
     let mut seen = std::collections::HashSet::new();
     let mut kept = Vec::new();

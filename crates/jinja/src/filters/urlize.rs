@@ -7,17 +7,18 @@ use super::text::{hard, soft};
 use crate::markup::escape;
 use crate::methods::{Given, whole};
 use crate::ops::{self, charge_bytes, text_of};
+use crate::raise::error;
 use crate::value::Val;
 
 pub(super) const TABLE: Table = &[("urlize", urlize)];
 
 /// Top-level names that count without `http://` or `www.`.
-const TOP_LEVEL: [&str; 4] = [".com", ".net", ".org", ".int"];
+const TOP_LEVEL: [&str; 8] = ["com", "net", "int", "edu", "gov", "org", "info", "mil"];
 /// `rel` of a link unless the template says otherwise (policy `urlize.rel`).
 const REL: &str = "noopener";
 
 struct Link {
-    limit: Option<usize>,
+    limit: Option<i128>,
     rel: Vec<String>,
     target: Option<String>,
     schemes: Vec<String>,
@@ -42,12 +43,16 @@ fn urlize(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<V
     let mut schemes = Vec::new();
     if let Some(extra) = extra.filter(|extra| !extra.is_none()) {
         for scheme in ops::iterate(state, &extra)? {
-            schemes.push(text_of(state, &scheme)?);
+            let scheme = text_of(state, &scheme)?;
+            if !is_scheme(&scheme) {
+                return Err(error(format!("'{scheme}' is not a valid URI scheme prefix.")));
+            }
+            schemes.push(scheme);
         }
     }
     let link = Link {
         limit: match limit.filter(|limit| !limit.is_none()) {
-            Some(limit) => usize::try_from(whole(&limit)?).ok(),
+            Some(limit) => Some(whole(&limit)?.into()),
             None => None,
         },
         rel: rels,
@@ -92,27 +97,20 @@ impl Link {
     }
 
     fn anchor(&self, middle: &str) -> Option<String> {
-        let lower = middle.to_ascii_lowercase();
-        if lower.starts_with("http://") || lower.starts_with("https://") || lower.starts_with("www.") {
-            if !is_address(&lower) {
-                return None;
-            }
-            let href = if lower.starts_with("www.") { format!("https://{middle}") } else { middle.to_owned() };
+        if is_address(middle) {
+            let is_whole = middle.starts_with("https://") || middle.starts_with("http://");
+            let href = if is_whole { middle.to_owned() } else { format!("https://{middle}") };
             return Some(self.tag(&href, &self.trimmed(middle), true));
         }
-        if let Some(address) = middle.strip_prefix("mailto:") {
-            return is_mail(address).then(|| self.tag(middle, address, false));
+        if let Some(address) = middle.strip_prefix("mailto:").filter(|address| is_mail(address)) {
+            return Some(self.tag(middle, address, false));
         }
-        let mail = middle.contains('@') && !lower.starts_with("www.") && !middle.contains(':');
-        if mail && is_mail(middle) {
+        let may_be_mail = !middle.starts_with("www.") && !middle.starts_with('@') && !middle.contains(':');
+        if may_be_mail && is_mail(middle) {
             return Some(self.tag(&format!("mailto:{middle}"), middle, false));
         }
         let by_scheme = self.schemes.iter().any(|scheme| middle != scheme && middle.starts_with(scheme.as_str()));
-        if by_scheme {
-            return Some(self.tag(middle, middle, true));
-        }
-        let bare = TOP_LEVEL.iter().any(|top| lower.ends_with(top)) && !lower.contains('@');
-        (bare && is_address(&lower)).then(|| self.tag(&format!("https://{middle}"), &self.trimmed(middle), true))
+        by_scheme.then(|| self.tag(middle, middle, true))
     }
 
     fn tag(&self, href: &str, shown: &str, with_attributes: bool) -> String {
@@ -132,9 +130,12 @@ impl Link {
     }
 
     fn trimmed(&self, shown: &str) -> String {
+        let length = i128::try_from(shown.chars().count()).unwrap_or(i128::MAX);
         match self.limit {
-            Some(limit) if shown.chars().count() > limit => {
-                let mut cut: String = shown.chars().take(limit).collect();
+            Some(limit) if length > limit => {
+                // a negative limit counts from the end, as that of any slice
+                let kept = if limit < 0 { length + limit } else { limit };
+                let mut cut: String = shown.chars().take(usize::try_from(kept).unwrap_or(0)).collect();
                 cut.push_str("...");
                 cut
             }
@@ -158,33 +159,117 @@ fn trim_punctuation(word: &str) -> (&str, &str, &str) {
     // a closing bracket that was opened inside belongs to the word
     for (open, close) in [("(", ")"), ("<", ">"), ("&lt;", "&gt;")] {
         let opened = word[start..end].matches(open).count();
-        let mut closed = word[start..end].matches(close).count();
-        while closed < opened {
+        if opened <= word[start..end].matches(close).count() {
+            continue;
+        }
+        for _ in 0..opened {
             let Some(at) = word[end..].find(close) else {
                 break;
             };
             end += at + close.len();
-            closed += 1;
         }
     }
     (&word[..start], &word[start..end], &word[end..])
 }
 
-fn is_address(lower: &str) -> bool {
-    let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(lower);
-    let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host = rest[..host_end].split(':').next().unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default();
-    let local = host == "localhost" || host.split('.').all(|part| part.parse::<u8>().is_ok());
-    let dotted = host.contains('.')
-        && host.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '-'));
-    !host.is_empty() && (local || dotted)
+/// Whether a word is an address of the web, as Jinja2's `_http_re` says.
+fn is_address(word: &str) -> bool {
+    let after_scheme = without_prefix(word, "https://").or_else(|| without_prefix(word, "http://"));
+    if let Some(rest) = after_scheme
+        && (is_rest_behind(rest, is_named) || is_rest_behind(rest, is_numbered))
+    {
+        return true;
+    }
+    without_prefix(word, "www.").is_some_and(|rest| is_rest_behind(rest, is_named)) || is_rest_behind(word, is_bare)
 }
 
-fn is_mail(address: &str) -> bool {
-    let Some((user, host)) = address.split_once('@') else {
+fn without_prefix<'w>(word: &'w str, prefix: &str) -> Option<&'w str> {
+    let head = word.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then(|| &word[prefix.len()..])
+}
+
+/// Whether `text` begins with a host that is one, and goes on with at most a port, path, query or
+/// fragment.
+fn is_rest_behind(text: &str, is_host: fn(&str) -> bool) -> bool {
+    let bracket = if text.starts_with('[') { text.find(']').map_or(text.len(), |at| at + 1) } else { 0 };
+    let end = text[bracket..].find([':', '/', '?', '#']).map_or(text.len(), |at| bracket + at);
+    let (host, mut rest) = text.split_at(end);
+    if let Some(port) = rest.strip_prefix(':') {
+        let digits = port.bytes().take_while(u8::is_ascii_digit).count();
+        if !(1..=5).contains(&digits) {
+            return false;
+        }
+        rest = &port[digits..];
+    }
+    (rest.is_empty() || rest.starts_with(['/', '?', '#'])) && is_host(host)
+}
+
+/// A name behind `http://` or `www.`: any labels, then a top-level name.
+fn is_named(host: &str) -> bool {
+    let (labels, top) = host.rsplit_once('.').map_or((None, host), |(labels, top)| (Some(labels), top));
+    let is_plain = (2..=63).contains(&top.len()) && top.bytes().all(|b| b.is_ascii_alphabetic());
+    let is_international = without_prefix(top, "xn--")
+        .is_some_and(|rest| (2..=59).contains(&rest.chars().count()) && rest.chars().all(|c| is_word(c) || c == '%'));
+    let is_label = |label: &str| !label.is_empty() && label.chars().all(is_of_label);
+    (is_plain || is_international) && labels.is_none_or(|labels| labels.split('.').all(is_label))
+}
+
+/// A name without anything before it: its top-level name is a known one.
+fn is_bare(host: &str) -> bool {
+    let Some((labels, top)) = host.rsplit_once('.') else {
         return false;
     };
-    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_.-".contains(c));
-    word(user) && host.contains('.') && word(host) && !host.ends_with('.')
+    let is_label = |label: &str| (2..=63).contains(&label.chars().count()) && label.chars().all(is_of_label);
+    TOP_LEVEL.iter().any(|known| top.eq_ignore_ascii_case(known)) && labels.split('.').all(is_label)
+}
+
+/// An address of IPv4, or of IPv6 in brackets, roughly.
+fn is_numbered(host: &str) -> bool {
+    let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let Some(inside) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) else {
+        return host.split('.').count() == 4 && host.split('.').all(is_number);
+    };
+    let mut groups = 0;
+    let mut rest = inside;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take(4).take_while(u8::is_ascii_hexdigit).count();
+        rest = &rest[digits..];
+        match rest.strip_prefix(':') {
+            Some(after) => rest = after,
+            None if groups < 2 || digits == 0 => return false,
+            None => {}
+        }
+        groups += 1;
+    }
+    (2..=8).contains(&groups)
+}
+
+/// Python's `\w`.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn is_of_label(c: char) -> bool {
+    is_word(c) || c == '%' || c == '-'
+}
+
+/// Jinja2's `_email_re`.
+fn is_mail(word: &str) -> bool {
+    let Some((user, host)) = word.rsplit_once('@') else {
+        return false;
+    };
+    let Some((name, top)) = host.rsplit_once('.') else {
+        return false;
+    };
+    let is_top = !top.is_empty() && top.chars().all(is_word);
+    !user.is_empty() && name.starts_with(is_word) && is_top && name.chars().all(|c| is_word(c) || c == '.' || c == '-')
+}
+
+/// Jinja2's `_uri_scheme_re`.
+fn is_scheme(prefix: &str) -> bool {
+    let Some((name, slashes)) = prefix.split_once(':') else {
+        return false;
+    };
+    let is_name = name.chars().count() >= 2 && name.chars().all(|c| is_word(c) || ".+-".contains(c));
+    is_name && matches!(slashes, "" | "/" | "//")
 }

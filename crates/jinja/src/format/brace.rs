@@ -131,7 +131,8 @@ impl Formatter<'_, '_, '_> {
             };
         }
         let found = match self.source {
-            Source::Args(_, keywords) => keywords.get::<Option<Val>>(name)?,
+            // one that is undefined is there all the same
+            Source::Args(_, keywords) => keywords.has(name).then(|| keywords.get(name)).transpose()?,
             Source::Mapping(mapping) => match view(mapping) {
                 View::Dict(dict) => dict.text_key(name),
                 _ => None,

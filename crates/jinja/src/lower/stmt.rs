@@ -176,14 +176,7 @@ impl Writer {
                 self.close();
             }
             Target::Member(namespace, member) => {
-                self.open("{% do ", at);
-                self.out.push_str(namespace);
-                self.out.push_str(".__th_assign(");
-                self.text(member);
-                self.out.push_str(", ");
-                self.expr(value);
-                self.out.push(')');
-                self.close();
+                self.assign(at, (namespace, member), |lowering| lowering.expr(value));
             }
             Target::Tuple(_) => {
                 let row = self.temporary();
@@ -192,13 +185,31 @@ impl Writer {
                 self.out.push_str(" = ");
                 self.expr(value);
                 self.close();
-                self.spread(at, target, &row);
+                self.spread(at, target, (&row, Some(value)));
             }
         }
     }
 
-    /// Assigns the items of the variable `row` to the parts of `target`.
-    fn spread(&mut self, at: u32, target: &Target, row: &str) {
+    /// Assigns to a member of a namespace what `value` writes.
+    fn assign(&mut self, at: u32, (namespace, member): (&str, &str), value: impl FnOnce(&mut Self)) {
+        let nothing = self.temporary();
+        self.open("{% set ", at);
+        self.out.push_str(&nothing);
+        self.out.push_str(" = ");
+        self.out.push_str(namespace);
+        self.out.push_str("|__assign(");
+        self.text(member);
+        self.out.push_str(", ");
+        value(self);
+        self.out.push(')');
+        let namespace = Expr { at, height: 1, kind: ExprKind::Name(namespace.to_owned()) };
+        self.done(at, [Some(&namespace)], None);
+        self.close();
+    }
+
+    /// Assigns the items of the variable `row`, which holds the value of an expression if that is
+    /// known, to the parts of `target`.
+    fn spread(&mut self, at: u32, target: &Target, (row, value): (&str, Option<&Expr>)) {
         let Target::Tuple(targets) = target else {
             return;
         };
@@ -210,20 +221,16 @@ impl Writer {
         }
         let unpack = format!(" = {row}|__unpack({})", names.len());
         self.out.push_str(&unpack);
-        self.done(at, [], None);
+        self.done(at, [value], None);
         self.close();
         for (target, name) in targets.iter().zip(names) {
-            let assign = match target {
-                Target::Name(bound) => format!("set {bound} = {name}"),
+            match target {
+                Target::Name(bound) => self.tag(at, &format!("set {bound} = {name}")),
                 Target::Member(namespace, member) => {
-                    format!("do {namespace}.__th_assign(\"{member}\", {name})")
+                    self.assign(at, (namespace, member), |lowering| lowering.out.push_str(&name));
                 }
-                Target::Tuple(_) => {
-                    self.spread(at, target, &name);
-                    continue;
-                }
-            };
-            self.tag(at, &assign);
+                Target::Tuple(_) => self.spread(at, target, (&name, None)),
+            }
         }
     }
 
@@ -243,10 +250,9 @@ impl Writer {
         self.out.push_str("{% endset %}");
         match member {
             Some(Target::Member(namespace, member)) => {
-                let assign = format!("do {namespace}.__th_assign(\"{member}\", {name})");
-                self.tag(at, &assign);
+                self.assign(at, (namespace, member), |lowering| lowering.out.push_str(&name));
             }
-            Some(target) => self.spread(at, target, &name),
+            Some(target) => self.spread(at, target, (&name, None)),
             None => {}
         }
     }
@@ -264,10 +270,10 @@ impl Writer {
             self.expr(value);
         }
         self.close();
-        for ((target, _), name) in bindings.iter().zip(&names) {
+        for ((target, value), name) in bindings.iter().zip(&names) {
             match target {
                 Target::Name(bound) => self.tag(at, &format!("set {bound} = {name}")),
-                _ => self.spread(at, target, name),
+                _ => self.spread(at, target, (name, Some(value))),
             }
         }
         self.statements(body);

@@ -49,6 +49,11 @@ impl Getter {
         Ok(found)
     }
 
+    /// Adds to an error about an undefined value that the value at the path is what is undefined.
+    pub(super) fn blame_last(&self, err: Error) -> Error {
+        self.blame(err, self.parts.len())
+    }
+
     /// Adds to an error about an undefined value that the part before `depth` is what is undefined.
     fn blame(&self, err: Error, depth: usize) -> Error {
         let before = depth.checked_sub(1).and_then(|depth| self.parts[depth].as_str());

@@ -157,7 +157,7 @@ fn indices(bounds: [&Val; 3], length: usize) -> Result<impl Iterator<Item = usiz
 /// Start, stop and step as Python's `slice.indices(length)` gives them.
 pub(crate) fn slice_bounds(bounds: [&Val; 3], length: usize) -> Result<(i128, i128, i128), Error> {
     let bound = |value: &Val| match view(value) {
-        View::None | View::Undefined => Ok(None),
+        View::None => Ok(None),
         View::Int(n) => Ok(Some(n)),
         View::Bool(b) => Ok(Some(i128::from(b))),
         View::Big(n) => {

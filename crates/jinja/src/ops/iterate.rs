@@ -109,6 +109,9 @@ pub(crate) fn unpack(state: &State<'_, '_>, value: &Val, count: usize) -> Result
     if items.len() == count {
         return Ok(items);
     }
+    if value.is_undefined() {
+        return Err(undefined(format!("cannot be unpacked into {count} names")));
+    }
     Err(error(format!("wrong number of values to unpack (expected {count}, got {})", items.len())))
 }
 

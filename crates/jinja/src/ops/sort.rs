@@ -10,30 +10,42 @@ use crate::value::{List, Val, text};
 
 /// What is compared of each item.
 pub(crate) struct SortKey {
-    /// The attributes; none is the item itself.
+    /// The attributes; none is the item itself. Several are for keys that are lists.
     pub(crate) getters: Vec<Getter>,
     /// Strings are compared in lower case.
     pub(crate) ignore_case: bool,
+    /// The key is a list, whose items need no order where they are equal.
+    pub(crate) is_list: bool,
 }
 
 impl SortKey {
     /// The item itself, as `list.sort` compares.
     pub(crate) fn whole() -> Self {
-        Self { getters: Vec::new(), ignore_case: false }
+        Self { getters: Vec::new(), ignore_case: false, is_list: false }
     }
 
     /// The key of `item`.
     pub(crate) fn of(&self, state: &State<'_, '_>, item: &Val) -> Result<Val, Error> {
+        if !self.is_list {
+            return self.part(state, item, self.getters.first());
+        }
+        let parts: Result<Vec<Val>, Error> = match self.getters.as_slice() {
+            [] => self.part(state, item, None).map(|part| vec![part]),
+            several => several.iter().map(|getter| self.part(state, item, Some(getter))).collect(),
+        };
+        parts.map(List::value)
+    }
+
+    fn part(&self, state: &State<'_, '_>, item: &Val, getter: Option<&Getter>) -> Result<Val, Error> {
+        let value = getter.map_or_else(|| Ok(item.clone()), |getter| getter.get(state, item))?;
+        Ok(self.folded(value))
+    }
+
+    /// Adds to an error about keys that have no order which attribute is undefined.
+    pub(crate) fn blame(&self, err: Error) -> Error {
         match self.getters.as_slice() {
-            [] => Ok(self.folded(item.clone())),
-            [getter] => Ok(self.folded(getter.get(state, item)?)),
-            several => {
-                let mut parts = Vec::with_capacity(several.len());
-                for getter in several {
-                    parts.push(self.folded(getter.get(state, item)?));
-                }
-                Ok(List::value(parts))
-            }
+            [getter] => getter.blame_last(err),
+            _ => err,
         }
     }
 
@@ -60,7 +72,7 @@ pub(crate) fn sort_values(
     if reverse {
         keyed.reverse();
     }
-    let mut sorted = merge_sort(state, keyed)?;
+    let mut sorted = merge_sort(state, keyed).map_err(|err| key.blame(err))?;
     if reverse {
         sorted.reverse();
     }

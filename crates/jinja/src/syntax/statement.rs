@@ -320,7 +320,9 @@ impl Parser {
         }
         self.blocks.push(name.clone());
         self.skip_name("scoped");
-        self.skip_name("required");
+        if self.skip_name("required") {
+            self.tell_at(at, format!("block '{name}' is required, but no other template can define it"));
+        }
         let body = self.simple_body("block", at, &["endblock"]);
         self.skip_name(&name);
         Ok(StmtKind::Block { name, body })

@@ -31,6 +31,13 @@ fn what_is_not_closed_is_told_where_it_was_opened() {
 }
 
 #[test]
+fn a_required_block_is_refused_because_no_other_template_can_define_it() {
+    let fault = &faults("a\n{% block b required %}{% endblock %}")[0];
+    assert_eq!((fault.line, fault.column), (2, 4));
+    assert!(fault.message.contains("block 'b' is required"), "{fault}");
+}
+
+#[test]
 fn names_in_text_arguments_are_checked_too() {
     assert_eq!(faults("{{ data | map('nope') }}")[0].message, "no filter named 'nope'");
     assert_eq!(faults("{{ data | selectattr('a', 'nope') }}")[0].message, "no test named 'nope'");

@@ -222,6 +222,20 @@ fn filters_print_as_in_jinja2_part_5() {
             "{{ 'see www.x.org, (http://y.com/z).'|urlize }}",
             "see <a href=\"https://www.x.org\" rel=\"noopener\">www.x.org</a>, (<a href=\"http://y.com/z\" rel=\"noopener\">http://y.com/z</a>).",
         ),
+        (
+            "{{ '(http://a.b/c). x.org localhost http://localhost'|urlize }}",
+            "(http://a.b/c). x.org localhost <a href=\"http://localhost\" rel=\"noopener\">http://localhost</a>",
+        ),
+        ("{{ 'HTTP://x.de'|urlize }}", "<a href=\"https://HTTP://x.de\" rel=\"noopener\">HTTP://x.de</a>"),
+        (
+            "{{ 'http://[fe80::1]:80/ http://1.2.3.4 http://1.2.3'|urlize(-9) }}",
+            "<a href=\"http://[fe80::1]:80/\" rel=\"noopener\">http://[fe8...</a> <a href=\"http://1.2.3.4\" rel=\"noopener\">http:...</a> http://1.2.3",
+        ),
+        (
+            "{{ 'a.info b-c.mil www.com'|urlize }}",
+            "a.info <a href=\"https://b-c.mil\" rel=\"noopener\">b-c.mil</a> <a href=\"https://www.com\" rel=\"noopener\">www.com</a>",
+        ),
+        ("{{ 'x:y xx:y'|urlize(extra_schemes=['xx:']) }}", "x:y <a href=\"xx:y\" rel=\"noopener\">xx:y</a>"),
         ("{{ 'mail a@b.co'|urlize }}", "mail <a href=\"mailto:a@b.co\">a@b.co</a>"),
         (
             "{{ 'http://example.com/very/long'|urlize(10) }}",
@@ -237,6 +251,11 @@ fn filters_print_as_in_jinja2_part_5() {
         ),
         ("{{ 'http://x.com'|urlize(rel='me') }}", "<a href=\"http://x.com\" rel=\"me noopener\">http://x.com</a>"),
         ("{{ 'no links'|urlize }}", "no links"),
+        ("{{ rows|sort(attribute='nope')|map(attribute='name')|first }}", "alice"),
+        ("{{ [none, none]|sort }}", "[None, None]"),
+        ("{{ [{'a': none, 'b': 2}, {'a': none, 'b': 1}]|sort(attribute='a,b')|map(attribute='b')|list }}", "[1, 2]"),
+        ("{{ l|batch((l|length / 2)|round)|list }}", "[[3, 1], [2, 10], [-4]]"),
+        ("{{ l|batch(2.5)|list }}", "[[3, 1, 2, 10, -4]]"),
         ("{{ d|tojson }}", "{\"C\": 3, \"a\": 1, \"b\": 2}"),
         ("{{ rows[0]|tojson }}", "{\"age\": 31, \"name\": \"alice\", \"team\": \"red\"}"),
         ("{{ html|tojson }}", "\"\\u003cb\\u003e\\\"x\\\" \\u0026 \\u0027y\\u0027\\u003c/b\\u003e\""),

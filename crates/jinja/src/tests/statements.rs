@@ -182,6 +182,9 @@ fn statements_print_as_in_jinja2_part_4() {
 fn statements_that_jinja2_refuses_fail() {
     fails(&[
         "{% for a, b in [1] %}{% endfor %}",
+        "{% set x = {} %}{% set x.a = 1 %}",
+        "{% set x = 5 %}{% set x.a, y = 1, 2 %}",
+        "{% set ns = namespace() %}{{ ns.__th_assign('a', 1) }}",
         "{% for a, b in [(1, 2, 3)] %}{% endfor %}",
         "{% for i in 5 %}{% endfor %}",
         "{% for i in none %}x{% endfor %}",

@@ -77,6 +77,17 @@ fn errors_name_what_is_undefined() {
             ("{% macro m() %}{{ caller() }}{% endmacro %}{{ m() }}", "`caller` is undefined and cannot be called"),
             ("{% macro m(f) %}{{ f() }}{% endmacro %}{{ m(nope) }}", "`f` is undefined and cannot be called"),
             ("{% set f = nope %}{{ f() }}", "`f` is undefined and cannot be called"),
+            ("{{ '{x.y}'.format(x=data.nope) }}", "`data.nope` is undefined and has no attribute 'y'"),
+            ("{{ '{x[y]}'.format(x=data.nope) }}", "`data.nope` is undefined and has no items"),
+            ("{% set a, b = data.nope %}", "`data.nope` is undefined and cannot be unpacked into 2 names"),
+            (
+                "{% with a, b = data.nope %}{% endwith %}",
+                "`data.nope` is undefined and cannot be unpacked into 2 names",
+            ),
+            ("{% for a, b in [nope] %}{% endfor %}", "an item is undefined and cannot be unpacked into 2 names"),
+            ("{% set nope.a = 1 %}", "`nope` is undefined and is no namespace"),
+            ("{{ data.rows | groupby('q') }}", "`q` is undefined and cannot be an operand of '<'"),
+            ("{{ data.rows | max(attribute='q') }}", "`q` is undefined and cannot be an operand of '>'"),
         ],
     );
 }
@@ -92,6 +103,11 @@ fn errors_about_an_argument_name_it() {
         "{{ '%d' % data.nope }}",
         "{{ '{:d}'.format(data.nope) }}",
         "{{ data.nope in data.s }}",
+        "{{ data.s[data.nope:] }}",
+        "{{ data.list[:data.nope] }}",
+        "{{ (1, 2)[::data.nope] }}",
+        "{{ range(9)[data.nope:] }}",
+        "{{ data.s.find('x', data.nope) }}",
     ] {
         let message = message(source, Undefined::Lenient);
         assert!(message.ends_with(": `data.nope` is undefined"), "{source}: {message}");
