@@ -3,6 +3,10 @@
 //! A line that is no event becomes no message: it is refused by an acknowledgement of its own,
 //! which [`super::acks`] puts between the others. Both are polled by one task, the one that
 //! sends the acknowledgements, so neither needs to wake the other.
+//!
+//! Over HTTP/1.1 a body brings one piece each time its connection has a turn. What can come at once
+//! is gathered before its first line is read: read one by one, each line would wait for a commit of
+//! its own.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,6 +28,8 @@ use super::gather::{BODY_BYTES, growing};
 
 /// Time for a line, from its first byte to its last: as for a message.
 const LINE_TIME: Duration = limits::MESSAGE_TIMEOUT;
+/// Bytes of a body after which no more is gathered.
+const GATHERED_MAX: usize = 64 * 1024;
 
 /// Makes the event of a line.
 type Read = Box<dyn Fn(&[u8]) -> Result<v1::Event, Vec<Fault>> + Send>;
@@ -41,7 +47,20 @@ pub(super) struct Lines<B> {
     refused: Refused,
     read: Read,
     running: Option<Pin<Box<Sleep>>>,
-    has_ended: bool,
+    gathering: Gathering,
+    /// Why no more comes, once that is so.
+    end: Option<Result<(), StdError>>,
+}
+
+/// Whether more of a body is waited for before its lines are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gathering {
+    /// Nothing has come since the last line was read.
+    Over,
+    /// Something came; what brings the body has not had a turn since.
+    Came,
+    /// What brings the body has a turn now.
+    Turn,
 }
 
 impl<B> Lines<B> {
@@ -53,7 +72,8 @@ impl<B> Lines<B> {
         read: impl Fn(&[u8]) -> Result<v1::Event, Vec<Fault>> + Send + 'static,
     ) -> Self {
         let (bytes, read) = (BytesMut::new(), Box::new(read));
-        Self { body, bytes, searched: 0, held, number: 0, refused, read, running: None, has_ended: false }
+        let gathering = Gathering::Over;
+        Self { body, bytes, searched: 0, held, number: 0, refused, read, running: None, gathering, end: None }
     }
 
     /// The next line that is whole.
@@ -61,7 +81,7 @@ impl<B> Lines<B> {
         let end = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         let line = match end {
             Some(end) => self.bytes.split_to(self.searched + end + 1),
-            None if self.has_ended && !self.bytes.is_empty() => self.bytes.split(),
+            None if matches!(self.end, Some(Ok(()))) && !self.bytes.is_empty() => self.bytes.split(),
             None => {
                 self.searched = self.bytes.len();
                 return None;
@@ -106,6 +126,11 @@ impl<B> Lines<B> {
         Ok(())
     }
 
+    fn end_with(&mut self, end: Result<(), StdError>) {
+        self.end = Some(end);
+        self.gathering = Gathering::Over;
+    }
+
     fn is_late(&mut self, context: &mut Context<'_>) -> bool {
         if self.bytes.is_empty() {
             return false;
@@ -125,23 +150,31 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StdError>>> {
         let this = &mut *self;
         loop {
-            if let Some(message) = this.message() {
-                return Poll::Ready(Some(message.map(Frame::data).map_err(Into::into)));
-            }
-            if this.refused.is_full() {
-                return Poll::Pending;
-            }
-            if this.has_ended {
-                return Poll::Ready(None);
+            if this.gathering == Gathering::Over {
+                if let Some(message) = this.message() {
+                    return Poll::Ready(Some(message.map(Frame::data).map_err(Into::into)));
+                }
+                if this.refused.is_full() {
+                    return Poll::Pending;
+                }
+                if let Some(end) = &mut this.end {
+                    return Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err));
+                }
             }
             match Pin::new(&mut this.body).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    if let Some(Err(status)) = frame.data_ref().map(|data| this.take(data)) {
-                        return Poll::Ready(Some(Err(status.into())));
-                    }
+                Poll::Ready(Some(Ok(frame))) => match frame.data_ref().map(|data| this.take(data)) {
+                    Some(Err(status)) => this.end_with(Err(status.into())),
+                    _ if this.bytes.len() < GATHERED_MAX => this.gathering = Gathering::Came,
+                    _ => this.gathering = Gathering::Over,
+                },
+                Poll::Ready(Some(Err(error))) => this.end_with(Err(error.into())),
+                Poll::Ready(None) => this.end_with(Ok(())),
+                Poll::Pending if this.gathering == Gathering::Came => {
+                    this.gathering = Gathering::Turn;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
-                Poll::Ready(None) => this.has_ended = true,
+                Poll::Pending if this.gathering == Gathering::Turn => this.gathering = Gathering::Over,
                 Poll::Pending if this.is_late(context) => {
                     let status = Status::deadline_exceeded("a line took too long to arrive; send it again");
                     return Poll::Ready(Some(Err(status.into())));
@@ -152,10 +185,43 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.has_ended && self.bytes.is_empty()
+        matches!(self.end, Some(Ok(()))) && self.bytes.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::task::Waker;
+
+    use futures_util::stream;
+    use http::Extensions;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    #[test]
+    fn lines_that_come_one_a_turn_become_messages_together() {
+        let mut polls = 0;
+        let turns = stream::poll_fn(move |_| {
+            polls += 1;
+            match polls {
+                2 | 4 | 6 => Poll::Ready(Some(Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"{}\n"))))),
+                8 => Poll::Ready(None),
+                _ => Poll::Pending,
+            }
+        });
+        let event = |_: &[u8]| Ok(v1::Event::default());
+        let mut lines = Lines::new(StreamBody::new(turns), Held::of(&Extensions::new()), Refused::default(), event);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut poll = || Pin::new(&mut lines).poll_frame(&mut context);
+        while poll().is_pending() {}
+        assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))), "the second line");
+        assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))), "the third line");
+        assert!(matches!(poll(), Poll::Ready(None)));
     }
 }
