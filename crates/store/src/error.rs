@@ -124,6 +124,14 @@ pub enum OpenError {
         /// Why not.
         reason: String,
     },
+    /// Something else is in the place of a file of the store.
+    #[error("{path} is a file of the store, but it {reason}; put the file back, or restore a backup")]
+    File {
+        /// The path of the file.
+        path: String,
+        /// What it is instead.
+        reason: &'static str,
+    },
     /// Another process has the store open.
     #[error("{0} is in use by another process; stop that one first")]
     Locked(String),

@@ -14,6 +14,8 @@ use crate::error::{OpenError, StoreError};
 
 /// The redb file of a store.
 pub(crate) const REDB_FILE: &str = "tenterhook.redb";
+/// The log files beside it.
+pub(super) const LOGS: [&str; 2] = ["tenterhook.log.0", "tenterhook.log.1"];
 /// The file that every sled database has.
 pub(crate) const SLED_FILE: &str = "conf";
 /// The file that a process locks while it has the store open.
@@ -59,6 +61,14 @@ impl Holds {
             Self::Sled => SLED_FILE,
         }
     }
+
+    /// The files that it works on.
+    const fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Redb => &[REDB_FILE, LOGS[0], LOGS[1]],
+            Self::Sled => &[SLED_FILE, "db"],
+        }
+    }
 }
 
 /// A directory that this process has taken. It is free again when this is dropped.
@@ -79,6 +89,7 @@ impl StoreFolder {
                 return Err(OpenError::OtherEngine { path: path(), found: other.name() });
             }
         }
+        files_are_files(directory, engine)?;
         let lock = File::options().create(true).append(true).mode(OWNER_ONLY).open(directory.join(LOCK));
         let lock = lock.map_err(unusable)?;
         let locked = wait_for_lock(|| match lock.try_lock() {
@@ -123,6 +134,22 @@ impl StoreFolder {
         room(&self.directory)
             .is_some_and(|Room { free, total }| free.saturating_add(free_inside) < RESERVE_BYTES.min(total / 10))
     }
+}
+
+/// Refuses what is there under the name of a file of the store and is none: an engine would fail
+/// without its name, or wait for ever for what a pipe has to say.
+fn files_are_files(directory: &Path, engine: Holds) -> Result<(), OpenError> {
+    for name in engine.files().iter().chain([&LOCK]) {
+        let path = directory.join(name);
+        let reason = match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => "is a directory",
+            Ok(found) if !found.is_file() => "is no regular file",
+            Err(_) if path.is_symlink() => "is a link that leads nowhere",
+            _ => continue,
+        };
+        return Err(OpenError::File { path: path.display().to_string(), reason });
+    }
+    Ok(())
 }
 
 /// Tries for a lock until it is free, two seconds at most. One that was given back can still be
@@ -213,6 +240,8 @@ pub(crate) fn failed(error: io::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -252,6 +281,32 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = StoreFolder::take(file.path(), Holds::Redb).unwrap_err();
         assert!(matches!(error, OpenError::Directory { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_file_is_named() {
+        for (engine, name) in
+            [(Holds::Redb, REDB_FILE), (Holds::Redb, LOGS[1]), (Holds::Sled, "db"), (Holds::Sled, LOCK)]
+        {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            let refused = |reason: &str| {
+                let text = StoreFolder::take(directory.path(), engine).unwrap_err().to_string();
+                assert!(text.starts_with(path.to_str().unwrap()) && text.contains(reason), "{text}");
+            };
+            fs::create_dir(&path).unwrap();
+            refused("is a directory");
+            fs::remove_dir(&path).unwrap();
+            symlink("/dev/null", &path).unwrap();
+            refused("is no regular file");
+            fs::remove_file(&path).unwrap();
+            symlink(&path, &path).unwrap();
+            refused("is a link that leads nowhere");
+            fs::remove_file(&path).unwrap();
+            fs::write(directory.path().join("elsewhere"), b"").unwrap();
+            symlink("elsewhere", &path).unwrap();
+            assert!(StoreFolder::take(directory.path(), engine).is_ok(), "a link to a file");
+        }
     }
 
     #[test]

@@ -16,13 +16,12 @@
 use bytes::{Buf, BufMut, Bytes};
 
 use super::super::Batch;
+use super::super::place::LOGS;
 use super::disk::Disk;
 use super::file::Progress;
 use super::segment::{HEADER_BYTES, Header, Segment};
 use crate::error::{OpenError, StoreError};
 
-/// The names of the two files.
-const NAMES: [&str; 2] = ["tenterhook.log.0", "tenterhook.log.1"];
 /// Length and checksum.
 const FRAME: usize = 8;
 /// The number of the commit, which begins what the checksum is of.
@@ -60,7 +59,7 @@ impl Log {
     /// Opens the log on `disk` of a redb file that is as far as `have`. Returns the writes of the
     /// commits after that. Nothing is changed on the disk: see [`Log::prepare`].
     pub(super) fn open(disk: &dyn Disk, have: Progress) -> Result<(Self, Batch), OpenError> {
-        let files = [Segment::open(disk, NAMES[0])?, Segment::open(disk, NAMES[1])?];
+        let files = [Segment::open(disk, LOGS[0])?, Segment::open(disk, LOGS[1])?];
         let mut log = Self { files, current: 0, end: HEADER_BYTES, last: have.last, refused: 0, buffer: Vec::new() };
         let writes = log.replay(have)?;
         Ok((log, writes))
@@ -86,7 +85,7 @@ impl Log {
         }
         assert!(self.last >= have.last, "the log ends at {} and the file has {}", self.last, have.last);
         if self.last < named {
-            let (first, name) = (self.last + 1, NAMES.join(" or "));
+            let (first, name) = (self.last + 1, LOGS.join(" or "));
             return Err(StoreError::Damaged(format!("{name} lacks the commits from {first} to {named}")));
         }
         Ok(writes)
@@ -95,7 +94,7 @@ impl Log {
     /// All that can be read of the log on `disk`, whatever is missing.
     pub(super) fn salvage(disk: &dyn Disk, have: u64) -> Replay {
         let mut records = Vec::new();
-        for name in NAMES {
+        for name in LOGS {
             if let Ok(bytes) = disk.open_log(name).and_then(|file| file.read_all()) {
                 records.extend(find_records(&Bytes::from(bytes), have));
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::super::place::REDB_FILE;
 use super::super::{Batch, Pair, Span};
 use super::file::RedbFile;
 use crate::error::StoreError;
@@ -44,6 +45,9 @@ impl Recent {
         while pairs.len() < span.limit {
             let limit = span.limit - pairs.len();
             let stored = below(Span { from: &from, to: &to, limit, reverse: span.reverse })?;
+            if !is_in_order(&stored, span.reverse) {
+                return Err(StoreError::Damaged(format!("{REDB_FILE} has records out of their order")));
+            }
             // As far as the pairs of the file go, the writes go too; recent ones may remove some of
             // the pairs, so there may be a next round.
             let edge = if stored.len() < limit { None } else { stored.last().map(|(key, _)| key.clone()) };
@@ -62,10 +66,7 @@ impl Recent {
             }
         }
         debug_assert!(pairs.len() <= span.limit, "{} pairs of at most {} were read", pairs.len(), span.limit);
-        debug_assert!(
-            pairs.is_sorted_by(|(before, _), (next, _)| before != next && (before < next) != span.reverse),
-            "pairs come in the order of their keys, and each once: the next page begins after the last"
-        );
+        debug_assert!(is_in_order(&pairs, span.reverse), "the next page begins after the last pair");
         Ok(pairs)
     }
 
@@ -73,6 +74,12 @@ impl Recent {
         let leaving = self.leaving.as_ref().map(|leaving| in_order(leaving, from, to, reverse));
         Merge::new(in_order(&self.gathering, from, to, reverse), leaving.into_iter().flatten(), reverse)
     }
+}
+
+/// Whether pairs come in the order of their keys, and each once. Without that, reading page by page
+/// may never end.
+fn is_in_order(pairs: &[Pair], reverse: bool) -> bool {
+    pairs.is_sorted_by(|(before, _), (next, _)| before != next && (before < next) != reverse)
 }
 
 fn in_order<'a>(batch: &'a Batch, from: &'a [u8], to: &'a [u8], reverse: bool) -> Box<dyn Iterator<Item = Write> + 'a> {
@@ -106,5 +113,24 @@ impl<U: Iterator<Item = Write>, L: Iterator<Item = Write>> Iterator for Merge<U,
             self.lower.next();
         }
         if order == Ordering::Greater { self.lower.next() } else { self.upper.next() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_whose_records_are_out_of_order_is_damaged() {
+        let pairs = |keys: [&'static str; 2]| keys.map(|key| (Bytes::from(key), Bytes::new())).to_vec();
+        let read = |keys, reverse| {
+            let span = Span { from: b"", to: b"z", limit: 9, reverse };
+            Recent::default().range(|_| Ok(pairs(keys)), span)
+        };
+        for (keys, reverse) in [(["b", "a"], false), (["a", "a"], false), (["a", "b"], true)] {
+            assert!(matches!(read(keys, reverse), Err(StoreError::Damaged(_))), "{keys:?}");
+        }
+        assert_eq!(read(["a", "b"], false).unwrap(), pairs(["a", "b"]));
+        assert_eq!(read(["b", "a"], true).unwrap(), pairs(["b", "a"]));
     }
 }
