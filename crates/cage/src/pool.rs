@@ -6,8 +6,8 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tenterhook_model::limits;
-use tokio::time::timeout;
+use tenterhook_model::{Quiet, limits};
+use tokio::time::{Instant, timeout};
 
 use crate::frame::{Answer, Request};
 use crate::turns::{NoTurn, Owner, PREVIEWS_PER_NAMESPACE, Turns};
@@ -20,6 +20,8 @@ const DEADLINE: Duration = limits::WORKER_TIMEOUT;
 pub(crate) const WAIT_MAX: Duration = limits::WORKER_WAIT;
 /// Requests after which a worker is replaced, so that nothing piles up in it.
 const REQUESTS_PER_WORKER: u32 = 2_000;
+/// Lines a minute on templates that end their workers, which they do as often as they are rendered.
+const LINES: u32 = 10;
 
 /// Why a worker gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -63,11 +65,18 @@ pub(crate) struct Pool {
     workers: usize,
     turns: Arc<Turns>,
     idle: Mutex<Vec<Worker>>,
+    quiet: Mutex<Quiet<Instant>>,
 }
 
 impl Pool {
     pub(crate) fn new(command: WorkerCommand, workers: usize) -> Self {
-        Self { command, workers, turns: Turns::new(workers), idle: Mutex::default() }
+        Self {
+            command,
+            workers,
+            turns: Turns::new(workers),
+            idle: Mutex::default(),
+            quiet: Mutex::new(Quiet::new(LINES)),
+        }
     }
 
     /// Lets a worker answer `request` of `owner`.
@@ -121,9 +130,11 @@ impl Pool {
     }
 
     fn noted(&self, request: &Request, answered: Result<Answer, CageError>) -> Result<Answer, CageError> {
-        if let Err(error) = &answered {
-            let bytes = request.source().len();
-            tracing::warn!(%error, task = request.task.name(), source_bytes = bytes, "a template ended its render worker");
+        if let Err(error) = &answered
+            && let Some(left_out) = self.quiet.lock().unwrap_or_else(PoisonError::into_inner).speak(Instant::now())
+        {
+            let (task, source_bytes) = (request.task.name(), request.source().len());
+            tracing::warn!(%error, task, source_bytes, left_out, "a template ended its render worker");
         }
         answered
     }

@@ -68,6 +68,19 @@ async fn a_worker_renders_what_this_process_renders() {
 }
 
 #[tokio::test]
+async fn templates_that_end_their_workers_do_not_fill_the_log() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.reopen().unwrap()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let cage = Cage::new(program("/bin/false", &[]), 1);
+    for _ in 0..30 {
+        assert!(body(&cage, CAGED).await.is_err());
+    }
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(log.matches("a template ended its render worker").count(), 10, "{log}");
+}
+
+#[tokio::test]
 async fn a_fault_of_a_worker_names_field_and_place() {
     let cage = Cage::new(worker(), 1);
     let template = "{% macro m() %}\n{{ data + 1 }}{% endmacro %}{{ m() }}";

@@ -11,7 +11,6 @@ use crate::flight::Ended;
 use crate::lane::Lane;
 use crate::record::Recorded;
 use crate::run::{Run, try_next_ended};
-use crate::story;
 
 impl<D: Deliver> Run<D> {
     /// Goes on after the end of an attempt, and of all others that have ended by now.
@@ -38,7 +37,7 @@ impl<D: Deliver> Run<D> {
         let is_open = lane.health().circuit_open();
         if let Some(reason) = &settlement.suspend {
             lane.set_suspending(true);
-            story::suspended(lane, &settlement, reason);
+            self.stories.suspended(lane, &settlement, (reason, instant));
         }
         if settlement.next == Next::GiveUp {
             self.stories.gave_up(lane, &settlement, instant);

@@ -32,7 +32,6 @@ mod meter;
 mod pace;
 mod parts;
 mod question;
-mod quiet;
 mod record;
 mod run;
 mod slots;

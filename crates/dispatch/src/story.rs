@@ -5,31 +5,38 @@
 
 use std::time::Duration;
 
-use tenterhook_model::{Attempt, Outcome, Timestamp};
+use tenterhook_model::{Attempt, Outcome, Quiet, Timestamp};
 use tenterhook_store::Settlement;
 use tokio::time::Instant;
 
 use crate::lane::Lane;
-use crate::quiet::Quiet;
 
 /// Lines a minute on circuit breakers; a cloud that fails changes thousands of them.
 const BREAKERS: u32 = 20;
 /// Lines a minute on deliveries that are given up.
 const GIVE_UPS: u32 = 20;
+/// Lines a minute on webhooks that are suspended; who resumes them again and again makes no log of it.
+const SUSPENSIONS: u32 = 20;
 /// Lines a minute on attempts that fail without blame of their receivers.
 const EXCUSES: u32 = 1;
 
 /// The limited lines.
 #[derive(Debug)]
 pub(crate) struct Stories {
-    breakers: Quiet,
-    give_ups: Quiet,
-    pub(crate) excuses: Quiet,
+    breakers: Quiet<Instant>,
+    give_ups: Quiet<Instant>,
+    suspensions: Quiet<Instant>,
+    pub(crate) excuses: Quiet<Instant>,
 }
 
 impl Default for Stories {
     fn default() -> Self {
-        Self { breakers: Quiet::new(BREAKERS), give_ups: Quiet::new(GIVE_UPS), excuses: Quiet::new(EXCUSES) }
+        Self {
+            breakers: Quiet::new(BREAKERS),
+            give_ups: Quiet::new(GIVE_UPS),
+            suspensions: Quiet::new(SUSPENSIONS),
+            excuses: Quiet::new(EXCUSES),
+        }
     }
 }
 
@@ -61,14 +68,15 @@ impl Stories {
         let delivery = settlement.delivery_id;
         tracing::warn!(webhook = name, %id, %namespace, %delivery, attempts, last, trace_id, left_out, "delivery given up; RetryDelivery sends it again");
     }
-}
 
-/// The webhook is suspended with this outcome: one line a webhook, until somebody resumes it.
-pub(crate) fn suspended(lane: &Lane, settlement: &Settlement, reason: &str) {
-    let webhook = lane.webhook();
-    let (id, name, namespace) = (webhook.id, &webhook.spec.display_name, &webhook.namespace);
-    let (failures, Said { last, trace_id, .. }) = (lane.health().consecutive_failures, Said::of(settlement));
-    tracing::warn!(webhook = name, %id, %namespace, reason, failures, last, trace_id, "webhook suspended; its deliveries wait for ResumeWebhook");
+    /// The webhook is suspended with this outcome, until somebody resumes it.
+    pub(crate) fn suspended(&mut self, lane: &Lane, settlement: &Settlement, (reason, instant): (&str, Instant)) {
+        let Some(left_out) = self.suspensions.speak(instant) else { return };
+        let webhook = lane.webhook();
+        let (id, name, namespace) = (webhook.id, &webhook.spec.display_name, &webhook.namespace);
+        let (failures, Said { last, trace_id, .. }) = (lane.health().consecutive_failures, Said::of(settlement));
+        tracing::warn!(webhook = name, %id, %namespace, reason, failures, last, trace_id, left_out, "webhook suspended; its deliveries wait for ResumeWebhook");
+    }
 }
 
 /// What the last attempt has to say.

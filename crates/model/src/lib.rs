@@ -47,6 +47,8 @@ pub mod method;
 pub mod namespace;
 /// [`NoticeKind`]: what the server reports about itself.
 pub mod notice;
+/// [`Quiet`]: log lines whose number is in nobody's hands.
+pub mod quiet;
 /// [`PreparedRequest`], and the answer to it.
 pub mod request;
 /// [`Resolve`]: the addresses of a host.
@@ -91,6 +93,7 @@ pub use mask::Masks;
 pub use method::HttpMethod;
 pub use namespace::Namespace;
 pub use notice::{NoticeKind, OPERATIONAL_PREFIX, is_operational};
+pub use quiet::Quiet;
 pub use request::{CapturedResponse, Header, PreparedRequest};
 pub use resolve::{Resolve, ResolveError};
 pub use role::{Role, UnknownRole};
