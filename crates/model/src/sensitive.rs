@@ -4,7 +4,7 @@
 //! `additional_headers` renders to, and of a receiver's response.
 
 /// What a sensitive name is in full.
-const NAMES: [&str; 3] = ["set-cookie2", "session-id", "x-session-id"];
+const NAMES: [&str; 4] = ["cookie2", "set-cookie2", "session-id", "x-session-id"];
 /// What the last word of a sensitive name ends with, as in `X-Vault-Token`, `X-AuthToken` or
 /// `X-Forwarded-Authorization`.
 const ENDINGS: [&str; 24] = [
@@ -33,8 +33,8 @@ const ENDINGS: [&str; 24] = [
     "subscriptionkey",
     "sessionid",
 ];
-/// What the last word of a sensitive name is, as in `X-Api-Key`. Longer words may end so by chance: `X-Monkey`.
-const WORDS: [&str; 4] = ["key", "keys", "pass", "session"];
+/// What the last word of a sensitive name is, as in `X-Api-Key`. Longer words may end so by chance: `X-Monkey`, `X-Spin`.
+const WORDS: [&str; 6] = ["key", "keys", "pass", "session", "pin", "otp"];
 /// Names that end like a sensitive one and have to be seen: the idempotency key of
 /// draft-ietf-httpapi-idempotency-key-header, WebSocket's nonce (RFC 6455), a cache's tags.
 const OPEN: [&str; 4] = ["idempotency-key", "x-idempotency-key", "sec-websocket-key", "surrogate-key"];
@@ -93,6 +93,9 @@ mod tests {
             "X-Session",
             "X-Session-Id",
             "X-SessionId",
+            "Cookie2",
+            "X-Pin",
+            "X-OTP",
         ] {
             assert!(is_sensitive_header(name), "{name}");
         }
