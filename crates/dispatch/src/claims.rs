@@ -9,6 +9,7 @@ use tenterhook_policy::give_up_time;
 use tenterhook_store::{Claim, Settlement, StoreError};
 use tokio::time::Instant;
 
+use crate::ahead::ageless;
 use crate::flight::Flight;
 use crate::lane::Start;
 use crate::lanes::Order;
@@ -93,7 +94,9 @@ impl<D: Deliver> Run<D> {
         let id = claim.delivery.id;
         let Some(lane) = self.lanes.lane(webhook).filter(|_| !self.draining) else { return Fate::PutBack(id) };
         let spec = Arc::clone(lane.webhook());
-        if give_up_time(&claim.delivery, claim.event.expire_time, &spec.spec.retry) <= now {
+        let retry = &spec.spec.retry;
+        let ageless = self.ahead.is_doubted(instant).then(|| ageless(retry));
+        if give_up_time(&claim.delivery, claim.event.expire_time, ageless.as_ref().unwrap_or(retry)) <= now {
             self.recorder.push(webhook, expired(id));
             return Fate::Expired;
         }

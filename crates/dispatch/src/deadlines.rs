@@ -5,7 +5,8 @@
 //! deliveries of a webhook come in the order in which they were made, so each webhook is looked
 //! at when its oldest gets too old, and no sooner. All goes in steps of a bounded size.
 //!
-//! It also watches the clock: when that is set back, next attempts come forward ([`Forward`]).
+//! It also watches the clock: when that is set back, next attempts come forward ([`Forward`]); when it
+//! jumps ahead by hours, nothing is ended for a while ([`Ahead`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -16,8 +17,10 @@ use tenterhook_model::{Clock, Delivery, DeliveryId, Timestamp, Webhook, WebhookI
 use tenterhook_policy::{give_up_time, max_age};
 use tenterhook_store::{Maintaining, StoreError};
 use tokio::select;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::ahead::Ahead;
 use crate::forward::Forward;
 
 /// Deliveries of one step.
@@ -55,6 +58,7 @@ pub struct Deadlines {
     times: BTreeSet<(Timestamp, WebhookId)>,
     revision: Option<u64>,
     forward: Forward,
+    ahead: Ahead,
     /// The time of day at the last step.
     latest: Timestamp,
 }
@@ -70,6 +74,7 @@ impl Deadlines {
             times: BTreeSet::new(),
             revision: None,
             forward,
+            ahead: Ahead::default(),
             latest: Timestamp::MIN,
         }
     }
@@ -109,6 +114,11 @@ impl Deadlines {
             (self.looks, self.times, self.revision) = Default::default();
         }
         self.latest = now;
+        let instant = Instant::now();
+        self.ahead.look(now, instant);
+        if self.ahead.is_doubted(instant) {
+            return Ok(SLEEP_MAX);
+        }
         self.refresh(now);
         if self.store.next_expiry().is_some_and(|time| time <= now) {
             self.store.give_up_expired(STEP).await?;

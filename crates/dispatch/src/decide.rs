@@ -7,6 +7,8 @@
 use tenterhook_model::{Attempt, Delivery, Entropy, Outcome, Timestamp, Webhook, WebhookHealth};
 use tenterhook_policy::{Decision, Ended, Retry, decide};
 
+use crate::ahead::ageless;
+
 /// An attempt that ended, as far as the decision needs it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts<'a> {
@@ -24,6 +26,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) webhook: &'a Webhook,
     /// The health of the receiver, this attempt included.
     pub(crate) health: &'a WebhookHealth,
+    /// Whether the clock is doubted, so that no age by it counts.
+    pub(crate) is_doubted: bool,
 }
 
 impl Facts<'_> {
@@ -40,13 +44,15 @@ impl Facts<'_> {
     /// What follows at `now`.
     pub(crate) fn decide(&self, now: Timestamp, entropy: &dyn Entropy) -> Decision {
         let with_next_probe = self.probe && !self.counts();
+        let retry = &self.webhook.spec.retry;
+        let ageless = self.is_doubted.then(|| ageless(retry));
         let ended = Ended {
             delivery: self.delivery,
             expire_time: self.expire_time,
             outcome: self.attempt.outcome,
             response: self.attempt.response.as_ref(),
             asked: self.asked,
-            policy: &self.webhook.spec.retry,
+            policy: ageless.as_ref().unwrap_or(retry),
             retry: if with_next_probe { Retry::At(self.health.next_probe.unwrap_or(now)) } else { Retry::ByPolicy },
         };
         decide(&ended, now, entropy)
@@ -78,8 +84,9 @@ mod tests {
         let health = WebhookHealth { next_probe: Some(PROBE()), ..WebhookHealth::default() };
         let delivery = delivery(&webhook, &event("e"), 1);
         let asked = retry_after(attempt.outcome, attempt.response.as_ref(), NOW());
+        let (webhook, health) = (&webhook, &health);
         let facts =
-            Facts { delivery: &delivery, expire_time: None, attempt, asked, probe, webhook: &webhook, health: &health };
+            Facts { delivery: &delivery, expire_time: None, attempt, asked, probe, webhook, health, is_doubted: false };
         (facts.counts(), facts.decide(NOW(), &Middle).next)
     }
 

@@ -16,6 +16,7 @@ impl<D: Deliver> Run<D> {
     /// Goes on after the end of an attempt, and of all others that have ended by now.
     pub(crate) fn all_ended(&mut self, first: Option<Ended>) {
         let (now, instant) = (self.parts.clock.now(), Instant::now());
+        self.ahead.look(now, instant);
         let mut next = first;
         while let Some(ended) = next {
             self.ended(ended, now, instant);
@@ -33,7 +34,8 @@ impl<D: Deliver> Run<D> {
         let webhook = ended.claim.delivery.webhook_id;
         let lane = self.lanes.lane(webhook).expect("a lane is forgotten only when nothing of it is in flight");
         let was_open = lane.health().circuit_open();
-        let settlement = settle(lane, ended, (now, instant), &*self.parts.entropy);
+        let is_doubted = self.ahead.is_doubted(instant);
+        let settlement = settle(lane, ended, (now, instant, is_doubted), &*self.parts.entropy);
         let is_open = lane.health().circuit_open();
         if let Some(reason) = &settlement.suspend {
             lane.set_suspending(true);
@@ -103,7 +105,7 @@ impl<D: Deliver> Run<D> {
 fn settle(
     lane: &mut Lane,
     ended: Ended,
-    (now, instant): (Timestamp, Instant),
+    (now, instant, is_doubted): (Timestamp, Instant, bool),
     entropy: &dyn tenterhook_model::Entropy,
 ) -> Settlement {
     let Ended { claim, attempt, probe, begun, .. } = ended;
@@ -121,6 +123,7 @@ fn settle(
         probe,
         webhook: lane.webhook(),
         health: lane.health(),
+        is_doubted,
     };
     let counts = facts.counts();
     let Decision { next, suspend } = facts.decide(now, entropy);

@@ -18,6 +18,7 @@
 //! none of a delivery's retries. What was claimed and not begun is put back. It returns
 //! when all its tasks have ended and all outcomes are recorded.
 
+mod ahead;
 mod claims;
 mod deadlines;
 mod decide;

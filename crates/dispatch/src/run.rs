@@ -19,6 +19,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::ahead::Ahead;
 use crate::drained::Drained;
 use crate::flight::Ended;
 use crate::lanes::Lanes;
@@ -47,6 +48,8 @@ pub(crate) struct Run<D> {
     pub(crate) questions: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// What the log says of webhooks.
     pub(crate) stories: Stories,
+    /// Whether the clock has jumped ahead.
+    pub(crate) ahead: Ahead,
     /// The time of day at the last look.
     latest: Timestamp,
     pub(crate) draining: bool,
@@ -68,6 +71,7 @@ impl<D: Deliver> Run<D> {
             cut: CancellationToken::new(),
             questions: FuturesUnordered::new(),
             stories: Stories::default(),
+            ahead: Ahead::default(),
             latest: Timestamp::MIN,
             draining: false,
             drained: Drained::default(),
@@ -89,6 +93,7 @@ impl<D: Deliver> Run<D> {
         let mut look = true;
         while !self.closed {
             let (now, instant) = (self.parts.clock.now(), Instant::now());
+            self.ahead.look(now, instant);
             if std::mem::take(&mut look) {
                 if now < self.latest {
                     // The clock was set back: the times of all that waits are looked at again.

@@ -167,6 +167,36 @@ async fn a_clock_that_jumps_by_days_suspends_no_webhook() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_clock_far_ahead_makes_too_old_is_sent_once_it_is_set_right() {
+    let machine = Machine::new(|number| Reply::Status(if number < 3 { 500 } else { 200 }));
+    let process = machine.start().await;
+    process.publish(&patient(), 1).await;
+    pass(1).await;
+    machine.clock.set(30 * DAY);
+    pass(9).await;
+    machine.clock.set(-30 * DAY);
+    pass(60).await;
+    let seconds = machine.seconds();
+    assert!(seconds.len() == 4 && seconds[3] < 40, "{seconds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_far_ahead_that_stays_so_ends_what_is_too_old() {
+    let machine = Machine::new(|_| Reply::Hang);
+    let process = machine.start().await;
+    let mut slow = patient();
+    slow.spec.rate_limit.max_in_flight = Some(1);
+    slow.spec.transport.attempt_timeout = Some(Duration::from_secs(60));
+    process.publish(&slow, 50).await;
+    let open = || async { process.store.open_deliveries(slow.id, None, 100).await.unwrap().len() };
+    machine.clock.set(30 * DAY);
+    pass(14 * 60).await;
+    assert!(open().await > 40);
+    pass(3 * 60).await;
+    assert!(open().await <= 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rate_is_kept_whatever_restarts() {
     let machine = Machine::new(|_| Reply::Status(200));
     let mut slow = webhook(1);
