@@ -8,7 +8,7 @@ use crate::embedded::{EmbeddedStore, StoreOptions, Writer, recognise};
 use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::kv::place::{self, Holds};
-use crate::kv::{Kv, MemoryKv, PostgresKv, REDB_FILE, RedbKv, SLED_FILE, SledKv};
+use crate::kv::{Kv, MemoryKv, PostgresKv, RedbKv, SledKv};
 use crate::seal::SealingKey;
 
 /// Where a store is and what engine it has, as its URL says it.
@@ -58,11 +58,11 @@ pub fn open(url: &str, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer)
 /// Whether there is a store at `url`.
 ///
 /// # Errors
-/// When the URL names no store, or the database cannot be asked.
+/// When the URL names no store or one of another engine, or the database cannot be asked.
 pub fn exists(url: &str) -> Result<bool, OpenError> {
     match Location::parse(url)? {
-        Location::Redb(directory) => Ok(directory.join(REDB_FILE).exists()),
-        Location::Sled(directory) => Ok(directory.join(SLED_FILE).exists()),
+        Location::Redb(directory) => place::holds(directory, Holds::Redb),
+        Location::Sled(directory) => place::holds(directory, Holds::Sled),
         Location::Postgres(url) => PostgresKv::look(url)?.map_or(Ok(false), |kv| Ok(is_made(&kv)?)),
         Location::Memory => Ok(false),
     }

@@ -53,7 +53,7 @@ pub fn search(url: &str, text: &str) -> Result<u64, OpenError> {
         }
         Location::Memory => return Err(OpenError::Missing(shown_url(url))),
     };
-    if !directory.join(engine.file()).exists() {
+    if !place::holds(directory, engine)? {
         return Err(OpenError::Missing(shown_url(url)));
     }
     let _taken = StoreFolder::take(directory, engine)?;

@@ -8,9 +8,8 @@ use super::stream::Records;
 use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::keys::Family;
-use crate::kv::{Kv, REDB_FILE, SLED_FILE};
-use crate::kv::{Pair, RedbSalvage, SledKv, Span};
-use crate::open::{Location, shown_url};
+use crate::kv::{Kv, Pair, RedbSalvage, SledKv, Span};
+use crate::open::{Location, exists, shown_url};
 use crate::rows;
 
 /// Records that are read at a time where nothing is damaged.
@@ -45,20 +44,23 @@ impl Salvaged {
 /// When there is no store, nothing of it can be opened, or `output` fails.
 pub(super) fn salvage(url: &str, output: &mut dyn Write) -> Result<Salvaged, OpenError> {
     let missing = || OpenError::Missing(shown_url(url));
+    let is_there = || exists(url)?.then_some(()).ok_or_else(missing);
     match Location::parse(url)? {
-        Location::Redb(directory) if directory.join(REDB_FILE).exists() => {
+        Location::Redb(directory) => {
+            is_there()?;
             let store = RedbSalvage::open(directory)?;
             format::refuse_other(&|span| store.range(span))?;
             let salvaged = Salvaged { missing_commits: store.missing_commits(), ..Salvaged::default() };
             Ok(Walk::new(&|span| store.range(span), salvaged, output)?.all()?)
         }
-        Location::Sled(directory) if directory.join(SLED_FILE).exists() => {
+        Location::Sled(directory) => {
+            is_there()?;
             let store = SledKv::open(directory)?;
             format::refuse_other(&|span| store.range(span))?;
             Ok(Walk::new(&|span| store.range(span), Salvaged::default(), output)?.all()?)
         }
         Location::Postgres(_) => Err(OpenError::Database("its files are PostgreSQL's own; restore a backup of it")),
-        Location::Redb(_) | Location::Sled(_) | Location::Memory => Err(missing()),
+        Location::Memory => Err(missing()),
     }
 }
 

@@ -27,7 +27,6 @@ pub use self::sled::SledKv;
 pub use batch::Batch;
 pub use caught::is_inside_engine;
 pub use memory::MemoryKv;
-pub(crate) use place::{REDB_FILE, SLED_FILE};
 pub use postgres::{Node, PostgresKv};
 pub(crate) use watched::Watched;
 

@@ -84,11 +84,7 @@ impl StoreFolder {
         let path = || directory.display().to_string();
         let unusable = |error: io::Error| OpenError::Directory { path: path(), reason: in_words(&error) };
         DirBuilder::new().recursive(true).mode(OWNER_ONLY_DIRECTORY).create(directory).map_err(unusable)?;
-        for other in [Holds::Redb, Holds::Sled] {
-            if other != engine && directory.join(other.file()).exists() {
-                return Err(OpenError::OtherEngine { path: path(), found: other.name() });
-            }
-        }
+        refuse_other(directory, engine)?;
         files_are_files(directory, engine)?;
         let lock = File::options().create(true).append(true).mode(OWNER_ONLY).open(directory.join(LOCK));
         let lock = lock.map_err(unusable)?;
@@ -134,6 +130,24 @@ impl StoreFolder {
         room(&self.directory)
             .is_some_and(|Room { free, total }| free.saturating_add(free_inside) < RESERVE_BYTES.min(total / 10))
     }
+}
+
+/// Whether a directory holds a store of the engine.
+///
+/// # Errors
+/// When it holds one of the other engine.
+pub(crate) fn holds(directory: &Path, engine: Holds) -> Result<bool, OpenError> {
+    refuse_other(directory, engine)?;
+    Ok(directory.join(engine.file()).exists())
+}
+
+fn refuse_other(directory: &Path, engine: Holds) -> Result<(), OpenError> {
+    for other in [Holds::Redb, Holds::Sled] {
+        if other != engine && directory.join(other.file()).exists() {
+            return Err(OpenError::OtherEngine { path: directory.display().to_string(), found: other.name() });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what is there under the name of a file of the store and is none: an engine would fail
@@ -335,6 +349,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join(Holds::Sled.file()), b"").unwrap();
         let error = StoreFolder::take(directory.path(), Holds::Redb).unwrap_err();
+        assert!(matches!(error, OpenError::OtherEngine { found: "sled", .. }), "{error}");
+        let error = holds(directory.path(), Holds::Redb).unwrap_err();
         assert!(matches!(error, OpenError::OtherEngine { found: "sled", .. }), "{error}");
         assert!(StoreFolder::take(directory.path(), Holds::Sled).is_ok());
     }

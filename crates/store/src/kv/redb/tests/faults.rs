@@ -114,14 +114,14 @@ fn damaged_pages_are_errors_and_no_panics() {
         put(&kv, &format!("{number:04}"), &[7; 300]).unwrap();
     }
     drop(kv);
-    let whole = rig.bytes(crate::kv::REDB_FILE);
+    let whole = rig.bytes(crate::kv::place::REDB_FILE);
     let (mut refused, mut damaged_reads) = (0, 0);
     for page in (1..whole.len() / PAGE).step_by(5) {
         for garbage in [0xff, 0x03] {
             let mut bytes = whole.clone();
             bytes[page * PAGE..page * PAGE + 16].fill(garbage);
             let rig = Rig::default();
-            rig.overwrite(crate::kv::REDB_FILE, bytes);
+            rig.overwrite(crate::kv::place::REDB_FILE, bytes);
             match try_open(&rig) {
                 Err(error) => {
                     assert!(error.to_string().len() <= 300, "{error}");
