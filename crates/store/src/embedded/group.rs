@@ -318,7 +318,7 @@ impl<'a, K: Kv> Group<'a, K> {
 
 /// The bells of those who wait for what a commit did.
 #[derive(Debug)]
-#[must_use = "somebody waits for them"]
+#[must_use = "someone waits for them"]
 pub(crate) struct Bells<K> {
     shared: Arc<Shared<K>>,
     /// Whether a delivery has become due, or another one is the next.

@@ -115,7 +115,7 @@ where
 }
 
 /// What a commit came to, for all who wait for it.
-#[must_use = "somebody waits for it"]
+#[must_use = "someone waits for it"]
 struct Tidings<K> {
     committed: Result<Bells<K>, StoreError>,
     ready: Vec<Ready>,
