@@ -12,9 +12,7 @@ import (
 	"hash"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // Algorithm is the digest of a custom signature's HMAC.
@@ -226,14 +224,7 @@ func (o options) requireTime(parts map[string]string) error {
 	if !found {
 		return nil
 	}
-	seconds, err := strconv.ParseUint(timestamp, 10, 50)
-	if err != nil {
-		return refuse("the timestamp is not a number of seconds")
-	}
-	if o.clock().Sub(time.Unix(int64(seconds), 0)).Abs() > o.tolerance {
-		return refuse("the timestamp is too far from the receiver's clock")
-	}
-	return nil
+	return o.checkTime(timestamp, "the timestamp")
 }
 
 func (d description) signs() bool { return slices.Contains(d.value.places, "signature") }

@@ -20,6 +20,9 @@ import (
 // Tolerance is how far a Standard Webhooks timestamp may be from the receiver's clock.
 const Tolerance = 300 * time.Second
 
+// timestampDigits is how many digits a timestamp has at most, leading zeros included.
+const timestampDigits = 15
+
 // Scheme is how requests are signed.
 type Scheme int
 
@@ -162,15 +165,23 @@ func (o options) read(header http.Header, body []byte) ([]string, []byte, error)
 		}
 		values[i] = value
 	}
-	seconds, err := strconv.ParseUint(values[1], 10, 50)
-	if err != nil {
-		return nil, nil, refuse("webhook-timestamp is not a number of seconds")
-	}
-	if o.clock().Sub(time.Unix(int64(seconds), 0)).Abs() > o.tolerance {
-		return nil, nil, refuse("webhook-timestamp is too far from the receiver's clock")
+	if err := o.checkTime(values[1], "webhook-timestamp"); err != nil {
+		return nil, nil, err
 	}
 	given := strings.Split(values[2], " ")
 	return given, append([]byte(values[0]+"."+values[1]+"."), body...), nil
+}
+
+// checkTime refuses a time that is none, or too far from now; what is its name in errors.
+func (o options) checkTime(timestamp, what string) error {
+	seconds, err := strconv.ParseUint(timestamp, 10, 64)
+	if err != nil || len(timestamp) > timestampDigits {
+		return refuse(what + " is not a number of seconds")
+	}
+	if o.clock().Sub(time.Unix(int64(seconds), 0)).Abs() > o.tolerance {
+		return refuse(what + " is too far from the receiver's clock")
+	}
+	return nil
 }
 
 // version is what each signature of the scheme begins with.
@@ -191,7 +202,7 @@ func (o options) publicKeys(secrets []string) ([]ed25519.PublicKey, []string, er
 			others = append(others, secret)
 			continue
 		}
-		key, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
+		key, err := bytesOf(encoded)
 		if err != nil || len(key) != ed25519.PublicKeySize {
 			return nil, nil, misconfigured("a public key is not base64 of 32 bytes, as those of Standard Webhooks are (whpk_…)")
 		}
@@ -210,7 +221,7 @@ func signedByAny(publics []ed25519.PublicKey, given []string, content []byte) bo
 		if !isAsymmetric {
 			continue
 		}
-		signature, err := base64.StdEncoding.DecodeString(encoded)
+		signature, err := base64.StdEncoding.Strict().DecodeString(encoded)
 		if err != nil {
 			continue
 		}
@@ -261,17 +272,21 @@ func (o options) keys(secrets []string) ([][]byte, error) {
 // standardKey reads a Standard Webhooks secret: blanks and line ends around it do not count, the
 // prefix and the padding may be missing.
 func standardKey(secret string) ([]byte, error) {
-	encoded := strings.TrimPrefix(strings.Trim(secret, " \t\r\n"), "whsec_")
-	bare := strings.TrimRight(encoded, "=")
-	// The decoder skips line ends inside.
-	if len(encoded)-len(bare) > 2 || strings.ContainsAny(bare, "\r\n") {
-		return nil, misconfigured("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)")
-	}
-	key, err := base64.RawStdEncoding.DecodeString(bare)
+	key, err := bytesOf(strings.TrimPrefix(strings.Trim(secret, " \t\r\n"), "whsec_"))
 	if err != nil {
 		return nil, misconfigured("a secret is not base64, as the secrets of Standard Webhooks are (whsec_…)")
 	}
 	return key, nil
+}
+
+// bytesOf reads base64 whose padding may be missing.
+func bytesOf(encoded string) ([]byte, error) {
+	bare := strings.TrimRight(encoded, "=")
+	// The decoder skips line ends inside.
+	if len(encoded)-len(bare) > 2 || strings.ContainsAny(bare, "\r\n") {
+		return nil, errors.New("not base64")
+	}
+	return base64.RawStdEncoding.DecodeString(bare)
 }
 
 // one gives the value of a header whose name may be written in any case.

@@ -236,6 +236,11 @@ pub(crate) fn require_time(timestamp: &str, now: SystemTime, tolerance: Duration
 pub(crate) fn standard_key(secret: &str) -> Result<Vec<u8>, InvalidSignature> {
     let secret = secret.trim_matches(AROUND);
     let encoded = secret.strip_prefix("whsec_").unwrap_or(secret);
+    bytes_of(encoded)
+}
+
+/// Reads base64 whose padding may be missing.
+fn bytes_of(encoded: &str) -> Result<Vec<u8>, InvalidSignature> {
     let bare = encoded.trim_end_matches('=');
     if encoded.len() - bare.len() > 2 {
         return Err(InvalidSignature::Secret);
@@ -245,8 +250,8 @@ pub(crate) fn standard_key(secret: &str) -> Result<Vec<u8>, InvalidSignature> {
 
 /// Reads a public key of Standard Webhooks.
 fn public_key(text: &str) -> Result<Vec<u8>, InvalidSignature> {
-    let encoded = text.trim_matches(AROUND).trim_start_matches(PUBLIC_PREFIX);
-    let key = BARE.decode(encoded.trim_end_matches('=')).map_err(|_| InvalidSignature::Secret)?;
+    let text = text.trim_matches(AROUND);
+    let key = bytes_of(text.strip_prefix(PUBLIC_PREFIX).unwrap_or(text))?;
     if key.len() == ED25519_PUBLIC_KEY_LEN { Ok(key) } else { Err(InvalidSignature::Secret) }
 }
 

@@ -204,8 +204,8 @@ export function base64Key(secret: string): Uint8Array<ArrayBuffer> {
   return bytesOf(bare);
 }
 
-/** Base64 of the 64 bytes of an Ed25519 signature. */
-const SIGNATURE = /^[A-Za-z0-9+/]{86}==$/;
+/** Base64 of the 64 bytes of an Ed25519 signature, with no bits after the last. */
+const SIGNATURE = /^[A-Za-z0-9+/]{85}[AQgw]==$/;
 
 function isPublic(scheme: Scheme, secret: unknown): secret is string {
   return scheme === "STANDARD_WEBHOOKS" && typeof secret === "string" && /^[ \t\r\n]*whpk_/.test(secret);
@@ -213,7 +213,7 @@ function isPublic(scheme: Scheme, secret: unknown): secret is string {
 
 /** The 32 bytes of a public key. */
 function readPublic(secret: string): Uint8Array<ArrayBuffer> {
-  const bare = /^[ \t\r\n]*whpk_([A-Za-z0-9+/]{43})=?[ \t\r\n]*$/.exec(secret)?.[1];
+  const bare = /^[ \t\r\n]*whpk_([A-Za-z0-9+/]{43})={0,2}[ \t\r\n]*$/.exec(secret)?.[1];
   if (bare === undefined) {
     throw new Misconfigured("a public key is not base64 of 32 bytes, as those of Standard Webhooks are (whpk_…)");
   }

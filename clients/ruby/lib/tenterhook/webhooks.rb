@@ -116,7 +116,7 @@ module Tenterhook
           id = Headers.require(headers, "webhook-id")
           timestamp = Headers.require(headers, "webhook-timestamp")
           Headers.require_time(timestamp, now, tolerance, "webhook-timestamp")
-          [id.b + ".#{timestamp}.".b + body, Headers.require(headers, "webhook-signature").split(" ")]
+          [id.b + ".#{timestamp}.".b + body, Headers.require(headers, "webhook-signature").split(/ /)]
         end
       end
 
