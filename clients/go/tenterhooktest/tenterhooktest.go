@@ -39,6 +39,10 @@ const Patience = 10 * time.Second
 const (
 	binary   = "TENTERHOOK_BIN"
 	logLines = 100
+	// startPatience is how long a server may take until it listens.
+	startPatience = 20 * time.Second
+	// lastWords is how long the rest of the log of a server that is stopped may take.
+	lastWords = time.Second
 )
 
 // started is a line of the server's log: of that whose Target is tenterhook::started, Listen is where it listens.
@@ -62,13 +66,13 @@ type Server struct {
 func NewServer(t testing.TB, flags ...string) *Server {
 	t.Helper()
 	server := &Server{t: t}
-	if err := server.start(flags); err != nil {
+	if err := server.start(startPatience, flags); err != nil {
 		t.Fatal(err)
 	}
 	return server
 }
 
-func (s *Server) start(flags []string) error {
+func (s *Server) start(within time.Duration, flags []string) error {
 	path, err := find()
 	if err != nil {
 		return err
@@ -78,6 +82,7 @@ func (s *Server) start(flags []string) error {
 	command.Env = slices.DeleteFunc(os.Environ(), func(one string) bool { return strings.HasPrefix(one, "TENTERHOOK_") })
 	reader, writer := io.Pipe()
 	command.Stdout, command.Stderr = writer, writer
+	command.WaitDelay = lastWords
 	if err := command.Start(); err != nil {
 		return err
 	}
@@ -93,7 +98,11 @@ func (s *Server) start(flags []string) error {
 		_ = command.Process.Kill()
 		<-ended
 	})
-	s.Target = <-target
+	select {
+	case s.Target = <-target:
+	case <-time.After(within):
+		return fmt.Errorf("the server did not start within %v: %s\n%s", within, command, s.Log())
+	}
 	if s.Target == "" {
 		return fmt.Errorf("the server did not start: %s\n%s", command, s.Log())
 	}

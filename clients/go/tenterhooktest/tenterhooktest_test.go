@@ -2,6 +2,8 @@ package tenterhooktest
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,11 +82,23 @@ func TestAWaitForNothingEnds(t *testing.T) {
 }
 
 func TestAServerThatDoesNotStartSaysWhy(t *testing.T) {
-	if err := (&Server{t: t}).start([]string{"--no-such-flag"}); err == nil || !strings.Contains(err.Error(), "--no-such-flag") {
+	if err := (&Server{t: t}).start(startPatience, []string{"--no-such-flag"}); err == nil || !strings.Contains(err.Error(), "--no-such-flag") {
 		t.Fatal(err)
 	}
 	t.Setenv("TENTERHOOK_BIN", "/nowhere")
-	if err := (&Server{t: t}).start(nil); err == nil || !strings.Contains(err.Error(), "set TENTERHOOK_BIN") {
+	if err := (&Server{t: t}).start(startPatience, nil); err == nil || !strings.Contains(err.Error(), "set TENTERHOOK_BIN") {
+		t.Fatal(err)
+	}
+}
+
+func TestAServerThatDoesNotComeUpIsGivenUpWithWhatItWrote(t *testing.T) {
+	slow := filepath.Join(t.TempDir(), "slow")
+	if err := os.WriteFile(slow, []byte("#!/bin/sh\necho opening the store\nexec tail -f /dev/null\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TENTERHOOK_BIN", slow)
+	err := (&Server{t: t}).start(time.Second, nil)
+	if err == nil || !strings.Contains(err.Error(), "did not start within 1s: "+slow) || !strings.HasSuffix(err.Error(), "\nopening the store") {
 		t.Fatal(err)
 	}
 }

@@ -55,9 +55,14 @@ def test_clients_do_not_see_each_other(server):
     assert event_id
 
 
-def test_a_server_that_does_not_start_says_why(monkeypatch):
+def test_a_server_that_does_not_start_says_why(monkeypatch, tmp_path):
     with pytest.raises(RuntimeError, match="--no-such-flag"):
         Server(flags=["--no-such-flag"])
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\necho opening the store\nexec tail -f /dev/null\n")
+    slow.chmod(0o755)
+    with pytest.raises(RuntimeError, match=r"did not start within 1 s: .*slow serve .*\nopening the store\n$"):
+        Server(slow, timeout=1)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(FileNotFoundError, match="/nowhere is no program.*TENTERHOOK_BIN"):
         Server("/nowhere")

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "helper"
+require "tmpdir"
 require "tenterhook/testing"
 
 # The kit for users' own tests, with the server under test.
@@ -55,5 +56,14 @@ class TestTesting < Minitest::Test
     assert_match(/--no-such-flag/, error.message)
     error = assert_raises(ArgumentError) { Testing::Server.new(binary: "/nowhere") }
     assert_match(%r{/nowhere is no program.*TENTERHOOK_BIN}, error.message)
+  end
+
+  def test_a_server_that_does_not_come_up_is_given_up_with_what_it_wrote
+    Dir.mktmpdir do |folder|
+      slow = File.join(folder, "slow")
+      File.write(slow, "#!/bin/sh\necho opening the store\nexec tail -f /dev/null\n", perm: 0o755)
+      error = assert_raises(RuntimeError) { Testing::Server.new(binary: slow, timeout: 1) }
+      assert_match(/\Athe server did not start within 1 s: .*\nopening the store\n\z/, error.message)
+    end
   end
 end

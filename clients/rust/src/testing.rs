@@ -39,6 +39,7 @@ const BINARY: &str = "TENTERHOOK_BIN";
 /// The line of the server's log that says where it listens.
 const STARTED: &str = "tenterhook::started";
 const LOG_LINES: usize = 100;
+const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server on a free port of this machine, with its store in memory: it starts in a fraction of a second.
 #[derive(Debug)]
@@ -65,6 +66,10 @@ impl TestServer {
     /// # Errors
     /// As [`TestServer::start`].
     pub fn start_program(program: &str, flags: &[&str]) -> io::Result<Self> {
+        Self::start_within(START_PATIENCE, program, flags)
+    }
+
+    fn start_within(within: Duration, program: &str, flags: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.args(["serve", "--dev", "--store", "memory:", "--listen", "127.0.0.1:0", "--ops-listen", "off"]);
         command.args(["--log-format", "json"]).args(flags);
@@ -84,14 +89,18 @@ impl TestServer {
         if let Some(log) = process.stderr.take() {
             read(log, Arc::clone(&lines), Some(sender));
         }
-        let Ok(target) = listens.recv() else {
-            let _ = process.kill();
-            let _ = process.wait();
-            let _ = output.map(std::thread::JoinHandle::join);
-            let lines = lock(&lines).iter().cloned().collect::<String>();
-            return Err(io::Error::other(format!("the server did not start: {command:?}\n{lines}")));
+        let ended = match listens.recv_timeout(within) {
+            Ok(target) => return Ok(Self { process, target, lines }),
+            Err(error) => error == mpsc::RecvTimeoutError::Disconnected,
         };
-        Ok(Self { process, target, lines })
+        let _ = process.kill();
+        let _ = process.wait();
+        if ended {
+            let _ = output.map(std::thread::JoinHandle::join);
+        }
+        let late = if ended { String::new() } else { format!(" within {within:?}") };
+        let lines = lock(&lines).iter().cloned().collect::<String>();
+        Err(io::Error::other(format!("the server did not start{late}: {command:?}\n{lines}")))
     }
 
     /// Where it listens: `127.0.0.1:PORT`.
@@ -351,4 +360,24 @@ async fn check_ended(
     let why = delivery.attempts.last().map_or_else(|| "it was not tried".to_owned(), |last| last.error.clone());
     let (delivery_id, event_id) = (delivery_id.clone(), event_id.to_owned());
     Err(WaitError::EndedOtherwise { delivery_id, event_id, state: delivery.state(), why })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_come_up_is_given_up_with_what_it_wrote() {
+        let program = std::env::temp_dir().join(format!("tenterhook-slow-{}", uuid::Uuid::new_v4()));
+        std::fs::write(&program, "#!/bin/sh\necho opening the store\nexec tail -f /dev/null\n").unwrap();
+        std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        let late = TestServer::start_within(Duration::from_secs(1), program.to_str().unwrap(), &[]).unwrap_err();
+        std::fs::remove_file(program).unwrap();
+        let late = late.to_string();
+        assert!(late.starts_with("the server did not start within 1s: "), "{late}");
+        assert!(late.ends_with("\nopening the store\n"), "{late}");
+    }
 }

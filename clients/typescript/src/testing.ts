@@ -27,12 +27,15 @@ const loopback = "127.0.0.1";
 const started = "tenterhook::started";
 const logLines = 100;
 const patienceMs = 10_000;
+const startPatienceMs = 20_000;
 
 export interface TestServerOptions {
   /** The program; else that of `TENTERHOOK_BIN`, else `tenterhook` in the PATH. */
   binary?: string;
   /** Further flags of `tenterhook serve`. Its settings come from them alone, and not from the environment. */
   flags?: readonly string[];
+  /** How long it may take until it listens; 20 seconds unless given. */
+  timeoutMs?: number;
 }
 
 /** A server on a free port of this machine, with its store in memory: it starts in a fraction of a second. */
@@ -51,6 +54,7 @@ export class TestServer {
 
   /** Starts a server. It is rejected with what the server wrote when that does not start. */
   static async start(options: TestServerOptions = {}): Promise<TestServer> {
+    const { timeoutMs = startPatienceMs } = options;
     const program = options.binary ?? (process.env[binary] || "tenterhook");
     const listen = ["--listen", `${loopback}:0`, "--ops-listen", "off", "--log-format", "json"];
     const flags = ["serve", "--dev", "--store", "memory:", ...listen, ...(options.flags ?? [])];
@@ -68,9 +72,14 @@ export class TestServer {
       createInterface(child.stdout).on("line", note);
       createInterface(child.stderr).on("line", note);
       child.once("error", () => reject(new Error(`there is no program ${program}: install it, or set ${binary} to its path`)));
-      child.once("close", () => {
-        reject(new Error(`the server did not start: ${[program, ...flags].join(" ")}\n${lines.join("\n")}`));
-      });
+      const fail = (how: string): void => {
+        reject(new Error(`the server did not start${how}: ${[program, ...flags].join(" ")}\n${lines.join("\n")}`));
+      };
+      child.once("close", () => fail(""));
+      AbortSignal.timeout(timeoutMs).addEventListener("abort", () => fail(` within ${timeoutMs} ms`));
+    }).catch((error: unknown) => {
+      child.kill("SIGKILL");
+      throw error;
     });
     return new TestServer(target, child, lines);
   }

@@ -1,6 +1,9 @@
 // The kit for users' own tests, with the server under test.
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DeliveryState, parse, SignatureScheme } from "../src/index.js";
 import { RecordingReceiver, TestServer, waitFor } from "../src/testing.js";
@@ -51,4 +54,12 @@ test("a wait for nothing ends", async () => {
 test("a server that does not start says why", async () => {
   await assert.rejects(TestServer.start({ flags: ["--no-such-flag"] }), /--no-such-flag/);
   await assert.rejects(TestServer.start({ binary: "/nowhere" }), /there is no program \/nowhere.*TENTERHOOK_BIN/);
+});
+
+test("a server that does not come up is given up, with what it wrote", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tenterhook-"));
+  const slow = join(folder, "slow");
+  await writeFile(slow, "#!/bin/sh\necho opening the store\nexec tail -f /dev/null\n", { mode: 0o755 });
+  await assert.rejects(TestServer.start({ binary: slow, timeoutMs: 1000 }), /did not start within 1000 ms: .*slow serve .*\nopening the store$/);
+  await rm(folder, { recursive: true });
 });

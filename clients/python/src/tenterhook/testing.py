@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 _BINARY = "TENTERHOOK_BIN"
 # The line of the server's log that says where it listens.
 _STARTED = "tenterhook::started"
-_START_SECONDS = 20
+# How long the rest of the log of a server that is stopped may take.
+_LAST_WORDS_SECONDS = 1
 _LOOPBACK = "127.0.0.1"
 _FINAL = frozenset(("SUCCEEDED", "FAILED", "CANCELLED"))
 
@@ -61,13 +62,14 @@ class Server(_Closing):
     """A server on a free port of this machine, with its store in memory: it starts in a fraction of a second.
 
     `binary` is the program; `flags` are further ones of `tenterhook serve`. Its settings come from them alone,
-    and not from the environment.
+    and not from the environment. Raises `RuntimeError` with what it wrote when it does not listen within
+    `timeout` seconds.
     """
 
     target: str
     """Where it listens: `127.0.0.1:PORT`."""
 
-    def __init__(self, binary: str | os.PathLike[str] | None = None, flags: Sequence[str] = ()) -> None:
+    def __init__(self, binary: str | os.PathLike[str] | None = None, flags: Sequence[str] = (), timeout: float = 20) -> None:
         listen = ["--listen", f"{_LOOPBACK}:0", "--ops-listen", "off", "--log-format", "json"]
         command = [_find(binary), "serve", "--dev", "--store", "memory:", *listen, *flags]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TENTERHOOK_")}
@@ -79,17 +81,20 @@ class Server(_Closing):
         self._listens = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._listens.wait(_START_SECONDS) or not hasattr(self, "target"):
+        ended = self._listens.wait(timeout)
+        if not hasattr(self, "target"):
             self.close()
-            raise RuntimeError(f"the server did not start: {' '.join(command)}\n{self.log}")
+            how = "did not start" if ended else f"did not start within {timeout:g} s"
+            raise RuntimeError(f"the server {how}: {' '.join(command)}\n{self.log}")
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.append(line)
-            if not self._listens.is_set() and _STARTED in line:
-                self.target = json.loads(line)["listen"]
-                self._listens.set()
+        with self._process.stdout as output:
+            for line in output:
+                self._lines.append(line)
+                if not self._listens.is_set() and _STARTED in line:
+                    self.target = json.loads(line)["listen"]
+                    self._listens.set()
         self._listens.set()
 
     @property
@@ -110,9 +115,7 @@ class Server(_Closing):
             client.close()
         self._process.kill()
         self._process.wait()
-        self._reader.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._reader.join(_LAST_WORDS_SECONDS)
 
 
 def _find(binary: str | os.PathLike[str] | None) -> str:

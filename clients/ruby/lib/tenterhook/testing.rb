@@ -3,6 +3,7 @@
 require "json"
 require "securerandom"
 require "socket"
+require "timeout"
 
 require "tenterhook"
 
@@ -23,6 +24,8 @@ module Tenterhook
     BINARY = "TENTERHOOK_BIN"
     # The line of the server's log that says where it listens.
     STARTED = "tenterhook::started"
+    # How long the rest of the log of a server that is stopped may take.
+    LAST_WORDS_SECONDS = 1
     LOOPBACK = "127.0.0.1"
     FINAL = %i[SUCCEEDED FAILED CANCELLED].freeze
 
@@ -48,20 +51,22 @@ module Tenterhook
       # @param binary [String] the program
       # @param flags [Array<String>] further ones of `tenterhook serve`; its settings come from them alone, and not from
       #   the environment
-      def initialize(binary: nil, flags: [])
+      # @param timeout [Numeric] in seconds; it must listen by then
+      # @raise [RuntimeError] with what the server wrote, if it does not start
+      def initialize(binary: nil, flags: [], timeout: 20)
         command = [Server.find(binary), "serve", "--dev", "--store", "memory:", "--listen", "#{LOOPBACK}:0",
                    "--ops-listen", "off", "--log-format", "json", *flags]
         unset = ENV.keys.select { |name| name.start_with?("TENTERHOOK_") }.to_h { |name| [name, nil] }
         @clients = []
         @lines = []
+        @listens = Queue.new
         @output = IO.popen([unset, *command, {err: %i[child out]}])
-        @target = read_target
-        @reader = Thread.new { @output.each_line { |line| note(line) } }
-        return if @target
-
-        @reader.join
-        close
-        raise "the server did not start: #{command.join(" ")}\n#{log}"
+        @pid = @output.pid
+        @reader = Thread.new { read }
+        @target = Timeout.timeout(timeout) { @listens.pop }
+        give_up("did not start", command) unless @target
+      rescue Timeout::Error
+        give_up("did not start within #{timeout} s", command)
       end
 
       # The last 100 lines that the server wrote.
@@ -75,12 +80,10 @@ module Tenterhook
       # Stops the server.
       def close
         @clients.each(&:close)
-        Process.kill(:KILL, @output.pid)
+        Process.kill(:KILL, @pid) if @reader.alive?
+        @reader.join(LAST_WORDS_SECONDS)
       rescue Errno::ESRCH
         nil # it has ended
-      ensure
-        @reader.join
-        @output.close
       end
 
       # @api private
@@ -97,16 +100,21 @@ module Tenterhook
 
       private
 
-      def note(line)
-        @lines << line
-        @lines.shift if @lines.size > 100
+      def give_up(how, command)
+        close
+        raise "the server #{how}: #{command.join(" ")}\n#{log}"
       end
 
-      def read_target
-        while (line = @output.gets)
-          note(line)
-          return JSON.parse(line).fetch("listen") if line.include?(STARTED)
+      # Keeps what the server writes, and tells where it listens, or nil if it ends before.
+      def read
+        @output.each_line do |line|
+          @lines << line
+          @lines.shift if @lines.size > 100
+          @listens << JSON.parse(line).fetch("listen") if line.include?(STARTED)
         end
+      ensure
+        @listens.close
+        @output.close
       end
     end
 
