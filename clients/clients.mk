@@ -129,6 +129,7 @@ test-client-ruby: server ruby
 .PHONY: run-test-client-ruby
 run-test-client-ruby:
 	cd clients/ruby && rubocop --cache false --format quiet
+	cd clients/ruby && ruby -e 'load Gem.bin_path("rbs", "rbs")' -- -I sig validate --silent
 	cd clients/ruby && GRPC_VERBOSITY=NONE $(HARNESS) ruby -Ilib -Itest test/all.rb
 	cd clients/ruby && $(EXAMPLES) "ruby -Ilib examples/"{publish,watch,receiver}.rb
 
@@ -152,7 +153,7 @@ packages: $(CLIENTS:%=package-%) ## build the packages of all clients into targe
 .PHONY: $(CLIENTS:%=package-%)
 package-python: .tools/packages-python/done license-python
 	cd clients/python && ../../.tools/packages-python/bin/python -m build --outdir $(PACKAGES)
-	.tools/packages-python/bin/twine check --strict $(PACKAGES)/tenterhook-$(CLIENT_VERSION)*
+	.tools/packages-python/bin/twine check --strict $(PACKAGES)/tenterhook-$(CLIENT_VERSION){-py3-none-any.whl,.tar.gz}
 
 .tools/packages-python/done: clients/clients.mk
 	$(call python-of,3.13) -m venv --clear $(@D)
