@@ -17,7 +17,7 @@ Gem::Specification.new do |spec|
     "source_code_uri" => "https://github.com/tenterhook/tenterhook",
     "rubygems_mfa_required" => "true"
   }
-  spec.files = Dir.chdir(__dir__) { Dir["lib/**/*.rb", "examples/*.rb", "README.md", "LICENSE"].sort }
+  spec.files = Dir.chdir(__dir__) { Dir["lib/**/*.rb", "sig/*.rbs", "examples/*.rb", "README.md", "LICENSE"].sort }
   spec.required_ruby_version = ">= 3.1"
   spec.add_dependency "google-protobuf", ">= 3.21", "< 5"
   spec.add_dependency "googleapis-common-protos-types", ">= 1.4", "< 2"
