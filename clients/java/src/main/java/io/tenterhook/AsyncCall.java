@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** One call with its deadline and retries, without a thread that waits. */
 final class AsyncCall<Q, R, T> {
@@ -18,7 +19,7 @@ final class AsyncCall<Q, R, T> {
   private final Function<R, T> read;
   private final long deadline;
   private final CompletableFuture<T> result = new CompletableFuture<>();
-  private volatile ClientCall<Q, R> call;
+  private volatile @Nullable ClientCall<Q, R> call;
   private int failures;
 
   private AsyncCall(Caller caller, MethodDescriptor<Q, R> method, Q request, Duration within, Function<R, T> read) {

@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A client whose calls give futures, over the connection of the {@link Client} that made it; safe to share between
@@ -52,10 +53,10 @@ public final class AsyncClient implements AsyncMethods, AutoCloseable {
   }
 
   /** As {@link Client#ping}. */
-  public CompletableFuture<Void> ping() {
+  public CompletableFuture<@Nullable Void> ping() {
     var request = GetServerInfoRequest.getDefaultInstance();
     var method = ServerServiceGrpc.getGetServerInfoMethod();
-    var done = new CompletableFuture<Void>();
+    var done = new CompletableFuture<@Nullable Void>();
     var call = AsyncCall.start(caller.withoutRetry(), method, request, Client.PING_TIMEOUT, answer -> answer);
     done.whenComplete((nothing, given) -> call.cancel(false));
     call.whenComplete((answer, thrown) -> {

@@ -14,6 +14,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A stream of events, each acknowledged by itself; one bad event does not end it. Safe to share between threads. It holds
@@ -26,9 +27,9 @@ public final class AsyncPublishStream implements AutoCloseable {
   private final Caller caller;
   private final UnaryOperator<Event> complete;
   private final ClientCall<StreamPublishEventsRequest, StreamPublishEventsResponse> call;
-  private final CompletableFuture<Void> ended = new CompletableFuture<>();
+  private final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
   private final Deque<CompletableFuture<Ack>> waiting = new ArrayDeque<>();
-  private final List<CompletableFuture<Void>> ready = new ArrayList<>();
+  private final List<CompletableFuture<@Nullable Void>> ready = new ArrayList<>();
   private final Runnable ending = () -> end(new TenterhookException.Closed());
   private long sent;
   private boolean finished;
@@ -69,10 +70,10 @@ public final class AsyncPublishStream implements AutoCloseable {
   }
 
   /** Is done when there is room for another event: fewer than 256 wait, and the connection takes more. */
-  public CompletableFuture<Void> ready() {
+  public CompletableFuture<@Nullable Void> ready() {
     synchronized (this) {
       if (!ended.isDone() && !hasRoom()) {
-        var made = new CompletableFuture<Void>();
+        var made = new CompletableFuture<@Nullable Void>();
         ready.add(made);
         return made;
       }
@@ -93,7 +94,7 @@ public final class AsyncPublishStream implements AutoCloseable {
   }
 
   /** Is done when the stream has ended, and fails when it did. */
-  public CompletableFuture<Void> ended() {
+  public CompletableFuture<@Nullable Void> ended() {
     return ended.copy();
   }
 
@@ -106,7 +107,7 @@ public final class AsyncPublishStream implements AutoCloseable {
   /** @param failure null when it ended well */
   private void end(TenterhookException failure) {
     List<CompletableFuture<Ack>> left;
-    List<CompletableFuture<Void>> wakened;
+    List<CompletableFuture<@Nullable Void>> wakened;
     synchronized (this) {
       if (ended.isDone()) {
         return;
@@ -127,7 +128,7 @@ public final class AsyncPublishStream implements AutoCloseable {
   }
 
   private void wake() {
-    List<CompletableFuture<Void>> wakened = List.of();
+    List<CompletableFuture<@Nullable Void>> wakened = List.of();
     synchronized (this) {
       if (hasRoom()) {
         wakened = List.copyOf(ready);

@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An endless sequence of changes, without a thread that waits: as {@link Watch}, which see. For one reader, but from any
@@ -26,19 +27,19 @@ public final class AsyncWatch implements AutoCloseable {
   private final WatchDeliveriesRequest.Builder request;
   private final Duration silence;
   private final Follower follower = new Follower();
-  private Kept kept;
+  private @Nullable Kept kept;
   /** The checkpoint is loaded or saved in another thread. */
   private boolean keeping;
   private final Runnable ending = () -> end(new TenterhookException.Closed());
-  private Stream stream;
+  private @Nullable Stream stream;
   /** A connection is to be made after a wait. */
   private boolean connecting;
   /** Looks after the silence of the stream; at most one. */
   private boolean timed;
   private int failures;
-  private Change ahead;
-  private RuntimeException failure;
-  private CompletableFuture<Void> waiter;
+  private @Nullable Change ahead;
+  private @Nullable RuntimeException failure;
+  private @Nullable CompletableFuture<@Nullable Void> waiter;
 
   AsyncWatch(Caller caller, WatchDeliveriesRequest.Builder request) {
     this.caller = caller;
@@ -72,7 +73,7 @@ public final class AsyncWatch implements AutoCloseable {
    */
   public CompletableFuture<Change> next() {
     var next = new CompletableFuture<Change>();
-    CompletableFuture<Void> ready = ready();
+    CompletableFuture<@Nullable Void> ready = ready();
     next.whenComplete((change, given) -> ready.cancel(false));
     ready.whenComplete((nothing, thrown) -> {
       if (thrown != null) {
@@ -99,9 +100,9 @@ public final class AsyncWatch implements AutoCloseable {
    * Is done when {@link #poll} has a change or would throw. One at a time: a new one takes the place of the one before,
    * which is cancelled.
    */
-  public CompletableFuture<Void> ready() {
-    var made = new CompletableFuture<Void>();
-    CompletableFuture<Void> before;
+  public CompletableFuture<@Nullable Void> ready() {
+    var made = new CompletableFuture<@Nullable Void>();
+    CompletableFuture<@Nullable Void> before;
     synchronized (this) {
       before = waiter;
       waiter = made;
@@ -156,7 +157,7 @@ public final class AsyncWatch implements AutoCloseable {
 
   /** Wakes who waits, or does what is next to be done for it. */
   private void advance() {
-    CompletableFuture<Void> done = null;
+    CompletableFuture<@Nullable Void> done = null;
     RuntimeException thrown = null;
     synchronized (this) {
       if (waiter == null || waiter.isDone()) {
@@ -191,7 +192,7 @@ public final class AsyncWatch implements AutoCloseable {
   private void keep(String token) {
     keeping = true;
     CompletableFuture.supplyAsync(() -> kept.keep(token)).whenComplete((begin, thrown) -> {
-      CompletableFuture<Void> failed = null;
+      CompletableFuture<@Nullable Void> failed = null;
       synchronized (this) {
         keeping = false;
         if (thrown != null) {

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /** What every call goes through: the deadline, retries, one kind of exception. */
 record Caller(
@@ -23,7 +24,7 @@ record Caller(
     UnaryOperator<Channel> headers,
     ManagedChannel managed,
     Channel channel,
-    Duration timeout,
+    @Nullable Duration timeout,
     RetryPolicy retry,
     Life life) {
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
@@ -31,14 +32,14 @@ record Caller(
   private static final Duration TEST_TIMEOUT = Duration.ofSeconds(70);
 
   static Caller of(
-      Supplier<ManagedChannel> connect, UnaryOperator<Channel> headers, Duration timeout, RetryPolicy retry) {
+      Supplier<ManagedChannel> connect, UnaryOperator<Channel> headers, @Nullable Duration timeout, RetryPolicy retry) {
     return of(connect, headers, timeout, retry, new Life());
   }
 
   private static Caller of(
       Supplier<ManagedChannel> connect,
       UnaryOperator<Channel> headers,
-      Duration timeout,
+      @Nullable Duration timeout,
       RetryPolicy retry,
       Life life) {
     ManagedChannel managed = connect.get();

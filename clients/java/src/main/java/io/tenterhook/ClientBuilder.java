@@ -23,6 +23,7 @@ import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Makes a {@link Client} with options. */
 public final class ClientBuilder {
@@ -33,15 +34,15 @@ public final class ClientBuilder {
   private static final int MAX_RECEIVE_BYTES = 64 << 20;
 
   private final String target;
-  private Supplier<String> apiKey;
+  private @Nullable Supplier<String> apiKey;
   private String namespace = "";
-  private Duration timeout;
+  private @Nullable Duration timeout;
   private RetryPolicy retry = RetryPolicy.DEFAULT;
   private Supplier<Map<String, String>> headers = Map::of;
   private List<ClientInterceptor> interceptors = List.of();
-  private byte[] ca;
-  private byte[] certificate;
-  private byte[] key;
+  private byte @Nullable [] ca;
+  private byte @Nullable [] certificate;
+  private byte @Nullable [] key;
 
   ClientBuilder(String target) {
     this.target = target;

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Verifies the headers that {@code signing.custom} of a webhook describes: for receivers that keep another system's
@@ -60,12 +61,12 @@ public record CustomVerifier(List<CustomSignature> signatures, Duration toleranc
    * @throws InvalidSignatureException if one is not: answer 401
    * @throws MisconfiguredException if the receiver itself is wrong: answer 500 and fix it
    */
-  public void check(Function<String, String> header, byte[] body, String... secrets) throws InvalidSignatureException {
+  public void check(Function<String, @Nullable String> header, byte[] body, String... secrets) throws InvalidSignatureException {
     check(header, new Request("POST", null, body), List.of(secrets));
   }
 
   /** The same for any request. */
-  public void check(Function<String, String> header, Request request, List<String> secrets)
+  public void check(Function<String, @Nullable String> header, Request request, List<String> secrets)
       throws InvalidSignatureException {
     List<Check> checks = signatures.stream().map(Check::new).toList();
     if (secrets.isEmpty()) {
@@ -110,7 +111,7 @@ public record CustomVerifier(List<CustomSignature> signatures, Duration toleranc
    * @param path its path with the query; null unless {@code {{path}}} is signed
    * @param body the body as it arrived
    */
-  public record Request(String method, String path, byte[] body) {}
+  public record Request(String method, @Nullable String path, byte[] body) {}
 
   /** A description, read. */
   private static final class Check {
@@ -156,7 +157,7 @@ public record CustomVerifier(List<CustomSignature> signatures, Duration toleranc
     }
 
     /** Adds what the header says to {@code read}, and returns its signature. */
-    String read(Function<String, String> header, Map<String, String> read) throws InvalidSignatureException {
+    String read(Function<String, @Nullable String> header, Map<String, String> read) throws InvalidSignatureException {
       List<String> said = value.split(Verifier.one(header, given.header()));
       if (said == null) {
         throw new InvalidSignatureException(

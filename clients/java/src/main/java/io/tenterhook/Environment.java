@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** Settings of a client that come from its environment; the variables are the same in every language. */
 final class Environment {
@@ -82,7 +83,7 @@ final class Environment {
   }
 
   /** What is made of the file that a variable names; null, and a fault, when it cannot be used. */
-  private <T> T read(String name, Reader<T> reader) {
+  private <T> @Nullable T read(String name, Reader<T> reader) {
     try {
       return reader.read(Path.of(get(name)));
     } catch (IOException failure) {

@@ -2,12 +2,13 @@ package io.tenterhook;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import org.jspecify.annotations.Nullable;
 
 /** The checkpoint of one watch, and what it has. */
 final class Kept {
   private final Checkpoint checkpoint;
   /** Null before it was loaded. */
-  private String saved;
+  private @Nullable String saved;
 
   Kept(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;

@@ -3,6 +3,7 @@ package io.tenterhook;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** A text with places such as {@code {{body}}}: a place stands between each two of its literals. */
 record PlacedText(List<String> literals, List<String> places) {
@@ -39,7 +40,7 @@ record PlacedText(List<String> literals, List<String> places) {
    * What stands at the places, or null if the text is another: each ends where the literal after it first stands, the
    * last one at the end. It takes time in proportion to what is given, whoever wrote it.
    */
-  List<String> split(String given) {
+  @Nullable List<String> split(String given) {
     int from = literals.get(0).length();
     if (!given.startsWith(literals.get(0))) {
       return null;

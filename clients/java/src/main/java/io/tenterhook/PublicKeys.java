@@ -11,19 +11,22 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Verifies the signatures of key pairs: Ed25519, as Standard Webhooks writes it. */
 final class PublicKeys {
-  private static final Pattern PUBLIC = Pattern.compile("\\s*whpk_([A-Za-z0-9+/]{43})=?\\s*");
-  private static final Pattern SIGNATURE = Pattern.compile("v1a,([A-Za-z0-9+/]{86}==)");
+  private static final Pattern PUBLIC = Pattern.compile("[ \\t\\r\\n]*whpk_([A-Za-z0-9+/]{43})={0,2}[ \\t\\r\\n]*");
+  private static final Pattern PREFIX = Pattern.compile("[ \\t\\r\\n]*whpk_");
+  /** With no bits after the last byte. */
+  private static final Pattern SIGNATURE = Pattern.compile("v1a,([A-Za-z0-9+/]{85}[AQgw]==)");
 
   /** What stands before the 32 bytes of a public key in its X.509 form (RFC 8410 section 4). */
   private static final byte[] X509 = HexFormat.of().parseHex("302a300506032b6570032100");
 
   private PublicKeys() {}
 
-  static boolean isOne(String secret) {
-    return secret != null && secret.stripLeading().startsWith("whpk_");
+  static boolean isOne(@Nullable String secret) {
+    return secret != null && PREFIX.matcher(secret).lookingAt();
   }
 
   /** The bytes of a public key in its X.509 form. */

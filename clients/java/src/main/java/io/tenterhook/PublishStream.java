@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The acknowledgements of a stream of events, in order; for one thread, but {@link #close} may be called from
@@ -35,9 +36,9 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
   /** No more is sent. */
   private boolean halfClosed;
   /** What the events threw. */
-  private RuntimeException failure;
+  private @Nullable RuntimeException failure;
   private boolean ended;
-  private Ack next;
+  private @Nullable Ack next;
 
   PublishStream(Caller caller, Iterator<Event> events, UnaryOperator<Event> complete) {
     call = ClientCalls.blockingBidiStreamingCall(
@@ -90,7 +91,7 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
     }
   }
 
-  private Ack advance() {
+  private @Nullable Ack advance() {
     try {
       StreamPublishEventsResponse response = null;
       boolean waiting = true;

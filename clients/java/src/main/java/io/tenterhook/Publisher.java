@@ -21,6 +21,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Gathers events into batches by itself, which is many times faster than one call an event; safe to share between
@@ -201,7 +202,7 @@ public final class Publisher implements AutoCloseable {
   }
 
   /** Waits for a batch; null when there will be none. */
-  private List<Pending> next() {
+  private @Nullable List<Pending> next() {
     lock.lock();
     try {
       while (true) {

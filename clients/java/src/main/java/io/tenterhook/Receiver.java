@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Decides over whole requests, for receivers in any framework.
@@ -39,7 +40,7 @@ public record Receiver(Verifier verifier, List<String> secrets, Seen seen, int m
    *     500 where the receiver is misconfigured, which is logged
    * @throws Exception what the handler threw
    */
-  public int receive(Function<String, String> header, InputStream body) throws Exception {
+  public int receive(Function<String, @Nullable String> header, InputStream body) throws Exception {
     Decision decision = decide(header, body);
     if (decision.event() != null) {
       handler.handle(decision.event());
@@ -49,10 +50,10 @@ public record Receiver(Verifier verifier, List<String> secrets, Seen seen, int m
   }
 
   /** What becomes of a request: the event to handle, if there is one, and the status, if that goes well. */
-  record Decision(WebhookEvent event, int status) {}
+  record Decision(@Nullable WebhookEvent event, int status) {}
 
   /** Verifies a request; there is no event where it must not be trusted or was handled before. */
-  Decision decide(Function<String, String> header, InputStream body) throws IOException {
+  Decision decide(Function<String, @Nullable String> header, InputStream body) throws IOException {
     byte[] bytes = body.readNBytes(maxBytes + 1);
     if (bytes.length > maxBytes) {
       return new Decision(null, 413);

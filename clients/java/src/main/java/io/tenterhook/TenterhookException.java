@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** A call that failed. */
 public class TenterhookException extends RuntimeException {
@@ -86,7 +87,7 @@ public class TenterhookException extends RuntimeException {
       String message,
       ErrorReason reason,
       List<FieldViolation> fieldViolations,
-      Duration retryAfter,
+      @Nullable Duration retryAfter,
       Map<String, String> metadata,
       boolean permanent)
       implements Serializable {

@@ -18,6 +18,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Checks that a request came from Tenterhook and was not changed: for receivers. Give it the body as
@@ -34,10 +35,10 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
 
   private static final Pattern SECRET =
       Pattern.compile("[ \\t\\r\\n]*(?:whsec_)?([A-Za-z0-9+/]*)={0,2}[ \\t\\r\\n]*");
-  private static final Pattern TIMESTAMP = Pattern.compile("[0-9]{1,11}");
+  private static final Pattern TIMESTAMP = Pattern.compile("[0-9]{1,15}");
 
   /** With the defaults. */
-  public static void verify(Function<String, String> header, byte[] body, String... secrets)
+  public static void verify(Function<String, @Nullable String> header, byte[] body, String... secrets)
       throws InvalidSignatureException {
     DEFAULT.check(header, body, List.of(secrets));
   }
@@ -62,7 +63,7 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
    * @throws InvalidSignatureException if none did: answer 401
    * @throws MisconfiguredException if the receiver itself is wrong: answer 500 and fix it
    */
-  public void check(Function<String, String> header, byte[] body, List<String> secrets)
+  public void check(Function<String, @Nullable String> header, byte[] body, List<String> secrets)
       throws InvalidSignatureException {
     if (secrets.isEmpty()) {
       throw new MisconfiguredException("no secret is given");
@@ -90,14 +91,14 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
    * @throws MisconfiguredException if the receiver itself is wrong, or the webhook has a body template: such a body
    *     only its receiver can read, after {@code check}
    */
-  public WebhookEvent parse(Function<String, String> header, byte[] body, List<String> secrets)
+  public WebhookEvent parse(Function<String, @Nullable String> header, byte[] body, List<String> secrets)
       throws InvalidSignatureException {
     check(header, body, secrets);
     return WebhookEvent.read(scheme == Scheme.STANDARD_WEBHOOKS ? header.apply("webhook-id") : "", body);
   }
 
   /** With the defaults: verifies a request and gives its event. */
-  public static WebhookEvent event(Function<String, String> header, byte[] body, String... secrets)
+  public static WebhookEvent event(Function<String, @Nullable String> header, byte[] body, String... secrets)
       throws InvalidSignatureException {
     return DEFAULT.parse(header, body, List.of(secrets));
   }
@@ -125,7 +126,7 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
   }
 
   /** Collects the signatures of the request and returns what they cover. */
-  private byte[][] read(Function<String, String> header, byte[] body, List<String> given)
+  private byte[][] read(Function<String, @Nullable String> header, byte[] body, List<String> given)
       throws InvalidSignatureException {
     switch (scheme) {
       case NETBOX -> given.add(one(header, "x-hook-signature"));
@@ -213,7 +214,7 @@ public record Verifier(Scheme scheme, Duration tolerance, Supplier<Instant> cloc
     }
   }
 
-  static String one(Function<String, String> header, String name) throws InvalidSignatureException {
+  static String one(Function<String, @Nullable String> header, String name) throws InvalidSignatureException {
     String value = header.apply(name);
     if (value == null || value.isEmpty()) {
       throw new InvalidSignatureException("the header " + name + " is missing");

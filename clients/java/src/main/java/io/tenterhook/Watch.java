@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** An endless sequence of changes; for one thread, but {@link #close} may be called from any. */
 public final class Watch implements Iterator<Change>, Iterable<Change>, AutoCloseable {
@@ -43,16 +44,16 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   private volatile boolean own;
   private final WatchDeliveriesRequest.Builder request;
   private final Duration silence;
-  private volatile BlockingClientCall<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
+  private volatile @Nullable BlockingClientCall<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
   private volatile boolean closed;
   private final Follower follower = new Follower();
-  private Kept kept;
+  private @Nullable Kept kept;
   private int failures;
   /** When it may connect again, and since when it waits for a message, by {@link System#nanoTime}. */
   private long notBefore = System.nanoTime();
   private long waitingSince;
   private boolean waiting;
-  private Change ahead;
+  private @Nullable Change ahead;
 
   Watch(Caller caller, WatchDeliveriesRequest.Builder request) {
     this.caller = caller;

@@ -10,6 +10,7 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An event as it was delivered by a webhook without a body template.
@@ -37,7 +38,7 @@ public record WebhookEvent(
     JsonElement postchange,
     byte[] raw) {
   /** The data as that type; null if there is none. */
-  public <T> T data(Class<T> type) {
+  public <T> @Nullable T data(Class<T> type) {
     return Json.GSON.fromJson(data, type);
   }
 

@@ -23,7 +23,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** A server on a free port of this machine, with its store in memory: it starts in a fraction of a second. */
 public final class TestServer implements AutoCloseable {
@@ -32,6 +34,7 @@ public final class TestServer implements AutoCloseable {
   private static final String STARTED = "tenterhook::started";
   private static final int LOG_LINES = 100;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
+  private static final Duration START_PATIENCE = Duration.ofSeconds(20);
 
   private final Process process;
   private final Deque<String> lines = new ArrayDeque<>();
@@ -49,10 +52,21 @@ public final class TestServer implements AutoCloseable {
    * @throws IllegalStateException with what the server wrote, if it does not start
    */
   public static TestServer start(Path program, String... flags) {
-    return new TestServer(program, flags);
+    return start(program, START_PATIENCE, flags);
   }
 
-  private TestServer(Path program, String... flags) {
+  /**
+   * Starts a program.
+   *
+   * @param within how long it may take until it listens; 20 seconds unless given
+   * @param flags further ones of {@code tenterhook serve}; its settings come from them alone, not from the environment
+   * @throws IllegalStateException with what the server wrote, if it does not start
+   */
+  public static TestServer start(Path program, Duration within, String... flags) {
+    return new TestServer(program, within, flags);
+  }
+
+  private TestServer(Path program, Duration within, String... flags) {
     List<String> command = new ArrayList<>(List.of(program.toString(), "serve", "--dev", "--store", "memory:"));
     command.addAll(List.of("--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-format", "json"));
     command.addAll(List.of(flags));
@@ -70,13 +84,17 @@ public final class TestServer implements AutoCloseable {
     Thread reader = new Thread(() -> read(listens), "tenterhook-test-server");
     reader.setDaemon(true);
     reader.start();
-    target = listens.join();
-    if (target.isEmpty()) {
-      throw new IllegalStateException("the server did not start: " + String.join(" ", command) + "\n" + log());
+    // Null is that it is late, empty that it ended.
+    target = listens.completeOnTimeout(null, within.toMillis(), TimeUnit.MILLISECONDS).join();
+    if (target == null || target.isEmpty()) {
+      close();
+      String late = target == null ? " within " + within.toMillis() + " ms" : "";
+      throw new IllegalStateException(
+          "the server did not start" + late + ": " + String.join(" ", command) + "\n" + log());
     }
   }
 
-  static Path find(String given, String path) {
+  static Path find(@Nullable String given, String path) {
     if (given != null && !given.isEmpty()) {
       return Path.of(given);
     }

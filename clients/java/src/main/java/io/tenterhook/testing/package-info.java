@@ -13,4 +13,7 @@
  *
  * <p>The server is the program {@code tenterhook}, found by {@code TENTERHOOK_BIN} or in the PATH.
  */
+@NullMarked
 package io.tenterhook.testing;
+
+import org.jspecify.annotations.NullMarked;

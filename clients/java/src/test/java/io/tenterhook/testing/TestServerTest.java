@@ -17,13 +17,16 @@ import io.tenterhook.v1.RetryPolicy;
 import io.tenterhook.v1.SignatureScheme;
 import io.tenterhook.v1.SigningPolicy;
 import io.tenterhook.v1.Webhook;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The kit for users' own tests, with the server under test. */
 @Timeout(60)
@@ -106,5 +109,16 @@ class TestServerTest {
     assertTrue(nowhere.getMessage().startsWith("/nowhere is no program"), nowhere.getMessage());
     var none = assertThrows(IllegalStateException.class, () -> TestServer.find("", "/nowhere"));
     assertTrue(none.getMessage().contains("in the PATH"), none.getMessage());
+  }
+
+  @Test
+  void aServerThatDoesNotComeUpIsGivenUpWithWhatItWrote(@TempDir Path folder) throws Exception {
+    Path slow = folder.resolve("slow");
+    Files.writeString(slow, "#!/bin/sh\necho opening the store\nexec tail -f /dev/null\n");
+    Files.setPosixFilePermissions(slow, PosixFilePermissions.fromString("rwx------"));
+    var late = assertThrows(IllegalStateException.class, () -> TestServer.start(slow, Duration.ofSeconds(1)));
+    String told = late.getMessage();
+    assertTrue(told.startsWith("the server did not start within 1000 ms: " + slow), told);
+    assertTrue(told.endsWith("\nopening the store"), told);
   }
 }

@@ -29,6 +29,7 @@ import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.Timeout
@@ -37,6 +38,14 @@ import io.tenterhook.Publisher.Settings
 /** What the shared scenarios cannot see. */
 @Timeout(60)
 class ClientTest {
+    @Test
+    fun unsignedNumbersAreJsonAndADurationIsNot() {
+        val unsigned = listOf(ULong.MAX_VALUE, UInt.MAX_VALUE, UByte.MAX_VALUE)
+        assertEquals("{\"n\":[18446744073709551615,4294967295,255]}", json(mapOf("n" to unsigned)).json)
+        val refused = assertThrows(IllegalArgumentException::class.java) { json(listOf(5.seconds)) }
+        assertEquals("a kotlin.time.Duration has no JSON: give a map, a record, a text or a number", refused.message)
+    }
+
     private val target = checkNotNull(System.getenv("TENTERHOOK_TARGET")) { "needs the harness: make test-clients" }
     private val client = Client(target) { namespace("kotlin-" + UUID.randomUUID().toString().take(8)) }
 
