@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -85,7 +87,8 @@ func JSON(value any) (*v1.JsonDocument, error) {
 	return &v1.JsonDocument{Value: &v1.JsonDocument_Json{Json: encoded}}, nil
 }
 
-// encode keeps `<`, `>` and `&` as they are, unlike json.Marshal: receivers are no HTML pages.
+// encode keeps `<`, `>` and `&` as they are, unlike json.Marshal: receivers are no HTML pages. It refuses a text that is
+// no UTF-8, of which encoding/json makes U+FFFD without a word.
 func encode(value any) (string, error) {
 	var encoded strings.Builder
 	encoder := json.NewEncoder(&encoded)
@@ -93,8 +96,15 @@ func encode(value any) (string, error) {
 	if err := encoder.Encode(value); err != nil {
 		return "", err
 	}
+	if strings.Contains(encoded.String(), `\ufffd`) && replaced.MatchString(encoded.String()) {
+		return "", errors.New("a text is not UTF-8: give bytes as []byte, which becomes base64")
+	}
 	return strings.TrimSuffix(encoded.String(), "\n"), nil
 }
+
+// replaced finds the escape of U+FFFD that encoding/json writes for bytes that are no UTF-8; a U+FFFD of the text itself
+// is not escaped.
+var replaced = regexp.MustCompile(`(?:^|[^\\])(?:\\\\)*\\ufffd`)
 
 // Decode reads a document that the server sent into value, as [json.Unmarshal] does.
 func Decode(document *v1.JsonDocument, value any) error {

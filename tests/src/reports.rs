@@ -74,6 +74,25 @@ const VERIFYING: [&str; 6] = [
     "clients/typescript/test/verify.test.ts",
 ];
 
+/// The tests of the SDKs that write JSON of a language's own values; Kotlin writes by Java's.
+const WRITING: [&str; 6] = [
+    "clients/go/json_test.go",
+    "clients/java/src/test/java/io/tenterhook/JsonTest.java",
+    "clients/python/tests/test_json.py",
+    "clients/ruby/test/test_json.rb",
+    "clients/rust/tests/it/json.rs",
+    "clients/typescript/test/json.test.ts",
+];
+
+/// Rust wrote `null` for NaN, Java sent `?` for half of a surrogate pair, and TypeScript made `{}` of a promise: one
+/// file of values is written, or refused, by all.
+#[test]
+fn every_sdk_writes_the_shared_values() {
+    for file in WRITING {
+        assert!(tree::read(file).contains("json_values.json"), "{file}");
+    }
+}
+
 /// A secret without the padding of its base64 was taken by the server and refused by three SDKs:
 /// one file of cases is run by all.
 #[test]

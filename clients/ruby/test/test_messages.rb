@@ -64,12 +64,14 @@ class TestMessages < Minitest::Test
   end
 
   def test_what_json_lacks_is_refused
-    [Float::NAN, Float::INFINITY].each { |value| assert_raises(JSON::GeneratorError) { event(data: {n: value}) } }
+    error = assert_raises(RangeError) { event(data: {sites: [1, Float::NAN]}) }
+    assert_equal "Event: sites[1] is NaN, which JSON has no number for", error.message
+    assert_raises(ArgumentError) { event(data: {:id => 1, "id" => 2}) }
     opaque = Object.new
     # Rails gives every object one.
     opaque.singleton_class.undef_method(:as_json) if opaque.respond_to?(:as_json)
     error = assert_raises(TypeError) { event(data: {when: opaque}) }
-    assert_equal "Event: a Object is no JSON value", error.message
+    assert_equal "Event: when is a Object, which JSON does not have", error.message
   end
 
   def test_values_that_know_their_json_are_taken

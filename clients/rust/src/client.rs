@@ -8,6 +8,7 @@ use tonic::Code;
 use crate::calls::{Calls, Identified, Once};
 use crate::connection::{BuildError, Builder};
 use crate::error::Error;
+use crate::finite::Finite;
 use crate::methods;
 use crate::v1::access_service_client::AccessServiceClient;
 use crate::v1::delivery_service_client::DeliveryServiceClient;
@@ -185,8 +186,12 @@ impl Client {
 /// A JSON value as the API takes it, for an event's data or the conditions of a rule.
 ///
 /// # Errors
-/// When the value cannot be JSON, such as a map whose keys are no text.
+/// When the value cannot be JSON: a map whose keys are no text, NaN or an infinity. (The macro `serde_json::json!` makes
+/// `null` of those before they come here.)
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<JsonDocument, serde_json::Error> {
     let text = serde_json::to_string(value)?;
+    if text.contains("null") {
+        value.serialize(Finite)?;
+    }
     Ok(JsonDocument { value: Some(json_document::Value::Json(text)) })
 }

@@ -16,7 +16,7 @@ impl Event {
     /// The same with that data: the object as it is now, of whatever serde takes.
     ///
     /// # Errors
-    /// When the value cannot be JSON, such as a map whose keys are no text.
+    /// When the value cannot be JSON, as for [`json`].
     pub fn data<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, serde_json::Error> {
         Ok(Self { data: Some(json(value)?), ..self })
     }
@@ -24,7 +24,7 @@ impl Event {
     /// The same with the object before and after the change; `None` where it was created, or deleted.
     ///
     /// # Errors
-    /// When a value cannot be JSON, such as a map whose keys are no text.
+    /// When a value cannot be JSON, as for [`json`].
     pub fn snapshots<T: Serialize>(self, before: Option<&T>, after: Option<&T>) -> Result<Self, serde_json::Error> {
         let (prechange, postchange) = (before.map(json).transpose()?, after.map(json).transpose()?);
         Ok(Self { snapshots: Some(Snapshots { prechange, postchange }), ..self })

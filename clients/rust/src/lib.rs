@@ -15,6 +15,7 @@ mod custom;
 mod environment;
 mod error;
 mod event;
+mod finite;
 mod layers;
 mod life;
 mod methods;

@@ -50,8 +50,9 @@ export interface EventInit {
 }
 
 /**
- * A JSON value as the API takes it, for an event's data or the conditions of a rule. It throws a TypeError for what
- * `JSON.stringify` would lose without a word: NaN and Infinity, a Map, a Set.
+ * A JSON value as the API takes it, for an event's data or the conditions of a rule. It throws a TypeError for what JSON does not have, and
+ * for what `JSON.stringify` would lose without a word: NaN and Infinity, an invalid Date, bytes, functions, half of a surrogate pair, and
+ * objects without members of their own, such as a Map, a Set, a Promise or an Error.
  */
 export function json(value: unknown): JsonDocument {
   const text = JSON.stringify(value, refuseWhatIsLost);
@@ -61,16 +62,53 @@ export function json(value: unknown): JsonDocument {
   return jsonText(text);
 }
 
-function refuseWhatIsLost(name: string, value: unknown): unknown {
-  const what = name === "" ? "the value" : JSON.stringify(name);
-  if (typeof value === "number" && !Number.isFinite(value)) {
-    throw new TypeError(`${what} is ${value}, which JSON has no number for`);
+const loneSurrogate = /\p{Surrogate}/u;
+
+/** A replacer: `this` has the member, as it was before its `toJSON`. */
+function refuseWhatIsLost(this: unknown, name: string, value: unknown): unknown {
+  const lost = whatIsLost((this as Record<string, unknown>)[name], value);
+  if (lost !== undefined) {
+    throw new TypeError(`${name === "" ? "the value" : JSON.stringify(name)} ${lost}`);
   }
-  if (value instanceof Map || value instanceof Set) {
-    const instead = value instanceof Map ? "Object.fromEntries(map)" : "[...set]";
-    throw new TypeError(`${what} is a ${value instanceof Map ? "Map" : "Set"}, which JSON does not have: give ${instead}`);
+  if (loneSurrogate.test(name)) {
+    throw new TypeError(`the name ${JSON.stringify(name)} has half of a surrogate pair, which is no text`);
   }
   return value;
+}
+
+/** What is wrong with a value, of which `json` is what its `toJSON` gave. */
+function whatIsLost(value: unknown, json: unknown): string | undefined {
+  switch (typeof json) {
+    case "number":
+      return Number.isFinite(json) ? undefined : `is ${json}, which JSON has no number for`;
+    case "string":
+      return loneSurrogate.test(json) ? "has half of a surrogate pair, which is no text" : undefined;
+    case "bigint":
+      return "is a bigint: give a text, or the whole as JSON text by jsonText";
+    case "function":
+    case "symbol":
+      return `is a ${typeof json}, which JSON does not have`;
+    default:
+  }
+  if (value instanceof Date && json === null) {
+    return "is an invalid Date";
+  }
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    return "is bytes, which JSON does not have: give their base64 as text";
+  }
+  if (typeof json === "object" && json !== null && hasNoMembers(json)) {
+    const instead = new Map([["Map", ": give Object.fromEntries(map)"], ["Set", ": give [...set]"], ["Promise", ": await it"]]);
+    const kind = json.constructor?.name ?? "object";
+    return `is a ${kind}, which JSON does not have${instead.get(kind) ?? ""}`;
+  }
+  return undefined;
+}
+
+/** Whether it is an object of a class, no list, of which `JSON.stringify` writes nothing. */
+function hasNoMembers(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null || Array.isArray(value);
+  return !isPlain && Object.keys(value).length === 0;
 }
 
 /** JSON text, which is kept byte for byte: numbers of any size survive. */

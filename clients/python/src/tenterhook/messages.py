@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import re
 import reprlib
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf import message_factory
@@ -41,6 +42,14 @@ _WANTED = {
     FieldDescriptor.CPPTYPE_FLOAT: "number",
     FieldDescriptor.CPPTYPE_DOUBLE: "number",
 }
+# Levels of nesting that the server takes.
+_DEPTH_MAX = 128
+# What to give instead of some values that are no JSON.
+_INSTEAD: tuple[tuple[type, str], ...] = (
+    (date, ": give its isoformat()"),
+    (bytes, ": give its base64 as text"),
+    (set, ": give a list"),
+)
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -51,8 +60,45 @@ def event(type: str, **fields: Unpack[EventFields]) -> Event:
 
 
 def json_document(value: Any) -> JsonDocument:
-    """A JSON value as it is sent; not-a-number and infinity are refused, as JSON has none."""
-    return JsonDocument(json=_encode(value))
+    """A JSON value as it is sent. What JSON does not have is refused, such as not-a-number, bytes, times and half of a
+    surrogate pair; the error says where it stands."""
+    try:
+        return JsonDocument(json=_encode(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _find_fault(value, "", 0) or error from None
+
+
+def _find_fault(value: Any, path: str, depth: int) -> TypeError | ValueError | None:
+    """What is no JSON in a value that could not be written."""
+    where = path or "the value"
+    if value is None or isinstance(value, (bool, int)):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else ValueError(f"{where} is {value}, which JSON has no number for")
+    if isinstance(value, str):
+        return ValueError(f"{where} has half of a surrogate pair, which is no text") if _is_broken(value) else None
+    if depth > _DEPTH_MAX:
+        return ValueError(f"the value is nested more than {_DEPTH_MAX} levels deep, or contains itself")
+    members: Iterable[tuple[str, Any]]
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, (str, int, float, type(None))) or _find_fault(key, "", 0):
+                return TypeError(f"a key of {where} is {key!r}: the names of members are texts")
+        members = ((f"{path}.{key}" if path else str(key), inside) for key, inside in value.items())
+    elif isinstance(value, (list, tuple)):
+        members = ((f"{path}[{index}]", inside) for index, inside in enumerate(value))
+    else:
+        instead = next((text for kind, text in _INSTEAD if isinstance(value, kind)), "")
+        return TypeError(f"{where} is a {type(value).__name__}, which JSON does not have{instead}")
+    return next((fault for name, inside in members if (fault := _find_fault(inside, name, depth + 1))), None)
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def json_value(document: JsonDocument) -> Any:

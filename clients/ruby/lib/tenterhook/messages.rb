@@ -14,6 +14,8 @@ module Tenterhook
   # From native values to messages: hashes, JSON, times, durations.
   module Messages
     NANOS = 1_000_000_000
+    # Levels of nesting that the server takes.
+    DEPTH_MAX = 128
 
     class << self
       # A message of native values: hashes become messages, whatever stands for a `JsonDocument` becomes JSON, a `Time`
@@ -51,10 +53,10 @@ module Tenterhook
       end
 
       # A JSON value as it is sent. Only what JSON has is taken, and what knows its JSON by `as_json`, as Rails' values
-      # do.
+      # do; an error says where the rest stands.
       # @return [V1::JsonDocument]
       def json_document(value)
-        V1::JsonDocument.new(json: JSON.generate(plain(value)))
+        V1::JsonDocument.new(json: JSON.generate(plain(value, "", 0), max_nesting: 0))
       end
 
       private
@@ -74,18 +76,56 @@ module Tenterhook
         event
       end
 
-      def plain(value)
-        case value
-        when nil, true, false, String, Integer, Float then value
-        when Symbol then value.to_s
-        when Hash then value.to_h { |name, inside| [name.to_s, plain(inside)] }
-        when Array then value.map { |inside| plain(inside) }
-        else
-          raise TypeError, "a #{value.class} is no JSON value" unless value.respond_to?(:as_json)
+      # The value as JSON has it; `path` is where it stands in what was given.
+      def plain(value, path, depth)
+        if depth > DEPTH_MAX
+          raise ArgumentError, "the value is nested more than #{DEPTH_MAX} levels deep, or contains itself"
+        end
 
-          plain(value.as_json)
+        case value
+        when nil, true, false then value
+        when Numeric then number(value, path)
+        when String, Symbol then text(value.to_s, path)
+        when Hash then members(value, path, depth)
+        when Array then value.each_with_index.map { |inside, index| plain(inside, "#{path}[#{index}]", depth + 1) }
+        else known(value, path, depth)
         end
       end
+
+      def number(value, path)
+        raise RangeError, "#{named(path)} is #{value}, which JSON has no number for" unless value.finite?
+
+        value.is_a?(Integer) || value.is_a?(Float) ? value : known(value, path, 0)
+      end
+
+      def text(value, path)
+        made = value.encoding == Encoding::BINARY ? value.dup.force_encoding(Encoding::UTF_8) : value
+        return made if made.valid_encoding?
+
+        raise ArgumentError, "#{named(path)} is not UTF-8: give bytes as base64, by [bytes].pack(\"m0\")"
+      end
+
+      def members(hash, path, depth)
+        hash.each_with_object({}) do |(key, inside), made|
+          unless key.is_a?(String) || key.is_a?(Symbol) || key.is_a?(Integer)
+            raise TypeError, "a key of #{named(path)} is #{key.inspect}: the names of members are texts"
+          end
+
+          name = text(key.to_s, path)
+          raise ArgumentError, "#{named(path)} has the member #{name} twice" if made.key?(name)
+
+          made[name] = plain(inside, path.empty? ? name : "#{path}.#{name}", depth + 1)
+        end
+      end
+
+      # What knows its JSON.
+      def known(value, path, depth)
+        return plain(value.as_json, path, depth + 1) if value.respond_to?(:as_json)
+
+        raise TypeError, "#{named(path)} is a #{value.class}, which JSON does not have"
+      end
+
+      def named(path) = path.empty? ? "the value" : path
 
       # What makes the value of each field.
       def converters_of(kind)

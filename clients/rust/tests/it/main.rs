@@ -7,6 +7,7 @@ mod conformance;
 mod contains;
 mod custom;
 mod fake;
+mod json;
 mod readme;
 mod receive;
 mod reference;
