@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tenterhook_model::{Delivery, DeliveryId, DeliveryState, Timestamp, Webhook, WebhookId};
-use tenterhook_policy::Waiting;
+use tenterhook_policy::{Hold, Waiting};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::WebhookSet;
 
@@ -69,13 +69,13 @@ fn is_stale(webhook: &Webhook, delivery: &Delivery, now: Timestamp) -> bool {
 
 fn reason(waiting: Waiting) -> v1::WaitingReason {
     match waiting {
-        Waiting::Paused => v1::WaitingReason::Paused,
-        Waiting::Suspended => v1::WaitingReason::Suspended,
-        Waiting::Breaker(_) => v1::WaitingReason::CircuitBreaker,
-        Waiting::RetryAfter(_) => v1::WaitingReason::RetryAfter,
+        Waiting::Held(Hold::Paused) => v1::WaitingReason::Paused,
+        Waiting::Held(Hold::Suspended) => v1::WaitingReason::Suspended,
+        Waiting::Held(Hold::Breaker(_)) => v1::WaitingReason::CircuitBreaker,
+        Waiting::Held(Hold::RetryAfter(_)) => v1::WaitingReason::RetryAfter,
         Waiting::OrderingKey => v1::WaitingReason::OrderingKey,
         Waiting::NotBefore(_) => v1::WaitingReason::NotBefore,
-        Waiting::RateLimit(_) => v1::WaitingReason::RateLimit,
+        Waiting::Held(Hold::RateLimit(_)) => v1::WaitingReason::RateLimit,
         Waiting::Capacity => v1::WaitingReason::Capacity,
     }
 }

@@ -1,54 +1,65 @@
 //! What holds the due deliveries of a webhook back.
 //!
 //! The rules are those of [`Admission`], asked without letting a request through; metrics count by
-//! them, and the API shows them.
+//! them, and [`Waiting`](crate::Waiting) says by them why one delivery waits.
 
 use tenterhook_model::webhook::HaltedBy;
-use tenterhook_model::{Timestamp, Webhook, WebhookHealth, limits};
+use tenterhook_model::{Timestamp, Webhook, WebhookHealth};
 
 use crate::admission::{Admission, Admit};
 use crate::breaker::Breaker;
 
-/// Why a delivery waits that is due.
+/// Why the due deliveries of a webhook wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
     /// An operator paused the webhook.
     Paused,
     /// The server suspended it.
     Suspended,
-    /// The circuit breaker is open until a probe succeeds.
-    Breaker,
-    /// The receiver asked to be sent nothing for a while (`Retry-After`), and no request has shown yet
-    /// that it is over.
-    RetryAfter,
-    /// The webhook's rate is used up.
-    RateLimit,
+    /// The circuit breaker is open until the next probe at this time; `None` when that is due or in
+    /// flight.
+    Breaker(Option<Timestamp>),
+    /// The receiver asked to be sent nothing before this time (`Retry-After`); `None` when one request is
+    /// finding out whether that is over.
+    RetryAfter(Option<Timestamp>),
+    /// The webhook's rate is used up until this time.
+    RateLimit(Timestamp),
 }
 
 impl Hold {
     /// What holds `webhook` back at `now`; `None` when a request may go.
     pub fn of(webhook: &Webhook, health: &WebhookHealth, now: Timestamp) -> Option<Self> {
-        if !webhook.sends() {
-            let suspended = webhook.halt.as_ref().is_some_and(|halt| halt.by == HaltedBy::Server);
-            return Some(if suspended { Self::Suspended } else { Self::Paused });
+        if let Some(halt) = &webhook.halt {
+            return Some(if halt.by == HaltedBy::Operator { Self::Paused } else { Self::Suspended });
         }
         let breaker = Breaker::from(&webhook.spec.circuit_breaker);
         let health = &health.clone().by_clock(now);
-        let until = breaker.closed_until(health, now);
-        // Of two that hold it back it is the later one; when its time has come, one request goes
-        // alone and the others wait for what it shows.
-        if until.map_or(health.circuit_open(), |time| health.not_before != Some(time)) {
-            return Some(Self::Breaker);
+        if let Some(time) = breaker.closed_until(health, now) {
+            // Of two that hold it back it is the later one.
+            let asked = health.not_before == Some(time);
+            return Some(if asked { Self::RetryAfter(Some(time)) } else { Self::Breaker(Some(time)) });
+        }
+        // When its time has come, one request goes alone and the others wait for what it shows.
+        if health.circuit_open() {
+            return Some(Self::Breaker(None));
         }
         if health.not_before.is_some() {
-            return Some(Self::RetryAfter);
+            return Some(Self::RetryAfter(None));
         }
-        let most = limits::IN_FLIGHT_PER_WEBHOOK as u32;
-        let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, most);
+        let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, u32::MAX);
         admission.resume(health.rate_time);
         match admission.admit(health, now) {
-            Admit::At(_) => Some(Self::RateLimit),
+            Admit::At(time) => Some(Self::RateLimit(time)),
             Admit::Now | Admit::WhenOneEnds => None,
+        }
+    }
+
+    /// When it ends, if that is a matter of time.
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Breaker(time) | Self::RetryAfter(time) => time,
+            Self::RateLimit(time) => Some(time),
+            Self::Paused | Self::Suspended => None,
         }
     }
 }
@@ -91,16 +102,16 @@ mod tests {
             assert_eq!(Hold::of(&halted, &well, NOW()), Some(hold));
         }
         let open = WebhookHealth { next_probe: Some(later(30)), ..WebhookHealth::default() };
-        assert_eq!(Hold::of(&webhook(), &open, NOW()), Some(Hold::Breaker));
-        assert_eq!(Hold::of(&webhook(), &open, later(31)), Some(Hold::Breaker), "until a probe succeeds");
+        assert_eq!(Hold::of(&webhook(), &open, NOW()), Some(Hold::Breaker(Some(later(30)))));
+        assert_eq!(Hold::of(&webhook(), &open, later(31)), Some(Hold::Breaker(None)), "until a probe succeeds");
         let asked = WebhookHealth { not_before: Some(later(60)), ..open };
-        assert_eq!(Hold::of(&webhook(), &asked, NOW()), Some(Hold::RetryAfter), "the later one");
+        assert_eq!(Hold::of(&webhook(), &asked, NOW()), Some(Hold::RetryAfter(Some(later(60)))), "the later one");
         let asked = WebhookHealth { not_before: Some(later(60)), ..WebhookHealth::default() };
-        assert_eq!(Hold::of(&webhook(), &asked, later(61)), Some(Hold::RetryAfter), "until a request succeeds");
+        assert_eq!(Hold::of(&webhook(), &asked, later(61)), Some(Hold::RetryAfter(None)), "until a request succeeds");
         let mut limited = webhook();
         limited.spec.rate_limit.requests_per_second = Some(1.0);
         let used = WebhookHealth { rate_time: Some(later(1)), ..WebhookHealth::default() };
-        assert_eq!(Hold::of(&limited, &used, NOW()), Some(Hold::RateLimit));
+        assert_eq!(Hold::of(&limited, &used, NOW()), Some(Hold::RateLimit(later(1))));
         assert_eq!(Hold::of(&limited, &used, later(1)), None);
     }
 }

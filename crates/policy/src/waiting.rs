@@ -3,31 +3,19 @@
 //! It goes by what the store knows. Requests in flight are the dispatcher's alone, so what is due
 //! and held back by nothing else waits for others to end.
 
-use tenterhook_model::webhook::HaltedBy;
 use tenterhook_model::{Delivery, DeliveryState, Timestamp, Webhook, WebhookHealth};
 
-use crate::admission::{Admission, Admit};
-use crate::breaker::Breaker;
+use crate::hold::Hold;
 
 /// Why a delivery waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waiting {
-    /// An operator paused the webhook.
-    Paused,
-    /// The server suspended the webhook.
-    Suspended,
-    /// The circuit breaker is open until the next probe at this time; `None` when that is due or in
-    /// flight.
-    Breaker(Option<Timestamp>),
-    /// The receiver asked to be sent nothing before this time; `None` when one request is finding
-    /// out whether that is over.
-    RetryAfter(Option<Timestamp>),
+    /// Its webhook is held back.
+    Held(Hold),
     /// Another delivery of its ordering key comes first.
     OrderingKey,
     /// Its own time has not come.
     NotBefore(Timestamp),
-    /// The rate of the webhook is used up until this time.
-    RateLimit(Timestamp),
     /// It is due, and others in flight take all the room.
     Capacity,
 }
@@ -38,42 +26,21 @@ impl Waiting {
         if delivery.state.is_final() || delivery.state == DeliveryState::InFlight {
             return None;
         }
-        if let Some(halt) = &webhook.halt {
-            return Some(if halt.by == HaltedBy::Operator { Self::Paused } else { Self::Suspended });
+        let hold = Hold::of(webhook, health, now);
+        if webhook.halt.is_some() {
+            return hold.map(Self::Held);
         }
         let Some(due) = delivery.next_attempt_time else { return Some(Self::OrderingKey) };
-        let of_webhook = Self::of_webhook(webhook, &health.clone().by_clock(now), now);
-        let until = of_webhook.and_then(Self::until).unwrap_or(now);
-        Some(if due > until { Self::NotBefore(due) } else { of_webhook.unwrap_or(Self::Capacity) })
-    }
-
-    /// What holds back every delivery of a webhook that is not halted.
-    fn of_webhook(webhook: &Webhook, health: &WebhookHealth, now: Timestamp) -> Option<Self> {
-        let breaker = Breaker::from(&webhook.spec.circuit_breaker);
-        if let Some(time) = breaker.closed_until(health, now) {
-            let asked = health.not_before == Some(time);
-            return Some(if asked { Self::RetryAfter(Some(time)) } else { Self::Breaker(Some(time)) });
-        }
-        if health.circuit_open() {
-            return Some(Self::Breaker(None));
-        }
-        if health.not_before.is_some() {
-            return Some(Self::RetryAfter(None));
-        }
-        let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, u32::MAX);
-        admission.resume(health.rate_time);
-        match admission.admit(health, now) {
-            Admit::At(time) => Some(Self::RateLimit(time)),
-            Admit::Now | Admit::WhenOneEnds => None,
-        }
+        let until = hold.and_then(Hold::until).unwrap_or(now);
+        Some(if due > until { Self::NotBefore(due) } else { hold.map_or(Self::Capacity, Self::Held) })
     }
 
     /// When the reason ends, if that is a matter of time.
     pub fn until(self) -> Option<Timestamp> {
         match self {
-            Self::Breaker(time) | Self::RetryAfter(time) => time,
-            Self::NotBefore(time) | Self::RateLimit(time) => Some(time),
-            Self::Paused | Self::Suspended | Self::OrderingKey | Self::Capacity => None,
+            Self::Held(hold) => hold.until(),
+            Self::NotBefore(time) => Some(time),
+            Self::OrderingKey | Self::Capacity => None,
         }
     }
 }
@@ -81,9 +48,11 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Hold::{Breaker, Paused, RateLimit, RetryAfter, Suspended};
     use crate::tests::{at, delivery, webhook};
+    use crate::{Admission, Admit};
     use proptest::prelude::*;
-    use tenterhook_model::webhook::{Halt, RateLimit};
+    use tenterhook_model::webhook::{self, Halt, HaltedBy};
 
     /// Why a delivery that is due at the second `due` waits at the second 100.
     fn why(due: Option<i64>, webhook: &Webhook, health: &WebhookHealth) -> Option<Waiting> {
@@ -107,10 +76,10 @@ mod tests {
 
     #[test]
     fn a_halt_is_named_before_all_that_time_ends() {
-        for (by, expected) in [(HaltedBy::Operator, Waiting::Paused), (HaltedBy::Server, Waiting::Suspended)] {
+        for (by, hold) in [(HaltedBy::Operator, Paused), (HaltedBy::Server, Suspended)] {
             let halted = Webhook { halt: Some(Halt { by, reason: String::new() }), ..webhook(1) };
             for due in [Some(500), Some(50), None] {
-                assert_eq!(why(due, &halted, &open(400)), Some(expected));
+                assert_eq!(why(due, &halted, &open(400)), Some(Waiting::Held(hold)));
             }
         }
     }
@@ -118,19 +87,19 @@ mod tests {
     #[test]
     fn the_longest_wait_is_the_one_that_is_named() {
         let webhook = webhook(1);
-        assert_eq!(why(Some(90), &webhook, &open(400)), Some(Waiting::Breaker(Some(at(400)))));
+        assert_eq!(why(Some(90), &webhook, &open(400)), Some(Waiting::Held(Breaker(Some(at(400))))));
         assert_eq!(why(Some(500), &webhook, &open(400)), Some(Waiting::NotBefore(at(500))));
         assert_eq!(why(Some(500), &webhook, &WebhookHealth::default()), Some(Waiting::NotBefore(at(500))));
         let asked = WebhookHealth { not_before: Some(at(600)), ..open(400) };
-        assert_eq!(why(Some(500), &webhook, &asked), Some(Waiting::RetryAfter(Some(at(600)))));
+        assert_eq!(why(Some(500), &webhook, &asked), Some(Waiting::Held(RetryAfter(Some(at(600))))));
     }
 
     #[test]
     fn no_time_in_the_past_is_named() {
         let webhook = webhook(1);
-        assert_eq!(why(Some(90), &webhook, &open(60)), Some(Waiting::Breaker(None)));
+        assert_eq!(why(Some(90), &webhook, &open(60)), Some(Waiting::Held(Breaker(None))));
         let asked = WebhookHealth { not_before: Some(at(60)), ..WebhookHealth::default() };
-        assert_eq!(why(Some(90), &webhook, &asked), Some(Waiting::RetryAfter(None)));
+        assert_eq!(why(Some(90), &webhook, &asked), Some(Waiting::Held(RetryAfter(None))));
         assert_eq!(why(Some(90), &webhook, &WebhookHealth::default()), Some(Waiting::Capacity));
     }
 
@@ -142,16 +111,17 @@ mod tests {
     #[test]
     fn a_rate_that_is_used_up_is_named_with_its_end() {
         let mut webhook = webhook(1);
-        webhook.spec.rate_limit = RateLimit { requests_per_second: Some(0.1), burst: Some(1), ..RateLimit::default() };
+        webhook.spec.rate_limit =
+            webhook::RateLimit { requests_per_second: Some(0.1), burst: Some(1), ..Default::default() };
         let health = |even| WebhookHealth { rate_time: Some(at(even)), ..WebhookHealth::default() };
-        assert_eq!(why(Some(90), &webhook, &health(104)), Some(Waiting::RateLimit(at(104))));
+        assert_eq!(why(Some(90), &webhook, &health(104)), Some(Waiting::Held(RateLimit(at(104)))));
         assert_eq!(why(Some(90), &webhook, &health(99)), Some(Waiting::Capacity));
     }
 
     #[test]
     fn a_clock_that_was_set_back_moves_the_times_with_it() {
         let health = WebhookHealth { last_failure: Some(at(1_000)), ..open(1_030) };
-        assert_eq!(why(Some(90), &webhook(1), &health), Some(Waiting::Breaker(Some(at(130)))));
+        assert_eq!(why(Some(90), &webhook(1), &health), Some(Waiting::Held(Breaker(Some(at(130))))));
     }
 
     proptest! {
@@ -161,7 +131,7 @@ mod tests {
             due in 0i64..300, rate in prop::option::of(0.01f64..10.0),
         ) {
             let mut webhook = webhook(1);
-            webhook.spec.rate_limit = RateLimit { requests_per_second: rate, burst: Some(1), max_in_flight: None };
+            webhook.spec.rate_limit = webhook::RateLimit { requests_per_second: rate, burst: Some(1), max_in_flight: None };
             let health = WebhookHealth {
                 next_probe: probe.map(at),
                 not_before: asked.map(at),
@@ -172,22 +142,19 @@ mod tests {
             if let Some(until) = waits.until() {
                 prop_assert!(until > at(100), "{:?} is over", waits);
             }
-            let breaker = Breaker::from(&webhook.spec.circuit_breaker);
+            let breaker = crate::Breaker::from(&webhook.spec.circuit_breaker);
             let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, 1);
             admission.resume(health.rate_time);
             match admission.admit(&health, at(100)) {
-                Admit::Now => prop_assert!(!matches!(waits, Waiting::RateLimit(_)), "{:?}", waits),
+                Admit::Now => prop_assert!(!matches!(waits, Waiting::Held(RateLimit(_))), "{:?}", waits),
                 // Whether a probe is in flight nobody knows here.
                 Admit::At(time) if at(due) <= time => {
-                    let is_probed = matches!(waits, Waiting::Breaker(None) | Waiting::RetryAfter(None));
+                    let is_probed = matches!(waits, Waiting::Held(Breaker(None) | RetryAfter(None)));
                     prop_assert!(is_probed || waits.until() == Some(time), "{:?} and not until {:?}", waits, time);
                 }
                 Admit::At(time) => prop_assert_eq!(waits, Waiting::NotBefore(at(due)), "it may go at {:?}", time),
                 Admit::WhenOneEnds => prop_assert!(false, "nothing is in flight"),
             }
-            let held = crate::Hold::of(&webhook, &health, at(100));
-            let is_held = matches!(waits, Waiting::Breaker(_) | Waiting::RetryAfter(_) | Waiting::RateLimit(_));
-            prop_assert!(held.is_some() || !is_held, "{:?} and nothing holds it", waits);
         }
     }
 }

@@ -67,9 +67,9 @@ impl Snapshot {
             // A halt holds everything back, whatever else it would wait for.
             Some(Hold::Paused) => return self.waiting[6] += due + scheduled + behind,
             Some(Hold::Suspended) => return self.waiting[7] += due + scheduled + behind,
-            Some(Hold::Breaker) => 5,
-            Some(Hold::RateLimit) => 3,
-            Some(Hold::RetryAfter) => 4,
+            Some(Hold::Breaker(_)) => 5,
+            Some(Hold::RateLimit(_)) => 3,
+            Some(Hold::RetryAfter(_)) => 4,
             None => 0,
         };
         self.waiting[reason] += due;
@@ -136,9 +136,9 @@ mod tests {
         let waits = Waits { due: 3, scheduled: 2, behind: 1, oldest_due: Some(7_000) };
         for (hold, waiting, oldest) in [
             (None, [3, 2, 1, 0, 0, 0, 0, 0], Some(7_000)),
-            (Some(Hold::RetryAfter), [0, 2, 1, 0, 3, 0, 0, 0], None),
-            (Some(Hold::RateLimit), [0, 2, 1, 3, 0, 0, 0, 0], None),
-            (Some(Hold::Breaker), [0, 2, 1, 0, 0, 3, 0, 0], None),
+            (Some(Hold::RetryAfter(None)), [0, 2, 1, 0, 3, 0, 0, 0], None),
+            (Some(Hold::RateLimit(Timestamp::MAX)), [0, 2, 1, 3, 0, 0, 0, 0], None),
+            (Some(Hold::Breaker(None)), [0, 2, 1, 0, 0, 3, 0, 0], None),
             (Some(Hold::Paused), [0, 0, 0, 0, 0, 0, 6, 0], None),
             (Some(Hold::Suspended), [0, 0, 0, 0, 0, 0, 0, 6], None),
         ] {
