@@ -83,6 +83,12 @@ const ENTITIES: [(&str, &str); 24] = [
     ("times", "×"),
 ];
 
+/// The numbers from 128 to 159, which HTML reads as Windows-1252 has them.
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
 /// Entities as characters.
 pub(crate) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -105,19 +111,40 @@ pub(crate) fn unescape(text: &str) -> String {
     out
 }
 
+/// The character that `text` begins with an entity for, and the entity's bytes.
 fn entity(text: &str) -> Option<(String, usize)> {
-    /// The longest entity that is looked for.
+    /// The longest named entity that is looked for.
     const LENGTH_MAX: usize = 12;
-    let end = text.char_indices().take(LENGTH_MAX).find(|(_, c)| *c == ';')?.0;
-    let name = &text[1..end];
-    let length = end + 1;
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return Some((char::from_u32(code)?.to_string(), length));
+    if let Some(after) = text.strip_prefix("&#") {
+        return numbered_entity(after).map(|(shown, length)| (shown, "&#".len() + length));
     }
-    let known = ENTITIES.iter().find(|(known, _)| *known == name)?;
-    Some((known.1.to_owned(), length))
+    let end = text.char_indices().take(LENGTH_MAX).find(|(_, c)| *c == ';')?.0;
+    let known = ENTITIES.iter().find(|(known, _)| *known == &text[1..end])?;
+    Some((known.1.to_owned(), end + 1))
+}
+
+/// What stands after `&#`: digits, and a semicolon or none, read as Python's `html.unescape` does (HTML,
+/// "Numeric character reference end state").
+fn numbered_entity(text: &str) -> Option<(String, usize)> {
+    let (radix, mark) = if text.starts_with(['x', 'X']) { (16, 1) } else { (10, 0) };
+    let digits = text[mark..].chars().take_while(|c| c.is_digit(radix)).count();
+    let (number, after) = text[mark..].split_at(digits);
+    let length = mark + digits + usize::from(after.starts_with(';'));
+    if digits == 0 {
+        return None;
+    }
+    // Too large for a number is too large for a character.
+    let code = u32::from_str_radix(number, radix).unwrap_or(u32::MAX);
+    Some((named_by(code).map(String::from).unwrap_or_default(), length))
+}
+
+/// The character of a number; none for those that stand for no character.
+fn named_by(code: u32) -> Option<char> {
+    let is_unassigned = (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe;
+    match code {
+        0 | 0xd800..=0xdfff | 0x11_0000.. => Some(char::REPLACEMENT_CHARACTER),
+        0x80..=0x9f => Some(WINDOWS_1252[code as usize - 0x80]),
+        0x1..=0x8 | 0xb | 0xe..=0x1f | 0x7f => None,
+        _ => char::from_u32(code).filter(|_| !is_unassigned),
+    }
 }

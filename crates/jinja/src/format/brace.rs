@@ -113,7 +113,7 @@ impl Formatter<'_, '_, '_> {
     }
 
     fn first(&mut self, name: &str) -> Result<Val, Error> {
-        let numbered = name.parse::<usize>().ok();
+        let numbered = number(name)?;
         if name.is_empty() || numbered.is_some() {
             let automatic = name.is_empty();
             if self.automatic.is_some_and(|before| before != automatic) {
@@ -153,9 +153,19 @@ impl Formatter<'_, '_, '_> {
         if key.is_empty() {
             return Err(error("Empty attribute in format string"));
         }
-        let key = key.parse::<i64>().map_or_else(|_| text(key), Val::from);
+        let key = number(key)?.map_or_else(|| text(key), Val::from);
         ops::item(self.state, value, &key)
     }
+}
+
+/// The number that `name` is, if it has nothing but digits; a sign makes it a name, as in Python.
+fn number(name: &str) -> Result<Option<usize>, Error> {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(None);
+    }
+    // Python's numbers of fields end with its `ssize_t`.
+    let number = name.parse::<isize>().map_err(|_| error("Too many decimal digits in format string"))?;
+    Ok(Some(number.unsigned_abs()))
 }
 
 /// Where the field that begins at the start of `rest` ends.

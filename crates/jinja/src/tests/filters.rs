@@ -342,3 +342,21 @@ fn filters_that_jinja2_refuses_fail() {
         "{{ '%s'|format }}",
     ]);
 }
+
+#[test]
+fn numbered_entities_are_read_as_python_reads_html() {
+    prints(&[
+        ("{{ '&#65;&#x41;&#X41;'|striptags }}", "AAA"),
+        ("{{ '&#65 &#65x &#x41g'|striptags }}", "A Ax Ag"),
+        ("{{ '&#0065;&#00000000000000065;&#x0000000000041;'|striptags }}", "AAA"),
+        ("{{ '&#+65; &#x+41; &#-65; &#; &#x; &#xg; &#'|striptags }}", "&#+65; &#x+41; &#-65; &#; &#x; &#xg; &#"),
+        ("{{ '&#0;&#xd7ff;&#xd800;&#xdfff;&#xe000;'|striptags }}", "\u{fffd}\u{d7ff}\u{fffd}\u{fffd}\u{e000}"),
+        ("{{ '&#x10fffd;&#x110000;&#99999999999999999999999;'|striptags }}", "\u{10fffd}\u{fffd}\u{fffd}"),
+        ("{{ '[&#1;&#8;&#11;&#14;&#31;&#127;&#xfdd0;&#xfdef;&#xfffe;&#xffff;&#x1fffe;&#x10ffff;]'|striptags }}", "[]"),
+        ("{{ '&#9;&#10;&#12;&#13;&#32;&#126;&#160;'|striptags }}", "\t\n\u{c}\r ~\u{a0}"),
+        ("{{ '&#xfdcf;&#xfdf0;&#xfffd;&#x10000;'|striptags }}", "\u{fdcf}\u{fdf0}\u{fffd}\u{10000}"),
+        ("{{ '&#128;&#130;&#131;&#140;&#142;&#145;&#150;&#153;&#158;&#159;'|striptags }}", "€‚ƒŒŽ‘–™žŸ"),
+        ("{{ '&#129;&#141;&#143;&#144;&#157;'|striptags }}", "\u{81}\u{8d}\u{8f}\u{90}\u{9d}"),
+        ("{{ '&#38;lt; &amp;#65;'|striptags }}", "&lt; &#65;"),
+    ]);
+}

@@ -182,3 +182,25 @@ fn text_methods_that_jinja2_refuses_fail() {
         "{{ s[::0] }}",
     ]);
 }
+
+#[test]
+fn a_field_of_format_is_a_number_when_it_has_digits_alone() {
+    prints(&[
+        ("{{ '{00}'.format('x') }}", "x"),
+        ("{{ '{0[1]}'.format(l) }}", "1"),
+        ("{{ '{0[01]}'.format(l) }}", "1"),
+        ("{{ '{0[-1]}'.format(l) }}", ""),
+        ("{{ '{0[+1]}'.format(l) }}", ""),
+        ("{{ '{0[+1]}'.format({'+1': 'plus'}) }}", "plus"),
+        ("{{ '{0[-1]}'.format({'-1': 'minus', -1: 'number'}) }}", "minus"),
+        ("{{ '{0[1]}'.format({'1': 'text', 1: 'number'}) }}", "number"),
+    ]);
+    fails(&[
+        "{{ '{+0}'.format('x') }}",
+        "{{ '{-0}'.format('x') }}",
+        "{{ '{1}'.format('x') }}",
+        "{{ '{:{+0}}'.format(3, 4) }}",
+        "{{ '{9223372036854775808}'.format('x') }}",
+        "{{ '{0[9223372036854775808]}'.format(l) }}",
+    ]);
+}
