@@ -87,7 +87,8 @@ pub(super) fn answer(response: Response<Body>, refused: Refused) -> Response<Bod
         return Problem::of(&status).response();
     }
     let messages = Messages::new(response.into_body());
-    let mut response = Response::new(Body::new(Acks { messages, refused, acknowledged: 0, has_ended: false }));
+    let mut response =
+        Response::new(Body::new(Acks { messages, refused, acknowledged: 0, next: None, has_ended: false }));
     response.headers_mut().insert(CONTENT_TYPE, NDJSON);
     response
 }
@@ -97,39 +98,38 @@ struct Acks {
     messages: Messages,
     refused: Refused,
     acknowledged: u64,
+    /// The next acknowledgement, while lines that were refused before it wait.
+    next: Option<Value>,
     has_ended: bool,
 }
 
 impl Acks {
     fn poll_line(&mut self, context: &mut Context<'_>) -> Poll<Option<Value>> {
+        // Asked first: the lines that are read for an acknowledgement may be refused before it comes.
+        if self.next.is_none() && !self.has_ended {
+            match self.messages.poll::<v1::StreamPublishEventsResponse>(context) {
+                Poll::Ready(Some(Ok(message))) => self.next = Some(acknowledgement(&message)),
+                Poll::Ready(ended) => {
+                    self.has_ended = true;
+                    // Nothing comes before the lines that are still refused.
+                    self.acknowledged = u64::MAX;
+                    if let Some(Err(status)) = ended {
+                        return Poll::Ready(Some(last(&status)));
+                    }
+                }
+                Poll::Pending => {}
+            }
+        }
         if let Some(refused) = self.refused.next(self.acknowledged) {
             return Poll::Ready(Some(acknowledgement(&refused)));
         }
-        if self.has_ended {
-            return Poll::Ready(None);
+        if let Some(next) = self.next.take() {
+            self.acknowledged += 1;
+            let sent = self.refused.lock().messages;
+            debug_assert!(self.acknowledged <= sent, "{} of {sent} messages are acknowledged", self.acknowledged);
+            return Poll::Ready(Some(next));
         }
-        match self.messages.poll::<v1::StreamPublishEventsResponse>(context) {
-            Poll::Ready(Some(Ok(message))) => {
-                self.acknowledged += 1;
-                let sent = self.refused.lock().messages;
-                debug_assert!(self.acknowledged <= sent, "{} of {sent} messages are acknowledged", self.acknowledged);
-                Poll::Ready(Some(acknowledgement(&message)))
-            }
-            Poll::Ready(ended) => {
-                self.has_ended = true;
-                // Nothing comes before the lines that are still refused.
-                self.acknowledged = u64::MAX;
-                match ended {
-                    Some(Err(status)) => Poll::Ready(Some(last(&status))),
-                    _ => self.poll_line(context),
-                }
-            }
-            // What was asked for meanwhile may have been refused.
-            Poll::Pending => match self.refused.next(self.acknowledged) {
-                Some(refused) => Poll::Ready(Some(acknowledgement(&refused))),
-                None => Poll::Pending,
-            },
-        }
+        if self.has_ended { Poll::Ready(None) } else { Poll::Pending }
     }
 }
 

@@ -17,6 +17,9 @@ mod ndjson;
 mod netbox;
 mod proto_json;
 
+#[cfg(test)]
+mod body_tests;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, TE};
 use http::request::Parts;
