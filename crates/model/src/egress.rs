@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
 use crate::host::{Host, HostName};
@@ -127,33 +128,16 @@ impl Proxy {
             Some(url::Host::Domain(name)) => Host::Name(HostName::parse(name).map_err(|_| ProxyError::Host)?),
             None => return Err(ProxyError::Host),
         };
-        let decode = |part: &str| percent_decoded(part).ok_or(ProxyError::Host);
+        let decode = |part| percent_decode_str(part).decode_utf8().map_err(|_| ProxyError::Host);
         let credentials = match (url.username(), url.password()) {
             ("", None) => None,
-            (user, password) => Some((decode(user)?, Secret::new(decode(password.unwrap_or_default())?))),
+            (user, password) => {
+                let password = decode(password.unwrap_or_default())?;
+                Some((decode(user)?.into_owned(), Secret::new(password)))
+            }
         };
         Ok(Self { scheme, host, port, credentials })
     }
-}
-
-/// The text that a part of a URL stands for.
-fn percent_decoded(part: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
-        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 impl fmt::Display for Proxy {
@@ -330,11 +314,13 @@ mod tests {
         assert_eq!(read("https://proxy.example:80").0, twice("https://proxy.example:80"));
         let (shown, user) = read("socks5h://u%40x:p%3Aw@[2001:db8::1]");
         assert_eq!((shown, user.as_deref()), (twice("socks5h://[2001:db8::1]:1080"), Some("u@x/p:w")));
+        assert_eq!(read("http://u:%+5%4@proxy.example").1.as_deref(), Some("u/%+5%4"), "no digits, no character");
         for (text, error) in [
             ("socks5://proxy.example", ProxyError::Scheme),
             ("ftp://hunter2@proxy.example", ProxyError::Scheme),
             ("http://", ProxyError::Host),
             ("http://a b", ProxyError::Host),
+            ("http://u:%ff@proxy.example", ProxyError::Host),
             ("http://proxy.example/path", ProxyError::Path),
         ] {
             assert_eq!(Proxy::parse(text).unwrap_err(), error, "{text}");

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use percent_encoding::percent_decode_str;
 use tenterhook_client::v1::HeaderTemplate;
 use tenterhook_model::sensitive::is_sensitive_header;
 
@@ -34,29 +35,11 @@ pub(super) fn split(url: &str) -> Result<Split, &'static str> {
         return Ok(Split { url: bare, authorization: None, had_user: true });
     };
     let wrong = "has a user or password that is not Latin-1; NetBox cannot send it either";
-    let text = format!("{}:{}", decoded(name).ok_or(wrong)?, decoded(password).ok_or(wrong)?);
+    let decode = |part| percent_decode_str(part).decode_utf8().map_err(|_| wrong);
+    let text = format!("{}:{}", decode(name)?, decode(password)?);
     let latin: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     let authorization = Some(format!("Basic {}", BASE64.encode(latin.ok_or(wrong)?)));
     Ok(Split { url: bare, authorization, had_user: true })
-}
-
-/// `%XX` as the bytes of UTF-8 that they stand for (RFC 3986, section 2.1).
-fn decoded(text: &str) -> Option<String> {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, after @ ..] = rest {
-        let hex = (*first == b'%').then(|| after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok())).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// The lines of `block` that hold no secret, and those that do as headers. A block whose lines depend on each other
@@ -104,6 +87,8 @@ mod tests {
         assert_eq!(found.url, "https://hooks.example.com/a@b");
         // `jo@x:p:wü`, in Latin-1.
         assert_eq!(found.authorization.unwrap(), "Basic am9AeDpwOnf8");
+        // `jo:%+5%4`: without two digits a percent sign is one.
+        assert_eq!(split("https://jo:%+5%4@a.example.com").unwrap().authorization.unwrap(), "Basic am86JSs1JTQ=");
         assert_eq!(split("https://a.example.com/?x=u:p@b").unwrap().url, "https://a.example.com/?x=u:p@b");
     }
 
