@@ -84,6 +84,7 @@ impl Elsewhere for Nowhere {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_lighter_place_is_the_one_with_less_of_its_room_taken() {
@@ -93,5 +94,16 @@ mod tests {
         assert!(load(0, 1).is_lighter_than(load(1, usize::MAX)));
         assert!(!load(0, 8).is_lighter_than(load(0, 1)), "nothing is lighter than an idle node");
         assert!(load(1, 2).has_room() && !load(2, 2).has_room() && !load(0, 0).has_room());
+    }
+
+    proptest! {
+        #[test]
+        fn of_two_places_at_most_one_is_lighter(taken in any::<[usize; 2]>(), room in any::<[usize; 2]>()) {
+            let [one, other] = [0, 1].map(|at| Load { taken: taken[at], room: room[at] });
+            prop_assert!(!(one.is_lighter_than(other) && other.is_lighter_than(one)));
+            prop_assert!(!one.is_lighter_than(one));
+            let crowded = Load { taken: one.taken.saturating_add(1), ..one };
+            prop_assert!(!crowded.is_lighter_than(one), "one more never makes a place lighter");
+        }
     }
 }

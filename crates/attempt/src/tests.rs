@@ -2,21 +2,28 @@
 
 use std::convert::Infallible;
 use std::future::{pending, ready};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tenterhook_engine::{
     Acceptance, AttemptFacts, Compilations, Compiled, EventContext, InProcess, Preview, Render, RenderFault, Rules,
 };
 use tenterhook_fixtures::{delivery, event, response, webhook};
 use tenterhook_model::{
-    Clock, Event, Exchange, Excuse, Fault, FaultKind, Outcome, PreparedRequest, Timestamp, Webhook, limits,
+    Attempt, Clock, DeliveryId, Event, Exchange, Excuse, Fault, FaultKind, Outcome, PreparedRequest, Timestamp,
+    Webhook, limits,
 };
 use tokio_util::sync::CancellationToken;
 use tower::service_fn;
+use tracing::Span;
 
-use crate::{Deliver, Job, Made, PassThrough, Tools, make};
+use crate::{
+    AttemptLabel, AttemptSpan, AttemptTrace, Deliver, Elsewhere, Job, Load, Made, Nowhere, PassThrough, Place, Tools,
+    make, make_at,
+};
 
 const TRACE_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -69,24 +76,40 @@ impl Render for Obedient {
     }
 }
 
+/// A delivery that was due at the epoch.
+struct Due {
+    webhook: Arc<Webhook>,
+    context: Arc<EventContext>,
+    delivery_id: DeliveryId,
+}
+
+impl Due {
+    fn with_body(body: &str) -> Self {
+        let mut webhook = webhook(1);
+        webhook.spec.request.body = body.to_owned();
+        webhook.spec.request.additional_headers = "X-Site: ams".to_owned();
+        let event = Event { trace_parent: Some(TRACE_PARENT.to_owned()), ..event("e") };
+        let delivery_id = delivery(&webhook, &event, 1).id;
+        let (webhook, context) = (Arc::new(webhook), Arc::new(EventContext::new(Arc::new(event))));
+        Self { webhook, context, delivery_id }
+    }
+
+    /// Its third attempt.
+    fn job(&self) -> Job<'_> {
+        let Self { webhook, context, delivery_id } = self;
+        Job { webhook, context, delivery_id: *delivery_id, number: 3, due_time: Some(Timestamp::default()) }
+    }
+}
+
 /// Makes the third attempt of a delivery that was due at the epoch.
 async fn attempt<D: Deliver>(body: &str, deliverer: D, cut: &CancellationToken) -> Made {
-    let mut webhook = webhook(1);
-    webhook.spec.request.body = body.to_owned();
-    webhook.spec.request.additional_headers = "X-Site: ams".to_owned();
-    let event = Event { trace_parent: Some(TRACE_PARENT.to_owned()), ..event("e") };
-    let delivery = delivery(&webhook, &event, 1);
-    let (webhook, context) = (Arc::new(webhook), Arc::new(EventContext::new(Arc::new(event))));
-    let job = Job {
-        webhook: &webhook,
-        context: &context,
-        delivery_id: delivery.id,
-        number: 3,
-        due_time: delivery.next_attempt_time,
-    };
+    traced(&PassThrough, body, deliverer, cut).await
+}
+
+async fn traced<D: Deliver>(trace: &dyn AttemptTrace, body: &str, deliverer: D, cut: &CancellationToken) -> Made {
     let compilations = Compilations::new();
-    let tools = Tools { render: &Obedient, compilations: &compilations, clock: &TenSeconds, trace: &PassThrough };
-    make(job, tools, deliverer, cut).await
+    let tools = Tools { render: &Obedient, compilations: &compilations, clock: &TenSeconds, trace };
+    make(Due::with_body(body).job(), tools, deliverer, cut).await
 }
 
 /// An attempt with a body template whose request gets a 200.
@@ -174,4 +197,92 @@ async fn a_cut_interrupts_what_has_no_response_yet() {
 
     let made = attempt("", service_fn(|_: PreparedRequest| ready(Ok(ok()))), &cut).await;
     assert_eq!(made.attempt.outcome, Outcome::Success, "a response that is there counts");
+}
+
+/// Notes what it is told, and gives requests a `traceparent` of its own.
+#[derive(Debug, Default)]
+struct Noted(Mutex<(Vec<String>, Vec<Attempt>)>);
+
+/// The `traceparent` of the attempts that are noted.
+const OWN_PARENT: &str = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+
+impl AttemptTrace for Noted {
+    fn begin(&self, label: &AttemptLabel<'_>) -> AttemptSpan {
+        let AttemptLabel { delivery_id, webhook_id, event_id, number, parent } = label;
+        let label = format!("{delivery_id} {webhook_id} {event_id} {number} {parent:?}");
+        self.0.lock().unwrap().0.push(label);
+        AttemptSpan { span: Span::none(), traceparent: Some(OWN_PARENT.to_owned()) }
+    }
+
+    fn end(&self, _: &Span, attempt: &Attempt) {
+        self.0.lock().unwrap().1.push(attempt.clone());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_trace_knows_what_is_attempted_and_how_it_ended() {
+    let noted = Noted::default();
+    let made =
+        traced(&noted, "hello", service_fn(|_: PreparedRequest| ready(Ok(ok()))), &CancellationToken::new()).await;
+    let due = Due::with_body("hello");
+    let label = format!("{} {} e 3 {:?}", due.delivery_id, due.webhook.id, Some(TRACE_PARENT));
+    assert_eq!(noted.0.into_inner().unwrap(), (vec![label], vec![made.attempt.clone()]));
+    assert_eq!(made.attempt.trace_id, "0123456789abcdef0123456789abcdef");
+    let sent = made.attempt.request.unwrap().headers.into_iter().find(|header| header.name == "traceparent").unwrap();
+    assert_eq!(&*sent.value, OWN_PARENT);
+}
+
+/// A node that makes an attempt, or is lost.
+#[derive(Debug)]
+struct Node(Option<Made>);
+
+impl Place for Node {
+    fn make<'a>(&'a self, _: Job<'a>, cut: &'a CancellationToken) -> BoxFuture<'a, Option<Made>> {
+        async move {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            self.0.clone().filter(|_| !cut.is_cancelled())
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_of_another_node_is_kept_as_that_node_made_it() {
+    let there = Made { panicked: true, excuse: Some(Excuse::Local), ..rendered("hello").await };
+    let due = Due::with_body("hello");
+    let made = make_at(&Node(Some(there.clone())), due.job(), &TenSeconds, &CancellationToken::new()).await;
+    assert_eq!(made, there);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempt_of_a_node_that_is_lost_counts_as_interrupted() {
+    let (due, cut) = (Due::with_body("hello"), CancellationToken::new());
+    let Made { attempt, excuse, panicked } = make_at(&Node(None), due.job(), &TenSeconds, &cut).await;
+    assert_eq!((attempt.outcome, excuse, panicked), (Outcome::Interrupted, None, false));
+    assert_eq!((attempt.number, attempt.start_time), (3, Timestamp::from_millis(10_000)));
+    assert_eq!((attempt.duration, attempt.timings.queued), (Duration::from_secs(4), Some(Duration::from_secs(10))));
+    assert_eq!((attempt.timings.render, attempt.trace_id.as_str()), (None, ""));
+    assert!(attempt.error.contains("was lost") && attempt.request.is_none(), "{}", attempt.error);
+    cut.cancel();
+    let there = Node(Some(rendered("hello").await));
+    let made = make_at(&there, due.job(), &TenSeconds, &cut).await;
+    assert_eq!(made.attempt.outcome, Outcome::Interrupted, "the cut goes on to the other node");
+}
+
+#[tokio::test]
+async fn without_other_nodes_there_is_no_room_and_no_place() {
+    let nowhere = Nowhere::default();
+    assert_eq!(*nowhere.room().borrow(), 0);
+    assert!(nowhere.room().has_changed().is_ok(), "a wait for its change goes on");
+    assert!(nowhere.place(Load { taken: 1_000, room: 1 }).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "numbered from 1")]
+async fn an_attempt_has_a_number() {
+    let due = Due::with_body("");
+    let compilations = Compilations::new();
+    let tools = Tools { render: &Obedient, compilations: &compilations, clock: &TenSeconds, trace: &PassThrough };
+    let job = Job { number: 0, ..due.job() };
+    make(job, tools, service_fn(|_: PreparedRequest| ready(Ok(ok()))), &CancellationToken::new()).await;
 }
