@@ -1,7 +1,10 @@
 //! Events, webhooks, a renderer that counts and a store of them, for the tests of this crate.
 
+mod announcing;
 mod compiling;
+mod desk;
 mod routing;
+mod storing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,6 +64,13 @@ fn changed(before: &WebhookSet, webhook: Webhook) -> Arc<WebhookSet> {
 struct Counting {
     webhooks: AtomicUsize,
     rules: AtomicUsize,
+}
+
+impl Counting {
+    /// Webhooks and sets of rules so far.
+    fn counted(&self) -> (usize, usize) {
+        (self.webhooks.load(Ordering::Relaxed), self.rules.load(Ordering::Relaxed))
+    }
 }
 
 #[async_trait]
@@ -131,6 +141,6 @@ impl Bench {
 
     /// Webhooks and sets of rules that were compiled so far.
     fn compiled(&self) -> (usize, usize) {
-        (self.render.webhooks.load(Ordering::Relaxed), self.render.rules.load(Ordering::Relaxed))
+        self.render.counted()
     }
 }
