@@ -294,6 +294,65 @@ mod tests {
     }
 
     #[test]
+    fn a_phase_that_took_no_time_is_told_from_one_that_was_not_reached() {
+        let phases = [None, Some(Duration::ZERO), Some(Duration::from_nanos(1)), Some(Duration::from_secs(3_600))];
+        for at in 0..phases.len() {
+            let phase = |step: usize| phases[(at + step) % phases.len()];
+            let (queued, render, dns) = (phase(0), phase(1), phase(2));
+            let (connect, tls, first_byte) = (phase(3), phase(4), phase(5));
+            let timings = Timings { queued, render, dns, connect, tls, first_byte };
+            let attempt = Attempt { timings, ..fixtures::attempt(1) };
+            assert_eq!(read(encode(&attempt)), attempt);
+        }
+    }
+
+    #[test]
+    fn a_duration_beyond_the_row_is_the_longest_that_it_holds() {
+        let timings = Timings { queued: Some(Duration::MAX), ..Timings::default() };
+        let kept = read(encode(&Attempt { duration: Duration::MAX, timings, ..fixtures::attempt(1) }));
+        assert_eq!(kept.duration, Duration::from_nanos(u64::MAX));
+        assert_eq!(kept.timings.queued, Some(Duration::from_nanos(u64::MAX - 1)));
+    }
+
+    #[test]
+    fn a_header_that_was_not_called_sensitive_yet_is_by_its_name() {
+        let row = |name: &str, sensitive| HeaderRow { name: name.into(), value: "v".into(), sensitive };
+        let read = headers(vec![row("X-Api-Key", false), row("X-Site", false), row("X-Site", true)]);
+        assert_eq!(read.iter().map(|header| header.sensitive).collect::<Vec<_>>(), [true, false, true]);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_damage_and_names_the_attempt() {
+        let whole = AttemptRow { number: 7, ..AttemptRow::default() };
+        let request = Some(RequestRow { method: 99, ..RequestRow::default() });
+        let tried = TriedRow { address: "192.0.2.7:443".into(), result: 99, ..TriedRow::default() };
+        for (row, named) in [
+            (AttemptRow { outcome: 99, ..whole.clone() }, "the outcome 99"),
+            (AttemptRow { request, ..whole.clone() }, "the method 99"),
+            (AttemptRow { tried_addresses: vec![tried], ..whole.clone() }, "the result of an address 99"),
+        ] {
+            let error = row.into_attempt().unwrap_err().to_string();
+            assert!(error.contains("attempt 7") && error.contains(named), "{error}");
+        }
+        let outcome = AttemptRow { outcome: 99, ..whole }.outcome().unwrap_err().to_string();
+        assert!(outcome.contains("the attempt 7 has the outcome 99"), "{outcome}");
+    }
+
+    #[test]
+    fn an_address_or_a_status_that_is_none_is_left_out() {
+        let tried = |address: &str| TriedRow { address: address.into(), ..TriedRow::default() };
+        let row = AttemptRow {
+            remote_address: "nowhere".into(),
+            tried_addresses: vec![tried("nowhere"), tried("192.0.2.7:443")],
+            response: Some(ResponseRow { status: 70_000, ..ResponseRow::default() }),
+            ..AttemptRow::default()
+        };
+        let attempt = row.into_attempt().unwrap();
+        assert_eq!((attempt.remote_address, attempt.response.unwrap().status), (None, 0));
+        assert_eq!(attempt.tried_addresses.iter().map(|one| one.address.port()).collect::<Vec<_>>(), [443]);
+    }
+
+    #[test]
     fn an_attempt_without_exchange_round_trips() {
         let (request, response, remote_address, tried_addresses) = (None, None, None, Vec::new());
         let without = Attempt { request, response, remote_address, tried_addresses, ..fixtures::attempt(1) };

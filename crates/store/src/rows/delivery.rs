@@ -235,9 +235,27 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_nobody_knows_is_damage() {
+    fn the_ways_to_wait_have_the_numbers_that_stores_have() {
+        let waits = [Wait::Fresh, Wait::Due, Wait::Turn, Wait::Nothing];
+        assert_eq!(waits.map(|wait| wait as i32), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_damage() {
         let (lane, delivery) = fixtures::lane_and_delivery();
-        let row = DeliveryRow { state: 99, event_id: "e".into(), ..Default::default() };
-        assert!(matches!(row.into_delivery(delivery.id, &lane), Err(StoreError::Damaged(_))));
+        let whole = DeliveryRow { event_id: "e".into(), ..Default::default() };
+        let last_attempt = Some(AttemptRow::default());
+        for (row, named) in [
+            (DeliveryRow { state: 99, ..whole.clone() }, "a delivery of the event e has the state 99"),
+            (DeliveryRow { wait: 4, ..whole.clone() }, "waits in the way 4"),
+            (DeliveryRow { event_id: String::new(), ..whole.clone() }, "the delivery dlv_"),
+        ] {
+            let read = Stored::decode(&super::super::encode(&row).into(), delivery.id, &lane);
+            let Err(StoreError::Damaged(why)) = read else { panic!("{read:?}") };
+            assert!(why.contains(named), "{why}");
+        }
+        let tried = DeliveryRow { last_attempt, ..whole };
+        assert_eq!(tried.into_delivery(delivery.id, &lane).unwrap().last_attempt.unwrap().outcome.number(), 0);
+        assert!(DeliveryHead { state: 99, ..Default::default() }.state().is_err());
     }
 }

@@ -217,8 +217,19 @@ mod tests {
             let row = encode(&event, &[7; 32], &[]);
             let back: EventRow = super::super::decode(&row.into(), "an event").unwrap();
             assert_eq!(back.content.as_ref(), [7; 32]);
+            assert_eq!((back.publish_time(), back.expire_time()), (event.publish_time, event.expire_time));
             assert_eq!(back.into_event(event.namespace.clone(), event.id.clone()), event);
         }
+    }
+
+    #[test]
+    fn an_entry_of_the_timeline_names_its_event_or_is_damaged() {
+        let id: EventId = "e".parse().unwrap();
+        let block = TimelineRow { entries: vec![TimelineEntry::new(3, &id), TimelineEntry::default()] };
+        let row = super::super::encode(&block);
+        let back: TimelineRow = super::super::decode(&row.into(), "a block").unwrap();
+        assert_eq!((back.entries[0].place, back.entries[0].event_id().unwrap()), (3, id));
+        assert!(matches!(back.entries[1].event_id(), Err(StoreError::Damaged(_))));
     }
 
     #[test]

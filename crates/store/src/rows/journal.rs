@@ -158,6 +158,69 @@ mod tests {
     use std::sync::Arc;
     use tenterhook_model::Delivery;
 
+    /// The rows of a block with these changes, as they are read.
+    fn rows_of(changes: &[(Change, bool)]) -> JournalRow {
+        let mut wire = Wire::new(0);
+        changes.iter().for_each(|(change, attempted)| write(&mut wire, change, *attempted));
+        super::super::decode(&wire.finish().into(), "a block").unwrap()
+    }
+
+    /// A change of a delivery whose last attempt was answered with this status, if with any.
+    fn change(millis: i64, status: Option<u16>) -> Change {
+        let (_, delivery) = fixtures::lane_and_delivery();
+        let mut attempt = fixtures::attempt(1);
+        match status {
+            Some(status) => attempt.response.as_mut().unwrap().status = status,
+            None => attempt.response = None,
+        }
+        let delivery = Delivery { last_attempt: Some(Arc::new(attempt)), ..delivery };
+        let (sequence, time, previous) = (Sequence(1), Timestamp::from_millis(millis), Some(DeliveryState::Pending));
+        Change { sequence, time, previous, delivery }
+    }
+
+    #[test]
+    fn what_counts_of_a_change_is_the_attempt_that_ended_with_it() {
+        let last = change(5, Some(503)).delivery.last_attempt.unwrap();
+        for (status, attempted, counted) in
+            [(Some(503), true, Some(503)), (None, true, Some(0)), (Some(503), false, None), (None, false, None)]
+        {
+            let change = change(5, status);
+            let found = rows_of(&[(change.clone(), attempted)]).changes.remove(0).counted(Sequence(7)).unwrap();
+            assert_eq!((found.sequence, found.time, found.id), (Sequence(7), change.time, change.delivery.id));
+            assert_eq!((found.previous, found.state), (change.previous, change.delivery.state));
+            assert_eq!(found.attempt.map(|attempt| attempt.status), counted, "{status:?} {attempted}");
+            assert!(found.attempt.is_none_or(|of| (of.took, of.outcome) == (last.duration, last.outcome)));
+        }
+    }
+
+    #[test]
+    fn the_head_of_a_block_says_how_many_changes_it_has_and_when_the_last_one_was() {
+        let mut wire = Wire::new(0);
+        for millis in [5, 9, 7] {
+            write(&mut wire, &change(millis, None), false);
+        }
+        let head: JournalHead = super::super::decode(&wire.finish().into(), "a block").unwrap();
+        assert_eq!(head.last(), Some((3, Timestamp::from_millis(7))));
+        assert_eq!(JournalHead::default().last(), None);
+    }
+
+    #[test]
+    fn a_change_that_is_not_whole_is_damaged_whoever_reads_it() {
+        let (lane, _) = fixtures::lane_and_delivery();
+        let whole = rows_of(&[(change(5, None), false)]).changes.remove(0);
+        for broken in [
+            ChangeRow { delivery: None, ..whole.clone() },
+            ChangeRow { delivery_id: Bytes::from_static(b"short"), ..whole.clone() },
+            ChangeRow { previous: 100, ..whole.clone() },
+        ] {
+            assert!(matches!(broken.clone().counted(Sequence(7)), Err(StoreError::Damaged(_))), "{broken:?}");
+            let read = broken.into_change(Sequence(7), |_| Ok(Arc::new(lane.clone())));
+            assert!(matches!(read, Err(StoreError::Damaged(_))), "{read:?}");
+        }
+        let strange = whole.into_change(Sequence(7), |_| Err(StoreError::Closed));
+        assert!(matches!(strange, Err(StoreError::Closed)), "{strange:?}");
+    }
+
     #[test]
     fn a_change_round_trips_but_for_what_was_sent() {
         let (lane, delivery) = fixtures::lane_and_delivery();

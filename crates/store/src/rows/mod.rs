@@ -133,10 +133,33 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_a_newer_version_says_so() {
-        let mut row = encode(&Time::from(Timestamp::MAX));
-        row[0] = VERSION + 1;
-        let error = decode::<Time>(&row.into(), "a time").unwrap_err();
-        assert!(error.to_string().contains("newer version"), "{error}");
+    fn what_is_wrong_with_a_row_is_said_with_its_name() {
+        let row = encode(&Time::from(Timestamp::MAX));
+        let (mut newer, mut flipped) = (row.clone(), row.clone());
+        newer[0] += 1;
+        *flipped.last_mut().unwrap() ^= 1;
+        let cases: [(&[u8], &str); 5] = [
+            (&[], "a time: it is cut short"),
+            (&row[..FRAME - 1], "a time: it is cut short"),
+            (&newer, "a time: it was written by a newer version"),
+            (&flipped, "a time: its checksum is wrong"),
+            (&framed(&[0xff]), "a time: it does not decode"),
+        ];
+        for (row, expected) in cases {
+            let Err(StoreError::Damaged(why)) = decode::<Time>(&Bytes::copy_from_slice(row), "a time") else {
+                panic!("{row:?} is read")
+            };
+            assert_eq!(why, expected);
+        }
+        assert!(is_intact(&row) && is_intact(&framed(&[])), "an empty message is whole");
+        assert!(!is_intact(&[]) && !is_intact(&row[..FRAME - 1]) && !is_intact(&newer) && !is_intact(&flipped));
+    }
+
+    #[test]
+    fn a_time_out_of_range_is_the_nearest_one() {
+        let times = [(i64::MIN, 0), (i64::MAX, 0), (-1, 1_000_000_000), (0, u32::MAX)];
+        let read = times.map(|(seconds, nanos)| Time { seconds, nanos }.get());
+        assert_eq!(read, [Timestamp::MIN, Timestamp::MAX, Timestamp::MIN, Timestamp::MAX]);
+        assert_eq!(required(None), Timestamp::default());
     }
 }

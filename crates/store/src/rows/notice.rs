@@ -200,6 +200,34 @@ mod tests {
     }
 
     #[test]
+    fn a_notice_that_is_due_to_no_attempt_comes_back_without_one() {
+        let sealer = sealer();
+        let trigger = notice().trigger.map(|trigger| Trigger { attempt: None, ..trigger });
+        for trigger in [trigger, None] {
+            let notice = Notice { trigger, ..notice() };
+            assert_eq!(NoticeRow::of(&notice, &sealer).into_notice(notice.id, &sealer).unwrap(), notice);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_from_an_attempt_are_its_bodies_and_nothing_else() {
+        let attempt = fixtures::attempt(2);
+        let bare = without_bodies(&attempt);
+        let (request, response) = (attempt.request.unwrap(), attempt.response.unwrap());
+        assert!(!request.body.is_empty() && !response.body.is_empty());
+        let (sent, came) = (bare.request.unwrap(), bare.response.unwrap());
+        assert_eq!((sent.body.len(), sent.body_truncated, sent.headers), (0, false, request.headers));
+        assert_eq!((came.body.len(), came.body_truncated, came.status), (0, false, response.status));
+    }
+
+    #[test]
+    fn a_report_knows_since_when_deliveries_fail() {
+        let time = Timestamp::from_millis(5);
+        assert_eq!(ReportRow { failing: Some(time.into()), ..ReportRow::default() }.failing(), Some(time));
+        assert_eq!(ReportRow::default().failing(), None);
+    }
+
+    #[test]
     fn a_row_that_is_not_whole_is_damaged() {
         let sealer = sealer();
         let whole = NoticeRow::of(&notice(), &sealer);

@@ -169,6 +169,41 @@ mod tests {
         assert!(Role::of(0, "").is_err());
         let results = [TriedResult::Connected, TriedResult::Failed, TriedResult::TimedOut, TriedResult::Dropped];
         assert_eq!(results.map(Numbered::number), [0, 1, 2, 3]);
+        let kinds = [
+            "webhook.created",
+            "webhook.updated",
+            "webhook.deleted",
+            "webhook.paused",
+            "webhook.resumed",
+            "webhook.suspended",
+            "webhook.breaker_opened",
+            "webhook.breaker_closed",
+            "webhook.failing",
+            "webhook.recovered",
+            "webhook.key_rotated",
+            "certificate.expiring",
+        ];
+        let named = |kind: NoticeKind| kind.event_type().trim_start_matches("tenterhook.");
+        assert_eq!(sorted(numbers(named)), (1..).zip(kinds).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_value_is_the_one_of_its_number_and_no_other_number_has_one() {
+        fn check<T: Numbered + PartialEq + std::fmt::Debug>() {
+            for value in T::VALUES {
+                assert_eq!(T::of(value.number(), "a row").unwrap(), *value);
+            }
+            let known = (0..1_000).filter(|number| T::of(*number, "a row").is_ok()).count();
+            assert_eq!(known, T::VALUES.len(), "{}", T::NAME);
+            let error = T::of(u32::MAX, "a row").unwrap_err().to_string();
+            assert!(error.contains(&format!("a row has the {} {}", T::NAME, u32::MAX)), "{error}");
+        }
+        check::<DeliveryState>();
+        check::<Outcome>();
+        check::<HttpMethod>();
+        check::<Role>();
+        check::<NoticeKind>();
+        check::<TriedResult>();
     }
 
     #[test]

@@ -128,6 +128,38 @@ mod tests {
         maybe: Option<String>,
     }
 
+    #[test]
+    fn a_message_within_a_row_may_be_as_long_as_its_length_can_say() {
+        let bytes = vec![7; (2 << 20) - 1];
+        let mut wire = Wire::new(0);
+        wire.message(2, |wire| wire.0.extend_from_slice(&bytes));
+        wire.number(1, 9);
+        let read: Sample = super::super::decode(&wire.finish().into(), "a sample").unwrap();
+        assert_eq!((read.text.len(), read.number), (bytes.len(), 9));
+    }
+
+    #[test]
+    #[should_panic(expected = "over 2 MiB")]
+    fn a_longer_message_is_not_written_with_a_wrong_length() {
+        let bytes = vec![7; 2 << 20];
+        Wire::new(0).message(2, |wire| wire.0.extend_from_slice(&bytes));
+    }
+
+    #[test]
+    fn what_is_nothing_takes_no_bytes_unless_it_is_there() {
+        let mut wire = Wire::new(0);
+        let bare = wire.len();
+        wire.number(1, 0);
+        wire.bytes(2, b"");
+        wire.time(3, None);
+        wire.flag(6, false);
+        assert_eq!(wire.len(), bare);
+        wire.some_bytes(7, b"");
+        assert_eq!(wire.len(), bare + 2);
+        let read: Sample = super::super::decode(&wire.finish().into(), "a sample").unwrap();
+        assert_eq!(read, Sample { maybe: Some(String::new()), ..Sample::default() });
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_what_prost_reads(number: u64, text in ".{0,200}", seconds in -62_135_596_800i64..253_402_300_800, numbers: Vec<u64>, flag: bool, maybe: Option<String>) {
