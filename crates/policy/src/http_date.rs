@@ -42,7 +42,7 @@ fn full_year(text: &str, now: Timestamp) -> Option<u64> {
     }
     let (short, now) = (number(text, 2..=2)?, now.rfc3339()[..4].parse::<u64>().ok()?);
     let latest = now + 50;
-    Some(latest - (latest + 100 - short) % 100)
+    latest.checked_sub((latest + 100 - short) % 100)
 }
 
 /// How far a time of day, such as `08:49:37`, is from midnight. Second 60 is a leap second.
@@ -96,6 +96,8 @@ mod tests {
         assert_eq!((year("76", 1_790_000_000), year("77", 1_790_000_000)), ("2076".to_owned(), "1977".to_owned()));
         // In 2064 the next century is near.
         assert_eq!((year("14", 2_982_000_000), year("15", 2_982_000_000)), ("2114".to_owned(), "2015".to_owned()));
+        // In the year 1 there was no century before.
+        assert_eq!((full_year("51", Timestamp::MIN), full_year("52", Timestamp::MIN)), (Some(51), None));
     }
 
     #[test]
