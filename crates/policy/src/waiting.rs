@@ -90,6 +90,8 @@ mod tests {
         assert_eq!(why(Some(90), &webhook, &open(400)), Some(Waiting::Held(Breaker(Some(at(400))))));
         assert_eq!(why(Some(500), &webhook, &open(400)), Some(Waiting::NotBefore(at(500))));
         assert_eq!(why(Some(500), &webhook, &WebhookHealth::default()), Some(Waiting::NotBefore(at(500))));
+        assert_eq!(why(Some(400), &webhook, &open(400)), Some(Waiting::Held(Breaker(Some(at(400))))), "both end then");
+        assert_eq!(why(Some(100), &webhook, &WebhookHealth::default()), Some(Waiting::Capacity), "it is due just now");
         let asked = WebhookHealth { not_before: Some(at(600)), ..open(400) };
         assert_eq!(why(Some(500), &webhook, &asked), Some(Waiting::Held(RetryAfter(Some(at(600))))));
     }
