@@ -40,7 +40,7 @@ use scenario::{Candidate, SCENARIOS, Scenario, Setting};
 use tenterhook_listen::receiver::receive;
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::Terminal;
+use tenterhook_terminal::Terminal;
 
 /// Connections of the bare client, as many as events are in flight.
 const RAW_CONNECTIONS: usize = 64;

@@ -18,7 +18,7 @@ use super::load::data;
 use super::scenario::BODY;
 use tenterhook_server::app::cage;
 use tenterhook_server::failure::InWords as _;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 
 /// How long each part is tried before, and how long it is measured.
 const TIMES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(300)];

@@ -13,7 +13,7 @@ use tenterhook_listen::receiver::receive_within;
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::http::Bounds;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

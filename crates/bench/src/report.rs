@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::scenario::Figures;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 
 /// What a benchmark found.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]

@@ -30,7 +30,7 @@ use super::histogram::Histogram;
 use super::server::{Server, connect};
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 
 /// Watchers that share one connection.
 pub(super) const WATCHERS_PER_CONNECTION: usize = 10;

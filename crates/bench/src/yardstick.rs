@@ -30,7 +30,7 @@ use tenterhook_proto::tenterhook::v1::event_service_server::{EventService, Event
 use tenterhook_proto::tenterhook::v1::stream_publish_events_response::Outcome;
 use tenterhook_proto::tenterhook::v1::{self, Event, PublishResult, json_document};
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::Terminal;
+use tenterhook_terminal::Terminal;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::task::JoinSet;

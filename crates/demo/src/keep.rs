@@ -17,7 +17,7 @@ use super::scene;
 use super::stage::Stage;
 use super::watch::Watcher;
 use tenterhook_server::app::Ending;
-use tenterhook_server::terminal::Style;
+use tenterhook_terminal::Style;
 
 /// Pause between two events.
 const PAUSE: Duration = Duration::from_secs(3);

@@ -37,7 +37,7 @@ use tenterhook_server::app::{App, Ending};
 use tenterhook_server::config::Config;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::telemetry::Telemetry;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 use watch::Watcher;
 
 /// Time for all deliveries to end; they take about two seconds.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tenterhook_model::{Clock, SystemClock, Timestamp};
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 use tokio::time::sleep;
 
 /// How long a line is held: far longer than a change takes to reach a watcher on this machine, and too

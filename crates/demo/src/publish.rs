@@ -13,7 +13,7 @@ use super::lines::Lines;
 use super::scene::{self, DELIVERIES};
 use tenterhook_listen::show::time_of_day;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::Style;
+use tenterhook_terminal::Style;
 
 /// Pause before each event, so that a person can follow.
 const PACE: Duration = Duration::from_millis(300);

@@ -11,7 +11,7 @@ use super::scene::{INVENTORY, ON_CALL, REFUSALS, SLACK};
 use tenterhook_listen::receiver::{Answer, Answers, Received};
 use tenterhook_listen::show::time_of_day;
 use tenterhook_listen::{Verdict, verify};
-use tenterhook_server::terminal::{Style, harmless};
+use tenterhook_terminal::{Style, harmless};
 
 /// Characters of a body that are shown: what fits into 80 columns.
 const BODY_CHARS: usize = 75;
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use hyper::{HeaderMap, Method};
-    use tenterhook_server::terminal::Terminal;
+    use tenterhook_terminal::Terminal;
 
     fn request(path: &str) -> Received {
         Received {

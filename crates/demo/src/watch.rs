@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 use super::lines::Lines;
 use tenterhook_listen::show::time_of_day;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::Style;
+use tenterhook_terminal::Style;
 
 /// The stream, and what it has shown so far.
 #[derive(Debug)]

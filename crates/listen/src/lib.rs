@@ -29,7 +29,7 @@ use tenterhook_server::app::listen_on;
 use tenterhook_server::app::signals::Signals;
 use tenterhook_server::config::value;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 
 pub use signature::{Verdict, verify};
 pub use spelling::{Spelled, Spelling};

@@ -9,7 +9,7 @@ use tenterhook_model::Timestamp;
 use crate::Verdict;
 use crate::receiver::Received;
 use crate::spelling::Spelled;
-use tenterhook_server::terminal::{Style, Terminal, harmless};
+use tenterhook_terminal::{Style, Terminal, harmless};
 
 /// Bytes of a body that is no text which are shown, as hexadecimal.
 const HEX_BYTES: usize = 256;

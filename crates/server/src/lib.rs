@@ -16,5 +16,3 @@ pub mod http;
 pub mod roots;
 /// Logs, metrics and traces.
 pub mod telemetry;
-/// What people see at a terminal.
-pub mod terminal;

@@ -11,7 +11,7 @@ use tenterhook_proto::tenterhook::v1::BackupRequest;
 use tenterhook_proto::tenterhook::v1::store_service_client::StoreServiceClient;
 use tenterhook_server::failure::InWords;
 use tenterhook_server::roots;
-use tenterhook_server::terminal::Terminal;
+use tenterhook_terminal::Terminal;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};

@@ -14,7 +14,7 @@ use crate::backup::{self, BackupArgs};
 use crate::partial::{Partial, is_standard};
 use tenterhook_server::app::sealing;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 
 /// What `tenterhook store` is told.
 #[derive(Debug, Clone, Args)]

@@ -11,7 +11,7 @@ use crate::{care, key, render};
 use tenterhook_server::app;
 use tenterhook_server::config::{Config, ServeArgs};
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::Terminal;
+use tenterhook_terminal::Terminal;
 
 /// Threads of the benchmark's own publishers and receiver.
 const BENCH_THREADS: usize = 2;
@@ -25,14 +25,11 @@ const START: &str = "Start here:\n  tenterhook demo           see the whole at w
 /// them to every matching webhook, retries what fails and streams every change.
 #[derive(Debug, Parser)]
 #[command(name = "tenterhook", version, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
-#[command(after_help = START)]
+#[command(after_help = START, styles = crate::usage::STYLES)]
 pub struct Cli {
     /// Turns colours off; NO_COLOR in the environment does the same
     #[arg(long, global = true)]
     no_color: bool,
-    /// The environment's wish for no colours (<https://no-color.org>): any text but the empty one
-    #[arg(long = "no-color-variable", env = "NO_COLOR", hide = true)]
-    no_color_variable: Option<OsString>,
     #[command(subcommand)]
     command: Command,
 }
@@ -95,10 +92,16 @@ pub fn words() -> Vec<OsString> {
     words
 }
 
+/// Whether the flag, the environment (<https://no-color.org>: any text but the empty one) or the terminal refuses colours.
+pub fn refuses_colours(flag: bool) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    flag || is_dumb || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 impl Cli {
     /// Whether nobody refuses colours.
     pub fn takes_colours(&self) -> bool {
-        !self.no_color && self.no_color_variable.as_ref().is_none_or(|value| value.is_empty())
+        !refuses_colours(self.no_color)
     }
 
     /// Runs the command to its end. The exit code is that of a client command, which shows its errors itself.

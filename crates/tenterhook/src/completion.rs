@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 use tenterhook_server::failure::InWords as _;
-use tenterhook_server::terminal::Terminal;
+use tenterhook_terminal::Terminal;
 use tokio::runtime::Builder;
 
 /// The first word of a command line that asks what a shell may offer; the second is the shell, then come the words that

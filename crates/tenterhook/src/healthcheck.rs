@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use tenterhook_model::system;
 use tenterhook_server::config::OpsArgs;
-use tenterhook_server::terminal::{Terminal, harmless};
+use tenterhook_terminal::{Terminal, harmless};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

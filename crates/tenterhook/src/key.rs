@@ -10,7 +10,7 @@ use tenterhook_model::{Namespace, OsEntropy, Timestamp};
 
 use tenterhook_server::app::keys::append_line;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 
 /// What `tenterhook key` is told.
 #[derive(Debug, Clone, Args)]

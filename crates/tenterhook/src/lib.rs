@@ -14,3 +14,5 @@ pub mod key;
 mod partial;
 /// `tenterhook render`.
 pub mod render;
+/// Help, and what is wrong with a command line.
+pub mod usage;

@@ -1,11 +1,12 @@
 //! The entry point of the `tenterhook` command; [`tenterhook::cli`] does the rest.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser};
 use tenterhook::cli::Cli;
 use tenterhook_server::config::ConfigError;
+use tenterhook_terminal::{Style, columns, folded};
 
 /// The system's allocator takes a third of the server's time: requests and records are many small
 /// texts that one thread makes and another frees. See `docs/BENCHMARKS.md`.
@@ -29,13 +30,20 @@ fn main() -> ExitCode {
         offered.iter().for_each(|word| println!("{word}"));
         return ExitCode::SUCCESS;
     }
-    let command = Cli::parse_from(tenterhook::cli::words());
-    let colours = command.takes_colours() && std::io::stderr().is_terminal();
+    let words = tenterhook::cli::words();
+    let command = match Cli::try_parse_from(&words) {
+        Ok(command) => command,
+        Err(answer) => {
+            let refuses = tenterhook::cli::refuses_colours(words.iter().any(|word| word == "--no-color"));
+            return tenterhook::usage::show(&answer, !refuses);
+        }
+    };
+    let colours = command.takes_colours() && io::stderr().is_terminal();
     match command.run() {
         Ok(code) => code,
         Err(error) => {
-            let prefix = if colours { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
-            eprintln!("{prefix} {error:#}");
+            let prefix = if colours { Style::Red.paint("error:") } else { "error:".to_owned() };
+            eprintln!("{}", folded(&format!("{prefix} {error:#}"), columns(io::stderr())));
             if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }

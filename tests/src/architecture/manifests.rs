@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree;
 
 /// The crates and the crates of ours that each may use.
-const ARROWS: [(&str, &[&str]); 23] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     ("proto", &[]),
     ("model", &[]),
     ("fixtures", &["model"]),
@@ -22,19 +22,23 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("intake", &["engine", "model", "store"]),
     ("api", &["attempt", "engine", "intake", "model", "policy", "proto", "store"]),
     ("console", &["model"]),
-    ("cli", &["client", "model"]),
+    ("terminal", &["model"]),
+    ("cli", &["client", "model", "terminal"]),
     ("http", &["api", "console", "model", "proto"]),
     (
         "server",
         &[
             "api", "attempt", "cage", "console", "deliver", "dispatch", "engine", "fleet", "http", "intake", "jinja",
-            "model", "policy", "proto", "store",
+            "model", "policy", "proto", "store", "terminal",
         ],
     ),
-    ("listen", &["engine", "model", "proto", "server"]),
-    ("demo", &["listen", "model", "proto", "server"]),
-    ("bench", &["engine", "jinja", "listen", "model", "proto", "server"]),
-    ("tenterhook", &["api", "bench", "cage", "cli", "demo", "jinja", "listen", "model", "proto", "server", "store"]),
+    ("listen", &["engine", "model", "proto", "server", "terminal"]),
+    ("demo", &["listen", "model", "proto", "server", "terminal"]),
+    ("bench", &["engine", "jinja", "listen", "model", "proto", "server", "terminal"]),
+    (
+        "tenterhook",
+        &["api", "bench", "cage", "cli", "demo", "jinja", "listen", "model", "proto", "server", "store", "terminal"],
+    ),
 ];
 /// Crates in the longest chain of uses: command, demo, listen, server, http, api, intake, engine, jinja, model.
 const CHAIN_MAX: usize = 10;

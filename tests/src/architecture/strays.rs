@@ -16,7 +16,7 @@ const FRESH: &str = "target/inner_numbers.txt";
 const TYPES: [&str; 15] =
     ["u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "Duration"];
 /// The crates that are no part of the server.
-const COMMANDS: [&str; 6] = ["bench", "cli", "demo", "fixtures", "listen", "tenterhook"];
+const COMMANDS: [&str; 7] = ["bench", "cli", "demo", "fixtures", "listen", "tenterhook", "terminal"];
 /// What a number bounds where it stands in the code, without a name.
 const BOUNDING: [&str; 5] = ["from_secs(", "from_millis(", ".take(", ".truncate(", "channel("];
 /// The kinds of numbers that are no limits of the table.

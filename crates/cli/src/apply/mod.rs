@@ -12,10 +12,10 @@ use tenterhook_client::v1::{CreateWebhookRequest, DeleteWebhookRequest, UpdateWe
 use tenterhook_model::{harmless_line, system};
 
 use crate::failure::{Done, Failure, WOULD_CHANGE};
-use crate::output::prose::folded;
 use crate::output::{count, yaml};
 use crate::session::Session;
 use plan::{Step, plan};
+use tenterhook_terminal::folded;
 
 pub(crate) use plan::written;
 

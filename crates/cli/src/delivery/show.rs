@@ -6,11 +6,11 @@ use tenterhook_model::{harmless, harmless_line};
 
 use super::why::{outcome, why};
 use crate::failure::{Done, Failure};
-use crate::output::prose::folded;
 use crate::output::style::delivery_state;
 use crate::output::{proto_json, times};
 use crate::session::Session;
 use crate::status::quoted;
+use tenterhook_terminal::folded;
 
 /// Characters of a body that are shown.
 const BODY_CHARS: usize = 4_000;

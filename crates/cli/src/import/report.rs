@@ -9,9 +9,9 @@ use super::origin::Origin;
 use super::plan::{Planned, Step};
 use crate::failure::Failure;
 use crate::output::grid::{Cell, Column};
-use crate::output::prose::folded;
 use crate::output::style::Style;
 use crate::output::{Output, count};
+use tenterhook_terminal::folded;
 
 const COLUMNS: [Column; 4] =
     [Column::new("WEBHOOK", 0), Column::new("RESULT", 0), Column::number("RULES", 1), Column::number("NOTES", 1)];

@@ -2,7 +2,6 @@
 //! to standard output.
 
 pub(crate) mod grid;
-pub(crate) mod prose;
 pub(crate) mod proto_json;
 pub(crate) mod style;
 pub(crate) mod times;
@@ -17,6 +16,7 @@ use tenterhook_model::{Clock as _, SystemClock, Timestamp};
 use crate::failure::{Done, Failure};
 use grid::{Cell, Column, Layout};
 use style::{Style, paint};
+use tenterhook_terminal::folded;
 use times::TimeForm;
 
 /// The forms of output.
@@ -242,7 +242,7 @@ impl Output {
     fn aside(self, text: &str) {
         self.progress("");
         // Without standard error there is nobody to say it to.
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(io::stderr(), "{}", folded(text, tenterhook_terminal::columns(io::stderr())));
     }
 
     /// Prints a line. A reader that has gone away is no error of ours.
@@ -276,10 +276,8 @@ fn pretty(value: &Value) -> String {
 
 /// The columns of the terminal; elsewhere those that COLUMNS asks for.
 fn columns() -> Option<usize> {
-    match terminal_size::terminal_size_of(io::stdout()) {
-        Some((width, _)) => Some(usize::from(width.0)).filter(|columns| *columns > 0),
-        None => std::env::var_os("COLUMNS")?.to_str()?.parse().ok().filter(|columns| *columns > 0),
-    }
+    let elsewhere = || std::env::var_os("COLUMNS")?.to_str()?.parse().ok().filter(|columns| *columns > 0);
+    tenterhook_terminal::columns(io::stdout()).or_else(elsewhere)
 }
 
 /// `1 delivery`, `2 deliveries`, `1,204 deliveries`.

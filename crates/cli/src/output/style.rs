@@ -1,28 +1,14 @@
-//! Colours (ECMA-48 "select graphic rendition"), and the sign and colour of each state.
+//! Whether there are colours, and the sign and colour of each state.
 
 use tenterhook_client::v1::{DeliveryState, WebhookState};
-
-/// How a piece of text looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
-    Bold,
-    Dim,
-    Green,
-    Red,
-    Yellow,
-}
+pub(crate) use tenterhook_terminal::Style;
 
 /// `text` in `style`, if there are colours.
 pub(crate) fn paint(colour: bool, style: Option<Style>, text: &str) -> String {
-    let code = match style {
-        Some(Style::Bold) => 1,
-        Some(Style::Dim) => 2,
-        Some(Style::Red) => 31,
-        Some(Style::Green) => 32,
-        Some(Style::Yellow) => 33,
-        None => return text.to_owned(),
-    };
-    if colour && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    match style {
+        Some(style) if colour && !text.is_empty() => style.paint(text),
+        _ => text.to_owned(),
+    }
 }
 
 /// A webhook's state as sign, word and colour. One that is active but fails is shown as failing.
@@ -56,7 +42,8 @@ mod tests {
 
     #[test]
     fn colours_are_only_where_they_are_wanted() {
-        assert_eq!(paint(true, Some(Style::Red), "x"), "\u{1b}[31mx\u{1b}[0m");
+        assert_eq!(paint(true, Some(Style::Red), "x"), Style::Red.paint("x"));
+        assert_eq!(paint(true, Some(Style::Red), ""), "");
         assert_eq!(paint(false, Some(Style::Red), "x"), "x");
         assert_eq!(paint(true, None, "x"), "x");
     }

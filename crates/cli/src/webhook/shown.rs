@@ -6,11 +6,11 @@ use tenterhook_model::harmless_line;
 
 use crate::failure::Done;
 use crate::output::grid::{Cell, Column};
-use crate::output::prose::folded;
 use crate::output::style::webhook_state;
 use crate::output::{Listed, Listing, Output, count, proto_json, thousands, times};
 use crate::session::Session;
 use crate::status::{attempt, fails, problem, quoted};
+use tenterhook_terminal::folded;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct ListArgs {

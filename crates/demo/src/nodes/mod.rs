@@ -17,7 +17,7 @@ use tenterhook_listen::show::time_of_day;
 use tenterhook_model::{Clock, Entropy, OsEntropy, SystemClock};
 use tenterhook_server::app::remove_trial;
 use tenterhook_server::failure::InWords;
-use tenterhook_server::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};

@@ -6,7 +6,7 @@ use tenterhook_store::shown_url;
 
 use crate::config::{Config, LogFormat, value};
 use crate::telemetry::STARTED;
-use crate::terminal::{Style, Terminal};
+use tenterhook_terminal::{Style, Terminal};
 
 /// Where clients look for a server when nothing says where it is.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:50051";

@@ -56,7 +56,6 @@ use crate::config::{Config, NodeAddress};
 use crate::failure::InWords;
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
-use crate::terminal::Terminal;
 use banner::Banner;
 use certificates::{CertificateWatch, Tls};
 use relay::Company;
@@ -65,6 +64,7 @@ use signals::Signals;
 use standby::{Entrance, Ports, Standby, Start};
 use storage::Storage;
 use supervisor::Supervisor;
+use tenterhook_terminal::Terminal;
 use tools::{deliverer, render, trace};
 use watches::Watches;
 

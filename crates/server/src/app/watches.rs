@@ -16,7 +16,7 @@ use super::tls;
 use crate::config::{Config, KeyFile, parse_keys};
 use crate::failure::InWords;
 use crate::telemetry::metrics::Metrics;
-use crate::terminal::Terminal;
+use tenterhook_terminal::Terminal;
 
 /// The watches of a server.
 #[derive(Debug)]

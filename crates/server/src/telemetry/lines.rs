@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use tenterhook_terminal::Style;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Makes a writer for each entry of the log.
@@ -41,8 +42,11 @@ fn one_line(entry: &str) -> String {
         match c {
             '\u{1b}' => {
                 let colour = colour(rest.as_str());
-                line.push_str(if colour.is_empty() { "\\u{1b}" } else { "\u{1b}" });
-                line.push_str(colour);
+                match (colour, readable(colour)) {
+                    ("", _) => line.push_str("\\u{1b}"),
+                    (_, Some(style)) => line.push_str(&style.begin()),
+                    (_, None) => line.extend(["\u{1b}", colour]),
+                }
                 rest = rest.as_str()[colour.len()..].chars();
             }
             '\t' => line.push(c),
@@ -59,6 +63,18 @@ fn colour(rest: &str) -> &str {
     let Some(numbers) = rest.strip_prefix('[') else { return "" };
     let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(numbers.len());
     if numbers[end..].starts_with('m') { &rest[..end + 2] } else { "" }
+}
+
+/// Our style for a colour of the formatter, which takes those of the theme.
+fn readable(colour: &str) -> Option<Style> {
+    Some(match colour {
+        "[2m" => Style::Dim,
+        "[31m" => Style::Red,
+        "[32m" => Style::Green,
+        "[33m" => Style::Yellow,
+        "[34m" => Style::Cyan,
+        _ => return None,
+    })
 }
 
 /// Characters that reorder or break lines: U+2028, U+2029, and marks of direction (Unicode, UAX 9).
@@ -86,6 +102,27 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn the_colours_of_the_log_can_be_read_on_any_ground() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let layer = fmt::layer().with_ansi(true).with_writer(Lines(move || writer.clone()));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!("1");
+            tracing::warn!("2");
+            tracing::info!("3");
+            tracing::debug!("4");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        for style in [Style::Red, Style::Yellow, Style::Green, Style::Cyan, Style::Dim] {
+            assert!(text.contains(&style.begin()), "{style:?}: {text:?}");
+        }
+        for themes in ["[2m", "[31m", "[32m", "[33m", "[34m"] {
+            assert!(!text.contains(themes), "{text:?}");
         }
     }
 

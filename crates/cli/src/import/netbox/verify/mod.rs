@@ -15,13 +15,13 @@ use tenterhook_model::{harmless, harmless_line};
 use crate::failure::{Done, Failure, NO};
 use crate::find::PAGE;
 use crate::output::grid::{Cell, Column};
-use crate::output::prose::folded;
 use crate::output::style::Style;
 use crate::output::{Output, count, now, times};
 use crate::session::Session;
 use crate::webhook::render;
 use pairing::{Pairs, pair};
 use recorded::Recorded;
+use tenterhook_terminal::folded;
 
 /// Deliveries of one webhook that are compared.
 const DELIVERIES_MAX: usize = 10_000;
