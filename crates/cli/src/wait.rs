@@ -105,7 +105,11 @@ impl Open {
         session.out.progress("");
         let took = times::short(begun.elapsed());
         session.out.say(&format!("{} delivered, {} failed, {took}", thousands(delivered), thousands(failed)));
-        Ok(if failed == 0 { 0 } else { NO })
+        if failed == 0 {
+            return Ok(0);
+        }
+        session.out.say("Why: tenterhook delivery list --failed");
+        Ok(NO)
     }
 }
 

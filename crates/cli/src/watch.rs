@@ -1,5 +1,7 @@
 //! `tenterhook watch`: each change of a delivery, as it happens.
 
+use std::collections::HashSet;
+
 use clap::Args;
 use serde_json::json;
 use tenterhook_client::v1::watch_deliveries_request::Start;
@@ -7,7 +9,7 @@ use tenterhook_client::v1::{
     DeliveryChange, DeliveryFilter, GetServerInfoRequest, WatchDeliveriesRequest, WatchPosition,
 };
 
-use crate::delivery::{FAILING, why};
+use crate::delivery::{FAILING, suspension, why};
 use crate::failure::Done;
 use crate::output::style::{Style, delivery_state};
 use crate::output::{grid, now, proto_json, times};
@@ -54,6 +56,8 @@ pub(crate) async fn run(args: WatchArgs, session: &Session) -> Done {
     let mut watch = session.watch(WatchDeliveriesRequest { filter: Some(filter), start, ..Default::default() });
     let mut names = session.names().await;
     let mut left = args.limit.unwrap_or(u64::MAX);
+    // What to do about a webhook is said once.
+    let mut suspended = HashSet::new();
     while left > 0 {
         let change = watch.next().await.map_err(|error| session.fail(error))?;
         let webhook_id =
@@ -65,6 +69,13 @@ pub(crate) async fn run(args: WatchArgs, session: &Session) -> Done {
         let mut value = proto_json::json("DeliveryChange", &change.change);
         value["resume_token"] = json!(change.token);
         session.out.one(&value, &change.token, || line(session, &names, &change.change));
+        let delivery = change.change.delivery.unwrap_or_default();
+        let webhook = names.of(&webhook_id);
+        if let Some(command) = suspension(&delivery, webhook)
+            && suspended.insert(webhook_id.clone())
+        {
+            session.out.say(&format!("{} is suspended: {command}", tenterhook_model::harmless_line(webhook)));
+        }
         left -= 1;
     }
     Ok(0)

@@ -18,7 +18,12 @@ fn five_commands_lead_from_the_alarm_to_the_last_delivery() {
     let shown = desk.people(80, &["webhook", "show", "orders"]).code(0);
     let shown = shown.has(&["x suspended", "410 Gone", "tenterhook webhook resume orders --wait"]);
     let test = format!("tenterhook webhook test orders --event {event}");
-    shown.has(&[&test]);
+    shown.has(&[&test, "tenterhook delivery retry --webhook orders --failed --wait"]);
+    let failed = desk.run(&["delivery", "list", "--failed", "-o", "name"]).code(0).out;
+    let failed = desk.people(80, &["delivery", "show", failed.trim()]).code(0);
+    failed.has(&["which suspends the webhook:\n  tenterhook webhook show orders\n", "tenterhook delivery retry dlv_"]);
+    let watched = desk.people(80, &["watch", "--from", "earliest", "--limit", "4"]).code(0);
+    assert_eq!(watched.out.matches("orders is suspended: tenterhook webhook show orders\n").count(), 1, "{watched:?}");
     desk.people(80, &["webhook", "test", "orders", "--event", &event]).code(4).has(&[
         "x The receiver",
         "410",

@@ -1,6 +1,7 @@
 //! `tenterhook delivery`: what became of each event on its way to each webhook.
 
 mod many;
+mod next;
 mod show;
 mod which;
 mod why;
@@ -12,6 +13,7 @@ use crate::session::Session;
 use many::{Batch, ListArgs};
 use show::ShowArgs;
 
+pub(crate) use next::suspension;
 pub(crate) use show::{exchange, headline};
 pub(crate) use which::FAILING;
 pub(crate) use why::why;

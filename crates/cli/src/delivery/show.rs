@@ -4,6 +4,7 @@ use clap::Args;
 use tenterhook_client::v1::{Delivery, DeliveryAttempt, DeliveryView, GetDeliveryRequest, HttpHeader, HttpRequest};
 use tenterhook_model::{harmless, harmless_line};
 
+use super::next::next;
 use super::why::{outcome, why};
 use crate::failure::{Done, Failure};
 use crate::output::style::delivery_state;
@@ -73,7 +74,7 @@ fn people(delivery: &Delivery, webhook: &str, session: &Session) -> String {
         text.push_str(&format!("\nattempt {}  {}", attempt.number, session.out.time(attempt.start_time.as_ref())));
         text.push_str(&exchange(attempt));
     }
-    text
+    text + &next(delivery, webhook)
 }
 
 /// What happened in an attempt, in one line.

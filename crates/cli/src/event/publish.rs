@@ -77,12 +77,12 @@ pub(super) async fn run(args: PublishArgs, session: &Session) -> Done {
     session.out.one(&proto_json::json("PublishResult", &result), &result.event_id, || {
         let again = if result.duplicate { " It was published before; this had no effect." } else { "" };
         let webhooks = count(i64::from(result.delivery_count), "webhook", "webhooks");
-        let explain = if result.delivery_count == 0 {
-            format!("\nWhy: tenterhook event explain {}", result.event_id)
+        let next = if result.delivery_count == 0 {
+            format!("Why: tenterhook event explain {}", result.event_id)
         } else {
-            String::new()
+            format!("Did it arrive: tenterhook delivery list --event {}", result.event_id)
         };
-        format!("Published {} for {webhooks}.{again}{explain}", result.event_id)
+        format!("Published {} for {webhooks}.{again}\n{next}", result.event_id)
     });
     Ok(0)
 }

@@ -128,9 +128,15 @@ fn next(webhook: &Webhook) -> String {
     let last = webhook.health.as_ref().and_then(|health| health.last_error.as_ref());
     let event = last.map(|last| format!(" --event {}", last.event_id)).unwrap_or_default();
     match webhook.state() {
-        WebhookState::Suspended => format!(
-            "When the receiver is well:\n  tenterhook webhook test {name}{event}\n  tenterhook webhook resume {name} --wait\n"
-        ),
+        WebhookState::Suspended => {
+            // What was answered with 410 Gone does not wait: it has failed.
+            let is_gone = last.is_some_and(|last| last.response_status == 410);
+            let retry = format!("  tenterhook delivery retry --webhook {name} --failed --wait\n");
+            format!(
+                "When the receiver is well:\n  tenterhook webhook test {name}{event}\n  tenterhook webhook resume {name} --wait\n{}",
+                if is_gone { &retry } else { "" }
+            )
+        }
         WebhookState::Paused => format!("Send again:\n  tenterhook webhook resume {name} --wait\n"),
         WebhookState::Active if fails(webhook) => format!("Try it:\n  tenterhook webhook test {name}{event}\n"),
         _ => String::new(),
