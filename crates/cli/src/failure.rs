@@ -122,7 +122,9 @@ fn next_step(error: &Error) -> Option<&'static str> {
         ErrorReason::DisplayNameTaken => "choose another name, or `tenterhook webhook edit` the one that has it",
         ErrorReason::KeyInvalid => "check TENTERHOOK_API_KEY, or the key of the context (`tenterhook context show`)",
         ErrorReason::KeyForbidden => "use a key with another role or namespace; `tenterhook status` shows yours",
-        ErrorReason::UrlForbidden => "start the server with --allow-network or --allow-host for this receiver",
+        ErrorReason::UrlForbidden => {
+            "give a URL that the server may send to, or start it with --allow-network for the network of this receiver"
+        }
         ErrorReason::SigningKeyNotFound => "`tenterhook webhook show` lists the keys",
         ErrorReason::ResumeTokenInvalid | ErrorReason::ResumeTokenExpired => {
             "watch without --from, or with --from earliest"

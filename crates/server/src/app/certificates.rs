@@ -222,6 +222,8 @@ mod tests {
         }
     }
 
+    /// PEM around what is no certificate.
+    const EMPTY_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     const VALID: &str = "tenterhook_tls_certificate_valid{certificate=\"server\"}";
     const EXPIRY: &str = "tenterhook_tls_certificate_expiry_seconds{certificate=\"server\"}";
     const CA_VALID: &str = "tenterhook_tls_certificate_valid{certificate=\"client_ca\"}";
@@ -266,6 +268,7 @@ mod tests {
             ("junk", key.as_str(), "--tls-cert holds no certificate"),
             (certificate.as_str(), "junk", "--tls-key holds no private key"),
             (&certificate, &other, "--tls-key is not the key"),
+            (EMPTY_CERTIFICATE, &other, "--tls-cert begins with a certificate that is damaged"),
         ] {
             write(bench.folder.path(), (certificate, key));
             bench.look(4).await;

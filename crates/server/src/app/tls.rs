@@ -85,7 +85,17 @@ fn identity(material: &TlsMaterial, provider: &CryptoProvider) -> Result<Certifi
     let key = PrivateKeyDer::from_pem_slice(material.key_pem.expose().as_bytes());
     let key = key.map_err(|_| ("tls-key", "holds no private key in PEM".to_owned()))?;
     let identity = CertifiedKey::from_der(chain, key, provider);
-    identity.map_err(|_| ("tls-key", "is not the key of the first certificate of --tls-cert".to_owned()))
+    identity.map_err(|error| match error {
+        rustls::Error::InvalidCertificate(_) => {
+            ("tls-cert", "begins with a certificate that is damaged; give the whole file again".to_owned())
+        }
+        rustls::Error::InconsistentKeys(_) => {
+            ("tls-key", "is not the key of the first certificate of --tls-cert".to_owned())
+        }
+        _ => {
+            ("tls-key", "cannot sign here; take a key for RSA of 2048 bits or more, P-256, P-384 or Ed25519".to_owned())
+        }
+    })
 }
 
 /// What checks client certificates.

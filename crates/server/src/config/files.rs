@@ -111,12 +111,35 @@ pub(crate) fn key_errors(errors: &[KeyFileError]) -> String {
     lines.join("; ")
 }
 
+/// The label of certificates in PEM.
+pub(super) const CERTIFICATE: &str = "CERTIFICATE";
+/// How certificates and keys begin in DER: with a sequence (X.690, section 8.9).
+const DER_SEQUENCE: u8 = 0x30;
+
 /// A reader of PEM files that hold at least one block whose label ends in `label`.
 pub(super) fn pem(label: &'static str) -> impl FnOnce(&str) -> Result<String, String> {
     move |path| {
-        let text = read(path)?;
+        let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => system::without_mark(text),
+            Err(error) if error.as_bytes().first() == Some(&DER_SEQUENCE) => {
+                return Err(format!(
+                    "{path} is in DER; write it in PEM: openssl {} -inform der -in {path} -out FILE",
+                    if label == CERTIFICATE { "x509" } else { "pkey" }
+                ));
+            }
+            Err(_) => return Err(unreadable(path, &ErrorKind::InvalidData.into())),
+        };
         let is_begin =
             |line: &str| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{label}-----"));
+        // RFC 7468, section 11, and the older form of RFC 1421.
+        let is_encrypted =
+            |line: &str| line.starts_with("-----BEGIN ENCRYPTED ") || line.starts_with("Proc-Type: 4,ENCRYPTED");
+        if text.lines().any(is_encrypted) {
+            return Err(format!(
+                "{path} is encrypted, and nobody can type its passphrase here; write it without: openssl pkey -in {path} -out FILE"
+            ));
+        }
         if text.lines().any(is_begin) {
             Ok(text)
         } else {
@@ -136,6 +159,23 @@ fn unreadable(path: &str, error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn certificates_and_keys_in_another_form_come_with_the_command_that_changes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for (bytes, label, part) in [
+            (&b"\x30\x82\x01\xff"[..], CERTIFICATE, "is in DER; write it in PEM: openssl x509 -inform der"),
+            (b"\x30\x82\x01\xff", "PRIVATE KEY", "openssl pkey -inform der"),
+            (b"\xff\xfe", CERTIFICATE, "it is not text in UTF-8"),
+            (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n", "PRIVATE KEY", "is encrypted"),
+            (b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n", "PRIVATE KEY", "openssl pkey -in "),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let why = pem(label)(path.to_str().unwrap()).unwrap_err();
+            assert!(why.contains(part), "{part}: {why}");
+        }
+    }
 
     #[test]
     fn many_lines_with_errors_are_one_short_text() {

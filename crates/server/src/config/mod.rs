@@ -316,9 +316,9 @@ impl Reader<'_> {
     }
 
     fn tls(&mut self) -> Option<TlsMaterial> {
-        let certificate = self.one("tls-cert", files::pem("CERTIFICATE"));
+        let certificate = self.one("tls-cert", files::pem(files::CERTIFICATE));
         let key = self.one("tls-key", files::pem("PRIVATE KEY"));
-        let client_ca = self.one("client-ca", files::pem("CERTIFICATE"));
+        let client_ca = self.one("client-ca", files::pem(files::CERTIFICATE));
         let (certificate_pem, key_pem) = certificate.zip(key)?;
         let path = |key: &str| self.given.get(key).and_then(|given| given.values.last()).map(PathBuf::from);
         Some(TlsMaterial {

@@ -500,14 +500,14 @@ pub(crate) fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
-/// The known key that is closest to `key`, if one is close enough to be meant.
+/// The known key that is closest to `key`, if one is close enough to be meant: less than half of it is wrong.
 pub(crate) fn closest(key: &str) -> Option<&'static str> {
     let key = key.replace('_', "-").to_lowercase();
     SETTINGS
         .iter()
         .map(|setting| (distance(&key, setting.key), setting.key))
         .min()
-        .filter(|(distance, _)| *distance <= 3)
+        .filter(|(distance, _)| *distance <= 3 && 2 * distance < key.len())
         .map(|(_, key)| key)
 }
 

@@ -238,6 +238,7 @@ fn single_faults_say_what_to_do() {
 fn faults_of_the_file_name_the_file_and_the_key() {
     let table = [
         ("listn = '127.0.0.1:1'", "listn in FILE: is not a setting; do you mean `listen`?"),
+        ("[tls]\ncert = 'a'", "tls in FILE: is not a setting; `tenterhook serve --help` lists them"),
         ("colour = 'blue'", "colour in FILE: is not a setting; `tenterhook serve --help` lists them"),
         ("listen = ['a', 'b']", "listen in FILE: takes one value, not an array"),
         ("[listen]\na = 1", "listen in FILE: must be a text, number or boolean"),
