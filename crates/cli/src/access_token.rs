@@ -38,8 +38,8 @@ struct CreateArgs {
     /// What it is for, or who will use it; the audit log shows it
     #[arg(value_name = "NAME")]
     name: String,
-    /// What it allows: admin, operator, publisher or viewer
-    #[arg(long, value_name = "ROLE", default_value = "viewer")]
+    /// What it allows
+    #[arg(long, value_name = "ROLE", default_value = "viewer", value_parser = ["admin", "operator", "publisher", "viewer"])]
     role: String,
     /// How long it is valid, 1m to 30d [default: 1d]
     #[arg(long = "for", value_name = "DURATION", value_parser = crate::input::span)]

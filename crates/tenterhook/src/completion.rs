@@ -53,14 +53,15 @@ const ZSH: &str = r#"_tenterhook() {
 const ZSH_BEGIN: (&str, &str) = ("\n_tenterhook() {\n", "\n_tenterhook_words() {\n");
 /// How the end of the script for zsh begins.
 const ZSH_END: &str = r#"if [ "$funcstack[1]" = "_tenterhook" ]; then"#;
-/// The same for fish.
+/// The same for fish, which offers no files where there are names.
 const FISH: &str = r#"
-function __tenterhook_names
+function __tenterhook_finds_names
     set -l words (commandline -opc)
     set -l current (commandline -ct)
-    $words[1] __complete fish $words[2..-1] "$current" 2>/dev/null </dev/null
+    set -g __tenterhook_names ($words[1] __complete fish $words[2..-1] "$current" 2>/dev/null </dev/null)
+    test (count $__tenterhook_names) -gt 0
 end
-complete -c tenterhook -a "(__tenterhook_names)""#;
+complete -c tenterhook -f -n __tenterhook_finds_names -a '$__tenterhook_names'"#;
 
 /// What `tenterhook completion` takes.
 #[derive(Debug, Clone, Args)]

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
 use tenterhook_api::access::{KEY_OPTIONS, NewKey, Role, Scope};
 use tenterhook_model::{Namespace, OsEntropy, Timestamp};
@@ -30,8 +31,8 @@ enum Action {
 
 #[derive(Debug, Clone, Args)]
 struct NewArgs {
-    /// What the holder may do: admin (all), publisher (publish), viewer (look) or operator (look, retry, pause, test)
-    #[arg(long, value_name = "ROLE", value_parser = role)]
+    /// What the holder may do: admin all, publisher publish, viewer look, operator look, retry, pause and test
+    #[arg(long, value_name = "ROLE", value_parser = PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|word| word.parse::<Role>()))]
     role: Role,
     /// The namespace in which it may do so; `*` means all
     #[arg(long, value_name = "NAMESPACE", default_value = "*", value_parser = scope)]
@@ -45,10 +46,6 @@ struct NewArgs {
     /// Append the line to this key file, which is created if missing; standard output gets the key alone
     #[arg(long, value_name = "FILE")]
     append: Option<PathBuf>,
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    text.parse().map_err(|error: tenterhook_api::access::UnknownRole| error.to_string())
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
@@ -108,8 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_and_namespaces_are_checked_with_advice() {
-        assert!(role("boss").unwrap_err().contains("admin, publisher, viewer and operator"));
+    fn namespaces_are_checked_with_advice() {
         assert_eq!(scope("*"), Ok(Scope::Every));
         assert!(scope("Team A").is_err() && scope("").is_err());
         assert!(day("2027-02-30").is_err() && day("2028-02-29").is_ok());

@@ -1,6 +1,7 @@
 //! Which deliveries: the flags that `list`, `retry` and `cancel` share.
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use tenterhook_client::v1::{DeliveryFilter, DeliveryState};
 
 use crate::failure::Failure;
@@ -9,6 +10,9 @@ use crate::session::Session;
 
 /// The states of what goes wrong.
 pub(crate) const FAILING: [DeliveryState; 2] = [DeliveryState::Retrying, DeliveryState::Failed];
+
+/// How people write the states.
+const STATES: [&str; 6] = ["pending", "in-flight", "retrying", "succeeded", "failed", "cancelled"];
 
 /// Which deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
@@ -22,8 +26,8 @@ pub(super) struct Which {
     /// Only those of events of this type or pattern; repeatable
     #[arg(long = "type", value_name = "PATTERN")]
     types: Vec<String>,
-    /// Only those in this state: pending, in-flight, retrying, succeeded, failed or cancelled; repeatable
-    #[arg(long = "state", value_name = "STATE", value_parser = state)]
+    /// Only those in this state; repeatable
+    #[arg(long = "state", value_name = "STATE", ignore_case = true, value_parser = PossibleValuesParser::new(STATES).map(|word| state(&word)))]
     states: Vec<DeliveryState>,
     /// Only those that failed or are being retried
     #[arg(long, conflicts_with = "states")]
@@ -56,11 +60,9 @@ fn statuses(text: &str) -> Result<Statuses, String> {
     if (100..=599).contains(&first) { Ok(Statuses { first, last }) } else { Err(wrong()) }
 }
 
-fn state(text: &str) -> Result<DeliveryState, String> {
-    let name = format!("DELIVERY_STATE_{}", text.to_ascii_uppercase().replace('-', "_"));
-    DeliveryState::from_str_name(&name)
-        .filter(|state| *state != DeliveryState::Unspecified)
-        .ok_or_else(|| format!("`{text}` is none of pending, in-flight, retrying, succeeded, failed and cancelled"))
+fn state(word: &str) -> DeliveryState {
+    let name = format!("DELIVERY_STATE_{}", word.to_ascii_uppercase().replace('-', "_"));
+    DeliveryState::from_str_name(&name).expect("it is one of STATES")
 }
 
 impl Which {
@@ -100,7 +102,8 @@ mod tests {
 
     #[test]
     fn states_are_words() {
-        assert_eq!(state("in-flight"), Ok(DeliveryState::InFlight));
-        assert!(state("unspecified").is_err() && state("done").is_err());
+        assert_eq!(state("In-Flight"), DeliveryState::InFlight);
+        let numbers: Vec<i32> = STATES.iter().map(|word| state(word).into()).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6], "all that there are");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use serde_json::json;
 use tenterhook_client::v1::{
     CreateWebhookRequest, EventRule, HeaderTemplate, HttpMethod, RequestTemplate, SignatureScheme, SigningPolicy,
@@ -15,6 +16,11 @@ use crate::input::read_text;
 use crate::output::proto_json;
 use crate::session::Session;
 
+/// How people write the methods.
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// How people write the schemes.
+const SCHEMES: [&str; 4] = ["netbox", "standard-webhooks", "github", "standard-webhooks-asymmetric"];
+
 #[derive(Debug, Clone, Args)]
 pub(super) struct CreateArgs {
     /// Its name, unique in the namespace
@@ -24,7 +30,7 @@ pub(super) struct CreateArgs {
     #[arg(long, value_name = "URL", required_unless_present = "file")]
     url: Option<String>,
     /// The method [default: post]
-    #[arg(long, value_name = "METHOD", value_parser = method)]
+    #[arg(long, value_name = "METHOD", ignore_case = true, value_parser = PossibleValuesParser::new(METHODS).map(|word| method(&word)))]
     method: Option<HttpMethod>,
     /// Sends events of this type or pattern; repeatable [default: every type]
     #[arg(long = "type", value_name = "PATTERN")]
@@ -38,8 +44,8 @@ pub(super) struct CreateArgs {
     /// File with the body template [default: NetBox's body]
     #[arg(long, value_name = "FILE")]
     body_file: Option<PathBuf>,
-    /// Signs requests: netbox, standard-webhooks, github or standard-webhooks-asymmetric; repeatable
-    #[arg(long = "sign", value_name = "SCHEME", value_parser = scheme)]
+    /// Signs requests in this way; repeatable
+    #[arg(long = "sign", value_name = "SCHEME", ignore_case = true, value_parser = PossibleValuesParser::new(SCHEMES).map(|word| scheme(&word)))]
     schemes: Vec<SignatureScheme>,
     /// File with the secret to sign with [default: the server makes one]
     #[arg(long, value_name = "FILE")]
@@ -55,18 +61,13 @@ pub(super) struct CreateArgs {
     dry_run: bool,
 }
 
-fn method(text: &str) -> Result<HttpMethod, String> {
-    HttpMethod::from_str_name(&format!("HTTP_METHOD_{}", text.to_ascii_uppercase()))
-        .filter(|method| *method != HttpMethod::Unspecified)
-        .ok_or_else(|| format!("`{text}` is none of get, post, put, patch and delete"))
+fn method(word: &str) -> HttpMethod {
+    HttpMethod::from_str_name(&format!("HTTP_METHOD_{}", word.to_ascii_uppercase())).expect("it is one of METHODS")
 }
 
-fn scheme(text: &str) -> Result<SignatureScheme, String> {
-    SignatureScheme::from_str_name(&format!("SIGNATURE_SCHEME_{}", text.to_ascii_uppercase().replace('-', "_")))
-        .filter(|scheme| *scheme != SignatureScheme::Unspecified)
-        .ok_or_else(|| {
-            format!("`{text}` is none of netbox, standard-webhooks, github and standard-webhooks-asymmetric")
-        })
+fn scheme(word: &str) -> SignatureScheme {
+    let name = format!("SIGNATURE_SCHEME_{}", word.to_ascii_uppercase().replace('-', "_"));
+    SignatureScheme::from_str_name(&name).expect("it is one of SCHEMES")
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
