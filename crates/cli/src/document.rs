@@ -25,27 +25,45 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Value, Failure> {
     if let Ok(value) = serde_json::from_str(text) {
         return Ok(value);
     }
-    serde_saphyr::from_str::<Value>(text).map_err(|error| unreadable(name, &error))
+    serde_saphyr::from_str::<Value>(text).map_err(|error| refused(unreadable(name, text, error)))
 }
 
 /// Reads every document of YAML, or JSON: one, or a list of them; `name` says where it is from.
 ///
 /// # Errors
-/// When it is neither.
-pub(crate) fn documents(name: &str, text: &str) -> Result<Vec<Value>, Failure> {
+/// When it is neither: the place and what is wrong there.
+pub(crate) fn documents(name: &str, text: &str) -> Result<Vec<Value>, (String, String)> {
     match serde_json::from_str(text) {
         Ok(Value::Array(documents)) => return Ok(documents),
         Ok(document) => return Ok(vec![document]),
         Err(_) => {}
     }
-    let documents = serde_saphyr::from_multiple::<Value>(text).map_err(|error| unreadable(name, &error))?;
+    let documents = serde_saphyr::from_multiple::<Value>(text).map_err(|error| unreadable(name, text, error))?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
-/// What is wrong with a text that is neither YAML nor JSON, without anything of it.
-fn unreadable(name: &str, error: &serde_saphyr::Error) -> Failure {
-    let place = error.location().map_or(String::new(), |at| format!(" at line {}, column {}", at.line(), at.column()));
-    Failure::usage(format!("{name} is neither YAML nor JSON{place}"))
+/// What is wrong with a text that is neither YAML nor JSON, and where, without anything of it but the name of a field.
+fn unreadable(name: &str, text: &str, error: serde_saphyr::Error) -> (String, String) {
+    let place = error.location().map_or(name.to_owned(), |at| format!("{name}:{}", at.line()));
+    let line = error.location().and_then(|at| text.lines().nth(usize::try_from(at.line()).ok()?.checked_sub(1)?));
+    let has_tab = line.is_some_and(|line| line.trim_start_matches(' ').starts_with('\t'));
+    let error = match error {
+        serde_saphyr::Error::WithSnippet { error, .. } => *error,
+        error => error,
+    };
+    let why = match error {
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => format!("{key} is there already"),
+        serde_saphyr::Error::DuplicateMappingKey { .. } => "a field is there already".to_owned(),
+        serde_saphyr::Error::UnknownAnchor { .. } => "refers to an anchor that there is not".to_owned(),
+        _ if has_tab => "is indented with a tab; YAML takes spaces".to_owned(),
+        _ => "is neither YAML nor JSON from here on".to_owned(),
+    };
+    (place, why)
+}
+
+/// The failure of a text that cannot be read.
+pub(crate) fn refused((place, why): (String, String)) -> Failure {
+    Failure::usage(format!("{place}: {why}"))
 }
 
 /// The message that the proto calls `name`, of `value`.
@@ -285,7 +303,7 @@ labels: {team: a, "no": "yes"}
     #[test]
     fn what_is_no_yaml_is_refused_with_its_place_and_nothing_of_it() {
         let shown = parse("hooks.yaml", "a: secret\n  b: [").unwrap_err().to_string();
-        assert!(shown.contains("hooks.yaml") && shown.contains("line 2") && !shown.contains("secret"), "{shown}");
+        assert!(shown.starts_with("hooks.yaml:2: ") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]

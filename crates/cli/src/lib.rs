@@ -16,6 +16,7 @@ mod failure;
 mod find;
 mod import;
 mod input;
+mod locate;
 mod open;
 mod output;
 #[cfg(test)]

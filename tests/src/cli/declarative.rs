@@ -97,7 +97,7 @@ fn an_export_applied_changes_nothing_whatever_is_set() {
     desk.run(&["diff", "-f", folder]).code(0);
     // And into an empty server.
     let other = Desk::new();
-    other.run(&["apply", "-f", folder]).code(1).warns(&["everything.yaml#1: request.headers[1]"]);
+    other.run(&["apply", "-f", folder]).code(1).warns(&["everything.yaml:", ": request.headers[1]"]);
 }
 
 #[test]
@@ -106,11 +106,27 @@ fn every_error_of_every_file_is_shown_and_nothing_is_changed() {
     let bad = desk
         .file("bad.yaml", "display_name: a\nrequest: {uri: x}\n---\ndisplay_name: b\nretry: 3\n---\ndisplay_name: b\n");
     let shown = desk.run(&["apply", "-f", &bad]).code(2);
-    shown.warns(&["bad.yaml#1: request.uri: is not a field", "bad.yaml#2: retry: must be"]);
+    shown.warns(&["bad.yaml:2: request.uri: is not a field", "bad.yaml:5: retry: must be", "bad.yaml:7: display_name"]);
+    for (text, why) in [
+        ("display_name: a\nrequest:\n\turl: x\n", "broken.yaml:3: is indented with a tab"),
+        ("display_name: a\ndisplay_name: b\n", "broken.yaml:2: display_name is there already"),
+        ("request: *x\n", "broken.yaml:1: refers to an anchor"),
+        ("request: {url: x\n", "broken.yaml"),
+    ] {
+        let broken = desk.file("broken.yaml", text);
+        // One that cannot be read hides no error of the others.
+        desk.run(&["diff", "-f", &broken, "-f", &bad]).code(2).warns(&[why, "bad.yaml:2: request.uri"]);
+    }
     let refused = desk
         .file("bad.yaml", &format!("{HOOKS}---\ndisplay_name: c\nrequest: {{url: 'ftp://x'}}\n---\ndisplay_name: d\n"));
     let shown = desk.run(&["apply", "-f", &refused]).code(1);
-    shown.warns(&["nothing was changed", "bad.yaml#3: request.url: ", "bad.yaml#4: request"]);
+    let first = HOOKS.lines().count() + 1;
+    let (url, request) = (format!("bad.yaml:{}: request.url: ", first + 2), format!("bad.yaml:{}: request", first + 4));
+    shown.warns(&["nothing was changed", &url, &request]);
+    let empty = desk.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let empty = desk.run(&["apply", "--prune", "-f", empty.to_str().unwrap()]).code(2);
+    empty.warns(&["has no file that ends in .yaml, .yml or .json"]);
     assert_eq!(desk.run(&["webhook", "list", "-o", "name"]).out, "");
     for verb in ["diff", "apply"] {
         desk.run(&[verb]).code(2).warns(&["--file"]);

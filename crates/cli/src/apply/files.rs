@@ -1,5 +1,6 @@
 //! Files of webhooks: YAML or JSON, one webhook a document, with secrets by reference.
 
+use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -9,6 +10,7 @@ use tenterhook_model::{Secret, system};
 use crate::document;
 use crate::failure::Failure;
 use crate::input::read_text;
+use crate::locate::Lines;
 
 /// Endings of files that a folder is searched for.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
@@ -25,13 +27,36 @@ const SECRET_FIELDS: [&str; 6] = [
 /// A webhook as a file has it.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    /// The file and the number of the document in it, such as `hooks.yaml#2`.
-    pub(super) place: String,
+    pub(super) place: Place,
     pub(super) webhook: Webhook,
     /// What a new webhook signs with; empty lets the server make one.
     pub(super) signing_secret: Secret,
     /// Whether something in it is a secret by reference.
     pub(super) has_references: bool,
+}
+
+/// A document of a file; it is shown as `hooks.yaml#2`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    file: String,
+    number: usize,
+    lines: Lines,
+}
+
+impl Place {
+    /// Where a field of it is, as editors and compilers write it: `hooks.yaml:14: request.url`.
+    pub(super) fn of(&self, path: &str) -> String {
+        match self.lines.line(path) {
+            Some(line) => format!("{}:{line}: {path}", self.file),
+            None => format!("{self}: {path}"),
+        }
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.file, self.number)
+    }
 }
 
 /// Every webhook of the files, folders (not those below them) or standard input.
@@ -44,13 +69,20 @@ pub(super) fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Wanted>, Fa
     for path in paths {
         for file in files(path)? {
             let name = file.display().to_string();
-            for (index, mut value) in document::documents(&name, &read_text(&file)?)?.into_iter().enumerate() {
-                let place = format!("{name}#{}", index + 1);
+            let text = read_text(&file)?;
+            let documents = document::documents(&name, &text).unwrap_or_else(|problem| {
+                problems.push(problem);
+                Vec::new()
+            });
+            let mut lines = Lines::of(&text).into_iter();
+            for (index, mut value) in documents.into_iter().enumerate() {
+                let lines = lines.next().unwrap_or_default();
+                let place = Place { file: name.clone(), number: index + 1, lines };
                 let folder = file.parent().unwrap_or(Path::new("."));
                 let mut references = References { folder, found: false, problems: Vec::new() };
                 let signing_secret = references.resolve(&mut value);
                 let found = references.found;
-                problems.extend(references.problems.into_iter().map(|(path, what)| (format!("{place}: {path}"), what)));
+                problems.extend(references.problems.into_iter().map(|(path, what)| (place.of(&path), what)));
                 match document::message::<Webhook>("Webhook", &value) {
                     Ok(mut webhook) => {
                         if webhook.namespace.is_empty() {
@@ -58,9 +90,7 @@ pub(super) fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Wanted>, Fa
                         }
                         wanted.push(Wanted { place, webhook, signing_secret, has_references: found });
                     }
-                    Err(found) => {
-                        problems.extend(found.into_iter().map(|(path, what)| (format!("{place}: {path}"), what)))
-                    }
+                    Err(found) => problems.extend(found.into_iter().map(|(path, what)| (place.of(&path), what))),
                 }
             }
         }
@@ -68,7 +98,7 @@ pub(super) fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Wanted>, Fa
     for (index, one) in wanted.iter().enumerate() {
         let same = |other: &&Wanted| key(&other.webhook) == key(&one.webhook);
         if let Some(first) = wanted[..index].iter().find(same) {
-            problems.push((format!("{}: display_name", one.place), format!("is that of {} too", first.place)));
+            problems.push((one.place.of("display_name"), format!("is that of {} too", first.place)));
         }
     }
     if problems.is_empty() {
@@ -98,6 +128,9 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
         if file.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending)) {
             files.push(file);
         }
+    }
+    if files.is_empty() {
+        return Err(Failure::usage(format!("{} has no file that ends in .yaml, .yml or .json", path.display())));
     }
     files.sort();
     Ok(files)

@@ -195,7 +195,7 @@ fn line(step: &Step, prune: bool, width: Option<usize>) -> String {
     let value = step.json();
     let name = harmless_line(value["display_name"].as_str().unwrap_or_default());
     match step {
-        Step::Create(one) => format!("+ {name}  new, of {}\n", harmless_line(&one.place)),
+        Step::Create(one) => format!("+ {name}  new, of {}\n", harmless_line(&one.place.to_string())),
         Step::Prune(_) if prune => format!("- {name}  in none of the files\n"),
         Step::Prune(webhook) => {
             let waiting = webhook.health.as_ref().map_or(0, |health| health.waiting);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tenterhook_client::v1::{CreateWebhookRequest, ListWebhooksRequest, UpdateWebhookRequest, Webhook};
 
-use super::files::{Wanted, key};
+use super::files::{Place, Wanted, key};
 use crate::difference::{self, Difference};
 use crate::failure::Failure;
 use crate::output::proto_json;
@@ -101,12 +101,12 @@ async fn check(one: &Wanted, before: Option<&Webhook>, session: &Session) -> Res
 }
 
 /// Each error of a call with the file that it is about.
-fn of(place: &str, error: tenterhook_client::Error) -> Vec<(String, String)> {
+fn of(place: &Place, error: tenterhook_client::Error) -> Vec<(String, String)> {
     if error.field_violations.is_empty() {
-        return vec![(place.to_owned(), error.message)];
+        return vec![(place.to_string(), error.message)];
     }
     let fields = error.field_violations.into_iter();
-    fields.map(|v| (format!("{place}: {}", v.field.trim_start_matches("webhook.")), v.description)).collect()
+    fields.map(|v| (place.of(v.field.trim_start_matches("webhook.")), v.description)).collect()
 }
 
 /// The fields that differ, as deep as both have them.

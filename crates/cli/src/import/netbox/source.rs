@@ -46,7 +46,7 @@ impl Found {
             }
             self.add(name, values)
         } else if is_yaml {
-            let values = document::documents(name, text)?;
+            let values = document::documents(name, text).map_err(document::refused)?;
             self.add(name, values)
         } else {
             csv::records(name, text)?.into_iter().try_for_each(|record| self.add_record(record))
