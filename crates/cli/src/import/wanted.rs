@@ -3,6 +3,8 @@
 use tenterhook_client::v1::Webhook;
 use tenterhook_model::{Secret, limits};
 
+use super::object::Record;
+
 /// A webhook as it is wanted here.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
@@ -26,6 +28,16 @@ impl Wanted {
     /// Says that something cannot be moved.
     pub(super) fn problem(&mut self, field: &str, why: impl Into<String>) {
         self.problems.push((field.to_owned(), why.into()));
+    }
+
+    /// A flag of `record`, false when it is not set; one that is neither true nor false is a problem.
+    pub(super) fn flag(&mut self, record: &Record, name: &str) -> bool {
+        let flag = record.flag(name);
+        flag.unwrap_or_else(|why| {
+            self.problem(name, why);
+            None
+        })
+        .unwrap_or(false)
     }
 
     /// Takes over the time of an attempt, within what is allowed here.

@@ -16,6 +16,8 @@ use crate::input;
 
 /// The body: what was published, as Convoy sends it.
 const BODY: &str = "{{ data | tojson }}";
+/// The content type of its body.
+const JSON: &str = "application/json";
 /// What a subscription names that takes every event.
 const EVERY: &str = "*";
 /// The time that Convoy writes for one that there is not (Go's zero time).
@@ -28,10 +30,11 @@ pub(super) fn translate(record: &Record, subscriptions: &[&Record], scheme: &Sch
     wanted.webhook = Webhook {
         display_name: format!("{prefix}{name}"),
         description: record.text("description").to_owned(),
-        disabled: is_disabled(record),
         rate_limit: rate_limit(record),
         ..Default::default()
     };
+    let is_disabled = wanted.flag(record, "is_disabled");
+    wanted.webhook.disabled = is_disabled || !["", "active"].contains(&record.text("status"));
     wanted.webhook.labels.extend([CONVOY.label(), ("convoy-id".to_owned(), record.text("uid").to_owned())]);
     if !record.text("owner_id").is_empty() {
         wanted.webhook.labels.insert("convoy-owner".to_owned(), record.text("owner_id").to_owned());
@@ -51,11 +54,6 @@ pub(super) fn translate(record: &Record, subscriptions: &[&Record], scheme: &Sch
 fn either<'a>(record: &'a Record, new: &str, old: &str) -> &'a str {
     let text = record.text(new);
     if text.is_empty() { record.text(old) } else { text }
-}
-
-fn is_disabled(record: &Record) -> bool {
-    let status = record.text("status");
-    record.flag("is_disabled").ok().flatten().unwrap_or(false) || !["", "active"].contains(&status)
 }
 
 /// Seconds of a number, or of a duration as Go writes it: `20s`, `1m0s`.
@@ -178,6 +176,19 @@ fn set_request(wanted: &mut Wanted, record: &Record) {
     let (name, value) =
         (key["header_name"].as_str().unwrap_or_default(), key["header_value"].as_str().unwrap_or_default());
     let mut headers = Vec::new();
+    let kind = record.nested("authentication", "type");
+    if !["", "api_key"].contains(&kind) || record.value("mtls_client_cert").is_object() {
+        // Without it its receiver refuses every request.
+        wanted.webhook.disabled = true;
+        let what = if kind.is_empty() { "mTLS" } else { kind };
+        wanted.note(format!(
+            "authentication by {what} is not taken over: it is created disabled; set it with `tenterhook webhook edit`"
+        ));
+    }
+    let content_type = record.text("content_type");
+    if !["", JSON].contains(&content_type) {
+        wanted.problem("content_type", format!("is {content_type}; here bodies are JSON: write a template by hand"));
+    }
     if !name.is_empty() {
         if let Err(why) = literal(value) {
             wanted.problem("authentication", why);
@@ -274,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_that_would_be_refused_is_disabled_and_says_so() {
+        let mut oauth = endpoint();
+        oauth["authentication"] = json!({"type": "oauth2", "oauth2": {"client_id": "a"}});
+        let mut mtls = endpoint();
+        mtls["mtls_client_cert"] = json!({"client_cert": "x"});
+        mtls["authentication"] = Value::Null;
+        for (endpoint, what) in [(oauth, "by oauth2"), (mtls, "by mTLS")] {
+            let wanted = done(endpoint, &[subscription(json!({"event_types": ["a"]}))]);
+            assert!(wanted.webhook.disabled && wanted.problems.is_empty(), "{wanted:?}");
+            assert!(wanted.notes.iter().any(|note| note.contains(what)), "{:?}", wanted.notes);
+        }
+    }
+
+    #[test]
     fn an_endpoint_without_subscriptions_is_disabled() {
         let wanted = done(endpoint(), &[]);
         assert!(wanted.webhook.disabled && wanted.notes[0].contains("created disabled"), "{:?}", wanted.notes);
@@ -293,9 +318,11 @@ mod tests {
         ];
         let mut endpoint = endpoint();
         endpoint["url"] = json!("https://a.example.com/{{ x }}");
+        endpoint["content_type"] = json!("application/x-www-form-urlencoded");
+        endpoint["is_disabled"] = json!("perhaps");
         let wanted = done(endpoint, &subscriptions);
         let fields: Vec<&str> = wanted.problems.iter().map(|(field, _)| field.as_str()).collect();
-        assert_eq!(fields, ["rules", "rules", "rules", "body", "url"]);
+        assert_eq!(fields, ["is_disabled", "rules", "rules", "rules", "body", "url", "content_type"]);
         assert!(wanted.webhook.retry.is_none() && wanted.notes.iter().any(|note| note.contains("different ways")));
     }
 }

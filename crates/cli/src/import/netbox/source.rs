@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::csv;
 use crate::document;
 use crate::failure::Failure;
+use crate::import::listing::Pages;
 use crate::import::object::Record;
 use crate::input::read_text;
 
@@ -25,16 +26,17 @@ impl Found {
     /// # Errors
     /// When one cannot be read, or holds something else.
     pub(super) fn read(files: &[PathBuf]) -> Result<Self, Failure> {
-        let mut found = Self::default();
+        let (mut found, mut pages) = (Self::default(), Pages::default());
         for file in files {
             let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
             let text = read_text(file)?;
-            found.add_text(&name, text.trim_start_matches('\u{feff}'))?;
+            found.add_text(&name, text.trim_start_matches('\u{feff}'), &mut pages)?;
         }
+        pages.check()?;
         Ok(found)
     }
 
-    fn add_text(&mut self, name: &str, text: &str) -> Result<(), Failure> {
+    fn add_text(&mut self, name: &str, text: &str, pages: &mut Pages) -> Result<(), Failure> {
         let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml") || text.starts_with("---");
         if text.trim_start().starts_with(['{', '[']) {
             let mut values = Vec::new();
@@ -42,7 +44,9 @@ impl Found {
                 let wrong = |error: serde_json::Error| {
                     Failure::usage(format!("{name} is not JSON; see line {}, column {}", error.line(), error.column()))
                 };
-                values.push(value.map_err(wrong)?);
+                let value = value.map_err(wrong)?;
+                pages.note(name, &value);
+                values.push(value);
             }
             self.add(name, values)
         } else if is_yaml {
@@ -120,7 +124,11 @@ mod tests {
 
     fn read(texts: &[&str]) -> Result<Found, Failure> {
         let mut found = Found::default();
-        texts.iter().enumerate().try_for_each(|(index, text)| found.add_text(&format!("f{index}"), text))?;
+        let mut pages = Pages::default();
+        texts
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, text)| found.add_text(&format!("f{index}"), text, &mut pages))?;
         Ok(found)
     }
 

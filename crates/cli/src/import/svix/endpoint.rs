@@ -28,11 +28,11 @@ pub(super) fn translate(record: &Record, prefix: &str) -> Wanted {
         display_name: format!("{prefix}{name}"),
         description: record.text("description").to_owned(),
         labels: labels(record),
-        disabled: record.flag("disabled").ok().flatten().unwrap_or(false),
         rules: rules(record),
         rate_limit: rate_limit(record),
         ..Default::default()
     };
+    wanted.webhook.disabled = wanted.flag(record, "disabled");
     if !record.list("channels").is_empty() {
         wanted.note(format!("channels: publish events of a channel with the attribute `{CHANNEL}`"));
     }
@@ -189,10 +189,10 @@ mod tests {
     #[test]
     fn what_cannot_be_moved_is_named() {
         let wanted = done(json!({
-            "id": "a", "url": "https://a.example.com/{{ x }}", "secret": {"key": "whpk_abc"},
+            "id": "a", "url": "https://a.example.com/{{ x }}", "disabled": "maybe", "secret": {"key": "whpk_abc"},
             "headers": {"headers": {"X-A": "{% x %}"}, "sensitive": []},
         }));
         let fields: Vec<&str> = wanted.problems.iter().map(|(field, _)| field.as_str()).collect();
-        assert_eq!(fields, ["headers.X-A", "url", "secret"]);
+        assert_eq!(fields, ["disabled", "headers.X-A", "url", "secret"]);
     }
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use super::flags::Flags;
 use super::flow::Import;
 use super::listing;
+use super::object::Record;
 use super::origin::SVIX;
 use super::paging::Place;
 use crate::args::Common;
@@ -50,8 +51,16 @@ pub(super) async fn run(args: SvixArgs, common: &Common, out: Output) -> Done {
         }
         _ => listing::read(&args.files)?,
     };
-    if let Some(other) = records.iter().find(|record| !record.has("url") || !record.has("id")) {
-        return Err(Failure::usage(format!("{}: is not an endpoint of Svix", other.place))
+    let lacks = |record: &Record| ["id", "url"].into_iter().find(|name| record.text(name).is_empty());
+    let others: Vec<(String, String)> = records
+        .iter()
+        .filter_map(|one| {
+            lacks(one).map(|name| (one.place.clone(), format!("is not an endpoint of Svix: it has no {name}")))
+        })
+        .collect();
+    if !others.is_empty() {
+        return Err(Failure::usage("the files hold something else")
+            .fields(others)
             .next("give what /api/v1/app/APP/endpoint/ returns"));
     }
     let wanted = records.iter().map(|record| translate(record, &args.flags.prefix)).collect();
