@@ -31,6 +31,7 @@ export function Access(): JSX.Element {
   const tokens = call.data;
   return (
     <Page
+      call={call}
       title="Access"
       actions={
         <Button kind="primary" onClick={() => (creating.value = true)}>

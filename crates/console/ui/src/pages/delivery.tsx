@@ -37,6 +37,7 @@ export function Delivery({ id }: { id: string }): JSX.Element {
   finished.current = delivery !== undefined && isFinal(delivery.state);
   return (
     <Page
+      call={call}
       title={delivery === undefined ? "Delivery" : `${delivery.eventType} → ${webhookName(delivery.webhookId)}`}
       up={{ title: "Deliveries", href: path(["deliveries"]) }}
       after={delivery === undefined ? null : <DeliveryBadge state={delivery.state} />}

@@ -26,6 +26,7 @@ export function EventPage({ id }: { id: string }): JSX.Element {
   const event = call.data;
   return (
     <Page
+      call={call}
       title={event === undefined ? "Event" : eventLabel(event)}
       up={{ title: "Events", href: path(["events"]) }}
       commands={{ method: "EventService/ExplainEvent", request: { eventId: id }, words: ["event", "explain", id] }}

@@ -33,6 +33,7 @@ export function Events(): JSX.Element {
   };
   return (
     <Page
+      call={call}
       title="Events"
       commands={{ method: "EventService/ListEvents", request: {}, words: ["event", "list"] }}
       actions={

@@ -34,7 +34,11 @@ export function Overview(): JSX.Element {
   const all = webhooks.data ?? [];
   const wrong = all.filter(needsAttention);
   return (
-    <Page title="Overview" commands={{ method: "DeliveryService/GetDeliveryStats", request: {}, words: ["status"] }}>
+    <Page
+      call={stats}
+      title="Overview"
+      commands={{ method: "DeliveryService/GetDeliveryStats", request: {}, words: ["status"] }}
+    >
       <Failure error={webhooks.error ?? stats.error} retry={stats.reload} />
       {webhooks.data === undefined || stats.data === undefined ? null : (
         <>

@@ -27,6 +27,7 @@ export function Server(): JSX.Element {
   const { server, caller } = call.data ?? {};
   return (
     <Page
+      call={call}
       title="Server"
       commands={{ method: "ServerService/GetServerInfo", request: {}, unscoped: true, words: ["status"] }}
     >

@@ -40,6 +40,7 @@ export function WebhookPage({ id, tab }: { id: string; tab: string }): JSX.Eleme
   };
   return (
     <Page
+      call={call}
       title={webhook?.displayName ?? "Webhook"}
       up={{ title: "Webhooks", href: path(["webhooks"]) }}
       after={webhook === undefined ? null : <WebhookBadge webhook={webhook} />}

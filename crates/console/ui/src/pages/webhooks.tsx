@@ -35,6 +35,7 @@ export function Webhooks(): JSX.Element {
   );
   return (
     <Page
+      call={webhooks}
       title="Webhooks"
       after={<span class="faint">{webhooks.data === undefined ? "" : countText(all.length)}</span>}
       actions={

@@ -28,10 +28,12 @@ export interface PageProps {
   up?: { title: string; href: string };
   actions?: ComponentChildren;
   commands?: Commands;
+  /** Fetches what it shows; an undefined answer without an error is on its way. */
+  call?: { data: unknown; error: unknown };
   children: ComponentChildren;
 }
 
-export function Page({ title, after, up, actions, commands, children }: PageProps): JSX.Element {
+export function Page({ title, after, up, actions, commands, call, children }: PageProps): JSX.Element {
   useEffect(() => {
     document.title = `${plain(title)} · Tenterhook`;
   }, [title]);
@@ -53,6 +55,11 @@ export function Page({ title, after, up, actions, commands, children }: PageProp
         </div>
       </header>
       {children}
+      {call === undefined || call.data !== undefined || call.error !== undefined ? null : (
+        <p class="loading" role="status" aria-busy="true">
+          Loading…
+        </p>
+      )}
       {commands === undefined ? null : <Terminal commands={commands} />}
     </div>
   );

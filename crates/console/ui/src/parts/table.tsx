@@ -1,4 +1,8 @@
-// Tables. Only the rows near the window are in the page: at most 60 of 10,000.
+// Tables. Only the rows near the window are in the page: some forty of 10,000.
+//
+// Rows are boxes of a fixed height that nothing in them can change, so that those that come and go while one scrolls are
+// laid out without the others. A table's own layout would measure them together. What the boxes take from the
+// elements, their roles, is given back by name.
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
@@ -30,14 +34,13 @@ export interface TableProps<T> {
 /** Height of a row in CSS pixels; `--row` of the style sheet is the same. */
 const rowHeight = 38;
 /** Rows beyond the window on each side. */
-const margin = 8;
-/** The most rows in the page. */
-const mostShown = 60;
+const margin = 10;
+/** The window moves by as many rows at once, so that they stay in place while it moves less. */
+const step = 4;
 
 export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReading }: TableProps<T>): JSX.Element {
   const body = useRef<HTMLTableSectionElement>(null);
-  const first = useVisible(body, rows.length, onReading);
-  const last = Math.min(rows.length, first + mostShown);
+  const { first, last } = useVisible(body, rows.length, onReading);
   useEffect(() => {
     if (last === rows.length && rows.length > 0) {
       onEnd?.();
@@ -47,22 +50,22 @@ export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReadi
     return <div class="empty">{empty}</div>;
   }
   return (
-    <table class="table" aria-label={label} aria-rowcount={rows.length + 1}>
-      <thead>
-        <tr aria-rowindex={1}>
+    <table class="table" role="table" aria-label={label} aria-rowcount={rows.length + 1}>
+      <thead role="rowgroup">
+        <tr role="row" aria-rowindex={1}>
           {columns.map(({ title, width }) => (
-            <th class={width} scope="col">
+            <th role="columnheader" class={width} scope="col">
               {title}
             </th>
           ))}
         </tr>
       </thead>
-      <tbody ref={body}>
+      <tbody role="rowgroup" ref={body}>
         <Spacer rows={first} />
         {rows.slice(first, last).map((row, at) => (
-          <tr key={id(row)} aria-rowindex={first + at + 2} class={href === undefined ? undefined : "opens"}>
+          <tr key={id(row)} role="row" aria-rowindex={first + at + 2} class={href === undefined ? undefined : "opens"}>
             {columns.map(({ width, render }, column) => (
-              <td class={width}>
+              <td role="cell" class={width}>
                 {column === 0 && href !== undefined ? (
                   <a class="row" data-row href={href(row)}>
                     {render(row)}
@@ -80,27 +83,24 @@ export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReadi
   );
 }
 
-/** It spans no columns: those that the style sheet hides would take a share of the width. */
+/** The room of rows that are not in the page. */
 function Spacer({ rows }: { rows: number }): JSX.Element | null {
-  return rows === 0 ? null : (
-    <tr class="spacer" aria-hidden="true">
-      <td style={{ height: `${rows * rowHeight}px` }} />
-    </tr>
-  );
+  return rows === 0 ? null : <tr class="spacer" aria-hidden="true" style={{ height: `${rows * rowHeight}px` }} />;
 }
 
-/** The index of the first row that belongs into the page; it follows the scrolling. */
+/** The rows that belong into the page, the last one not included; they follow the scrolling. */
 function useVisible(
   body: { current: HTMLElement | null },
   count: number,
   onReading: TableProps<never>["onReading"],
-): number {
+): { first: number; last: number } {
   const first = useSignal(0);
+  const shown = useSignal(0);
   const measure = (): void => {
     const top = body.current?.getBoundingClientRect().top ?? 0;
-    // An even step keeps rows in place while the window moves within it.
     const at = Math.floor(-top / rowHeight) - margin;
-    first.value = Math.max(0, Math.min(at - (at % 4), count - mostShown));
+    shown.value = Math.ceil(innerHeight / rowHeight) + 2 * margin + step;
+    first.value = Math.max(0, Math.min(at - (at % step), count - shown.value));
     onReading?.(top < -rowHeight);
   };
   useLayoutEffect(measure, [count]);
@@ -120,5 +120,5 @@ function useVisible(
       removeEventListener("resize", soon);
     };
   }, [count]);
-  return first.value;
+  return { first: first.value, last: Math.min(count, first.value + shown.value) };
 }

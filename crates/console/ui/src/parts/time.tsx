@@ -34,10 +34,12 @@ export function Age({ at }: { at: At }): JSX.Element {
 function Shown({ at, words }: { at: number | undefined; words: (at: number, now: number) => string }): JSX.Element {
   // Only the text changes at a tick, and only when it reads differently.
   const text = useComputed(() => (at === undefined ? "–" : words(at, now.value)));
-  return at === undefined ? (
-    <span class="faint">–</span>
-  ) : (
-    <time dateTime={utcText(at)} title={utcText(at)}>
+  if (at === undefined) {
+    return <span class="faint">–</span>;
+  }
+  const exact = utcText(at);
+  return (
+    <time dateTime={exact} title={exact}>
       {text.value}
     </time>
   );

@@ -200,3 +200,15 @@ test("every_page_names_its_commands", async () => {
   await page.getByText(`grpcurl -plaintext -d '{"webhookId":"${webhookId}"}'`).waitFor();
   await close();
 });
+
+test("a_page_that_waits_for_the_server_says_so", async () => {
+  const { page, close } = await open(browser, server.origin, "/console/");
+  await rest(page);
+  await page.route("**/*WebhookService/ListWebhooks", () => {});
+  await page.getByRole("link", { name: "Webhooks", exact: true }).click();
+  await page.getByRole("status").getByText("Loading…").waitFor();
+  await page.unroute("**/*WebhookService/ListWebhooks");
+  await page.getByRole("link", { name: "Server", exact: true }).click();
+  await page.getByRole("status").getByText("Loading…").waitFor({ state: "detached" });
+  await close();
+});

@@ -93,6 +93,20 @@ test("a_retry_schedule_is_saved_as_it_was_typed", async () => {
   await close();
 });
 
+test("the_first_key_is_made_without_a_word_of_an_old_one", async () => {
+  const { webhook } = await server.client.createWebhook({
+    displayName: "unsigned",
+    request: { url: receiver.url("/unsigned") },
+  });
+  const { page, close } = await open(browser, server.origin, `/console/webhooks/${webhook.id}/keys`);
+  await page.getByRole("button", { name: "Make a key…" }).click();
+  const dialog = page.getByRole("dialog");
+  assert.doesNotMatch(await dialog.innerText(), /old|Grace/);
+  await dialog.getByRole("button", { name: "Make" }).click();
+  await page.getByRole("dialog", { name: "Signing secret" }).waitFor();
+  await close();
+});
+
 test("a_key_is_rotated_and_the_old_one_revoked", async () => {
   const { webhook } = await server.client.createWebhook({
     displayName: "keys",

@@ -130,6 +130,7 @@ function RotateDialog({ webhook, onClose, onChange }: WebhookDialogProps): JSX.E
   const algorithms = new Set(webhook.signingKeys.map((key) => key.algorithm));
   const action = useAction();
   const span = readDuration(grace.value);
+  const isFirst = webhook.signingKeys.length === 0;
   const rotate = async (): Promise<void> => {
     await action.run(async () => {
       const gracePeriod = parts(span ?? 0);
@@ -152,20 +153,21 @@ function RotateDialog({ webhook, onClose, onChange }: WebhookDialogProps): JSX.E
   }
   return (
     <Dialog
-      title="Rotate the signing key"
+      title={isFirst ? "Make a signing key" : "Rotate the signing key"}
       onClose={onClose}
       actions={
         <>
           <Button onClick={onClose}>Close</Button>
           <Button kind="primary" disabled={span === undefined} busy={action.busy.value} onClick={rotate}>
-            Rotate
+            {isFirst ? "Make" : "Rotate"}
           </Button>
         </>
       }
     >
       <p>
-        The server makes a new key and signs with it at once. The old one signs too until the grace period ends, so that
-        the receiver can change over.
+        {isFirst
+          ? "The server makes a key and signs with it from now on. Its secret is shown next, once: give it to the receiver."
+          : "The server makes a new key and signs with it at once. The old one signs too until the grace period ends, so that the receiver can change over."}
       </p>
       {algorithms.size < 2 ? null : (
         <Choice
@@ -176,12 +178,14 @@ function RotateDialog({ webhook, onClose, onChange }: WebhookDialogProps): JSX.E
           onChange={(value) => (algorithm.value = Number(value))}
         />
       )}
-      <Field
-        label="Grace period"
-        value={grace.value}
-        onInput={(value) => (grace.value = value)}
-        error={span === undefined ? "Write it as 30m, 24h or 7d." : undefined}
-      />
+      {isFirst ? null : (
+        <Field
+          label="Grace period"
+          value={grace.value}
+          onInput={(value) => (grace.value = value)}
+          error={span === undefined ? "Write it as 30m, 24h or 7d." : undefined}
+        />
+      )}
       <Failure error={action.error.value} />
     </Dialog>
   );
