@@ -73,7 +73,7 @@ mod tests {
         secrets.check(&signed(SIGNATURE), b"{}").unwrap();
         for (headers, body, words) in [
             (HeaderMap::new(), "{}", "not signed"),
-            (signed(""), "{}", "does not fit"),
+            (signed(""), "{}", "not signed"),
             (signed(SIGNATURE), "{ }", "does not fit"),
             (signed(&SIGNATURE[1..]), "{}", "does not fit"),
         ] {
