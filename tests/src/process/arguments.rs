@@ -189,5 +189,5 @@ fn a_key_that_is_appended_to_its_file_is_alone_in_the_pipe() {
 fn an_unknown_role_names_the_known_ones() {
     let output = run(&["key", "new", "--role", "boss"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("admin, publisher, viewer and operator"));
+    assert!(stderr(&output).contains("[possible values: admin, publisher, viewer, operator]"));
 }

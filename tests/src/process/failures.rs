@@ -47,7 +47,7 @@ fn every_command_that_fails_says_so_by_exit_code_and_in_few_words() {
     fails(&["render", &path("none.j2")], 1, &["cannot read", "no such file"]);
     fails(&["render", &file], 1, &["file:1:"]);
     fails(&["render", &file, "--context", &file], 1, &["is not valid JSON at line 1, column 1"]);
-    fails(&["key", "new", "--role", "boss"], 2, &["admin, publisher, viewer and operator"]);
+    fails(&["key", "new", "--role", "boss"], 2, &["[possible values: admin, publisher, viewer, operator]"]);
     for action in ["check", "compact"] {
         fails(&["store", action, "--store", &none], 1, &["there is no store"]);
     }
