@@ -69,7 +69,7 @@ def test_an_event_that_cannot_be_encoded_is_an_error_and_no_cancellation(server)
         async with AsyncClient(server.target) as client:
             return [ack async for ack in client.publish_stream(events())]
 
-    with pytest.raises(TypeError, match="when is a object, which JSON does not have"):
+    with pytest.raises(TypeError, match="when is of type object, which JSON does not have"):
         asyncio.run(main())
 
 

@@ -71,7 +71,7 @@ class TestMessages < Minitest::Test
     # Rails gives every object one.
     opaque.singleton_class.undef_method(:as_json) if opaque.respond_to?(:as_json)
     error = assert_raises(TypeError) { event(data: {when: opaque}) }
-    assert_equal "Event: when is a Object, which JSON does not have", error.message
+    assert_equal "Event: when is of type Object, which JSON does not have", error.message
   end
 
   def test_values_that_know_their_json_are_taken

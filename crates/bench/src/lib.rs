@@ -144,6 +144,7 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         runs: usize::from(args.runs),
+        store: if database.is_some() { "PostgreSQL" } else { "redb" },
         compared_with: if args.growth.is_some() { "nothing else" } else { "yardstick" },
         ceilings: Ceilings {
             raw_posts_per_second: median(ceilings.iter().map(|c| c.raw_posts_per_second).collect()),

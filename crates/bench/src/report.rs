@@ -12,6 +12,8 @@ pub(super) struct Report {
     pub(super) version: &'static str,
     /// Runs of each scenario.
     pub(super) runs: usize,
+    /// Where the server keeps its records.
+    pub(super) store: &'static str,
     /// What the scenarios are compared with.
     pub(super) compared_with: &'static str,
     /// The ceilings: medians over the runs.
@@ -128,8 +130,11 @@ impl Report {
             "Ceilings here: {:.0} raw keep-alive POSTs/s of a bare hyper client, {:.0} fsyncs/s of this disk.",
             self.ceilings.raw_posts_per_second, self.ceilings.fsyncs_per_second
         ));
-        let note = "Events of 1 KiB, a body with a loop and tojson, signed, redb with real fsync; the server in a process of its \
-                    own. In flight means: from the call of PublishEvent to the arrival of its last request.";
+        let note = format!(
+            "Events of 1 KiB, a body with a loop and tojson, signed, {} with real fsync; the server in a process of its own. \
+             In flight means: from the call of PublishEvent to the arrival of its last request.",
+            self.store
+        );
         lines.push(terminal.paint(Style::Dim, note));
         lines.join("\n")
     }
@@ -183,12 +188,13 @@ mod tests {
         let report = Report {
             version: "0",
             runs: 1,
+            store: "PostgreSQL",
             compared_with: "yardstick",
             ceilings: Ceilings { raw_posts_per_second: 50_000.0, fsyncs_per_second: 4_000.0 },
             scenarios: vec![Row { name: "64 in flight, 1 webhook", server: figures, ..Row::default() }],
         };
         let table = report.table(Terminal::plain());
-        assert!(table.contains("5000      10%"), "{table}");
+        assert!(table.contains("5000      10%") && table.contains("signed, PostgreSQL with real fsync"), "{table}");
         assert!(table.contains("0.0/12.3 ms") && table.contains("4000 fsyncs/s"), "{table}");
         let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
         assert_eq!(json["scenarios"][0]["server"]["delivered_per_second"], 5_000.0);

@@ -143,6 +143,15 @@ mod tests {
     }
 
     #[test]
+    fn what_no_line_has_told_is_kept_while_there_is_room() {
+        let log = FailureLog::default();
+        log.note(rule(0), at(0), "why");
+        log.note(rule(0), at(1), "why");
+        log.note(rule(1), at(100), "why");
+        assert_eq!(log.note(rule(0), at(100), "why"), Some(2), "the line tells of second 1 too");
+    }
+
+    #[test]
     fn each_rule_has_a_line_of_its_own() {
         let log = FailureLog::default();
         assert_eq!(log.note(rule(0), at(0), "why"), Some(1));

@@ -89,7 +89,7 @@ def _find_fault(value: Any, path: str, depth: int) -> TypeError | ValueError | N
         members = ((f"{path}[{index}]", inside) for index, inside in enumerate(value))
     else:
         instead = next((text for kind, text in _INSTEAD if isinstance(value, kind)), "")
-        return TypeError(f"{where} is a {type(value).__name__}, which JSON does not have{instead}")
+        return TypeError(f"{where} is of type {type(value).__name__}, which JSON does not have{instead}")
     return next((fault for name, inside in members if (fault := _find_fault(inside, name, depth + 1))), None)
 
 

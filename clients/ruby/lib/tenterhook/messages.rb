@@ -122,7 +122,7 @@ module Tenterhook
       def known(value, path, depth)
         return plain(value.as_json, path, depth + 1) if value.respond_to?(:as_json)
 
-        raise TypeError, "#{named(path)} is a #{value.class}, which JSON does not have"
+        raise TypeError, "#{named(path)} is of type #{value.class}, which JSON does not have"
       end
 
       def named(path) = path.empty? ? "the value" : path
