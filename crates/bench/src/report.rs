@@ -131,7 +131,7 @@ impl Report {
             self.ceilings.raw_posts_per_second, self.ceilings.fsyncs_per_second
         ));
         let note = format!(
-            "Events of 1 KiB, a body with a loop and tojson, signed, {} with real fsync; the server in a process of its own. \
+            "Events of 1 KiB, a body with a loop and tojson, signed, {} with real fsync; the server in another process. \
              In flight means: from the call of PublishEvent to the arrival of its last request.",
             self.store
         );

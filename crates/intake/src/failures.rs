@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_line_has_told_is_kept_while_there_is_room() {
+    fn what_no_line_has_shown_is_kept_while_there_is_room() {
         let log = FailureLog::default();
         log.note(rule(0), at(0), "why");
         log.note(rule(0), at(1), "why");
