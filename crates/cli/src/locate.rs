@@ -1,4 +1,4 @@
-//! In which line of a file of YAML or JSON a field is, so that an error leads there. Asked only once there is an error.
+//! In which line of a file of YAML or JSON a field is, so that an error leads there. The text is read once more for it.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -13,7 +13,7 @@ use crate::session::Session;
 use many::{Batch, ListArgs};
 use show::ShowArgs;
 
-pub(crate) use next::suspension;
+pub(crate) use next::{GONE, suspension};
 pub(crate) use show::{exchange, headline};
 pub(crate) use which::FAILING;
 pub(crate) use why::why;

@@ -6,7 +6,7 @@ use tenterhook_model::harmless_line;
 use crate::status::quoted;
 
 /// The status with which a receiver says that it is gone for good (RFC 9110, section 15.5.11); it suspends the webhook.
-const GONE: i32 = 410;
+pub(crate) const GONE: i32 = 410;
 
 /// What helps, as commands below a sentence; empty when nothing is to be done.
 pub(super) fn next(delivery: &Delivery, webhook: &str) -> String {

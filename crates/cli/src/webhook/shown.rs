@@ -4,6 +4,7 @@ use clap::Args;
 use tenterhook_client::v1::{ListWebhooksRequest, Webhook, WebhookState};
 use tenterhook_model::harmless_line;
 
+use crate::delivery::GONE;
 use crate::failure::Done;
 use crate::output::grid::{Cell, Column};
 use crate::output::style::webhook_state;
@@ -129,8 +130,8 @@ fn next(webhook: &Webhook) -> String {
     let event = last.map(|last| format!(" --event {}", last.event_id)).unwrap_or_default();
     match webhook.state() {
         WebhookState::Suspended => {
-            // What was answered with 410 Gone does not wait: it has failed.
-            let is_gone = last.is_some_and(|last| last.response_status == 410);
+            // What was answered so does not wait: it has failed.
+            let is_gone = last.is_some_and(|last| last.response_status == GONE);
             let retry = format!("  tenterhook delivery retry --webhook {name} --failed --wait\n");
             format!(
                 "When the receiver is well:\n  tenterhook webhook test {name}{event}\n  tenterhook webhook resume {name} --wait\n{}",
