@@ -228,7 +228,7 @@ fn next(terminal: Terminal) -> String {
         ("the same, and its console in your browser", "demo --keep"),
         ("a server on this machine that needs no key", "serve --dev"),
         ("in a second terminal: a receiver that gets every event of that server", "listen --server"),
-        ("how fast it is here", "bench"),
+        ("in a third: what goes wrong on it, if anything", "status"),
     ];
     let lines = commands.map(|(about, arguments)| {
         let about = terminal.paint(Style::Dim, format!("# {about}"));
