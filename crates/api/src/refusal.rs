@@ -5,15 +5,19 @@
 //! violations at once; RetryInfo stands where a repeat can help.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tenterhook_model::{Fault, FaultKind, Role, Timestamp, WebhookId};
+use tenterhook_model::{Fault, FaultKind, Quiet, Role, Timestamp, WebhookId};
 use tenterhook_proto::tenterhook::v1::ErrorReason;
 use tenterhook_store::{SaveError, StoreError, TokenError};
 use thiserror::Error;
+use tokio::time::Instant;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+/// Lines a minute on calls that the store failed.
+const LINES: u32 = 10;
 /// The domain of every `ErrorInfo`.
 pub const DOMAIN: &str = "tenterhook";
 /// Bytes of field violations in one status. A status travels in headers, where its details take a
@@ -390,10 +394,18 @@ impl From<StoreError> for Refusal {
             // Its own log lines say so once, not with every call.
             StoreError::Unavailable(_) => Self::StoreUnavailable("the database cannot be reached right now"),
             StoreError::Damaged(_) | StoreError::Stopped(_) | StoreError::Failed(_) => {
-                tracing::error!(%error, "the store failed a call");
+                log_store_failure(&error);
                 Self::StoreFailed
             }
         }
+    }
+}
+
+/// Says that the store failed a call. Every call may, for as long as it is broken.
+fn log_store_failure(error: &StoreError) {
+    static QUIET: Mutex<Quiet<Instant>> = Mutex::new(Quiet::new(LINES));
+    if let Some(left_out) = QUIET.lock().unwrap_or_else(PoisonError::into_inner).speak(Instant::now()) {
+        tracing::error!(%error, left_out, "the store failed a call");
     }
 }
 
@@ -426,10 +438,39 @@ impl From<SaveError> for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn template_fault(field: &str) -> Fault {
         Fault { kind: FaultKind::TemplateSyntax { line: 2, column: 4 }, ..Fault::invalid(field, "unexpected end") }
+    }
+
+    #[test]
+    fn calls_that_the_store_fails_do_not_fill_the_log() {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&log);
+        let subscriber = tracing_subscriber::fmt().with_writer(move || Written(Arc::clone(&writer))).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..1_000 {
+                let _ = Refusal::from(StoreError::Failed("a write".to_owned()));
+            }
+        });
+        let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        assert_eq!(log.matches("the store failed a call").count(), LINES as usize, "{log}");
+    }
+
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 
     /// One of each, so that a new one is looked at here.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::future::Either;
-use http::header::ALLOW;
+use http::header::{ALLOW, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use tenterhook_api::access::{Access, NetboxSecrets, lookup};
@@ -87,6 +87,10 @@ impl Front {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<StdError>,
     {
+        if let Some(problem) = ambiguous(&request) {
+            self.refusals.count(request.extensions(), Refused::NotGrpc);
+            return problem.response();
+        }
         let is_own_page = self.admit(&mut request);
         let origin = match self.origins.origin(request.headers()) {
             From::NoPage => None,
@@ -217,6 +221,21 @@ impl Path {
             Self::Description | Self::KeySet(_) => "GET, HEAD, OPTIONS",
         }
     }
+}
+
+/// What is wrong with a request of HTTP/1 that two readers could take for different ones: each of two hosts
+/// (RFC 9112 section 3.2), the body before and after a coding that is not undone here (section 6.1).
+fn ambiguous<B>(request: &Request<B>) -> Option<Problem> {
+    let headers = request.headers();
+    let codings: Vec<&[u8]> = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    let why = if headers.get_all(HOST).iter().nth(1).is_some() {
+        "there is more than one Host header; send one"
+    } else if !codings.is_empty() && !matches!(codings[..], [one] if one.eq_ignore_ascii_case(b"chunked")) {
+        "Transfer-Encoding must be `chunked`, once"
+    } else {
+        return None;
+    };
+    Some(Problem::new(StatusCode::BAD_REQUEST, why).closing())
 }
 
 /// Names the `methods` of a path.

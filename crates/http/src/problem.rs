@@ -1,7 +1,7 @@
 //! Errors in the form of plain HTTP: `application/problem+json` (RFC 9457).
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Map, Value, json};
@@ -37,6 +37,12 @@ impl Problem {
         let mut problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allow}"));
         problem.headers.push((ALLOW, HeaderValue::from_static(allow)));
         problem
+    }
+
+    /// The same problem, after which the connection is closed: where the next request begins is not certain.
+    pub(crate) fn closing(mut self) -> Self {
+        self.headers.push((CONNECTION, HeaderValue::from_static("close")));
+        self
     }
 
     /// The problem of a call that ended with `status`: with its reason, what it violates, and when

@@ -10,6 +10,7 @@ use crate::mask::Masks;
 use crate::method::HttpMethod;
 use crate::request::{CapturedResponse, Header, PreparedRequest};
 use crate::time::Timestamp;
+use crate::url_secrets::mask_url;
 
 /// How an attempt ended. A failed attempt is data, never an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -197,7 +198,7 @@ impl Exchange {
 pub struct SentRequest {
     /// The method.
     pub method: HttpMethod,
-    /// The URL.
+    /// The URL, its secrets as `***`.
     pub url: String,
     /// The headers in order, sensitive values as `***`.
     pub headers: Vec<Header>,
@@ -224,7 +225,7 @@ impl SentRequest {
     pub fn of(method: HttpMethod, url: String, headers: &[Header], body: &Bytes) -> Self {
         Self {
             method,
-            url,
+            url: mask_url(&url).into_owned(),
             headers: headers.iter().map(Header::shown).collect(),
             body: kept_part(body),
             body_truncated: body.len() > limits::BODY_KEPT_BYTES,

@@ -69,6 +69,8 @@ pub mod target;
 pub mod time;
 /// [`TransportCheck`]: the check of certificates and keys at save.
 pub mod transport;
+/// The secrets in a URL, which are not shown.
+pub mod url_secrets;
 /// [`TemplateVariables`]: what templates may read of the server's environment.
 pub mod variables;
 /// [`Webhook`]: a receiver, which events it gets, and what it is sent.

@@ -12,6 +12,8 @@ pub mod config;
 pub mod failure;
 /// A small HTTP server for what is not the API.
 pub mod http;
+/// The files that settings name.
+pub mod regular;
 /// The certificate authorities that this machine trusts.
 pub mod roots;
 /// Logs, metrics and traces.

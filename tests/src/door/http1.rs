@@ -113,6 +113,10 @@ fn requests_that_are_cut_short_or_malformed_are_refused() {
         ("GET / HTTP/9.9\r\n\r\n", Some(400)),
         ("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", Some(400)),
         ("POST /v1/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n", Some(400)),
+        ("POST /v1/events HTTP/1.1\r\nhost: x\r\nhost: x\r\ncontent-length: 0\r\n\r\n", Some(400)),
+        ("POST /v1/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n", Some(400)),
+        ("POST /v1/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", Some(400)),
+        ("POST /v1/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\n", Some(415)),
         ("CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", Some(404)),
     ] {
         assert_eq!(status(connect(&target.server.api, sent)), expected, "{sent:?}");

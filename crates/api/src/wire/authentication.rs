@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use tenterhook_model::mask::MASK;
+use tenterhook_model::sensitive::is_sensitive_header;
+use tenterhook_model::url_secrets::mask_url;
 use tenterhook_model::{
     Authentication, BasicCredentials, ClientCredentials, ClientProof, Secret, TargetUrl, TargetUrlError, limits,
 };
 use tenterhook_proto::tenterhook::v1::{self, ClientAuthentication as Wire, authentication::Method};
 
+use super::request::unmasked_url;
 use crate::check::Check;
 
 /// Parameters of the token request that have fields of their own, or that the server sets.
@@ -29,7 +33,7 @@ pub(crate) fn read_authentication(
         }
         Method::Oauth2(oauth2) => {
             let stored = match stored {
-                Some(Authentication::OAuth2(stored)) => Some(&stored.proof),
+                Some(Authentication::OAuth2(stored)) => Some(stored),
                 _ => None,
             };
             Some(Authentication::OAuth2(check.within("oauth2", |check| read_oauth2(check, oauth2, stored))))
@@ -53,9 +57,10 @@ fn read_basic(check: &mut Check, basic: v1::BasicAuthentication, stored: Option<
 fn read_oauth2(
     check: &mut Check,
     oauth2: v1::OAuth2ClientCredentials,
-    stored: Option<&ClientProof>,
+    stored: Option<&ClientCredentials>,
 ) -> ClientCredentials {
-    if let Err(error) = TargetUrl::parse(&oauth2.token_url) {
+    let token_url = unmasked_url(check, "token_url", &oauth2.token_url, stored.map_or("", |stored| &stored.token_url));
+    if let Err(error) = TargetUrl::parse(&token_url) {
         let message = match error {
             TargetUrlError::UserInfo => "has a user name or password; set `client_id` and `client_secret`".to_owned(),
             other => other.to_string(),
@@ -70,10 +75,27 @@ fn read_oauth2(
     }
     check.within("scopes", |check| check_scopes(check, &oauth2.scopes));
     check.within("parameters", |check| check_parameters(check, &oauth2.parameters));
-    let (scopes, audience, parameters) = (oauth2.scopes.clone(), oauth2.audience.clone(), oauth2.parameters.clone());
-    let (token_url, client_id) = (oauth2.token_url.clone(), oauth2.client_id.clone());
-    let proof = read_proof(check, oauth2, stored);
+    let parameters = unmasked_parameters(check, &oauth2.parameters, stored);
+    let (scopes, audience, client_id) = (oauth2.scopes.clone(), oauth2.audience.clone(), oauth2.client_id.clone());
+    let proof = read_proof(check, oauth2, stored.map(|stored| &stored.proof));
     ClientCredentials { token_url, client_id, proof, scopes, audience, parameters }
+}
+
+/// The parameters, with what is stored in place of each `***` of one that is named like a secret.
+fn unmasked_parameters(
+    check: &mut Check,
+    parameters: &BTreeMap<String, String>,
+    stored: Option<&ClientCredentials>,
+) -> BTreeMap<String, String> {
+    let mut unmasked = |(name, value): (&String, &String)| {
+        let is_masked = value == MASK && is_sensitive_header(name);
+        let kept = stored.and_then(|stored| stored.parameters.get(name)).filter(|_| is_masked);
+        if is_masked && kept.is_none() {
+            check.refuse("parameters", format!("has `***` for {name}, of which no value is stored; send its value"));
+        }
+        (name.clone(), kept.unwrap_or(value).clone())
+    };
+    parameters.iter().map(&mut unmasked).collect()
 }
 
 fn read_proof(check: &mut Check, oauth2: v1::OAuth2ClientCredentials, stored: Option<&ClientProof>) -> ClientProof {
@@ -161,6 +183,11 @@ pub(crate) fn write_authentication(authentication: &Authentication) -> v1::Authe
     v1::Authentication { method: Some(method) }
 }
 
+fn masked_parameter((name, value): (&String, &String)) -> (String, String) {
+    let is_masked = !value.is_empty() && is_sensitive_header(name);
+    (name.clone(), if is_masked { MASK.to_owned() } else { value.clone() })
+}
+
 fn write_oauth2(credentials: &ClientCredentials) -> v1::OAuth2ClientCredentials {
     let (way, key_id) = match &credentials.proof {
         ClientProof::Basic(_) => (Wire::Basic, ""),
@@ -168,7 +195,7 @@ fn write_oauth2(credentials: &ClientCredentials) -> v1::OAuth2ClientCredentials 
         ClientProof::Key { key_id, .. } => (Wire::PrivateKeyJwt, key_id.as_str()),
     };
     v1::OAuth2ClientCredentials {
-        token_url: credentials.token_url.clone(),
+        token_url: mask_url(&credentials.token_url).into_owned(),
         client_id: credentials.client_id.clone(),
         client_authentication: way.into(),
         client_secret: String::new(),
@@ -176,7 +203,7 @@ fn write_oauth2(credentials: &ClientCredentials) -> v1::OAuth2ClientCredentials 
         key_id: key_id.to_owned(),
         scopes: credentials.scopes.clone(),
         audience: credentials.audience.clone(),
-        parameters: credentials.parameters.clone(),
+        parameters: credentials.parameters.iter().map(masked_parameter).collect(),
     }
 }
 

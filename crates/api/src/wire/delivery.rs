@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tenterhook_model::url_secrets::mask_url;
 use tenterhook_model::{
     Attempt, CapturedResponse, Delivery, DeliveryState, FailureSummary, Header, Outcome, SentRequest, Timings,
     TriedAddress, TriedResult,
@@ -108,7 +109,8 @@ pub(crate) fn write_sent(request: &SentRequest, view: View) -> v1::HttpRequest {
     let (body, body_truncated) = body(&request.body, request.body_truncated, view);
     v1::HttpRequest {
         method: request.method.as_str().to_owned(),
-        url: request.url.clone(),
+        // What was kept before URLs were masked is masked here.
+        url: mask_url(&request.url).into_owned(),
         headers: write_headers(&request.headers),
         body_text: text_of(&body, body_truncated),
         body,

@@ -1,6 +1,7 @@
 //! Request templates and event rules between the wire and the model.
 
 use tenterhook_model::sensitive::is_sensitive_header;
+use tenterhook_model::url_secrets::{mask_url, unmask_url};
 use tenterhook_model::webhook::{BodyFormat, EventRule, HeaderTemplate, HeaderValue, RequestTemplate};
 use tenterhook_model::{HttpMethod, Secret, limits};
 use tenterhook_proto::tenterhook::v1;
@@ -57,6 +58,7 @@ pub(crate) fn read_request(
     check.bytes("url", &request.url, limits::URL_BYTES);
     check_patterns(check, "allowed_hosts", &request.allowed_hosts, limits::PATTERNS);
     let method = read_method(check, request.method);
+    let url = unmasked_url(check, "url", &request.url, stored.map_or("", |stored| &stored.url));
     check.bytes("content_type", &request.content_type, limits::HEADER_BYTES);
     check.bytes("additional_headers", &request.additional_headers, limits::TEMPLATE_BYTES);
     let stored_block = stored.map_or("", |stored| &stored.additional_headers);
@@ -81,7 +83,7 @@ pub(crate) fn read_request(
     let body_format = read_body_format(check, request.body_format);
     check.bytes("cloudevents_source", &request.cloudevents_source, limits::URL_BYTES);
     RequestTemplate {
-        url: request.url,
+        url,
         allowed_hosts: request.allowed_hosts,
         method,
         content_type: request.content_type,
@@ -92,6 +94,15 @@ pub(crate) fn read_request(
         body_format,
         cloudevents_source: request.cloudevents_source,
     }
+}
+
+/// The URL in the field `name`, with what is `stored` in place of its masked secrets.
+pub(super) fn unmasked_url(check: &mut Check, name: &'static str, url: &str, stored: &str) -> String {
+    unmask_url(url, stored).unwrap_or_else(|parameter| {
+        let of = if parameter.is_empty() { "its user".to_owned() } else { format!("the parameter {parameter}") };
+        check.refuse(name, format!("has `***` for {of}, of which no value is stored; send its value"));
+        url.to_owned()
+    })
 }
 
 fn read_body_format(check: &mut Check, format: i32) -> BodyFormat {
@@ -183,7 +194,7 @@ pub(crate) fn write_request(request: &RequestTemplate) -> v1::RequestTemplate {
     let undefined =
         if request.strict_undefined { v1::UndefinedBehavior::Strict } else { v1::UndefinedBehavior::Lenient };
     v1::RequestTemplate {
-        url: request.url.clone(),
+        url: mask_url(&request.url).into_owned(),
         allowed_hosts: request.allowed_hosts.clone(),
         method: write_method(request.method).into(),
         content_type: request.content_type.clone(),
@@ -274,6 +285,19 @@ mod tests {
         let (stored, _) = read(with_headers(vec![plain]), None);
         let (_, faults) = read(with_headers(vec![sensitive("X-Site", "")]), Some(&stored));
         assert_eq!(faults, ["request.headers[0].value"], "a plain value is not taken for a secret one");
+    }
+
+    #[test]
+    fn a_secret_in_the_url_is_never_written_and_is_kept_when_its_mask_comes_back() {
+        let with_url = |url: &str| v1::RequestTemplate { url: url.into(), ..Default::default() };
+        let (stored, faults) = read(with_url("https://a.example.com/?site=ams&token=hunter2"), None);
+        assert!(faults.is_empty());
+        let written = write_request(&stored);
+        assert_eq!(written.url, "https://a.example.com/?site=ams&token=***");
+        assert_eq!(read(written.clone(), Some(&stored)), (stored.clone(), vec![]));
+        assert_eq!(read(written, None).1, ["request.url"]);
+        let (changed, _) = read(with_url("https://b.example.com/?token=other"), Some(&stored));
+        assert_eq!(changed.url, "https://b.example.com/?token=other");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct DiffArgs {
     /// Deletes webhooks with the label managed-by of these files that are in none of them
     #[arg(long)]
     prune: bool,
-    /// Sends secrets given by reference again; they cannot be compared
+    /// Sends secrets again; they cannot be compared, as none is shown
     #[arg(long)]
     secrets: bool,
 }

@@ -59,7 +59,7 @@ pub(super) async fn plan(wanted: Vec<Wanted>, secrets: bool, session: &Session) 
                 None => steps.push(Step::Create(one)),
                 Some(before) => {
                     let differences = differences(&before, &after);
-                    if !differences.is_empty() || (secrets && one.has_references) {
+                    if !differences.is_empty() || (secrets && (one.has_references || hides(&one.webhook, &after))) {
                         steps.push(Step::Update(one, Box::new(before), differences));
                     }
                 }
@@ -98,6 +98,12 @@ async fn check(one: &Wanted, before: Option<&Webhook>, session: &Session) -> Res
         }
     };
     Ok(after.unwrap_or_default())
+}
+
+/// Whether the server does not show a part of what stands in the text of `wanted`.
+fn hides(wanted: &Webhook, after: &Webhook) -> bool {
+    let texts = |webhook: &Webhook| webhook.request.clone().map(|request| (request.url, request.additional_headers));
+    texts(wanted) != texts(after)
 }
 
 /// Each error of a call with the file that it is about.

@@ -271,6 +271,19 @@ async fn a_sensitive_header_that_comes_back_is_masked() {
 }
 
 #[tokio::test]
+async fn a_secret_of_the_url_that_comes_back_is_masked_and_so_is_that_of_a_redirect() {
+    let receiver = Receiver::http(|_| {
+        let text = "no such page: /?key=s3cr3t%20k3y, which is s3cr3t k3y";
+        let builder = http::Response::builder().status(307).header("Location", "https://u:p@b.example/?site=a&sig=x");
+        builder.body(Full::from(text)).unwrap()
+    })
+    .await;
+    let exchange = deliverer().attempt(post(&receiver.url("/?key=s3cr3t%20k3y"))).await;
+    assert_eq!(body(&exchange), "no such page: /?key=***, which is ***");
+    assert_eq!(exchange.response.unwrap().header("location"), Some("https://***@b.example/?site=a&sig=***"));
+}
+
+#[tokio::test]
 async fn a_part_of_a_sensitive_header_that_comes_back_alone_is_masked_too() {
     let receiver = Receiver::http(|_| answer(401, "no such token: s3cr3t-t0k3n")).await;
     let secret = Header { sensitive: true, ..Header::new("Authorization", "Bearer s3cr3t-t0k3n") };

@@ -8,7 +8,7 @@
 //! that its lines name are read again in the same way.
 
 use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::reload::Reload;
 use super::steady::{LOOK, Look, Steady};
 use crate::config::{as_netbox_secret, key_errors, netbox_secret, sibling};
+use crate::regular;
 use crate::telemetry::metrics::{Metrics, Watched};
 
 /// Mode of a new key file.
@@ -181,9 +182,11 @@ pub(crate) fn bootstrap(path: &Path) -> io::Result<NewKey> {
 /// # Errors
 /// When the file cannot be read or written.
 pub fn append_line(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(OWNER_ONLY).open(path)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
+    let text = match regular::read_text(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read?,
+    };
+    let mut file = OpenOptions::new().append(true).create(true).mode(OWNER_ONLY).open(path)?;
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     // One write, so that the file is never seen with a part of the line.
     file.write_all(format!("{gap}{line}\n").as_bytes())?;

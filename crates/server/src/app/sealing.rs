@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::relay::proof::NodeKey;
 use crate::failure::InWords;
+use crate::regular;
 use anyhow::{Result, anyhow};
 use sha2::{Digest, Sha256};
 use tenterhook_api::TokenKey;
-use tenterhook_model::{Entropy, system};
+use tenterhook_model::Entropy;
 use tenterhook_store::SealingKey;
 
 /// Name of the file beside the store.
@@ -65,7 +66,7 @@ pub fn default_place(url: &str) -> Option<PathBuf> {
 /// # Errors
 /// When the file is there and cannot be read, or holds no key; `None` when it is to be made.
 pub fn try_load(path: &Path) -> Result<Option<Keys>> {
-    match fs::read_to_string(path).map(system::without_mark) {
+    match regular::read_text(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read the sealing key {}", path.display())),
         Ok(text) => parse(&text).map(Some).map_err(|why| anyhow!("{} holds no sealing key: {why}", path.display())),

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tenterhook_model::{Secret, system};
+use tokio::task::spawn_blocking;
+
+use crate::regular;
 
 /// How often a file is looked at. A change must be in force within 5 seconds.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
@@ -61,10 +64,15 @@ impl Steady {
         self.is_gone
     }
 
+    async fn read(&self) -> io::Result<Vec<u8>> {
+        let path = self.path.clone();
+        spawn_blocking(move || regular::read(&path)).await.map_err(io::Error::other)?
+    }
+
     /// Reads the file. With `at_once` a change is believed without waiting: whoever asks for it has
     /// finished writing.
     pub(super) async fn look(&mut self, at_once: bool) -> Look {
-        let text = match tokio::fs::read(&self.path).await {
+        let text = match self.read().await {
             // Bytes that are no text must not hide the lines around them.
             Ok(bytes) => system::without_mark(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use tenterhook_api::access::Access;
-use tenterhook_model::system;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +14,7 @@ use super::steady::LOOK;
 use super::tls;
 use crate::config::{Config, KeyFile, parse_keys};
 use crate::failure::InWords;
+use crate::regular;
 use crate::telemetry::metrics::Metrics;
 use tenterhook_terminal::Terminal;
 
@@ -72,9 +72,7 @@ pub(super) fn with_first_key(mut config: Config, terminal: Terminal) -> Result<C
     terminal
         .line(format!("The first key, with the role admin. It is shown only now; {} has its hash:", path.display()));
     terminal.line(made.key.expose());
-    let text = std::fs::read_to_string(&path)
-        .map(system::without_mark)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text = regular::read_text(&path).with_context(|| format!("cannot read {}", path.display()))?;
     config.api_keys = Some(KeyFile { path, text });
     Ok(config)
 }

@@ -1,8 +1,11 @@
 //! By which way requests leave: the settings of proxies.
 
+use std::path::Path;
+
 use tenterhook_model::{Egress, HostList, Proxy, Secret, system};
 
 use super::Reader;
+use crate::regular;
 
 /// The value of `--proxy` that reads the variables of other programs.
 const ENVIRONMENT: &str = "env";
@@ -79,8 +82,7 @@ impl Reader<'_> {
 
 /// Reads the file `user:password`.
 fn credentials(path: &str) -> Result<(String, Secret), String> {
-    let text = std::fs::read_to_string(path)
-        .map(system::without_mark)
+    let text = regular::read_text(Path::new(path))
         .map_err(|error| format!("cannot read {path}: {}", system::text_in_words(&error)))?;
     let (user, password) = text
         .trim_end_matches(['\r', '\n'])

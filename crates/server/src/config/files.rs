@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use tenterhook_api::access::{KeyFileError, KeyRing};
 use tenterhook_model::{Secret, limits, system};
 
+use crate::regular;
+
 /// Lines of a key file about which one text says what is wrong.
 const LINES_NAMED: usize = 10;
 
@@ -39,7 +41,7 @@ impl KeyFile {
     /// Reads and checks the file at `path`. With `may_list_nobody` it may be missing or empty: it gets
     /// its first key at the start.
     pub(crate) fn read(path: &str, may_list_nobody: bool) -> Result<Self, String> {
-        let text = match std::fs::read_to_string(path).map(system::without_mark) {
+        let text = match regular::read_text(Path::new(path)) {
             Err(error) if may_list_nobody && error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => return Err(unreadable(path, &error)),
             Ok(text) => text,
@@ -119,7 +121,7 @@ const DER_SEQUENCE: u8 = 0x30;
 /// A reader of PEM files that hold at least one block whose label ends in `label`.
 pub(super) fn pem(label: &'static str) -> impl FnOnce(&str) -> Result<String, String> {
     move |path| {
-        let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+        let bytes = regular::read(Path::new(path)).map_err(|error| unreadable(path, &error))?;
         let text = match String::from_utf8(bytes) {
             Ok(text) => system::without_mark(text),
             Err(error) if error.as_bytes().first() == Some(&DER_SEQUENCE) => {
@@ -149,7 +151,7 @@ pub(super) fn pem(label: &'static str) -> impl FnOnce(&str) -> Result<String, St
 }
 
 fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map(system::without_mark).map_err(|error| unreadable(path, &error))
+    regular::read_text(Path::new(path)).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &str, error: &Error) -> String {

@@ -12,6 +12,7 @@ use tenterhook_model::system;
 
 use super::fault::{ConfigFault, Source};
 use super::setting::{self, Kind, SETTINGS, Setting};
+use crate::regular;
 
 /// The values that were given for one setting, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +106,7 @@ pub(super) fn given(matches: &ArgMatches, settings: impl IntoIterator<Item = &'s
 /// Adds to `settings` what the configuration file at `path` gives for keys that are not given yet;
 /// faults go to `faults`.
 pub(super) fn read_file(settings: &mut Settings, path: &Path, faults: &mut Vec<ConfigFault>) {
-    match std::fs::read_to_string(path).map(system::without_mark) {
+    match regular::read_text(path) {
         Ok(text) => add_file(settings, path, &text, faults),
         Err(error) => faults.push(ConfigFault {
             key: "config".to_owned(),

@@ -178,6 +178,28 @@ fn a_server_for_trying_out_may_forget_at_once() {
 }
 
 #[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    use std::path::Path;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    for key in ["config", "api-keys", "tls-cert", "tls-key", "client-ca", "proxy-auth-file"] {
+        for (path, why) in [
+            (pipe.as_path(), "it is not a file, but a pipe, a socket or a device"),
+            (Path::new("/dev/zero"), "it is not a file, but a pipe, a socket or a device"),
+            (folder.path(), "is a directory"),
+        ] {
+            let text = load(&format!("--{key} {}", path.display())).expect_err(key);
+            assert!(text.contains(&format!("cannot read {}: {why}", path.display())), "{key}: {text}");
+        }
+    }
+    let key = crate::app::sealing::try_load(&pipe).unwrap_err();
+    assert!(key.to_string().contains("it is not a file"), "{key:#}");
+}
+
+#[test]
 fn single_faults_say_what_to_do() {
     let table = [
         ("--listen 0.0.0.0:1 --insecure", "give --api-keys FILE"),

@@ -8,8 +8,13 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
 use tenterhook_api::{AuditEntry, status_name};
-use tenterhook_model::Timestamp;
+use tenterhook_model::{Quiet, Timestamp, system};
+use tokio::time::Instant;
 
+use crate::regular;
+
+/// Lines a minute on entries that the file does not take.
+const LINES: u32 = 10;
 /// Mode of the file: it names people.
 const OWNER_ONLY: u32 = 0o600;
 
@@ -23,6 +28,8 @@ pub(crate) struct Audit {
 struct AuditFile {
     path: PathBuf,
     file: Mutex<File>,
+    /// Lines on entries that it did not take.
+    quiet: Mutex<Quiet<Instant>>,
 }
 
 impl Audit {
@@ -32,13 +39,17 @@ impl Audit {
     /// When the file cannot be opened.
     pub(crate) fn open(path: Option<&Path>) -> io::Result<Self> {
         let Some(path) = path else { return Ok(Self::default()) };
-        let file = AuditFile { path: path.to_owned(), file: Mutex::new(appending(path)?) };
+        let file = AuditFile {
+            path: path.to_owned(),
+            file: Mutex::new(appending(path)?),
+            quiet: Mutex::new(Quiet::new(LINES)),
+        };
         Ok(Self { file: Some(file) })
     }
 
     /// Opens the file by its name again, for whoever has moved it away.
     pub(crate) fn reopen(&self) {
-        let Some(AuditFile { path, file }) = &self.file else { return };
+        let Some(AuditFile { path, file, .. }) = &self.file else { return };
         match appending(path) {
             Ok(opened) => *file.lock().unwrap_or_else(PoisonError::into_inner) = opened,
             Err(error) => {
@@ -53,7 +64,7 @@ impl Audit {
         let rpc = method.rsplit('/').next().unwrap_or(method);
         let (status, peer) = (status_name(code), peer.map(|peer| peer.to_string()).unwrap_or_default());
         tracing::info!(target: "tenterhook::audit", rpc, subject, caller, role, peer, status, trace_id, "audit");
-        let Some(AuditFile { path, file }) = &self.file else { return };
+        let Some(AuditFile { path, file, quiet }) = &self.file else { return };
         let time = time.rfc3339();
         let line = json!({
             "time": time, "rpc": rpc, "subject": subject, "caller": caller, "role": role, "peer": peer,
@@ -62,13 +73,17 @@ impl Audit {
         // One write a line, so that lines are whole whatever happens.
         let written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(format!("{line}\n").as_bytes());
         if let Err(error) = written {
-            tracing::error!(file = %path.display(), %error, "cannot write to the audit log");
+            let left_out = quiet.lock().unwrap_or_else(PoisonError::into_inner).speak(Instant::now());
+            if let Some(left_out) = left_out {
+                let error = system::in_words(&error);
+                tracing::error!(file = %path.display(), error, left_out, "cannot write to the audit log");
+            }
         }
     }
 }
 
 fn appending(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(OWNER_ONLY).open(path)
+    regular::open_to_write(OpenOptions::new().create(true).append(true).mode(OWNER_ONLY), path)
 }
 
 #[cfg(test)]

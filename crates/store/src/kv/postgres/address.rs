@@ -104,7 +104,10 @@ fn client(verifies: bool, roots: Option<&str>) -> Result<rustls::ClientConfig, O
     let mut store = rustls::RootCertStore::empty();
     match roots {
         Some(path) => {
-            let pem = fs::read(path).map_err(|_| wrong("the file that sslrootcert names cannot be read"))?;
+            // A pipe would be waited for, and a device may never end.
+            let is_file = fs::metadata(path).is_ok_and(|data| data.is_file());
+            let pem = is_file.then(|| fs::read(path).ok()).flatten();
+            let pem = pem.ok_or_else(|| wrong("the file that sslrootcert names cannot be read"))?;
             let certificates = CertificateDer::pem_slice_iter(&pem).flatten();
             store.add_parsable_certificates(certificates);
             if store.is_empty() {
