@@ -1,5 +1,6 @@
 //! By which way requests leave this network: directly, or by a proxy.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -7,6 +8,7 @@ use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
+use crate::address;
 use crate::host::{Host, HostName};
 use crate::secret::Secret;
 use crate::target::TargetUrl;
@@ -227,8 +229,8 @@ impl Entry {
             return Ok(Self::Address(address.to_canonical(), port));
         }
         let bare = host.strip_prefix("*.").or_else(|| host.strip_prefix('.'));
-        let name = bare.unwrap_or(host).trim_end_matches('.');
-        let name = HostName::parse(name).map_err(|_| NoHost(text.clone()))?;
+        let name = in_ascii(bare.unwrap_or(host).trim_end_matches('.'));
+        let name = HostName::parse(&name).map_err(|_| NoHost(text.clone()))?;
         Ok(Self::Domain { suffix: format!(".{}", name.without_dot()), itself: bare.is_none(), port })
     }
 
@@ -236,7 +238,7 @@ impl Entry {
         let fits = |wanted: &Option<u16>| wanted.is_none_or(|wanted| wanted == port);
         match (self, host) {
             (Self::Any, _) => true,
-            (Self::Network(network), Host::Address(address)) => network.contains(&address.to_canonical()),
+            (Self::Network(network), Host::Address(address)) => address::contains(network, address.to_canonical()),
             (Self::Address(wanted, wanted_port), Host::Address(address)) => {
                 *wanted == address.to_canonical() && fits(wanted_port)
             }
@@ -246,6 +248,14 @@ impl Entry {
             }
             _ => false,
         }
+    }
+}
+
+/// A name of any script as URLs have it, with `xn--`; a text that is none as it stands.
+fn in_ascii(name: &str) -> Cow<'_, str> {
+    match url::Host::parse(name) {
+        Ok(url::Host::Domain(ascii)) if !name.is_ascii() => Cow::Owned(ascii),
+        _ => Cow::Borrowed(name),
     }
 }
 
@@ -264,30 +274,83 @@ mod tests {
         Egress { https: Some(proxy.clone()), http: Some(proxy), direct, ..Egress::default() }
     }
 
+    /// The table of Go's `TestUseProxy` (golang.org/x/net/http/httpproxy), with its list; `localhost` is no receiver here.
+    #[test]
+    fn the_table_of_go_holds() {
+        let list = "foobar.com, .barbaz.net, *.wildcard.io, 192.168.1.1, 192.168.1.2:81, 192.168.1.3:80, 10.0.0.0/30, \
+                    2001:db8::52:0:1, [2001:db8::52:0:2]:443, [2001:db8::52:0:3]:80, 2002:db8:a::45/64";
+        let direct = "127.0.0.1 127.0.0.2 [::1] 192.168.1.1 192.168.1.3 10.0.0.2 [2001:db8::52:0:1] [2001:db8::52:0:3] \
+                      [2002:db8:a::123] www.barbaz.net foobar.com www.foobar.com nested.wildcard.io";
+        let proxied = "[::2] 192.168.1.2 192.168.1.4 [2001:db8::52:0:2] [fe80::424b:c8be:1643:a1b6] barbaz.net \
+                       foofoobar.com baz.com localhost.net barbarbaz.net wildcard.io awildcard.io";
+        assert_direct("http", list, direct, proxied);
+    }
+
     #[test]
     fn no_proxy_is_read_as_go_reads_it() {
-        // (the list, hosts that are reached directly, hosts that are reached by the proxy)
-        let cases: [(&str, &[&str], &[&str]); 11] = [
-            ("", &[], &["example.com", "93.184.216.34"]),
-            ("*", &["example.com", "93.184.216.34"], &[]),
-            ("example.com", &["example.com", "www.example.com", "EXAMPLE.com", "example.com."], &["notexample.com"]),
-            (".example.com", &["www.example.com", "a.b.example.com"], &["example.com", "notexample.com"]),
-            ("*.example.com", &["www.example.com"], &["example.com"]),
-            (" foo.example , ,Bar.Example", &["foo.example", "x.bar.example"], &["baz.example"]),
-            ("192.0.2.0/24", &["192.0.2.1", "[::ffff:192.0.2.9]"], &["192.0.3.1", "192.0.2.1.example.com"]),
-            ("192.0.2.7", &["192.0.2.7"], &["192.0.2.8"]),
-            ("2001:db8::/32,2001:470::1", &["[2001:db8::7]", "[2001:470::1]"], &["[2001:470::2]"]),
-            ("example.com:8443", &["example.com:8443", "a.example.com:8443"], &["example.com", "example.com:9"]),
-            ("[2001:db8::1]:81,192.0.2.7:81", &["192.0.2.7:81", "[2001:db8::1]:81"], &["192.0.2.7", "[2001:db8::1]"]),
-        ];
-        for (list, direct, proxied) in cases {
-            let egress = egress(list);
-            let is_direct = |host: &&str| egress.proxy(&url(&format!("https://{host}/")), ProxyUse::Default).is_none();
-            assert!(direct.iter().all(&is_direct), "{list}: {direct:?}");
-            assert!(!proxied.iter().any(is_direct), "{list}: {proxied:?}");
+        // (the list, hosts that are reached directly, hosts that are reached by the proxy), as httpproxy itself says.
+        for (list, direct, proxied) in [
+            ("", "", "example.com 93.184.216.34"),
+            ("*", "example.com 93.184.216.34", ""),
+            ("a.example,*", "example.com 93.184.216.34", ""),
+            ("example.com", "example.com www.example.com EXAMPLE.com example.com.", "notexample.com"),
+            ("ample.com", "", "example.com"),
+            ("com", "example.com", "example.org"),
+            (".example.com", "www.example.com a.b.example.com", "example.com notexample.com"),
+            ("*.example.com", "www.example.com", "example.com"),
+            (" foo.example , ,Bar.Example", "foo.example x.bar.example", "baz.example"),
+            (".示例.com", "www.示例.com www.xn--fsq092h.com", "示例.com"),
+            ("示例.com", "示例.com www.xn--fsq092h.com", "例.com"),
+            ("xn--fsq092h.com", "www.示例.com", "例.com"),
+            ("*.BÜCHER.example:8080", "a.bücher.example:8080", "a.bücher.example"),
+            ("192.0.2.0/24", "192.0.2.1 [::ffff:192.0.2.9]", "192.0.3.1 192.0.2.1.example.com"),
+            ("::ffff:10.0.0.0/104", "10.1.2.3 [::ffff:10.1.2.3]", "11.0.0.1"),
+            ("0.0.0.0/0", "192.0.2.1 [::ffff:192.0.2.9]", "[2001:db8::7] example.com"),
+            ("::/0", "[2001:db8::7]", "192.0.2.1 [::ffff:192.0.2.9]"),
+            ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
+            ("::ffff:192.0.2.7,[::ffff:192.0.2.8]:443", "192.0.2.7 192.0.2.8", "192.0.2.8:444"),
+            ("2001:db8::/32,2001:470::1", "[2001:db8::7] [2001:470::1]", "[2001:470::2]"),
+            ("2001:db8::1:80", "[2001:db8::1:80]", "[2001:db8::1]:80"),
+            ("example.com:8443", "example.com:8443 a.example.com:8443", "example.com example.com:9"),
+            ("[2001:db8::1]:81,192.0.2.7:81", "192.0.2.7:81 [2001:db8::1]:81", "192.0.2.7 [2001:db8::1]"),
+        ] {
+            assert_direct("https", list, direct, proxied);
         }
-        for wrong in ["a b", "example.com:port", "http://example.com", "192.0.2.0/33", "a..b"] {
+    }
+
+    /// Go passes over what it cannot read; a setting that does nothing is refused here.
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for wrong in [
+            "a b",
+            "example.com:port",
+            "example.com:",
+            ":80",
+            "http://example.com",
+            "192.0.2.0/33",
+            "10.0.0.0/8:80",
+            "a..b",
+            ".",
+            "*.",
+            "*.*.com",
+            "*example.com",
+            "1.2.3",
+            "[]",
+            "<local>",
+            "。。",
+        ] {
             assert!(HostList::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    fn assert_direct(scheme: &str, list: &str, direct: &str, proxied: &str) {
+        let egress = egress(list);
+        let is_direct = |host: &str| egress.proxy(&url(&format!("{scheme}://{host}/")), ProxyUse::Default).is_none();
+        for host in direct.split_whitespace() {
+            assert!(is_direct(host), "{list}: {host} by the proxy");
+        }
+        for host in proxied.split_whitespace() {
+            assert!(!is_direct(host), "{list}: {host} directly");
         }
     }
 

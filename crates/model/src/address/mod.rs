@@ -173,7 +173,7 @@ fn within(networks: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// Whether `network`, which may be written as v4-mapped, holds the canonical `address`.
-fn contains(network: &IpNet, address: IpAddr) -> bool {
+pub(crate) fn contains(network: &IpNet, address: IpAddr) -> bool {
     if network.contains(&address) {
         return true;
     }

@@ -112,6 +112,17 @@ fn proxies_are_read_with_their_password_from_a_file() {
 }
 
 #[test]
+fn the_command_of_the_page_on_proxies_is_taken() {
+    let page = include_str!("../../../../docs/PROXIES.md");
+    let command = page.lines().find_map(|line| line.strip_prefix("tenterhook serve ")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("proxy");
+    std::fs::write(&file, "usr:p\n").unwrap();
+    let egress = load(&command.replace("/etc/tenterhook/proxy", &file.display().to_string())).unwrap().egress;
+    assert_eq!(egress.https.map(|proxy| proxy.to_string()).as_deref(), Some("http://proxy.example:3128"));
+}
+
+#[test]
 fn the_environment_names_proxies_where_it_is_asked_for() {
     let read = |line: &str, variables: &[(&str, &str)]| {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
