@@ -1,5 +1,7 @@
 //! Attempts through proxies of the tests' own: well, hostile and absent.
 
+use std::future::pending;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -8,13 +10,15 @@ use tenterhook_model::{
     AddressPolicy, Egress, Exchange, Excuse, Host, HostList, HostName, Outcome, Proxy, Resolve, ResolveError, Secret,
     limits,
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, copy_bidirectional};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::identity::{Authority, server};
 use super::support::{Receiver, answer, body, post_over, seconds};
-use crate::{Deliverer, Outbound, Roots, TcpDialer};
+use crate::{Deliverer, Dial, Dialled, Outbound, Roots, TcpDialer};
 
 /// A public name, and its address; the proxies of these tests lead both to the receiver.
 pub(super) const NAME: &str = "hooks.example.com";
@@ -294,14 +298,39 @@ async fn a_proxy_that_passes_requests_on_may_want_a_password_too() {
     assert_eq!((exchange.outcome, exchange.excuse), (Outcome::Proxy, Some(Excuse::Proxy)), "{}", exchange.error);
 }
 
+/// A proxy that takes connections, and says nothing but that there is no way to port 81.
+#[derive(Debug, Default)]
+struct Mute(Mutex<JoinSet<()>>);
+
+impl Dial for Mute {
+    type Stream = DuplexStream;
+
+    async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<DuplexStream>> {
+        let (stream, mut proxy) = tokio::io::duplex(1_024);
+        self.0.lock().unwrap().spawn(async move {
+            if head(&mut proxy).await.starts_with("CONNECT 93.184.216.34:81 ") {
+                proxy.write_all(b"HTTP/1.1 503 Unavailable\r\n\r\n").await.unwrap();
+            }
+            pending::<()>().await;
+        });
+        Ok(Dialled { stream, peer: address })
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_proxy_is_blamed_unless_it_answers_others() {
-    use crate::proxy::{Destination, ProxyFailure};
-    let proxy = Proxy::parse("http://proxy.example:3128").unwrap();
-    let destination = Destination::Address((ADDRESS, 443).into());
-    let silent = |answers_others| ProxyFailure::silent(&proxy, &destination, limits::CONNECT_TIMEOUT, answers_others);
-    assert_eq!(silent(false).to_string(), "the proxy http://proxy.example:3128 did not answer CONNECT within 5 s");
-    assert_eq!(silent(true).to_string(), "the proxy has no connection to 93.184.216.34:443 within 5 s");
+    let (addresses, egress, resolver) = (AddressPolicy::public(), through("http://192.0.2.1:3128"), Arc::new(Names));
+    let deliverer =
+        Deliverer::new(Outbound { addresses, egress, resolver, roots: Roots::none(), dialer: Mute::default() });
+    let (start, to) = (Instant::now(), |port: u16| post_over(&format!("http://{NAME}:{port}/"), seconds(9)));
+    let alone = deliverer.attempt(to(80)).await;
+    assert_eq!((alone.outcome, alone.excuse), (Outcome::Proxy, Some(Excuse::Proxy)));
+    assert_eq!(alone.error, "the proxy http://192.0.2.1:3128 did not answer CONNECT within 5 s");
+    assert_eq!(start.elapsed(), limits::CONNECT_TIMEOUT);
+    let (silent, other) = tokio::join!(deliverer.attempt(to(80)), deliverer.attempt(to(81)));
+    assert_eq!((silent.outcome, silent.excuse), (Outcome::Timeout, None));
+    assert_eq!(silent.error, "the proxy has no connection to 93.184.216.34:80 within 5 s");
+    assert_eq!((other.outcome, other.excuse), (Outcome::Connection, None), "{}", other.error);
 }
 
 #[tokio::test]

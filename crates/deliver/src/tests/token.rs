@@ -96,6 +96,24 @@ async fn a_token_that_the_receiver_refuses_is_replaced_within_the_attempt() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_at_once_serves_the_attempt_that_fetched_it() {
+    let count = AtomicUsize::new(0);
+    let tokens = Receiver::http(move |_| {
+        let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+        http::Response::new(format!(r#"{{"access_token":"t0ken-{number}","expires_in":"0"}}"#).into())
+    })
+    .await;
+    let receiver = Receiver::http(|_| answer(200, "")).await;
+    let deliverer = deliverer();
+    for _ in 0..2 {
+        let exchange = deliverer.attempt(request(&receiver, &tokens)).await;
+        assert_eq!(exchange.outcome, Outcome::Success, "{}", exchange.error);
+    }
+    let seen = receiver.seen();
+    assert_eq!(seen.iter().map(authorization).collect::<Vec<_>>(), ["Bearer t0ken-1", "Bearer t0ken-2"]);
+}
+
+#[tokio::test]
 async fn a_receiver_that_refuses_a_fresh_token_too_gets_no_third_request() {
     let (receiver, tokens) = (taking("another").await, numbering().await);
     let exchange = deliverer().attempt(request(&receiver, &tokens)).await;

@@ -90,7 +90,12 @@ fn refusal(answer: &CapturedResponse, json: &Value, credentials: &ClientCredenti
     match (say("error"), say("error_description")) {
         (Some(error), Some(description)) => format!("{text}: {error} ({description})"),
         (Some(said), None) | (None, Some(said)) => format!("{text}: {said}"),
-        (None, None) if (200..300).contains(&answer.status) => format!("{text} without an access token"),
+        (None, None) if (200..300).contains(&answer.status) && json.is_object() => {
+            format!("{text} without an access token")
+        }
+        (None, None) if (200..300).contains(&answer.status) => {
+            format!("{text} without an access token: its body is not a JSON object")
+        }
         (None, None) => text,
     }
 }
@@ -163,7 +168,10 @@ mod tests {
         for (status, body, words) in [
             (302, "", "answered 302 Found; redirects are not followed"),
             (500, "oops", "answered 500 Internal Server Error"),
-            (200, "oops", "answered 200 OK without an access token"),
+            (200, "oops", "answered 200 OK without an access token: its body is not a JSON object"),
+            (200, "access_token=hunter2&token_type=bearer", "its body is not a JSON object"),
+            (200, r#"[{"access_token":"hunter2"}]"#, "its body is not a JSON object"),
+            (200, r#"{"access_token":123}"#, "answered 200 OK without an access token"),
             (200, r#"{"access_token":""}"#, "without an access token"),
             (200, r#"{"error":"bad_verification_code"}"#, "answered 200 OK: bad_verification_code"),
             (400, r#"{"access_token":"hunter2"}"#, "answered 400 Bad Request"),

@@ -65,6 +65,7 @@ pub(in crate::telemetry) fn exercise(metrics: &Metrics) {
     metrics.committed(3, Duration::from_millis(1));
     metrics.delivered(Duration::from_millis(3));
     metrics.excused(Excuse::Local);
+    metrics.excused(Excuse::Proxy);
     metrics.breaker_changed(true);
     metrics.watchers(1);
     metrics.refused(Refused::NotGrpc);
@@ -102,6 +103,7 @@ fn every_metric_of_the_contract_is_in_the_prometheus_text() {
         "tenterhook_delivery_latency_seconds_bucket{le=\"0.005\"} 1",
         "tenterhook_attempts_total{outcome=\"timeout\"} 1",
         "tenterhook_attempts_excused_total{cause=\"local\"} 1",
+        "tenterhook_attempts_excused_total{cause=\"proxy\"} 1",
         "tenterhook_attempt_duration_seconds_count{phase=\"total\"} 1",
         "tenterhook_attempt_duration_seconds_count{phase=\"render\"} 1",
         "tenterhook_deliveries_finished_total{state=\"failed\"} 1",
