@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import types
 
 import pytest
 
@@ -30,7 +31,24 @@ def test_vector(vector):
 
 
 def test_there_are_all_the_vectors():
-    assert len(VECTORS) >= 56
+    assert len(VECTORS) >= 58
+
+
+def test_the_example_of_the_page_verifies_what_slack_published():
+    page = (ROOT / "docs/SIGNATURES.md").read_text()
+    example = page.split("```python\n")[1].split("```")[0]
+    vector = next(vector for vector in VECTORS if vector["id"] == "custom-slack-published")
+    names = {
+        "request": types.SimpleNamespace(headers=vector["headers"]),
+        "body": vector["body"].encode(),
+        "secret": vector["secrets"][0],
+        "CustomSignature": CustomSignature,
+        "verify_custom": lambda *given: verify_custom(*given, vector["now"]),
+    }
+    exec(example, names)
+    names["body"] += b"x"
+    with pytest.raises(InvalidSignature):
+        exec(example, names)
 
 
 def test_one_secret_and_one_description_need_no_list():

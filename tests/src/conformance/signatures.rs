@@ -50,3 +50,30 @@ fn signatures_are_made_and_judged_as_the_libraries_do() {
         }
     });
 }
+
+/// Each recipe of docs/SIGNATURES.md is what verifies a signature that its vendor has published.
+#[test]
+fn the_recipes_of_the_page_make_the_vendors_own_signatures() {
+    let page = include_str!("../../../docs/SIGNATURES.md");
+    let vectors: Vec<Value> = include_str!("../../fixtures/custom_signatures.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for (heading, id) in [
+        ("### Stripe", "custom-stripe-published"),
+        ("### Slack", "custom-slack-published"),
+        ("### Shopify", "custom-shopify-published"),
+        ("### A plain header", "custom-plain"),
+    ] {
+        let (_, section) = page.split_once(heading).expect(heading);
+        let (_, recipe) = section.split_once("```json\n").unwrap();
+        let recipe = recipe.split("```").next().unwrap().replace("SIGNATURE_ENCODING_", "");
+        let recipe: Value = serde_json::from_str(&recipe).unwrap();
+        let vector = vectors.iter().find(|vector| vector["id"] == id).expect(id);
+        assert_eq!(
+            (&recipe["signing"]["custom"], &vector["expected"]),
+            (&vector["custom"], &"valid".into()),
+            "{heading}"
+        );
+    }
+}
