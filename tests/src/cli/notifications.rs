@@ -1,6 +1,7 @@
 //! The recipes of docs/NOTIFICATIONS.md, applied as they stand, but for the receiver's address.
 
 use serde_json::Value;
+use tenterhook_model::NoticeKind;
 
 use super::{Desk, NOWHERE, receiver};
 
@@ -53,7 +54,7 @@ fn each_recipe_sends_what_its_receiver_takes() {
     let failing = "tenterhook.webhook.failing";
     let slack = body(&desk, "notify-slack", failing);
     let text = slack["text"].as_str().unwrap();
-    assert!(text.starts_with("Webhook \"a&lt;b&gt;&amp;c\" in namespace default fails"), "{text}");
+    assert!(text.starts_with("Webhook \"a&lt;b&gt;&amp;c\" in namespace default is failing"), "{text}");
     assert!(text.contains(" <https://hooks.example.com/console/webhooks/wh_"), "{text}");
     let teams = body(&desk, "notify-teams", failing);
     let card = &teams["attachments"][0]["content"];
@@ -69,6 +70,17 @@ fn each_recipe_sends_what_its_receiver_takes() {
     let resolved = body(&desk, "notify-pagerduty", "tenterhook.webhook.recovered");
     assert_eq!(resolved["event_action"], "resolve");
     assert_eq!(resolved["dedup_key"], pager["dedup_key"]);
+}
+
+#[test]
+fn the_page_lists_every_type_and_no_other() {
+    let page = include_str!("../../../docs/NOTIFICATIONS.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `tenterhook."));
+    let listed: Vec<String> = rows.map(|row| format!("tenterhook.{}", row.split('`').next().unwrap())).collect();
+    let mut types: Vec<&str> = NoticeKind::ALL.map(NoticeKind::event_type).to_vec();
+    let mut found: Vec<&str> = listed.iter().map(String::as_str).collect();
+    (types.sort_unstable(), found.sort_unstable());
+    assert_eq!(found, types);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod databases;
 mod feed;
 mod nodes;
+mod notices;
 mod power;
 mod rate;
 mod receiver;

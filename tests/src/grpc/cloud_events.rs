@@ -87,3 +87,24 @@ async fn the_python_sdk_reads_both_modes() {
     assert!(read[3]["data"].is_null() || read[3]["data"] == "", "{}", read[3]);
     assert_eq!((&read[4]["attributes"], &read[4]["data"]), (&expected, &json!({"name": "created"})));
 }
+
+#[tokio::test]
+async fn the_example_of_the_page_sends_a_source_on() {
+    let bench = Bench::new().await;
+    let page = include_str!("../../../docs/CLOUDEVENTS.md");
+    let (_, rest) = page.split_once("`\"cloudevents_source\": \"").unwrap();
+    let source = rest.split('"').next().unwrap().to_owned();
+    let plain = webhook("w");
+    let request = v1::RequestTemplate {
+        body_format: v1::BodyFormat::CloudeventsStructured.into(),
+        cloudevents_source: source,
+        ..plain.request.clone().unwrap()
+    };
+    let target = Target::Webhook(v1::Webhook { request: Some(request), ..plain });
+    let attributes = [("source".to_owned(), "https://a.example/x?y=1#z".to_owned())].into();
+    let event = v1::Event { attributes, ..event("created") };
+    let preview = v1::RenderPreviewRequest { target: Some(target), source: Some(Source::Event(event)) };
+    let preview = bench.webhooks().render_preview(preview).await.unwrap().into_inner();
+    let body: Value = serde_json::from_slice(&preview.request.unwrap().body).unwrap();
+    assert_eq!(body["source"], "https://a.example/x?y=1#z");
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use tenterhook_model::webhook::HaltedBy;
-use tenterhook_model::{DeliveryState, Outcome, TriedResult};
+use tenterhook_model::{DeliveryState, NoticeKind, Outcome, TriedResult};
 
 use super::history::{Answer, End, History, OrderKind};
 
@@ -50,11 +50,13 @@ pub(crate) enum Fault {
     KilledNode,
     CutOffNode,
     LostAttempt,
+    /// An operational event was published of it.
+    Notice(NoticeKind),
 }
 
 impl Fault {
     /// Every kind.
-    pub(crate) const ALL: [Self; 39] = [
+    pub(crate) const ALL: [Self; 47] = [
         Self::ErrorStatus,
         Self::BusyStatus,
         Self::GoneStatus,
@@ -94,6 +96,14 @@ impl Fault {
         Self::KilledNode,
         Self::CutOffNode,
         Self::LostAttempt,
+        Self::Notice(NoticeKind::Created),
+        Self::Notice(NoticeKind::Paused),
+        Self::Notice(NoticeKind::Resumed),
+        Self::Notice(NoticeKind::Suspended),
+        Self::Notice(NoticeKind::BreakerOpened),
+        Self::Notice(NoticeKind::BreakerClosed),
+        Self::Notice(NoticeKind::Failing),
+        Self::Notice(NoticeKind::Recovered),
     ];
 
     /// Whether it has happened in the run.
@@ -141,6 +151,7 @@ impl Fault {
             Self::KilledNode => run.net.killed > 0,
             Self::CutOffNode => run.cut_off > 0,
             Self::LostAttempt => run.attempts.values().flatten().any(|attempt| attempt.error == LOST),
+            Self::Notice(kind) => run.operational.iter().any(|event| &*event.event_type == kind.event_type()),
             Self::HeldByOrder => run.journal.iter().any(|change| {
                 let waits = change.delivery.state == DeliveryState::Pending;
                 waits && change.delivery.next_attempt_time.is_none() && !change.delivery.ordering_key.is_empty()
