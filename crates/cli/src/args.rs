@@ -10,7 +10,7 @@ use crate::output::{Asked, Colour, Form, Output};
 /// Where the server is, and how answers are printed.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
-    /// The server, HOST:PORT; TLS unless it is this machine or http:// is before it [default: 127.0.0.1:50051]
+    /// The server; with TLS unless it is this machine or begins with http:// [default: 127.0.0.1:50051]
     #[arg(long, global = true, value_name = "HOST:PORT", env = "TENTERHOOK_ADDRESS", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub(crate) address: Option<String>,
@@ -22,11 +22,11 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "NAMESPACE", env = "TENTERHOOK_NAMESPACE", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub(crate) namespace: Option<String>,
-    /// PEM certificates that the server's must chain to, instead of the system's roots
+    /// PEM CA certificates to trust instead of the system's roots
     #[arg(long, global = true, value_name = "FILE", env = "TENTERHOOK_CA", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub(crate) ca: Option<PathBuf>,
-    /// PEM certificate to show to the server (mTLS)
+    /// PEM client certificate (mTLS)
     #[arg(long, global = true, value_name = "FILE", env = "TENTERHOOK_CLIENT_CERT", hide_env_values = true)]
     #[arg(help_heading = "Connection")]
     pub(crate) client_cert: Option<PathBuf>,

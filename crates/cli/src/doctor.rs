@@ -199,7 +199,7 @@ fn of_webhooks(webhooks: &[Webhook]) -> Vec<Check> {
             let found = format!("{name} is suspended and sends nothing");
             checks.push(Check::new("webhooks", Verdict::Fault, found).next(&next));
         } else if fails(webhook) {
-            checks.push(Check::new("webhooks", Verdict::Fault, format!("{name} fails")).next(&next));
+            checks.push(Check::new("webhooks", Verdict::Fault, format!("{name} is failing")).next(&next));
         }
         for warning in &webhook.warnings {
             checks.push(Check::new("webhooks", Verdict::Warning, format!("{name}: {warning}")));
@@ -207,7 +207,7 @@ fn of_webhooks(webhooks: &[Webhook]) -> Vec<Check> {
     }
     if checks.is_empty() {
         let number = i64::try_from(webhooks.len()).unwrap_or(i64::MAX);
-        checks.push(Check::well("webhooks", format!("{}, none fails", count(number, "webhook", "webhooks"))));
+        checks.push(Check::well("webhooks", format!("{}, none failing", count(number, "webhook", "webhooks"))));
     }
     checks
 }
@@ -248,7 +248,7 @@ mod tests {
             ..Default::default()
         };
         let well = of_webhooks(&[webhook("a", WebhookState::Active), webhook("b", WebhookState::Paused)]);
-        assert_eq!((well.len(), well[0].found.as_str()), (1, "2 webhooks, none fails"));
+        assert_eq!((well.len(), well[0].found.as_str()), (1, "2 webhooks, none failing"));
         let mut warned = webhook("c", WebhookState::Active);
         warned.warnings.push("its CA expires in 3 days".to_owned());
         let found = of_webhooks(&[webhook("a", WebhookState::Suspended), warned]);

@@ -44,7 +44,7 @@ default in a pipe. Integers are numbers up to 2^53 and text beyond; a body is te
 
 ## Flags of every command
 
-They may stand before the command too: `tenterhook -o json webhook list`.
+They may also come before the command: `tenterhook -o json webhook list`.
 ";
 
 /// The page.

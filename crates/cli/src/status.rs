@@ -99,7 +99,8 @@ fn screen(
     let rows: Vec<Vec<Cell>> = shown.iter().map(|(webhook, stats)| row(webhook, stats)).collect();
     text.push_str(&session.out.table(&COLUMNS, &rows)?);
     for (webhook, _) in shown.iter().filter(|(webhook, _)| urgency(webhook) < 2) {
-        let what = if webhook.state() == WebhookState::Suspended { "is suspended and sends nothing" } else { "fails" };
+        let what =
+            if webhook.state() == WebhookState::Suspended { "is suspended and sends nothing" } else { "is failing" };
         let name = tenterhook_model::harmless_line(&webhook.display_name);
         text.push_str(&format!("{name} {what}: tenterhook webhook show {}\n", quoted(&name)));
     }

@@ -42,7 +42,7 @@ pub(crate) struct BackupArgs {
     /// File with an API key, as `tenterhook key new --append` prints it
     #[arg(long, value_name = "FILE", env = "TENTERHOOK_KEY_FILE", hide_env_values = true)]
     key_file: Option<PathBuf>,
-    /// PEM certificates that the server's must chain to, instead of the system's roots
+    /// PEM CA certificates to trust instead of the system's roots
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ use tenterhook_terminal::Terminal;
 const BENCH_THREADS: usize = 2;
 
 /// What to try first, below the help.
-const START: &str = "Start here:\n  tenterhook demo           see the whole at work in a few seconds\n  tenterhook serve --dev    a server for trying it out on this machine\n  tenterhook listen         a receiver that prints what it gets\n\nFlags of client commands, such as --context and -o, may stand before the command too.";
+const START: &str = "Start here:\n  tenterhook demo           watch it work, in a few seconds\n  tenterhook serve --dev    a server for trying it out on this machine\n  tenterhook listen         a receiver that prints what it gets\n\nFlags of client commands, such as --context and -o, may also come before the command.";
 
 /// Delivers events as signed webhooks, and retries until they arrive
 ///

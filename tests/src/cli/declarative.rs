@@ -175,6 +175,25 @@ fn of_two_at_once_one_is_refused_and_says_so() {
 }
 
 #[test]
+fn a_webhook_is_created_from_a_file_that_apply_takes() {
+    let desk = Desk::new();
+    let secret = crate::canary::mark::signing("created");
+    desk.file("secret", &format!("{secret}\n"));
+    let text = "display_name: orders\nrequest: {url: 'https://hooks.example.com/', headers: [{name: X-Key, value: {file: secret}}]}\n\
+                signing_secret: {file: secret}\n";
+    let file = desk.file("orders.yaml", text);
+    let created = desk.run(&["webhook", "create", "-f", &file]).code(0);
+    assert!(!created.out.contains("signing_secret") && !created.out.contains(&secret), "{created:?}");
+    desk.run(&["diff", "-f", &file]).code(0);
+    let two = desk.file("two.yaml", &format!("{text}---\ndisplay_name: other\n"));
+    desk.run(&["webhook", "create", "-f", &two]).code(2).warns(&["has 2 webhooks", "tenterhook apply -f"]);
+    let wrong = desk.file("wrong.yaml", "display_name: w\nsigning_secret: {env: NOWHERE_SET}\nx: 1\n");
+    desk.run(&["webhook", "create", "-f", &wrong])
+        .code(2)
+        .warns(&["wrong.yaml:2: signing_secret: $NOWHERE_SET is not set", "x: is not a field"]);
+}
+
+#[test]
 fn secrets_by_reference_are_sent_and_never_shown() {
     let desk = Desk::new();
     let token = crate::canary::mark::hidden("cli-reference");

@@ -12,7 +12,7 @@ fn doctor_finds_nothing_where_nothing_is_wrong() {
         "* setup     no context, server 127.0.0.1:",
         "* server    version ",
         "* clock ",
-        "1 webhook, none fails",
+        "1 webhook, none failing",
     ]);
     let checks = desk.run(&["doctor", "-o", "json"]).code(0).json();
     assert!(checks.as_array().unwrap().iter().all(|check| check["verdict"] == "ok"), "{checks}");

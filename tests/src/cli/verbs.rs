@@ -91,7 +91,12 @@ fn events_are_published_listed_explained_and_replayed() {
         (&explained["webhooks"][0]["matched"], &explained["webhooks"][1]["matched"]),
         (&true.into(), &false.into())
     );
-    desk.people(80, &["event", "explain", "site-1"]).code(0).has(&["* yes", "- no", "1 of 2 webhooks receive it."]);
+    desk.people(80, &["event", "explain", "site-1"]).code(0).has(&[
+        "site-1  created dcim.site  published ",
+        "* yes",
+        "- no",
+        "1 of 2 webhooks receive it.",
+    ]);
     let mut lines = desk.command(&["event", "publish", "--type", "updated", "--lines"]);
     lines.stdin(std::fs::File::open(desk.file("lines", "{\"n\": 1}\n\n{\"n\": 2}\n")).unwrap());
     assert_eq!(finish(lines).code(0).json()["published"], 2);

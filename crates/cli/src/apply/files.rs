@@ -101,10 +101,20 @@ pub(super) fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Wanted>, Fa
             problems.push((one.place.of("display_name"), format!("is that of {} too", first.place)));
         }
     }
-    if problems.is_empty() {
-        Ok(wanted)
-    } else {
-        Err(Failure::usage("the files are not as they must be").fields(problems))
+    if problems.is_empty() { Ok(wanted) } else { Err(Failure::usage("the files have errors").fields(problems)) }
+}
+
+/// The only webhook of a file, and what it signs with.
+///
+/// # Errors
+/// Everything that is wrong with it, or that there is not one.
+pub(crate) fn only(file: &Path) -> Result<(Webhook, Secret), Failure> {
+    let mut wanted = read(&[file.to_owned()], "")?;
+    match (wanted.pop(), wanted.len()) {
+        (Some(one), 0) => Ok((one.webhook, one.signing_secret)),
+        (None, _) => Err(Failure::usage(format!("{} has no webhook", file.display()))),
+        (_, others) => Err(Failure::usage(format!("{} has {} webhooks", file.display(), others + 1))
+            .next("`tenterhook apply -f` takes several")),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::session::Session;
 use plan::{Step, plan};
 use tenterhook_terminal::folded;
 
+pub(crate) use files::only;
 pub(crate) use plan::written;
 
 /// What `tenterhook export` takes.

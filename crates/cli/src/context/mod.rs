@@ -29,7 +29,7 @@ enum Action {
     Add(AddArgs),
     /// Lists the contexts
     List,
-    /// Makes a context the one that is used when none is named
+    /// Makes a context the default
     Use(Named),
     /// Shows a context; without a name the one in use
     Show {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use tenterhook_client::v1::explain_event_request::Source;
 use tenterhook_client::v1::{Event, ExplainEventRequest, ReplayEventsRequest, WebhookExplanation, WebhookState};
 use tenterhook_model::{OPERATIONAL_PREFIX, harmless_line, is_operational};
+use tenterhook_terminal::folded;
 
-use super::shown::Which;
+use super::shown::{self, Which};
 use crate::failure::{Done, Failure, NO, WOULD_CHANGE};
 use crate::find::PAGE;
 use crate::output::grid::{Cell, Column};
@@ -44,7 +45,8 @@ pub(super) async fn explain(args: ExplainArgs, session: &Session) -> Done {
     let event_id = session.event_id(&args.event).await?;
     let webhooks = explanations(Source::EventId(event_id.clone()), session).await?;
     let value = json!({"event_id": event_id, "webhooks": json(&webhooks)});
-    let text = format!("{}\n{}", harmless_line(&event_id), people(&webhooks, true, session)?);
+    let head = shown::headline(&shown::event(event_id.clone(), session).await?, session);
+    let text = format!("{}\n{}", folded(&head, session.out.width()), people(&webhooks, true, session)?);
     session.out.one(&value, &event_id, || text);
     Ok(if webhooks.iter().any(|webhook| webhook.matched) { 0 } else { NO })
 }
@@ -92,7 +94,7 @@ fn json(webhooks: &[WebhookExplanation]) -> Value {
 
 /// A table; an event that is not published has no deliveries.
 fn people(webhooks: &[WebhookExplanation], is_published: bool, session: &Session) -> Result<String, Failure> {
-    let mut columns = vec![Column::new("WEBHOOK", 0), Column::new("GETS IT", 0), Column::new("WHY", 1)];
+    let mut columns = vec![Column::new("WEBHOOK", 0), Column::new("GETS IT", 0), Column::new("WHY", 1).folded(30)];
     if is_published {
         columns.insert(2, Column::new("DELIVERY", 2));
     }

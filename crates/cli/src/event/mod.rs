@@ -18,7 +18,7 @@ pub struct EventArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Publishes an event with JSON data, or one for each line
+    /// Publishes an event with JSON data, or one event a line
     #[command(
         after_help = "Examples:\n  echo '{\"id\": 1}' | tenterhook event publish --type created --object-type dcim.site -\n  tenterhook event publish --type updated --lines < sites.jsonl"
     )]

@@ -25,13 +25,13 @@ pub(super) struct ListArgs {
 /// Which events.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Which {
-    /// Of this type or pattern; repeatable
+    /// Only those of this type or pattern; repeatable
     #[arg(long = "type", value_name = "PATTERN")]
     types: Vec<String>,
-    /// Of this object type or pattern; repeatable
+    /// Only those of this object type or pattern; repeatable
     #[arg(long = "object-type", value_name = "PATTERN")]
     object_types: Vec<String>,
-    /// With this attribute; repeatable
+    /// Only those with this attribute; repeatable
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = crate::input::pair)]
     attributes: Vec<(String, String)>,
     /// Published since: an age such as 2h, or a time
@@ -107,20 +107,32 @@ pub(super) async fn list(args: ListArgs, session: &Session) -> Done {
     Ok(0)
 }
 
-/// Shows.
-pub(super) async fn show(args: ShowArgs, session: &Session) -> Done {
-    let event_id = session.event_id(&args.event).await?;
+/// The event of this id.
+///
+/// # Errors
+/// When the call fails.
+pub(super) async fn event(event_id: String, session: &Session) -> Result<Event, Failure> {
     let request = GetEventRequest { namespace: session.namespace.clone(), event_id };
     let response = session.client.events().get_event(request).await.map_err(|status| session.fail(status))?;
-    let event = response.into_inner().event.unwrap_or_default();
+    Ok(response.into_inner().event.unwrap_or_default())
+}
+
+/// What an event is, in one line.
+pub(super) fn headline(event: &Event, session: &Session) -> String {
+    let by = if event.username.is_empty() { String::new() } else { format!(" by {}", event.username) };
+    let published = session.out.time(event.publish_time.as_ref());
+    let what = format!("{} {}", event.r#type, event.object_type);
+    harmless_line(&format!("{}  {}  published {published}{by}", event.id, what.trim_end()))
+}
+
+/// Shows.
+pub(super) async fn show(args: ShowArgs, session: &Session) -> Done {
+    let event = event(session.event_id(&args.event).await?, session).await?;
     let value = proto_json::json("Event", &event);
     session.out.one(&value, &event.id, || {
-        let by = if event.username.is_empty() { String::new() } else { format!(" by {}", event.username) };
-        let published = session.out.time(event.publish_time.as_ref());
-        let head = format!("{}  {} {}  published {published}{by}", event.id, event.r#type, event.object_type);
         let data = value.get("data").and_then(|data| data.get("structured"));
         let data = data.map(|data| serde_json::to_string_pretty(data).unwrap_or_default()).unwrap_or_default();
-        format!("{}\n{}", harmless_line(&head), tenterhook_model::harmless(&data))
+        format!("{}\n{}", headline(&event, session), tenterhook_model::harmless(&data))
     });
     Ok(0)
 }

@@ -16,13 +16,13 @@ pub(crate) struct Flags {
     /// Changes webhooks that are already here and differ
     #[arg(long)]
     pub(super) update: bool,
-    /// Creates the webhooks that can be created although others cannot
+    /// Creates the webhooks that can be created, even if others cannot
     #[arg(long)]
     pub(super) skip_refused: bool,
     /// Creates webhooks paused: events queue up until `tenterhook webhook resume`
     #[arg(long)]
     pub(super) paused: bool,
-    /// Text that the names begin with here
+    /// Text to put before each name
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(super) prefix: String,
 }

@@ -25,22 +25,31 @@ pub(crate) struct Column {
     pub(crate) right: bool,
     /// Whether only `wide` has it.
     pub(crate) wide: bool,
+    /// It is not narrower than this while a column of a higher rank is left to drop.
+    pub(crate) least: usize,
+    /// Whether text that has no room goes on in the next line, instead of being cut.
+    pub(crate) folds: bool,
 }
 
 impl Column {
     /// A column of text.
     pub(crate) const fn new(title: &'static str, rank: u8) -> Self {
-        Self { title, rank, right: false, wide: false }
+        Self { title, rank, right: false, wide: false, least: CUT_MIN, folds: false }
     }
 
     /// A column of numbers.
     pub(crate) const fn number(title: &'static str, rank: u8) -> Self {
-        Self { title, rank, right: true, wide: false }
+        Self { right: true, ..Self::new(title, rank) }
     }
 
     /// A column that only `wide` has.
     pub(crate) const fn wide(title: &'static str) -> Self {
-        Self { title, rank: 9, right: false, wide: true }
+        Self { wide: true, ..Self::new(title, 9) }
+    }
+
+    /// The same as the last column, for sentences: folded at words, and not below `least` columns.
+    pub(crate) const fn folded(self, least: usize) -> Self {
+        Self { least, folds: true, ..self }
     }
 }
 
@@ -113,9 +122,13 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], shown: &mut Vec<usize>, width: Op
             }
         }
         while widths.iter().sum::<usize>() > room {
+            let cut_min = |i: usize| match last {
+                Some(last) if columns[shown[last]].rank > columns[shown[i]].rank => columns[shown[i]].least,
+                _ => CUT_MIN,
+            };
             let may_cut = |&i: &usize| !columns[shown[i]].right && (columns[shown[i]].rank > 0 || last.is_none());
             match (0..widths.len()).filter(may_cut).max_by_key(|&i| widths[i]) {
-                Some(i) if widths[i] > CUT_MIN.max(columns[shown[i]].title.width()) => widths[i] -= 1,
+                Some(i) if widths[i] > cut_min(i).max(columns[shown[i]].title.width()) => widths[i] -= 1,
                 _ => break,
             }
         }
@@ -130,12 +143,20 @@ fn lines(columns: &[Column], rows: &[Vec<Cell>], shown: &[usize], widths: &[usiz
     let mut text = String::new();
     let heading: Vec<Cell> = columns.iter().map(|column| Cell::styled(column.title, Some(Style::Bold))).collect();
     for row in std::iter::once(&heading).chain(rows) {
-        let mut line = String::new();
+        let (mut line, mut rest) = (String::new(), Vec::new());
         for (place, (&i, &width)) in shown.iter().zip(widths).enumerate() {
-            let cut = cut(&row[i].text, width);
+            let is_last = place + 1 == shown.len();
+            let cut = match columns[i].folds && is_last {
+                true => {
+                    let mut pieces = folded(&row[i].text, width).into_iter();
+                    let first = pieces.next().unwrap_or_default();
+                    rest = pieces.collect();
+                    first
+                }
+                false => cut(&row[i].text, width),
+            };
             let room = " ".repeat(width - cut.width());
             let painted = paint(colour, row[i].style, &cut);
-            let is_last = place + 1 == shown.len();
             let gap = if is_last { "" } else { "  " };
             let cell = if columns[i].right {
                 room + &painted
@@ -149,8 +170,24 @@ fn lines(columns: &[Column], rows: &[Vec<Cell>], shown: &[usize], widths: &[usiz
         }
         text.push_str(line.trim_end());
         text.push('\n');
+        let before: usize = widths.iter().take(shown.len().saturating_sub(1)).map(|width| width + GAP).sum();
+        for piece in rest {
+            text.push_str(&format!("{}{piece}\n", " ".repeat(before)));
+        }
     }
     text
+}
+
+/// The text in lines of at most `width` columns, broken between words; a word without room is cut.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut().filter(|line| line.width() + 1 + word.width() <= width) {
+            Some(line) => line.extend([" ", word]),
+            None => lines.push(cut(word, width)),
+        }
+    }
+    lines
 }
 
 /// Each row as a block: a heading and the cell in each line.
@@ -161,7 +198,11 @@ fn blocks(columns: &[Column], rows: &[Vec<Cell>], shown: &[usize], width: usize,
         let mut block = String::new();
         for &i in shown.iter().filter(|&&i| !row[i].text.is_empty()) {
             let name = format!("{}{}", columns[i].title, " ".repeat(title + GAP - columns[i].title.width()));
-            let text = cut(&row[i].text, width.saturating_sub(title + GAP).max(1));
+            let room = width.saturating_sub(title + GAP).max(1);
+            let text = match columns[i].folds {
+                true => folded(&row[i].text, room).join(&format!("\n{}", " ".repeat(title + GAP))),
+                false => cut(&row[i].text, room),
+            };
             block.push_str(&format!(
                 "{}{}\n",
                 paint(colour, Some(Style::Dim), &name),
@@ -226,6 +267,26 @@ mod tests {
         let text = |width| grid(&COLUMNS, &[row()], Layout { width: Some(width), colour: false, wide: false });
         assert!(text(80).contains("group (E…  a reason that is rather long"), "{}", text(80));
         assert!(text(90).contains(long), "{}", text(90));
+    }
+
+    #[test]
+    fn a_sentence_is_folded_and_stays_readable_while_less_can_be_dropped() {
+        let long = "billing and invoices of the whole group (EMEA)";
+        let row = || vec![long.into(), "the event type matches none of created".into(), "7".into(), "wh_1".into()];
+        let columns = [COLUMNS[0], COLUMNS[1].folded(30), Column::new("DELIVERY", 2), COLUMNS[3]];
+        let text = |width| grid(&columns, &[row()], Layout { width: Some(width), colour: false, wide: false });
+        assert!(text(76).ends_with("group (E…  the event type matches none of created\n"), "{}", text(76));
+        assert!(text(120).contains("DELIVERY"), "{}", text(120));
+        let folded = format!("group (E…  the event type matches none of\n{}created\n", " ".repeat(38));
+        assert!(text(70).ends_with(&folded), "{}", text(70));
+        assert!(
+            text(40).ends_with("WHY       the event type matches none of\n          created\nDELIVERY  7\n"),
+            "{}",
+            text(40)
+        );
+        for width in 20..140 {
+            assert!(text(width).lines().all(|line| line.width() <= width), "{width}:\n{}", text(width));
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@ use tenterhook_client::v1::{
     CreateWebhookRequest, EventRule, HeaderTemplate, HttpMethod, RequestTemplate, SignatureScheme, SigningPolicy,
     Webhook,
 };
+use tenterhook_model::Secret;
 
+use crate::apply;
 use crate::document;
 use crate::failure::{Done, Failure, WOULD_CHANGE};
 use crate::input::read_text;
@@ -53,7 +55,7 @@ pub(super) struct CreateArgs {
     /// Adds a label; repeatable
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = crate::input::pair)]
     labels: Vec<(String, String)>,
-    /// File with the webhook as YAML or JSON, with the fields of the proto; `-` is standard input. Flags win
+    /// File with the webhook as `tenterhook apply` takes it, in YAML or JSON; `-` is standard input. Flags win
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Checks everything, and creates nothing; exit code 3
@@ -79,19 +81,23 @@ fn header(text: &str) -> Result<(String, String), String> {
 /// Creates.
 pub(super) async fn run(args: CreateArgs, session: &Session) -> Done {
     let dry_run = args.dry_run;
-    let signing_secret = match &args.secret_file {
-        Some(file) => read_text(file)?.trim_end_matches(['\r', '\n']).to_owned(),
-        None => String::new(),
-    };
-    let mut webhook = webhook(args)?;
+    let secret_file = args.secret_file.clone();
+    let (mut webhook, mut signing_secret) = webhook(args)?;
+    if let Some(file) = secret_file {
+        signing_secret = Secret::new(read_text(&file)?.trim_end_matches(['\r', '\n']).to_owned());
+    }
     if webhook.namespace.is_empty() {
         webhook.namespace.clone_from(&session.namespace);
     }
     if !dry_run {
         session.may_write(&format!("Create the webhook {}", webhook.display_name))?;
     }
-    let request =
-        CreateWebhookRequest { webhook: Some(webhook), signing_secret, validate_only: dry_run, ..Default::default() };
+    let request = CreateWebhookRequest {
+        webhook: Some(webhook),
+        signing_secret: signing_secret.expose().to_owned(),
+        validate_only: dry_run,
+        ..Default::default()
+    };
     let response = session.client.webhooks().create_webhook(request).await.map_err(|status| session.fail(status))?;
     let response = response.into_inner();
     let webhook = response.webhook.unwrap_or_default();
@@ -116,11 +122,11 @@ pub(super) async fn run(args: CreateArgs, session: &Session) -> Done {
     Ok(if dry_run { WOULD_CHANGE } else { 0 })
 }
 
-/// The webhook of the file and the flags.
-fn webhook(args: CreateArgs) -> Result<Webhook, Failure> {
-    let mut webhook = match &args.file {
-        Some(path) => read(&path.display().to_string(), &read_text(path)?)?,
-        None => Webhook::default(),
+/// The webhook of the file and the flags, and what the file has it sign with.
+fn webhook(args: CreateArgs) -> Result<(Webhook, Secret), Failure> {
+    let (mut webhook, signing_secret) = match &args.file {
+        Some(path) => apply::only(path)?,
+        None => (Webhook::default(), Secret::new(String::new())),
     };
     let request = webhook.request.get_or_insert_with(RequestTemplate::default);
     if let Some(url) = args.url {
@@ -146,7 +152,7 @@ fn webhook(args: CreateArgs) -> Result<Webhook, Failure> {
     if let Some(name) = args.name {
         webhook.display_name = name;
     }
-    Ok(webhook)
+    Ok((webhook, signing_secret))
 }
 
 /// The webhook that a file describes.

@@ -53,7 +53,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: LISTEN,
         help: "Address and port of the gRPC API",
-        more: "Port 0 takes a free one, which the start-up lines tell. Any address but loopback needs \
+        more: "Port 0 picks a free one, which the start-up lines show. Any address but loopback needs \
                --api-keys or --client-ca, and --tls-cert and --tls-key.\nExamples: 127.0.0.1:50051, localhost:50051 (IPv4 and IPv6), [::]:50051",
         default: "127.0.0.1:50051",
     },
@@ -84,7 +84,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::Switch,
         group: LISTEN,
         help: "Serves gRPC reflection, so that grpcurl needs no .proto files",
-        more: "It shows the shape of the API to anybody who can connect; --dev turns it on.",
+        more: "It shows the shape of the API to anyone who can connect; --dev turns it on.",
         default: "false",
     },
     Setting {
@@ -103,8 +103,8 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         value: "HOST",
         kind: Kind::Many,
         group: LISTEN,
-        help: "Another host name of the console; repeatable",
-        more: "Those of loopback and of the certificate are known. Any other is refused, so that no page can \
+        help: "Additional host name of the console; repeatable",
+        more: "Loopback names and those in the certificate are accepted anyway. Any other is refused, so that no page can \
                call the server by another name.\nExample: hooks.example.com",
         default: "none",
     },
@@ -125,7 +125,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: LISTEN,
         help: "How long requests in flight may continue after SIGTERM or SIGINT",
-        more: "What is not finished by then is released and sent again after the next start. A second signal ends at once.\nExamples: 5s, 1m",
+        more: "What is not finished by then is released and sent again after the next start. A second signal exits immediately.\nExamples: 5s, 1m",
         default: "20s",
     },
     Setting {
@@ -145,7 +145,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: ACCESS,
         help: "File of API keys, one a line, as `tenterhook key new` prints them",
-        more: "Only hashes of the keys stand in it. It is read again when it changes: a key that is taken out \
+        more: "It holds only hashes of the keys. It is read again when it changes: a key that is removed \
                is refused within 5 seconds.\nExample: /etc/tenterhook/keys",
         default: "none",
     },
@@ -156,7 +156,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::Switch,
         group: ACCESS,
         help: "Makes an admin key if the file of --api-keys is missing or empty, and prints it once",
-        more: "For the first start in a container. The file gets the key's hash; later starts change nothing.",
+        more: "For the first start in a container. The file receives the key's hash; later starts change nothing.",
         default: "false",
     },
     Setting {
@@ -186,7 +186,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: ACCESS,
         help: "PEM certificates that client certificates must chain to; needs --tls-cert",
-        more: "Callers then show a certificate; a name in it stands in the key file with a role.\nExample: /etc/tenterhook/clients-ca.crt",
+        more: "Callers then present a certificate; the key file gives a name in it a role.\nExample: /etc/tenterhook/clients-ca.crt",
         default: "none",
     },
     Setting {
@@ -196,7 +196,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::Switch,
         group: ACCESS,
         help: "Serves without TLS on addresses other than loopback",
-        more: "For servers behind a proxy that ends TLS: keys and events cross this hop unencrypted.",
+        more: "For servers behind a proxy that terminates TLS: keys and events cross this hop unencrypted.",
         default: "false",
     },
     Setting {
@@ -207,7 +207,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         group: STORE,
         help: "Where events and deliveries are stored: redb:DIR, sled:DIR, postgres://… or memory:",
         more: "redb survives power loss; sled is an alternative engine; both keep their files in one folder. \
-               postgres: keeps all in a PostgreSQL (14 or later), for one node that serves and others that stand by; \
+               postgres: keeps everything in PostgreSQL (14 or later), for one node that serves and others that stand by; \
                give a URL with a password by the variable or the file. memory: forgets everything when the server stops.\n\
                Examples: redb:/var/lib/tenterhook, memory:, postgres://hooks@db.example/hooks?sslmode=require",
         default: "redb:./tenterhook-data",
@@ -243,7 +243,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: STORE,
         help: "Name of this node among those that share the database; for postgres:",
-        more: "At most 63 characters. It stands in the log, in the database and at /readyz.\nExample: hooks-1",
+        more: "At most 63 characters. It appears in the log, in the database and at /readyz.\nExample: hooks-1",
         default: "the host's name",
     },
     Setting {
@@ -274,7 +274,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::Many,
         group: SEND,
         help: "Network that webhooks may send to even though it is not public; repeatable",
-        more: "Without it only public addresses are dialled. Each entry opens what is behind it to everybody who may create webhooks.\nExamples: 10.20.0.0/16, 192.168.1.7, fd00::/8",
+        more: "Without it only public addresses are dialled. Each entry opens what is behind it to anyone who may create webhooks.\nExamples: 10.20.0.0/16, 192.168.1.7, fd00::/8",
         default: "none",
     },
     Setting {
@@ -326,7 +326,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::Many,
         group: SEND,
         help: "Source address of requests to receivers; one for IPv4 and one for IPv6",
-        more: "For receivers whose firewalls know senders by their address. The system chooses for a family without one.\nExamples: 198.51.100.7, 2001:db8::7",
+        more: "For receivers whose firewalls identify senders by address. The system chooses for a family without one.\nExamples: 198.51.100.7, 2001:db8::7",
         default: "the system's choice",
     },
     Setting {
@@ -336,7 +336,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: SEND,
         help: "Proxy for requests to receivers: http://, https:// or socks5h://, or env",
-        more: "env takes HTTPS_PROXY, HTTP_PROXY and NO_PROXY; without it they are ignored. Receivers on this machine are reached directly.\nExamples: http://proxy.example:3128, socks5h://proxy.example:1080",
+        more: "env reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY, which are ignored otherwise. Receivers on this machine are reached directly.\nExamples: http://proxy.example:3128, socks5h://proxy.example:1080",
         default: "none",
     },
     Setting {
@@ -356,7 +356,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::Many,
         group: SEND,
         help: "Receivers to reach without the proxy; repeatable",
-        more: "Hosts with their sub-domains, .suffix, *.suffix, addresses, networks, each but networks with :port; * is every host.\nExample: .corp.example,10.0.0.0/8",
+        more: "A host (with its sub-domains), .suffix or *.suffix (the sub-domains alone), an address, each with or without :port; a network; * for every host.\nExample: .corp.example,10.0.0.0/8",
         default: "none",
     },
     Setting {
@@ -366,7 +366,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: SEND,
         help: "Who looks up the names of receivers: local (the server) or remote (the proxy)",
-        more: "local asks the proxy for the address that was checked here. remote leaves names to the proxy, and with them the decision where they may lead: for networks that resolve nothing themselves.",
+        more: "local asks the proxy for the address that was checked here. remote leaves names to the proxy, which then decides where they may lead: for networks that cannot look up public names.",
         default: "local",
     },
     Setting {
@@ -406,7 +406,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: OBSERVE,
         help: "Format of the log on standard error: text or json",
-        more: "text is for people; json has one object a line. A program that starts the server finds where it listens in the one \
+        more: "text is for people; json writes one object a line. A program that starts the server finds where it listens in the one \
                whose target is tenterhook::started.",
         default: "text",
     },
@@ -427,7 +427,7 @@ pub(crate) const SETTINGS: [Setting; 43] = [
         kind: Kind::One,
         group: OBSERVE,
         help: "File for the audit trail: who changed what, one JSON object a line",
-        more: "The log has these lines too. The file is appended to, readable by its owner only, and opened again by its name at SIGHUP, \
+        more: "The log has these lines too. The file is appended to, readable by its owner only, and reopened by its name on SIGHUP, \
                so that it can be rotated.\nExample: /var/log/tenterhook/audit.jsonl",
         default: "none",
     },

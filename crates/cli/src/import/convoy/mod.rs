@@ -38,7 +38,7 @@ pub(crate) struct ConvoyArgs {
     /// File with an API key of the project
     #[arg(long, value_name = "FILE", requires = "url")]
     token_file: Option<PathBuf>,
-    /// PEM certificates that Convoy's must chain to, instead of the system's roots
+    /// PEM CA certificates to trust for Convoy instead of the system's roots
     #[arg(long, value_name = "FILE", requires = "url")]
     convoy_ca: Option<PathBuf>,
     #[command(flatten)]

@@ -20,7 +20,7 @@ pub(crate) struct NetboxArgs {
     /// File with NetBox's API token; it may view webhooks and event rules
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
-    /// PEM certificates that NetBox's must chain to, instead of the system's roots
+    /// PEM CA certificates to trust for NetBox instead of the system's roots
     #[arg(long, value_name = "FILE", requires = "url")]
     pub(super) netbox_ca: Option<PathBuf>,
     /// Version of NetBox, such as 4.2; it decides what a webhook without a body template sends

@@ -33,7 +33,7 @@ pub(crate) struct SvixArgs {
     /// File with Svix's API token
     #[arg(long, value_name = "FILE", requires = "url")]
     token_file: Option<PathBuf>,
-    /// PEM certificates that Svix's must chain to, instead of the system's roots
+    /// PEM CA certificates to trust for Svix instead of the system's roots
     #[arg(long, value_name = "FILE", requires = "url")]
     svix_ca: Option<PathBuf>,
     #[command(flatten)]
