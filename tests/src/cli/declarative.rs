@@ -185,6 +185,14 @@ fn a_webhook_is_created_from_a_file_that_apply_takes() {
     let created = desk.run(&["webhook", "create", "-f", &file]).code(0);
     assert!(!created.out.contains("signing_secret") && !created.out.contains(&secret), "{created:?}");
     desk.run(&["diff", "-f", &file]).code(0);
+    let rotated = desk.run(&[
+        "webhook",
+        "rotate-key",
+        "orders",
+        "--secret-file",
+        &desk.path().join("secret").display().to_string(),
+    ]);
+    assert!(rotated.code == 0 && !rotated.out.contains(&secret), "{rotated:?}");
     let two = desk.file("two.yaml", &format!("{text}---\ndisplay_name: other\n"));
     desk.run(&["webhook", "create", "-f", &two]).code(2).warns(&["has 2 webhooks", "tenterhook apply -f"]);
     let wrong = desk.file("wrong.yaml", "display_name: w\nsigning_secret: {env: NOWHERE_SET}\nx: 1\n");

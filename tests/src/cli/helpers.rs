@@ -128,7 +128,7 @@ fn flags_may_stand_before_the_command() {
         desk.run(wrong).code(2).warns(&["unexpected argument '-"]);
     }
     let help = stdout(&run(&["--help"]));
-    assert!(help.contains("may stand before the command too") && !help.contains("--namespace"), "{help}");
+    assert!(help.contains("may also come before the command") && !help.contains("--namespace"), "{help}");
 }
 
 #[test]

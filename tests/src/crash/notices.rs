@@ -17,7 +17,7 @@ use crate::process::serve::Channel;
 use crate::sim::chance::Dice;
 
 /// How often the server is killed.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 6;
 /// Pauses in each round, so that a fast machine does not make a long test.
 const PAUSES: usize = 40;
 const PAUSED: &str = "tenterhook.webhook.paused";

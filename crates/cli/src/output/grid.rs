@@ -275,9 +275,9 @@ mod tests {
         let row = || vec![long.into(), "the event type matches none of created".into(), "7".into(), "wh_1".into()];
         let columns = [COLUMNS[0], COLUMNS[1].folded(30), Column::new("DELIVERY", 2), COLUMNS[3]];
         let text = |width| grid(&columns, &[row()], Layout { width: Some(width), colour: false, wide: false });
-        assert!(text(76).ends_with("group (E…  the event type matches none of created\n"), "{}", text(76));
+        assert!(text(76).ends_with("whole g…  the event type matches none of created\n"), "{}", text(76));
         assert!(text(120).contains("DELIVERY"), "{}", text(120));
-        let folded = format!("group (E…  the event type matches none of\n{}created\n", " ".repeat(38));
+        let folded = format!("whole g…  the event type matches none of\n{}created\n", " ".repeat(38));
         assert!(text(70).ends_with(&folded), "{}", text(70));
         assert!(
             text(40).ends_with("WHY       the event type matches none of\n          created\nDELIVERY  7\n"),

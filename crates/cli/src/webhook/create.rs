@@ -92,6 +92,7 @@ pub(super) async fn run(args: CreateArgs, session: &Session) -> Done {
     if !dry_run {
         session.may_write(&format!("Create the webhook {}", webhook.display_name))?;
     }
+    let is_given = !signing_secret.expose().is_empty();
     let request = CreateWebhookRequest {
         webhook: Some(webhook),
         signing_secret: signing_secret.expose().to_owned(),
@@ -102,7 +103,8 @@ pub(super) async fn run(args: CreateArgs, session: &Session) -> Done {
     let response = response.into_inner();
     let webhook = response.webhook.unwrap_or_default();
     let mut value = json!({"webhook": proto_json::json("Webhook", &webhook)});
-    if !response.signing_secret.is_empty() && !dry_run {
+    // Who gave the secret has it.
+    if !response.signing_secret.is_empty() && !is_given && !dry_run {
         value["signing_secret"] = json!(response.signing_secret);
     }
     session.out.one(&value, &webhook.display_name, || {

@@ -46,11 +46,16 @@ pub(super) async fn rotate(args: RotateArgs, session: &Session) -> Done {
     };
     let seconds = |grace: Duration| i64::try_from(grace.as_secs()).unwrap_or(i64::MAX);
     let grace_period = args.grace.map(|grace| prost_types::Duration { seconds: seconds(grace), nanos: 0 });
+    let is_given = !signing_secret.is_empty();
     let request =
         RotateSigningKeyRequest { webhook_id: webhook.id, signing_secret, grace_period, ..Default::default() };
     let response =
         session.client.webhooks().rotate_signing_key(request).await.map_err(|status| session.fail(status))?;
-    let response = response.into_inner();
+    let mut response = response.into_inner();
+    if is_given {
+        // Who gave it has it.
+        response.signing_secret.clear();
+    }
     let webhook = response.webhook.unwrap_or_default();
     let value = json!({
         "webhook": proto_json::json("Webhook", &webhook),
