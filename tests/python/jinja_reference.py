@@ -9,11 +9,13 @@ import sys
 
 from jinja2.sandbox import SandboxedEnvironment
 
+ENVIRONMENT = SandboxedEnvironment()
+
 
 def answer(line):
     request = json.loads(line)
     try:
-        template = SandboxedEnvironment().from_string(request["template"])
+        template = ENVIRONMENT.from_string(request["template"])
         output = template.render(**request["context"])
         output.encode("utf-8")
         return {"output": output}

@@ -7,11 +7,11 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, State};
 use tenterhook_model::limits;
 
+use super::methods::whole as bound;
 use super::ops::entries_from;
 use super::raise::{error, limit};
 use super::value::{
-    Call, Cycler, Dict, Entries, Global, Joiner, Key, Namespace, Range, TemplateReference, Val, View, text, type_name,
-    view,
+    Call, Cycler, Dict, Entries, Global, Joiner, Key, Namespace, Range, TemplateReference, Val, View, text, view,
 };
 
 /// Names of all global functions.
@@ -47,13 +47,17 @@ fn range(_: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Err
         return Err(error("range() takes no keyword arguments"));
     }
     let (start, stop, step) = match args {
-        [stop] => (0, whole(stop)?, 1),
-        [start, stop] => (whole(start)?, whole(stop)?, 1),
-        [start, stop, step] => (whole(start)?, whole(stop)?, whole(step)?),
+        [stop] => (0, bound(stop)?, 1),
+        [start, stop] => (bound(start)?, bound(stop)?, 1),
+        [start, stop, step] => (bound(start)?, bound(stop)?, bound(step)?),
         _ => return Err(error("range expected 1 to 3 arguments")),
     };
     if step == 0 {
         return Err(error("range() arg 3 must not be zero"));
+    }
+    // with one end beyond 64 bits it is empty or too big all the same; with both nothing is known
+    if args.len() > 1 && args[..2].iter().all(is_beyond) {
+        return Err(limit("a range is too big"));
     }
     let range = Range { start, stop, step };
     if range.len() > RANGE_MAX {
@@ -62,12 +66,11 @@ fn range(_: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<Val, Err
     Ok(Val::from_object(range))
 }
 
-fn whole(value: &Val) -> Result<i64, Error> {
-    match view(value) {
-        View::Bool(b) => Ok(i64::from(b)),
-        View::Int(n) => i64::try_from(n).map_err(|_| limit("a range is too big")),
-        View::Big(_) => Err(limit("a range is too big")),
-        _ => Err(error(format!("'{}' object cannot be interpreted as an integer", type_name(value)))),
+fn is_beyond(bound: &Val) -> bool {
+    match view(bound) {
+        View::Int(n) => i64::try_from(n).is_err(),
+        View::Big(_) => true,
+        _ => false,
     }
 }
 
@@ -91,8 +94,10 @@ fn namespace(state: &mut State<'_, '_>, args: &[Val], kwargs: Kwargs) -> Result<
         _ => return Err(error("namespace expected at most 1 argument")),
     };
     for (name, value) in from {
-        let name = name.0.as_str().ok_or_else(|| error("a namespace's names are strings"))?;
-        members.push((name.into(), value));
+        // a key that is no string is no name, so nothing can ask for it
+        if let Some(name) = name.0.as_str() {
+            members.push((name.into(), value));
+        }
     }
     for name in kwargs.args() {
         let value: Val = kwargs.get(name)?;

@@ -22,13 +22,13 @@ fn map(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val,
         ops::needs_defined(state, value)?;
         return Ok(Generator::value(Vec::new()));
     }
-    let attribute = given.keywords.get::<Option<Val>>("attribute")?;
+    let attribute = if given.keywords.has("attribute") { Some(given.keywords.get::<Val>("attribute")?) } else { None };
     let mut mapped = Vec::new();
     match (given.positional, attribute) {
         ([], Some(attribute)) => {
             let default = given.keywords.get::<Option<Val>>("default")?;
             given.keywords.assert_all_used().map_err(|_| error("map got an unexpected keyword argument"))?;
-            let getter = Getter::new(&attribute, default);
+            let getter = Getter::new(&attribute, default)?;
             for item in iterate(state, value)? {
                 state.consume_fuel(1)?;
                 mapped.push(getter.get(state, &item)?);
@@ -84,7 +84,7 @@ fn choose(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>, choice: Cho
             return Err(error("Missing parameter for attribute name"));
         };
         args = rest;
-        Some(Getter::new(attribute, None))
+        Some(Getter::new(attribute, None)?)
     } else {
         None
     };

@@ -13,7 +13,7 @@ fn group_by(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result
     let [attribute, default, case_sensitive] = given.bind(["attribute", "default", "case_sensitive"], 1)?;
     let attribute = attribute.unwrap_or_default();
     let ignore_case = !case_sensitive.is_some_and(|flag| flag.is_true());
-    let key = SortKey { getters: vec![Getter::new(&attribute, default.clone())], ignore_case, is_list: false };
+    let key = SortKey { getters: vec![Getter::new(&attribute, default.clone())?], ignore_case, is_list: false };
     let mut items = iterate(state, value)?;
     sort_values(state, &mut items, &key, false)?;
     let mut groups: Vec<(Val, Vec<Val>)> = Vec::new();
@@ -25,7 +25,7 @@ fn group_by(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result
             _ => groups.push((rank, vec![item])),
         }
     }
-    let shown = Getter::new(&attribute, default);
+    let shown = Getter::new(&attribute, default)?;
     let mut rows = Vec::with_capacity(groups.len());
     for (rank, members) in groups {
         // the group is named as its first member spells it

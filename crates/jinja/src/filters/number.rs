@@ -7,8 +7,9 @@ use num_bigint::BigInt;
 
 use super::table::Table;
 use crate::format::fixed;
-use crate::methods::{Given, digit_value, whole};
+use crate::methods::{Given, whole};
 use crate::ops::{self, arithmetic, bounded_int, negate, parse_int};
+use crate::python::digit::decimal;
 use crate::python::float;
 use crate::raise::{error, undefined};
 use crate::value::{Num, Val, View, float_of_big, from_i128, number_of, text, type_name, view};
@@ -30,11 +31,13 @@ fn abs(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Err
 fn to_int(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [default, base] = given.bind(["default", "base"], 0)?;
     let default = default.unwrap_or_else(|| from_i128(0));
-    let base = base.map_or(Ok(10), |base| whole(&base))?;
+    // with a base that is no whole number, Python goes by way of a float
+    let base = base.map_or(Ok(10), |base| whole(&base)).ok();
     match view(value) {
         View::Str(spelled) => {
             let digits = &*in_ascii(spelled);
-            if let Some(n) = u32::try_from(base).ok().and_then(|base| parse_int(digits, base)) {
+            let base = base.and_then(|base| u32::try_from(base).ok());
+            if let Some(n) = base.and_then(|base| parse_int(digits, base)) {
                 return Ok(n);
             }
             match float::parse(digits) {
@@ -58,7 +61,7 @@ fn in_ascii(digits: &str) -> Cow<'_, str> {
     }
     let mut ascii = String::with_capacity(digits.len());
     for c in digits.chars() {
-        match digit_value(c).and_then(|value| char::from_digit(value, 10)) {
+        match decimal(c) {
             Some(digit) => ascii.push(digit),
             None if c.is_ascii() || c.is_whitespace() => ascii.push(c),
             // It is in no number, so what follows does not matter.
@@ -89,12 +92,18 @@ fn to_float(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val
 
 fn round(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [precision, method] = given.bind(["precision", "method"], 0)?;
-    let precision = precision.map_or(Ok(0), |precision| whole(&precision))?;
     let method = match &method {
         None => "common",
         Some(method) => method.as_str().unwrap_or_default(),
     };
+    let to_int = precision.as_ref().is_some_and(Val::is_none) && method == "common";
+    let precision = precision.filter(|_| !to_int).map_or(Ok(0), |precision| whole(&precision))?;
     match method {
+        "common" if to_int => match number_of(value) {
+            Some(Num::Float(x)) if !x.is_finite() => Err(error("cannot convert float infinity or NaN to integer")),
+            Some(Num::Float(x)) => truncated(round_float(x, 0)),
+            _ => round_common(value, 0),
+        },
         "common" => round_common(value, precision),
         "ceil" | "floor" => round_towards(state, value, precision, method),
         _ => Err(error("method must be common, ceil or floor")),
@@ -176,7 +185,9 @@ fn file_size(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Resul
     let [binary] = given.bind(["binary"], 0)?;
     let binary = binary.is_some_and(|binary| binary.is_true());
     let bytes = match view(value) {
-        View::Str(digits) => float::parse(digits).ok_or_else(|| error("could not convert string to float"))?,
+        View::Str(digits) => {
+            float::parse(&in_ascii(digits)).ok_or_else(|| error("could not convert string to float"))?
+        }
         View::Undefined => return Err(undefined("is no size")),
         _ => match number_of(value) {
             Some(number) => number.to_float()?,
@@ -195,7 +206,8 @@ fn file_size(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Resul
         return Ok(text("1 Byte"));
     }
     if bytes < base {
-        return Ok(text(format!("{} Bytes", fixed(bytes.trunc(), 0))));
+        // an integer has no -0
+        return Ok(text(format!("{} Bytes", fixed(bytes.trunc() + 0.0, 0))));
     }
     let mut unit = base;
     for (i, name) in units.iter().enumerate() {

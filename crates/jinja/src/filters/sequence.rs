@@ -6,7 +6,7 @@ use super::table::Table;
 use crate::methods::{Given, whole};
 use crate::ops::{self, Getter, SortKey, charge_bytes, charge_items, hashable, iterate, sort_values};
 use crate::raise::{Culprit, error};
-use crate::value::{Generator, Key, List, Tuple, Val, View, type_name, view};
+use crate::value::{Generator, Key, List, Num, Tuple, Val, View, number_of, type_name, view};
 
 pub(super) const TABLE: Table = &[
     ("batch", batch),
@@ -94,26 +94,24 @@ fn batch(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Va
     let [count, fill] = given.bind(["linecount", "fill_with"], 1)?;
     let count = count.unwrap_or_default();
     let fill = fill.filter(|fill| !fill.is_none());
-    let count = match view(&count) {
-        // a batch is full when its length equals the count; -1 never does
-        View::Float(count) if fill.is_none() => {
-            if count.fract() == 0.0 {
-                count as i64
-            } else {
-                -1
-            }
-        }
-        _ => whole(&count)?,
+    // a batch is full when its length equals the count; -1 never does
+    let full = match number_of(&count) {
+        Some(Num::Float(x)) if x.fract() == 0.0 => x as i64,
+        Some(Num::Float(_)) | None => -1,
+        Some(_) => whole(&count)?,
     };
     let items = iterate(state, value)?;
+    if fill.is_some() && !can_fill(&count, full, items.len()) {
+        return Err(error(format!("a batch is filled up to a whole number, not {}", type_name(&count))));
+    }
     if items.is_empty() {
         return Ok(Generator::value(Vec::new()));
     }
     // no batch is ever full when the count is not positive
-    let size = usize::try_from(count).unwrap_or(0);
+    let size = usize::try_from(full).unwrap_or(0);
     if size == 0 {
         let mut batches = Vec::new();
-        if count == 0 {
+        if full == 0 {
             batches.push(List::value(Vec::new()));
         }
         batches.push(List::value(items));
@@ -129,6 +127,16 @@ fn batch(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Va
         batches.push(List::value(row));
     }
     Ok(Generator::value(batches))
+}
+
+/// Whether the last batch can be filled up: it lacks nothing, or so many as a whole number says.
+fn can_fill(count: &Val, full: i64, items: usize) -> bool {
+    let last = usize::try_from(full).ok().filter(|full| *full > 0).map_or(items, |full| items % full);
+    match number_of(count) {
+        Some(Num::Float(x)) => last == 0 || last as f64 >= x,
+        Some(_) => true,
+        None => items == 0,
+    }
 }
 
 fn slice(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
@@ -161,7 +169,7 @@ fn slice(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Va
 fn sort(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [reverse, case_sensitive, attribute] = given.bind(["reverse", "case_sensitive", "attribute"], 0)?;
     let is_set = |flag: Option<Val>| flag.is_some_and(|flag| flag.is_true());
-    let getters = Getter::several(attribute.as_ref());
+    let getters = Getter::several(attribute.as_ref())?;
     let key = SortKey { getters, ignore_case: !is_set(case_sensitive), is_list: true };
     let mut items = iterate(state, value)?;
     sort_values(state, &mut items, &key, is_set(reverse))?;
@@ -183,7 +191,7 @@ fn dict_sort(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Resul
     };
     let mut pairs: Vec<Val> = dict.read().iter().map(|(k, v)| Tuple::value(vec![k.0.clone(), v.clone()])).collect();
     charge_items(state, 3 * pairs.len())?;
-    let getters = vec![Getter::new(&Val::from(position), None)];
+    let getters = vec![Getter::new(&Val::from(position), None)?];
     let key = SortKey { getters, ignore_case: !is_set(case_sensitive), is_list: false };
     sort_values(state, &mut pairs, &key, is_set(reverse))?;
     Ok(List::value(pairs))
@@ -193,7 +201,7 @@ fn extreme(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>, largest: b
     let [case_sensitive, attribute] = given.bind(["case_sensitive", "attribute"], 0)?;
     let attribute = attribute.filter(|attribute| !attribute.is_none());
     let key = SortKey {
-        getters: attribute.iter().map(|a| Getter::new(a, None)).collect(),
+        getters: attribute.iter().map(|a| Getter::new(a, None)).collect::<Result<_, _>>()?,
         ignore_case: !case_sensitive.is_some_and(|flag| flag.is_true()),
         is_list: false,
     };
@@ -217,7 +225,7 @@ fn extreme(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>, largest: b
 fn sum(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [attribute, start] = given.bind(["attribute", "start"], 0)?;
     let attribute = attribute.filter(|attribute| !attribute.is_none());
-    let getter = attribute.as_ref().map(|attribute| Getter::new(attribute, None));
+    let getter = attribute.as_ref().map(|attribute| Getter::new(attribute, None)).transpose()?;
     let mut total = start.unwrap_or_else(|| Val::from(0));
     if total.as_str().is_some() {
         return Err(error("sum() can't sum strings [use ''.join(seq) instead]"));
@@ -240,7 +248,7 @@ fn unique(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<V
     let [case_sensitive, attribute] = given.bind(["case_sensitive", "attribute"], 0)?;
     let attribute = attribute.filter(|attribute| !attribute.is_none());
     let key = SortKey {
-        getters: attribute.iter().map(|a| Getter::new(a, None)).collect(),
+        getters: attribute.iter().map(|a| Getter::new(a, None)).collect::<Result<_, _>>()?,
         ignore_case: !case_sensitive.is_some_and(|flag| flag.is_true()),
         is_list: false,
     };

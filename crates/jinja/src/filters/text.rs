@@ -5,10 +5,10 @@ use minijinja::{Error, State};
 use super::table::Table;
 use crate::format::percent;
 use crate::markup::escape;
-use crate::methods::{self, Given, capitalize, size, title_words, whole};
+use crate::methods::{self, Given, capitalize, place, size, title_words};
 use crate::ops::{self, charge_bytes, text_of};
 use crate::raise::{error, limit, undefined};
-use crate::value::{Dict, Entries, Key, Tuple, Val, text, type_name};
+use crate::value::{Dict, Entries, Key, Tuple, Val, number_of, text, type_name};
 
 pub(super) const TABLE: Table = &[
     ("capitalize", |s, v, g| recase(s, v, g, capitalize)),
@@ -90,21 +90,25 @@ fn format(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<V
 
 fn replace(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [old, new, count] = given.bind(["old", "new", "count"], 2)?;
-    let old = text_of(state, &old.unwrap_or_default())?;
-    let new = text_of(state, &new.unwrap_or_default())?;
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
     let count = match count.filter(|count| !count.is_none()) {
-        Some(count) => whole(&count)?,
+        Some(count) => place(&count)?,
         None => -1,
     };
-    let shown = text_of(state, value)?;
-    Ok(text(methods::replace(state, &shown, (&old, &new), count)?))
+    let escaping = !matches!(state.auto_escape(), minijinja::AutoEscape::None);
+    let safe = escaping && [value, &old, &new].into_iter().any(Val::is_safe);
+    let shown = |part: &Val| {
+        let shown = text_of(state, part)?;
+        Ok::<_, Error>(if safe && !part.is_safe() { escape(&shown) } else { shown })
+    };
+    Ok(hard(methods::replace(state, &shown(value)?, (&shown(&old)?, &shown(&new)?), count)?, safe))
 }
 
 fn join(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [separator, attribute] = given.bind(["d", "attribute"], 0)?;
     let mut items = ops::iterate(state, value)?;
     if let Some(attribute) = attribute.filter(|attribute| !attribute.is_none()) {
-        let getter = ops::Getter::new(&attribute, None);
+        let getter = ops::Getter::new(&attribute, None)?;
         for item in &mut items {
             *item = getter.get(state, item)?;
         }
@@ -171,38 +175,45 @@ const LEEWAY: i64 = 5;
 fn truncate(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let [length, kill_words, end, leeway] = given.bind(["length", "killwords", "end", "leeway"], 0)?;
     let (shown, safe) = soft(state, value)?;
-    let length = length.map_or(Ok(255), |length| whole(&length))?;
-    let end = match &end {
-        Some(end) => text_of(state, end)?,
-        None => "...".to_owned(),
-    };
-    let leeway = match leeway.filter(|leeway| !leeway.is_none()) {
-        Some(leeway) => whole(&leeway)?,
-        None => LEEWAY,
-    };
-    let end_length = i64::try_from(end.chars().count()).unwrap_or(i64::MAX);
-    if length < end_length {
+    let end = end.unwrap_or_else(|| text("..."));
+    let end_length = ops::length(state, &end)?;
+    let length = length.unwrap_or_else(|| Val::from(255));
+    let leeway = leeway.filter(|leeway| !leeway.is_none()).unwrap_or_else(|| Val::from(LEEWAY));
+    let (longest, spare) = (size_of(&length)?, size_of(&leeway)?);
+    // NaN is no length.
+    if !(longest >= end_length as f64) {
         return Err(error(format!("expected length >= {end_length}, got {length}")));
     }
-    if leeway < 0 {
+    if !(spare >= 0.0) {
         return Err(error(format!("expected leeway >= 0, got {leeway}")));
     }
-    let count = i64::try_from(ops::length(state, value)?).unwrap_or(i64::MAX);
-    if count <= length.saturating_add(leeway) {
+    if ops::length(state, value)? as f64 <= longest + spare {
         return Ok(value.clone());
     }
     if value.as_str().is_none() {
         return Err(error(format!("truncate needs a str, not {}", type_name(value))));
     }
-    let kept = usize::try_from(length - end_length).unwrap_or(0);
+    let kept = size(&length)?.saturating_sub(end_length);
+    let Some(end) = end.as_str() else {
+        ops::needs_defined(state, &end)?;
+        return Err(error(format!("can only concatenate str (not \"{}\") to str", type_name(&end))));
+    };
     let mut cut: String = shown.chars().take(kept).collect();
     if !kill_words.is_some_and(|kill| kill.is_true())
         && let Some(at) = cut.rfind(' ')
     {
         cut.truncate(at);
     }
-    cut.push_str(&if safe { escape(&end) } else { end });
+    cut.push_str(&if safe { escape(end) } else { end.to_owned() });
     Ok(hard(cut, safe))
+}
+
+/// A number that a length is compared with.
+fn size_of(value: &Val) -> Result<f64, Error> {
+    match number_of(value) {
+        Some(number) => number.to_float(),
+        None => Err(error(format!("a length is a number, not {}", type_name(value)))),
+    }
 }
 
 fn attr(_: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {

@@ -66,6 +66,10 @@ impl Formatter<'_, '_, '_> {
     }
 
     fn conversion(&mut self, chars: &mut std::str::Chars<'_>) -> Result<String, Error> {
+        if chars.as_str().starts_with('%') {
+            chars.next();
+            return Ok("%".into());
+        }
         let mut conversion = Conversion::default();
         let keyed = self.key(chars)?;
         flags(chars, &mut conversion);
@@ -84,9 +88,6 @@ impl Formatter<'_, '_, '_> {
             chars.next();
         }
         let kind = chars.next().ok_or_else(|| error("incomplete format"))?;
-        if kind == '%' {
-            return Ok("%".into());
-        }
         let value = match keyed {
             Some(value) => value,
             None => self.take()?,
@@ -232,6 +233,7 @@ fn convert_char(value: &Val, conversion: &Conversion) -> Result<String, Error> {
             chars.next().filter(|_| chars.next().is_none())
         }
         View::Int(n) => u32::try_from(n).ok().and_then(char::from_u32),
+        View::Bool(b) => Some(char::from(u8::from(b))),
         _ => None,
     };
     let c = c.ok_or_else(|| error("%c requires int or char"))?;

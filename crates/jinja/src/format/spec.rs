@@ -6,6 +6,7 @@ use num_bigint::{BigInt, Sign};
 
 use super::number::{General, fixed, general, grouped, in_base, scientific, whole_digits};
 use crate::ops::{charge_bytes, text_of};
+use crate::python::digit::decimal;
 use crate::python::float;
 use crate::raise::{error, limit};
 use crate::value::{Num, Val, View, float_of_big, number_of, type_name, view};
@@ -83,7 +84,8 @@ fn parse(spec: &str) -> Option<Spec> {
 
 /// Digits at `at`; the outer `None` is a number that is far too large.
 fn number(chars: &[char], at: &mut usize) -> Option<Option<usize>> {
-    let digits: String = chars[*at..].iter().take_while(|c| c.is_ascii_digit()).collect();
+    // digits of any script, as Python takes them
+    let digits: String = chars[*at..].iter().map_while(|c| decimal(*c)).collect();
     *at += digits.len();
     if digits.is_empty() {
         return Some(None);

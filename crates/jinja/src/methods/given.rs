@@ -97,9 +97,17 @@ pub(crate) fn int(value: &Val) -> Result<i64, Error> {
     }
 }
 
-/// A size: a whole number, negative ones as 0.
+/// A whole number that Python takes for a place or a number of items: one within `i64`.
+pub(crate) fn place(value: &Val) -> Result<i64, Error> {
+    match (int(value)?, view(value)) {
+        (i64::MIN | i64::MAX, View::Int(_) | View::Big(_)) => Err(error("an integer is too large for an index")),
+        (n, _) => Ok(n),
+    }
+}
+
+/// A size: a place, negative ones as 0.
 pub(crate) fn size(value: &Val) -> Result<usize, Error> {
-    Ok(usize::try_from(int(value)?.max(0)).unwrap_or(usize::MAX))
+    Ok(usize::try_from(place(value)?.max(0)).unwrap_or(usize::MAX))
 }
 
 /// A string.

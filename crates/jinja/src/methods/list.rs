@@ -3,7 +3,7 @@
 use minijinja::{Error, State};
 use tenterhook_model::limits;
 
-use super::given::{Given, int};
+use super::given::{Given, place};
 use crate::ops::{SortKey, charge_items, charge_moves, equal, iterate, slice_bounds, sort_values};
 use crate::raise::{error, limit};
 use crate::value::{List, Val, View, is_same, note_change, view};
@@ -81,7 +81,7 @@ fn insert(state: &State<'_, '_>, value: &Val, list: &List, given: &Given<'_>) ->
     let length = list.read().len();
     charge_items(state, length)?;
     note_change(value);
-    let at = int(&at.unwrap_or_default())?;
+    let at = place(&at.unwrap_or_default())?;
     let from_end = usize::try_from(at.unsigned_abs()).unwrap_or(usize::MAX);
     let at = if at < 0 { length.saturating_sub(from_end) } else { from_end.min(length) };
     list.write().insert(at, item.unwrap_or_default());
@@ -90,7 +90,7 @@ fn insert(state: &State<'_, '_>, value: &Val, list: &List, given: &Given<'_>) ->
 
 fn pop(state: &State<'_, '_>, list: &List, given: &Given<'_>) -> Result<Val, Error> {
     let [at] = given.bind(["index"], 0)?;
-    let at = at.map_or(Ok(-1), |at| int(&at))?;
+    let at = at.map_or(Ok(-1), |at| place(&at))?;
     let mut items = list.write();
     if items.is_empty() {
         return Err(error("pop from empty list"));

@@ -5,6 +5,7 @@ mod given;
 mod list;
 mod number;
 mod text;
+mod text_case;
 mod text_code;
 mod text_is;
 mod text_split;
@@ -14,9 +15,8 @@ use minijinja::{Error, ErrorKind, State};
 use super::raise::{blame_with, undefined};
 use super::value::{Val, View, has_method, type_name, view};
 
-pub(crate) use given::{Given, int as whole, size, with_keywords};
-pub(crate) use text::{capitalize, title_words};
-pub(crate) use text_is::digit_value;
+pub(crate) use given::{Given, int as whole, place, size, with_keywords};
+pub(crate) use text_case::{capitalize, title_words};
 pub(crate) use text_split::replace;
 
 /// `value.name(args)`

@@ -3,6 +3,7 @@
 use minijinja::{Error, State};
 
 use super::given::{Given, size};
+use super::text_case::{capitalize, casefold, swap_case, title};
 use super::{text_code, text_is, text_split};
 use crate::format::{Source, brace};
 use crate::markup::{escape, strip_tags, unescape};
@@ -47,79 +48,9 @@ fn recased(string: &str, given: &Given<'_>) -> Result<String, Error> {
         "casefold" => casefold(string),
         "capitalize" => capitalize(string),
         "title" => title(string),
-        "swapcase" => string.chars().map(swap_case).collect(),
+        "swapcase" => swap_case(string),
         name => return Err(error(format!("'str' object has no method '{name}'"))),
     })
-}
-
-fn swap_case(c: char) -> String {
-    if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect() }
-}
-
-/// `str.casefold`: lower case, with the letters that have no capital of their own.
-pub(crate) fn casefold(string: &str) -> String {
-    string.to_lowercase().replace('ß', "ss").replace('ς', "σ")
-}
-
-/// The first letter as in a title, the others small.
-pub(crate) fn capitalize(string: &str) -> String {
-    let mut chars = string.chars();
-    let Some(first) = chars.next() else {
-        return String::new();
-    };
-    let mut out = title_case(first);
-    out.push_str(&chars.as_str().to_lowercase());
-    out
-}
-
-fn title_case(c: char) -> String {
-    // the four digraphs that have a form of their own in titles
-    let digraph = match c {
-        'Ǆ' | 'ǅ' | 'ǆ' => Some('ǅ'),
-        'Ǉ' | 'ǈ' | 'ǉ' => Some('ǈ'),
-        'Ǌ' | 'ǋ' | 'ǌ' => Some('ǋ'),
-        'Ǳ' | 'ǲ' | 'ǳ' => Some('ǲ'),
-        _ => None,
-    };
-    if let Some(digraph) = digraph {
-        return digraph.to_string();
-    }
-    let mut upper = c.to_uppercase();
-    let mut out: String = upper.next().into_iter().collect();
-    out.extend(upper.flat_map(char::to_lowercase));
-    out
-}
-
-fn title(string: &str) -> String {
-    let mut out = String::with_capacity(string.len());
-    let mut after_cased = false;
-    for c in string.chars() {
-        if after_cased {
-            out.extend(c.to_lowercase());
-        } else {
-            out.push_str(&title_case(c));
-        }
-        after_cased = text_is::is_cased(c);
-    }
-    out
-}
-
-/// Jinja2's `title` filter: words begin after blanks, dashes and brackets.
-pub(crate) fn title_words(string: &str) -> String {
-    let mut out = String::with_capacity(string.len());
-    let mut at_start = true;
-    for c in string.chars() {
-        let separator = matches!(c, '-' | '(' | '{' | '[' | '<') || crate::python::text::is_space(c);
-        if separator {
-            out.push(c);
-        } else if at_start {
-            out.extend(c.to_uppercase());
-        } else {
-            out.extend(c.to_lowercase());
-        }
-        at_start = separator;
-    }
-    out
 }
 
 fn padded(state: &State<'_, '_>, string: &str, given: &Given<'_>) -> Result<String, Error> {

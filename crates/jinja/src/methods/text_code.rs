@@ -36,6 +36,10 @@ fn check_encoding(given: &Given<'_>, is_ascii: bool) -> Result<(), Error> {
 /// `str.translate`
 pub(super) fn translate(state: &State<'_, '_>, string: &str, given: &Given<'_>) -> Result<String, Error> {
     let table = given.one("table")?;
+    match view(&table) {
+        View::Dict(_) | View::List(_) | View::Tuple(_) | View::Str(_) | View::Range(_) | View::Undefined => {}
+        _ => return Err(error(format!("'{}' object is not subscriptable", type_name(&table)))),
+    }
     let mut out = String::with_capacity(string.len());
     for c in string.chars() {
         state.consume_fuel(1)?;

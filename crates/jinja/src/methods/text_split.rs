@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use minijinja::{Error, State};
 
-use super::given::{Given, int, string};
+use super::given::{Given, place, string};
 use crate::markup::escape;
 use crate::ops::{charge_bytes, charge_items, slice_bounds};
 use crate::python::text::{is_space, split_lines};
@@ -43,7 +43,7 @@ pub(super) fn call(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Res
             let [old, new, count] = given.bind(["old", "new", "count"], 2)?;
             let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
             let (old, new) = (string(given.name, &old)?, escaped_for(value, &new, given.name)?);
-            let count = count.map_or(Ok(-1), |count| int(&count))?;
+            let count = count.map_or(Ok(-1), |count| place(&count))?;
             text_like(value, replace(state, whole, (old, &new), count)?)
         }
         _ => return Ok(None),
@@ -97,7 +97,7 @@ fn strip(state: &State<'_, '_>, whole: &str, given: &Given<'_>) -> Result<String
 fn split(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     let whole = value.as_str().unwrap_or_default();
     let [separator, most] = given.bind(["sep", "maxsplit"], 0)?;
-    let most = most.map_or(Ok(-1), |most| int(&most))?;
+    let most = most.map_or(Ok(-1), |most| place(&most))?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let from_right = given.name == "rsplit";
     let separator = separator.filter(|separator| !separator.is_none());

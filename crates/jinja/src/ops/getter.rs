@@ -3,7 +3,8 @@
 use minijinja::{Error, ErrorKind, State};
 
 use super::index::item;
-use crate::raise::Culprit;
+use crate::python::digit::{decimal, is_digit};
+use crate::raise::{Culprit, error};
 use crate::value::{Val, text};
 
 /// Looks up an attribute path, as Jinja2's `make_attrgetter`.
@@ -13,25 +14,28 @@ pub(crate) struct Getter {
 }
 
 impl Getter {
-    /// A path such as `a.b.0`, or a whole number.
-    pub(crate) fn new(attribute: &Val, default: Option<Val>) -> Self {
+    /// A path such as `a.b.0`, a whole number, or `none` for the value itself.
+    ///
+    /// # Errors
+    /// A part of the path has digits that make no number.
+    pub(crate) fn new(attribute: &Val, default: Option<Val>) -> Result<Self, Error> {
         let parts = match attribute.as_str() {
-            Some(path) => path.split('.').map(part).collect(),
+            Some(path) => path.split('.').map(part).collect::<Result<_, _>>()?,
+            None if attribute.is_none() => Vec::new(),
             None => vec![attribute.clone()],
         };
         let default = default.filter(|default| !default.is_none());
-        Self { parts, default }
+        Ok(Self { parts, default })
     }
 
     /// Paths separated by commas, as `sort(attribute="a,b")` takes them.
-    pub(crate) fn several(attribute: Option<&Val>) -> Vec<Self> {
-        match attribute {
-            None => Vec::new(),
-            Some(attribute) if attribute.is_none() => Vec::new(),
-            Some(attribute) => match attribute.as_str() {
-                Some(paths) => paths.split(',').map(|path| Self::new(&text(path), None)).collect(),
-                None => vec![Self::new(attribute, None)],
-            },
+    pub(crate) fn several(attribute: Option<&Val>) -> Result<Vec<Self>, Error> {
+        let Some(attribute) = attribute.filter(|attribute| !attribute.is_none()) else {
+            return Ok(Vec::new());
+        };
+        match attribute.as_str() {
+            Some(paths) => paths.split(',').map(|path| Self::new(&text(path), None)).collect(),
+            None => Ok(vec![Self::new(attribute, None)?]),
         }
     }
 
@@ -66,10 +70,12 @@ impl Getter {
     }
 }
 
-fn part(name: &str) -> Val {
-    let digits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
-    match name.parse::<i64>() {
-        Ok(index) if digits => Val::from(index),
-        _ => text(name),
+/// A part of digits is an index. Python takes `²` for a digit too, and then finds no number in it.
+fn part(name: &str) -> Result<Val, Error> {
+    if name.is_empty() || !name.chars().all(is_digit) {
+        return Ok(text(name));
     }
+    let digits: Option<String> = name.chars().map(decimal).collect();
+    let digits = digits.ok_or_else(|| error("the digits of an attribute make no number"))?;
+    Ok(digits.parse::<i64>().map_or_else(|_| text(name), Val::from))
 }

@@ -47,8 +47,9 @@ pub(crate) fn item(state: &State<'_, '_>, value: &Val, key: &Val) -> Result<Val,
             if let Some(name) = key.as_str() {
                 charge_bytes(state, name.len())?;
                 dict.text_key(name)
+            } else if super::unhashable(state, key)?.is_some() {
+                None
             } else {
-                super::hashable(state, key)?;
                 dict.read().get(&Key(key.clone())).cloned()
             }
         }

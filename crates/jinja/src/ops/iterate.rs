@@ -136,20 +136,33 @@ pub(crate) fn entries_from(state: &State<'_, '_>, value: &Val) -> Result<Entries
 
 /// Fails when Python could not hash `value`, or when that is too much work.
 pub(crate) fn hashable(state: &State<'_, '_>, value: &Val) -> Result<(), Error> {
-    if value.as_object().is_none() {
-        return charge_value(state, value);
+    match unhashable(state, value)? {
+        Some(part) => Err(error(format!("unhashable type: '{}'", type_name(&part)))),
+        None => Ok(()),
     }
-    hashable_at(&mut Meter::new(state), value, 0)
 }
 
-fn hashable_at(meter: &mut Meter<'_, '_, '_>, value: &Val, depth: u32) -> Result<(), Error> {
+/// The part of `value` for which Python could not hash it.
+///
+/// # Errors
+/// Finding out is too much work.
+pub(crate) fn unhashable(state: &State<'_, '_>, value: &Val) -> Result<Option<Val>, Error> {
+    if value.as_object().is_none() {
+        return charge_value(state, value).map(|()| None);
+    }
+    unhashable_at(&mut Meter::new(state), value, 0)
+}
+
+fn unhashable_at(meter: &mut Meter<'_, '_, '_>, value: &Val, depth: u32) -> Result<Option<Val>, Error> {
     meter.spend(1 + weight(value))?;
     match view(value) {
-        View::List(_) | View::Dict(_) | View::Entries(_) => {
-            Err(error(format!("unhashable type: '{}'", type_name(value))))
-        }
+        View::List(_) | View::Dict(_) | View::Entries(_) => Ok(Some(value.clone())),
         View::Tuple(_) if depth >= DEPTH_MAX => Err(limit("a key is nested too deeply")),
-        View::Tuple(tuple) => tuple.read().iter().try_for_each(|item| hashable_at(meter, item, depth + 1)),
-        _ => Ok(()),
+        View::Tuple(tuple) => {
+            let items = tuple.read();
+            let mut parts = items.iter().map(|item| unhashable_at(meter, item, depth + 1));
+            parts.find_map(Result::transpose).transpose()
+        }
+        _ => Ok(None),
     }
 }

@@ -24,6 +24,6 @@ pub(crate) use compare::{equal, less, order};
 pub(crate) use contain::contains;
 pub(crate) use getter::Getter;
 pub(crate) use index::{attribute, item, own_attribute, slice, slice_bounds};
-pub(crate) use iterate::{entries_from, hashable, iterate, length, try_iterate, unpack};
+pub(crate) use iterate::{entries_from, hashable, iterate, length, try_iterate, unhashable, unpack};
 pub(crate) use print::{concat, repr_text, text_of, write_int};
 pub(crate) use sort::{SortKey, sort_values};

@@ -44,6 +44,10 @@ pub(super) fn repeat(state: &State<'_, '_>, a: &Val, b: &Val) -> Result<Option<V
         (View::Bool(n), _) => (b, i128::from(n)),
         _ => return Ok(None),
     };
+    let is_sequence = matches!(view(sequence), View::Str(_) | View::List(_) | View::Tuple(_));
+    if is_sequence && i64::try_from(times).is_err() {
+        return Err(limit("a repeated sequence is too large"));
+    }
     let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
     let too_large = || limit("a repeated sequence is too large");
     Ok(Some(match view(sequence) {

@@ -4,6 +4,8 @@
 //! the default body and every value that a template prints go through this
 //! module. It knows nothing of templates; both halves of the engine use it.
 
+/// Digits of all scripts.
+pub mod digit;
 /// `repr` of a `float`, and what `float()` accepts.
 pub mod float;
 /// `json.dumps`.

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
 
 use serde_json::{Value, json};
 
@@ -46,17 +47,33 @@ impl Reference {
     }
 
     pub(in crate::conformance) fn ask(&mut self, case: &Case) -> Answer {
-        let request = json!({ "template": case.template, "context": case.context });
-        writeln!(self.input, "{request}").expect("Python reads");
-        self.input.flush().expect("Python reads");
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("Python answers");
-        let answer: Value =
-            serde_json::from_str(&line).unwrap_or_else(|_| panic!("{request} made Python say {line:?}"));
-        match answer["output"].as_str() {
-            Some(output) => Answer::Output(output.to_owned()),
-            None => Answer::Error(answer["error"].as_str().unwrap_or_default().to_owned()),
-        }
+        write(&mut self.input, case);
+        read(&mut self.output, case)
+    }
+
+    /// The answers to many, asked without waiting for each.
+    pub(in crate::conformance) fn ask_all<'c>(&mut self, cases: &'c [Case]) -> Vec<(&'c Case, Answer)> {
+        let (input, output) = (&mut self.input, &mut self.output);
+        thread::scope(|scope| {
+            scope.spawn(move || cases.iter().for_each(|case| write(input, case)));
+            cases.iter().map(|case| (case, read(output, case))).collect()
+        })
+    }
+}
+
+fn write(input: &mut ChildStdin, case: &Case) {
+    let request = json!({ "template": case.template, "context": case.context });
+    writeln!(input, "{request}").expect("Python reads");
+}
+
+fn read(output: &mut impl BufRead, case: &Case) -> Answer {
+    let mut line = String::new();
+    output.read_line(&mut line).expect("Python answers");
+    let answer: Value =
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("{:?} made Python say {line:?}", case.template));
+    match answer["output"].as_str() {
+        Some(output) => Answer::Output(output.to_owned()),
+        None => Answer::Error(answer["error"].as_str().unwrap_or_default().to_owned()),
     }
 }
 
