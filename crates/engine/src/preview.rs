@@ -2,6 +2,7 @@
 //! and the exact request, with its secrets hidden and signatures that are worth nothing.
 
 use tenterhook_jinja::TemplateFault;
+use tenterhook_model::url_secrets::secrets_of_url;
 use tenterhook_model::webhook::{KeyEncoding, RequestTemplate, SignatureScheme, SigningKey, Webhook};
 use tenterhook_model::{Fault, FaultKind, Secret, TemplateVariables, Timestamp};
 
@@ -114,7 +115,7 @@ fn source<'a>(webhook: &'a Webhook, field: &str) -> Option<&'a str> {
         field.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok()
     };
     match field {
-        "request.url" => Some(&request.url),
+        "request.url" => secrets_of_url(&request.url).is_empty().then_some(&request.url),
         "request.additional_headers" => {
             let block = request.additional_headers.as_str();
             (!has_secrets(block)).then_some(block)

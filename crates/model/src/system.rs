@@ -26,6 +26,7 @@ pub fn in_words(error: &io::Error) -> String {
         ErrorKind::InvalidData | ErrorKind::InvalidInput => "it cannot be interpreted".to_owned(),
         ErrorKind::NotFound => "no such file or directory".to_owned(),
         ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+        ErrorKind::BrokenPipe => "nobody reads from it".to_owned(),
         ErrorKind::NotSeekable => "it is not a file, but a pipe, a socket or a device".to_owned(),
         ErrorKind::WriteZero => "nothing more can be written".to_owned(),
         // Made by libraries, whose texts are for programmers.

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use tenterhook_model::system;
 
 /// Bytes that are read of one file. The longest that make sense, lists of keys and bundles of authorities, have
@@ -48,7 +49,13 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 pub(crate) fn open_to_write(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let is_pipe = path.metadata().is_ok_and(|data| data.file_type().is_fifo());
     // Kept open until the pipe is open twice, or its reader would see an end.
-    let _reader_is_there = is_pipe.then(|| options.clone().custom_flags(NONBLOCK).open(path)).transpose()?;
+    let try_it = || {
+        options.clone().custom_flags(NONBLOCK).open(path).map_err(|error| match error.raw_os_error() {
+            Some(number) if number == Errno::NXIO.raw_os_error() => ErrorKind::BrokenPipe.into(),
+            _ => error,
+        })
+    };
+    let _reader_is_there = is_pipe.then(try_it).transpose()?;
     options.open(path)
 }
 
@@ -105,7 +112,7 @@ mod tests {
         mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let mut options = OpenOptions::new();
         options.append(true);
-        assert_eq!(said(open_to_write(&options, &pipe)), "no such device or address");
+        assert_eq!(said(open_to_write(&options, &pipe)), "nobody reads from it");
         let _reader = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(&pipe).unwrap();
         assert_eq!(said(open_to_write(&options, &pipe)), "ok");
         assert_eq!(said(open_to_write(options.create(true), &folder.path().join("file"))), "ok");

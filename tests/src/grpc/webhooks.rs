@@ -249,6 +249,30 @@ async fn an_update_that_leaves_the_url_alone_does_not_ask_where_it_leads() {
 }
 
 #[tokio::test]
+async fn an_update_of_what_no_longer_compiles_is_refused_for_new_faults_only() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let mut stored = tenterhook_model::Webhook::clone(&bench.store.webhooks().by_id[&id.parse().unwrap()]);
+    stored.spec.request.body = "{% taken_by_another_version %}".into();
+    let (webhook, expect) = (Box::new(stored), tenterhook_store::Expect::Present);
+    bench.store.save_webhook(tenterhook_store::WebhookChange::Put { webhook, expect, request: None }).await.unwrap();
+    let off = v1::Webhook { id: id.clone(), disabled: true, ..Default::default() };
+    let updated = bench.webhooks().update_webhook(update(off, &["disabled"])).await.unwrap().into_inner();
+    assert!(updated.webhook.unwrap().disabled);
+    let with =
+        |request: v1::RequestTemplate| v1::Webhook { id: id.clone(), request: Some(request), ..Default::default() };
+    for (mask, request) in [
+        ("request.url", v1::RequestTemplate { url: "https://a.example.com/{{".into(), ..Default::default() }),
+        ("request.body", v1::RequestTemplate { body: "{% also_unknown %}".into(), ..Default::default() }),
+    ] {
+        let refused = bench.webhooks().update_webhook(update(with(request), &[mask])).await.unwrap_err();
+        assert_eq!(fields(&refused), [format!("webhook.{mask}")]);
+    }
+    let mended = v1::RequestTemplate { body: "{{ event }}".into(), ..Default::default() };
+    bench.webhooks().update_webhook(update(with(mended), &["request.body"])).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_update_of_credentials_does_not_ask_where_their_token_server_has_moved() {
     let bench = Bench::new().await;
     let oauth2 = v1::OAuth2ClientCredentials {

@@ -176,7 +176,7 @@ pub(crate) fn remembered(id: &str, method: &str, request: &impl Message) -> Opti
 /// Checks what only the engine, the transport and the resolver know: templates, rules and
 /// secrets, certificates, and where the URL leads. Paths begin at this place, which is the webhook's.
 ///
-/// Certificates expire and names move without the webhook: those checks look at what differs from
+/// Certificates expire, names move and engines change without the webhook: those checks look at what differs from
 /// `before`, so that a webhook can be changed, and turned off, whatever became of the rest.
 /// Returns what compiled, for [`put_compiled`].
 pub(super) async fn check_webhook(
@@ -190,13 +190,27 @@ pub(super) async fn check_webhook(
     let moves = before.is_none_or(|before| {
         before.request.url != spec.request.url || before.request.allowed_hosts != spec.request.allowed_hosts
     });
-    let compiled = api.render.compile(webhook).await.map_err(|found| faults.extend(found)).ok();
+    let compiled = match api.render.compile(webhook).await {
+        Ok(compiled) => Some(compiled),
+        Err(found) => {
+            faults.extend(new_faults(api, found, webhook, before).await);
+            None
+        }
+    };
     if let Some(url) = compiled.as_ref().and_then(|compiled| compiled.literal_target()).filter(|_| moves) {
         faults.extend(target::check(api, "request.url", url, spec.transport.proxy).await);
     }
     faults.extend(authentication_faults(api, spec, before).await);
     check.take_new(faults);
     compiled
+}
+
+/// What of `found` in `webhook` was not wrong `before` as well: an engine of another version may have taken it.
+async fn new_faults(api: &Shared, found: Vec<Fault>, webhook: &Webhook, before: Option<&WebhookSpec>) -> Vec<Fault> {
+    let Some(before) = before else { return found };
+    let before = Webhook { spec: before.clone(), ..webhook.clone() };
+    let known = api.render.compile(&before).await.err().unwrap_or_default();
+    found.into_iter().filter(|fault| !known.contains(fault)).collect()
 }
 
 /// What is wrong with the token server and the key of `spec`, where they differ from `before`.

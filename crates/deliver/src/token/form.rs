@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tenterhook_model::sensitive::is_sensitive_header;
+use tenterhook_model::url_secrets::secrets_of_url;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{
     ClientCredentials, ClientProof, Entropy, Header, HttpMethod, Masks, PreparedRequest, TargetUrl, Timestamp,
@@ -76,6 +78,17 @@ pub(crate) fn form(
         credentials: None,
         masks: Masks::default(),
     })
+}
+
+/// Everything secret in the token request, but for a signed assertion, which serves once.
+pub(super) fn secrets(credentials: &ClientCredentials) -> Masks {
+    let secret = credentials.proof.secret().expose();
+    let basic = Header::basic(&encoded(&credentials.client_id), &encoded(secret)).value;
+    let basic = basic.rsplit(' ').next().unwrap_or_default();
+    let parameters = credentials.parameters.iter().filter(|(name, _)| is_sensitive_header(name));
+    let of_url = secrets_of_url(&credentials.token_url);
+    let values = [secret, basic].into_iter().chain(parameters.map(|(_, value)| value.as_str()));
+    Masks::of(values.chain(of_url.iter().map(|value| &**value)))
 }
 
 /// A part of the client's Basic credentials, encoded as RFC 6749 section 2.3.1 says.

@@ -10,6 +10,7 @@ use tenterhook_model::{CapturedResponse, ClientCredentials, Header, harmless_lin
 use tokio::time::Instant;
 
 use super::absent::Failure;
+use super::form;
 
 /// How long a token is kept when its life is not known.
 const UNKNOWN_LIFE: Duration = Duration::from_secs(300);
@@ -19,8 +20,6 @@ const LONGEST: Duration = limits::ACCESS_TOKEN_KEPT;
 const USED_SHARE: f64 = 0.9;
 /// Characters of `error` and of `error_description` that are shown.
 const SHOWN_CHARS: usize = 120;
-/// Bytes below which a secret is not looked for in a text: it would be found by accident.
-const SHORTEST: usize = 6;
 
 /// An access token.
 #[derive(Clone, PartialEq, Eq)]
@@ -100,10 +99,10 @@ fn refusal(answer: &CapturedResponse, json: &Value, credentials: &ClientCredenti
     }
 }
 
-/// A text of the token server's, cut, without the secret that it was sent.
+/// A text of the token server's, cut, without the secrets that it was sent.
 fn shown(said: &str, credentials: &ClientCredentials) -> String {
-    let secret = credentials.proof.secret().expose();
-    let said = if secret.len() >= SHORTEST { said.replace(secret, "***") } else { said.to_owned() };
+    let mut said = said.to_owned();
+    form::secrets(credentials).mask_text(&mut said);
     harmless_line(&said).chars().take(SHOWN_CHARS).collect()
 }
 
@@ -150,6 +149,35 @@ mod tests {
                 ("abc", Instant::now() + Duration::from_millis(millis)),
                 "{expires_in}"
             );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_form_of_a_secret_that_the_token_server_sends_back_is_passed_on() {
+        let mut credentials = credentials();
+        credentials.proof = ClientProof::Basic(Secret::new("hunter 2%"));
+        credentials.parameters =
+            [("password".into(), "corr3ct horse".into()), ("resource".into(), "open".into())].into();
+        credentials.token_url = "https://auth.example.com/token?api_key=k3y+k3y".into();
+        for echo in [
+            "client_secret=hunter+2%25",
+            "hunter 2%",
+            "Basic YzpodW50ZXIrMiUyNQ==",
+            "password=corr3ct+horse",
+            "no such page: /token?api_key=k3y+k3y",
+        ] {
+            let body =
+                serde_json::json!({"error": "invalid_client", "error_description": format!("{echo} resource=open")});
+            let answer = CapturedResponse {
+                status: 401,
+                headers: Vec::new(),
+                body: Bytes::from(body.to_string()),
+                body_truncated: false,
+                note: String::new(),
+            };
+            let text = read(&answer, &credentials).unwrap_err().text;
+            assert!(text.contains("***") && text.contains("resource=open"), "{text}");
+            assert!(!["hunter", "YzpodW50", "horse", "k3y"].iter().any(|part| text.contains(part)), "{text}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tenterhook_jinja::python::text::is_space;
 use tenterhook_jinja::{Mode, Undefined};
+use tenterhook_model::url_secrets::secrets_of_url;
 use tenterhook_model::webhook::{BodyFormat, HeaderTemplate, RequestTemplate};
 use tenterhook_model::{Authentication, ClientCredentials, Fault, Header, TemplateVariables, limits};
 
@@ -122,7 +123,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn url(&mut self, source: &str, hosts: &[HostPattern]) -> Option<UrlPlan> {
-        let options = self.options(Mode::Text, false);
+        let options = self.options(Mode::Text, !secrets_of_url(source).is_empty());
         let shape = url::shape(source, hosts);
         if let Ok(UrlShape::Fixed(url)) = shape {
             return Some(UrlPlan::Fixed(url));

@@ -125,6 +125,22 @@ fn every_template_that_fails_is_told_with_its_place() {
 }
 
 #[test]
+fn a_url_with_a_secret_is_quoted_in_no_error() {
+    let mut webhook = webhook();
+    let event = context("{}", None);
+    for source in ["{{ data.a.b }}", "{{ data. }}", "{{ 'hunter2' + 1 }}"] {
+        webhook.spec.request.url = format!("https://hooks.example.com/?token=hunter2&x={source}");
+        let errors = preview(&webhook, &event, &facts()).unwrap().errors;
+        assert_eq!((fields(&errors), errors[0].line), (vec!["request.url"], 1));
+        assert!(errors[0].column > 40 && !errors[0].explained().contains("hunter2"), "{}", errors[0].explained());
+        let faults = crate::compile(&webhook).err().unwrap_or_default();
+        assert!(!format!("{faults:?}").contains("hunter2"), "{faults:?}");
+    }
+    webhook.spec.request.url = "https://hooks.example.com/?site={{ data.a.b }}".to_owned();
+    assert!(preview(&webhook, &event, &facts()).unwrap().errors[0].excerpt.contains("?site={{ data.a.b }}"));
+}
+
+#[test]
 fn what_rendered_stays_when_another_part_fails() {
     let mut webhook = webhook();
     webhook.signing_keys = vec![signing_key(&standard_secret(7))];

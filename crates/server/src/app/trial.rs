@@ -10,6 +10,7 @@ use tenterhook_store::probe;
 use super::{ports, sealing, tls};
 use crate::config::{Config, ConfigError, ServeArgs};
 use crate::failure::InWords;
+use crate::regular;
 
 /// Why a setting would not do: its key, and what is wrong.
 type Refused = (&'static str, String);
@@ -68,7 +69,7 @@ fn written(config: &Config) -> Vec<Refused> {
 
 /// Opens a file to add to it. One that had to be made for that is removed again.
 fn try_to_append(path: &Path) -> io::Result<()> {
-    match File::options().append(true).open(path) {
+    match regular::open_to_write(File::options().append(true), path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             File::options().append(true).create_new(true).open(path)?;
             fs::remove_file(path)
@@ -98,6 +99,8 @@ fn try_to_make(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     #[test]
@@ -111,6 +114,10 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert!(try_to_append(&folder.path().join("a/audit.jsonl")).is_err(), "no folder is made for it");
         assert!(try_to_append(folder.path()).is_err());
+        let pipe = folder.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(try_to_append(&pipe).is_err(), "nobody reads from it");
+        fs::remove_file(&pipe).unwrap();
         fs::write(&path, "kept").unwrap();
         try_to_append(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
