@@ -79,7 +79,8 @@ fn the_page_lists_every_type_and_no_other() {
     let listed: Vec<String> = rows.map(|row| format!("tenterhook.{}", row.split('`').next().unwrap())).collect();
     let mut types: Vec<&str> = NoticeKind::ALL.map(NoticeKind::event_type).to_vec();
     let mut found: Vec<&str> = listed.iter().map(String::as_str).collect();
-    (types.sort_unstable(), found.sort_unstable());
+    types.sort_unstable();
+    found.sort_unstable();
     assert_eq!(found, types);
 }
 
