@@ -179,7 +179,7 @@ fn a_webhook_is_created_from_a_file_that_apply_takes() {
     let desk = Desk::new();
     let secret = crate::canary::mark::signing("created");
     desk.file("secret", &format!("{secret}\n"));
-    let text = "display_name: orders\nrequest: {url: 'https://hooks.example.com/', headers: [{name: X-Key, value: {file: secret}}]}\n\
+    let text = "display_name: orders\nrequest: {url: 'http://127.0.0.1:1/', headers: [{name: X-Key, value: {file: secret}}]}\n\
                 signing_secret: {file: secret}\n";
     let file = desk.file("orders.yaml", text);
     let created = desk.run(&["webhook", "create", "-f", &file]).code(0);
