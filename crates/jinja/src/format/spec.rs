@@ -16,6 +16,8 @@ struct Spec {
     fill: Option<char>,
     align: Option<char>,
     sign: Option<char>,
+    /// `z`: what is shown as zero has no minus.
+    unsigned_zero: bool,
     alternate: bool,
     zero: bool,
     width: usize,
@@ -63,7 +65,7 @@ fn parse(spec: &str) -> Option<Spec> {
         found
     };
     parsed.sign = take(&['+', '-', ' ']);
-    take(&['z']);
+    parsed.unsigned_zero = take(&['z']).is_some();
     parsed.alternate = take(&['#']).is_some();
     parsed.zero = take(&['0']).is_some();
     parsed.width = number(&chars, &mut at)?.unwrap_or(0);
@@ -97,6 +99,9 @@ fn format_text(text: &str, spec: &Spec) -> Result<String, Error> {
     if !matches!(spec.kind, None | Some('s')) {
         return Err(unknown_code(spec, "str"));
     }
+    if spec.unsigned_zero {
+        return Err(no_zero_coercion("string"));
+    }
     if spec.sign.is_some() || spec.align == Some('=') || spec.grouping.is_some() {
         return Err(error("the format specifier is not allowed for strings"));
     }
@@ -113,7 +118,14 @@ fn unknown_code(spec: &Spec, of: &str) -> Error {
     error(format!("unknown format code '{code}' for object of type '{of}'"))
 }
 
+fn no_zero_coercion(of: &str) -> Error {
+    error(format!("Negative zero coercion (z) not allowed in {of} format specifier"))
+}
+
 fn format_int(n: &BigInt, spec: &Spec) -> Result<String, Error> {
+    if spec.unsigned_zero && !matches!(spec.kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')) {
+        return Err(no_zero_coercion("integer"));
+    }
     let base = match spec.kind {
         None | Some('d' | 'n') => 10,
         Some('b') => 2,
@@ -157,7 +169,6 @@ fn format_int(n: &BigInt, spec: &Spec) -> Result<String, Error> {
 }
 
 fn format_float(x: f64, spec: &Spec, _default: char) -> Result<String, Error> {
-    let negative = x.is_sign_negative() && !x.is_nan();
     let magnitude = x.abs();
     let precision = spec.precision.unwrap_or(6);
     let form = if spec.alternate { General::Alternate } else { General::Short };
@@ -179,6 +190,8 @@ fn format_float(x: f64, spec: &Spec, _default: char) -> Result<String, Error> {
     if needs_point && !digits.contains('.') {
         digits.push('.');
     }
+    let is_zero = digits.contains('0') && !digits.contains(|digit| matches!(digit, '1'..='9'));
+    let negative = x.is_sign_negative() && !x.is_nan() && !(spec.unsigned_zero && is_zero);
     let sign = sign_text(negative, spec.sign);
     Ok(arrange(&sign, &digits, spec, 3))
 }
