@@ -230,9 +230,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_form_of_a_value_is_left_in_any_text(
-            value in "[a-zA-Zä \"<>&'\\\\/+%]{6,12}", around in prop::collection::vec("[a-z \\\\%&]{0,8}", 2..4), form in 0usize..9,
+            value in "[a-zA-Z][a-zA-Zä \"<>&'\\\\/+%]{4,10}[a-z]", around in prop::collection::vec("[a-z \\\\%&]{0,8}", 2..4), form in 0usize..9,
         ) {
-            prop_assume!(value.trim().len() >= MASKED_BYTES_MIN);
             let masks = Masks::of([value.as_str()]);
             let all: Vec<&str> = masks.forms().collect();
             let mut text = around.join(all[form % all.len()]);

@@ -39,19 +39,16 @@ impl Hold {
             let asked = health.not_before == Some(time);
             return Some(if asked { Self::RetryAfter(Some(time)) } else { Self::Breaker(Some(time)) });
         }
+        let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, u32::MAX);
+        admission.resume(health.rate_time);
+        if let Admit::At(time) = admission.admit(health, now) {
+            return Some(Self::RateLimit(time));
+        }
         // When its time has come, one request goes alone and the others wait for what it shows.
         if health.circuit_open() {
             return Some(Self::Breaker(None));
         }
-        if health.not_before.is_some() {
-            return Some(Self::RetryAfter(None));
-        }
-        let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, u32::MAX);
-        admission.resume(health.rate_time);
-        match admission.admit(health, now) {
-            Admit::At(time) => Some(Self::RateLimit(time)),
-            Admit::Now | Admit::WhenOneEnds => None,
-        }
+        health.not_before.map(|_| Self::RetryAfter(None))
     }
 
     /// When it ends, if that is a matter of time.
