@@ -64,6 +64,10 @@ pub fn secrets_of_url(url: &str) -> Vec<Cow<'_, str>> {
 fn replaced<'a>(url: &str, values: impl IntoIterator<Item = (Range<usize>, &'a str)>) -> String {
     let (mut whole, mut at) = (String::with_capacity(url.len()), 0);
     for (place, value) in values {
+        debug_assert!(
+            at <= place.start && place.end <= url.len(),
+            "a value begins behind the one before, within the URL"
+        );
         whole.extend([&url[at..place.start], value]);
         at = place.end;
     }
@@ -86,6 +90,10 @@ fn parts(url: &str) -> Vec<Part> {
             parts.push(part);
         }
     }
+    debug_assert!(
+        parts.iter().all(|part| !part.value.is_empty()) && parts.is_sorted_by(|a, b| a.value.end <= b.value.start),
+        "secrets stand one after the other, or what is between them would be written twice"
+    );
     parts
 }
 

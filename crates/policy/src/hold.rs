@@ -42,6 +42,7 @@ impl Hold {
         let mut admission = Admission::new(breaker, &webhook.spec.rate_limit, u32::MAX);
         admission.resume(health.rate_time);
         if let Admit::At(time) = admission.admit(health, now) {
+            debug_assert!(time > now, "what holds a request back ends later");
             return Some(Self::RateLimit(time));
         }
         // When its time has come, one request goes alone and the others wait for what it shows.

@@ -124,6 +124,10 @@ fn batch(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Va
             charge_items(state, size - row.len())?;
             row.resize(size, fill.clone());
         }
+        debug_assert!(
+            row.len() == size || fill.is_none() && row.len() < size,
+            "only a batch that is not filled up is short"
+        );
         batches.push(List::value(row));
     }
     Ok(Generator::value(batches))

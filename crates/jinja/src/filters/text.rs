@@ -194,6 +194,7 @@ fn truncate(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result
         return Err(error(format!("truncate needs a str, not {}", type_name(value))));
     }
     let kept = size(&length)?.saturating_sub(end_length);
+    debug_assert!((kept + end_length) as f64 <= longest, "what is kept has room for the end");
     let Some(end) = end.as_str() else {
         ops::needs_defined(state, &end)?;
         return Err(error(format!("can only concatenate str (not \"{}\") to str", type_name(&end))));

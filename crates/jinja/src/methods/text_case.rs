@@ -119,7 +119,9 @@ fn small_sigma(string: &str, at: usize) -> char {
     let start = before.char_indices().rev().take(AROUND).last().map_or(at, |(start, _)| start);
     let end = after.char_indices().nth(AROUND).map_or(string.len(), |(end, _)| at + end);
     let letters_before = string[start..at].to_lowercase().chars().count();
-    string[start..end].to_lowercase().chars().nth(letters_before).unwrap_or('σ')
+    let small = string[start..end].to_lowercase().chars().nth(letters_before).unwrap_or('σ');
+    debug_assert!(matches!(small, 'σ' | 'ς'), "the letter in the place of a sigma is one");
+    small
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub fn decimal(c: char) -> Option<char> {
     } else {
         code - DECIMALS.iter().find(|first| (**first..**first + 10).contains(&code))?
     };
+    debug_assert!(value < 10, "ten digits stand side by side in every script");
     char::from_digit(value, 10)
 }
 
