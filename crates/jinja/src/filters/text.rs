@@ -180,11 +180,10 @@ fn truncate(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result
     let length = length.unwrap_or_else(|| Val::from(255));
     let leeway = leeway.filter(|leeway| !leeway.is_none()).unwrap_or_else(|| Val::from(LEEWAY));
     let (longest, spare) = (size_of(&length)?, size_of(&leeway)?);
-    // NaN is no length.
-    if !(longest >= end_length as f64) {
+    if longest < end_length as f64 {
         return Err(error(format!("expected length >= {end_length}, got {length}")));
     }
-    if !(spare >= 0.0) {
+    if spare < 0.0 {
         return Err(error(format!("expected leeway >= 0, got {leeway}")));
     }
     if ops::length(state, value)? as f64 <= longest + spare {
@@ -212,7 +211,9 @@ fn truncate(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result
 /// A number that a length is compared with.
 fn size_of(value: &Val) -> Result<f64, Error> {
     match number_of(value) {
-        Some(number) => number.to_float(),
+        Some(number) => number
+            .to_float()
+            .and_then(|length| if length.is_nan() { Err(error("a length is a number, not NaN")) } else { Ok(length) }),
         None => Err(error(format!("a length is a number, not {}", type_name(value)))),
     }
 }
