@@ -73,8 +73,8 @@ pub struct BenchArgs {
     /// Runs the bare pipeline before each run, and shows how the server compares with it
     #[arg(long, conflicts_with = "growth")]
     yardstick: bool,
-    /// Runs the scenarios of growth instead, at this many hundredths of their size, such as 1 for a short run; each is
-    /// compared with the server with nothing else to do, right before
+    /// Runs the scenarios of growth instead, at this percentage of their size, such as 1 for a short run; each is
+    /// compared with the idle server right before
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     growth: Option<u32>,
     /// Prints JSON instead of a table

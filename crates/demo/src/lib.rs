@@ -49,7 +49,7 @@ pub struct DemoArgs {
     /// Keeps the server with its console, and publishes an event every 3 seconds, until Ctrl-C
     #[arg(long, conflicts_with = "nodes")]
     keep: bool,
-    /// Plays with so many nodes on one PostgreSQL, and kills the one that serves: 2 to 9
+    /// Runs this many nodes on one PostgreSQL, 2 to 9, and kills the one that serves
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(2..=9))]
     nodes: Option<u8>,
     /// The PostgreSQL of --nodes; the demo makes its own schema and removes it

@@ -58,11 +58,8 @@ impl<D: Deliver> Run<D> {
     fn excused(&mut self, ended: &Ended, excuse: Excuse, (now, instant): (Timestamp, Instant)) {
         let webhook = ended.claim.delivery.webhook_id;
         self.parts.meter.excused(excuse);
-        if let Some(left_out) = self.stories.excuses.speak(instant) {
-            let (cause, error) = (excuse.as_str(), &ended.attempt.error);
-            tracing::warn!(%webhook, cause, error, left_out, "an attempt failed by no doing of the receiver; it is repeated");
-        }
         let lane = self.lanes.lane(webhook).expect("a lane is forgotten only when nothing of it is in flight");
+        self.stories.excused(lane, &ended.attempt, (excuse, instant));
         lane.excused(excuse, ended.begun, (now, instant));
         self.release(vec![ended.claim.delivery.id]);
         self.lanes.attempt_ended(webhook, instant);

@@ -3,9 +3,10 @@
 //!
 //! Lines whose number depends on the load are limited by the minute, and say how many were left out.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use tenterhook_model::{Attempt, Outcome, Quiet, Timestamp};
+use tenterhook_model::{Attempt, Excuse, Outcome, Quiet, Timestamp};
 use tenterhook_store::Settlement;
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ const BREAKERS: u32 = 20;
 const GIVE_UPS: u32 = 20;
 /// Lines a minute on webhooks that are suspended; who resumes them again and again makes no log of it.
 const SUSPENSIONS: u32 = 20;
-/// Lines a minute on attempts that fail without blame of their receivers.
+/// Lines a minute, for each cause, on attempts that fail without blame of their receivers.
 const EXCUSES: u32 = 1;
 
 /// The limited lines.
@@ -26,7 +27,7 @@ pub(crate) struct Stories {
     breakers: Quiet<Instant>,
     give_ups: Quiet<Instant>,
     suspensions: Quiet<Instant>,
-    pub(crate) excuses: Quiet<Instant>,
+    excuses: HashMap<Excuse, Quiet<Instant>>,
 }
 
 impl Default for Stories {
@@ -35,7 +36,7 @@ impl Default for Stories {
             breakers: Quiet::new(BREAKERS),
             give_ups: Quiet::new(GIVE_UPS),
             suspensions: Quiet::new(SUSPENSIONS),
-            excuses: Quiet::new(EXCUSES),
+            excuses: Excuse::ALL.map(|excuse| (excuse, Quiet::new(EXCUSES))).into(),
         }
     }
 }
@@ -67,6 +68,16 @@ impl Stories {
         let Said { last, attempts, trace_id } = Said::of(settlement);
         let delivery = settlement.delivery_id;
         tracing::warn!(webhook = name, %id, %namespace, %delivery, attempts, last, trace_id, left_out, "delivery given up; RetryDelivery sends it again");
+    }
+
+    /// The attempt failed by no doing of the receiver, and is repeated.
+    pub(crate) fn excused(&mut self, lane: &Lane, attempt: &Attempt, (excuse, instant): (Excuse, Instant)) {
+        let quiet = self.excuses.get_mut(&excuse).expect("every excuse has its lines");
+        let Some(left_out) = quiet.speak(instant) else { return };
+        let webhook = lane.webhook();
+        let (id, name, namespace) = (webhook.id, &webhook.spec.display_name, &webhook.namespace);
+        let (cause, error) = (excuse.as_str(), &attempt.error);
+        tracing::warn!(webhook = name, %id, %namespace, cause, error, left_out, "an attempt failed by no doing of the receiver; it is repeated");
     }
 
     /// The webhook is suspended with this outcome, until somebody resumes it.

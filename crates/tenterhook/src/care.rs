@@ -37,7 +37,7 @@ pub struct StoreArgs {
 enum Action {
     /// Reads every record and reports what is damaged or inconsistent; exit code 1 if anything is
     Check {
-        /// Search the files for this text instead, also in what removed records left behind;
+        /// Searches the files for this text instead, also in what removed records left behind;
         /// exit code 1 if it is found
         #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         search: Option<String>,
@@ -55,10 +55,11 @@ enum Action {
     },
     /// Copies the store of a running server into a file that `import` takes
     #[command(
-        after_help = "The copy has everything that was acknowledged before the command; secrets stay sealed, so keep the\nserver's sealing key with it. It takes the key of an admin of every namespace, and a store of redb or PostgreSQL.\n\nExamples:\n  tenterhook store backup tenterhook.backup\n  tenterhook store backup tenterhook.backup --server https://hooks.example.com:50051 --key-file admin.key"
+        after_help = "The copy has everything that was acknowledged before the command; secrets stay sealed, so keep the server's sealing key with it. It takes the key of an admin of every namespace, and a store of redb or PostgreSQL.\n\nExamples:\n  tenterhook store backup tenterhook.backup\n  tenterhook store backup hooks.backup --server https://hooks.example.com --key-file admin.key"
     )]
     Backup(BackupArgs),
     /// Creates a new store from an export or a backup
+    #[command(visible_alias = "restore")]
     Import {
         /// File to read; `-` is standard input
         #[arg(value_name = "FILE", default_value = "-")]

@@ -24,14 +24,15 @@ pub struct KeyArgs {
 enum Action {
     /// Makes a new key and prints it, once, with the line for the key file
     #[command(
-        after_help = "Examples:\n  tenterhook key new --role publisher --namespace team-a --name 'billing service'\n  KEY=$(tenterhook key new --role admin --append /etc/tenterhook/keys)\n\nInto a pipe goes the line alone, the key to standard error. The key goes to the caller, who sends it as `authorization: Bearer th_…`. The line goes into the\nfile that `tenterhook serve --api-keys` reads; it holds a hash only."
+        after_help = "Examples:\n  tenterhook key new --role publisher --namespace team-a --name 'billing service'\n  KEY=$(tenterhook key new --role admin --append /etc/tenterhook/keys)\n\nGive the key to the caller, who sends it as `authorization: Bearer th_…`. Append the line to the file of `serve --api-keys`; it holds a hash only. In a pipe, standard output gets the line and standard error the key."
     )]
     New(NewArgs),
 }
 
 #[derive(Debug, Clone, Args)]
 struct NewArgs {
-    /// What the holder may do: admin all, publisher publish, viewer look, operator look, retry, pause and test
+    /// What the holder may do: a publisher publishes; a viewer looks; an operator looks, retries, pauses and tests; an admin does
+    /// everything
     #[arg(long, value_name = "ROLE", value_parser = PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|word| word.parse::<Role>()))]
     role: Role,
     /// The namespace in which it may do so; `*` means all
@@ -43,7 +44,7 @@ struct NewArgs {
     /// The last day on which it is valid, in UTC, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = day)]
     until: Option<String>,
-    /// Append the line to this key file, which is created if missing; standard output gets the key alone
+    /// Appends the line to this key file, which is created if missing; standard output gets the key alone
     #[arg(long, value_name = "FILE")]
     append: Option<PathBuf>,
 }

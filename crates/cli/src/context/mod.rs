@@ -59,7 +59,7 @@ struct AddArgs {
     /// Command that prints the API key; the shell runs it for every call of a command
     #[arg(long, value_name = "COMMAND", conflicts_with = "key_file")]
     key_command: Option<String>,
-    /// Ask before every write
+    /// Asks before every write
     #[arg(long)]
     confirm: bool,
 }
@@ -73,7 +73,13 @@ pub(crate) fn run(args: ContextArgs, common: &Common, out: Output) -> Done {
         contexts::path().ok_or_else(|| Failure::usage("there is no home for contexts").next("set XDG_CONFIG_HOME"))?;
     let mut contexts = Contexts::read(&path)?;
     match args.action {
-        Action::List => return list(&contexts, out),
+        Action::List => {
+            let done = list(&contexts, out)?;
+            if contexts.contexts.is_empty() {
+                out.say("Add one: tenterhook context add NAME --address HOST:PORT");
+            }
+            return Ok(done);
+        }
         Action::Show { name } => {
             let name = name.or_else(|| common.context.clone()).or_else(|| contexts.current.clone());
             let name = name.ok_or_else(|| Failure::usage("no context is in use").next("tenterhook context list"))?;

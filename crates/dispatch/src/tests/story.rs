@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tenterhook_model::Excuse;
 use tenterhook_model::webhook::{BreakerPolicy, RetryPolicy};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt;
@@ -79,4 +80,25 @@ async fn many_deliveries_that_are_given_up_are_few_lines() {
     world.pass_seconds(10).await;
     assert_eq!(world.calls().len(), 100);
     assert_eq!(log.lines_with("delivery given up").len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_receiver_is_to_blame_for_is_one_line_a_minute_for_each_cause() {
+    let (log, _guard) = Log::start();
+    let mut webhook = narrow();
+    webhook.spec.display_name = "orders".into();
+    // A connection that was closed first, then a proxy that is down for good.
+    let excuse = |number| if number == 0 { Excuse::Unprocessed } else { Excuse::Proxy };
+    let world = World::start(store(&webhook, 5), Receivers::new(move |_, number| Reply::Excused(excuse(number))));
+    let lines = |cause: &str| log.lines_with(&format!("cause=\"{cause}\""));
+    world.pass_seconds(55).await;
+    assert_eq!((lines("unprocessed").len(), lines("proxy").len()), (1, 1));
+    assert!(world.calls().len() > 3, "the proxy is asked again");
+    for part in ["webhook=\"orders\"", "namespace=default", "left_out=0", "no doing of the receiver"] {
+        assert!(lines("proxy")[0].contains(part), "{part} in {}", lines("proxy")[0]);
+    }
+    world.pass_seconds(600).await;
+    let proxy = lines("proxy");
+    assert!((2..=11).contains(&proxy.len()), "one line a minute: {proxy:?}");
+    assert!(!proxy[1].contains("left_out=0"), "{}", proxy[1]);
 }
