@@ -19,8 +19,6 @@ mod input;
 mod locate;
 mod open;
 mod output;
-#[cfg(test)]
-mod reference;
 mod session;
 mod status;
 mod wait;

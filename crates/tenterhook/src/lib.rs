@@ -12,6 +12,8 @@ pub mod healthcheck;
 /// `tenterhook key`.
 pub mod key;
 mod partial;
+#[cfg(test)]
+mod reference;
 /// `tenterhook render`.
 pub mod render;
 /// Help, and what is wrong with a command line.

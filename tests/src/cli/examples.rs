@@ -1,5 +1,6 @@
 //! Every example of docs/CLI.md, run as it is printed, by a shell, against one server.
 
+use std::collections::HashSet;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -24,12 +25,18 @@ const CODES: [(&str, &[i32]); 10] = [
     ("tenterhook doctor", &[4]),
 ];
 
+/// The page, cut where the server and its tools begin.
+fn halves() -> (&'static str, &'static str) {
+    PAGE.split_once("\n## The server and its tools\n").expect("the page has both halves")
+}
+
 /// The examples, in the order of the page.
-fn examples() -> Vec<&'static str> {
+fn examples(half: &'static str) -> Vec<&'static str> {
     let mut found: Vec<&str> = Vec::new();
-    for block in PAGE.split("\nExamples:\n").skip(1) {
+    for block in half.split("\nExamples:\n").skip(1) {
         let lines = block.lines().take_while(|line| !line.starts_with("```"));
-        found.extend(lines.map(str::trim).filter(|line| line.starts_with("tenterhook ")));
+        let is_command = |line: &&str| ["tenterhook ", "echo ", "KEY="].iter().any(|begin| line.starts_with(begin));
+        found.extend(lines.map(str::trim).filter(is_command));
     }
     found
 }
@@ -45,7 +52,7 @@ fn shell(desk: &Desk, line: &str) -> Shown {
 }
 
 #[test]
-fn every_example_of_the_page_does_what_it_says() {
+fn every_example_of_a_client_does_what_it_says() {
     let desk = Desk::new();
     let (_well, well) = receiver(0, "200");
     let (_ill, ill) = receiver(0, "503");
@@ -65,7 +72,7 @@ fn every_example_of_the_page_does_what_it_says() {
     desk.file("convoy.json", &format!("{endpoint} {{\"name\": \"s\", \"endpoint_metadata\": {endpoint}}}"));
     let (svix, convoy) = (svix.start(), convoy.start());
     let (create, others): (Vec<&str>, Vec<&str>) =
-        examples().into_iter().partition(|line| line.contains("webhook create orders"));
+        examples(halves().0).into_iter().partition(|line| line.contains("webhook create orders"));
     assert!(create.len() == 1 && others.len() >= 40, "{create:?} {others:#?}");
     let own = |line: &str| {
         let line = line.replace("https://shop.example.com", &format!("http://127.0.0.1:{well}"));
@@ -86,6 +93,61 @@ fn every_example_of_the_page_does_what_it_says() {
         let codes = CODES.iter().find(|(begin, _)| example.starts_with(begin)).map_or(&[0][..], |(_, codes)| codes);
         let shown = shell(&desk, &line);
         assert!(codes.contains(&shown.code), "{line}: not {codes:?} but {shown:#?}");
+    }
+}
+
+/// Examples that go on until somebody ends them, or measure for minutes. `--check` tries a start of `serve`.
+const ENDLESS: [&str; 2] = ["tenterhook listen", "tenterhook bench"];
+
+#[test]
+fn every_example_of_the_server_and_its_tools_does_what_it_says() {
+    let desk = Desk::new();
+    let place = |name: &str| desk.path().join(name).display().to_string();
+    for folder in ["etc", "bash_completion.d", ".config/fish/completions"] {
+        std::fs::create_dir_all(desk.path().join(folder)).unwrap();
+    }
+    desk.file("slack.j2", "{{ data.name }}");
+    desk.file("event.json", r#"{"data": {"name": "ams1"}}"#);
+    desk.file("admin.key", "th_of_nobody");
+    let made = shell(&desk, "tenterhook key new --role admin --append etc/keys").code(0);
+    assert!(made.out.starts_with("th_"), "{made:?}");
+    let address = desk.server.api.trim_start_matches("http://");
+    let ops = desk.server.ops.trim_start_matches("http://");
+    let settings = format!("listen = \"{address}\"\nops-listen = \"{ops}\"\n");
+    desk.file("etc/tenterhook.toml", &settings);
+    desk.file("etc/free.toml", "dev = true\nlisten = \"127.0.0.1:0\"\nops-listen = \"off\"\n");
+    let own = |line: &str| {
+        let is_serve = line.starts_with("tenterhook serve");
+        let mut line = line
+            .replace("${fpath[1]}", ".")
+            .replace("~/", "./")
+            .replace("/etc/bash_completion.d", "bash_completion.d")
+            .replace("/var/lib/tenterhook", &place("store"))
+            .replace("/etc/tenterhook/tenterhook.toml", if is_serve { "etc/free.toml" } else { "etc/tenterhook.toml" })
+            .replace("/etc/tenterhook", "etc")
+            .replace("https://hooks.example.com", &format!("http://{address}"));
+        if is_serve {
+            line = format!("TENTERHOOK_LISTEN=127.0.0.1:0 TENTERHOOK_OPS_LISTEN=off {line}");
+            if !line.contains("--check") {
+                line.push_str(" --check");
+            }
+        }
+        format!(
+            "export TENTERHOOK_SERVER=http://{address} TENTERHOOK_LISTEN={address} TENTERHOOK_OPS_LISTEN={ops}; {line}"
+        )
+    };
+    // A backup of the server is the store of the other examples, with its key.
+    shell(&desk, &own("tenterhook store backup first.backup")).code(0);
+    shell(&desk, &own("tenterhook store restore first.backup --store redb:/var/lib/tenterhook")).code(0);
+    std::fs::copy(place("data/sealing.key"), place("store/sealing.key")).unwrap();
+    let examples = examples(halves().1);
+    assert!(examples.len() >= 18, "{examples:#?}");
+    let mut run = HashSet::new();
+    for example in examples {
+        let is_endless = ENDLESS.iter().any(|endless| example.starts_with(endless));
+        if !is_endless && run.insert(example) {
+            shell(&desk, &own(example)).code(0);
+        }
     }
 }
 

@@ -71,5 +71,6 @@ fn no_answer_is_empty_for_people() {
     desk.people(80, &["delivery", "list"]).code(0).has(&["0 deliveries"]);
     desk.people(80, &["event", "list"]).code(0).has(&["0 events"]);
     desk.people(80, &["status"]).code(0).has(&["0 webhooks. Create one: tenterhook webhook create"]);
+    desk.people(80, &["context", "list"]).code(0).has(&["0 contexts", "Add one: tenterhook context add NAME"]);
     desk.people(80, &["delivery", "retry", "--failed"]).code(0).has(&["Retried 0 deliveries."]);
 }

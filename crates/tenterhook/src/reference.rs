@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use clap::{Command, Subcommand as _};
+use clap::{Command, CommandFactory as _, Subcommand as _};
+use tenterhook_cli::ClientCommand;
 
-use crate::ClientCommand;
+use crate::cli::Cli;
 
 /// Columns of the help.
 const COLUMNS: usize = 100;
@@ -13,8 +14,8 @@ const SHARED: [&str; 2] = ["Connection", "Output"];
 /// What the page begins with.
 const HEAD: &str = "# The command line
 
-`tenterhook` is the server and a client of one. This page has every command that calls a server; it is made from the commands themselves, and a
-test keeps it current. `tenterhook serve` and the other commands have their help in `--help`.
+`tenterhook` is the server and a client of one. This page has every command, those that call a server first and [the server and its
+tools](#the-server-and-its-tools) after them. It is made from the commands themselves, and a test keeps it current.
 
 A webhook is given by name, id or the unique beginning of an id; a delivery or an event by id or its beginning.
 
@@ -42,18 +43,33 @@ without a context takes no key of a context along. Contexts are in `$XDG_CONFIG_
 default in a pipe. Integers are numbers up to 2^53 and text beyond; a body is text, or `{\"base64\": …}`. Tables fit the terminal, and elsewhere
 `COLUMNS`; below 60 columns each row is a block. `NO_COLOR` turns colours off. Progress goes to standard error, on a terminal only.
 
-## Flags of every command
+## Flags of every command that calls a server
 
 They may also come before the command: `tenterhook -o json webhook list`.
 ";
 
+/// What its second half begins with.
+const SERVER: &str = "
+## The server and its tools
+
+What the settings of `serve` mean, and which may stand in a file or in the environment, is in [OPERATIONS](OPERATIONS.md). `--no-color`
+turns colours off.
+";
+
 /// The page.
 fn reference() -> String {
-    let root = ClientCommand::augment_subcommands(Command::new("tenterhook")).term_width(COLUMNS);
+    let root = Cli::command().term_width(COLUMNS);
+    let of_clients = ClientCommand::augment_subcommands(Command::new("tenterhook"));
+    let is_of_clients = |command: &&Command| of_clients.find_subcommand(command.get_name()).is_some();
+    let (clients, server): (Vec<_>, Vec<_>) = root.get_subcommands().partition(is_of_clients);
     let mut page = HEAD.to_owned();
     let status = root.find_subcommand("status").expect("the command has it").clone();
-    block(&mut page, &help(&root, status.mut_args(|arg| arg), "tenterhook status", "Connection:"));
-    for command in root.get_subcommands() {
+    block(&mut page, &help(status, "tenterhook status", "Connection:"));
+    for command in clients {
+        section(&mut page, command, "tenterhook");
+    }
+    page.push_str(SERVER);
+    for command in server.into_iter().filter(|command| !command.is_hide_set()) {
         section(&mut page, command, "tenterhook");
     }
     page
@@ -67,14 +83,14 @@ fn section(page: &mut String, command: &Command, above: &str) {
         let is_shared = arg.get_help_heading().is_some_and(|heading| SHARED.contains(&heading));
         arg.hide(is_shared)
     });
-    block(page, &help(command, own, &name, ""));
+    block(page, &help(own, &name, ""));
     for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
         section(page, command, &name);
     }
 }
 
 /// The help of a command, from the line that begins with `from`.
-fn help(_: &Command, command: Command, name: &str, from: &str) -> String {
+fn help(command: Command, name: &str, from: &str) -> String {
     let mut command = command.bin_name(name).term_width(COLUMNS).disable_help_flag(true);
     let text = command.render_help().to_string();
     let begin = if from.is_empty() { 0 } else { text.find(from).unwrap_or(0) };
@@ -121,7 +137,7 @@ mod tests {
 
     #[test]
     fn every_example_is_a_command_that_is_taken() {
-        let root = ClientCommand::augment_subcommands(Command::new("tenterhook"));
+        let root = Cli::command();
         let page = reference();
         let examples: Vec<&str> = page
             .lines()
@@ -144,6 +160,6 @@ mod tests {
             }
             command.get_subcommands().for_each(check);
         }
-        ClientCommand::augment_subcommands(Command::new("tenterhook")).get_subcommands().for_each(check);
+        Cli::command().get_subcommands().for_each(check);
     }
 }
