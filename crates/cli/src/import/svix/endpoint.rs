@@ -51,7 +51,9 @@ fn labels(record: &Record) -> BTreeMap<String, String> {
 
 /// A rule for each channel, or one; none for an endpoint that takes every event.
 fn rules(record: &Record) -> Vec<EventRule> {
-    let (event_types, channels) = (record.list("filterTypes"), record.list("channels"));
+    // Svix renamed the list in version 2 of its API.
+    let name = if record.has("eventTypes") { "eventTypes" } else { "filterTypes" };
+    let (event_types, channels) = (record.list(name), record.list("channels"));
     let rule = |attributes| EventRule { event_types: event_types.clone(), attributes, ..Default::default() };
     if channels.is_empty() && event_types.is_empty() {
         return Vec::new();
@@ -161,6 +163,14 @@ mod tests {
         assert_eq!((headers, &*request.body), (vec![("X-Site", false), ("X-Api-Key", true)], BODY));
         let schemes = &webhook.signing.as_ref().unwrap().schemes;
         assert_eq!((wanted.signing_secret.expose(), schemes), (SECRET, &vec![2]));
+    }
+
+    #[test]
+    fn the_types_of_events_have_either_name() {
+        for name in ["filterTypes", "eventTypes"] {
+            let endpoint = done(json!({"id": "a", "url": "https://a.example.com", name: ["x", "y"]}));
+            assert_eq!(endpoint.webhook.rules[0].event_types, ["x", "y"], "{name}");
+        }
     }
 
     #[test]
