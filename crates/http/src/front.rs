@@ -226,6 +226,9 @@ impl Path {
 /// What is wrong with a request of HTTP/1 that two readers could take for different ones: each of two hosts
 /// (RFC 9112 section 3.2), the body before and after a coding that is not undone here (section 6.1).
 fn ambiguous<B>(request: &Request<B>) -> Option<Problem> {
+    if request.version() > Version::HTTP_11 {
+        return None;
+    }
     let headers = request.headers();
     let codings: Vec<&[u8]> = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes).collect();
     let why = if headers.get_all(HOST).iter().nth(1).is_some() {

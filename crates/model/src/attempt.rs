@@ -1,5 +1,6 @@
 //! One HTTP exchange with a receiver, and how it ended.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -223,9 +224,13 @@ impl From<&PreparedRequest> for SentRequest {
 impl SentRequest {
     /// What is kept and shown of a request with these parts.
     pub fn of(method: HttpMethod, url: String, headers: &[Header], body: &Bytes) -> Self {
+        let masked = match mask_url(&url) {
+            Cow::Owned(masked) => Some(masked),
+            Cow::Borrowed(_) => None,
+        };
         Self {
             method,
-            url: mask_url(&url).into_owned(),
+            url: masked.unwrap_or(url),
             headers: headers.iter().map(Header::shown).collect(),
             body: kept_part(body),
             body_truncated: body.len() > limits::BODY_KEPT_BYTES,
