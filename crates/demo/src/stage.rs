@@ -83,7 +83,7 @@ impl Stage {
             }
             path if [SLACK.0, INVENTORY.0, ON_CALL.0].contains(&path) => StatusCode::OK,
             path => {
-                arrived.faults.push(format!("a request for {path}, which no webhook has"));
+                arrived.faults.push(format!("a request for {}, which no webhook has", harmless(path)));
                 StatusCode::NOT_FOUND
             }
         }
@@ -96,7 +96,7 @@ impl Stage {
         let mut lines = vec![format!(
             "  {} {} {} {}  {}",
             terminal.paint(Style::Dim, time_of_day(*time)),
-            terminal.paint(Style::Bold, format!("→ {} {:<10}", request.method, request.path)),
+            terminal.paint(Style::Bold, format!("→ {} {:<10}", request.method, harmless(&request.path))),
             terminal.paint(Style::Dim, "attempt"),
             request.header("x-tenterhook-attempt"),
             terminal.paint(style, format!("answered {}", status.as_u16())),
@@ -179,6 +179,19 @@ mod tests {
         let arrived = stage.take();
         assert_eq!((arrived.requests, arrived.refused), (6, 4));
         assert!(arrived.faults.is_empty());
+    }
+
+    #[test]
+    fn what_a_request_holds_cannot_steer_the_terminal() {
+        let stage = Stage::new(Arc::new(Lines::new(Terminal::plain())));
+        let mut request = request("/\u{202e}kcals");
+        request.body = Bytes::from_static(b"{\"a\": \"\x1b[2J\x07\"}");
+        let shown = Shown { time: Timestamp::from_millis(0), request: &request, verdicts: &[], status: StatusCode::OK };
+        let line = stage.show(&shown);
+        assert!(line.contains(r"/\u{202e}kcals") && line.contains(r"\u{1b}[2J\u{7}"), "{line}");
+        assert!(!line.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{line:?}");
+        stage.count(&request, &[]);
+        assert!(!stage.take().faults[0].contains('\u{202e}'));
     }
 
     #[tokio::test]
