@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use percent_encoding::percent_decode_str;
+use url::Url;
 
 use crate::mask::MASK;
 use crate::sensitive::is_sensitive_header;
@@ -20,6 +21,9 @@ const BEFORE_NAME: [char; 5] = ['?', '&', ';', '#', '}'];
 const AFTER_VALUE: [char; 2] = ['&', '#'];
 /// What ends the host.
 const HOST_ENDS: [char; 4] = ['/', '?', '#', '\\'];
+
+/// What a tag of a template begins with.
+const TAGS: [&str; 3] = ["{{", "{%", "{#"];
 
 /// A secret in a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,20 +43,64 @@ pub fn mask_url(url: &str) -> Cow<'_, str> {
     Cow::Owned(replaced(url, values))
 }
 
+/// Why a mask cannot stand for a stored value. Each has the name of its parameter, which is empty for the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnmaskError {
+    /// No value of this name is stored.
+    Unknown(String),
+    /// The stored value belongs to another scheme, host or port: whoever may change a URL would learn it by sending it there.
+    OtherHost(String),
+}
+
 /// `url` with the secrets of `stored` in place of each `***`.
 ///
 /// # Errors
-/// The name of a masked parameter of which `stored` has no value.
-pub fn unmask_url(url: &str, stored: &str) -> Result<String, String> {
+/// What the first mask that has no value lacks.
+pub fn unmask_url(url: &str, stored: &str) -> Result<String, UnmaskError> {
     let mut known = parts(stored);
     let mut values = Vec::new();
     for part in parts(url).into_iter().filter(|part| &url[part.value.clone()] == MASK) {
         let name = &url[part.name];
         // Of a name that stands there twice, each mask takes the value in its place.
-        let place = known.iter().position(|other| &stored[other.name.clone()] == name).ok_or(name)?;
+        let place = known.iter().position(|other| &stored[other.name.clone()] == name);
+        let place = place.ok_or_else(|| UnmaskError::Unknown(name.to_owned()))?;
         values.push((part.value, &stored[known.remove(place).value]));
+        if values.len() == 1 && !go_to_one_host(url, stored) {
+            return Err(UnmaskError::OtherHost(name.to_owned()));
+        }
     }
     Ok(replaced(url, values))
+}
+
+/// Whether the host of `url` is rendered: no scheme, host and end of the host stand before its first tag.
+pub fn has_rendered_host(url: &str) -> bool {
+    first_tag(url).is_some() && literal_host(url).is_none()
+}
+
+/// Whether both have the same scheme, host and port. Where those are rendered, nothing but secrets may differ.
+fn go_to_one_host(url: &str, stored: &str) -> bool {
+    match (literal_host(url), literal_host(stored)) {
+        (Some(host), Some(stored)) => host == stored,
+        (None, None) => mask_url(url) == mask_url(stored),
+        _ => false,
+    }
+}
+
+/// Scheme, host and port, where they stand in the text and no tag can change them.
+fn literal_host(url: &str) -> Option<(String, String, Option<u16>)> {
+    let url = url.trim();
+    let tag = first_tag(url);
+    let literal = &url[..tag.unwrap_or(url.len())];
+    let (_, host) = literal.split_once("://")?;
+    if tag.is_some() && !host.contains(HOST_ENDS) {
+        return None;
+    }
+    let parsed = Url::parse(literal).ok()?;
+    Some((parsed.scheme().to_owned(), parsed.host_str()?.to_owned(), parsed.port_or_known_default()))
+}
+
+fn first_tag(text: &str) -> Option<usize> {
+    TAGS.iter().filter_map(|tag| text.find(tag)).min()
 }
 
 /// The secrets of `url`, as they are written and decoded.
@@ -118,7 +166,7 @@ fn outside(text: &str, from: usize, characters: &[char]) -> Option<usize> {
     let mut at = from;
     loop {
         let found = at + text[at..].find(characters)?;
-        let tag = ["{{", "{%", "{#"].iter().filter_map(|tag| text[at..found].find(tag)).min();
+        let tag = TAGS.iter().filter_map(|tag| text[at..found].find(tag)).min();
         let Some(tag) = tag else { return Some(found) };
         let end = ["}}", "%}", "#}"].iter().filter_map(|end| text[at + tag + 2..].find(end)).min()?;
         at += tag + 2 + end + 2;
@@ -162,11 +210,56 @@ mod tests {
     fn a_mask_that_comes_back_keeps_the_stored_value_of_its_name() {
         let stored = "https://a/?token=one&key=two&token=three";
         let of = |url: &str| unmask_url(url, stored);
-        assert_eq!(of("https://b/?key=***&token=***").unwrap(), "https://b/?key=two&token=one");
-        assert_eq!(of("https://b/?token=***&token=***").unwrap(), "https://b/?token=one&token=three");
+        assert_eq!(of("https://a/b?key=***&token=***").unwrap(), "https://a/b?key=two&token=one");
+        assert_eq!(of("https://a/?token=***&token=***").unwrap(), "https://a/?token=one&token=three");
         assert_eq!(of("https://b/?token=new").unwrap(), "https://b/?token=new");
         assert_eq!(of("https://b/?site=***").unwrap(), "https://b/?site=***", "no mask: the name is open");
-        assert_eq!(of("https://b/?api_key=***"), Err("api_key".to_owned()));
+        assert_eq!(of("https://a/?api_key=***"), Err(UnmaskError::Unknown("api_key".to_owned())));
+    }
+
+    #[test]
+    fn a_mask_is_kept_only_where_scheme_host_and_port_stay() {
+        let keeps = |url: &str, stored: &str| match unmask_url(&format!("{url}?key=***"), &format!("{stored}?key=k")) {
+            Ok(whole) => whole.ends_with("?key=k"),
+            Err(error) => {
+                assert_eq!(error, UnmaskError::OtherHost("key".to_owned()), "{url}");
+                false
+            }
+        };
+        for url in
+            ["https://a.example", "HTTPS://A.example:443/b", " https://a.example/{{ data.x }}", "https:///a.example/"]
+        {
+            assert!(keeps(url, "https://a.example/"), "{url}");
+        }
+        for url in [
+            "http://a.example/",
+            "https://a.example:8443/",
+            "https://b.example/",
+            "https://a.example.b.example/",
+            "https://a.example./",
+            "https://a.example@b.example/",
+            "https://b.example\\a.example/",
+            "https:b.example//a.example/",
+            "https:/b.example//a.example/",
+            "https:///b.example/https://a.example/",
+            "//b.example/https://a.example/",
+            "https://b.example/#https://a.example/",
+            "https://a.example{{ '.b.example' }}/",
+            "https://a.example{% if 1 %}.b.example{% endif %}/",
+            "https://{{ 'b.example' }}/",
+            "{# https://a.example/ #}https://b.example/",
+            "",
+        ] {
+            assert!(!keeps(url, "https://a.example/"), "{url}");
+        }
+        let rendered = "https://{{ data.host }}.a.example/{{ data.x }}";
+        assert!(keeps(rendered, rendered) && has_rendered_host(rendered));
+        for other in
+            ["https://{{ data.host }}.b.example/{{ data.x }}", "https://{{ data.other }}.a.example/{{ data.x }}"]
+        {
+            assert!(!keeps(other, rendered), "{other}");
+        }
+        assert!(!has_rendered_host("https://a.example/{{ data.x }}") && !has_rendered_host("https://a.example"));
     }
 
     proptest! {

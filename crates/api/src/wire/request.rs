@@ -1,7 +1,7 @@
 //! Request templates and event rules between the wire and the model.
 
 use tenterhook_model::sensitive::is_sensitive_header;
-use tenterhook_model::url_secrets::{mask_url, unmask_url};
+use tenterhook_model::url_secrets::{UnmaskError, has_rendered_host, mask_url, unmask_url};
 use tenterhook_model::webhook::{BodyFormat, EventRule, HeaderTemplate, HeaderValue, RequestTemplate};
 use tenterhook_model::{HttpMethod, Secret, limits};
 use tenterhook_proto::tenterhook::v1;
@@ -59,6 +59,10 @@ pub(crate) fn read_request(
     check_patterns(check, "allowed_hosts", &request.allowed_hosts, limits::PATTERNS);
     let method = read_method(check, request.method);
     let url = unmasked_url(check, "url", &request.url, stored.map_or("", |stored| &stored.url));
+    let has_other_hosts = stored.is_some_and(|stored| stored.allowed_hosts != request.allowed_hosts);
+    if url != request.url && has_other_hosts && has_rendered_host(&url) {
+        check.refuse("url", "has `***` and a rendered host, which other allowed_hosts let be another; send the value");
+    }
     check.bytes("content_type", &request.content_type, limits::HEADER_BYTES);
     check.bytes("additional_headers", &request.additional_headers, limits::TEMPLATE_BYTES);
     let stored_block = stored.map_or("", |stored| &stored.additional_headers);
@@ -98,9 +102,15 @@ pub(crate) fn read_request(
 
 /// The URL in the field `name`, with what is `stored` in place of its masked secrets.
 pub(super) fn unmasked_url(check: &mut Check, name: &'static str, url: &str, stored: &str) -> String {
-    unmask_url(url, stored).unwrap_or_else(|parameter| {
+    unmask_url(url, stored).unwrap_or_else(|error| {
+        let (parameter, why) = match error {
+            UnmaskError::Unknown(parameter) => (parameter, "of which no value is stored"),
+            UnmaskError::OtherHost(parameter) => {
+                (parameter, "whose stored value is kept only for the same scheme, host and port")
+            }
+        };
         let of = if parameter.is_empty() { "its user".to_owned() } else { format!("the parameter {parameter}") };
-        check.refuse(name, format!("has `***` for {of}, of which no value is stored; send its value"));
+        check.refuse(name, format!("has `***` for {of}, {why}; send its value"));
         url.to_owned()
     })
 }
@@ -298,6 +308,27 @@ mod tests {
         assert_eq!(read(written, None).1, ["request.url"]);
         let (changed, _) = read(with_url("https://b.example.com/?token=other"), Some(&stored));
         assert_eq!(changed.url, "https://b.example.com/?token=other");
+    }
+
+    #[test]
+    fn a_mask_in_the_url_of_another_host_is_refused_and_the_secret_stays_where_it_was() {
+        let with = |url: &str, hosts: &[&str]| v1::RequestTemplate {
+            url: url.into(),
+            allowed_hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            ..Default::default()
+        };
+        let (stored, _) = read(with("https://a.example.com/?token=hunter2", &[]), None);
+        let (kept, faults) = read(with("https://a.example.com/b?token=***", &["*.example.com"]), Some(&stored));
+        assert_eq!((kept.url.as_str(), faults), ("https://a.example.com/b?token=hunter2", vec![]));
+        for url in ["https://b.example.com/?token=***", "http://a.example.com/?token=***"] {
+            let (sent, faults) = read(with(url, &[]), Some(&stored));
+            assert_eq!((sent.url.as_str(), faults), (url, vec!["request.url".to_owned()]));
+        }
+        let rendered = "https://{{ data.host }}/?token=";
+        let (stored, _) = read(with(&format!("{rendered}hunter2"), &["*.a.example"]), None);
+        let masked = format!("{rendered}***");
+        assert_eq!(read(with(&masked, &["*.a.example"]), Some(&stored)), (stored.clone(), vec![]));
+        assert_eq!(read(with(&masked, &["*.b.example"]), Some(&stored)).1, ["request.url"]);
     }
 
     #[test]
