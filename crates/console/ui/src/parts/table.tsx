@@ -2,11 +2,13 @@
 //
 // Rows are boxes of a fixed height that nothing in them can change, so that those that come and go while one scrolls are
 // laid out without the others. A table's own layout would measure them together. What the boxes take from the
-// elements, their roles, is given back by name.
+// elements, their roles, is given back by name. A row that comes in takes the box of one that went out: to change
+// its texts costs half of making it.
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { Boxes } from "../pure/boxes.ts";
 
 /** A column; `width` is a class of the style sheet. */
 export interface Column<T> {
@@ -34,13 +36,14 @@ export interface TableProps<T> {
 /** Height of a row in CSS pixels; `--row` of the style sheet is the same. */
 const rowHeight = 38;
 /** Rows beyond the window on each side. */
-const margin = 10;
+const margin = 6;
 /** The window moves by as many rows at once, so that they stay in place while it moves less. */
 const step = 4;
 
 export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReading }: TableProps<T>): JSX.Element {
   const body = useRef<HTMLTableSectionElement>(null);
   const { first, last } = useVisible(body, rows.length, onReading);
+  const boxes = useMemo(() => new Boxes(), []);
   useEffect(() => {
     if (last === rows.length && rows.length > 0) {
       onEnd?.();
@@ -49,6 +52,8 @@ export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReadi
   if (rows.length === 0) {
     return <div class="empty">{empty}</div>;
   }
+  const visible = rows.slice(first, last);
+  const boxOf = boxes.assign(visible.map(id), focusedBox(body.current));
   return (
     <table class="table" role="table" aria-label={label} aria-rowcount={rows.length + 1}>
       <thead role="rowgroup">
@@ -62,8 +67,14 @@ export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReadi
       </thead>
       <tbody role="rowgroup" ref={body}>
         <Spacer rows={first} />
-        {rows.slice(first, last).map((row, at) => (
-          <tr key={id(row)} role="row" aria-rowindex={first + at + 2} class={href === undefined ? undefined : "opens"}>
+        {visible.map((row, at) => (
+          <tr
+            key={boxOf[at]}
+            data-box={boxOf[at]}
+            role="row"
+            aria-rowindex={first + at + 2}
+            class={href === undefined ? undefined : "opens"}
+          >
             {columns.map(({ width, render }, column) => (
               <td role="cell" class={width}>
                 {column === 0 && href !== undefined ? (
@@ -81,6 +92,13 @@ export function Table<T>({ label, rows, columns, id, href, empty, onEnd, onReadi
       </tbody>
     </table>
   );
+}
+
+/** The box with the focus. No other row takes it, or the focus would come to a row that nobody chose. */
+function focusedBox(body: HTMLElement | null): number | undefined {
+  const focused = document.activeElement;
+  const box = body?.contains(focused) === true ? focused?.closest("tr")?.dataset["box"] : undefined;
+  return box === undefined ? undefined : Number(box);
 }
 
 /** The room of rows that are not in the page. */

@@ -1,7 +1,8 @@
 // Times: local or relative, with the exact UTC time in the title.
 
-import { useComputed } from "@preact/signals";
+import { computed } from "@preact/signals";
 import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import { now } from "../app/clock.ts";
 import { ms, type Parts, ageText, localText, relativeText, utcText } from "../pure/time.ts";
 
@@ -18,7 +19,7 @@ export function Ago({ at }: { at: At }): JSX.Element {
 
 /** `in 30 s`, and `due` once the time has come. */
 export function Due({ at }: { at: At }): JSX.Element {
-  return <Shown at={read(at)} words={(then, time) => (then <= time ? "due" : relativeText(then, time))} />;
+  return <Shown at={read(at)} words={dueText} />;
 }
 
 /** `19:03:16`. */
@@ -28,12 +29,20 @@ export function Clock({ at }: { at: At }): JSX.Element {
 
 /** `14 min`: how long since. */
 export function Age({ at }: { at: At }): JSX.Element {
-  return <Shown at={read(at)} words={(then, time) => ageText(Math.max(0, time - then))} />;
+  return <Shown at={read(at)} words={sinceText} />;
+}
+
+function dueText(then: number, time: number): string {
+  return then <= time ? "due" : relativeText(then, time);
+}
+
+function sinceText(then: number, time: number): string {
+  return ageText(Math.max(0, time - then));
 }
 
 function Shown({ at, words }: { at: number | undefined; words: (at: number, now: number) => string }): JSX.Element {
   // Only the text changes at a tick, and only when it reads differently.
-  const text = useComputed(() => (at === undefined ? "–" : words(at, now.value)));
+  const text = useMemo(() => computed(() => (at === undefined ? "–" : words(at, now.value))), [at, words]);
   if (at === undefined) {
     return <span class="faint">–</span>;
   }

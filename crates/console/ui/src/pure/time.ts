@@ -60,6 +60,9 @@ export function relativeText(at: number, now: number): string {
   return at <= now ? `${ageText(distance)} ago` : `in ${ageText(distance)}`;
 }
 
+/** Made once: to make one costs as much as a row of a table. */
+const dayAndMonth = new Intl.DateTimeFormat("en-GB", { month: "short", day: "numeric" });
+
 /** The local time of day, with the date when it is not today: `19:03:16`, `27 Nov 19:03:16`. */
 export function localText(at: number, now: number): string {
   const date = new Date(at);
@@ -69,8 +72,7 @@ export function localText(at: number, now: number): string {
   if (date.toDateString() === new Date(now).toDateString()) {
     return clock;
   }
-  const month = date.toLocaleDateString("en-GB", { month: "short", day: "numeric" });
-  return `${month} ${clock}`;
+  return `${dayAndMonth.format(date)} ${clock}`;
 }
 
 /** In UTC, as programs write it: `2026-11-28T01:26:30.123Z`. */

@@ -148,3 +148,17 @@ test("namespaces_see_nothing_of_each_other", async () => {
   assert.equal(new URL(page.url()).searchParams.get("namespace"), "acme");
   await close();
 });
+
+test("the_focus_of_a_row_that_scrolls_away_comes_to_no_other_row", async () => {
+  const { page, close } = await open(browser, origin, "/console/deliveries");
+  await until(async () => (await rowCount(page)) > 100);
+  const row = page.locator("a[data-row]").first();
+  const href = await row.getAttribute("href");
+  await row.focus();
+  await page.evaluate(() => scrollTo(0, 2500));
+  await until(async () => (await row.getAttribute("href")) !== href);
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("href")), null);
+  await page.evaluate(() => scrollTo(0, 0));
+  await until(async () => (await row.getAttribute("href")) === href);
+  await close();
+});
