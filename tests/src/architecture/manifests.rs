@@ -70,6 +70,26 @@ fn our_dependencies(name: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The crates whose level of optimisation a profile sets by name.
+fn levels(profile: &str) -> BTreeMap<String, i64> {
+    let of = |table: &toml::Value| table.get("opt-level").and_then(toml::Value::as_integer);
+    manifest("Cargo.toml")["profile"][profile]["package"]
+        .as_table()
+        .unwrap_or_else(|| panic!("the profile {profile} names no crates"))
+        .iter()
+        .filter_map(|(name, table)| Some((name.clone(), of(table)?)))
+        .collect()
+}
+
+/// What `release` optimises less to compile sooner, `dist` would inherit (decision 91).
+#[test]
+fn what_is_shipped_is_optimised_in_full() {
+    let shipped = levels("dist");
+    for (name, level) in levels("release") {
+        assert_eq!(shipped.get(&name).copied().unwrap_or(level), 3, "{name} in the profile dist");
+    }
+}
+
 #[test]
 fn crates_use_only_the_crates_that_the_architecture_lists() {
     for (name, allowed) in ARROWS {
