@@ -38,19 +38,18 @@ fn cut(markup: &str, open: &str, close: &str) -> String {
         if !kept.ends_with(open) {
             continue;
         }
-        // the end mark may begin inside the start mark, as in `<!-->`
-        let inside = &open[open.len().min(2)..];
-        let overlapping = close.starts_with(inside) && !inside.is_empty();
-        let end = match rest.strip_prefix('>').filter(|_| overlapping) {
-            Some(_) => Some(0),
-            None => rest.find(close).map(|at| at + close.len() - 1),
+        // the end mark may begin inside the start mark, as in `<!-->` and `<!--->`
+        let begins_inside = |inside: &usize| open.ends_with(&close[..*inside]) && rest.starts_with(&close[*inside..]);
+        let end = match (1..close.len()).rev().find(begins_inside) {
+            Some(inside) => Some(close.len() - inside),
+            None => rest.find(close).map(|at| at + close.len()),
         };
         let Some(end) = end else {
             kept.push_str(rest);
             break;
         };
         kept.truncate(kept.len() - open.len());
-        rest = &rest[end + 1..];
+        rest = &rest[end..];
     }
     kept
 }
@@ -83,6 +82,10 @@ const ENTITIES: [(&str, &str); 24] = [
     ("times", "×"),
 ];
 
+/// Those of [`ENTITIES`] that need no semicolon (HTML, "Named character references").
+const OLD_ENTITIES: [&str; 13] =
+    ["amp", "lt", "gt", "quot", "nbsp", "copy", "reg", "laquo", "raquo", "middot", "pound", "deg", "times"];
+
 /// The numbers from 128 to 159, which HTML reads as Windows-1252 has them.
 const WINDOWS_1252: [char; 32] = [
     '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
@@ -113,14 +116,23 @@ pub(crate) fn unescape(text: &str) -> String {
 
 /// The character that `text` begins with an entity for, and the entity's bytes.
 fn entity(text: &str) -> Option<(String, usize)> {
-    /// The longest named entity that is looked for.
-    const LENGTH_MAX: usize = 12;
     if let Some(after) = text.strip_prefix("&#") {
         return numbered_entity(after).map(|(shown, length)| (shown, "&#".len() + length));
     }
-    let end = text.char_indices().take(LENGTH_MAX).find(|(_, c)| *c == ';')?.0;
-    let known = ENTITIES.iter().find(|(known, _)| *known == &text[1..end])?;
-    Some((known.1.to_owned(), end + 1))
+    let name_end = text[1..].find(|c| "\t\n\x0c <&#;".contains(c)).map_or(text.len(), |at| at + 1);
+    if !text[name_end..].starts_with(';') {
+        return unfinished_entity(&text[1..name_end]);
+    }
+    let known = ENTITIES.iter().find(|(known, _)| *known == &text[1..name_end])?;
+    Some((known.1.to_owned(), name_end + 1))
+}
+
+/// The character that `text` begins with the name of, where no semicolon ends it, and the entity's bytes; HTML
+/// knows only its oldest entities so.
+fn unfinished_entity(text: &str) -> Option<(String, usize)> {
+    let is_old = |name: &str| OLD_ENTITIES.contains(&name);
+    let known = ENTITIES.iter().find(|(known, _)| is_old(known) && text.starts_with(known))?;
+    Some((known.1.to_owned(), 1 + known.0.len()))
 }
 
 /// What stands after `&#`: digits, and a semicolon or none, read as Python's `html.unescape` does (HTML,

@@ -16,6 +16,7 @@ impl Flags {
     /// Reads the groups of flags that a pattern begins with.
     pub(super) fn read_global(cursor: &mut Cursor) -> Result<Self, RegexFault> {
         let mut flags = Self::default();
+        let mut all = String::new();
         loop {
             let start = cursor.position();
             let opened = cursor.eat('(') && cursor.eat('?');
@@ -26,6 +27,7 @@ impl Flags {
             }
             for (index, letter) in letters.chars().enumerate() {
                 flags.set(letter, true, start + 2 + index)?;
+                agree(&mut all, letter, start + 2 + index)?;
             }
         }
     }
@@ -35,13 +37,16 @@ impl Flags {
         let mut flags = self;
         let start = cursor.position();
         let on = cursor.take_while(usize::MAX, |c| c.is_ascii_alphabetic());
+        let mut all = String::new();
         for (index, letter) in on.chars().enumerate() {
             flags.set(letter, true, start + index)?;
+            agree(&mut all, letter, start + index)?;
         }
         if cursor.peek() == Some(')') {
             return Err(RegexFault::at(start - 2, "global flags not at the start of the expression"));
         }
-        if cursor.eat('-') {
+        let turns_off = cursor.eat('-');
+        if turns_off {
             let off_start = cursor.position();
             let off = cursor.take_while(usize::MAX, |c| c.is_ascii_alphabetic());
             if off.is_empty() {
@@ -59,7 +64,8 @@ impl Flags {
                 flags.set(letter, false, off_start + index)?;
             }
         }
-        if cursor.eat(':') { Ok(flags) } else { Err(RegexFault::at(cursor.position(), "missing :")) }
+        let missing = if turns_off { "missing :" } else { "missing -, : or )" };
+        if cursor.eat(':') { Ok(flags) } else { Err(RegexFault::at(cursor.position(), missing)) }
     }
 
     fn set(&mut self, letter: char, on: bool, at: usize) -> Result<(), RegexFault> {
@@ -77,4 +83,13 @@ impl Flags {
         }
         Ok(())
     }
+}
+
+/// That `letter` goes with `all` that were turned on before it, and adds it to them.
+fn agree(all: &mut String, letter: char, at: usize) -> Result<(), RegexFault> {
+    all.push(letter);
+    if all.contains('a') && all.contains('u') {
+        return Err(RegexFault::at(at, "bad inline flags: flags 'a', 'u' and 'L' are incompatible"));
+    }
+    Ok(())
 }

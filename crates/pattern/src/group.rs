@@ -12,24 +12,25 @@ impl Translator {
             return self.capture(scope, start, None).map(Some);
         }
         let unknown = |text: String| RegexFault::at(start + 1, format!("unknown extension ?{text}"));
-        let kind = self.cursor.next().ok_or_else(|| RegexFault::at(start, "unexpected end of pattern"))?;
+        let ends = || RegexFault::at(start, "unexpected end of pattern");
+        let kind = self.cursor.next().ok_or_else(ends)?;
         let extent = match kind {
             ':' => self.body("(?:", scope, start)?,
             '#' => return self.comment(start).map(|()| None),
             '=' | '!' => self.look(&format!("(?{kind}"), scope, start)?,
-            '<' => match self.cursor.next() {
-                Some(sign @ ('=' | '!')) => self.look_behind(sign, scope, start)?,
-                other => return Err(unknown(format!("<{}", other.map(String::from).unwrap_or_default()))),
+            '<' => match self.cursor.next().ok_or_else(ends)? {
+                sign @ ('=' | '!') => self.look_behind(sign, scope, start)?,
+                other => return Err(unknown(format!("<{other}"))),
             },
             '>' => {
                 self.backtracks = true;
                 self.body("(?>", scope, start)?
             }
             '(' => self.conditional(scope, start)?,
-            'P' => match self.cursor.next() {
-                Some('<') => self.named(scope, start)?,
-                Some('=') => self.named_reference()?,
-                other => return Err(unknown(format!("P{}", other.map(String::from).unwrap_or_default()))),
+            'P' => match self.cursor.next().ok_or_else(ends)? {
+                '<' => self.named(scope, start)?,
+                '=' => self.named_reference()?,
+                other => return Err(unknown(format!("P{other}"))),
             },
             '-' | 'a' | 'i' | 'm' | 's' | 'u' | 'x' | 'L' => {
                 self.cursor.seek(self.cursor.position() - 1);

@@ -11,6 +11,8 @@ mod cursor;
 mod escape;
 mod flags;
 mod group;
+#[cfg(test)]
+mod python_tests;
 mod translate;
 
 pub use cursor::RegexFault;

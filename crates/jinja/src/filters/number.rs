@@ -1,6 +1,7 @@
 //! Filters on numbers.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use minijinja::{Error, State};
 use num_bigint::BigInt;
@@ -12,7 +13,7 @@ use crate::ops::{self, arithmetic, bounded_int, negate, parse_int};
 use crate::python::digit::decimal;
 use crate::python::float;
 use crate::raise::{error, undefined};
-use crate::value::{Num, Val, View, float_of_big, from_i128, number_of, text, type_name, view};
+use crate::value::{Num, Val, View, compare_numbers, float_of_big, from_i128, number_of, text, type_name, view};
 
 pub(super) const TABLE: Table =
     &[("abs", abs), ("filesizeformat", file_size), ("float", to_float), ("int", to_int), ("round", round)];
@@ -197,23 +198,25 @@ fn file_size(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Resul
             }
         },
     };
-    let (base, units): (f64, [&str; 8]) = if binary {
-        (1024.0, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"])
+    let (base, units): (i128, [&str; 8]) = if binary {
+        (1024, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"])
     } else {
-        (1000.0, ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"])
+        (1000, ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"])
     };
     if bytes == 1.0 {
         return Ok(text("1 Byte"));
     }
-    if bytes < base {
+    // Python compares a float with an integer exactly
+    let is_below = |unit: i128| compare_numbers(&Num::Float(bytes), &Num::Int(unit)).is_some_and(Ordering::is_lt);
+    if is_below(base) {
         // an integer has no -0
         return Ok(text(format!("{} Bytes", fixed(bytes.trunc() + 0.0, 0))));
     }
     let mut unit = base;
     for (i, name) in units.iter().enumerate() {
         unit *= base;
-        if bytes < unit || i + 1 == units.len() {
-            return Ok(text(format!("{} {name}", fixed(base * bytes / unit, 1))));
+        if is_below(unit) || i + 1 == units.len() {
+            return Ok(text(format!("{} {name}", fixed(base as f64 * bytes / unit as f64, 1))));
         }
     }
     Ok(text(""))

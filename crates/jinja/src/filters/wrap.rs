@@ -6,6 +6,7 @@ use super::table::Table;
 use super::text::{hard, soft};
 use crate::methods::{Given, whole};
 use crate::ops::{charge_bytes, text_of};
+use crate::python::digit::decimal;
 use crate::python::text::split_lines;
 use crate::raise::error;
 use crate::value::{Val, type_name};
@@ -15,8 +16,7 @@ pub(super) const TABLE: Table = &[("wordcount", word_count), ("wordwrap", word_w
 fn word_count(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val, Error> {
     given.none()?;
     let shown = text_of(state, value)?;
-    let in_word = |c: char| c.is_alphanumeric() || c == '_';
-    let words = shown.split(|c| !in_word(c)).filter(|word| !word.is_empty());
+    let words = shown.split(|c| !is_word(c)).filter(|word| !word.is_empty());
     Ok(Val::from(words.count()))
 }
 
@@ -148,39 +148,68 @@ fn is_blank(chunk: &str) -> bool {
     chunk.trim().is_empty()
 }
 
-/// Cuts a word behind each hyphen between letters, and around dashes (`--`).
+/// Cuts a word behind hyphens and around dashes (`--`), where `textwrap` cuts it.
 fn hyphenated(word: &str, chunks: &mut Vec<String>) {
-    let chars: Vec<char> = word.chars().collect();
-    let letter = |at: Option<&char>| at.is_some_and(|c| c.is_alphabetic() || *c == '_');
+    let word = Word(word.chars().collect());
     let mut start = 0;
-    let mut at = 0;
-    while at < chars.len() {
-        if chars[at] != '-' {
-            at += 1;
-            continue;
+    while start < word.0.len() {
+        let end = word.chunk_end(start);
+        chunks.push(word.0[start..end].iter().collect());
+        start = end;
+    }
+}
+
+/// The characters of a word, as `wordsep_re` of Python's `textwrap` looks at them.
+struct Word(Vec<char>);
+
+impl Word {
+    fn chunk_end(&self, start: usize) -> usize {
+        if let Some(end) = self.dash_end(start) {
+            return end;
         }
-        let run = chars[at..].iter().take_while(|c| **c == '-').count();
-        let word_before = at > 0 && (chars[at - 1].is_alphanumeric() || "_!\"'&.,?".contains(chars[at - 1]));
-        let word_after = chars.get(at + run).is_some_and(|c| c.is_alphanumeric() || *c == '_');
-        if run >= 2 && word_before && word_after {
-            if start < at {
-                chunks.push(chars[start..at].iter().collect());
+        for end in start + 1..self.0.len() {
+            if self.is_hyphen(end) {
+                return end + 1;
             }
-            chunks.push(chars[at..at + run].iter().collect());
-            start = at + run;
-        } else if run == 1
-            && at >= 2
-            && letter(chars.get(at - 1))
-            && letter(chars.get(at - 2))
-            && letter(chars.get(at + 1))
-            && letter(chars.get(at + 2))
-        {
-            chunks.push(chars[start..=at].iter().collect());
-            start = at + 1;
+            if self.dash_end(end).is_some() {
+                return end;
+            }
         }
-        at += run;
+        self.0.len()
     }
-    if start < chars.len() {
-        chunks.push(chars[start..].iter().collect());
+
+    /// Where the dash ends that begins at `at`, between words.
+    fn dash_end(&self, at: usize) -> Option<usize> {
+        if self.0[at] != '-' || !self.is_of_word(at.checked_sub(1)?) {
+            return None;
+        }
+        let end = at + self.0[at..].iter().take_while(|c| **c == '-').count();
+        (end - at >= 2 && self.0.get(end).is_some_and(|c| is_word(*c))).then_some(end)
     }
+
+    /// Whether a word may be cut behind `at`: between two letters and more of them, as in `well-known` and `a-b-c`.
+    fn is_hyphen(&self, at: usize) -> bool {
+        let letter = |at: Option<usize>| at.is_some_and(|at| self.is_letter(at));
+        let before = |back: usize| at.checked_sub(back);
+        let is_short = || before(2).is_some_and(|at| self.0[at] == '-') && letter(before(3));
+        let is_behind = letter(before(1)) && letter(before(2)) || self.is_of_word(at - 1) && is_short();
+        let is_before = || {
+            let second = if self.0.get(at + 2) == Some(&'-') { at + 3 } else { at + 2 };
+            self.is_letter(at + 1) && self.is_letter(second)
+        };
+        self.0[at] == '-' && is_behind && is_before()
+    }
+
+    fn is_letter(&self, at: usize) -> bool {
+        self.0.get(at).is_some_and(|c| is_word(*c) && decimal(*c).is_none())
+    }
+
+    fn is_of_word(&self, at: usize) -> bool {
+        is_word(self.0[at]) || "!\"'&.,?".contains(self.0[at])
+    }
+}
+
+/// Python's `\w`.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }

@@ -42,6 +42,20 @@ pub(super) enum General {
     Alternate,
     /// A float without a type but with a precision: `1.0`, not `1`.
     Float,
+    /// The same with `#`.
+    AlternateFloat,
+}
+
+impl General {
+    /// Whether zeros at the end stay.
+    fn keeps_zeros(self) -> bool {
+        matches!(self, Self::Alternate | Self::AlternateFloat)
+    }
+
+    /// Whether it is that of a float without a type, which turns to scientific notation a digit sooner.
+    fn is_of_float(self) -> bool {
+        matches!(self, Self::Float | Self::AlternateFloat)
+    }
 }
 
 /// `x` with `digits` significant digits, in the shorter notation.
@@ -53,23 +67,31 @@ pub(super) fn general(x: f64, digits: usize, form: General) -> String {
     let text = scientific(x, digits - 1);
     let (_, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i64 = exponent.parse().unwrap_or(0);
-    let limit = i64::try_from(digits).unwrap_or(i64::MAX) - i64::from(form == General::Float);
+    let limit = i64::try_from(digits).unwrap_or(i64::MAX) - i64::from(form.is_of_float());
     if exponent < -4 || exponent >= limit {
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "+00"));
-        let mantissa = if form == General::Alternate { mantissa } else { without_zeros(mantissa) };
+        let mantissa = if form.keeps_zeros() { mantissa } else { without_zeros(mantissa) };
         return format!("{mantissa}e{exponent}");
     }
     let behind = i64::try_from(digits).unwrap_or(0) - 1 - exponent;
     let plain = fixed(x, usize::try_from(behind).unwrap_or(0));
     match form {
-        General::Alternate if !plain.contains('.') => format!("{plain}."),
-        General::Alternate => plain,
+        General::Alternate | General::AlternateFloat => plain,
         General::Short => without_zeros(&plain).to_owned(),
         General::Float => {
             let short = without_zeros(&plain);
             if short.contains('.') { short.to_owned() } else { format!("{short}.0") }
         }
     }
+}
+
+/// `#`: digits have a point, also where none stand behind it; `inf` and `nan` have none.
+pub(super) fn with_point(digits: String) -> String {
+    if digits.contains('.') || !digits.starts_with(|c: char| c.is_ascii_digit()) {
+        return digits;
+    }
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    format!("{}.{}", &digits[..end], &digits[end..])
 }
 
 fn without_zeros(text: &str) -> &str {

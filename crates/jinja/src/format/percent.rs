@@ -3,7 +3,7 @@
 use minijinja::{Error, State};
 use num_bigint::{BigInt, Sign};
 
-use super::number::{General, fixed, general, in_base, scientific};
+use super::number::{General, fixed, general, in_base, scientific, with_point};
 use super::spec::pad;
 use crate::markup::escape;
 use crate::ops::{charge_bytes, repr_text, text_of};
@@ -72,6 +72,8 @@ impl Formatter<'_, '_, '_> {
         }
         let mut conversion = Conversion::default();
         let keyed = self.key(chars)?;
+        // a field without a key that follows finds nothing, as in Python
+        self.next = self.next.max(usize::from(keyed.is_some()));
         flags(chars, &mut conversion);
         if let Some(width) = self.count(chars)? {
             conversion.left |= width < 0;
@@ -285,8 +287,8 @@ fn convert_float(value: &Val, kind: char, conversion: &Conversion) -> Result<Str
     if kind.is_uppercase() {
         digits = digits.to_uppercase();
     }
-    if conversion.alternate && precision == 0 && matches!(kind, 'f' | 'F') {
-        digits.push('.');
+    if conversion.alternate {
+        digits = with_point(digits);
     }
     let prefix = sign(x.is_sign_negative() && !x.is_nan(), conversion);
     Ok(place(prefix, &digits, conversion))

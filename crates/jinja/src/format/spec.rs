@@ -4,7 +4,7 @@
 use minijinja::{Error, State};
 use num_bigint::{BigInt, Sign};
 
-use super::number::{General, fixed, general, grouped, in_base, scientific, whole_digits};
+use super::number::{General, fixed, general, grouped, in_base, scientific, whole_digits, with_point};
 use crate::ops::{charge_bytes, text_of};
 use crate::python::digit::decimal;
 use crate::python::float;
@@ -26,6 +26,18 @@ struct Spec {
     kind: Option<char>,
 }
 
+impl Spec {
+    /// That the digits of its type come in groups.
+    fn check_grouping(&self) -> Result<(), Error> {
+        let (Some(separator), Some(kind)) = (self.grouping, self.kind) else {
+            return Ok(());
+        };
+        let in_groups = matches!(kind, 'd' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')
+            || (separator == '_' && matches!(kind, 'b' | 'o' | 'x' | 'X'));
+        if in_groups { Ok(()) } else { Err(error(format!("Cannot specify '{separator}' with '{kind}'."))) }
+    }
+}
+
 /// `format(value, spec)`
 pub(super) fn format_value(state: &State<'_, '_>, value: &Val, spec: &str) -> Result<String, Error> {
     if spec.is_empty() {
@@ -33,12 +45,13 @@ pub(super) fn format_value(state: &State<'_, '_>, value: &Val, spec: &str) -> Re
     }
     let parsed = parse(spec)
         .ok_or_else(|| error(format!("invalid format specifier for object of type '{}'", type_name(value))))?;
+    parsed.check_grouping()?;
     charge_bytes(state, parsed.width)?;
     charge_bytes(state, parsed.precision.unwrap_or(0))?;
     match view(value) {
         View::Str(text) => format_text(text, &parsed),
         _ => match number_of(value) {
-            Some(Num::Float(x)) => format_float(x, &parsed, 'f'),
+            Some(Num::Float(x)) => format_float(x, &parsed),
             Some(Num::Int(n)) => format_int(&BigInt::from(n), &parsed),
             Some(Num::Big(n)) => format_int(&n, &parsed),
             None => Err(error(format!("unsupported format string passed to {}.__format__", type_name(value)))),
@@ -102,7 +115,7 @@ fn format_text(text: &str, spec: &Spec) -> Result<String, Error> {
     if spec.unsigned_zero {
         return Err(no_zero_coercion("string"));
     }
-    if spec.sign.is_some() || spec.align == Some('=') || spec.grouping.is_some() {
+    if spec.sign.is_some() || spec.align == Some('=') || spec.grouping.is_some() || spec.alternate {
         return Err(error("the format specifier is not allowed for strings"));
     }
     let shown: String = match spec.precision {
@@ -131,18 +144,13 @@ fn format_int(n: &BigInt, spec: &Spec) -> Result<String, Error> {
         Some('b') => 2,
         Some('o') => 8,
         Some('x' | 'X') => 16,
-        Some('c') => {
-            let code = u32::try_from(n).ok().and_then(char::from_u32);
-            let c = code.ok_or_else(|| error("%c arg not in range(0x110000)"))?;
-            let fill = spec.fill.unwrap_or(' ');
-            return Ok(pad(&c.to_string(), spec.align.unwrap_or('<'), fill, spec.width));
-        }
+        Some('c') => return format_char(n, spec),
         Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%') => {
             let x = float_of_big(n);
             if x.is_infinite() {
                 return Err(error("int too large to convert to float"));
             }
-            return format_float(x, spec, 'f');
+            return format_float(x, spec);
         }
         _ => return Err(unknown_code(spec, "int")),
     };
@@ -168,13 +176,30 @@ fn format_int(n: &BigInt, spec: &Spec) -> Result<String, Error> {
     Ok(arrange(&format!("{sign}{prefix}"), &digits, spec, group))
 }
 
-fn format_float(x: f64, spec: &Spec, _default: char) -> Result<String, Error> {
+/// The character of a number, aligned as a number.
+fn format_char(n: &BigInt, spec: &Spec) -> Result<String, Error> {
+    if spec.precision.is_some() {
+        return Err(error("Precision not allowed in integer format specifier"));
+    }
+    if spec.sign.is_some() {
+        return Err(error("Sign not allowed with integer format specifier 'c'"));
+    }
+    if spec.alternate {
+        return Err(error("Alternate form (#) not allowed with integer format specifier 'c'"));
+    }
+    let code = u32::try_from(n).ok().and_then(char::from_u32);
+    let c = code.ok_or_else(|| error("%c arg not in range(0x110000)"))?;
+    Ok(arrange("", &c.to_string(), spec, 3))
+}
+
+fn format_float(x: f64, spec: &Spec) -> Result<String, Error> {
     let magnitude = x.abs();
     let precision = spec.precision.unwrap_or(6);
     let form = if spec.alternate { General::Alternate } else { General::Short };
     let mut digits = match spec.kind {
         None => match spec.precision {
             None => float::repr(magnitude),
+            Some(precision) if spec.alternate => general(magnitude, precision, General::AlternateFloat),
             Some(precision) => general(magnitude, precision, General::Float),
         },
         Some('f' | 'F') => fixed(magnitude, precision),
@@ -186,9 +211,8 @@ fn format_float(x: f64, spec: &Spec, _default: char) -> Result<String, Error> {
     if matches!(spec.kind, Some('F' | 'E' | 'G')) {
         digits = digits.to_uppercase();
     }
-    let needs_point = spec.alternate && precision == 0 && matches!(spec.kind, Some('f' | 'F'));
-    if needs_point && !digits.contains('.') {
-        digits.push('.');
+    if spec.alternate {
+        digits = with_point(digits);
     }
     let is_zero = digits.contains('0') && !digits.contains(|digit| matches!(digit, '1'..='9'));
     let negative = x.is_sign_negative() && !x.is_nan() && !(spec.unsigned_zero && is_zero);

@@ -4,7 +4,7 @@ use minijinja::{Error, State};
 use tenterhook_model::limits;
 
 use super::given::Given;
-use crate::ops::{charge_items, entries_from, hashable, iterate};
+use crate::ops::{charge_items, contains, entries_from, hashable, iterate};
 use crate::raise::{error, limit};
 use crate::value::{Dict, DictView, Entries, Key, Tuple, Val, View, ViewKind, note_change, text, view};
 
@@ -99,6 +99,14 @@ fn disjoint(state: &State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Val
         return Err(error("not a dict"));
     };
     let other = iterate(state, &given.one("other")?)?;
+    if keys.kind == ViewKind::Items {
+        for item in other {
+            if contains(state, value, &item)? {
+                return Ok(Val::from(false));
+            }
+        }
+        return Ok(Val::from(true));
+    }
     let dict = keys.dict().unwrap_or_default();
     let View::Dict(dict) = view(&dict) else {
         return Ok(Val::from(true));

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use minijinja::{Error, State};
+use num_bigint::Sign;
 
 use super::given::{Given, place, string};
 use crate::markup::escape;
@@ -180,8 +181,12 @@ fn window(whole: &str, start: Option<Val>, end: Option<Val>) -> Result<Option<(&
     let length = whole.chars().count();
     let none = Val::from(());
     let bounds = [&start.unwrap_or_else(|| none.clone()), &end.unwrap_or_else(|| none.clone()), &none];
+    // one that begins behind the end is not even empty, and is found nowhere
+    let is_behind =
+        matches!(view(bounds[0]), View::Int(first) if first > length as i128 || first > i128::from(i64::MAX));
+    let is_behind = is_behind || matches!(view(bounds[0]), View::Big(first) if first.sign() == Sign::Plus);
     let (start, stop, _) = slice_bounds(bounds, length)?;
-    if start > stop {
+    if is_behind || start > stop {
         return Ok(None);
     }
     let offset = |chars: i128| {

@@ -5,10 +5,15 @@
 mod charges;
 mod edges;
 mod faults;
+mod filter_lists;
+mod filter_text;
 mod filters;
+mod formats;
 mod lists_and_dicts;
+mod methods;
 mod modes;
 mod numbers;
+mod operators;
 mod shared;
 mod statements;
 mod sweep;

@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::equal::equal_uncharged;
-use super::number::exact_int;
+use super::number::{exact_int, whole_part};
 use super::{Key, Val, View, type_name, view};
 
 impl Hash for Key {
@@ -19,6 +19,7 @@ fn hash<H: Hasher>(value: &Val, state: &mut H) {
         View::Int(n) => n.hash(state),
         View::Float(x) => match exact_int(x) {
             Some(n) => n.hash(state),
+            None if x.is_finite() && x.fract() == 0.0 => whole_part(x).hash(state),
             None => x.to_bits().hash(state),
         },
         View::Big(n) => n.hash(state),
@@ -52,6 +53,8 @@ impl Eq for Key {}
 mod tests {
     use std::hash::BuildHasher;
 
+    use num_bigint::BigInt;
+
     use super::*;
     use crate::value::{Dict, Entries, Tuple, from_big, text};
 
@@ -67,6 +70,9 @@ mod tests {
             (Val::from(1), Val::from(true)),
             (Val::from(0), Val::from(-0.0)),
             (from_big(1.into()), Val::from(1)),
+            (from_big(BigInt::from(1) << 127), Val::from(2.0_f64.powi(127))),
+            (from_big(BigInt::from(-1) << 127), Val::from(-(2.0_f64.powi(127)))),
+            (from_big(BigInt::from(1) << 1_000), Val::from(2.0_f64.powi(1_000))),
             (text("a"), Val::from_safe_string("a".into())),
             (pair(Val::from(1), text("a")), pair(Val::from(1.0), text("a"))),
             (Val::from(()), Val::from(())),

@@ -24,7 +24,7 @@ impl Num {
         match self {
             Self::Int(n) => BigInt::from(*n),
             Self::Big(n) => n.clone(),
-            Self::Float(x) => exact_int(*x).map_or_else(BigInt::default, BigInt::from),
+            Self::Float(x) => whole_part(*x),
         }
     }
 
@@ -58,12 +58,24 @@ pub(crate) fn number_of(value: &Val) -> Option<Num> {
 
 /// The whole number that `x` is exactly, if it is one within `i128`.
 pub(crate) fn exact_int(x: f64) -> Option<i128> {
-    const LIMIT: f64 = 1.6e38;
-    if x.is_finite() && x.fract() == 0.0 && x.abs() < LIMIT {
+    const LIMIT: f64 = (1_u128 << 127) as f64;
+    if x.fract() == 0.0 && (-LIMIT..LIMIT).contains(&x) {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within range")]
         return Some(x as i128);
     }
     None
+}
+
+/// The whole number before the point of `x`, exactly; 0 for what is not finite.
+pub(crate) fn whole_part(x: f64) -> BigInt {
+    if !x.is_finite() {
+        return BigInt::default();
+    }
+    match exact_int(x.trunc()) {
+        Some(whole) => BigInt::from(whole),
+        // the digits are all written
+        None => format!("{:.0}", x.trunc()).parse().unwrap_or_default(),
+    }
 }
 
 /// The nearest float; infinite when `n` is beyond.
@@ -98,9 +110,9 @@ fn compare_float(x: f64, whole: &Num) -> Option<Ordering> {
             order => order,
         });
     }
-    // one of them is beyond 128 bits, where no float has a fraction
+    // one of them is beyond 128 bits, so that a fraction changes nothing
     match whole {
-        Num::Big(n) => x.partial_cmp(&float_of_big(n)),
+        Num::Big(n) if x.is_finite() => Some(whole_part(x).cmp(n)),
         _ => x.partial_cmp(&0.0),
     }
 }
