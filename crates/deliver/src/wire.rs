@@ -17,6 +17,9 @@ use crate::tls::{Given, Stream};
 pub(crate) struct Wire<S> {
     stream: TokioIo<Stream<S>>,
     heard: Heard,
+    /// Whether the other side takes nothing any more. What it said before is read nevertheless: HTTP/2 would give up at
+    /// the failed write, with an answer or a GOAWAY unread. The end of what can be read follows.
+    is_deaf: bool,
 }
 
 /// How many bytes have come in on a connection: tells a receiver that said nothing from one
@@ -42,12 +45,26 @@ impl<S> Wire<S> {
     }
 
     pub(crate) fn new(stream: Stream<S>) -> Self {
-        Self { stream: TokioIo::new(stream), heard: Heard::default() }
+        Self { stream: TokioIo::new(stream), heard: Heard::default(), is_deaf: false }
     }
 
     /// The counter, which stays valid when the connection has been handed on.
     pub(crate) fn heard(&self) -> Heard {
         self.heard.clone()
+    }
+
+    /// What was `polled` by writing; `lost` once the other side takes nothing any more.
+    fn written<T>(&mut self, polled: Poll<io::Result<T>>, lost: T) -> Poll<io::Result<T>> {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        match polled {
+            Poll::Ready(Err(error))
+                if self.is_deaf || matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset) =>
+            {
+                self.is_deaf = true;
+                Poll::Ready(Ok(lost))
+            }
+            polled => polled,
+        }
     }
 }
 
@@ -65,7 +82,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(polled, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -73,7 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.written(polled, parts.iter().map(|part| part.len()).sum())
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -81,10 +100,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.written(polled, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.written(polled, ())
     }
 }

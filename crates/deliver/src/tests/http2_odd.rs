@@ -1,19 +1,26 @@
 //! HTTP/2 receivers whose answers are odd, or that do not want to speak it: raw frames (RFC 9113
 //! section 4), for no library writes them.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use tenterhook_model::webhook::TransportPolicy;
 use tenterhook_model::{Exchange, Outcome, PreparedRequest, limits};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::identity::{Authority, server};
-use super::support::{Receiver, body, deliverer, post_over};
+use super::support::{Receiver, body, deliverer, post, post_over};
+use crate::http2::{Http2, Tasks};
+use crate::progress::Progress;
+use crate::request;
+use crate::wire::Wire;
 
 /// Types of frames, and their flags END_STREAM, ACK and END_HEADERS.
 const DATA: u8 = 0;
@@ -25,6 +32,8 @@ const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
+/// The body of a request, which comes last.
+const REQUEST_BODY: &[u8] = b"the whole request";
 const HTTP_1_1_REQUIRED: u32 = 0xd;
 /// `:status: 200` and `103` in HPACK (RFC 7541 section 6.1 and 6.2.2).
 const STATUS_200: &[u8] = &[0x88];
@@ -272,4 +281,64 @@ async fn an_answer_before_the_request_is_whole_counts() {
         assert_eq!((exchange.outcome, exchange.error.as_str()), (Outcome::Success, ""));
     }
     assert_eq!(raw.answers(), (2, 0));
+}
+
+/// A connection whose other side says its last words when it has a request, and is gone by then.
+struct LastWords {
+    words: Vec<u8>,
+    is_gone: bool,
+    reader: Option<Waker>,
+}
+
+impl AsyncRead for LastWords {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.is_gone {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        buffer.put_slice(&std::mem::take(&mut self.words));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for LastWords {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_gone {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        self.is_gone = bytes.windows(REQUEST_BODY.len()).any(|part| part == REQUEST_BODY);
+        if self.is_gone
+            && let Some(reader) = self.reader.take()
+        {
+            reader.wake();
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(if self.is_gone { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) })
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn what_a_receiver_said_before_it_was_gone_counts() {
+    let go_away = [[0; 4], [0; 4]].concat();
+    for (last_words, is_answered) in [(ok(1, &[]), true), (frame(GOAWAY, 0, 0, &go_away), false)] {
+        let words = [frame(SETTINGS, 0, 0, &[]), last_words].concat();
+        let stream = LastWords { words, is_gone: false, reader: None };
+        let connection = Http2::open(Wire::plain(stream), &Tasks::default()).await.unwrap();
+        let request = PreparedRequest { body: Bytes::from_static(REQUEST_BODY), ..post("http://192.0.2.1/") };
+        let seat = connection.join().unwrap();
+        let mut progress = Progress::new();
+        progress.sending(([192, 0, 2, 1], 80).into(), true);
+        let answer = seat.exchange(request::write(&request).unwrap(), &mut progress).await;
+        match answer {
+            Ok(()) => assert!(is_answered),
+            Err(broken) => assert!(!is_answered && broken.unprocessed, "{broken:?}"),
+        }
+    }
 }
