@@ -97,9 +97,9 @@ test("a_cut_stream_resumes_without_a_gap_or_a_double", async () => {
   const { page, close } = await open(browser, origin, "/console/deliveries");
   await page.getByText("live", { exact: true }).waitFor();
   for (let round = 0; round < 3; round++) {
-    await publish(7);
+    await publish(5);
     proxy.cut();
-    await publish(7);
+    await publish(5);
   }
   await until(async () => (await rowCount(page)) === published);
   await until(async () => (await page.getByRole("row").filter({ hasText: "succeeded" }).count()) === published);

@@ -7,7 +7,7 @@ import { DeliveryState } from "tenterhook/web";
 import { launch, open } from "./browser.ts";
 import { Receiver, Server, until } from "./server.ts";
 
-const waiting = 41;
+const waiting = 30;
 
 let server: Server;
 let browser: Browser;

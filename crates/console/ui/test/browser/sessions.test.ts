@@ -120,6 +120,17 @@ test("a_customers_link_opens_its_namespace_and_leaves_no_token", async () => {
   await close();
 });
 
+test("a_session_ends_on_a_narrow_screen_too", async () => {
+  const viewport = { width: 320, height: 640 };
+  const { page, close } = await open(browser, server.origin, "/console/webhooks", { viewport });
+  await signIn(page, keys.viewer);
+  await page.getByRole("link", { name: "orders" }).waitFor();
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= viewport.width);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("API key").waitFor();
+  await close();
+});
+
 test("a_revoked_key_ends_its_sessions", async () => {
   const { page, close } = await open(browser, server.origin, "/console/webhooks");
   await signIn(page, keys.operator);
