@@ -196,4 +196,74 @@ mod tests {
             () = std::future::ready(()) => None,
         }
     }
+
+    #[test]
+    fn only_the_beginning_of_a_body_is_looked_at() {
+        for (body, found) in [
+            (&b"bench-7"[..], Some(7)),
+            (b"bench-007", Some(7)),
+            (b"bench-7bench-8", Some(7)),
+            (b"xbench-0\"", Some(0)),
+            (b"Bench-7", None),
+            (b"bench7", None),
+        ] {
+            assert_eq!(number(body), found, "{}", String::from_utf8_lossy(body));
+        }
+        let behind = |blanks: usize| number(format!("{}bench-7", " ".repeat(blanks)).as_bytes());
+        assert_eq!((behind(31), behind(32)), (Some(7), None));
+        assert_eq!(number(Flights::id(4_711).as_bytes()), Some(4_711));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_measured_while_the_server_warms_up() {
+        let flights = Flights::new();
+        let event = flights.begin(Instant::now(), 1);
+        flights.published(Instant::now());
+        flights.measuring.store(true, Ordering::Relaxed);
+        flights.arrived(event);
+        assert_eq!((flights.arrival.count(), flights.publish.count()), (0, 0), "it began before");
+        flights.published(Instant::now());
+        assert_eq!(flights.publish.count(), 1);
+    }
+
+    #[test]
+    fn events_are_numbered_in_turn_and_take_the_place_of_those_that_landed() {
+        let flights = Flights::new();
+        for number in 0..3 {
+            assert_eq!(flights.begin(Instant::now(), 1), number);
+        }
+        (0..3).for_each(|number| flights.arrived(number));
+        flights.next.store(SLOTS as u64, Ordering::Relaxed);
+        assert_eq!(flights.begin(Instant::now(), 1), SLOTS as u64);
+        flights.arrived(0);
+        assert_eq!(flights.strays.load(Ordering::Relaxed), 1, "a late repeat of the event before it in its place");
+    }
+
+    #[test]
+    #[should_panic(expected = "in flight")]
+    fn no_event_takes_the_place_of_one_in_flight() {
+        let flights = Flights::new();
+        flights.begin(Instant::now(), 1);
+        flights.next.store(SLOTS as u64, Ordering::Relaxed);
+        flights.begin(Instant::now(), 1);
+    }
+
+    #[tokio::test]
+    async fn requests_of_others_are_counted_only_while_it_is_measured() {
+        let request = || Received {
+            peer: "127.0.0.1:4000".parse().unwrap(),
+            method: hyper::Method::POST,
+            path: "/".to_owned(),
+            headers: hyper::HeaderMap::new(),
+            spelling: Default::default(),
+            body: bytes::Bytes::from_static(b"{}"),
+        };
+        let flights = Flights::answering_after(Duration::from_millis(7));
+        let answer = flights.answer(request()).await;
+        assert_eq!((answer.status, answer.delay), (StatusCode::OK, Duration::from_millis(7)));
+        assert_eq!(flights.drained.load(Ordering::Relaxed), 0);
+        flights.measuring.store(true, Ordering::Relaxed);
+        flights.answer(request()).await;
+        assert_eq!((flights.drained.load(Ordering::Relaxed), flights.strays.load(Ordering::Relaxed)), (1, 0));
+    }
 }

@@ -95,4 +95,52 @@ mod tests {
         assert!((histogram.quantile_ms(0.5) - 2.0).abs() < 0.1);
         assert!((histogram.quantile_ms(0.999) - 50.0).abs() < 1.0);
     }
+
+    #[test]
+    fn a_bucket_ends_where_the_next_begins() {
+        for micros in (0..2_000).chain([4_095, 4_096, 65_535, 65_536, 1 << 20, (1 << 20) + 1, (1 << 31) - 1]) {
+            let at = bucket(micros);
+            assert!(upper_micros(at) >= micros, "{micros} is in a bucket up to {}", upper_micros(at));
+            assert!(at == 0 || upper_micros(at - 1) < micros, "{micros} is beyond the bucket before its own");
+        }
+        assert_eq!(
+            (bucket(127), bucket(128), bucket(255), bucket(256), bucket(257), bucket(258)),
+            (127, 128, 255, 256, 256, 257)
+        );
+    }
+
+    #[test]
+    fn a_quantile_counts_those_that_took_no_longer() {
+        let histogram = Histogram::new();
+        assert_eq!((histogram.count(), histogram.quantile_ms(0.5), histogram.quantile_ms(1.0)), (0, 0.0, 0.0));
+        for micros in [10, 20, 30, 40] {
+            histogram.record(Duration::from_micros(micros));
+        }
+        for (quantile, millis) in
+            [(0.0, 0.010), (0.25, 0.010), (0.26, 0.020), (0.5, 0.020), (0.75, 0.030), (0.76, 0.040), (1.0, 0.040)]
+        {
+            assert_eq!(histogram.quantile_ms(quantile), millis, "{quantile}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_the_last_bucket_is_in_it() {
+        let histogram = Histogram::new();
+        histogram.record(Duration::from_secs(24 * 3_600));
+        histogram.record(Duration::MAX);
+        assert_eq!(histogram.count(), 2);
+        assert!(histogram.quantile_ms(0.5) > 60.0 * 60.0 * 1e3, "more than an hour");
+    }
+
+    #[test]
+    fn tasks_count_at_once_and_nothing_is_lost() {
+        let histogram = Histogram::new();
+        std::thread::scope(|scope| {
+            for task in 0..4 {
+                let histogram = &histogram;
+                scope.spawn(move || (0..1_000).for_each(|n| histogram.record(Duration::from_micros(task * 1_000 + n))));
+            }
+        });
+        assert_eq!(histogram.count(), 4_000);
+    }
 }

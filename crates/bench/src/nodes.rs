@@ -149,4 +149,16 @@ mod tests {
         assert!(text.contains("    2         2900            1.90             4.2"), "{text}");
         assert!(text.contains("32 attempts at once, and the receiver takes 20 ms"), "{text}");
     }
+
+    #[test]
+    fn a_node_is_told_the_limits_that_the_table_names() {
+        let flags = node_flags(Path::new("/tmp/a b/sealing.key"));
+        let value = |name: &str| flags.iter().position(|flag| flag == name).map(|at| flags[at + 1].as_str());
+        assert_eq!(value("--max-in-flight"), Some("32"));
+        assert_eq!(
+            (value("--node-address"), value("--sealing-key-file")),
+            (Some("127.0.0.1"), Some("/tmp/a b/sealing.key"))
+        );
+        assert_eq!(flags.len() % 2, 0, "each flag has its value");
+    }
 }

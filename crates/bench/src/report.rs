@@ -230,4 +230,61 @@ mod tests {
     fn the_median_of_nothing_is_nothing() {
         assert_eq!((median(vec![]), median(vec![3.0, 1.0, 2.0])), (0.0, 2.0));
     }
+
+    #[test]
+    fn the_median_of_an_even_number_is_the_upper_of_the_two_in_the_middle() {
+        for (values, middle) in [
+            (vec![5.0], 5.0),
+            (vec![2.0, 1.0], 2.0),
+            (vec![4.0, 1.0, 3.0, 2.0], 3.0),
+            (vec![-1.0, -3.0, -2.0], -2.0),
+            (vec![1.0, 1.0, 9.0], 1.0),
+            (vec![f64::INFINITY, 1.0, 2.0], 2.0),
+        ] {
+            assert_eq!(median(values.clone()), middle, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn runs_without_a_base_are_in_no_ratio() {
+        let run = |delivered_per_second| Figures {
+            delivered_per_second,
+            cpu_seconds_per_10k: 1.0,
+            arrival_p99_ms: 1.0,
+            ..Figures::default()
+        };
+        let alone = |rate| Pair { server: run(rate), base: None };
+        let row = Row::of("a", &[alone(1.0), alone(3.0), alone(2.0)]);
+        assert_eq!((row.name, row.server.delivered_per_second, row.base, row.ratios), ("a", 2.0, None, None));
+        let mixed = Row::of("a", &[alone(100.0), Pair { server: run(6.0), base: Some(run(2.0)) }]);
+        assert_eq!(mixed.ratios.unwrap().delivered, 3.0, "that of the only pair");
+        assert_eq!(mixed.base.unwrap().delivered_per_second, 2.0);
+        assert_eq!(Row::of("a", &[]).server, Figures::default());
+    }
+
+    #[test]
+    fn a_ceiling_that_was_not_measured_divides_nothing_by_zero() {
+        let server = Figures { delivered_per_second: 50.0, ..Figures::default() };
+        let report = Report { scenarios: vec![Row { name: "a", server, ..Row::default() }], ..Report::default() };
+        let table = report.table(Terminal::plain());
+        assert!(table.contains("5000%") && !table.contains("inf") && !table.contains("NaN"), "{table}");
+    }
+
+    #[test]
+    fn the_table_is_as_long_as_what_was_measured() {
+        let row = |name, ratios| Row { name, base: Some(Figures::default()), ratios, ..Row::default() };
+        let report = Report {
+            compared_with: "nothing else",
+            scenarios: vec![row("one", Some(Ratios::default())), row("two", None)],
+            ..Report::default()
+        };
+        let table = report.table(Terminal::plain());
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 10, "{table}");
+        assert!(
+            lines[1].starts_with("median of each figure") && lines[2].starts_with("one") && lines[3].starts_with("two")
+        );
+        assert!(lines[5].starts_with("compared with nothing else") && lines[6].starts_with("one"), "{table}");
+        assert!(lines[8].starts_with("Ceilings here: 0 raw"), "{table}");
+    }
 }

@@ -295,4 +295,73 @@ mod tests {
         assert_eq!((median.delivered_per_second, median.peak_mib), (2.0, 20.0));
         assert_eq!(Figures::median(&[]), Figures::default());
     }
+
+    #[test]
+    fn every_scenario_can_be_asked_for_by_its_name() {
+        let mut names: Vec<&str> = SCENARIOS.iter().chain(&growth(100)).map(|scenario| scenario.name).collect();
+        assert!(names.iter().all(|name| name.len() <= 26), "{names:?} fit into their column");
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all, "no name is there twice");
+    }
+
+    #[test]
+    fn a_name_says_what_is_measured() {
+        for scenario in SCENARIOS {
+            let webhooks = if scenario.name.contains("10 webhooks") { 10 } else { 1 };
+            let over = match scenario.name {
+                name if name.starts_with("HTTPS") => Over::Https,
+                name if name.starts_with("HTTP/2") => Over::Http2,
+                _ => Over::Plain,
+            };
+            assert_eq!(
+                (scenario.webhooks, scenario.over, scenario.grown),
+                (webhooks, over, Grown::Nothing),
+                "{}",
+                scenario.name
+            );
+            assert_eq!(scenario.delay.is_zero(), !scenario.name.contains("100 ms"), "{}", scenario.name);
+        }
+    }
+
+    #[test]
+    fn only_slow_receivers_need_more_requests_in_flight() {
+        assert_eq!(Scenario::new("a").in_flight(), None);
+        let slow = Scenario { load: Load::Closed(2_000), delay: SLOW, ..Scenario::new("a") };
+        assert_eq!(slow.in_flight(), Some(2_000));
+        assert_eq!(Scenario { load: Load::Open(150), ..slow }.in_flight(), None);
+    }
+
+    #[test]
+    fn growth_is_never_nothing_and_webhooks_end_at_the_limit() {
+        let sizes = |percent| {
+            growth(percent).map(|scenario| match scenario.grown {
+                Grown::Webhooks(count)
+                | Grown::Queued(count)
+                | Grown::Finished(count)
+                | Grown::Watchers(count)
+                | Grown::Keys(count) => count,
+                Grown::Nothing => 0,
+            })
+        };
+        assert_eq!(sizes(0), [1, 1, 1, 1, 1]);
+        assert_eq!(sizes(100), [9_990, 1_000_000, 1_000_000, 1_000, 100_000]);
+        assert_eq!(sizes(101)[0], 9_990);
+        assert_eq!(growth(1).map(|scenario| scenario.grown.keys()), [0, 0, 0, 0, 1_000]);
+    }
+
+    #[test]
+    fn every_figure_has_its_median() {
+        let figures = |value| Figures {
+            delivered_per_second: value,
+            publish_p50_ms: value + 1.0,
+            publish_p99_ms: value + 2.0,
+            arrival_p50_ms: value + 3.0,
+            arrival_p99_ms: value + 4.0,
+            cpu_seconds_per_10k: value + 5.0,
+            peak_mib: value + 6.0,
+        };
+        assert_eq!(Figures::median(&[figures(30.0), figures(10.0), figures(20.0)]), figures(20.0));
+    }
 }

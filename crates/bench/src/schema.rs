@@ -57,4 +57,32 @@ mod tests {
         assert!(refused("redb:/tmp/store").contains("postgres://USER@HOST/DATABASE"));
         assert!(refused("postgres://bench@localhost/bench?schema=mine").contains("leave schema= out"));
     }
+
+    #[test]
+    fn either_scheme_of_postgresql_is_taken_and_nothing_else() {
+        for right in ["postgres://a@h/d", "postgresql://a@h/d", "postgres://h"] {
+            assert!(check(right).is_ok(), "{right}");
+        }
+        for wrong in [
+            "",
+            "postgres:a",
+            "POSTGRES://a@h/d",
+            " postgres://a@h/d",
+            "sled:/tmp/x",
+            "postgresql://h/d?schema=",
+            "postgres://h?a=1&schema=x",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_sealing_key_has_32_bytes_and_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = write_sealing_key(folder.path()).unwrap();
+        assert_eq!(write_sealing_key(folder.path()).unwrap(), first);
+        let key = std::fs::read_to_string(first).unwrap();
+        assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+        assert!(write_sealing_key(&folder.path().join("none")).is_err());
+    }
 }

@@ -162,4 +162,37 @@ mod tests {
         assert_eq!(listening("  listens on  127.0.0.1:4711  gRPC"), Some("127.0.0.1:4711".parse().unwrap()));
         assert_eq!(listening("  stores in   memory:"), None);
     }
+
+    #[test]
+    fn rows_of_the_kernel_are_found_by_their_whole_name() {
+        let status = "Name:\tVmRSS: 7 kB\nVmPeak:\t  9000 kB\nVmHWM:\t  2048 kB\nVmRSS:\t  1024 kB\n";
+        assert_eq!((mib(status, "VmRSS:").unwrap(), mib(status, "VmHWM:").unwrap()), (1.0, 2.0));
+        for (wrong, part) in
+            [("VmRSS:\t kB\n", "no number"), ("VmRSS:\tmany kB\n", "no number"), ("vmrss:\t1 kB\n", "no such row")]
+        {
+            assert!(mib(wrong, "VmRSS:").unwrap_err().to_string().contains(part), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_of_a_process_need_their_fields() {
+        assert_eq!(cpu_seconds("1 (x) S 1 1 1 0 -1 0 0 0 0 0 7 0 0").unwrap(), 0.07);
+        for (wrong, part) in [("1 (x) S 1 1 1 0 -1 0 0 0 0 0 a b", "no times"), ("1 x S", "no name")] {
+            assert!(cpu_seconds(wrong).unwrap_err().to_string().contains(part), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_a_line_with_an_address_says_that_it_listens() {
+        for (line, address) in [
+            ("listens on [::1]:50051", Some("[::1]:50051")),
+            ("\tlistens on   127.0.0.1:1   gRPC, no TLS", Some("127.0.0.1:1")),
+            ("listens on", None),
+            ("listens on localhost:1", None),
+            ("it listens on 127.0.0.1:1", None),
+            ("", None),
+        ] {
+            assert_eq!(listening(line), address.map(|address| address.parse().unwrap()), "{line:?}");
+        }
+    }
 }

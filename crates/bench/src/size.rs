@@ -208,4 +208,28 @@ mod tests {
         std::fs::write(folder.path().join("c"), vec![0; 524_288]).unwrap();
         assert_eq!(disk_mib(folder.path()).unwrap(), 1.5);
     }
+
+    #[test]
+    fn no_delivery_divides_nothing_and_both_kinds_are_named() {
+        let row = |kind, deliveries| Row { kind, deliveries, disk_mib: 1.0, memory_mib: 2.0 };
+        let sizes = Sizes { rows: vec![row(Kind::Finished, 0), row(Kind::Waiting, 1)], restarts: Vec::new() };
+        let text = sizes.table(Terminal::plain());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["finished", "0", "1", "1048576", "2"]);
+        assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["waiting", "1", "1", "1048576", "2"]);
+        let json = serde_json::to_value(&sizes).unwrap();
+        assert_eq!((&json["rows"][0]["kind"], &json["rows"][1]["kind"]), (&"finished".into(), &"waiting".into()));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_an_error_and_an_empty_one_takes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(disk_mib(folder.path()).unwrap(), 0.0);
+        assert!(disk_mib(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn steps_rise_to_all_deliveries() {
+        assert!(STEPS.windows(2).all(|pair| pair[0] < pair[1]) && STEPS[STEPS.len() - 1] == 100, "{STEPS:?}");
+    }
 }

@@ -316,4 +316,117 @@ labels: {team: a, "no": "yes"}
             assert_eq!(duration(wrong), None, "{wrong}");
         }
     }
+
+    fn problems(text: &str) -> Vec<String> {
+        let value = parse("x", text).unwrap();
+        let problems = message::<v1::Webhook>("Webhook", &value).err().unwrap_or_default();
+        problems.into_iter().map(|(place, what)| format!("{place}: {what}")).collect()
+    }
+
+    #[test]
+    fn each_type_of_field_says_what_it_takes() {
+        for (text, problem) in [
+            ("[]", "document: must be a mapping of fields"),
+            ("5", "document: must be a mapping of fields"),
+            ("display_name: 5", "display_name: must be text; put it in quotes"),
+            ("disabled: 'yes'", "disabled: must be true or false"),
+            ("rules: {}", "rules: must be a list"),
+            ("rules: [5]", "rules[0]: must be a mapping of fields"),
+            ("rules: [{}, {event_types: [a, 5]}]", "rules[1].event_types[1]: must be text; put it in quotes"),
+            ("labels: {a: 5}", "labels[a]: must be text; put it in quotes"),
+            ("labels: 5", "labels: must be a mapping"),
+            ("retry: {max_attempts: 1.5}", "retry.max_attempts: must be a whole number"),
+            ("retry: {max_attempts: 2147483648}", "retry.max_attempts: must be a whole number"),
+            ("retry: {jitter: a}", "retry.jitter: must be a number"),
+            ("retry: {max_age: 5}", "retry.max_age: must be a duration in seconds such as 1.5s"),
+            ("create_time: yesterday", "create_time: must be a time such as 2026-11-28T12:00:00Z"),
+            (
+                "rules: [{conditions: {structured: 1, json: x}}]",
+                "rules[0].conditions: must be {structured: VALUE} or {json: TEXT}",
+            ),
+            ("rules: [{conditions: {json: 5}}]", "rules[0].conditions: must be {structured: VALUE} or {json: TEXT}"),
+        ] {
+            assert_eq!(problems(text), [problem], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_in_another_spelling_is_read_alike() {
+        let read = |text: &str| message::<v1::Webhook>("Webhook", &parse("x", text).unwrap()).unwrap();
+        assert_eq!(read("displayName: a"), read("display_name: a"));
+        assert_eq!(read("{\"display_name\": \"a\"}"), read("display_name: a"));
+        assert_eq!(read("retry: {max_attempts: '4'}"), read("retry: {max_attempts: 4}"));
+        assert_eq!(read("retry: {max_attempts: 2147483647}").retry.unwrap().max_attempts, i32::MAX);
+        assert_eq!(read("request: {method: post}"), read("request: {method: HTTP_METHOD_POST}"));
+        assert_eq!(read("display_name: null\nrules: null\nrequest: null"), v1::Webhook::default());
+        assert!(read("request: {}").request.is_some(), "one that is there, though it is empty");
+        let json = read(r#"{"rules": [{"conditions": {"json": "{\"a\":1}"}}]}"#);
+        assert_eq!(json, read("rules: [{conditions: {structured: {a: 1}}}]"));
+    }
+
+    #[test]
+    fn the_documents_of_a_text_are_a_list_or_stand_one_after_another() {
+        let count = |text: &str| documents("f", text).map(|documents| documents.len());
+        for (text, number) in [
+            ("", 0),
+            ("---\n---\n", 0),
+            ("null", 1),
+            ("a: 1", 1),
+            ("a: 1\n---\nb: 2\n", 2),
+            ("---\na: 1\n---\n# nothing\n---\nb: 2\n", 2),
+            ("[{\"a\": 1}, {\"b\": 2}, {}]", 3),
+            ("{\"a\": 1}", 1),
+            ("[]", 0),
+        ] {
+            assert_eq!(count(text), Ok(number), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where_and_why_and_shows_nothing() {
+        for (text, place, why) in [
+            ("request:\n\turl: secret\n", "f:2", "is indented with a tab; YAML takes spaces"),
+            ("a: 1\na: secret\n", "f:2", "a is there already"),
+            ("a: *secret\n", "f:1", "refers to an anchor that there is not"),
+        ] {
+            let (at, said) = documents("f", text).unwrap_err();
+            assert_eq!((at.as_str(), said.as_str()), (place, why), "{text:?}");
+        }
+        let (_, said) = documents("f", "a: [secret\n").unwrap_err();
+        assert_eq!(said, "is neither YAML nor JSON from here on");
+    }
+
+    #[test]
+    fn bytes_are_text_or_base64() {
+        assert_eq!(bytes(&serde_json::json!("é")), Some("é".as_bytes().to_vec()));
+        assert_eq!(bytes(&serde_json::json!({"base64": "/wA="})), Some(vec![0xff, 0]));
+        for wrong in [
+            serde_json::json!({"base64": "?"}),
+            serde_json::json!({"base64": 5}),
+            serde_json::json!({}),
+            serde_json::json!(5),
+        ] {
+            assert_eq!(bytes(&wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_duration_has_both_parts_of_one_sign() {
+        for (text, read) in [
+            ("0s", Some((0, 0))),
+            ("-0.5s", Some((0, -500_000_000))),
+            ("1.000000001s", Some((1, 1))),
+            ("9223372036854775807s", Some((i64::MAX, 0))),
+            ("9223372036854775808s", None),
+            ("1.5", None),
+            ("1,5s", None),
+            (".5s", None),
+            ("-s", None),
+            ("1 s", None),
+            ("1e3s", None),
+            ("", None),
+        ] {
+            assert_eq!(duration(text), read, "{text}");
+        }
+    }
 }

@@ -171,4 +171,51 @@ mod tests {
         assert_eq!(failure.code, USAGE);
         assert!(!failure.to_string().contains("th_secret"), "{failure}");
     }
+
+    #[test]
+    fn each_kind_of_failure_has_its_exit_code() {
+        let codes = [Failure::refused("x"), Failure::usage("x"), Failure::no("x")].map(|failure| failure.code);
+        assert_eq!((codes, WOULD_CHANGE), ([1, 2, 4], 3));
+    }
+
+    #[test]
+    fn a_hint_is_added_to_the_step_that_is_there() {
+        let failure = Failure::refused("x");
+        assert_eq!(failure.next_step(), None);
+        let failure = failure.also("first");
+        assert_eq!(failure.next_step(), Some("first"));
+        let failure = failure.also("second");
+        assert_eq!(failure.to_string(), "x\n  next: first; second");
+        assert_eq!(
+            (failure.next("other").to_string(), Failure::usage("a\u{7}b").to_string()),
+            ("x\n  next: other".into(), "a\\u{7}b".into())
+        );
+    }
+
+    #[test]
+    fn a_message_is_without_the_step_and_with_the_fields() {
+        let failure = Failure::usage("wrong").fields(vec![("a".into(), "b\nc".into())]).next("n");
+        assert_eq!(failure.message(), "wrong\n  a: b\nc");
+        assert_eq!(failure.next_step(), Some("n"));
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_made_is_a_wrong_argument_with_the_way_out() {
+        for (error, message, next) in [
+            (BuildError::Target("secret@host".into()), "the address is not host:port", Some("with http:// before it")),
+            (BuildError::KeyInTheClear, "an API key is not sent without TLS to another machine", Some("unset the key")),
+            (BuildError::Key, "the API key has characters that no key has", None),
+            (
+                BuildError::Environment(vec!["secret".into()]),
+                "the certificates cannot be used",
+                Some("--ca takes a file"),
+            ),
+        ] {
+            let failure = Failure::build(&error);
+            assert_eq!((failure.code, failure.message()), (USAGE, message.to_owned()));
+            let step = failure.next_step();
+            assert!(step.map_or(next.is_none(), |step| next.is_some_and(|part| step.contains(part))), "{step:?}");
+            assert!(!failure.to_string().contains("secret"), "{failure}");
+        }
+    }
 }

@@ -152,4 +152,38 @@ mod tests {
     fn an_id_has_its_prefix_and_26_characters() {
         assert!(is_id("wh_01m8f64x0000000000000000xx", "wh_") && !is_id("wh_01", "wh_") && !is_id("orders", "wh_"));
     }
+
+    #[test]
+    fn the_only_one_is_taken_and_none_or_several_are_refused() {
+        assert_eq!(only("webhook", "orders", vec![7]).unwrap(), 7);
+        let refused = |found: Vec<u8>| only("webhook", "orders", found).unwrap_err().to_string();
+        assert_eq!(
+            refused(vec![]),
+            "there is no webhook orders\n  next: `tenterhook webhook list` shows what there is"
+        );
+        assert_eq!(refused(vec![1, 2, 3]), "3 webhooks are called orders\n  next: give the id");
+        assert_eq!(
+            ambiguous("events", "evt_", 2).to_string(),
+            "evt_ is the beginning of 2 events\n  next: give more of the id, or all of it"
+        );
+    }
+
+    #[test]
+    fn an_id_is_never_shorter_than_it_must_be() {
+        assert_eq!(short_ids([].into_iter()), 12);
+        assert_eq!(short_ids(["same-id-twice-x", "same-id-twice-x"].into_iter()), 12, "one thing that is there twice");
+        assert_eq!(short_ids(["aaaaaaaaaaaab", "aaaaaaaaaaaa"].into_iter()), 13, "one is the beginning of the other");
+        let ids = ["dlv_01m8f64xaaaa", "dlv_01m8f64xaaab", "dlv_01m8f64xaaba", "dlv_01m8f64xabaa"];
+        let length = short_ids(ids.into_iter());
+        let shown: std::collections::BTreeSet<&str> = ids.iter().map(|id| short(id, length)).collect();
+        assert_eq!((length, shown.len()), (16, 4));
+        assert_eq!((short("é", 1), short("", 5), short("abc", usize::MAX)), ("é", "", "abc"));
+    }
+
+    #[test]
+    fn what_is_as_long_as_an_id_is_one() {
+        let of = |length: usize| is_id(&format!("dlv_{}", "0".repeat(length)), "dlv_");
+        assert_eq!([25, 26, 27].map(of), [false, true, false]);
+        assert!(!is_id(&format!("wh_{}", "0".repeat(26)), "dlv_"));
+    }
 }

@@ -51,3 +51,63 @@ pub(crate) fn check(name: &str, text: &str) -> Result<(), Failure> {
         Failure::usage(format!("{name} is not JSON; see line {}, column {}", error.line(), error.column()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_cut_at_the_first_sign() {
+        for (text, name, value) in
+            [("a=b", "a", "b"), ("a=b=c", "a", "b=c"), ("a=", "a", ""), ("=b", "", "b"), ("é=ü", "é", "ü")]
+        {
+            assert_eq!(pair(text), Ok((name.to_owned(), value.to_owned())), "{text}");
+        }
+        assert_eq!(pair("ab"), Err("`ab` is not NAME=VALUE".to_owned()));
+        assert_eq!(pair(""), Err("`` is not NAME=VALUE".to_owned()));
+    }
+
+    #[test]
+    fn durations_are_refused_with_an_example() {
+        assert_eq!(span("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(span("10"), Err("`10` is not a duration such as 30s or 10m".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place() {
+        for text in ["1", " {} ", "[null]", "\"é\"", "1e400"] {
+            assert!(check("x", text).is_ok(), "{text}");
+        }
+        for (text, place) in [
+            ("", "line 1, column 0"),
+            ("{\n \"a\": }", "line 2, column 7"),
+            ("{} {}", "line 1, column 4"),
+            ("[1,]", "line 1, column 4"),
+            ("nul", "line 1, column 3"),
+        ] {
+            let error = check("data.json", text).unwrap_err();
+            assert_eq!((error.to_string(), error.code), (format!("data.json is not JSON; see {place}"), 2), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_without_its_mark_and_its_json_byte_for_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.json");
+        std::fs::write(&path, "\u{feff}{\"b\": 1.10,  \"a\": 123456789012345678901234567890}\n").unwrap();
+        let json = "{\"b\": 1.10,  \"a\": 123456789012345678901234567890}";
+        assert_eq!(read_text(&path).unwrap(), format!("{json}\n"));
+        assert_eq!(data(&path).unwrap(), document(json));
+        std::fs::write(&path, "{").unwrap();
+        assert!(data(&path).unwrap_err().to_string().contains("data.json is not JSON; see line 1, column 1"));
+        std::fs::write(&path, b"\xff").unwrap();
+        let error = read_text(&path).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot read {}: ", path.display())), "{error}");
+        let missing = folder.path().join("none.json");
+        let error = read_text(&missing).unwrap_err();
+        assert!(
+            error.to_string().starts_with(&format!("cannot read {}: ", missing.display())) && error.code == 2,
+            "{error}"
+        );
+    }
+}

@@ -206,4 +206,82 @@ mod tests {
         assert_eq!(last_hour(&stats), "1,200 of 1,204 ok, 1 failed try");
         assert_eq!(last_hour(&DeliveryStats::default()), "0 ended");
     }
+
+    fn webhook(state: WebhookState, health: Option<tenterhook_client::v1::WebhookHealth>) -> Webhook {
+        Webhook { state: state.into(), health, ..Default::default() }
+    }
+
+    fn health(consecutive_failures: i32, circuit_open: bool) -> Option<tenterhook_client::v1::WebhookHealth> {
+        Some(tenterhook_client::v1::WebhookHealth { consecutive_failures, circuit_open, ..Default::default() })
+    }
+
+    #[test]
+    fn what_needs_a_person_comes_first() {
+        let all = [
+            webhook(WebhookState::Suspended, None),
+            webhook(WebhookState::Active, health(1, false)),
+            webhook(WebhookState::Paused, health(9, true)),
+            webhook(WebhookState::Active, health(0, false)),
+            webhook(WebhookState::Disabled, None),
+        ];
+        assert_eq!(all.each_ref().map(urgency), [0, 1, 2, 3, 4]);
+        assert_eq!(all.each_ref().map(fails), [false, true, false, false, false], "only what is active fails");
+        assert!(fails(&webhook(WebhookState::Active, health(0, true))) && !fails(&webhook(WebhookState::Active, None)));
+    }
+
+    #[test]
+    fn the_problem_is_what_explains_the_state() {
+        let last = |outcome: AttemptOutcome, status, text: &str, error: &str| AttemptSummary {
+            outcome: outcome.into(),
+            response_status: status,
+            response_text: text.into(),
+            error: error.into(),
+            ..Default::default()
+        };
+        let with = |state, reason: &str, failures, last: Option<AttemptSummary>| {
+            let health = tenterhook_client::v1::WebhookHealth {
+                consecutive_failures: failures,
+                last_error: last,
+                ..Default::default()
+            };
+            problem(&Webhook { state_reason: reason.into(), ..webhook(state, Some(health)) })
+        };
+        let http = || Some(last(AttemptOutcome::HttpStatus, 503, "Service Unavailable", ""));
+        assert_eq!(with(WebhookState::Active, "", 2, http()), "503 Service Unavailable");
+        assert_eq!(with(WebhookState::Active, "", 0, http()), "-", "it is well again");
+        assert_eq!(with(WebhookState::Paused, "night", 2, http()), "night");
+        assert_eq!(with(WebhookState::Paused, "", 2, http()), "503 Service Unavailable");
+        assert_eq!(with(WebhookState::Suspended, "gone", 2, http()), "503 Service Unavailable");
+        assert_eq!(with(WebhookState::Suspended, "gone", 2, None), "gone");
+        assert_eq!(with(WebhookState::Disabled, "", 0, None), "-");
+        assert_eq!(attempt(&last(AttemptOutcome::HttpStatus, 599, "", "x")), "599");
+        assert_eq!(attempt(&last(AttemptOutcome::Unspecified, 0, "y", "no route")), "no route");
+    }
+
+    #[test]
+    fn an_hour_without_an_end_may_have_tries() {
+        let of = |succeeded, failed, failed_attempts| {
+            last_hour(&DeliveryStats { succeeded, failed, failed_attempts, ..Default::default() })
+        };
+        assert_eq!(of(0, 0, 1_000), "0 ended, 1,000 failed tries");
+        assert_eq!(of(0, 3, 3), "0 of 3 ok, 3 failed tries");
+        assert_eq!(of(5, 0, 0), "5 of 5 ok");
+    }
+
+    #[test]
+    fn what_is_quoted_is_one_word_for_a_shell() {
+        for (name, shown) in [
+            ("a-b_c.d/e:f9", "a-b_c.d/e:f9"),
+            ("a b", "'a b'"),
+            ("$(x)", "'$(x)'"),
+            ("a*", "'a*'"),
+            ("é", "'é'"),
+            ("''", r"''\'''\'''"),
+            ("a\nb", "'a\nb'"),
+            ("--all", "'--all'"),
+            ("~", "'~'"),
+        ] {
+            assert_eq!(quoted(name), shown);
+        }
+    }
 }

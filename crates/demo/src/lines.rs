@@ -88,4 +88,19 @@ mod tests {
         assert_eq!(lines.take(at(130), Duration::from_millis(100)), ["request", "change", "later"]);
         assert!(lines.take(Timestamp::MAX, Duration::ZERO).is_empty());
     }
+
+    #[test]
+    fn a_line_is_ripe_exactly_when_it_has_been_held() {
+        let lines = Lines::new(Terminal::plain());
+        lines.add(Timestamp::from_millis(100), "a".to_owned());
+        let hold = Duration::from_millis(50);
+        assert!(lines.take(Timestamp::from_millis(149), hold).is_empty());
+        assert_eq!(lines.take(Timestamp::from_millis(150), hold), ["a"]);
+        assert!(lines.take(Timestamp::from_millis(150), hold).is_empty(), "a line is printed once");
+    }
+
+    #[test]
+    fn a_heading_stands_apart() {
+        assert_eq!(heading(Terminal::plain(), 3, "What arrives"), "\n3  What arrives");
+    }
 }

@@ -174,4 +174,56 @@ mod tests {
         }
         assert!(tenterhook_model::JsonText::parse(ACTIVE).is_ok());
     }
+
+    #[test]
+    fn the_events_make_as_many_deliveries_as_the_demo_waits_for() {
+        let webhooks = [slack("127.0.0.1:1"), inventory("127.0.0.1:1"), on_call("127.0.0.1:1")];
+        let active = |event: &Event| {
+            let Some(json_document::Value::Json(text)) = event.data.as_ref().and_then(|data| data.value.as_ref())
+            else {
+                return false;
+            };
+            text.contains(r#""value": "active""#)
+        };
+        let matches = |webhook: &Webhook, event: &Event| {
+            webhook.rules.is_empty()
+                || webhook.rules.iter().any(|rule| {
+                    let is_of = |list: &[String], one: &String| list.is_empty() || list.contains(one);
+                    let fits = is_of(&rule.event_types, &event.r#type) && is_of(&rule.object_types, &event.object_type);
+                    fits && (rule.conditions.is_none() || active(event))
+                })
+        };
+        let events = events(Timestamp::default());
+        let made: Vec<usize> =
+            webhooks.iter().map(|webhook| events.iter().filter(|event| matches(webhook, event)).count()).collect();
+        assert_eq!((made.clone(), made.iter().sum::<usize>()), (vec![2, 4, 1], DELIVERIES));
+    }
+
+    #[test]
+    fn later_events_come_in_turn_and_each_has_its_own_id() {
+        let later: Vec<Event> = (0..750).map(|number| later(number, Timestamp::default())).collect();
+        let kinds: Vec<&str> = later[..4].iter().map(|event| event.object_type.as_str()).collect();
+        assert_eq!(kinds, ["ipam.ipaddress", "dcim.site", "dcim.device", "ipam.ipaddress"]);
+        let ids: std::collections::BTreeSet<&str> = later.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(ids.len(), later.len());
+        for event in &later {
+            let Some(json_document::Value::Json(text)) = event.data.as_ref().and_then(|data| data.value.as_ref())
+            else {
+                panic!("no data")
+            };
+            assert!(
+                !text.contains("198.51.100.0/") && !text.contains("198.51.100.255/"),
+                "{text} is a host of its network"
+            );
+        }
+    }
+
+    #[test]
+    fn receivers_are_told_apart_by_their_paths() {
+        let url = |webhook: Webhook| webhook.request.unwrap().url;
+        let urls = [slack("h:1"), inventory("h:1"), on_call("h:1")].map(url);
+        assert_eq!(urls, ["http://h:1/slack", "http://h:1/inventory", "http://h:1/on-call"]);
+        assert!(inventory("h:1").request.unwrap().body.is_empty(), "it takes the default body");
+        assert!(slack("h:1").signing.is_none() && inventory("h:1").signing.is_some());
+    }
 }

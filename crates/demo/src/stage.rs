@@ -202,4 +202,36 @@ mod tests {
         stage.answer(request("/elsewhere")).await;
         assert_eq!(stage.take().faults.len(), 2);
     }
+
+    #[test]
+    fn a_text_is_cut_by_characters_and_says_so() {
+        for (text, shown) in [("", ""), ("abc", "abc"), ("abcd", "abc…"), ("é☃😀", "é☃😀"), ("é☃😀x", "é☃😀…")]
+        {
+            assert_eq!(cut(text, 3), shown);
+        }
+        assert_eq!((cut("a", 0), cut("", 0)), ("…".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn an_attempt_without_a_number_is_a_late_one() {
+        let numbered = |value: &'static str| {
+            let mut request = request(ON_CALL.0);
+            request.headers.insert("x-tenterhook-attempt", value.parse().unwrap());
+            attempt(&request)
+        };
+        assert_eq!((numbered("1"), numbered("12"), numbered("x"), numbered("-1")), (1, 12, u32::MAX, u32::MAX));
+        assert_eq!(attempt(&request(ON_CALL.0)), u32::MAX);
+    }
+
+    #[tokio::test]
+    async fn each_path_has_its_answer_and_what_arrived_is_taken_once() {
+        let stage = Stage::new(Arc::new(Lines::new(Terminal::plain())));
+        for (path, status) in [(SLACK.0, 200), (INVENTORY.0, 200), (ON_CALL.0, 200), ("/", 404), ("/slack/", 404)] {
+            assert_eq!(stage.answer(request(path)).await.status.as_u16(), status, "{path}");
+        }
+        let arrived = stage.take();
+        assert_eq!((arrived.requests, arrived.refused, arrived.verified), (5, 0, 0));
+        assert_eq!(arrived.faults.len(), 2, "{:?}", arrived.faults);
+        assert_eq!(stage.take().requests, 0);
+    }
 }

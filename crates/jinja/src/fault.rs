@@ -134,4 +134,42 @@ mod tests {
         assert_eq!(line.len(), 120);
         assert_eq!(caret.len(), 61);
     }
+
+    #[test]
+    fn a_place_is_counted_in_lines_and_characters() {
+        for (source, at, line, column, text) in [
+            ("", 0, 1, 1, ""),
+            ("abc", 0, 1, 1, "abc"),
+            ("abc", 3, 1, 4, "abc"),
+            ("abc", 99, 1, 4, "abc"),
+            ("a\nb", 1, 1, 2, "a"),
+            ("a\nb", 2, 2, 1, "b"),
+            ("a\n", 2, 2, 1, ""),
+            ("\n\n\nx", 3, 4, 1, "x"),
+            ("é☃x", 5, 1, 3, "é☃x"),
+            ("é", 1, 1, 1, "é"),
+            ("a\r\nb", 3, 2, 1, "b"),
+        ] {
+            let fault = TemplateFault::new(source, &Fault::new(at, "here"));
+            let place = (fault.line, fault.column, fault.source_line.as_str());
+            assert_eq!(place, (line, column, text), "{source:?} at {at}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_cut_only_where_its_caret_would_be_out_of_sight() {
+        let shown = |at: u32| {
+            let text = TemplateFault::new(&"x".repeat(500), &Fault::new(at, "here")).excerpt();
+            let (line, caret) = text.split_once('\n').unwrap();
+            (line.len(), caret.len())
+        };
+        assert_eq!((shown(0), shown(119)), ((120, 1), (120, 120)));
+        assert_eq!((shown(120), shown(121)), ((120, 61), (120, 61)));
+        assert_eq!(shown(500), (60, 61), "behind the last character");
+        let control = TemplateFault { line: 1, column: 3, message: "m".into(), source_line: "a\tb\u{1b}c".into() };
+        assert_eq!(
+            (control.excerpt(), control.to_string()),
+            ("a b c\n  ^".to_owned(), "line 1, column 3: m".to_owned())
+        );
+    }
 }

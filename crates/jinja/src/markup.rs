@@ -160,3 +160,58 @@ fn named_by(code: u32) -> Option<char> {
         _ => char::from_u32(code).filter(|_| !is_unassigned),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_five_signs_are_escaped_and_nothing_else() {
+        assert_eq!(escape("<a b='c' d=\"e\">&amp;</a>"), "&lt;a b=&#39;c&#39; d=&#34;e&#34;&gt;&amp;amp;&lt;/a&gt;");
+        assert_eq!((escape(""), escape("é☃/`=")), (String::new(), "é☃/`=".to_owned()));
+    }
+
+    #[test]
+    fn what_is_escaped_comes_back() {
+        for text in ["", "<>&'\"", "a < b && c > d", "&amp;", "&#65;", "é😀"] {
+            assert_eq!(unescape(&escape(text)), text);
+        }
+    }
+
+    #[test]
+    fn every_entity_is_read_and_the_old_ones_without_their_end() {
+        for (name, character) in ENTITIES {
+            assert_eq!(unescape(&format!("a&{name};b")), format!("a{character}b"));
+            let unfinished = format!("&{name} b");
+            let wanted = if OLD_ENTITIES.contains(&name) { format!("{character} b") } else { unfinished.clone() };
+            assert_eq!(unescape(&unfinished), wanted);
+        }
+        assert!(OLD_ENTITIES.iter().all(|old| ENTITIES.iter().any(|(name, _)| name == old)));
+        for text in ["&", "&;", "&&", "& amp;", "&AMP;x", "&nope;", "a&b", "&amp\u{0}"] {
+            let wanted = if text.starts_with("&amp") { "&\u{0}" } else { text };
+            assert_eq!(unescape(text), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tags_and_comments_are_cut_to_their_ends() {
+        for (markup, text) in [
+            ("", ""),
+            ("a", "a"),
+            ("<", "<"),
+            ("<>", ""),
+            ("a<b", "a<b"),
+            ("a>b", "a>b"),
+            ("a<b>c</b>d", "acd"),
+            ("<!---->x", "x"),
+            ("<!-->x", "x"),
+            ("<!--->x", "x"),
+            ("<!-- a > b -->x", "x"),
+            ("<!-- a", "<!-- a"),
+            ("a <!-- b --> c <!-- d --> e", "a c e"),
+            ("&lt;b&gt;", "<b>"),
+        ] {
+            assert_eq!(strip_tags(markup), text, "{markup:?}");
+        }
+    }
+}

@@ -79,4 +79,29 @@ mod tests {
         let second = keep(&folder, 1, &request, &headers).unwrap();
         assert!(first.ends_with("0001.http") && second.ends_with("0002.http"));
     }
+
+    #[test]
+    fn files_are_for_their_owner_and_numbers_go_on_beyond_four_digits() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("kept");
+        prepare(&folder).unwrap();
+        prepare(&folder).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let request = Received {
+            peer: "127.0.0.1:4000".parse().unwrap(),
+            method: Method::GET,
+            path: "/".to_owned(),
+            headers: HeaderMap::new(),
+            spelling: Default::default(),
+            body: Bytes::new(),
+        };
+        let path = keep(&folder, 9_999, &request, &[]).unwrap();
+        assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
+        assert_eq!(std::fs::read(&path).unwrap(), b"GET / HTTP/1.1\r\n\r\n");
+        let next = keep(&folder, 9_999, &request, &[]).unwrap();
+        assert!(path.ends_with("9999.http") && next.ends_with("10000.http"), "{}", next.display());
+        let error = keep(&folder.join("none"), 1, &request, &[]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound, "it tries no other number");
+    }
 }

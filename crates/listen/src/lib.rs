@@ -223,4 +223,109 @@ mod tests {
             assert!(host(bad).unwrap_err().ends_with("is not an address; write it like 127.0.0.1 or ::1"), "{bad}");
         }
     }
+
+    #[test]
+    fn a_status_is_one_that_ends_a_request() {
+        for right in [200, 204, 302, 404, 503, 599] {
+            assert_eq!(status(&right.to_string()).unwrap().as_u16(), right);
+        }
+        for wrong in ["", "100", "199", "600", "999", "99", "ok", "200 OK", "-200", "٢٠٠"] {
+            assert_eq!(status(wrong), Err(format!("`{wrong}` is not a status from 200 to 599")));
+        }
+    }
+
+    #[test]
+    fn a_secret_has_at_least_one_character() {
+        assert_eq!(secret("").unwrap_err(), "must not be empty");
+        assert_eq!(secret(" ").unwrap().expose(), " ", "a blank is one");
+    }
+
+    /// What the command line means.
+    fn args(words: &[&str]) -> Result<ListenArgs, clap::Error> {
+        use clap::Parser as _;
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: ListenArgs,
+        }
+        Line::try_parse_from(["listen"].iter().chain(words)).map(|line| line.args)
+    }
+
+    #[test]
+    fn flags_that_would_contradict_each_other_are_refused() {
+        let forward = ["--forward", "http://127.0.0.1:3000"];
+        assert!(args(&forward).is_ok());
+        for other in [&["--status", "500"][..], &["--fail-first", "1"]] {
+            assert!(args(&[&forward[..], other].concat()).is_err(), "{other:?}");
+        }
+        assert!(args(&["--raw", "--json"]).is_err());
+        let server = |words: &[&str]| args(words).unwrap().server;
+        assert_eq!(server(&["--server"]).as_deref(), Some("http://127.0.0.1:50051"));
+        assert_eq!(server(&["--server", "http://127.0.0.1:7/"]).as_deref(), Some("http://127.0.0.1:7"));
+        assert_eq!(server(&[]), None);
+    }
+
+    #[test]
+    fn the_greeting_says_what_is_checked_and_what_a_server_needs() {
+        let greeted = |words: &[&str], address: &str| {
+            greeting(&args(words).unwrap(), address.parse().unwrap(), Terminal::plain())
+        };
+        let plain = greeted(&[], "127.0.0.1:9000");
+        assert!(plain.starts_with("Waiting for webhooks at http://127.0.0.1:9000/ and any path below"), "{plain}");
+        assert!(plain.contains("Signatures are not checked") && plain.contains("--allow-network 127.0.0.1"), "{plain}");
+        let checked = greeted(&["--secret", "s3cret", "--fail-first", "2"], "192.0.2.1:9000");
+        assert!(
+            !checked.contains("not checked") && !checked.contains("--dev") && !checked.contains("s3cret"),
+            "{checked}"
+        );
+        assert!(checked.ends_with("The first 2 get 503."), "{checked}");
+        let served = greeted(&["--server"], "127.0.0.1:9000");
+        assert!(
+            served.contains("The server at http://127.0.0.1:50051 sends every event here") && !served.contains("--dev"),
+            "{served}"
+        );
+    }
+
+    fn received(body: &'static [u8]) -> Received {
+        Received {
+            peer: "127.0.0.1:4000".parse().unwrap(),
+            method: hyper::Method::POST,
+            path: "/".to_owned(),
+            headers: hyper::HeaderMap::new(),
+            spelling: Default::default(),
+            body: bytes::Bytes::from_static(body),
+        }
+    }
+
+    fn listener(words: &[&str]) -> Listener {
+        Listener { args: args(words).unwrap(), terminal: Terminal::plain(), forward: None, arrived: AtomicU64::new(0) }
+    }
+
+    #[tokio::test]
+    async fn the_first_requests_fail_and_the_others_get_the_status() {
+        let listener = listener(&["--fail-first", "2", "--status", "202", "--delay", "5ms"]);
+        let mut statuses = Vec::new();
+        for _ in 0..4 {
+            let answer = listener.answer(received(b"{}")).await;
+            statuses.push(answer.status.as_u16());
+            assert_eq!(answer.delay, Duration::from_millis(5));
+        }
+        assert_eq!(statuses, [503, 503, 202, 202]);
+    }
+
+    #[tokio::test]
+    async fn requests_are_kept_in_the_folder_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = listener(&["--save", folder.path().to_str().unwrap(), "--json"]);
+        for body in [&b"one"[..], b"two"] {
+            listener.answer(received(body)).await;
+        }
+        for (name, body) in [("0001.http", "one"), ("0002.http", "two")] {
+            let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+            assert_eq!(text, format!("POST / HTTP/1.1\r\n\r\n{body}"));
+        }
+        let gone = folder.path().join("gone");
+        let said = keep(&gone, 1, &received(b""), &[]);
+        assert!(said.starts_with(&format!("not in {}: ", gone.display())), "{said}");
+    }
 }

@@ -168,4 +168,28 @@ mod tests {
             assert!(url(wrong).unwrap_err().contains("http://127.0.0.1:3000/hooks"), "{wrong}");
         }
     }
+
+    #[test]
+    fn errors_of_tls_are_said_in_words_that_help() {
+        let of = |error| tls_in_words(&rustls::Error::InvalidCertificate(error));
+        assert!(of(CertificateError::Expired).contains("expired"));
+        assert!(of(CertificateError::NotValidForName).contains("not for the host"));
+        for other in [CertificateError::UnknownIssuer, CertificateError::BadSignature] {
+            assert!(of(other).contains("SSL_CERT_FILE"));
+        }
+        let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        assert!(tls_in_words(&plain).contains("use an http URL"));
+        assert_eq!(tls_in_words(&rustls::Error::DecryptError), "TLS could not be set up");
+    }
+
+    #[test]
+    fn an_answer_that_did_not_come_is_a_bad_gateway_and_says_why() {
+        let forward = Forward::to("http://127.0.0.1:3000/hooks".parse().unwrap());
+        let failed = forward.failed(&Why::BrokenOff);
+        assert_eq!((failed.status, failed.body.len()), (StatusCode::BAD_GATEWAY, 0));
+        assert_eq!(
+            failed.said,
+            "http://127.0.0.1:3000/hooks failed: the response broke off, or has more than 1048576 bytes"
+        );
+    }
 }

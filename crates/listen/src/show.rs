@@ -206,4 +206,74 @@ mod tests {
         assert_eq!((json["status"].as_u64(), json["body"].as_str()), (Some(200), Some("{}")));
         assert_eq!(json["signatures"][0]["verified"], true);
     }
+
+    #[test]
+    fn times_of_day_are_those_of_utc_before_and_after_1970() {
+        let at = |seconds, nanos| time_of_day(Timestamp::new(seconds, nanos).unwrap());
+        assert_eq!(at(0, 0), "00:00:00.000");
+        assert_eq!(at(86_399, 999_999_999), "23:59:59.999");
+        assert_eq!(at(86_400, 1_000_000), "00:00:00.001");
+        assert_eq!(at(-1, 0), "23:59:59.000");
+        assert_eq!(at(3_661, 42_000_000), "01:01:01.042");
+    }
+
+    #[test]
+    fn hexadecimal_is_cut_only_where_there_is_more() {
+        assert_eq!(hexadecimal(&[0; HEX_LINE]), "00 ".repeat(HEX_LINE).trim_end());
+        assert_eq!(hexadecimal(&[0xff; HEX_LINE + 1]).lines().last(), Some("ff"));
+        assert!(!hexadecimal(&[0; HEX_BYTES]).contains('…'));
+        assert!(hexadecimal(&[0; HEX_BYTES + 1]).ends_with("… 257 bytes in all"));
+    }
+
+    #[test]
+    fn forms_and_json_are_shown_without_what_a_terminal_obeys() {
+        for (content_type, bytes, expected) in [
+            ("application/x-www-form-urlencoded; charset=utf-8", &b"a=%1b%5b2J&b"[..], "a = \\u{1b}[2J\nb = "),
+            ("application/x-www-form-urlencoded", b"\xff", "ff"),
+            ("application/json", br#"["\u001b[2J"]"#, "[\n  \"\\u001b[2J\"\n]"),
+            ("application/json", b"\"text\"", "\"text\""),
+            ("application/json", b"[]", "[]"),
+            ("", b"a\tb\nc\r", "a\tb\nc\\u{d}"),
+        ] {
+            assert_eq!(
+                body(&request(content_type, bytes)),
+                expected,
+                "{content_type} {}",
+                String::from_utf8_lossy(bytes)
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_as_it_came_and_a_bad_signature_are_shown() {
+        let request = request("application/json", b"{\"a\":1}");
+        let verdicts = [
+            Verdict { scheme: Some("NETBOX"), fault: Some("no signature matches".to_owned()) },
+            Verdict { scheme: None, fault: Some("the request carries no signature header".to_owned()) },
+        ];
+        let shown = Shown {
+            number: 1,
+            now: Timestamp::from_millis(0),
+            request: &request,
+            headers: &[],
+            verdicts: &verdicts,
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            notes: vec![("forward", "a\u{1b}b".to_owned())],
+            raw: true,
+        };
+        let text = shown.text(Terminal::plain());
+        let end = "\n\n{\"a\":1}\n\nsignature NETBOX NOT verified: no signature matches\nsignature NOT verified: the request carries no signature \
+                   header\nforward   a\\u{1b}b\nanswer    503 Service Unavailable\n";
+        assert!(text.ends_with(end), "{text}");
+        let json: Value = serde_json::from_str(&shown.json()).unwrap();
+        assert_eq!(
+            json["signatures"][0],
+            json!({"scheme": "NETBOX", "verified": false, "reason": "no signature matches"})
+        );
+        assert_eq!(json["signatures"][1]["scheme"], Value::Null);
+        assert_eq!(
+            (&json["notes"]["forward"], &json["headers"], &json["number"]),
+            (&json!("a\u{1b}b"), &json!([]), &json!(1))
+        );
+    }
 }

@@ -181,4 +181,49 @@ mod tests {
             Some("no --secret is one of STANDARD_WEBHOOKS_ASYMMETRIC")
         );
     }
+
+    #[test]
+    fn what_a_verdict_says() {
+        let shown = |scheme, fault: Option<&str>| Verdict { scheme, fault: fault.map(str::to_owned) }.to_string();
+        assert_eq!(shown(Some("GITHUB"), None), "GITHUB verified");
+        assert_eq!(shown(Some("GITHUB"), Some("x")), "GITHUB NOT verified: x");
+        assert_eq!((shown(None, Some("x")), shown(None, None)), ("NOT verified: x".to_owned(), "verified".to_owned()));
+    }
+
+    #[test]
+    fn every_scheme_that_a_request_carries_has_its_verdict_in_one_order() {
+        let request = signed(
+            &[
+                (SignatureScheme::GitHub, "s3cret"),
+                (SignatureScheme::StandardWebhooks, STANDARD_SECRET),
+                (SignatureScheme::NetBox, "s3cret"),
+            ],
+            b"{}",
+        );
+        let of = |secret: &str| -> Vec<(Option<&str>, bool)> {
+            verify(&request, &[Secret::new(secret)], now()).iter().map(|one| (one.scheme, one.is_good())).collect()
+        };
+        let names = ["NETBOX", "STANDARD_WEBHOOKS", "GITHUB"].map(Some);
+        assert_eq!(of("s3cret"), [(names[0], true), (names[1], false), (names[2], true)]);
+        assert_eq!(of(STANDARD_SECRET), [(names[0], false), (names[1], true), (names[2], false)]);
+    }
+
+    #[test]
+    fn a_timestamp_too_old_or_too_new_is_no_good_signature() {
+        let request = signed(&[(SignatureScheme::StandardWebhooks, STANDARD_SECRET)], b"{}");
+        let good = |seconds| {
+            verify(&request, &[Secret::new(STANDARD_SECRET)], Timestamp::new(seconds, 0).unwrap())[0].is_good()
+        };
+        // Five minutes to both sides (Standard Webhooks, "Verifying signatures").
+        assert_eq!([700, 1_000, 1_300].map(good), [true; 3]);
+        assert_eq!([699, 1_301, 0, 100_000].map(good), [false; 4]);
+    }
+
+    #[test]
+    fn a_signature_header_that_is_no_text_is_a_bad_signature() {
+        let mut request = signed(&[(SignatureScheme::GitHub, "s3cret")], b"{}");
+        request.headers.insert(GITHUB_SIGNATURE, hyper::header::HeaderValue::from_bytes(b"sha256=\xff").unwrap());
+        let verdicts = verify(&request, &[Secret::new("s3cret")], now());
+        assert_eq!((verdicts.len(), verdicts[0].scheme, verdicts[0].is_good()), (1, Some("GITHUB"), false));
+    }
 }

@@ -132,4 +132,37 @@ mod tests {
             assert!(server(wrong).unwrap_err().contains("http://127.0.0.1:50051"), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_webhook_takes_every_event_signed_in_both_usual_ways() {
+        let labels = BTreeMap::from([(LABEL.to_owned(), "9000".to_owned())]);
+        let webhook = webhook("[::1]:9000".parse().unwrap(), labels.clone());
+        assert_eq!(webhook.request.unwrap().url, "http://[::1]:9000/");
+        assert_eq!((webhook.rules.len(), webhook.labels), (0, labels));
+        let schemes: Vec<i32> = vec![SignatureScheme::Netbox.into(), SignatureScheme::StandardWebhooks.into()];
+        assert_eq!(webhook.signing.unwrap().schemes, schemes);
+        assert_eq!(webhook.display_name, "tenterhook listen on port 9000");
+    }
+
+    #[test]
+    fn a_server_that_refuses_is_told_apart_from_one_that_is_gone() {
+        for (status, said) in [
+            (Status::unauthenticated("x"), "the server wants a key; --server is for servers with --dev"),
+            (Status::unavailable("x"), "the server did not respond"),
+            (Status::deadline_exceeded("x"), "the server did not respond"),
+            (Status::resource_exhausted("10,000 webhooks"), "the server refused: 10,000 webhooks"),
+        ] {
+            assert_eq!(refused(status).to_string(), said);
+        }
+    }
+
+    #[test]
+    fn a_server_may_have_any_host_and_no_more_than_that() {
+        for right in ["http://localhost:1", "http://[::1]:50051", "http://hooks.example.com"] {
+            assert_eq!(server(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "http://", "ftp://a", "http://a:99999", "a", "HTTP"] {
+            assert!(server(wrong).unwrap_err().starts_with(&format!("`{wrong}` is not")), "{wrong}");
+        }
+    }
 }

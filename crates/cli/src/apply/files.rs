@@ -213,3 +213,137 @@ impl References<'_> {
         self.problems.push((place.to_owned(), what.to_owned()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with files, by name and text.
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    /// The message of a refusal, without the path of the folder.
+    fn refused(folder: &tempfile::TempDir, paths: &[&str]) -> String {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| folder.path().join(path)).collect();
+        let failure = read(&paths, "").unwrap_err();
+        assert_eq!(failure.code, crate::failure::USAGE);
+        failure.to_string().replace(&format!("{}/", folder.path().display()), "")
+    }
+
+    #[test]
+    fn a_folder_is_searched_for_files_by_name_and_not_below() {
+        let folder = folder(&[
+            ("b.yaml", "display_name: b\n"),
+            ("a.yml", "display_name: a1\n---\ndisplay_name: a2\n"),
+            ("c.json", r#"[{"display_name": "c1"}, {"display_name": "c2"}]"#),
+            ("notes.txt", "display_name: no\n"),
+            ("below/d.yaml", "display_name: no\n"),
+        ]);
+        let found = read(&[folder.path().to_owned()], "acme").unwrap();
+        let names: Vec<&str> = found.iter().map(|one| one.webhook.display_name.as_str()).collect();
+        assert_eq!(names, ["a1", "a2", "b", "c1", "c2"]);
+        assert!(found.iter().all(|one| one.webhook.namespace == "acme" && !one.has_references));
+        assert!(found[1].place.to_string().ends_with("a.yml#2"), "{}", found[1].place);
+        let none = folder.path().join("below/none");
+        std::fs::create_dir(&none).unwrap();
+        let failure = read(&[none], "").unwrap_err().to_string();
+        assert!(failure.ends_with("none has no file that ends in .yaml, .yml or .json"), "{failure}");
+    }
+
+    #[test]
+    fn every_error_of_every_file_is_found_with_its_line() {
+        let folder = folder(&[
+            ("a.yaml", "display_name: a\nrequest:\n  url: 5\n"),
+            ("b.yaml", "nme: b\n"),
+            ("c.yaml", "a: [\n"),
+            (
+                "d.yaml",
+                "display_name: d\nsigning_secret: plain\nrequest:\n  headers:\n    - name: X\n      value: {file: gone}\n",
+            ),
+        ]);
+        let text = refused(&folder, &["a.yaml", "b.yaml", "c.yaml", "d.yaml"]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "the files have errors");
+        assert_eq!(lines[1], "  a.yaml:3: request.url: must be text; put it in quotes");
+        assert_eq!(lines[2], "  b.yaml:1: nme: is not a field");
+        assert!(lines[3].starts_with("  c.yaml:"), "{text}");
+        assert!(lines[4].starts_with("  d.yaml:6: request.headers[0].value: cannot read gone: "), "{text}");
+        assert_eq!(lines.len(), 5, "a secret in the file itself is none of them: {text}");
+    }
+
+    #[test]
+    fn secrets_are_put_in_from_files_beside_and_headers_of_them_are_sensitive() {
+        let webhook = "display_name: a\nsigning_secret: {file: secrets/key}\nrequest:\n  headers:\n    - {name: X-A, value: {file: secrets/token}}\n    \
+                       - {name: X-B, value: open}\ntransport:\n  client_private_key_pem: {file: secrets/pem}\n";
+        let folder = folder(&[
+            ("a.yaml", webhook),
+            ("secrets/key", "\u{feff}whsec_1\r\n"),
+            ("secrets/token", "Token  \n\n"),
+            ("secrets/pem", "-----BEGIN-----\nx\n-----END-----\n"),
+        ]);
+        let found = read(&[folder.path().join("a.yaml")], "").unwrap().remove(0);
+        assert!(found.has_references);
+        assert_eq!(found.signing_secret.expose(), "whsec_1", "without its mark and its line break");
+        let headers = &found.webhook.request.as_ref().unwrap().headers;
+        let shown: Vec<_> = headers.iter().map(|one| (&*one.name, &*one.value, one.sensitive)).collect();
+        assert_eq!(shown, [("X-A", "Token  ", true), ("X-B", "open", false)], "blanks are part of a secret");
+        let pem = &found.webhook.transport.as_ref().unwrap().client_private_key_pem;
+        assert_eq!(pem, "-----BEGIN-----\nx\n-----END-----");
+    }
+
+    #[test]
+    fn a_reference_has_one_member_and_stands_where_secrets_may_be() {
+        let of = |text: &str| refused(&folder(&[("a.yaml", text)]), &["a.yaml"]);
+        let wrong = of("display_name: a\nrequest: {headers: [{name: X, value: {file: a, env: b}}]}\n");
+        assert!(wrong.contains("request.headers[0].value: must be text"), "{wrong}");
+        let elsewhere = of("display_name: {env: HOME}\n");
+        assert!(elsewhere.contains("display_name: must be text"), "{elsewhere}");
+        let number = of("display_name: a\nsigning_secret: 5\n");
+        assert!(
+            number.contains("a.yaml:1: signing_secret: must be {env: NAME} or {file: PATH}")
+                || number.contains("signing_secret: must be {env: NAME} or {file: PATH}"),
+            "{number}"
+        );
+        let unset = of("display_name: a\nsigning_secret: {env: TENTERHOOK_TEST_THAT_NOBODY_SETS}\n");
+        assert!(unset.contains("signing_secret: $TENTERHOOK_TEST_THAT_NOBODY_SETS is not set"), "{unset}");
+    }
+
+    #[test]
+    fn one_name_of_a_namespace_is_in_one_place() {
+        let folder = folder(&[
+            ("a.yaml", "display_name: a\n---\ndisplay_name: b\nnamespace: other\n"),
+            ("b.yaml", "display_name: b\n---\n\ndisplay_name: a\nnamespace: default\n"),
+        ]);
+        let text = refused(&folder, &["a.yaml", "b.yaml"]);
+        assert_eq!(
+            text.lines().skip(1).collect::<Vec<_>>(),
+            ["  b.yaml:4: display_name: is that of a.yaml#1 too"],
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn only_one_webhook_is_in_a_file_that_creates_one() {
+        let folder = folder(&[
+            ("one.yaml", "display_name: a\nsigning_secret: {file: one.yaml}\n"),
+            ("none.yaml", "---\n---\n"),
+            ("two.yaml", "display_name: a\n---\ndisplay_name: b\n"),
+            ("three.json", r#"[{"display_name": "a"}, {"display_name": "b"}, {"display_name": "c"}]"#),
+        ]);
+        let of = |name: &str| only(&folder.path().join(name)).map_err(|failure| failure.to_string());
+        let (webhook, secret) = of("one.yaml").unwrap();
+        assert_eq!(webhook.display_name, "a");
+        assert!(secret.expose().starts_with("display_name"));
+        assert!(of("none.yaml").unwrap_err().ends_with("none.yaml has no webhook"));
+        assert!(of("two.yaml").unwrap_err().contains("two.yaml has 2 webhooks\n  next: `tenterhook apply -f`"));
+        assert!(of("three.json").unwrap_err().contains("has 3 webhooks"));
+        assert!(of("missing.yaml").unwrap_err().contains("missing.yaml: "));
+    }
+}

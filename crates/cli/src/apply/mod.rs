@@ -229,4 +229,35 @@ mod tests {
             assert_eq!(file_name(hostile, "wh_1"), "wh_1", "{hostile:?}");
         }
     }
+
+    #[test]
+    fn a_name_of_a_file_has_a_hundred_characters_at_most() {
+        let (longest, longer) = ("a".repeat(100), "a".repeat(101));
+        assert_eq!(file_name(&longest, "wh_1"), longest);
+        for (name, shown) in [(&*longer, "wh_1"), ("a.b-c_D9", "a.b-c_D9"), ("ä", "wh_1"), ("..", "wh_1"), ("a.", "a.")]
+        {
+            assert_eq!(file_name(name, "wh_1"), shown, "{name}");
+        }
+    }
+
+    /// A step that deletes a webhook for which so many deliveries wait.
+    fn prune(name: &str, waiting: i64) -> Step {
+        let health = tenterhook_client::v1::WebhookHealth { waiting, ..Default::default() };
+        Step::Prune(Box::new(tenterhook_client::v1::Webhook {
+            display_name: name.into(),
+            health: Some(health),
+            ..Default::default()
+        }))
+    }
+
+    #[test]
+    fn what_is_in_no_file_is_a_change_only_when_it_is_deleted() {
+        let steps = [prune("a", 0), prune("b", 1)];
+        assert_eq!((changes(&steps, true), changes(&steps, false), changes(&[], true)), (2, 0, 0));
+        assert_eq!(line(&steps[0], true, None), "- a  in none of the files\n");
+        let kept = "in none of the files; --prune would delete it and cancel";
+        assert_eq!(line(&steps[0], false, None), format!("? a  {kept} 0 deliveries\n"));
+        assert_eq!(line(&steps[1], false, None), format!("? b  {kept} 1 delivery\n"));
+        assert_eq!(line(&prune("a\u{1b}[2J\nb", 0), true, None), "- a\\u{1b}[2J\\nb  in none of the files\n");
+    }
 }

@@ -161,4 +161,59 @@ mod tests {
         assert_eq!((&found[1].before, &found[1].after), (&json!("a"), &json!("b")));
         assert!(differences(&webhook("a", &["x"]), &webhook("a", &["x"])).is_empty());
     }
+
+    #[test]
+    fn what_only_the_server_says_is_no_difference() {
+        let webhook = |etag: &str| Webhook {
+            id: format!("wh_{etag}"),
+            etag: etag.into(),
+            state: 2,
+            state_reason: etag.into(),
+            create_time: Some(prost_types::Timestamp::default()),
+            warnings: vec![etag.into()],
+            display_name: "a".into(),
+            ..Default::default()
+        };
+        let value = written(&webhook("1"));
+        assert!(OUTPUT_ONLY.iter().all(|name| value.get(name).is_none()), "{value}");
+        assert_eq!(value["display_name"], "a");
+        assert!(differences(&webhook("1"), &webhook("2")).is_empty());
+    }
+
+    #[test]
+    fn a_part_of_a_text_that_the_server_hides_is_noticed() {
+        let webhook = |url: &str, block: &str| Webhook {
+            request: Some(RequestTemplate { url: url.into(), additional_headers: block.into(), ..Default::default() }),
+            ..Default::default()
+        };
+        assert!(!hides(&webhook("https://a", "X: 1"), &webhook("https://a", "X: 1")));
+        assert!(hides(&webhook("https://a?token=t", ""), &webhook("https://a?token=***", "")));
+        assert!(hides(&webhook("https://a", "Authorization: t"), &webhook("https://a", "Authorization: ***")));
+        assert!(!hides(&Webhook::default(), &Webhook::default()));
+    }
+
+    #[test]
+    fn programs_are_told_what_a_step_does() {
+        let webhook = |name: &str| Webhook { display_name: name.into(), ..Default::default() };
+        let prune = Step::Prune(Box::new(Webhook { namespace: "acme".into(), ..webhook("old") }));
+        assert_eq!(prune.json(), json!({"action": "prune", "namespace": "acme", "display_name": "old", "fields": []}),);
+        let wanted = || Wanted {
+            place: Place::default(),
+            webhook: webhook("new"),
+            signing_secret: tenterhook_model::Secret::new(String::new()),
+            has_references: false,
+        };
+        let create = Step::Create(wanted()).json();
+        assert_eq!(
+            (&create["action"], &create["namespace"], &create["fields"]),
+            (&json!("create"), &json!("default"), &json!([]))
+        );
+        let differences = differences(&webhook("a"), &webhook("b"));
+        let update = Step::Update(wanted(), Box::new(webhook("a")), differences).json();
+        let fields = json!([{"field": "display_name", "before": "a", "after": "b"}]);
+        assert_eq!(
+            (&update["action"], &update["display_name"], &update["fields"]),
+            (&json!("update"), &json!("a"), &fields)
+        );
+    }
 }

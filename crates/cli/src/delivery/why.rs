@@ -36,3 +36,74 @@ pub(crate) fn outcome(attempt: &DeliveryAttempt) -> String {
         (other, _) => other.as_str_name().trim_start_matches("ATTEMPT_OUTCOME_").to_ascii_lowercase().replace('_', " "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use tenterhook_client::v1::{HttpResponse, Waiting};
+
+    fn attempt(outcome: AttemptOutcome, status: Option<i32>, error: &str) -> DeliveryAttempt {
+        let response = status.map(|status| HttpResponse { status, ..Default::default() });
+        DeliveryAttempt { outcome: outcome.into(), response, error: error.into(), ..Default::default() }
+    }
+
+    fn waits(reason: WaitingReason, last: Option<DeliveryAttempt>) -> String {
+        let waiting = Waiting { reason: reason.into(), behind_delivery_id: "dlv_0".into(), ..Default::default() };
+        why(&Delivery { waiting: Some(waiting), last_attempt: last, ..Default::default() })
+    }
+
+    #[test]
+    fn an_attempt_ended_with_a_status_an_error_or_the_name_of_its_outcome() {
+        for (attempt, line) in [
+            (attempt(AttemptOutcome::Success, Some(204), ""), "HTTP 204"),
+            (attempt(AttemptOutcome::HttpStatus, Some(503), "x"), "HTTP 503"),
+            (attempt(AttemptOutcome::HttpStatus, Some(0), "broken"), "broken"),
+            (attempt(AttemptOutcome::HttpStatus, None, " "), "http status"),
+            (attempt(AttemptOutcome::Unspecified, Some(503), "no route to host "), "no route to host"),
+            (attempt(AttemptOutcome::Unspecified, None, ""), "unspecified"),
+        ] {
+            assert_eq!(outcome(&attempt), line, "{attempt:?}");
+        }
+    }
+
+    #[test]
+    fn every_reason_to_wait_has_its_words_and_the_last_attempt_behind() {
+        for (reason, words) in [
+            (WaitingReason::Paused, "webhook is paused"),
+            (WaitingReason::Suspended, "webhook is suspended"),
+            (WaitingReason::CircuitBreaker, "circuit breaker is open"),
+            (WaitingReason::RetryAfter, "the receiver asked to wait; next try"),
+            (WaitingReason::OrderingKey, "behind dlv_0"),
+            (WaitingReason::NotBefore, "due"),
+            (WaitingReason::RateLimit, "rate limit"),
+            (WaitingReason::Capacity, "waits for its turn"),
+            (WaitingReason::Unspecified, ""),
+        ] {
+            assert_eq!(waits(reason, None), words);
+            let last = attempt(AttemptOutcome::HttpStatus, Some(500), "");
+            let both = if words.is_empty() { "HTTP 500".to_owned() } else { format!("{words}; HTTP 500") };
+            assert_eq!(waits(reason, Some(last)), both);
+        }
+        assert_eq!(why(&Delivery::default()), "");
+    }
+
+    #[test]
+    fn a_wait_with_an_end_says_when() {
+        let until = |reason: WaitingReason, seconds| {
+            let until_time = Some(prost_types::Timestamp { seconds, nanos: 0 });
+            let waiting = Some(Waiting { reason: reason.into(), until_time, ..Default::default() });
+            why(&Delivery { waiting, ..Default::default() })
+        };
+        let far = 253_000_000_000;
+        for (reason, words) in [
+            (WaitingReason::CircuitBreaker, "circuit breaker is open, next try in "),
+            (WaitingReason::RateLimit, "rate limit, due in "),
+            (WaitingReason::NotBefore, "due in "),
+        ] {
+            let line = until(reason, far);
+            assert!(line.starts_with(words) && line.ends_with(" days"), "{line}");
+        }
+        assert!(until(WaitingReason::NotBefore, 1).ends_with(" days ago"));
+    }
+}

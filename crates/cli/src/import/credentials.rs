@@ -118,4 +118,49 @@ mod tests {
             assert_eq!(take_out(block), (block.to_owned(), Vec::new()));
         }
     }
+
+    #[test]
+    fn a_url_without_credentials_stays_as_it_is() {
+        for url in [
+            "",
+            "no url",
+            "https://a.example.com",
+            "https://a.example.com/x@y",
+            "https://a.example.com?u:p@b",
+            "https://a.example.com#u:p@b",
+            "a:b@c",
+        ] {
+            let unchanged = Split { url: url.to_owned(), authorization: None, had_user: false };
+            assert_eq!(split(url), Ok(unchanged), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_last_sign_before_the_path_ends_the_credentials() {
+        for (url, bare, credentials) in [
+            ("https://u:p@a.example.com", "https://a.example.com", "u:p"),
+            ("https://u:p@q@a.example.com/x", "https://a.example.com/x", "u:p@q"),
+            ("https://u:p:q@a.example.com:8443?x", "https://a.example.com:8443?x", "u:p:q"),
+            ("https://:@a.example.com", "https://a.example.com", ":"),
+            ("https://u:@a.example.com", "https://a.example.com", "u:"),
+            ("https://u%2Fx:p%25@a.example.com", "https://a.example.com", "u/x:p%"),
+        ] {
+            let found = split(url).unwrap();
+            assert_eq!((&*found.url, found.had_user), (bare, true), "{url}");
+            assert_eq!(found.authorization, Some(format!("Basic {}", BASE64.encode(credentials))), "{url}");
+        }
+        let empty = split("https://@a.example.com").unwrap();
+        assert_eq!((&*empty.url, empty.authorization, empty.had_user), ("https://a.example.com", None, true));
+    }
+
+    #[test]
+    fn lines_without_a_secret_stay_byte_for_byte() {
+        for block in ["", "X-A: 1", "X-A: 1\r\n\r\nX-B:2\n", "not a header\n", "X-Token-{{ a }}: b"] {
+            assert_eq!(take_out(block), (block.to_owned(), Vec::new()), "{block:?}");
+        }
+        let (open, secret) = take_out("X-A: 1\nAuthorization:  Bearer {{ a }} \nX-B: 2");
+        assert_eq!(open, "X-A: 1\nX-B: 2");
+        let header = HeaderTemplate { name: "Authorization".into(), value: "Bearer {{ a }}".into(), sensitive: true };
+        assert_eq!(secret, [header]);
+    }
 }

@@ -150,4 +150,60 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
     }
+
+    #[test]
+    fn what_a_page_holds_is_found_in_every_form() {
+        for (page, count) in [
+            (json!([]), 0),
+            (json!([1, 2]), 2),
+            (json!({"data": []}), 0),
+            (json!({"data": [1]}), 1),
+            (json!({"data": {"content": [1, 2]}}), 2),
+            (json!({"content": [1]}), 1),
+            (json!({"data": {"id": 1}}), 1),
+            (json!({"data": "text", "id": 1}), 1),
+            (json!({"id": 1}), 1),
+            (json!(5), 1),
+        ] {
+            assert_eq!(objects(page.clone()).len(), count, "{page}");
+        }
+    }
+
+    #[test]
+    fn only_a_page_says_whether_others_follow() {
+        for (page, follows) in [
+            (json!({"done": false}), Some(true)),
+            (json!({"done": true}), Some(false)),
+            (json!({"done": "no"}), None),
+            (json!({"pagination": {"has_next_page": true}}), Some(true)),
+            (json!({"data": {"pagination": {"has_next_page": false}}}), Some(false)),
+            (json!({"results": [], "next": null}), Some(false)),
+            (json!({"results": [], "next": "https://netbox/?offset=50"}), Some(true)),
+            (json!({"results": []}), None),
+            (json!({"next": "x"}), None),
+            (json!([1]), None),
+        ] {
+            assert_eq!(is_followed(&page), follows, "{page}");
+        }
+    }
+
+    #[test]
+    fn places_are_counted_for_each_file_by_itself() {
+        let mut records = Vec::new();
+        for (name, text) in [("a", r#"[{"id": 1}, {"id": 2}]"#), ("b", r#"{"id": 3} [{"id": 4}]"#)] {
+            add_text(name, text, &mut records, &mut Pages::default()).unwrap();
+        }
+        let places: Vec<&str> = records.iter().map(|record| record.place.as_str()).collect();
+        assert_eq!(places, ["a#1", "a#2", "b#1", "b#2"]);
+    }
+
+    #[test]
+    fn the_page_that_is_cut_is_named_with_the_way_out() {
+        let mut pages = Pages::default();
+        pages.note("first.json", &json!({"data": [{"url": "u"}], "done": false}));
+        pages.note("second.json", &json!({"data": [{"url": "u"}], "done": false}));
+        let error = pages.check().unwrap_err();
+        assert!(error.to_string().starts_with("first.json: is a page that others follow"), "{error}");
+        assert_eq!((error.code, error.next_step().is_some()), (crate::failure::USAGE, true));
+    }
 }

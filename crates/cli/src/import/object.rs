@@ -156,4 +156,83 @@ mod tests {
         assert_eq!((empty.flag("a"), empty.flag("b")), (Ok(None), Ok(None)));
         assert!(record(json!({"a": "maybe"})).flag("a").is_err() && record(json!({"a": "{"})).document("a").is_err());
     }
+
+    #[test]
+    fn flags_are_words_in_any_case() {
+        for (value, flag) in [
+            (json!(true), Some(true)),
+            (json!("TRUE"), Some(true)),
+            (json!(" yes "), Some(true)),
+            (json!("On"), Some(true)),
+            (json!("1"), Some(true)),
+            (json!(false), Some(false)),
+            (json!("False"), Some(false)),
+            (json!("no"), Some(false)),
+            (json!("off"), Some(false)),
+            (json!("0"), Some(false)),
+            (json!("  "), None),
+            (json!({"value": "true", "label": "Yes"}), Some(true)),
+        ] {
+            assert_eq!(record(json!({"f": value})).flag("f"), Ok(flag), "{value}");
+        }
+        for wrong in [json!("y"), json!("2"), json!(1), json!([]), json!({})] {
+            assert_eq!(record(json!({"f": wrong})).flag("f"), Err("must be true or false".to_owned()), "{wrong}");
+        }
+        assert_eq!(record(json!({})).flag("f"), Ok(None));
+    }
+
+    #[test]
+    fn numbers_are_whole() {
+        for (value, number) in [
+            (json!(5), Some(5)),
+            (json!(-5), Some(-5)),
+            (json!(" 5 "), Some(5)),
+            (json!("5.0"), None),
+            (json!(5.5), None),
+            (json!(""), None),
+            (json!(null), None),
+            (json!(i64::MAX), Some(i64::MAX)),
+            (json!(u64::MAX), None),
+        ] {
+            assert_eq!(record(json!({"n": value})).number("n"), number, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_its_value_and_an_object_its_name() {
+        let read = record(
+            json!({"a": {"value": "v", "label": "l"}, "b": {"name": "n", "id": 1}, "c": {"value": "v", "name": "n"},
+            "d": {"label": "l"}, "e": 5, "f": null, "g": {"value": 5, "name": "n"}}),
+        );
+        let texts: Vec<&str> = ["a", "b", "c", "d", "e", "f", "g", "none"].map(|name| read.text(name)).into();
+        assert_eq!(texts, ["v", "n", "v", "", "", "", "n", ""]);
+        assert_eq!((read.nested("b", "name"), read.nested("b", "none"), read.nested("none", "x")), ("n", "", ""));
+        assert!(read.has("f") && !read.has("none") && read.value("none").is_null());
+    }
+
+    #[test]
+    fn lists_and_tags_are_read_in_every_form() {
+        let list = |value: Value| record(json!({"l": value})).list("l");
+        assert_eq!(list(json!(" a, b ,,c ")), ["a", "b", "c"]);
+        assert_eq!(list(json!(["a", {"value": "b"}, 5])), ["a", "b", ""]);
+        assert!(list(json!("")).is_empty() && list(json!(null)).is_empty() && list(json!({"a": 1})).is_empty());
+        let tags = |value: Value| record(json!({"tags": value})).tags();
+        assert_eq!(tags(json!([{"name": "Core Site", "slug": "core"}, "edge", {"name": "x"}])), ["core", "edge", "x"]);
+        assert_eq!(tags(json!("a,b")), ["a", "b"]);
+    }
+
+    #[test]
+    fn custom_fields_are_those_with_a_value() {
+        let of = |value: Value| record(value).custom_fields();
+        assert_eq!(of(json!({"custom_fields": {"a": 1, "b": null, "c": ""}})), ["a", "c"]);
+        assert_eq!(of(json!({"cf_a": "x", "cf_b": "", "cfg": "x"})), ["cf_a"]);
+        assert!(of(json!({"custom_fields": null})).is_empty());
+    }
+
+    #[test]
+    fn two_records_are_the_same_whatever_their_places() {
+        let of = |place: &str, value: Value| Record::new(place.into(), value.as_object().unwrap().clone());
+        assert!(of("a#1", json!({"x": 1})).is_same(&of("b#2", json!({"x": 1}))));
+        assert!(!of("a#1", json!({"x": 1})).is_same(&of("a#1", json!({"x": 1, "y": null}))));
+    }
 }

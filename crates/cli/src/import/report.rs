@@ -166,3 +166,95 @@ impl Planned {
         self.wanted.notes.iter().for_each(|note| line('!', &format!("{name}  {note}")));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use super::super::origin::NETBOX;
+    use super::super::wanted::Wanted;
+    use tenterhook_client::v1::Webhook;
+
+    fn planned(name: &str, step: Step) -> Planned {
+        let webhook = Webhook { display_name: name.into(), ..Default::default() };
+        let wanted = Wanted {
+            place: "f#1".into(),
+            webhook,
+            notes: vec!["differs".into()],
+            problems: if matches!(step, Step::Refused) { vec![("url".into(), "is wrong".into())] } else { vec![] },
+            ..Default::default()
+        };
+        Planned { wanted, step }
+    }
+
+    fn all() -> [Planned; 4] {
+        let changed = crate::difference::between(&json!({"a": 1}), &json!({"a": 2}));
+        [
+            planned("new", Step::Create),
+            planned("same", Step::Same(Box::default())),
+            planned("other", Step::Differs(Box::default(), changed)),
+            planned("bad\n", Step::Refused),
+        ]
+    }
+
+    #[test]
+    fn each_webhook_has_the_word_of_what_was_done() {
+        let words = |end: End| {
+            let planned = all();
+            let report = Report { planned: &planned, skipped: &[], remarks: &[], origin: NETBOX, end };
+            planned.iter().map(|one| one.result(&report).0).collect::<Vec<_>>()
+        };
+        assert_eq!(words(End::Nothing), ["new", "unchanged", "differs", "refused"]);
+        assert_eq!(words(End::Imported { updated: false }), ["created", "unchanged", "differs", "refused"]);
+        assert_eq!(words(End::Imported { updated: true }), ["created", "unchanged", "updated", "refused"]);
+        assert_eq!(words(End::Written("x".into())), ["written", "written", "written", "refused"]);
+    }
+
+    #[test]
+    fn the_sum_counts_each_kind_once() {
+        let planned = all();
+        let skipped = [("r".to_owned(), "why".to_owned())];
+        let sum =
+            |end: End| Report { planned: &planned, skipped: &skipped, remarks: &[], origin: NETBOX, end }.sum(None);
+        let counts = "4 webhooks: 1 new, 1 unchanged, 1 changed in NetBox, 1 refused; 1 rule skipped.";
+        assert_eq!(sum(End::Nothing), format!("{counts} Nothing was changed."));
+        assert_eq!(sum(End::Imported { updated: true }), counts);
+        let written = "Written to a b; look at them, then: tenterhook apply -f a b";
+        assert_eq!(sum(End::Written("a b".into())), format!("{counts}\n{written}"));
+        let none = Report { planned: &[], skipped: &[], remarks: &[], origin: NETBOX, end: End::Nothing };
+        assert!(none.sum(None).starts_with("0 webhooks: 0 new") && none.sum(None).contains("0 rules skipped"));
+    }
+
+    #[test]
+    fn every_problem_difference_and_note_has_its_line() {
+        let mut lines = Vec::new();
+        all().iter().for_each(|one| one.lines(&mut |sign, what| lines.push(format!("{sign} {what}"))));
+        assert_eq!(
+            lines,
+            [
+                "! new  differs",
+                "! same  differs",
+                "~ other  a  1 -> 2",
+                "! other  differs",
+                "x bad\n  url: is wrong",
+                "! bad\n  differs"
+            ]
+        );
+    }
+
+    #[test]
+    fn programs_get_the_same_as_people() {
+        let planned = all();
+        let skipped = [("r".to_owned(), "why".to_owned())];
+        let remarks = ["once".to_owned()];
+        let value =
+            Report { planned: &planned, skipped: &skipped, remarks: &remarks, origin: NETBOX, end: End::Nothing }
+                .json();
+        let text = value.to_string();
+        for part in
+            [r#""result":"differs""#, r#""before":1"#, r#""description":"is wrong""#, r#""place":"f#1""#, "once", "why"]
+        {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}

@@ -72,4 +72,31 @@ mod tests {
         assert_eq!(literal("https://a.example.com/{id}"), Ok("https://a.example.com/{id}"));
         assert!(["{{ a }}", "a{% b", "{# c #}"].iter().all(|text| literal(text).is_err()));
     }
+
+    #[test]
+    fn the_time_of_an_attempt_is_kept_within_its_range_and_said() {
+        let (first, last) = (*limits::ATTEMPT_TIMEOUT_SECONDS.start(), *limits::ATTEMPT_TIMEOUT_SECONDS.end());
+        let (first, last) = (i64::try_from(first).unwrap(), i64::try_from(last).unwrap());
+        for (asked, seconds) in
+            [(first, first), (last, last), (first - 1, first), (last + 1, last), (-5, first), (i64::MAX, last)]
+        {
+            let mut wanted = Wanted::default();
+            assert_eq!(wanted.attempt_timeout(asked), prost_types::Duration { seconds, nanos: 0 }, "{asked}");
+            assert_eq!(wanted.notes.len(), usize::from(asked != seconds), "{asked}: {:?}", wanted.notes);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_is_neither_is_a_problem_of_its_field() {
+        let flag = |value: serde_json::Value| {
+            let members = serde_json::json!({"disabled": value});
+            let mut wanted = Wanted::default();
+            let flag = wanted.flag(&Record::new("x#1".into(), members.as_object().unwrap().clone()), "disabled");
+            (flag, wanted.problems)
+        };
+        assert_eq!(flag(true.into()), (true, vec![]));
+        assert_eq!(flag("no".into()), (false, vec![]));
+        assert_eq!(flag(serde_json::Value::Null), (false, vec![]));
+        assert_eq!(flag("maybe".into()), (false, vec![("disabled".to_owned(), "must be true or false".to_owned())]));
+    }
 }

@@ -311,4 +311,76 @@ mod tests {
             ("1,204".into(), "999".into(), "-1,000,000".into())
         );
     }
+
+    const COLUMNS: [Column; 3] = [Column::new("WEBHOOK", 0), Column::number("LAST HOUR", 1), Column::wide("ID")];
+
+    fn chosen(asked: &[&str]) -> Result<Vec<usize>, String> {
+        let asked: Vec<String> = asked.iter().map(|&name| name.to_owned()).collect();
+        choose(&COLUMNS, &asked).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn columns_are_chosen_by_their_headings_in_the_order_that_was_asked_for() {
+        assert_eq!(chosen(&["id", "webhook"]), Ok(vec![2, 0]));
+        assert_eq!(chosen(&[" Last Hour "]), Ok(vec![1]));
+        assert_eq!(chosen(&["ID", "id"]), Ok(vec![2, 2]));
+        let refused = "there is no column url, why\n  next: choose among webhook, last hour, id";
+        assert_eq!(chosen(&["id", "url", "why"]), Err(refused.to_owned()));
+        assert!(chosen(&[""]).is_err());
+    }
+
+    fn output(form: Form, columns: &[&str]) -> Output {
+        let columns: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+        let asked = Asked { form: Some(form), columns: &columns, colour: Colour::Never, time: Some(TimeForm::Utc) };
+        Output { width: None, ..Output::new(asked, true) }
+    }
+
+    #[test]
+    fn a_table_has_the_columns_of_its_form_or_those_that_were_asked_for() {
+        let cells = vec![vec![Cell::new("orders"), Cell::new("7"), Cell::new("wh_1")]];
+        let table = |form, columns: &[&str]| output(form, columns).table(&COLUMNS, &cells).unwrap();
+        assert_eq!(table(Form::Table, &[]), "WEBHOOK  LAST HOUR\norders           7\n");
+        assert_eq!(table(Form::Wide, &[]), "WEBHOOK  LAST HOUR  ID\norders           7  wh_1\n");
+        assert_eq!(table(Form::Table, &["id"]), "ID\nwh_1\n", "one of the wide table");
+        assert_eq!(output(Form::Table, &["x"]).table(&COLUMNS, &cells).unwrap_err().code, 2);
+    }
+
+    #[test]
+    fn only_tables_are_for_people() {
+        let of = |form| (output(form, &[]).is_for_people(), output(form, &[]).is_wide());
+        assert_eq!((of(Form::Table), of(Form::Wide)), ((true, false), (true, true)));
+        for form in [Form::Json, Form::Jsonl, Form::Yaml, Form::Name] {
+            assert_eq!(of(form), (false, false), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_shown_as_asked_and_missing_ones_as_a_dash() {
+        let out = output(Form::Table, &[]);
+        let time = |seconds| prost_types::Timestamp { seconds, nanos: 0 };
+        assert_eq!(out.time(Some(&time(1))), "1970-01-01T00:00:01Z");
+        assert_eq!((out.time(None), out.time(Some(&time(i64::MAX)))), ("-".to_owned(), "-".to_owned()));
+        let relative = Output { time: TimeForm::Relative, ..out };
+        assert!(relative.time(Some(&time(1))).ends_with(" days ago"));
+        assert_eq!(relative.clock(Timestamp::from_millis(1_000)), "1970-01-01T00:00:01Z");
+    }
+
+    #[test]
+    fn every_number_has_its_commas() {
+        for (number, text) in [
+            (0, "0"),
+            (12, "12"),
+            (1_000, "1,000"),
+            (12_345, "12,345"),
+            (999_999, "999,999"),
+            (1_000_000, "1,000,000"),
+            (-12, "-12"),
+            (-1_234, "-1,234"),
+            (i64::MIN, "-9,223,372,036,854,775,808"),
+            (i64::MAX, "9,223,372,036,854,775,807"),
+        ] {
+            assert_eq!(thousands(number), text);
+        }
+        assert_eq!((count(-1, "one", "many"), count(1_000, "one", "many")), ("-1 many".into(), "1,000 many".into()));
+    }
 }

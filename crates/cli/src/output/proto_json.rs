@@ -205,4 +205,66 @@ mod tests {
         let shown = json("Event", &v1::Event { data: Some(data), ..Default::default() });
         assert_eq!(shown["data"]["structured"].to_string(), text);
     }
+
+    #[test]
+    fn numbers_are_text_only_beyond_what_every_reader_keeps() {
+        let waiting =
+            |waiting| json("WebhookHealth", &v1::WebhookHealth { waiting, ..Default::default() })["waiting"].clone();
+        let exact = 1_i64 << 53;
+        for number in [0, -1, exact - 1, exact, -exact] {
+            assert_eq!(waiting(number), json!(number));
+        }
+        for number in [exact + 1, -exact - 1, i64::MIN] {
+            assert_eq!(waiting(number), json!(number.to_string()));
+        }
+    }
+
+    #[test]
+    fn durations_have_the_digits_that_they_need() {
+        for (whole, nanos, text) in [
+            (0, 1, "0.000000001s"),
+            (0, 500_000_000, "0.5s"),
+            (0, -500_000_000, "-0.5s"),
+            (90, 0, "90s"),
+            (-90, 0, "-90s"),
+            (1, 999_999_999, "1.999999999s"),
+            (i64::MIN, 0, "-9223372036854775808s"),
+        ] {
+            assert_eq!(seconds(whole, nanos), text);
+        }
+    }
+
+    #[test]
+    fn the_prefix_of_an_enum_is_its_name_in_capitals() {
+        for (name, wanted) in
+            [("DeliveryState", "DELIVERY_STATE_"), ("State", "STATE_"), ("HttpMethod", "HTTP_METHOD_")]
+        {
+            assert_eq!(prefix(name), wanted);
+        }
+    }
+
+    #[test]
+    fn maps_are_in_the_order_of_their_keys_and_messages_in_that_of_the_proto() {
+        let labels = [("b", "2"), ("a", "1"), ("c", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let webhook =
+            v1::Webhook { labels: labels.into(), request: Some(v1::RequestTemplate::default()), ..Default::default() };
+        let shown = json("Webhook", &webhook);
+        assert_eq!(shown["labels"].to_string(), r#"{"a":"1","b":"2","c":""}"#);
+        assert!(shown["request"].is_object(), "one that is there, though it is empty: {shown}");
+        let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
+        let place = |name: &str| names.iter().position(|other| *other == name);
+        assert!(place("id") < place("labels") && place("display_name").is_some());
+    }
+
+    #[test]
+    fn a_time_out_of_range_is_null_and_a_document_that_is_no_json_is_its_text() {
+        let time = Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 });
+        assert_eq!(json("Event", &v1::Event { publish_time: time, ..Default::default() })["publish_time"], Value::Null);
+        let data = |text: &str| {
+            let value = Some(v1::json_document::Value::Json(text.to_owned()));
+            json("Event", &v1::Event { data: Some(v1::JsonDocument { value }), ..Default::default() })["data"].clone()
+        };
+        assert_eq!(data("{broken"), json!({"json": "{broken"}));
+        assert_eq!(data("null"), json!({"structured": null}));
+    }
 }

@@ -162,4 +162,93 @@ mod tests {
             assert_eq!(in_zone(summer, zone(posix).as_ref()), summer_there);
         }
     }
+
+    #[test]
+    fn a_duration_turns_to_the_next_unit_where_it_is_full() {
+        for (nanos, text) in [
+            (1, "0.0 ms"),
+            (50_000, "0.1 ms"),
+            (9_999_999, "10.0 ms"),
+            (10_000_000, "10 ms"),
+            (999_999_999, "999 ms"),
+            (1_000_000_000, "1.0 s"),
+            (9_940_000_000, "9.9 s"),
+            (10_000_000_000, "10s"),
+            (59_999_999_999, "59s"),
+            (60_000_000_000, "1m"),
+            (3_599_999_999_999, "59m"),
+            (3_600_000_000_000, "1h 00m"),
+            (172_799_000_000_000, "47h 59m"),
+            (172_800_000_000_000, "2 days"),
+        ] {
+            assert_eq!(short(Duration::from_nanos(nanos)), text, "{nanos}");
+        }
+        assert_eq!(short(Duration::MAX), "213503982334601 days");
+    }
+
+    #[test]
+    fn a_span_is_a_whole_number_and_one_unit() {
+        for (text, seconds) in [("0s", 0), ("1s", 1), ("90m", 5_400), ("24h", 86_400), ("7d", 604_800), ("007s", 7)] {
+            assert_eq!(span(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        let most = u64::MAX / 86_400;
+        assert_eq!(span(&format!("{most}d")), Some(Duration::from_secs(most * 86_400)));
+        assert_eq!(span(&format!("{}d", most + 1)), None, "more than there are seconds");
+        for wrong in ["", "s", "5", "1.5h", "1h30m", "5 m", " 5m", "5m ", "5M", "5ms", "٣s", "5日", "-5m"] {
+            assert_eq!(span(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn times_of_the_wire_are_read_within_their_range() {
+        let wire_time = |seconds, nanos| prost_types::Timestamp { seconds, nanos };
+        assert_eq!(timestamp(None), None);
+        assert_eq!(timestamp(Some(&wire_time(5, 0))), Some(Timestamp::from_millis(5_000)));
+        assert_eq!(timestamp(Some(&wire_time(5, -1))), None, "negative nanoseconds");
+        assert_eq!(timestamp(Some(&wire_time(i64::MAX, 0))), None);
+        assert_eq!(timestamp(Some(&wire_time(0, 1_000_000_000))), None, "a whole second of nanoseconds");
+        let wire_span = |seconds, nanos| prost_types::Duration { seconds, nanos };
+        assert_eq!(duration(None), Duration::ZERO);
+        assert_eq!(duration(Some(&wire_span(2, 500_000_000))), Duration::from_millis(2_500));
+        assert_eq!(duration(Some(&wire_span(-2, 0))), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_moment_has_any_offset_and_an_age_ends_at_the_beginning_of_time() {
+        let now = Timestamp::from_millis(1_796_000_000_000);
+        for (text, seconds) in [
+            ("2026-11-28T12:00:00Z", 1_795_867_200),
+            ("2026-11-28t12:00:00z", 1_795_867_200),
+            ("2026-11-28T13:00:00+01:00", 1_795_867_200),
+            ("2026-11-28T06:30:00-05:30", 1_795_867_200),
+            ("1969-12-31T23:59:59Z", -1),
+        ] {
+            assert_eq!(moment(text, now).map(Timestamp::seconds), Ok(seconds), "{text}");
+        }
+        assert_eq!(moment("2026-11-28T12:00:00.000000001Z", now).map(Timestamp::subsec_nanos), Ok(1));
+        for wrong in
+            ["2026-11-28", "2026-11-28T12:00:00", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "12:00", "now"]
+        {
+            assert!(moment(wrong, now).unwrap_err().starts_with(&format!("`{wrong}` is neither")), "{wrong}");
+        }
+        assert_eq!(moment("0s", now), Ok(now));
+    }
+
+    #[test]
+    fn now_is_neither_ahead_nor_long_ago() {
+        let now = Timestamp::from_millis(10_000);
+        assert_eq!(relative(now, now), "0 s ago");
+        assert_eq!(relative(Timestamp::from_millis(9_999), now), "1.0 ms ago");
+        assert_eq!(relative(Timestamp::from_millis(10_001), now), "in 1.0 ms");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_the_wire_has_comes_back_from_it(seconds in -60_000_000_000_i64..250_000_000_000, nanos in 0_u32..1_000_000_000) {
+            if let Some(time) = Timestamp::new(seconds, nanos) {
+                proptest::prop_assert_eq!(timestamp(Some(&wire(time))), Some(time));
+                proptest::prop_assert_eq!(rfc3339(&time.rfc3339()), Some(wire(time)));
+            }
+        }
+    }
 }

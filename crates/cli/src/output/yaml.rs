@@ -185,4 +185,56 @@ mod tests {
         assert_eq!(yaml(&value), expected);
         assert_eq!(yaml(&json!([])), "[]\n");
     }
+
+    #[test]
+    fn words_that_a_reader_takes_for_something_else_are_quoted() {
+        for word in ["true", "False", "YES", "no", "On", "off", "null", "y", "N", "inf", "NaN"] {
+            assert_eq!(yaml(&json!(word)), format!("\"{word}\"\n"));
+        }
+        for word in ["truth", "nope", "yes-no", "_", "/", "a:b", "a b", "a@b.c", "x+y", "https://a.example.com:8080/x"]
+        {
+            assert_eq!(yaml(&json!(word)), format!("{word}\n"));
+        }
+        for word in [
+            "1", "-a", ".5", "~", "a:", "a: b", "a ", " a", "#a", "a#b", "é", "a,b", "[a]", "{a}", "&a", "*a", "!a",
+            "%a", "@a", "`a", "'a", "a\"b", "a\\b", "<<", "=", "?",
+        ] {
+            let shown = yaml(&json!(word));
+            assert!(shown.starts_with('"'), "{word}: {shown}");
+            assert_eq!(crate::document::parse("x", &shown).unwrap(), json!(word));
+        }
+    }
+
+    #[test]
+    fn only_text_that_comes_back_whole_is_a_block() {
+        for (text, shown) in [
+            ("a\nb", "k: |-\n  a\n  b\n"),
+            ("a\nb\n", "k: |\n  a\n  b\n"),
+            ("a\n\nb", "k: |-\n  a\n\n  b\n"),
+            ("a\n  b", "k: |-\n  a\n    b\n"),
+            ("a\nb\n\n", "k: \"a\\nb\\n\\n\"\n"),
+            ("\na\nb", "k: \"\\na\\nb\"\n"),
+            (" a\nb", "k: \" a\\nb\"\n"),
+            ("\ta\nb", "k: \"\\ta\\nb\"\n"),
+            ("a\n", "k: \"a\\n\"\n"),
+            ("a\nb\tc", "k: \"a\\nb\\tc\"\n"),
+            ("a\nb\r", "k: \"a\\nb\\u000d\"\n"),
+            ("a\nb\u{202e}", "k: \"a\\nb\\u202e\"\n"),
+            ("a\n\u{e0001}", "k: |-\n  a\n  \u{e0001}\n"),
+        ] {
+            assert_eq!(yaml(&json!({"k": text})), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lists_in_lists_and_what_is_empty_stand_where_they_belong() {
+        let value = json!([[1, [2]], [], {}, {"a": [], "b": {"c": [{"d": null}]}}, "x", null, true]);
+        let expected =
+            "-\n  - 1\n  -\n    - 2\n- []\n- {}\n- a: []\n  b:\n    c:\n      - d: null\n- x\n- null\n- true\n";
+        assert_eq!(yaml(&value), expected);
+        assert_eq!(
+            (yaml(&json!({})), yaml(&json!(null)), yaml(&json!(1.5))),
+            ("{}\n".into(), "null\n".into(), "1.5\n".into())
+        );
+    }
 }

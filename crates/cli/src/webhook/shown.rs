@@ -143,3 +143,38 @@ fn next(webhook: &Webhook) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use tenterhook_client::v1::{AttemptSummary, WebhookHealth};
+
+    fn webhook(state: WebhookState, failures: i32, status: i32) -> Webhook {
+        let last_error =
+            Some(AttemptSummary { event_id: "evt_1".into(), response_status: status, ..Default::default() });
+        let health = WebhookHealth { consecutive_failures: failures, last_error, ..Default::default() };
+        Webhook { display_name: "my orders".into(), state: state.into(), health: Some(health), ..Default::default() }
+    }
+
+    #[test]
+    fn what_helps_depends_on_the_state() {
+        assert_eq!(next(&webhook(WebhookState::Active, 0, 0)), "");
+        assert_eq!(next(&webhook(WebhookState::Disabled, 3, 0)), "");
+        let test = "tenterhook webhook test 'my orders' --event evt_1\n";
+        assert_eq!(next(&webhook(WebhookState::Active, 1, 500)), format!("Try it:\n  {test}"));
+        let resume = "tenterhook webhook resume 'my orders' --wait\n";
+        assert_eq!(next(&webhook(WebhookState::Paused, 0, 0)), format!("Send again:\n  {resume}"));
+        let suspended = format!("When the receiver is well:\n  {test}  {resume}");
+        assert_eq!(next(&webhook(WebhookState::Suspended, 5, 500)), suspended);
+        let gone = next(&webhook(WebhookState::Suspended, 5, GONE));
+        assert_eq!(gone, format!("{suspended}  tenterhook delivery retry --webhook 'my orders' --failed --wait\n"));
+        let unknown = Webhook { health: None, ..webhook(WebhookState::Suspended, 0, 0) };
+        assert!(!next(&unknown).contains("--event"), "{}", next(&unknown));
+    }
+
+    #[test]
+    fn a_webhook_without_a_request_has_no_url() {
+        assert_eq!(url(&Webhook::default()), "");
+    }
+}

@@ -187,4 +187,43 @@ mod tests {
         tally.changed(1, ("dlv_1".to_owned(), 3, 1), true);
         tally.until_all_is_seen().await;
     }
+
+    #[test]
+    fn nothing_is_lost_where_nothing_was_acknowledged() {
+        let verdict = tally(&[], &[]);
+        let nothing = Verdict { acknowledged: 0, lost: 0, out_of_order: 0, twice: 0, watches_agree: true, changes: 0 };
+        assert_eq!(verdict, nothing);
+        let verdict = tally(&[], &["a-01"]);
+        assert_eq!((verdict.lost, verdict.twice), (0, 0), "what was not acknowledged may arrive");
+    }
+
+    #[test]
+    fn an_event_is_compared_with_those_of_its_own_key_when_it_first_comes() {
+        for (arrived, out_of_order, twice) in [
+            (&["a-01", "a-02", "a-03"][..], 0, 0),
+            (&["a-03", "a-02", "a-01"], 2, 0),
+            (&["a-01", "a-03", "a-02"], 1, 0),
+            (&["a-01", "a-02", "a-01", "a-02"], 0, 2),
+            (&["a-b-02", "a-c-01"], 0, 0),
+            (&["a-b-02", "a-b-01"], 1, 0),
+            (&["2", "1"], 1, 0),
+        ] {
+            let verdict = tally(&[], arrived);
+            assert_eq!((verdict.out_of_order, verdict.twice), (out_of_order, twice), "{arrived:?}");
+        }
+    }
+
+    #[test]
+    fn a_publisher_waits_until_it_is_answered() {
+        let tally = Tally::default();
+        tally.waits(0);
+        tally.waits(1);
+        tally.waits(0);
+        assert_eq!(tally.told(), Told { acknowledged: 0, accepted: 0, waiting: 2 });
+        tally.acknowledged(0, "a-01".to_owned());
+        tally.acknowledged(0, "a-01".to_owned());
+        assert_eq!(tally.told(), Told { acknowledged: 1, accepted: 0, waiting: 1 });
+        tally.happened().arrived.extend(["a-01", "a-01", "a-02"].map(str::to_owned));
+        assert_eq!(tally.told().accepted, 2, "each once");
+    }
 }

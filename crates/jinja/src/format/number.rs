@@ -158,4 +158,68 @@ mod tests {
         assert_eq!(grouped("123", ',', 3), "123");
         assert_eq!(grouped("ffff0", '_', 4), "f_fff0");
     }
+
+    #[test]
+    fn a_point_is_put_behind_the_whole_number() {
+        for (digits, pointed) in [
+            ("5", "5."),
+            ("5.0", "5.0"),
+            ("1e+16", "1.e+16"),
+            ("50%", "50.%"),
+            ("1E-07", "1.E-07"),
+            ("inf", "inf"),
+            ("nan", "nan"),
+            ("inf%", "inf%"),
+        ] {
+            assert_eq!(with_point(digits.to_owned()), pointed);
+        }
+    }
+
+    #[test]
+    fn a_general_number_turns_to_an_exponent_where_it_is_shorter() {
+        for (x, digits, form, shown) in [
+            (0.0, 6, General::Short, "0"),
+            (0.0, 0, General::Short, "0"),
+            (99_999.96, 6, General::Short, "100000"),
+            (999_999.5, 6, General::Short, "1e+06"),
+            (0.000_1, 1, General::Short, "0.0001"),
+            (0.000_099, 2, General::Short, "9.9e-05"),
+            (0.000_099_99, 2, General::Short, "0.0001"),
+            (10.0, 2, General::Float, "1e+01"),
+            (10.0, 3, General::Float, "10.0"),
+            (10.0, 3, General::AlternateFloat, "10.0"),
+            (100.0, 3, General::AlternateFloat, "1.00e+02"),
+            (1.5, 3, General::Alternate, "1.50"),
+            (1e10, 3, General::Alternate, "1.00e+10"),
+        ] {
+            assert_eq!(general(x, digits, form), shown, "{x} with {digits} as {form:?}");
+        }
+    }
+
+    #[test]
+    fn zeros_beyond_what_a_double_has_are_added() {
+        assert_eq!(fixed(0.5, FRACTION_DIGITS_MAX + 1), format!("0.5{}", "0".repeat(FRACTION_DIGITS_MAX)));
+        let long = scientific(1.0, FRACTION_DIGITS_MAX + 2);
+        assert_eq!(long, format!("1.{}e+00", "0".repeat(FRACTION_DIGITS_MAX + 2)));
+        assert_eq!((fixed(f64::NEG_INFINITY, 2), scientific(f64::NAN, 2)), ("-inf".into(), "nan".into()));
+        assert_eq!(scientific(1e-100, 0), "1e-100");
+    }
+
+    #[test]
+    fn groups_begin_at_the_end_of_the_whole_number() {
+        for (digits, size, shown) in [
+            ("", 3, ""),
+            ("1", 3, "1"),
+            ("999", 3, "999"),
+            ("1000", 3, "1,000"),
+            ("1000000", 3, "1,000,000"),
+            ("1000.5", 3, "1,000.5"),
+            ("1000e+05", 3, "1,000e+05"),
+            ("1234%", 3, "1,234%"),
+            ("fffff", 4, "f,ffff"),
+            ("1e2f", 4, "1e2f"),
+        ] {
+            assert_eq!(grouped(digits, ',', size), shown, "{digits}");
+        }
+    }
 }

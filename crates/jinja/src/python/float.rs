@@ -151,4 +151,54 @@ mod tests {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }
+
+    #[test]
+    fn underscores_stand_between_digits_alone() {
+        for (text, cleaned) in [
+            ("", Some("")),
+            ("1", Some("1")),
+            ("1_0", Some("10")),
+            ("1_0_0", Some("100")),
+            ("_1", None),
+            ("1_", None),
+            ("1__0", None),
+            ("1_.5", None),
+            ("_", None),
+        ] {
+            assert_eq!(without_underscores(text).as_deref(), cleaned, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_float_is_read_as_it_is_printed() {
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..20_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let x = f64::from_bits(bits);
+            if x.is_nan() {
+                continue;
+            }
+            let shown = repr(x);
+            assert_eq!(parse(&shown).map(f64::to_bits), Some(x.to_bits()), "{shown}");
+            let is_float = shown.contains(['.', 'e']) || shown.ends_with("inf");
+            assert!(is_float, "{shown} would be read as an integer");
+        }
+    }
+
+    #[test]
+    fn the_notation_changes_exactly_where_pythons_does() {
+        for (x, shown) in [
+            (9_999_999_999_999_998.0, "9999999999999998.0"),
+            (10_000_000_000_000_002.0, "1.0000000000000002e+16"),
+            (0.000_100_000_000_000_000_02, "0.00010000000000000002"),
+            (0.000_099_999_999_999_999_99, "9.999999999999999e-05"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
+            (5e-324, "5e-324"),
+            (-1e100, "-1e+100"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(repr(x), shown);
+        }
+    }
 }

@@ -138,3 +138,26 @@ fn expressions_are_true_or_false_or_fail() {
         assert!(Expression::compile(source, Some(&["n"])).is_err(), "{source:?}");
     }
 }
+
+#[test]
+fn each_fault_of_the_grammar_is_placed_at_its_own_token() {
+    for (source, place) in [
+        ("{{ 1 + }}", (1, 8)),
+        ("a\n{{ @ }}", (2, 4)),
+        ("{{ data data }}", (1, 9)),
+        ("{% endif %}", (1, 4)),
+        ("a\nb {% nope %}", (2, 6)),
+        ("é☃ {{ ? }}", (1, 7)),
+        ("{{ 'data }}", (1, 4)),
+        ("x{# y", (1, 2)),
+        ("\n\n{% raw %}x", (3, 1)),
+        ("{{ data | }}", (1, 11)),
+        ("{% set 5 = 1 %}", (1, 8)),
+        ("{% for x data %}{% endfor %}", (1, 10)),
+        ("{% if 1 %}{% endfor %}", (1, 4)),
+        ("{{ data | nope }}", (1, 11)),
+        ("{{ data is nope }}", (1, 12)),
+    ] {
+        assert_eq!(places(source)[0], place, "{source:?}: {}", faults(source)[0]);
+    }
+}

@@ -325,4 +325,130 @@ mod tests {
         assert_eq!(fields, ["is_disabled", "rules", "rules", "rules", "body", "url", "content_type"]);
         assert!(wanted.webhook.retry.is_none() && wanted.notes.iter().any(|note| note.contains("different ways")));
     }
+
+    /// The rules that a filter becomes, or what is wrong with it.
+    fn filtered(body: Value) -> Result<String, String> {
+        let filter = json!({"event_types": ["a"], "filter": {"headers": {}, "body": body}});
+        let wanted = done(endpoint(), &[subscription(filter)]);
+        match wanted.problems.first() {
+            Some((_, why)) => Err(why.clone()),
+            None => Ok(format!("{:?}", wanted.webhook.rules[0].conditions)),
+        }
+    }
+
+    #[test]
+    fn a_filter_becomes_conditions_by_the_paths_of_its_members() {
+        let of = |body: Value, conditions: &str| {
+            assert_eq!(filtered(body), Ok(format!("{:?}", Some(input::document(conditions)))))
+        };
+        of(json!({"a": 1}), r#"{"and":[{"attr":"a","value":1}]}"#);
+        of(
+            json!({"a": {"b": {"c": "x"}}, "d": null}),
+            r#"{"and":[{"attr":"a.b.c","value":"x"},{"attr":"d","value":null}]}"#,
+        );
+        assert_eq!(filtered(json!({})), Ok("None".to_owned()));
+        for (body, part) in [
+            (json!({"a": {"$gt": 5}}), "has operators"),
+            (json!({"$or": []}), "has operators"),
+            (json!({"a": [1]}), "has lists"),
+            (json!({"a": {"b": []}}), "has lists"),
+        ] {
+            assert!(filtered(body).unwrap_err().contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn retries_are_taken_over_where_the_subscriptions_agree() {
+        let retried = |configs: &[Value]| {
+            let subscriptions: Vec<Value> = configs
+                .iter()
+                .map(|config| json!({"name": "s", "filter_config": {"event_types": ["a"]}, "retry_config": config}))
+                .collect();
+            let wanted = done(endpoint(), &subscriptions);
+            (wanted.webhook.retry, wanted.notes.iter().any(|note| note.contains("in different ways")))
+        };
+        let config =
+            |kind: &str, wait: Value, count: Value| json!({"type": kind, "duration": wait, "retry_count": count});
+        let wait = |seconds| prost_types::Duration { seconds, nanos: 0 };
+        let (linear, _) = retried(&[config("linear", json!(30), json!(4)), config("linear", json!(30), json!(4))]);
+        let linear = linear.unwrap();
+        assert_eq!(
+            (linear.max_attempts, linear.backoff),
+            (4, Some(Backoff::Schedule(BackoffSchedule { waits: vec![wait(30)] })))
+        );
+        let (exponential, _) = retried(&[config("exponential", json!("1m0s"), json!(0))]);
+        let exponential = exponential.unwrap();
+        assert_eq!(exponential.max_attempts, 1, "there is one attempt at least");
+        assert!(
+            matches!(exponential.backoff, Some(Backoff::Exponential(backoff)) if backoff.initial == Some(wait(60)))
+        );
+        assert_eq!(
+            retried(&[config("linear", json!(30), json!(4)), config("linear", json!(60), json!(4))]),
+            (None, true)
+        );
+        for none in [json!(null), config("linear", json!(0), json!(4)), config("linear", json!("x"), json!(4))] {
+            assert_eq!(retried(&[none.clone()]), (None, false), "{none}");
+        }
+    }
+
+    #[test]
+    fn the_newest_secret_that_lasts_signs() {
+        let signed = |secrets: Value| {
+            let mut endpoint = endpoint();
+            endpoint["secrets"] = secrets;
+            done(endpoint, &[subscription(json!({"event_types": ["a"]}))]).signing_secret.expose().to_owned()
+        };
+        let secret = |value: &str, expires: Value| json!({"value": value, "expires_at": expires});
+        assert_eq!(signed(json!([secret("a", json!(null)), secret("b", json!(""))])), "b");
+        assert_eq!(signed(json!([secret("a", json!(NEVER)), secret("b", json!("2026-01-01T00:00:00Z"))])), "a");
+        assert_eq!(signed(json!([secret("b", json!("2026-01-01T00:00:00Z"))])), "");
+        assert_eq!((signed(json!([])), signed(json!(null))), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn an_endpoint_is_active_as_its_status_says() {
+        let disabled = |status: Value, flag: Value| {
+            let mut endpoint = endpoint();
+            (endpoint["status"], endpoint["is_disabled"]) = (status, flag);
+            done(endpoint, &[subscription(json!({"event_types": ["a"]}))]).webhook.disabled
+        };
+        assert!(!disabled(json!("active"), json!(null)) && !disabled(json!(null), json!(false)));
+        assert!(disabled(json!("inactive"), json!(null)) && disabled(json!("paused"), json!(false)));
+        assert!(disabled(json!("active"), json!(true)));
+    }
+
+    #[test]
+    fn a_rate_has_a_count_and_a_time() {
+        let rate = |count: Value, per: Value| {
+            let mut endpoint = endpoint();
+            (endpoint["rate_limit"], endpoint["rate_limit_duration"]) = (count, per);
+            done(endpoint, &[]).webhook.rate_limit.map(|limit| limit.requests_per_second)
+        };
+        assert_eq!(rate(json!(10), json!(5)), Some(2.0));
+        assert_eq!(rate(json!(1), json!("1m0s")), Some(1.0 / 60.0));
+        for (count, per) in [
+            (json!(0), json!(5)),
+            (json!(10), json!(0)),
+            (json!(-1), json!(5)),
+            (json!(10), json!(null)),
+            (json!(null), json!(5)),
+        ] {
+            assert_eq!(rate(count.clone(), per.clone()), None, "{count} in {per}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_json_and_texts_no_templates() {
+        let problems = |name: &str, value: Value| {
+            let mut endpoint = endpoint();
+            endpoint[name] = value;
+            let wanted = done(endpoint, &[subscription(json!({"event_types": ["a"]}))]);
+            wanted.problems.into_iter().map(|(field, _)| field).collect::<Vec<_>>()
+        };
+        assert!(problems("content_type", json!("application/json")).is_empty());
+        assert_eq!(problems("content_type", json!("application/x-www-form-urlencoded")), ["content_type"]);
+        assert_eq!(problems("url", json!("https://a.example.com/{{ x }}")), ["url"]);
+        let key = json!({"type": "api_key", "api_key": {"header_name": "X-Key", "header_value": "{% x %}"}});
+        assert_eq!(problems("authentication", key), ["authentication"]);
+    }
 }

@@ -122,4 +122,48 @@ mod tests {
             assert!(records("x.csv", text).is_err(), "{text}");
         }
     }
+
+    /// Every cell of every record.
+    fn cells(text: &str) -> Vec<Vec<String>> {
+        let names = ["name", "x", "y"];
+        let read = records("f.csv", text).unwrap();
+        read.iter().map(|record| names.map(|name| record.text(name).to_owned()).into()).collect()
+    }
+
+    #[test]
+    fn cells_are_read_as_they_were_written() {
+        for (text, wanted) in [
+            ("name,x,y\na,b,c", [["a", "b", "c"]].to_vec()),
+            ("name,x,y\na,b\n", vec![["a", "b", ""]]),
+            ("name,x,y\n\"a\",\"\",\"\"\"\"", vec![["a", "", "\""]]),
+            ("name,x,y\na,b\"c,\"d\"e", vec![["a", "b\"c", "de"]]),
+            ("name,x,y\n\"a,b\",\"c\nd\",\"e\r\nf\"", vec![["a,b", "c\nd", "e\r\nf"]]),
+            ("name,x,y\r\n\r\na,,\r\n,,\r\nb,,\r\n", vec![["a", "", ""], ["b", "", ""]]),
+            ("name,x,y\n é , ü,\t\n", vec![[" é ", " ü", "\t"]]),
+            ("name\tx\ty\na,b\tc;d\t\n", vec![["a,b", "c;d", ""]]),
+            ("name;x;y\na,b;c;\n", vec![["a,b", "c", ""]]),
+            ("name,x,y\n", vec![]),
+        ] {
+            assert_eq!(cells(text), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_place() {
+        for (text, part) in [
+            ("name,x\na,b,c\n", "f.csv#1: has more values than the header has names"),
+            ("name,x\na,b\n\n\na,b,\n", "f.csv#2: has more values"),
+            ("name,x\na,\"b\n", "f.csv: a quote is not closed"),
+            ("name,X\na,b\n", "from NetBox's \"Export\" button"),
+            ("name,\na,b\n", "from NetBox's \"Export\" button"),
+            ("x,y\n1,2\n", "is neither JSON nor CSV"),
+        ] {
+            let error = records("f.csv", text).unwrap_err();
+            assert!(error.to_string().contains(part) && error.code == crate::failure::USAGE, "{text:?}: {error}");
+        }
+        assert!(
+            records("f.csv", "name,data.x,field_2\na,b,c").is_ok(),
+            "dots, digits and dashes are in names of fields"
+        );
+    }
 }

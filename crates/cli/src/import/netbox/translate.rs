@@ -264,4 +264,127 @@ mod tests {
             assert_eq!(read_variables(template), names, "{template}");
         }
     }
+
+    fn webhook(members: Value) -> Value {
+        let mut webhook = json!({"name": "a", "payload_url": "https://a.example.com/x"});
+        webhook.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        webhook
+    }
+
+    #[test]
+    fn a_webhook_without_rules_is_disabled_unless_it_names_its_events_itself() {
+        let done = |members: Value| wanted(webhook(members), &[], &[]);
+        let unused = done(json!({}));
+        assert!(unused.webhook.disabled && unused.notes[0].contains("no event rule uses it"), "{:?}", unused.notes);
+        let old = json!({"content_types": ["dcim.site"], "type_create": true, "enabled": true});
+        let old = done(old);
+        assert_eq!((old.webhook.disabled, old.webhook.rules.len(), old.notes), (false, 1, vec![]));
+        let off = done(json!({"content_types": ["dcim.site"], "type_create": true, "enabled": false}));
+        assert!(off.webhook.disabled && !off.webhook.rules[0].disabled);
+        for name in ["content_types", "type_create", "enabled"] {
+            assert!(names_its_events(&record(json!({name: null}))), "{name}");
+        }
+        assert!(!names_its_events(&record(json!({"name": "a", "type_update": true}))));
+    }
+
+    #[test]
+    fn a_body_without_a_template_is_that_of_the_version() {
+        let request = |members: Value| wanted(webhook(members), &[rule("r")], &[]).webhook.request.unwrap();
+        let blank = request(json!({"body_template": ""}));
+        assert_eq!((blank.body.as_str(), blank.body_format()), ("", BodyFormat::Netbox45));
+        let own = request(json!({"body_template": "{{ data }}"}));
+        assert_eq!((own.body.as_str(), own.body_format()), ("{{ data }}", BodyFormat::Unspecified));
+    }
+
+    #[test]
+    fn methods_are_named_in_any_case_and_post_where_there_is_none() {
+        let method = |value: Value| {
+            wanted(webhook(json!({"http_method": value})), &[rule("r")], &[]).webhook.request.unwrap().method()
+        };
+        for (value, method_here) in [
+            (json!(null), HttpMethod::Post),
+            (json!("PUT"), HttpMethod::Put),
+            (json!("patch"), HttpMethod::Patch),
+            (json!({"value": "DELETE", "label": "DELETE"}), HttpMethod::Delete),
+            (json!("TRACE"), HttpMethod::Post),
+        ] {
+            assert_eq!(method(value.clone()), method_here, "{value}");
+        }
+    }
+
+    #[test]
+    fn tags_and_owners_are_labels_and_custom_fields_a_note() {
+        let done = wanted(
+            webhook(
+                json!({"tags": [{"slug": "core"}, {"slug": "edge"}], "owner": {"name": "net"}, "custom_fields": {"cost": 5}}),
+            ),
+            &[rule("r")],
+            &[],
+        );
+        let labels: Vec<(&str, &str)> = done.webhook.labels.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(
+            labels,
+            [
+                ("imported-from", "netbox"),
+                ("netbox-owner", "net"),
+                ("netbox-tag/core", "true"),
+                ("netbox-tag/edge", "true")
+            ]
+        );
+        assert_eq!(done.notes, ["custom fields are not taken over: cost"]);
+    }
+
+    #[test]
+    fn trust_is_a_file_or_none_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = folder.path().join("ca.pem");
+        std::fs::write(&pem, "PEM").unwrap();
+        let pem = pem.to_str().unwrap();
+        let of = |members: Value, flags: &[&str]| {
+            let done = wanted(webhook(members), &[rule("r")], flags);
+            (done.webhook.transport, done.problems)
+        };
+        assert_eq!(of(json!({}), &[]), (None, vec![]));
+        assert_eq!(of(json!({"ssl_verification": true}), &[]).0, None);
+        assert!(of(json!({"ssl_verification": false}), &[]).0.unwrap().insecure_skip_verify);
+        let file = of(json!({"ca_file_path": pem, "ssl_verification": false}), &[]).0.unwrap();
+        assert_eq!((file.ca_certificates_pem.as_str(), file.insecure_skip_verify), ("PEM", false), "the file wins");
+        let elsewhere = format!("/opt/netbox/ca.pem={pem}");
+        assert_eq!(
+            of(json!({"ca_file_path": "/opt/netbox/ca.pem"}), &["--ca-file", &elsewhere])
+                .0
+                .unwrap()
+                .ca_certificates_pem,
+            "PEM"
+        );
+        let missing = of(json!({"ca_file_path": "/opt/netbox/none.pem"}), &[]).1;
+        assert!(
+            missing[0].0 == "ca_file_path" && missing[0].1.ends_with("give --ca-file '/opt/netbox/none.pem=FILE'"),
+            "{missing:?}"
+        );
+    }
+
+    #[test]
+    fn retries_are_none_only_when_that_was_said() {
+        let retry = |flags: &[&str]| {
+            wanted(webhook(json!({})), &[rule("r")], flags).webhook.retry.map(|retry| retry.max_attempts)
+        };
+        assert_eq!((retry(&[]), retry(&["--retry", "none"]), retry(&["--retry", "default"])), (None, Some(1), None));
+    }
+
+    #[test]
+    fn the_url_wins_over_a_header_with_credentials() {
+        let block = "Authorization: Token old\nX-A: 1\n";
+        let done = wanted(
+            webhook(json!({"payload_url": "https://u:p@a.example.com", "additional_headers": block})),
+            &[rule("r")],
+            &[],
+        );
+        let request = done.webhook.request.unwrap();
+        assert_eq!((request.url.as_str(), request.additional_headers.as_str()), ("https://a.example.com", "X-A: 1\n"));
+        let headers: Vec<_> = request.headers.iter().map(|one| (&*one.name, &*one.value, one.sensitive)).collect();
+        assert_eq!(headers, [("Authorization", "Basic dTpw", true)]);
+        let user = wanted(webhook(json!({"payload_url": "https://u@a.example.com"})), &[rule("r")], &[]);
+        assert!(user.notes.iter().any(|note| note.starts_with("user of the URL: left out")), "{:?}", user.notes);
+    }
 }

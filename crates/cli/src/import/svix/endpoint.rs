@@ -205,4 +205,85 @@ mod tests {
         let fields: Vec<&str> = wanted.problems.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(fields, ["disabled", "headers.X-A", "url", "secret"]);
     }
+
+    /// An endpoint with some members of its own.
+    fn with(members: Value) -> Wanted {
+        let mut endpoint = json!({"id": "ep_1", "url": "https://a.example.com/x"});
+        let all = endpoint.as_object_mut().unwrap();
+        all.extend(members.as_object().unwrap().clone());
+        done(endpoint)
+    }
+
+    #[test]
+    fn the_name_is_the_uid_or_the_id_behind_the_prefix() {
+        let name = |members: Value| {
+            let record = Record::new("x#1".into(), members.as_object().unwrap().clone());
+            translate(&record, "svix-").webhook.display_name
+        };
+        assert_eq!(name(json!({"id": "ep_1", "uid": "orders"})), "svix-orders");
+        assert_eq!(name(json!({"id": "ep_1", "uid": null})), "svix-ep_1");
+        assert_eq!(name(json!({"id": "ep_1", "uid": ""})), "svix-ep_1");
+    }
+
+    #[test]
+    fn a_rate_is_a_positive_number_and_the_throttle_wins() {
+        let rate = |members: Value| with(members).webhook.rate_limit.map(|limit| limit.requests_per_second);
+        assert_eq!(rate(json!({"rateLimit": 5})), Some(5.0));
+        assert_eq!(rate(json!({"throttleRate": 1})), Some(1.0));
+        assert_eq!(rate(json!({"throttleRate": 7, "rateLimit": 5})), Some(7.0));
+        assert_eq!(rate(json!({"throttleRate": null, "rateLimit": 5})), Some(5.0));
+        for none in [json!({}), json!({"rateLimit": 0}), json!({"rateLimit": -1}), json!({"rateLimit": "x"})] {
+            assert_eq!(rate(none.clone()), None, "{none}");
+        }
+        assert_eq!(rate(json!({"rateLimit": i64::MAX})), Some(f64::from(u32::MAX)));
+    }
+
+    #[test]
+    fn channels_without_types_are_rules_for_every_type() {
+        let wanted = with(json!({"channels": ["a"]}));
+        assert_eq!(wanted.webhook.rules.len(), 1);
+        assert!(wanted.webhook.rules[0].event_types.is_empty());
+        assert_eq!(wanted.webhook.rules[0].attributes["channel"], "a");
+        assert!(with(json!({"channels": [], "filterTypes": []})).webhook.rules.is_empty());
+        assert_eq!(
+            with(json!({"eventTypes": [], "filterTypes": ["x"]})).webhook.rules,
+            [],
+            "the new name wins, though it is empty"
+        );
+    }
+
+    #[test]
+    fn a_secret_has_the_form_of_standard_webhooks_or_is_refused() {
+        let signed = |secret: Value| {
+            let wanted = with(json!({"secret": secret}));
+            (wanted.signing_secret.expose().to_owned(), wanted.webhook.signing.is_some(), wanted.problems.len())
+        };
+        assert_eq!(signed(json!({"key": SECRET})), (SECRET.to_owned(), true, 0));
+        assert_eq!(signed(json!(SECRET)), (SECRET.to_owned(), true, 0));
+        assert_eq!(signed(json!({"key": "whsec_"})), (String::new(), false, 1));
+        assert_eq!(signed(json!("plain")), (String::new(), false, 1));
+        assert_eq!(signed(Value::Null), (String::new(), false, 0));
+        let unsigned = with(json!({"secret": null}));
+        assert!(unsigned.notes.iter().any(|note| note.contains("created unsigned")), "{:?}", unsigned.notes);
+    }
+
+    #[test]
+    fn credentials_of_the_url_win_over_a_header() {
+        let headers = json!({"headers": {"authorization": "old", "X-A": "1"}, "sensitive": []});
+        let wanted = with(json!({"url": "https://u:p@a.example.com", "headers": headers}));
+        let request = wanted.webhook.request.unwrap();
+        let shown: Vec<_> = request.headers.iter().map(|one| (&*one.name, &*one.value, one.sensitive)).collect();
+        assert_eq!(shown, [("X-A", "1", false), ("Authorization", "Basic dTpw", true)]);
+        assert_eq!(request.url, "https://a.example.com");
+        let wrong = with(json!({"url": "https://u:%E2%82%AC@a.example.com"}));
+        assert_eq!(wrong.problems[0].0, "url");
+    }
+
+    #[test]
+    fn metadata_is_labels_where_it_is_text() {
+        let labels = with(json!({"metadata": {"team": "a", "size": 5, "none": null}})).webhook.labels;
+        let names: Vec<&str> = labels.keys().map(String::as_str).collect();
+        assert_eq!(names, ["imported-from", "svix-id", "svix-metadata/team"]);
+        assert_eq!((&*labels["imported-from"], &*labels["svix-id"]), ("svix", "ep_1"));
+    }
 }
