@@ -82,6 +82,9 @@ impl Form {
     }
 }
 
+/// The charsets of a content type that are read as they are meant.
+const CHARSETS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
+
 /// Answers a POST.
 ///
 /// # Errors
@@ -98,6 +101,7 @@ where
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, forms)
     })?;
     refuse_compressed(&parts.headers)?;
+    refuse_other_charsets(&parts.headers)?;
     let namespace = Namespace::of(parts.uri.query())?;
     let held = Held::of(&parts.extensions);
     match form {
@@ -165,6 +169,21 @@ fn refuse_compressed(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed"));
     }
     Ok(())
+}
+
+/// Bodies are read as UTF-8, of which ASCII is a part; in another charset they would be read as another text, or not at all.
+fn refuse_other_charsets(headers: &HeaderMap) -> Result<(), Problem> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let charsets = content_type.split(';').skip(1).filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    });
+    let is_utf8 = |charset: &str| CHARSETS.iter().any(|known| charset.eq_ignore_ascii_case(known));
+    if charsets.into_iter().all(is_utf8) {
+        return Ok(());
+    }
+    let why = "the body must be UTF-8; send it so, with `charset=utf-8` or no charset in the content type";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
 }
 
 /// The call at `path` with what `parts` say of the caller.
@@ -274,6 +293,25 @@ mod tests {
         ] {
             assert_eq!(form(headers), expected, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn only_a_body_in_utf_8_is_taken() {
+        let refused = |content_type: &'static str| {
+            let header = (CONTENT_TYPE, HeaderValue::from_static(content_type));
+            refuse_other_charsets(&HeaderMap::from_iter([header])).is_err()
+        };
+        for taken in
+            ["", "application/json", "a/b; charset=utf-8", "a/b;x=y; Charset=\"UTF8\"", "a/b; charset = us-ascii"]
+        {
+            assert!(!refused(taken), "{taken}");
+        }
+        for other in
+            ["a/b; charset=utf-16", "a/b;charset=\"ISO-8859-1\"", "a/b; x=y; CHARSET=utf-16le", "a/b; charset="]
+        {
+            assert!(refused(other), "{other}");
+        }
+        assert!(refuse_other_charsets(&HeaderMap::new()).is_ok());
     }
 
     #[test]
