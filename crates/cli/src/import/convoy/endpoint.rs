@@ -387,7 +387,7 @@ mod tests {
             (None, true)
         );
         for none in [json!(null), config("linear", json!(0), json!(4)), config("linear", json!("x"), json!(4))] {
-            assert_eq!(retried(&[none.clone()]), (None, false), "{none}");
+            assert_eq!(retried(std::slice::from_ref(&none)), (None, false), "{none}");
         }
     }
 
