@@ -2,7 +2,8 @@
 """Measures clients beside the code that is generated for their language; see docs/BENCHMARKS.md.
 
 `bench.py --binary PATH NAME=COMMAND …` gives each command a server of its own and TARGET, ROUNDS and
-SLICE_MS; it prints a line for each slice: way, who, events, seconds. The table comes at the end.
+SLICE_MS; it prints a line for each slice: way, who, events, seconds. One table compares each client with
+the generated stub, a second one its publisher with its single calls, for those that print the way `loop`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+from collections import defaultdict
 
 from server import Server
 
@@ -20,8 +22,10 @@ ROUNDS = 60
 SLICE_MS = 100
 WAYS = ("unary", "batch", "stream")
 
+Rates = dict[str, dict[str, list[float]]]
 
-def measure(binary: str, command: str) -> dict[str, dict[str, list[float]]]:
+
+def measure(binary: str, command: str) -> Rates:
     """Events a second of each slice, by way and by who."""
     server = Server(binary, "--dev", "--store", "memory:")
     try:
@@ -29,7 +33,7 @@ def measure(binary: str, command: str) -> dict[str, dict[str, list[float]]]:
         done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True, check=True)
     finally:
         server.stop()
-    rates: dict[str, dict[str, list[float]]] = {way: {"client": [], "stub": []} for way in WAYS}
+    rates: Rates = defaultdict(lambda: defaultdict(list))
     for line in done.stdout.splitlines():
         way, who, count, seconds = line.split()
         rates[way][who].append(int(count) / float(seconds))
@@ -42,6 +46,13 @@ def cells(client: list[float], stub: list[float]) -> list[str]:
     return [f"{statistics.median(client):,.0f}", f"{statistics.median(stub):,.0f}", f"{share:.0%}"]
 
 
+def loop(name: str, rates: Rates) -> str:
+    """The obvious loop with the publisher, beside single calls with 64 in flight."""
+    publisher, calls = rates["loop"]["publisher"], rates["loop"]["calls"]
+    times = statistics.median(ours / single for ours, single in zip(publisher, calls, strict=True))
+    return f"| {name} | {statistics.median(publisher):,.0f} | {statistics.median(calls):,.0f} | {times:.1f} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True)
@@ -49,6 +60,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| client | unary | of stub | batch | of stub | stream | of stub |")
     print("|---|---|---|---|---|---|---|", flush=True)
+    loops = []
     for client in arguments.client:
         name, _, command = client.partition("=")
         rates = measure(os.path.abspath(arguments.binary), command)
@@ -57,6 +69,9 @@ def main() -> None:
             ours, bare, share = cells(rates[way]["client"], rates[way]["stub"])
             row += [f"{ours} / {bare}", share]
         print("| " + " | ".join(row) + " |", flush=True)
+        if "loop" in rates:
+            loops.append(loop(name, rates))
+    print("", "| client | publisher | single calls | times |", "|---|---|---|---|", *loops, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

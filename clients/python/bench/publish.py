@@ -1,7 +1,7 @@
 """How fast the clients publish, beside the bare generated stubs: see docs/BENCHMARKS.md.
 
 `publish.py blocking|asyncio TARGET ROUNDS SLICE_MS` prints a line for each slice: way, who, events,
-seconds.
+seconds. The way `loop` is the obvious program, once with a publisher and once with single calls.
 """
 
 from __future__ import annotations
@@ -94,6 +94,22 @@ def each(make: Any, tokens: Any) -> Any:
     return (make() for _ in tokens)
 
 
+def loop_blocking(client: Client, end: float) -> int:
+    publications = []
+    with client.publisher() as publisher:
+        while time.perf_counter() < end:
+            publications.append(publisher.publish(**fields()))
+    return sum(publication.result() is not None for publication in publications)
+
+
+async def loop_asyncio(client: AsyncClient, end: float) -> int:
+    publications = []
+    async with client.publisher() as publisher:
+        while time.perf_counter() < end:
+            publications.append(await publisher.publish(**fields()))
+    return sum([await publication is not None for publication in publications])
+
+
 def slice_blocking(publisher: Any, way: str, end: float, pool: ThreadPoolExecutor) -> int:
     def work() -> int:
         count = 0
@@ -167,6 +183,14 @@ def blocking(target: str, rounds: int, seconds: float) -> None:
             count = slice_blocking(publisher, way, start + seconds, pool)
             if counts:
                 print(way, publisher.name, count, time.perf_counter() - start)
+        for number in range(rounds + 1):
+            start = time.perf_counter()
+            count = loop_blocking(client, start + seconds)
+            between = time.perf_counter()
+            calls = slice_blocking(OfClient(client), "unary", between + seconds, pool)
+            if number > 0:
+                print("loop", "publisher", count, between - start)
+                print("loop", "calls", calls, time.perf_counter() - between)
 
 
 async def with_asyncio(target: str, rounds: int, seconds: float) -> None:
@@ -176,6 +200,14 @@ async def with_asyncio(target: str, rounds: int, seconds: float) -> None:
             count = await slice_asyncio(publisher, way, start + seconds)
             if counts:
                 print(way, publisher.name, count, time.perf_counter() - start)
+        for number in range(rounds + 1):
+            start = time.perf_counter()
+            count = await loop_asyncio(client, start + seconds)
+            between = time.perf_counter()
+            calls = await slice_asyncio(OfClient(client), "unary", between + seconds)
+            if number > 0:
+                print("loop", "publisher", count, between - start)
+                print("loop", "calls", calls, time.perf_counter() - between)
 
 
 def main(kind: str, target: str, rounds: str, slice_ms: str) -> None:

@@ -1,5 +1,6 @@
 // How fast the client publishes, beside the bare generated client: see docs/BENCHMARKS.md.
-// `publish.js TARGET ROUNDS SLICE_MS` prints a line for each slice: way, who, events, seconds.
+// `publish.js TARGET ROUNDS SLICE_MS` prints a line for each slice: way, who, events, seconds. The way `loop` is
+// the obvious program, once with a publisher and once with single calls.
 
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
@@ -110,6 +111,18 @@ async function slice(publisher: Publisher, way: (typeof ways)[number], end: numb
   return count;
 }
 
+/** The obvious loop with a publisher: tells how many of its events were stored until `end`. */
+async function loop(client: Client, end: number): Promise<number> {
+  const publisher = client.publisher();
+  const publications: Promise<unknown>[] = [];
+  while (performance.now() < end) {
+    await publisher.room();
+    publications.push(publisher.publish(event()));
+  }
+  await publisher.close();
+  return (await Promise.all(publications)).length;
+}
+
 const [target, rounds, sliceMs] = process.argv.slice(2) as [string, string, string];
 const publishers = [ofClient(target), ofStub(target)];
 for (const way of ways) {
@@ -122,6 +135,17 @@ for (const way of ways) {
         console.log(way, publisher.name, count, (performance.now() - start) / 1000);
       }
     }
+  }
+}
+const client = new Client(target);
+for (let round = 0; round <= Number(rounds); round++) {
+  const start = performance.now();
+  const count = await loop(client, start + Number(sliceMs));
+  const between = performance.now();
+  const calls = await slice(publishers[0]!, "unary", between + Number(sliceMs));
+  if (round > 0) {
+    console.log("loop", "publisher", count, (between - start) / 1000);
+    console.log("loop", "calls", calls, (performance.now() - between) / 1000);
   }
 }
 process.exit();

@@ -24,6 +24,7 @@ import {
   WatchDeliveriesResponseSchema,
   WatchPosition,
 } from "../src/index.js";
+import { tracing } from "../src/tracing.js";
 import { badField, Fake, info, refuse, type Step } from "./fake.js";
 
 function script(): (Step | Step[])[] {
@@ -149,6 +150,11 @@ test("TLS as in the README makes a client", () => {
   const { ca, cert, key } = { ca: "pem", cert: "pem", key: "pem" };
   const secure = new Client("hooks.example.com:443", { apiKey: "th_…", ca, cert, key });
   secure.close();
+});
+
+test("traces as in the README make a client", () => {
+  const traced = new Client("localhost:50051", { interceptors: [tracing()] });
+  traced.close();
 });
 
 test("every snippet stands here", () => {
