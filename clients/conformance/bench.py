@@ -3,7 +3,7 @@
 
 `bench.py --binary PATH NAME=COMMAND …` gives each command a server of its own and TARGET, ROUNDS and
 SLICE_MS; it prints a line for each slice: way, who, events, seconds. One table compares each client with
-the generated stub, a second one its publisher with its single calls, for those that print the way `loop`.
+the generated stub, a second one its publisher with single calls, for those that print the way `loop`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,14 @@ def cells(client: list[float], stub: list[float]) -> list[str]:
 
 
 def loop(name: str, rates: Rates) -> str:
-    """The obvious loop with the publisher, beside single calls with 64 in flight."""
-    publisher, calls = rates["loop"]["publisher"], rates["loop"]["calls"]
-    times = statistics.median(ours / single for ours, single in zip(publisher, calls, strict=True))
-    return f"| {name} | {statistics.median(publisher):,.0f} | {statistics.median(calls):,.0f} | {times:.1f} |"
+    """The obvious loop with a publisher, beside one call after the other, and beside 64 calls at once."""
+    publisher = rates["loop"]["publisher"]
+    row = [name, f"{statistics.median(publisher):,.0f}"]
+    for way in ("each", "together"):
+        single = rates["loop"][way]
+        times = statistics.median(ours / bare for ours, bare in zip(publisher, single, strict=True))
+        row += [f"{statistics.median(single):,.0f}", f"{times:.1f}"]
+    return "| " + " | ".join(row) + " |"
 
 
 def main() -> None:
@@ -71,7 +75,8 @@ def main() -> None:
         print("| " + " | ".join(row) + " |", flush=True)
         if "loop" in rates:
             loops.append(loop(name, rates))
-    print("", "| client | publisher | single calls | times |", "|---|---|---|---|", *loops, sep="\n", flush=True)
+    print("\n| client | with a publisher | one call after the other | times | 64 calls at once | times |")
+    print("|---|---|---|---|---|---|", *loops, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How fast the clients publish, beside the bare generated stubs: see docs/BENCHMARKS.md.
 
 `publish.py blocking|asyncio TARGET ROUNDS SLICE_MS` prints a line for each slice: way, who, events,
-seconds. The way `loop` is the obvious program, once with a publisher and once with single calls.
+seconds. The way `loop` is the obvious program: with a publisher, with one call after the other, and with 64 calls at once.
 """
 
 from __future__ import annotations
@@ -102,6 +102,22 @@ def loop_blocking(client: Client, end: float) -> int:
     return sum(publication.result() is not None for publication in publications)
 
 
+def calls_blocking(client: Client, end: float) -> int:
+    count = 0
+    while time.perf_counter() < end:
+        client.publish(**fields())
+        count += 1
+    return count
+
+
+async def calls_asyncio(client: AsyncClient, end: float) -> int:
+    count = 0
+    while time.perf_counter() < end:
+        await client.publish(**fields())
+        count += 1
+    return count
+
+
 async def loop_asyncio(client: AsyncClient, end: float) -> int:
     publications = []
     async with client.publisher() as publisher:
@@ -183,14 +199,17 @@ def blocking(target: str, rounds: int, seconds: float) -> None:
             count = slice_blocking(publisher, way, start + seconds, pool)
             if counts:
                 print(way, publisher.name, count, time.perf_counter() - start)
+        loops = {
+            "publisher": lambda end: loop_blocking(client, end),
+            "each": lambda end: calls_blocking(client, end),
+            "together": lambda end: slice_blocking(OfClient(client), "unary", end, pool),
+        }
         for number in range(rounds + 1):
-            start = time.perf_counter()
-            count = loop_blocking(client, start + seconds)
-            between = time.perf_counter()
-            calls = slice_blocking(OfClient(client), "unary", between + seconds, pool)
-            if number > 0:
-                print("loop", "publisher", count, between - start)
-                print("loop", "calls", calls, time.perf_counter() - between)
+            for who, loop in loops.items():
+                start = time.perf_counter()
+                count = loop(start + seconds)
+                if number > 0:
+                    print("loop", who, count, time.perf_counter() - start)
 
 
 async def with_asyncio(target: str, rounds: int, seconds: float) -> None:
@@ -200,14 +219,17 @@ async def with_asyncio(target: str, rounds: int, seconds: float) -> None:
             count = await slice_asyncio(publisher, way, start + seconds)
             if counts:
                 print(way, publisher.name, count, time.perf_counter() - start)
+        loops = {
+            "publisher": lambda end: loop_asyncio(client, end),
+            "each": lambda end: calls_asyncio(client, end),
+            "together": lambda end: slice_asyncio(OfClient(client), "unary", end),
+        }
         for number in range(rounds + 1):
-            start = time.perf_counter()
-            count = await loop_asyncio(client, start + seconds)
-            between = time.perf_counter()
-            calls = await slice_asyncio(OfClient(client), "unary", between + seconds)
-            if number > 0:
-                print("loop", "publisher", count, between - start)
-                print("loop", "calls", calls, time.perf_counter() - between)
+            for who, loop in loops.items():
+                start = time.perf_counter()
+                count = await loop(start + seconds)
+                if number > 0:
+                    print("loop", who, count, time.perf_counter() - start)
 
 
 def main(kind: str, target: str, rounds: str, slice_ms: str) -> None:

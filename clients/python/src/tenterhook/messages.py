@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import os
 import re
 import reprlib
 import uuid
@@ -20,6 +19,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from .ids import new_id
 from .v1.event_pb2 import Event, JsonDocument
 from .v1.event_service_pb2 import BatchPublishEventsRequest, PublishEventRequest
 from .verification import Scheme
@@ -173,7 +173,7 @@ def as_request(kind: type[M], request: M | None, fields: Mapping[str, Any]) -> M
 
 def _identify_event(one: Event) -> Event:
     if not one.id:
-        one.id = os.urandom(16).hex()
+        one.id = new_id()
     return one
 
 
