@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
 import grpc
@@ -175,9 +175,11 @@ class AsyncClient(Base):
             sequence = 0
             # gRPC would cancel the call, and with it the caller's task.
             try:
-                async for event in _each(events):
-                    yield StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
-                    sequence += 1
+                # A call that ends early leaves it, and the loop may end before it would be closed by itself.
+                async with contextlib.aclosing(_each(events)) as each:
+                    async for event in each:
+                        yield StreamPublishEventsRequest(sequence=sequence, event=self._event(event))
+                        sequence += 1
             except Exception as error:
                 failures.append(error)
 
@@ -270,7 +272,7 @@ class AsyncClient(Base):
                 await asyncio.wait_for(session.closing.wait(), wait)
 
 
-async def _each(events: AsyncIterable[T] | Iterable[T]) -> AsyncIterator[T]:
+async def _each(events: AsyncIterable[T] | Iterable[T]) -> AsyncGenerator[T, None]:
     if isinstance(events, AsyncIterable):
         async for event in events:
             yield event
