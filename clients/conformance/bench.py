@@ -75,8 +75,9 @@ def main() -> None:
         print("| " + " | ".join(row) + " |", flush=True)
         if "loop" in rates:
             loops.append(loop(name, rates))
-    print("\n| client | with a publisher | one call after the other | times | 64 calls at once | times |")
-    print("|---|---|---|---|---|---|", *loops, sep="\n", flush=True)
+    if loops:
+        print("\n| client | with a publisher | one call after the other | times | 64 calls at once | times |")
+        print("|---|---|---|---|---|---|", *loops, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

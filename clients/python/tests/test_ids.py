@@ -1,11 +1,8 @@
 """Ids that events get when they have none."""
 
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-
-import pytest
 
 from tenterhook.ids import new_id
 
@@ -18,7 +15,6 @@ def test_threads_share_no_id():
     assert all(len(one) == 32 and int(one, 16) >= 0 for one in ids)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_shares_no_id_with_its_parent():
     program = """
 import os

@@ -32,7 +32,7 @@ export function durationText(milliseconds: number): string {
 
 /** How long, in whole units: `now`, `42 s`, `14 min`, `1 h 02 min`, `3 d 4 h`. */
 export function ageText(milliseconds: number): string {
-  return milliseconds < 1000 ? "now" : spanText(milliseconds / 1000);
+  return milliseconds < 1000 ? "under 1 s" : spanText(milliseconds / 1000);
 }
 
 function spanText(exact: number): string {

@@ -212,3 +212,26 @@ test("a_page_that_waits_for_the_server_says_so", async () => {
   await page.getByRole("status").getByText("Loading…").waitFor({ state: "detached" });
   await close();
 });
+
+test("the_frame_before_the_script_is_that_of_every_page", async () => {
+  const frame = async (javaScriptEnabled: boolean) => {
+    const { page, close } = await open(browser, server.origin, "/console/", { javaScriptEnabled });
+    if (javaScriptEnabled) {
+      await rest(page);
+      assert.equal(await page.locator("main").count(), 1);
+      assert.equal(await page.locator("main noscript").count(), 0);
+    } else {
+      const word = page.locator("main .empty");
+      await word.waitFor();
+      assert.match(await word.innerText(), /^The console needs JavaScript\./);
+      const { y } = (await word.boundingBox()) ?? { y: Infinity };
+      assert.ok(y < (page.viewportSize()?.height ?? 0), `it stands at ${y}`);
+    }
+    const brand = page.locator(".brand");
+    const html = await brand.evaluate(({ outerHTML }) => outerHTML.replace(/>\s+</g, "><"));
+    const box = await brand.boundingBox();
+    await close();
+    return { html, box };
+  };
+  assert.deepEqual(await frame(false), await frame(true));
+});
