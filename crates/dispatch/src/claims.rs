@@ -55,7 +55,10 @@ impl<D: Deliver> Run<D> {
     }
 
     fn claim_failed(&mut self, order: Order, error: &StoreError) {
-        self.closed |= matches!(error, StoreError::Closed);
+        if matches!(error, StoreError::Closed) {
+            self.closed = true;
+            return;
+        }
         tracing::error!(%error, webhook = %order.webhook, "due deliveries could not be read; trying again");
         let again = self.parts.clock.now().after(CLAIM_AGAIN);
         self.lanes.claim_again_at(order, again);

@@ -18,7 +18,7 @@ use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::webhook_service_client::WebhookServiceClient;
 use tenterhook_proto::tenterhook::v1::{
     AttemptOutcome, BatchPublishEventsRequest, CreateWebhookRequest, Delivery, DeliveryState, Event,
-    GetDeliveryRequest, ListDeliveriesRequest, RequestTemplate, TransportPolicy, Webhook,
+    GetDeliveryRequest, ListDeliveriesRequest, RateLimit, RequestTemplate, TransportPolicy, Webhook,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -34,18 +34,18 @@ const AT_ONCE: usize = 4;
 const HELD: usize = 6;
 
 /// Holds every request until it is told to answer.
-struct Receiver {
+pub(super) struct Receiver {
     address: SocketAddr,
     /// Requests that wait for their answer.
     waiting: watch::Receiver<usize>,
-    answers: watch::Sender<bool>,
+    pub(super) answers: watch::Sender<bool>,
     /// How often each delivery came.
-    came: Arc<Mutex<BTreeMap<String, usize>>>,
+    pub(super) came: Arc<Mutex<BTreeMap<String, usize>>>,
     _tasks: JoinSet<()>,
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (waits, waiting) = watch::channel(0);
@@ -70,7 +70,7 @@ impl Receiver {
         Self { address, waiting, answers, came, _tasks: tasks }
     }
 
-    async fn until_waiting(&mut self, count: usize) {
+    pub(super) async fn until_waiting(&mut self, count: usize) {
         let waits = self.waiting.wait_for(|waiting| *waiting == count);
         tokio::time::timeout(PATIENCE, waits).await.expect("so many requests come").unwrap();
     }
@@ -106,7 +106,7 @@ async fn answer(
     Ok(Response::new(Empty::new()))
 }
 
-async fn make_webhook(channel: Channel, receiver: &Receiver) {
+pub(super) async fn make_webhook(channel: Channel, receiver: &Receiver, max_in_flight: i32) {
     let request = RequestTemplate { url: format!("http://{}/", receiver.address), ..RequestTemplate::default() };
     // Longer than anything here takes.
     let attempt_timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
@@ -114,20 +114,21 @@ async fn make_webhook(channel: Channel, receiver: &Receiver) {
         display_name: "slow".to_owned(),
         request: Some(request),
         transport: Some(TransportPolicy { attempt_timeout, ..TransportPolicy::default() }),
+        rate_limit: Some(RateLimit { max_in_flight, ..RateLimit::default() }),
         ..Webhook::default()
     };
     let request = CreateWebhookRequest { webhook: Some(webhook), ..CreateWebhookRequest::default() };
     WebhookServiceClient::new(channel).create_webhook(request).await.unwrap();
 }
 
-async fn publish(channel: Channel, name: &str, count: usize) {
+pub(super) async fn publish(channel: Channel, name: &str, count: usize) {
     let event = |number| Event { id: format!("{name}-{number}"), r#type: "created".to_owned(), ..Event::default() };
     let request = BatchPublishEventsRequest { events: (0..count).map(event).collect() };
     EventServiceClient::new(channel).batch_publish_events(request).await.unwrap();
 }
 
 /// Every delivery, once all have succeeded.
-async fn delivered(channel: Channel) -> Vec<Delivery> {
+pub(super) async fn delivered(channel: Channel) -> Vec<Delivery> {
     let mut client = DeliveryServiceClient::new(channel);
     let begun = tokio::time::Instant::now();
     loop {
@@ -156,7 +157,7 @@ async fn every_node_sends_and_what_a_lost_one_had_is_sent_again() {
     until_limit(&places[0], 3 * AT_ONCE);
     let channel = serve::connect(places[0].endpoint()).await;
     let mut receiver = Receiver::start().await;
-    make_webhook(channel.clone(), &receiver).await;
+    make_webhook(channel.clone(), &receiver, 0).await;
     // A webhook that has not proved to be up gets one place.
     publish(channel.clone(), "first", 1).await;
     delivered(channel.clone()).await;
@@ -207,7 +208,7 @@ async fn attempts_of_other_nodes_are_shown_as_what_they_were() {
     until_limit(&places[0], 6);
     let channel = serve::connect(places[2].endpoint()).await;
     let mut receiver = Receiver::start().await;
-    make_webhook(channel.clone(), &receiver).await;
+    make_webhook(channel.clone(), &receiver, 0).await;
     publish(channel.clone(), "first", 1).await;
     delivered(channel.clone()).await;
     receiver.answers.send_replace(false);

@@ -13,6 +13,7 @@ use crate::keys;
 use crate::keys::Family;
 use crate::keys::due::Place;
 use crate::kv::{Kv, Span};
+use crate::ownership::Ownership;
 use crate::queue::{Item, Kind, Picked, after};
 use crate::record::Claim;
 use crate::rows;
@@ -96,10 +97,15 @@ impl<K: Kv> Shared<K> {
     /// The lane of a webhook.
     ///
     /// # Errors
-    /// When nothing may be sent now.
+    /// When nothing may be sent now, or ever again.
     fn lane_to_claim(&self, webhook: WebhookId) -> Result<Option<Lane>, StoreError> {
         if !self.kv.may_send() {
-            return Err(StoreError::Unavailable("this node may not send until the database answers"));
+            return Err(match *self.kv.ownership().borrow() {
+                Ownership::Lost => StoreError::Closed,
+                Ownership::Held | Ownership::Muted => {
+                    StoreError::Unavailable("this node may not send until the database answers")
+                }
+            });
         }
         Ok(self.webhooks().by_id.get(&webhook).map(|webhook| webhook.lane))
     }

@@ -8,12 +8,17 @@
 //! A process that is killed is not waited for so long. Its connections end with it, and with the one that
 //! its lease was last renewed over, the *guard*, ends a lock. A node that finds the lock gone takes
 //! over half a second later, unless the holder has renewed its lease over another connection by then.
+//!
+//! A process that is frozen, or whose machine is gone, leaves its guard behind, but asks nothing over it any
+//! more. Its lease is taken from it just as soon, and publishers wait for nobody. What it has in flight may
+//! go on, though: who takes a lease like that sends from when the lease would have ended, or from when the
+//! guard has.
 
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -24,7 +29,7 @@ use tokio_postgres::types::ToSql;
 use super::fault;
 use super::links::{Link, Links, Role};
 use super::node::Node;
-use super::rights::{ABSENCE, PARTS, PULSE, Rights, now};
+use super::rights::{ABSENCE, PARTS, PULSE, Rights, now, quiet};
 use crate::error::{OpenError, StoreError};
 use crate::ownership::Ownership;
 
@@ -50,6 +55,19 @@ impl fmt::Display for Holder {
     }
 }
 
+/// The guard of a node whose lease was taken while it was silent.
+#[derive(Debug, Clone)]
+pub(super) struct Silent {
+    /// What the node is called.
+    node: String,
+    /// The key of its lock.
+    key: i64,
+    /// When the server was started that has it.
+    server: SystemTime,
+    /// When it last asked something.
+    since: SystemTime,
+}
+
 /// The lease as its holder knows it.
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -59,6 +77,8 @@ pub(super) struct Lease {
     length: Duration,
     /// The number of the connection that the lease was last renewed over.
     guard: AtomicI64,
+    /// The one before, which may have something in flight.
+    before: Option<Silent>,
     rights: watch::Sender<Rights>,
     ownership: watch::Sender<Ownership>,
 }
@@ -67,9 +87,31 @@ pub(super) struct Lease {
 pub(super) struct Standing {
     is_free: bool,
     epoch: i64,
-    /// The guard of the holder, if it has ended.
-    pub(super) lost_guard: Option<i64>,
+    /// The guard of the holder, if the row and this server know it.
+    guard: Option<i64>,
+    pub(super) holder: Standstill,
     refusal: OpenError,
+}
+
+/// Whether the holder may be taken for dead.
+#[derive(Debug)]
+pub(super) enum Standstill {
+    /// It may not.
+    None,
+    /// Its guard has ended.
+    Gone,
+    /// It asks nothing over its guard.
+    Silent(Silent),
+}
+
+impl Standstill {
+    /// The guard that is silent.
+    fn silent(&self) -> Option<&Silent> {
+        match self {
+            Self::Silent(silent) => Some(silent),
+            Self::None | Self::Gone => None,
+        }
+    }
 }
 
 impl Lease {
@@ -80,15 +122,20 @@ impl Lease {
         guarded.map_err(|error| fault::open(&error))?;
         let (begun, mut first) = (Instant::now(), None);
         loop {
-            let standing = look(&link, links.schema()).await.map_err(|error| fault::open(&error))?;
+            let standing = look(&link, links.schema(), node.lease).await.map_err(|error| fault::open(&error))?;
             let first = *first.get_or_insert(standing.epoch);
-            if standing.lost_guard.is_some() {
-                sleep(ABSENCE).await;
+            match &standing.holder {
+                Standstill::None => {}
+                Standstill::Gone => sleep(ABSENCE).await,
+                Standstill::Silent(silent) => {
+                    // The database may have stood still with it, and what it asked be read only now.
+                    sleep(LOOK).await;
+                    end_commits(&link, silent).await.map_err(|error| fault::open(&error))?;
+                }
             }
-            if standing.is_free || standing.lost_guard.is_some() {
-                let (sent, taken) = (now(), try_take(&link, links.schema(), holder, node, &standing).await);
-                match taken {
-                    Ok(Some(epoch)) => return Ok((Self::new(holder, epoch, node.lease, sent, link.number), link)),
+            if standing.is_free || !matches!(standing.holder, Standstill::None) {
+                match try_take(&link, links.schema(), holder, node, &standing).await {
+                    Ok(Some(lease)) => return Ok((lease, link)),
                     Ok(None) => continue,
                     Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                         end_connections(&link, links.schema()).await.map_err(|error| fault::open(&error))?;
@@ -103,10 +150,9 @@ impl Lease {
         }
     }
 
-    fn new(holder: Holder, epoch: i64, length: Duration, sent: u64, guard: i64) -> Self {
-        let (rights, ownership) = (Rights::new(sent, length), Ownership::Held);
-        let (rights, ownership) = (watch::Sender::new(rights), watch::Sender::new(ownership));
-        Self { holder, epoch, length, guard: guard.into(), rights, ownership }
+    fn new(holder: Holder, epoch: i64, length: Duration, rights: Rights, guard: i64) -> Self {
+        let (rights, ownership) = (watch::Sender::new(rights), watch::Sender::new(Ownership::Held));
+        Self { holder, epoch, length, guard: guard.into(), before: None, rights, ownership }
     }
 
     /// What a commit asks the database first: the name and the number of the lease, for [`fence`].
@@ -176,6 +222,24 @@ impl Lease {
                 Err(_late) => tracing::debug!("the lease was not renewed in time"),
             }
             self.tell(&guard);
+            if rights.waits(now()) {
+                self.look_back(&guard).await;
+            }
+        }
+    }
+
+    /// Sees whether the node before has ended, for which this one waits.
+    async fn look_back(&self, guard: &Link) {
+        let Some(before) = &self.before else { return };
+        match timeout(PULSE, has_ended(guard, before)).await {
+            Ok(Ok(true)) => {
+                tracing::info!(node = before.node, "the node that had the database has ended: sending begins");
+                self.rights
+                    .send_modify(|rights| rights.wait(rights.waits_until().min(now() + ABSENCE.as_millis() as u64)));
+            }
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "nobody knows whether the node before has ended"),
+            Err(_late) => tracing::debug!("nobody knows in time whether the node before has ended"),
         }
     }
 
@@ -219,7 +283,10 @@ impl Lease {
         let is_guard = link.number == self.guard();
         let asked = async {
             if is_guard && !due && *self.ownership.borrow() == Ownership::Held {
-                return link.client.simple_query("").await.map(|_| Answer::There);
+                let text = format!("select from {}.lease where holder = $1 and epoch = $2", links.schema());
+                let (statement, holder) = (link.prepared(&text).await?, self.holder.to_string());
+                let found = link.client.query_opt(&statement, &[&holder, &self.epoch]).await?;
+                return Ok(if found.is_some() { Answer::There } else { Answer::Lost });
             }
             link.guard(self.holder.key(link.number), self.length * SILENCE).await?;
             // A statement of an earlier connection may arrive after one of a later one, and does nothing then.
@@ -274,54 +341,110 @@ pub(super) fn fence(schema: &str) -> String {
     )
 }
 
-/// Who has the lease, and whether it can be had.
-///
-/// A guard counts as lost only if this server has had it: one that was started again, or was a standby before, has the
-/// locks of nobody. And only for the epoch it was written for: a version that knows no guards takes none.
-pub(super) async fn look(link: &Link, schema: &str) -> Result<Standing, Error> {
-    let text = format!(
-        "select node, case when isfinite(expires) then greatest(extract(epoch from expires - clock_timestamp()), 0)::float8 \
-         else 0 end, epoch, \
-         case when address_epoch = epoch then address end, expires <= clock_timestamp(), \
-         case when guard_epoch = epoch and guard_server = pg_postmaster_start_time() and not exists ( \
-           select from pg_locks where locktype = 'advisory' and objsubid = 1 \
-           and database = (select oid from pg_database where datname = current_database()) \
-           and (classid::int8 << 32 | objid::int8) = (('x' || holder)::bit(64)::int8 # guard)) then guard end \
-         from {schema}.lease"
-    );
-    let row = link.client.query_one(&link.prepared(&text).await?, &[]).await?;
-    let (epoch, left): (i64, f64) = (row.get(2), row.get(1));
-    let refusal = OpenError::Held {
-        node: row.get(0),
-        left: Duration::try_from_secs_f64(left).unwrap_or_default(),
-        epoch: u64::try_from(epoch).unwrap_or_default(),
-        address: row.get(3),
-    };
-    Ok(Standing { is_free: row.get(4), epoch, lost_guard: row.get(5), refusal })
+/// The processes of the database that have the lock of a guard with this key.
+fn guards(key: &str) -> String {
+    format!(
+        "select pid from pg_locks where locktype = 'advisory' and objsubid = 1 \
+         and database = (select oid from pg_database where datname = current_database()) \
+         and (classid::int8 << 32 | objid::int8) = {key}"
+    )
 }
 
-/// Takes the lease if it has ended, or nothing has changed since its guard was lost; its epoch then.
+/// Who has the lease, and whether it can be had by a node whose own is of this `length`.
+///
+/// A guard counts only if this server has had it: one that was started again, or was a standby before, has the
+/// locks of nobody. And only for the epoch it was written for: a version that knows no guards takes none. A guard
+/// over which the database itself is at work is not silent, and nobody can tell of one that it does not show.
+pub(super) async fn look(link: &Link, schema: &str, length: Duration) -> Result<Standing, Error> {
+    let text = format!(
+        "select node, case when isfinite(expires) then greatest(extract(epoch from expires - clock_timestamp()), 0)::float8 \
+         else 0 end as left, epoch, \
+         case when address_epoch = epoch then address end as address, expires <= clock_timestamp() as is_free, \
+         guard, key, guard_server, pid, (select a.state_change from pg_stat_activity a where a.pid = l.pid and a.state = 'idle' \
+           and a.state_change <= clock_timestamp() - $1 * interval '1 millisecond') as since \
+         from (select *, ({guards} limit 1) as pid from (select *, \
+           case when guard_epoch = epoch and guard_server = pg_postmaster_start_time() \
+             then ('x' || holder)::bit(64)::int8 # guard end as key from {schema}.lease) k) l",
+        guards = guards("key")
+    );
+    let silence = quiet(length).saturating_sub(LOOK).as_millis() as f64;
+    let row = link.client.query_one(&link.prepared(&text).await?, &[&silence]).await?;
+    let (epoch, left, node): (i64, f64, String) = (row.get("epoch"), row.get("left"), row.get("node"));
+    let (key, pid): (Option<i64>, Option<i32>) = (row.get("key"), row.get("pid"));
+    let holder = match (key, pid, row.get("since")) {
+        (Some(_), None, _) => Standstill::Gone,
+        (Some(key), Some(_), Some(since)) => {
+            Standstill::Silent(Silent { node: node.clone(), key, server: row.get("guard_server"), since })
+        }
+        _ => Standstill::None,
+    };
+    let guard = key.map(|_| row.get("guard"));
+    let refusal = OpenError::Held {
+        node,
+        left: Duration::try_from_secs_f64(left).unwrap_or_default(),
+        epoch: u64::try_from(epoch).unwrap_or_default(),
+        address: row.get("address"),
+    };
+    Ok(Standing { is_free: row.get("is_free"), epoch, guard, holder, refusal })
+}
+
+/// Takes the lease if it has ended, or nothing has changed since its holder was found to stand still.
 pub(super) async fn try_take(
     link: &Link,
     schema: &str,
     holder: Holder,
     node: &Node,
     standing: &Standing,
-) -> Result<Option<i64>, Error> {
+) -> Result<Option<Lease>, Error> {
     let text = format!(
         "update {schema}.lease set holder = $1, node = $2, version = $3, epoch = epoch + 1, \
          expires = clock_timestamp() + $4 * interval '1 millisecond', address = $5, address_epoch = epoch + 1, \
-         guard = $6, guard_epoch = epoch + 1, guard_server = pg_postmaster_start_time() \
+         guard = $6, guard_epoch = epoch + 1, guard_server = pg_postmaster_start_time(), \
+         sends_from = case when $9::int8 is null then sends_from else greatest(sends_from, expires) end \
          where expires <= clock_timestamp() or (epoch = $7 and guard_epoch = $7 and guard = $8 \
-           and guard_server = pg_postmaster_start_time()) returning epoch"
+           and guard_server = pg_postmaster_start_time() and ($9::int8 is null or exists ( \
+             select from pg_stat_activity a where a.state = 'idle' and a.state_change = $10 and a.pid in ({guards})))) \
+         returning epoch, case when isfinite(sends_from) then extract(epoch from sends_from - clock_timestamp()) * 1000 \
+           when sends_from > clock_timestamp() then 'infinity' else 0 end::float8",
+        guards = guards("$9")
     );
     let Node { name, lease, address, .. } = node;
-    let (millis, version, holder) = (lease.as_millis() as f64, env!("CARGO_PKG_VERSION"), holder.to_string());
-    let Standing { epoch, lost_guard, .. } = standing;
-    let columns: [&(dyn ToSql + Sync); 8] =
-        [&holder, name, &version, &millis, address, &link.number, epoch, lost_guard];
-    let taken = link.client.query_opt(&link.prepared(&text).await?, &columns).await?;
-    Ok(taken.map(|row| row.get(0)))
+    let (millis, version, id) = (lease.as_millis() as f64, env!("CARGO_PKG_VERSION"), holder.to_string());
+    let silent = standing.holder.silent();
+    let (key, since) = (silent.map(|silent| silent.key), silent.map(|silent| silent.since));
+    let columns: [&(dyn ToSql + Sync); 10] =
+        [&id, name, &version, &millis, address, &link.number, &standing.epoch, &standing.guard, &key, &since];
+    let sent = now();
+    let Some(row) = link.client.query_opt(&link.prepared(&text).await?, &columns).await? else { return Ok(None) };
+    let (epoch, wait): (i64, f64) = (row.get(0), row.get(1));
+    let mut rights = Rights::new(sent, *lease);
+    // A number that is too large for the clock is as far away as the clock goes.
+    rights.wait(now().saturating_add(wait.max(0.0).ceil() as u64));
+    if let Some(Silent { node, .. }) = silent {
+        tracing::warn!(
+            node,
+            wait_ms = wait.max(0.0) as u64,
+            "the node that has the database asks it nothing any more: taking over; sending begins when its lease would have ended, or once it has"
+        );
+    }
+    Ok(Some(Lease { before: silent.cloned(), ..Lease::new(holder, epoch, *lease, rights, link.number) }))
+}
+
+/// Whether a guard has ended, and not only the server that had it.
+async fn has_ended(link: &Link, guard: &Silent) -> Result<bool, Error> {
+    let text = format!("select pg_postmaster_start_time() = $2 and not exists ({})", guards("$1"));
+    Ok(link.client.query_one(&link.prepared(&text).await?, &[&guard.key, &guard.server]).await?.get(0))
+}
+
+/// Ends the commits of a silent holder that are under way, which keep the row locked; its guard stays.
+async fn end_commits(link: &Link, holder: &Silent) -> Result<(), Error> {
+    let text = format!(
+        "select pg_terminate_backend(a.pid) from pg_stat_activity a where a.xact_start is not null \
+         and a.application_name = (select g.application_name from pg_stat_activity g where g.pid in ({guards}) \
+           and g.state = 'idle' and g.state_change = $2) and a.pid not in ({guards}) and a.application_name like 'tenterhook %'",
+        guards = guards("$1")
+    );
+    link.client.query(&link.prepared(&text).await?, &[&holder.key, &holder.since]).await.map(drop)
 }
 
 /// Ends the connections of a holder whose lease has ended, one of which was stopped within a commit and keeps the row
@@ -343,7 +466,7 @@ mod tests {
     #[tokio::test]
     async fn who_cannot_say_whether_it_may_send_waits_until_it_can() {
         let long = Duration::from_secs(60);
-        let stale = || Arc::new(Lease::new(Holder(1), 1, long, now() - 1_000, 1));
+        let stale = || Arc::new(Lease::new(Holder(1), 1, long, Rights::new(now() - 1_000, long), 1));
         for settle in [
             |lease: &Lease| lease.rights.send_modify(|rights| rights.proved(now() + 60_000)),
             Lease::lose,

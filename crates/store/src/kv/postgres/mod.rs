@@ -313,7 +313,8 @@ impl Kv for PostgresKv {
                 Ok(Tried::Written) => return Ok(()),
                 Ok(Tried::Fenced) => {
                     lease.lose();
-                    return Err(StoreError::Stopped("another node has taken over".into()));
+                    // It was, for this process: nobody waits for it to get better.
+                    return Err(StoreError::Closed);
                 }
                 Ok(Tried::Unanswered) => is_open_ended = true,
                 Err(error) if !is_open_ended => return Err(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::rights::{ABSENCE, PARTS, PULSE, Rights};
+use super::rights::{ABSENCE, PARTS, PULSE, Rights, quiet};
 
 /// Milliseconds of a lease.
 const LEASE: u64 = 3_000;
@@ -13,8 +13,6 @@ const LEASE: u64 = 3_000;
 const STEP: u64 = 10;
 /// Milliseconds that a message takes, where nothing is slow.
 const FAST: u64 = 10;
-/// Milliseconds after a fault of its own within which a node may not yet have cut what is in flight.
-const RECOVERY: u64 = 600;
 
 #[derive(Debug, Clone, Copy)]
 enum Fault {
@@ -40,6 +38,7 @@ struct Row {
     guard: i64,
     guard_epoch: i64,
     guard_server: u64,
+    sends_from: u64,
 }
 
 /// A connection. Its number is its place among all.
@@ -49,6 +48,8 @@ struct Session {
     life: u64,
     is_open: bool,
     lock: Option<(u64, i64)>,
+    /// When it last asked something.
+    asked_at: u64,
     /// When the last message arrives, to the server and from it.
     latest: [u64; 2],
 }
@@ -57,16 +58,34 @@ struct Session {
 enum Body {
     Connect,
     Lock,
-    Ping,
+    Ping { epoch: i64 },
     Renew { epoch: i64 },
     Look,
-    Take { seen: (i64, i64) },
+    Take { seen: Seen },
+    LookBack { at: Guard },
     Done,
     Refused,
     Lost,
-    Seen { epoch: i64, is_free: bool, lost_guard: Option<i64> },
-    Taken { epoch: i64 },
+    Seen { is_free: bool, seen: Option<Seen> },
+    Taken { epoch: i64, wait: u64 },
+    Ended { has: bool },
     Closed,
+}
+
+/// A guard, by its lock and the server that has it.
+#[derive(Debug, Clone, Copy)]
+struct Guard {
+    key: (u64, i64),
+    server: u64,
+}
+
+/// What a node goes by that takes the lease.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    epoch: i64,
+    guard: i64,
+    /// The guard that is silent, and since when; one that has ended is none.
+    silent: Option<(Guard, u64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,13 +102,15 @@ enum Role {
     StandsBy,
     /// It takes over then, if nothing has changed.
     Waits {
-        seen: (i64, i64),
+        seen: Seen,
     },
     Holds {
         epoch: i64,
         rights: Rights,
         guard: usize,
         renew_at: u64,
+        /// The one before, which may have something in flight.
+        before: Option<Guard>,
     },
 }
 
@@ -107,7 +128,6 @@ struct Node {
     /// The question that is asked, when it was, and until when the answer is waited for.
     ask: Option<(u64, u64, u64)>,
     next_at: u64,
-    faulty_until: u64,
 }
 
 /// What a node goes by that takes over.
@@ -117,9 +137,11 @@ struct Rules {
     absence: u64,
     /// Whether it must be the same guard at the end of them.
     compares: bool,
+    /// Whether it sends nothing while a silent holder may have something in flight.
+    waits: bool,
 }
 
-const RULES: Rules = Rules { absence: ABSENCE.as_millis() as u64, compares: true };
+const RULES: Rules = Rules { absence: ABSENCE.as_millis() as u64, compares: true, waits: true };
 
 struct World {
     now: u64,
@@ -138,7 +160,7 @@ struct World {
 impl World {
     /// Three nodes, of which the first holds the lease.
     fn new(rules: Rules) -> Self {
-        let row = Row { holder: 0, epoch: 0, expires: 0, guard: 0, guard_epoch: -1, guard_server: 0 };
+        let row = Row { holder: 0, epoch: 0, expires: 0, guard: 0, guard_epoch: -1, guard_server: 0, sends_from: 0 };
         let node = || Node {
             life: 0,
             runs: true,
@@ -150,7 +172,6 @@ impl World {
             role: Role::StandsBy,
             ask: None,
             next_at: 0,
-            faulty_until: 0,
         };
         let mut world = Self {
             now: 1,
@@ -218,13 +239,9 @@ impl World {
     }
 
     fn send(&mut self, session: usize, is_question: bool, ask: u64, body: Body) {
-        let node = &mut self.nodes[self.sessions[session].node];
+        let delay = self.nodes[self.sessions[session].node].delay;
         let latest = &mut self.sessions[session].latest[usize::from(is_question)];
-        *latest = (self.now + node.delay).max(*latest);
-        if *latest > self.now + FAST {
-            // The end of a connection may be among what is still on its way when the node is fast again.
-            node.faulty_until = node.faulty_until.max(*latest + RECOVERY);
-        }
+        *latest = (self.now + delay).max(*latest);
         self.wire.push(Letter { at: *latest, session, is_question, ask, body });
     }
 
@@ -244,19 +261,16 @@ impl World {
         Ok(())
     }
 
-    /// At most one may begin something; and what has begun goes on nowhere else, but at a node with a fault of its own.
+    /// At most one may begin something; and what has begun goes on nowhere else, but at a node whose connection was
+    /// ended and that does not know it.
     fn judge(&mut self) -> Result<(), String> {
         let (now, sessions) = (self.now, &self.sessions);
-        for node in &mut self.nodes {
-            if !node.runs || node.is_cut_off || node.delay > FAST {
-                node.faulty_until = node.faulty_until.max(now + RECOVERY);
-            }
-        }
         let held = |node: &Node| match node.role {
             Role::Holds { rights, guard, .. } if node.runs => {
                 // What a node knows of the connection: the end of it arrives as a letter.
                 let has_guard = node.session == Some(guard);
-                Some((rights.may_begin(now), rights.may_go_on(now, has_guard) && node.faulty_until < now))
+                let is_unaware = has_guard && !sessions[guard].is_open;
+                Some((rights.may_begin(now), rights.may_go_on(now, has_guard) && !is_unaware))
             }
             _ => None,
         };
@@ -300,7 +314,8 @@ impl World {
             return self.send(session, false, 0, Body::Closed);
         }
         let number = session as i64;
-        let is_locked = |key| self.sessions.iter().any(|session| session.lock == Some(key));
+        self.sessions[session].asked_at = now;
+        let guard_with = |key| self.sessions.iter().find(|session| session.lock == Some(key));
         let row = &mut self.row;
         let answer = match body {
             Body::Lock => {
@@ -313,21 +328,37 @@ impl World {
                 Body::Done
             }
             Body::Renew { .. } => Body::Lost,
+            Body::Ping { epoch } if row.holder != life || row.epoch != epoch => Body::Lost,
+            Body::LookBack { at } => Body::Ended { has: at.server == server && guard_with(at.key).is_none() },
             Body::Look => {
+                let (key, epoch, guard) = ((row.holder, row.guard), row.epoch, row.guard);
                 let is_valid = row.guard_epoch == row.epoch && row.guard_server == server;
-                let lost_guard = (is_valid && !is_locked((row.holder, row.guard))).then_some(row.guard);
-                Body::Seen { epoch: row.epoch, is_free: row.expires <= now, lost_guard }
+                let silence = (quiet(Duration::from_millis(LEASE)) - PULSE).as_millis() as u64;
+                let seen = match guard_with(key) {
+                    None => Some(Seen { epoch, guard, silent: None }),
+                    Some(Session { asked_at, .. }) if *asked_at + silence <= now => {
+                        Some(Seen { epoch, guard, silent: Some((Guard { key, server }, *asked_at)) })
+                    }
+                    Some(_) => None,
+                };
+                Body::Seen { is_free: row.expires <= now, seen: seen.filter(|_| is_valid) }
             }
             Body::Take { seen } => {
                 let is_valid = row.guard_epoch == row.epoch && row.guard_server == server;
-                let is_same = |(epoch, guard)| epoch == row.epoch && (guard == row.guard || !self.rules.compares);
-                let is_lost = is_valid && is_same(seen);
+                let is_same = seen.epoch == row.epoch && (seen.guard == row.guard || !self.rules.compares);
+                let is_silent =
+                    |(Guard { key, .. }, since)| guard_with(key).is_some_and(|guard| guard.asked_at == since);
+                let is_lost = is_valid && is_same && seen.silent.is_none_or(is_silent);
                 if row.expires <= now || is_lost {
                     let epoch = row.epoch + 1;
                     let (expires, guard_epoch) = (now + LEASE, epoch);
-                    *row = Row { holder: life, epoch, expires, guard: number, guard_epoch, guard_server: server };
+                    let sends_from =
+                        if seen.silent.is_some() { row.sends_from.max(row.expires) } else { row.sends_from };
+                    let (holder, guard, guard_server) = (life, number, server);
+                    *row = Row { holder, epoch, expires, guard, guard_epoch, guard_server, sends_from };
                     self.epochs = epoch;
-                    Body::Taken { epoch }
+                    let wait = if self.rules.waits { sends_from.saturating_sub(now) } else { 0 };
+                    Body::Taken { epoch, wait }
                 } else {
                     Body::Lost
                 }
@@ -371,13 +402,19 @@ impl World {
         let Some((ask, ..)) = node.ask else { return };
         let Some(session) = node.session else {
             let latest = [now; 2];
-            self.sessions.push(Session { node: number, life: node.life, is_open: false, lock: None, latest });
+            let life = node.life;
+            self.sessions.push(Session { node: number, life, is_open: false, lock: None, asked_at: now, latest });
             (node.session, node.is_locked) = (Some(self.sessions.len() - 1), false);
             return self.send(self.sessions.len() - 1, true, ask, Body::Connect);
         };
         let body = match node.role {
-            Role::Holds { guard, renew_at, rights, .. } if guard == session && now < renew_at && rights.last(now) => {
-                Body::Ping
+            Role::Holds { epoch, guard, renew_at, rights, before }
+                if guard == session && now < renew_at && rights.last(now) =>
+            {
+                match before.filter(|_| rights.waits(now) && self.asks % 2 == 0) {
+                    Some(at) => Body::LookBack { at },
+                    None => Body::Ping { epoch },
+                }
             }
             _ if !node.is_locked => Body::Lock,
             Role::Holds { epoch, .. } => Body::Renew { epoch },
@@ -407,6 +444,9 @@ impl World {
             (Body::Done, Role::Holds { rights, guard, renew_at, .. }) if is_guard(*guard) && sent < *renew_at => {
                 rights.proved(sent);
             }
+            (Body::Ended { has }, Role::Holds { rights, .. }) if has => {
+                rights.wait(rights.waits_until().min(now + absence));
+            }
             (Body::Done, Role::Holds { rights, guard, renew_at, .. }) if node.is_locked => {
                 rights.renewed(sent, length);
                 (*guard, *renew_at) = (letter.session, sent + part);
@@ -416,17 +456,22 @@ impl World {
                 node.is_locked = self.sessions[letter.session].lock.is_some();
                 return self.next_statement(number);
             }
-            (Body::Seen { epoch, is_free, lost_guard }, _) => {
-                let until = now + if is_free { 0 } else { absence };
-                if is_free || lost_guard.is_some() {
-                    node.role = Role::Waits { seen: (epoch, lost_guard.unwrap_or(-1)) };
-                    (node.ask, node.next_at) = (None, until);
+            (Body::Seen { is_free, seen }, _) => {
+                let wait = match seen {
+                    _ if is_free => 0,
+                    Some(Seen { silent: Some(_), .. }) => PULSE.as_millis() as u64,
+                    _ => absence,
+                };
+                if is_free || seen.is_some() {
+                    node.role = Role::Waits { seen: seen.unwrap_or(Seen { epoch: -1, guard: -1, silent: None }) };
+                    (node.ask, node.next_at) = (None, now + wait);
                     return;
                 }
             }
-            (Body::Taken { epoch }, _) => {
-                let rights = Rights::new(sent, length);
-                node.role = Role::Holds { epoch, rights, guard: letter.session, renew_at: sent + part };
+            (Body::Taken { epoch, wait }, Role::Waits { seen }) => {
+                let (mut rights, before) = (Rights::new(sent, length), seen.silent.map(|(guard, _)| guard));
+                rights.wait(now + wait);
+                node.role = Role::Holds { epoch, rights, guard: letter.session, renew_at: sent + part, before };
             }
             (Body::Lost, Role::Waits { .. }) => node.role = Role::StandsBy,
             (Body::Lost, _) => {
@@ -437,6 +482,12 @@ impl World {
             _ => {}
         }
         (node.ask, node.next_at) = (None, pulse);
+    }
+
+    /// The node that has the lease, by what it knows.
+    fn holder(&self) -> Option<usize> {
+        let holds = |node: &Node| matches!(node.role, Role::Holds { rights, .. } if node.runs && rights.last(self.now));
+        self.nodes.iter().position(holds)
     }
 
     /// The node that may begin something.
@@ -489,7 +540,18 @@ proptest! {
         prop_assert_eq!((world.sender(), world.epochs), (sender, epochs), "it has lost connections only");
         world.fault(Fault::Kill(sender.unwrap()));
         world.run(1_000).map_err(TestCaseError::fail)?;
-        prop_assert!(world.sender().is_some_and(|next| Some(next) != sender), "another sends within a second");
+        let next = world.sender();
+        prop_assert!(next.is_some() && next != sender, "another sends within a second");
+        world.fault(Fault::Stop(next.unwrap()));
+        world.run(1_000).map_err(TestCaseError::fail)?;
+        let last = world.holder();
+        prop_assert!(last.is_some() && last != next, "another has the lease within a second");
+        prop_assert_eq!(world.sender(), next.filter(|_| false), "what is frozen may have something in flight");
+        world.run(LEASE).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(world.sender(), last, "it has waited long enough");
+        world.fault(Fault::Continue(next.unwrap()));
+        world.run(LEASE).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(world.sender(), last, "what was frozen has nothing any more");
     }
 }
 
@@ -509,6 +571,14 @@ fn a_node_that_takes_over_too_soon_is_found_out() {
     let faults = [(0, Fault::CutOff(0)), (0, Fault::EndLink(0))];
     outcome(RULES, &faults).unwrap();
     outcome(Rules { absence: 100, ..RULES }, &faults).unwrap_err();
+}
+
+#[test]
+fn a_node_that_sends_beside_one_that_is_only_silent_is_found_out() {
+    // It is cut off from the database, and what it has in flight goes on until four fifths of its lease.
+    let faults = [(0, Fault::CutOff(0))];
+    outcome(RULES, &faults).unwrap();
+    outcome(Rules { waits: false, ..RULES }, &faults).unwrap_err();
 }
 
 #[test]

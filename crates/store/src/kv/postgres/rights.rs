@@ -19,6 +19,16 @@ pub(super) const CERTAIN: Duration = Duration::from_millis(400);
 /// How long a guard must be gone before another node may take over. It is longer than [`CERTAIN`] by more than
 /// two clocks differ in that time.
 pub(super) const ABSENCE: Duration = Duration::from_millis(500);
+/// How long a guard must have been silent, at least, before its holder is taken for frozen or gone.
+const QUIET: Duration = Duration::from_millis(600);
+/// Parts of a lease, one of which a guard must have been silent.
+const QUIET_PARTS: u32 = 15;
+
+/// How long a guard must have been silent before a node takes over whose own lease is of this length. It is far
+/// less than a second where the lease has ten, and those who want more calm choose a longer lease.
+pub(super) fn quiet(length: Duration) -> Duration {
+    (length / QUIET_PARTS).max(QUIET)
+}
 
 /// Until when the holder may send, in the milliseconds of [`now`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +37,14 @@ pub(super) struct Rights {
     lasts_until: u64,
     /// Until when nobody can have taken over because its guard has ended.
     certain_until: u64,
+    /// Until when the holder before may have something in flight.
+    waits_until: u64,
 }
 
 impl Rights {
     /// Those of a lease of this length that was asked for at `sent` and given.
     pub(super) fn new(sent: u64, length: Duration) -> Self {
-        let mut rights = Self { lasts_until: 0, certain_until: 0 };
+        let mut rights = Self { lasts_until: 0, certain_until: 0, waits_until: 0 };
         rights.renewed(sent, length);
         rights
     }
@@ -50,7 +62,22 @@ impl Rights {
 
     /// There is no lease any more.
     pub(super) fn end(&mut self) {
-        *self = Self { lasts_until: 0, certain_until: 0 };
+        *self = Self { lasts_until: 0, certain_until: 0, waits_until: 0 };
+    }
+
+    /// The holder before may have something in flight until then.
+    pub(super) fn wait(&mut self, until: u64) {
+        self.waits_until = until;
+    }
+
+    /// Until when the holder before may have something in flight.
+    pub(super) fn waits_until(&self) -> u64 {
+        self.waits_until
+    }
+
+    /// Whether the holder before may have something in flight.
+    pub(super) fn waits(&self, now: u64) -> bool {
+        now < self.waits_until
     }
 
     /// Whether the lease is of use still.
@@ -60,7 +87,7 @@ impl Rights {
 
     /// Whether something may begin.
     pub(super) fn may_begin(&self, now: u64) -> bool {
-        self.last(now) && now < self.certain_until
+        self.last(now) && now < self.certain_until && !self.waits(now)
     }
 
     /// Whether what has begun may go on. While the guard is there and silent, it may: the database ends no
@@ -106,6 +133,21 @@ mod tests {
         let rights = Rights::new(1_000, LEASE);
         assert!(rights.may_go_on(8_999, true) && !rights.may_go_on(9_000, true));
         assert!(rights.may_go_on(1_399, false) && !rights.may_go_on(1_400, false));
+    }
+
+    #[test]
+    fn nothing_begins_while_the_holder_before_may_have_something_in_flight() {
+        let mut rights = Rights::new(1_000, LEASE);
+        rights.wait(1_200);
+        assert!(!rights.may_begin(1_199) && rights.may_begin(1_200) && !rights.may_begin(1_400));
+        rights.renewed(1_100, LEASE);
+        assert!(rights.waits(1_199), "it is not forgotten");
+    }
+
+    #[test]
+    fn a_longer_lease_is_more_patient_with_a_silent_guard() {
+        let quiet = |seconds| quiet(Duration::from_secs(seconds)).as_millis();
+        assert_eq!([quiet(3), quiet(9), quiet(10), quiet(60)], [600, 600, 666, 4_000]);
     }
 
     #[test]

@@ -65,15 +65,16 @@ pub(super) fn make(schema: &str) -> String {
     text
 }
 
-/// What later versions have added to the lease: where its holder is reached, and the connection that shows that
-/// it is alive. A node that does not know these columns leaves them as they are when it takes the lease, so each counts
-/// only with the epoch that it was written for.
-const ADDED: [(&str, &str); 5] = [
+/// What later versions have added to the lease: where its holder is reached, the connection that shows that
+/// it is alive, and from when on it sends. A node that does not know these columns leaves them as they are when it takes
+/// the lease, so each counts only with the epoch that it was written for; but a time, which only grows.
+const ADDED: [(&str, &str); 6] = [
     ("address", "text"),
     ("address_epoch", "bigint not null default -1"),
     ("guard", "bigint not null default 0"),
     ("guard_epoch", "bigint not null default -1"),
     ("guard_server", "timestamptz"),
+    ("sends_from", "timestamptz not null default '-infinity'"),
 ];
 
 /// How many of the columns that later versions have added are missing; it asks for the name of the lease.

@@ -117,7 +117,7 @@ fn a_node_that_does_not_renew_its_lease_writes_nothing_after_another_has_it() {
     let second = open_in_turn(&url, "second");
     second.commit(put(b"e1", b"second")).unwrap();
     let refused = first.commit(put(b"e1", b"late")).unwrap_err();
-    assert!(matches!(refused, StoreError::Stopped(_)), "{refused}");
+    assert!(matches!(refused, StoreError::Closed), "{refused}");
     assert_eq!(*first.ownership().borrow(), Ownership::Lost);
     drop(first);
     assert_eq!(
