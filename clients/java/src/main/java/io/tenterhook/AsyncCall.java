@@ -2,6 +2,7 @@ package io.tenterhook;
 
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.Context;
 import io.grpc.MethodDescriptor;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
@@ -18,6 +19,8 @@ final class AsyncCall<Q, R, T> {
   private final Q request;
   private final Function<R, T> read;
   private final long deadline;
+  /** That of the caller, which the further tries have too, and with it a trace. */
+  private final Context context = Context.current();
   private final CompletableFuture<T> result = new CompletableFuture<>();
   private volatile @Nullable ClientCall<Q, R> call;
   private int failures;
@@ -76,7 +79,7 @@ final class AsyncCall<Q, R, T> {
     caller.next(method, failure, failures++, deadline).ifPresentOrElse(
         wait -> CompletableFuture.delayedExecutor(wait.toNanos(), TimeUnit.NANOSECONDS).execute(() -> {
           caller.managed().resetConnectBackoff();
-          attempt();
+          context.run(this::attempt);
         }),
         () -> result.completeExceptionally(failure));
   }

@@ -2,6 +2,7 @@ package io.tenterhook;
 
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.Context;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.tenterhook.v1.DeliveryServiceGrpc;
@@ -26,6 +27,8 @@ public final class AsyncWatch implements AutoCloseable {
   private boolean own;
   private final WatchDeliveriesRequest.Builder request;
   private final Duration silence;
+  /** What who opened it had in theirs, such as a trace, for every connection; it does not end with theirs. */
+  private final Context context = Context.current().fork();
   private final Follower follower = new Follower();
   private @Nullable Kept kept;
   /** The checkpoint is loaded or saved in another thread. */
@@ -212,8 +215,10 @@ public final class AsyncWatch implements AutoCloseable {
   private void connect() {
     try {
       caller.life().check();
-      stream = new Stream();
-      stream.start();
+      context.run(() -> {
+        stream = new Stream();
+        stream.start();
+      });
     } catch (RuntimeException thrown) { // what the function of the key or of the headers threw
       disconnect("cannot start");
       failure = thrown;

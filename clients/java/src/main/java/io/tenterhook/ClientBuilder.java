@@ -94,7 +94,7 @@ public final class ClientBuilder {
     return this;
   }
 
-  /** Is called for each call and gives further headers: the place to pass on a trace context. */
+  /** Is called for each call and gives further headers. */
   public ClientBuilder headers(Supplier<Map<String, String>> headers) {
     this.headers = headers;
     return this;

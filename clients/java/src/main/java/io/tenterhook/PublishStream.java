@@ -2,7 +2,6 @@ package io.tenterhook;
 
 import io.grpc.CallOptions;
 import io.grpc.StatusException;
-import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.ClientCalls;
 import io.tenterhook.v1.Event;
 import io.tenterhook.v1.EventServiceGrpc;
@@ -12,7 +11,6 @@ import java.lang.ref.Cleaner;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +24,7 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
   private static final int IN_FLIGHT_MAX = 256;
   private static final Cleaner CLEANER = Cleaner.create();
 
-  private final BlockingClientCall<StreamPublishEventsRequest, StreamPublishEventsResponse> call;
+  private final ReadStream<StreamPublishEventsRequest, StreamPublishEventsResponse> call;
   private final Life life;
   private final Iterator<Event> events;
   private final UnaryOperator<Event> complete;
@@ -41,8 +39,8 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
   private @Nullable Ack next;
 
   PublishStream(Caller caller, Iterator<Event> events, UnaryOperator<Event> complete) {
-    call = ClientCalls.blockingBidiStreamingCall(
-        caller.channel(), EventServiceGrpc.getStreamPublishEventsMethod(), CallOptions.DEFAULT);
+    call = new ReadStream<>(ClientCalls.blockingBidiStreamingCall(
+        caller.channel(), EventServiceGrpc.getStreamPublishEventsMethod(), CallOptions.DEFAULT));
     life = caller.life();
     this.events = events;
     this.complete = complete;
@@ -50,8 +48,8 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
   }
 
   /** Static, for what is run when the stream is collected must not hold it. */
-  private static Cleaner.Cleanable cancelledWith(PublishStream stream, BlockingClientCall<?, ?> call) {
-    return CLEANER.register(stream, () -> call.cancel("the stream was left", null));
+  private static Cleaner.Cleanable cancelledWith(PublishStream stream, ReadStream<?, ?> call) {
+    return CLEANER.register(stream, () -> call.cancel("the stream was left"));
   }
 
   @Override
@@ -97,7 +95,7 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
       boolean waiting = true;
       while (waiting && !halfClosed && sent - acknowledged < IN_FLIGHT_MAX) {
         try {
-          response = call.read(0, TimeUnit.NANOSECONDS);
+          response = call.read(0);
           waiting = false;
         } catch (TimeoutException nothingYet) {
           send();

@@ -3,7 +3,6 @@ package io.tenterhook;
 import io.grpc.CallOptions;
 import io.grpc.Status;
 import io.grpc.StatusException;
-import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.ClientCalls;
 import io.tenterhook.v1.DeliveryServiceGrpc;
 import io.tenterhook.v1.WatchDeliveriesRequest;
@@ -15,7 +14,6 @@ import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -44,7 +42,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   private volatile boolean own;
   private final WatchDeliveriesRequest.Builder request;
   private final Duration silence;
-  private volatile @Nullable BlockingClientCall<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
+  private volatile @Nullable ReadStream<WatchDeliveriesRequest, WatchDeliveriesResponse> call;
   private volatile boolean closed;
   private final Follower follower = new Follower();
   private @Nullable Kept kept;
@@ -175,7 +173,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
   private void disconnect(String why) {
     var current = call;
     if (current != null) {
-      current.cancel(why, null);
+      current.cancel(why);
     }
     call = null;
   }
@@ -208,8 +206,8 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     var current = call;
     if (current == null) {
       pause(deadline);
-      current = ClientCalls.blockingV2ServerStreamingCall(
-          caller.channel(), DeliveryServiceGrpc.getWatchDeliveriesMethod(), CallOptions.DEFAULT, request.build());
+      current = new ReadStream<>(ClientCalls.blockingV2ServerStreamingCall(
+          caller.channel(), DeliveryServiceGrpc.getWatchDeliveriesMethod(), CallOptions.DEFAULT, request.build()));
       call = current;
       waiting = false;
     }
@@ -220,7 +218,7 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     long silentAt = waitingSince + silence.toNanos();
     long until = silentAt - deadline < 0 ? silentAt : deadline;
     try {
-      WatchDeliveriesResponse message = current.read(Math.max(0, until - System.nanoTime()), TimeUnit.NANOSECONDS);
+      WatchDeliveriesResponse message = current.read(Math.max(0, until - System.nanoTime()));
       if (message == null) {
         throw TenterhookException.unavailable("the stream ended");
       }

@@ -12,7 +12,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.grpc.ClientInterceptor;
 import io.grpc.Status.Code;
+import io.opentelemetry.api.OpenTelemetry;
+import io.opentelemetry.instrumentation.grpc.v1_6.GrpcTelemetry;
 import io.tenterhook.v1.BatchPublishEventsResponse;
 import io.tenterhook.v1.CreateWebhookResponse;
 import io.tenterhook.v1.DeleteWebhookRequest;
@@ -225,6 +228,15 @@ class ReadmeTest {
     byte[] key = {3};
     ClientBuilder secure = Client.builder("hooks.example.com:443").apiKey("th_…").ca(ca).identity(certificate, key);
     assertThrows(IllegalArgumentException.class, secure::build);
+  }
+
+  /** What it does is tested by {@link TracingTest}. */
+  @Test
+  void theInterceptorOfOpenTelemetryIsTaken() {
+    OpenTelemetry openTelemetry = OpenTelemetry.noop();
+    ClientInterceptor tracing = GrpcTelemetry.create(openTelemetry).createClientInterceptor();
+    ClientBuilder traced = Client.builder("localhost:50051").interceptors(tracing);
+    traced.build().close();
   }
 
   @Test

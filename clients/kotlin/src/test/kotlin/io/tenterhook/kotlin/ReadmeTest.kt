@@ -2,6 +2,10 @@ package io.tenterhook.kotlin
 
 import com.sun.net.httpserver.HttpExchange
 import com.sun.net.httpserver.HttpServer
+import io.opentelemetry.api.OpenTelemetry
+import io.opentelemetry.context.Context
+import io.opentelemetry.extension.kotlin.asContextElement
+import io.opentelemetry.instrumentation.grpc.v1_6.GrpcTelemetry
 import io.tenterhook.InvalidSignatureException
 import io.tenterhook.TenterhookException
 import io.tenterhook.Verifier
@@ -24,6 +28,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlinx.coroutines.flow.asFlow
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertThrows
@@ -160,6 +165,18 @@ class ReadmeTest {
             }
             secure.close()
         }
+    }
+
+    /** What it does is tested by [TracingTest]. */
+    @Test
+    fun theInterceptorOfOpenTelemetryIsTaken(): Unit = runBlocking {
+        val openTelemetry = OpenTelemetry.noop()
+        val context = Context.current()
+        val client = Client(target) { interceptors(GrpcTelemetry.create(openTelemetry).createClientInterceptor()) }
+        withContext(context.asContextElement()) {
+            client.publish { type = "created" }
+        }
+        client.close()
     }
 
     @Test
