@@ -43,9 +43,10 @@ RUST_CLIENT := CARGO_TARGET_DIR=$(CURDIR)/target/client cargo
 
 .PHONY: test-client-rust
 test-client-rust: server
-	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --all-targets --quiet -- -D warnings
-	cd clients/rust && $(RUST_CLIENT) test --locked --lib && $(RUST_CLIENT) build --locked --examples
-	cd clients/rust && $(HARNESS) env $(RUST_CLIENT) test --locked --test it --example publish
+	cd clients/rust && cargo fmt --check && $(RUST_CLIENT) clippy --locked --quiet -- -D warnings
+	cd clients/rust && $(RUST_CLIENT) clippy --locked --all-targets --all-features --quiet -- -D warnings
+	cd clients/rust && $(RUST_CLIENT) test --locked --all-features --lib && $(RUST_CLIENT) build --locked --all-features --examples
+	cd clients/rust && $(HARNESS) env $(RUST_CLIENT) test --locked --all-features --test it --example publish
 	$(EXAMPLES) target/client/debug/examples/{publish,watch,receiver}
 
 TYPESCRIPT_FILES := README.md bench examples src test tsconfig.json

@@ -18,7 +18,7 @@ use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _, service_fn};
 
 use crate::error::Error;
-use crate::layers::{Layers, Transport};
+use crate::layers::{Layers, Transport, with_causes};
 use crate::life::{Life, broken, closed_status};
 use crate::methods::{METHODS, Method, identify_request};
 use crate::retry::RetryPolicy;
@@ -59,6 +59,11 @@ impl Identified {
         request
     }
 }
+
+/// When a try is given up; for the layer that traces it.
+#[cfg(feature = "otel")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(pub(crate) Instant);
 
 /// Marks a request that is tried once.
 #[derive(Clone, Copy, Debug)]
@@ -135,13 +140,9 @@ impl Calls {
         let calls = self.clone();
         let innermost = service_fn(move |request| {
             let calls = calls.clone();
-            async move { calls.transmit(request).await.map_err(Into::into) }
+            async move { calls.transmit(request).await }
         });
-        let sent = self.options.layers.around(Transport::new(innermost)).oneshot(request).await;
-        sent.map_err(|error: StdError| match error.downcast::<Status>() {
-            Ok(status) => *status,
-            Err(error) => Status::unavailable(with_causes(&*error)),
-        })
+        self.options.layers.around(Transport::new(innermost)).oneshot(request).await
     }
 
     /// Sends a request over the channel, with the key and the program's headers.
@@ -176,6 +177,8 @@ impl Calls {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut one = Request::from_parts(parts.clone(), Body::new(Full::new(frame.clone())));
             one.headers_mut().insert("grpc-timeout", milliseconds(left));
+            #[cfg(feature = "otel")]
+            one.extensions_mut().insert(Deadline(deadline));
             let tried = timeout_at(deadline, self.exchange(one)).await;
             let (status, answer) = match tried {
                 // The channel has a timer of its own, which may be first to see the deadline.
@@ -258,16 +261,6 @@ fn unavailable(error: tonic::transport::Error) -> Status {
     let mut status = Status::unavailable(with_causes(&error));
     status.set_source(Arc::new(error));
     status
-}
-
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
-    }
-    message
 }
 
 /// Time for a call where neither the call nor the client says one.

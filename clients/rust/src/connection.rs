@@ -115,7 +115,7 @@ impl Builder {
         self
     }
 
-    /// Is called for each call and gives further headers: the place to pass on a trace context.
+    /// Is called for each call and gives further headers.
     #[must_use]
     pub fn headers<F>(mut self, headers: F) -> Self
     where

@@ -20,6 +20,8 @@ mod layers;
 mod life;
 mod methods;
 mod named;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod pages;
 mod publisher;
 mod receive;

@@ -10,8 +10,8 @@ use tenterhook_client::v1::*;
 use tenterhook_client::{BuildError, Client, Error, Kind, RetryPolicy, Transport, json};
 use tonic::{Code, Request};
 use tonic_types::ErrorDetails;
-use tower::ServiceExt as _;
 use tower::layer::layer_fn;
+use tower::{Service, ServiceExt as _};
 
 use crate::fake::{Fake, Step, answer, refuse, refuse_with, send};
 
@@ -334,6 +334,21 @@ async fn layers_are_around_each_try_and_do_not_see_the_key() {
         assert_eq!(call.headers["x-trace"], "t1");
         assert_eq!(call.headers["authorization"], "Bearer th_key");
     }
+}
+
+/// As layers of others want it, which log the error or look for its cause.
+fn with_real_errors<S>(inner: S) -> S
+where
+    S: Service<http::Request<tonic::body::Body>, Error: std::error::Error + Send + Sync + 'static>,
+{
+    inner
+}
+
+#[tokio::test]
+async fn a_layer_may_want_real_errors() {
+    let server = Fake::new([published("e")]).await;
+    let client = server.builder().layer(layer_fn(with_real_errors::<Transport>)).build().unwrap();
+    assert_eq!(client.publish(event("")).await.unwrap().event_id, "e");
 }
 
 #[tokio::test]

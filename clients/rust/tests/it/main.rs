@@ -8,6 +8,8 @@ mod contains;
 mod custom;
 mod fake;
 mod json;
+#[cfg(feature = "otel")]
+mod otel;
 mod readme;
 mod receive;
 mod reference;

@@ -138,6 +138,14 @@ async fn tls_as_in_the_readme_refuses_what_is_no_certificate() {
     builder.build().unwrap_err();
 }
 
+/// What it does is tested in `otel.rs`.
+#[cfg(feature = "otel")]
+#[test]
+fn the_layer_of_opentelemetry_is_taken() {
+    let builder = Client::builder("localhost:50051").layer(tenterhook_client::otel::OtelLayer::new());
+    builder.build().unwrap();
+}
+
 #[test]
 fn every_snippet_stands_here() {
     // Layout does not matter, nor the commas that come with it.
