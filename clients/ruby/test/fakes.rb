@@ -76,6 +76,7 @@ class FakeServer
 
   def stream(name, requests, call)
     @methods << name
+    @metadata << call.metadata
     Enumerator.new do |sink|
       requests.each do |request|
         @requests << request

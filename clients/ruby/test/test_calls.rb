@@ -95,17 +95,22 @@ class TestCalls < FakeTest
     assert_kind_of Tenterhook::NotFound, Tenterhook::Status.read(status)
   end
 
-  # Notes each call, and adds to its metadata.
+  # Does what those for tracing do: notes each call and how it ends, and adds to its metadata.
   class Tracing < GRPC::ClientInterceptor
-    attr_reader :methods_seen
+    attr_reader :spans
 
     def request_response(method:, metadata:, **)
-      (@methods_seen ||= []) << method.rpartition("/").last
-      metadata["traceparent"] = "00-1"
+      span = [method.rpartition("/").last, 0]
+      (@spans ||= []) << span
+      metadata["traceparent"] = "00-#{@spans.size}"
       yield
+    rescue GRPC::BadStatus => error
+      span[1] = error.code
+      raise
     end
 
     alias server_streamer request_response
+    alias bidi_streamer request_response
   end
 
   def test_interceptors_see_every_try
@@ -114,9 +119,22 @@ class TestCalls < FakeTest
     @server.script(AWAY, published("e"), V1::RetryDeliveryResponse.new)
     mine.publish("created")
     mine.deliveries.retry_delivery(delivery_id: "dlv")
-    assert_equal %w[PublishEvent PublishEvent RetryDelivery], tracing.methods_seen
+    assert_equal [["PublishEvent", 14], ["PublishEvent", 0], ["RetryDelivery", 0]], tracing.spans
     sent = @server.taken(@server.metadata)
-    assert_equal([["00-1", "Bearer th_x"]] * 3, sent.map { |one| [one["traceparent"], one["authorization"]] })
+    assert_equal(%w[00-1 00-2 00-3], sent.map { |one| one["traceparent"] })
+    assert_equal(["Bearer th_x"] * 3, sent.map { |one| one["authorization"] })
+  end
+
+  def test_what_interceptors_add_is_sent_with_watches_and_streams
+    mine = connect(api_key: "th_x", interceptors: [GRPC::ClientInterceptor.new, tracing = Tracing.new])
+    change = V1::WatchDeliveriesResponse.new(resume_token: "t", change: V1::DeliveryChange.new)
+    @server.script([change, FakeServer::HOLD], V1::StreamPublishEventsResponse.new)
+    mine.watch { |watch| watch.each.first }
+    mine.publish_stream([{type: "created"}]).to_a
+    assert_equal %w[WatchDeliveries StreamPublishEvents], tracing.spans.map(&:first)
+    sent = @server.taken(@server.metadata)
+    assert_equal([["00-1", "Bearer th_x"], ["00-2", "Bearer th_x"]],
+                 sent.map { |one| [one["traceparent"], one["authorization"]] })
   end
 
   def test_the_key_and_the_programs_headers_are_sent

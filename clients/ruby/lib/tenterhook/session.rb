@@ -8,9 +8,22 @@ module Tenterhook
   # A connection to the server, and the calls that are made on it.
   # @api private
   class Session
+    # What interceptors add to the metadata of a stream, gRPC does not send; of a unary call it does.
+    class Added < GRPC::ClientInterceptor
+      def server_streamer(call:, metadata:, **)
+        call.instance_variable_get(:@wrapped)&.merge_metadata_to_send(metadata)
+        yield
+      end
+
+      alias bidi_streamer server_streamer
+    end
+
     def initialize(connection)
       @channel = connection.open
-      @stub = GRPC::ClientStub.new(nil, nil, channel_override: @channel, interceptors: connection.interceptors)
+      own = connection.interceptors
+      # The first is innermost.
+      own = [Added.new, *own] unless own.empty?
+      @stub = GRPC::ClientStub.new(nil, nil, channel_override: @channel, interceptors: own)
     end
 
     # Each makes an operation, which `execute` runs and `cancel` ends.
