@@ -27,6 +27,12 @@ impl Histogram {
         self.counts[bucket(micros).min(self.counts.len() - 1)].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// What was counted up to now, and counts on from nothing.
+    pub(super) fn take(&self) -> Self {
+        let taken = self.counts.iter().map(|count| AtomicU64::new(count.swap(0, Ordering::Relaxed)));
+        Self { counts: taken.collect() }
+    }
+
     /// Durations that were counted.
     pub(super) fn count(&self) -> u64 {
         self.counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
@@ -130,6 +136,16 @@ mod tests {
         histogram.record(Duration::MAX);
         assert_eq!(histogram.count(), 2);
         assert!(histogram.quantile_ms(0.5) > 60.0 * 60.0 * 1e3, "more than an hour");
+    }
+
+    #[test]
+    fn what_is_taken_is_counted_no_more() {
+        let histogram = Histogram::new();
+        (0..3).for_each(|_| histogram.record(Duration::from_millis(2)));
+        let taken = histogram.take();
+        histogram.record(Duration::from_millis(50));
+        assert_eq!((taken.count(), histogram.count()), (3, 1));
+        assert!(taken.quantile_ms(1.0) < 3.0 && histogram.quantile_ms(0.0) > 49.0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod histogram;
 mod load;
 mod micro;
 mod nodes;
+mod plot;
 mod progress;
 mod report;
 mod scenario;
@@ -18,6 +19,7 @@ mod schema;
 mod secure;
 mod server;
 mod size;
+mod steady;
 mod watch;
 mod yardstick;
 
@@ -100,6 +102,10 @@ enum Part {
     Nodes(nodes::NodesArgs),
     /// What deliveries need on disk and in memory, while they wait and when they are finished
     Size(size::SizeArgs),
+    /// Whether latency stays what it is for an hour, while retention removes what was delivered
+    Steady(steady::SteadyArgs),
+    /// Draws what was measured, and printed as JSON, as a picture in SVG
+    Plot(plot::PlotArgs),
     /// The process of the yardstick
     #[command(hide = true)]
     Yardstick(yardstick::YardstickArgs),
@@ -115,6 +121,8 @@ pub async fn run(args: BenchArgs, terminal: Terminal) -> Result<()> {
         Some(Part::Watch(args)) => return watch::run(args, terminal).await,
         Some(Part::Nodes(args)) => return nodes::run(args, terminal).await,
         Some(Part::Size(args)) => return size::run(args, terminal).await,
+        Some(Part::Steady(args)) => return steady::run(args, terminal).await,
+        Some(Part::Plot(args)) => return plot::run(args, terminal),
         Some(Part::Yardstick(args)) => return yardstick::run(args, terminal).await,
         None => {}
     }

@@ -1,6 +1,6 @@
 //! The table of a benchmark, and the same figures as JSON.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::scenario::Figures;
 use tenterhook_terminal::{Style, Terminal};
@@ -48,7 +48,7 @@ pub(super) struct Row {
 }
 
 /// How many times as much; each pair by itself, since machines drift.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Ratios {
     /// Requests a second.
     pub(super) delivered: f64,
