@@ -10,6 +10,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::future::Either;
 use http::header::{ALLOW, HOST, TRANSFER_ENCODING};
+use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use tenterhook_api::access::{Access, NetboxSecrets, lookup};
@@ -223,22 +224,35 @@ impl Path {
     }
 }
 
-/// What is wrong with a request of HTTP/1 that two readers could take for different ones: each of two hosts
-/// (RFC 9112 section 3.2), the body before and after a coding that is not undone here (section 6.1).
+/// What is wrong with a request of HTTP/1 that two readers could take for different ones: no host, or one of
+/// several (RFC 9112 section 3.2), the body before and after a coding that is not undone here (section 6.1).
 fn ambiguous<B>(request: &Request<B>) -> Option<Problem> {
     if request.version() > Version::HTTP_11 {
         return None;
     }
     let headers = request.headers();
+    let hosts: Vec<&HeaderValue> = headers.get_all(HOST).iter().collect();
     let codings: Vec<&[u8]> = headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes).collect();
-    let why = if headers.get_all(HOST).iter().nth(1).is_some() {
-        "there is more than one Host header; send one"
-    } else if !codings.is_empty() && !matches!(codings[..], [one] if one.eq_ignore_ascii_case(b"chunked")) {
-        "Transfer-Encoding must be `chunked`, once"
-    } else {
-        return None;
+    let why = match hosts[..] {
+        // HTTP/1.0 has none.
+        [] if request.version() == Version::HTTP_11 => "there is no Host header; send the host of the URL",
+        [host] if !is_host(host) => "the Host header is not `HOST` or `HOST:PORT`; send the host of the URL",
+        [_, _, ..] => "there is more than one Host header; send one",
+        _ if !codings.is_empty() && !matches!(codings[..], [one] if one.eq_ignore_ascii_case(b"chunked")) => {
+            "Transfer-Encoding must be `chunked`, once"
+        }
+        _ => return None,
     };
     Some(Problem::new(StatusCode::BAD_REQUEST, why).closing())
+}
+
+/// Whether a value is a host, with a port or without (RFC 9110 section 7.2): a user belongs to no one here.
+fn is_host(value: &HeaderValue) -> bool {
+    let Ok(authority) = Authority::try_from(value.as_bytes()) else { return false };
+    let host = authority.host();
+    let Some(rest) = authority.as_str().strip_prefix(host).filter(|_| !host.is_empty()) else { return false };
+    let Some(port) = rest.strip_prefix(':') else { return rest.is_empty() };
+    port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok())
 }
 
 /// Names the `methods` of a path.
@@ -247,4 +261,47 @@ fn options(methods: &'static str) -> Response<Body> {
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(version: Version, hosts: &[&[u8]]) -> bool {
+        let mut request = Request::builder().version(version).uri("/v1/events");
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        ambiguous(&request.body(()).unwrap()).is_some()
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        for good in ["x", "a_b.example", "x:80", "x:", "127.0.0.1:50071", "[::1]", "[::1]:50071", "EXAMPLE.com."] {
+            assert!(!refused(Version::HTTP_11, &[good.as_bytes()]), "{good}");
+        }
+        let odd: [&[u8]; 14] = [
+            b"",
+            b":80",
+            b"a b",
+            b"a/",
+            b"/",
+            b"a?b",
+            b"http://a",
+            b"me@a",
+            b"a:b",
+            b"a:80:80",
+            b"a:65536",
+            b"a:+1",
+            b"\xff",
+            b"[::1]x",
+        ];
+        for bad in odd {
+            assert!(refused(Version::HTTP_11, &[bad]), "{}", bad.escape_ascii());
+            assert!(refused(Version::HTTP_10, &[bad]), "{}", bad.escape_ascii());
+            assert!(!refused(Version::HTTP_2, &[bad]), "{}: `:authority` names it", bad.escape_ascii());
+        }
+        assert!(refused(Version::HTTP_11, &[]) && refused(Version::HTTP_11, &[b"x", b"x"]));
+        assert!(!refused(Version::HTTP_10, &[]) && refused(Version::HTTP_10, &[b"x", b"x"]));
+    }
 }

@@ -111,6 +111,13 @@ fn requests_that_are_cut_short_or_malformed_are_refused() {
     for (sent, expected) in [
         ("GET / HTTP/1.1\r\nhost x\r\n\r\n", Some(400)),
         ("GET / HTTP/9.9\r\n\r\n", Some(400)),
+        ("GET / HTTP/1.1\r\n\r\n", Some(400)),
+        ("GET http://x/ HTTP/1.1\r\n\r\n", Some(400)),
+        ("GET /v1/openapi.yaml HTTP/1.1\r\nhost:\r\n\r\n", Some(400)),
+        ("GET /v1/openapi.yaml HTTP/1.1\r\nhost: a b\r\n\r\n", Some(400)),
+        ("GET /v1/openapi.yaml HTTP/1.1\r\nhost: a@b\r\n\r\n", Some(400)),
+        ("GET /v1/openapi.yaml HTTP/1.1\r\nhost: x:1\r\n\r\n", Some(200)),
+        ("GET /v1/openapi.yaml HTTP/1.0\r\n\r\n", Some(200)),
         ("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", Some(400)),
         ("POST /v1/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n", Some(400)),
         ("POST /v1/events HTTP/1.1\r\nhost: x\r\nhost: x\r\ncontent-length: 0\r\n\r\n", Some(400)),

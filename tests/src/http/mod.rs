@@ -14,7 +14,7 @@ mod web;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn front(bench: &Bench) -> Front {
 
 /// A request with the key of `who`.
 fn request(bench: &Bench, who: &str, method: Method, path: &str) -> http::request::Builder {
-    let request = Request::builder().method(method).uri(path);
+    let request = Request::builder().method(method).uri(path).header(HOST, "localhost");
     match bench.keys.get(who) {
         Some(key) => request.header(AUTHORIZATION, format!("Bearer {key}")),
         None => request,
