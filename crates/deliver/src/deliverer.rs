@@ -423,7 +423,7 @@ impl<D: Dial> Shared<D> {
                 return Ok(leg);
             }
             let destination = match (way.leaves_name, url.host()) {
-                (true, Host::Name(name)) => Destination::Name(name.without_dot().to_owned(), target.port()),
+                (true, Host::Name(name)) => Destination::Name(name.clone(), target.port()),
                 _ => Destination::Address(*target),
             };
             let (limit, before) = (limits::CONNECT_TIMEOUT, self.proxy_answers.load(Ordering::Relaxed));

@@ -57,7 +57,7 @@ impl ProxyFailure {
     pub(crate) fn silent(proxy: &Proxy, destination: &Destination, limit: Duration, answers_others: bool) -> Self {
         let seconds = limit.as_secs();
         match answers_others {
-            true => Self::Silent { destination: destination.to_string(), seconds },
+            true => Self::Silent { destination: destination.brief(), seconds },
             false => {
                 Self::Proxy { proxy: proxy.to_string(), what: format!("did not answer CONNECT within {seconds} s") }
             }

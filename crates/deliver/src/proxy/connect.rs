@@ -59,11 +59,13 @@ async fn head<S: AsyncRead + Unpin>(proxy: &Proxy, stream: &mut S) -> Result<Vec
 /// The status of a head.
 fn status(head: &[u8]) -> Option<u16> {
     let rest = head.strip_prefix(b"HTTP/1.")?.get(1..)?.strip_prefix(b" ")?;
-    std::str::from_utf8(rest.get(..3)?).ok()?.parse().ok()
+    let (digits, rest) = rest.split_at_checked(3)?;
+    let is_number = digits.iter().all(u8::is_ascii_digit) && !rest.first().is_some_and(u8::is_ascii_digit);
+    std::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()
 }
 
 fn judge(proxy: &Proxy, status: Option<u16>, destination: &Destination) -> Result<(), ProxyFailure> {
-    let (destination, answer) = (destination.to_string(), status.unwrap_or_default().to_string());
+    let (destination, answer) = (destination.brief(), status.unwrap_or_default().to_string());
     match status {
         Some(200..=299) => Ok(()),
         Some(401 | 407) => Err(ProxyFailure::wants_credentials(&proxy.to_string())),

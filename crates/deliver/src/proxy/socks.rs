@@ -105,6 +105,7 @@ fn request(destination: &Destination) -> Vec<u8> {
             address.port()
         }
         Destination::Name(name, port) => {
+            let name = name.without_dot();
             assert!(name.len() <= LONGEST, "a host name has at most 253 characters");
             request.extend_from_slice(&[NAME, name.len() as u8]);
             request.extend_from_slice(name.as_bytes());
@@ -129,7 +130,7 @@ fn judge(proxy: &Proxy, reply: u8, destination: &Destination) -> Result<(), Prox
         8 => return Err(failed(proxy, "does not know this kind of address")),
         _ => return Err(failed(proxy, "does not speak SOCKS 5")),
     };
-    let (destination, answer) = (destination.to_string(), words.to_owned());
+    let (destination, answer) = (destination.brief(), words.to_owned());
     Err(match reply {
         2 => ProxyFailure::Forbidden { destination, answer },
         _ => ProxyFailure::Unreachable { destination, answer },

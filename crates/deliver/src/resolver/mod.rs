@@ -4,6 +4,7 @@
 //! nothing: what cannot be read is left out, as the system's own resolver does.
 
 mod conf;
+mod cut;
 mod families;
 mod family;
 mod file;
@@ -104,7 +105,9 @@ impl Resolve for SystemResolver {
                 Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
                 Ok(_) => {}
                 // Nobody would answer for the next name either.
-                Err(silent @ Failure::Silent) => return Err(ResolveError::failed(host, silent.to_string())),
+                Err(silent @ (Failure::Silent | Failure::CutAndSilent)) => {
+                    return Err(ResolveError::failed(host, silent.to_string()));
+                }
                 // Without a name server that can be asked nothing is known of the receiver.
                 Err(Failure::Unreachable) => {
                     return Err(ResolveError::Unavailable(Failure::Unreachable.to_string()));

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -20,6 +20,7 @@ use thiserror::Error;
 use tokio::time::{Instant, sleep_until};
 
 use super::conf::Conf;
+use super::cut::Cut;
 use super::zone::{ServerAddress, Sockets};
 
 /// Time for one question: nearly all that a look-up has, so that a slow name server is heard.
@@ -48,6 +49,14 @@ pub(super) enum Failure {
     /// They refused or failed.
     #[error("the name server answered {0}")]
     Code(Code),
+    /// An answer came cut short, and there is no way to the whole one.
+    #[error(
+        "the name server cut its answer short and did not give the whole of it over TCP; let TCP through to its port 53"
+    )]
+    Cut,
+    /// An answer came cut short, and none over TCP.
+    #[error("the name server cut its answer short and did not answer over TCP in time")]
+    CutAndSilent,
     /// Their answer makes no sense.
     #[error("the name server's answer cannot be read")]
     Unreadable,
@@ -79,6 +88,8 @@ pub(super) struct Servers {
     resolvers: Vec<Resolver<Sockets>>,
     /// The server to ask first, and until when.
     preferred: Mutex<Option<(usize, Instant)>>,
+    /// What came cut short.
+    cut: Arc<Cut>,
 }
 
 impl fmt::Debug for Servers {
@@ -90,12 +101,15 @@ impl fmt::Debug for Servers {
 impl Servers {
     /// The name servers of `conf`, on this port.
     pub(super) fn new(conf: &Conf, port: u16) -> Self {
-        let one =
-            |(edns, server): (bool, &ServerAddress)| resolver(server, Wire { port, tcp_only: conf.tcp_only, edns });
+        let cut = Arc::<Cut>::default();
+        let one = |(edns, server): (bool, &ServerAddress)| {
+            let sockets = Sockets::to(server.clone(), Arc::clone(&cut));
+            resolver(server, sockets, Wire { port, tcp_only: conf.tcp_only, edns })
+        };
         let all = [true, false].into_iter().flat_map(|edns| conf.servers.iter().map(move |server| (edns, server)));
         let resolvers: Vec<_> = all.map(one).collect();
         assert!(!resolvers.is_empty(), "a configuration has at least one name server");
-        Self { resolvers, preferred: Mutex::default() }
+        Self { resolvers, preferred: Mutex::default(), cut }
     }
 
     fn preferred(&self) -> MutexGuard<'_, Option<(usize, Instant)>> {
@@ -108,6 +122,13 @@ impl Servers {
     /// Dropping the future takes the question back.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Found {
         let start = Instant::now();
+        match self.ask_from(start, name, kind).await {
+            Err(Failure::Silent) if self.cut.has(name, kind, start) => Err(Failure::CutAndSilent),
+            found => found,
+        }
+    }
+
+    async fn ask_from(&self, start: Instant, name: &Name, kind: RecordType) -> Found {
         let (deadline, mut ask_next) = (start + QUESTION_TIMEOUT, start);
         let first = self.preferred().filter(|(_, until)| *until > start).map_or(0, |(place, _)| place);
         assert!(first < self.resolvers.len(), "name server {first} of {} is asked first", self.resolvers.len());
@@ -156,7 +177,7 @@ impl Servers {
 fn telling(one: Failure, other: Failure) -> Failure {
     match (one, other) {
         (Failure::Unreachable, other) => other,
-        (Failure::Silent, Failure::Code(_) | Failure::Unreadable) => other,
+        (Failure::Silent, Failure::Code(_) | Failure::Cut | Failure::Unreadable) => other,
         (one, _) => one,
     }
 }
@@ -168,13 +189,13 @@ struct Wire {
     edns: bool,
 }
 
-fn resolver(server: &ServerAddress, wire: Wire) -> Resolver<Sockets> {
+fn resolver(server: &ServerAddress, sockets: Sockets, wire: Wire) -> Resolver<Sockets> {
     let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
     connections.drain(..usize::from(wire.tcp_only));
     connections.iter_mut().for_each(|connection| connection.port = wire.port);
     let name_server = NameServerConfig::new(server.ip, true, connections);
     let config = ResolverConfig::from_parts(None, Vec::new(), vec![name_server]);
-    let mut builder = Resolver::builder_with_config(config, Sockets::to(server.clone()));
+    let mut builder = Resolver::builder_with_config(config, sockets);
     let options = builder.options_mut();
     options.edns0 = wire.edns;
     options.use_hosts_file = ResolveHosts::Never;
@@ -201,6 +222,7 @@ fn failure(error: &NetError) -> Option<Failure> {
         },
         NetError::Dns(DnsError::ResponseCode(code)) => Some(Failure::Code(Code(*code))),
         NetError::Timeout | NetError::Busy => Some(Failure::Silent),
+        NetError::Truncated => Some(Failure::Cut),
         NetError::Io(_) | NetError::NoConnections => Some(Failure::Unreachable),
         _ => Some(Failure::Unreadable),
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tenterhook_model::{HostName, Resolve, ResolveError, limits};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -23,6 +23,10 @@ const FORMERR: u8 = 1;
 const SERVFAIL: u8 = 2;
 const NXDOMAIN: u8 = 3;
 const REFUSED: u8 = 5;
+/// No code: the answer is cut short.
+const CUT: u8 = 16;
+/// The bit of an answer that is cut short.
+const TRUNCATED: u8 = 2;
 
 /// What a name server says to a question.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ enum Reply {
     Code(u8),
     Silence,
     Late(Duration, Vec<IpAddr>),
+    /// No address, and the bit that says that the answer is cut short.
+    Cut,
 }
 
 fn addresses(texts: &[&str]) -> Vec<IpAddr> {
@@ -78,8 +84,11 @@ impl NameServer {
                     Reply::Code(code) => (Duration::ZERO, code, Vec::new()),
                     Reply::Addresses(addresses) => (Duration::ZERO, 0, addresses),
                     Reply::Late(wait, addresses) => (wait, 0, addresses),
+                    Reply::Cut => (Duration::ZERO, CUT, Vec::new()),
                 };
-                let (socket, written) = (Arc::clone(&socket), write(&packet[..2], question, code, &addresses));
+                let (socket, mut written) =
+                    (Arc::clone(&socket), write(&packet[..2], question, code % CUT, &addresses));
+                written[2] |= if code == CUT { TRUNCATED } else { 0 };
                 late.spawn(async move {
                     sleep(wait).await;
                     socket.send_to(&written, from).await.unwrap();
@@ -235,6 +244,23 @@ async fn no_such_host_and_no_address_differ_from_a_failure() {
     assert_eq!(system.failure("failing.example").await, failed("failing.example", "failed (SERVFAIL)"));
     let refused = failed("refused.example", "refuses to look this name up (REFUSED)");
     assert_eq!(system.failure("refused.example").await, refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_cut_short_and_not_to_be_had_over_tcp_is_called_that() {
+    let server = NameServer::new(|_, _| Reply::Cut).await;
+    let system = System::of(&server);
+    let refused = system.failure("a.example").await;
+    let why = "the name server cut its answer short and did not give the whole of it over TCP; let TCP through to its \
+               port 53";
+    assert_eq!(refused, format!("the look-up of a.example failed: {why}"));
+    // It takes connections and says nothing.
+    let _silent = TcpListener::bind((Ipv4Addr::LOCALHOST, server.port)).await.unwrap();
+    let start = Instant::now();
+    let silent = system.failure("b.example").await;
+    let why = "the name server cut its answer short and did not answer over TCP in time";
+    assert_eq!(silent, format!("the look-up of b.example failed: {why}"));
+    assert!(start.elapsed() < limits::DNS_TIMEOUT, "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,11 +5,14 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hickory_resolver::net::runtime::{DnsUdpSocket, RuntimeProvider, TokioHandle, TokioRuntimeProvider, TokioTime};
 use tokio::net::UdpSocket;
+
+use super::cut::Cut;
 
 /// Where Linux lists the IPv6 addresses of the machine, with the number and the name of the interface of each.
 const INTERFACES: &str = "/proc/net/if_inet6";
@@ -61,17 +64,18 @@ fn number_of(name: &str, list: &str) -> Option<u32> {
     u32::from_str_radix(number, 16).ok()
 }
 
-/// hickory's sockets on tokio, which take an address without its interface.
+/// hickory's sockets on tokio, which take an address without its interface and note what comes cut short.
 #[derive(Clone)]
 pub(super) struct Sockets {
     server: ServerAddress,
+    cut: Arc<Cut>,
     tokio: TokioRuntimeProvider,
 }
 
 impl Sockets {
     /// Sockets to this server.
-    pub(super) fn to(server: ServerAddress) -> Self {
-        Self { server, tokio: TokioRuntimeProvider::default() }
+    pub(super) fn to(server: ServerAddress, cut: Arc<Cut>) -> Self {
+        Self { server, cut, tokio: TokioRuntimeProvider::default() }
     }
 }
 
@@ -99,8 +103,8 @@ impl RuntimeProvider for Sockets {
         local: SocketAddr,
         server: SocketAddr,
     ) -> Pin<Box<dyn Send + Future<Output = io::Result<Self::Udp>>>> {
-        let server = self.server.scoped(server);
-        Box::pin(async move { Ok(Datagrams { socket: UdpSocket::bind(local).await?, server }) })
+        let (server, cut) = (self.server.scoped(server), Arc::clone(&self.cut));
+        Box::pin(async move { Ok(Datagrams { socket: UdpSocket::bind(local).await?, server, cut }) })
     }
 }
 
@@ -108,13 +112,18 @@ impl RuntimeProvider for Sockets {
 pub(super) struct Datagrams {
     socket: UdpSocket,
     server: SocketAddr,
+    cut: Arc<Cut>,
 }
 
 impl DnsUdpSocket for Datagrams {
     type Time = TokioTime;
 
     fn poll_recv_from(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
-        DnsUdpSocket::poll_recv_from(&self.socket, cx, buffer)
+        let received = ready!(DnsUdpSocket::poll_recv_from(&self.socket, cx, buffer));
+        if let Ok((length, _)) = received {
+            self.cut.note(&buffer[..length]);
+        }
+        Poll::Ready(received)
     }
 
     fn poll_send_to(&self, cx: &mut Context<'_>, bytes: &[u8], _server: SocketAddr) -> Poll<io::Result<usize>> {

@@ -263,13 +263,19 @@ type Answered = (&'static [u8], Outcome, &'static str);
 
 #[tokio::test]
 async fn what_is_wrong_with_the_proxy_is_not_the_receivers_failure() {
-    let cases: [Answered; 8] = [
+    let cases: [Answered; 14] = [
         (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Outcome::Proxy, "wants a user name and a password"),
         (b"HTTP/1.1 200 OK\r\n\r\ngarbage", Outcome::Proxy, "sent something before the receiver could"),
         (b"garbage", Outcome::Proxy, "does not speak HTTP/1.1"),
         (b"", Outcome::Proxy, "closed the connection"),
         (b"HTTP/1.1 200 OK\r\n", Outcome::Proxy, "closed the connection"),
         (b"HTTP/1.1 500 Oops\r\n\r\n", Outcome::Proxy, "answered CONNECT with 500"),
+        (b"HTTP/1.1 500\r\n\r\n", Outcome::Proxy, "answered CONNECT with 500"),
+        (b"HTTP/1.1 500 \xff\x1b[2J\0\r\nX: \xfe\r\n\r\n", Outcome::Proxy, "answered CONNECT with 500"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", Outcome::Proxy, "does not speak HTTP/1.1"),
+        (b"HTTP/1.1 +20 OK\r\n\r\n", Outcome::Proxy, "does not speak HTTP/1.1"),
+        (b"HTTP/1.1 \xff\xfe\xfd\r\n\r\n", Outcome::Proxy, "does not speak HTTP/1.1"),
+        (b"HTTP/1.1\r\n\r\n", Outcome::Proxy, "does not speak HTTP/1.1"),
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", Outcome::Blocked, "refuses to connect to 93.184.216.34:80 (403)"),
         (b"HTTP/1.1 503 Unavailable\r\n\r\n", Outcome::Connection, "has no connection to 93.184.216.34:80 (503)"),
     ];
@@ -279,6 +285,16 @@ async fn what_is_wrong_with_the_proxy_is_not_the_receivers_failure() {
         assert_eq!(exchange.outcome, outcome, "{}", exchange.error);
         assert_eq!(exchange.excuse, (outcome == Outcome::Proxy).then_some(Excuse::Proxy));
         assert!(exchange.error.contains(words), "{}", exchange.error);
+        let is_plain = exchange.error.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+        assert!(is_plain && exchange.error.len() <= 300, "{:?}", exchange.error);
+    }
+    // The longest name that there is.
+    let name = [&*"a".repeat(63), &"b".repeat(63), &"c".repeat(63), &"d".repeat(61)].join(".");
+    for bytes in [&b"HTTP/1.1 403 Forbidden\r\n\r\n"[..], b"HTTP/1.1 503 Unavailable\r\n\r\n"] {
+        let proxy = answering(bytes).await;
+        let egress = remote(through(&format!("http://{}", proxy.address)), "*");
+        let exchange = attempt(egress, &format!("https://{name}/")).await;
+        assert!(exchange.error.contains(" connect") && exchange.error.len() <= 300, "{}", exchange.error);
     }
     let receiver = receiver().await;
     for (reply, outcome) in
