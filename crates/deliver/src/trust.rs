@@ -15,7 +15,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use tenterhook_model::webhook::TransportPolicy;
-use tenterhook_model::{Clock, Timestamp};
+use tenterhook_model::{Clock, Timestamp, system};
 
 use crate::certificates::{self, Named};
 use crate::error::AttemptError;
@@ -34,7 +34,8 @@ impl Roots {
     pub fn from_system() -> Self {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
-            tracing::warn!(%error, "some of the system's root certificates cannot be read");
+            let (file, why) = unread(&error.kind);
+            tracing::warn!(%file, %why, "some of the system's root certificates cannot be read");
         }
         let mut store = RootCertStore::empty();
         let (added, ignored) = store.add_parsable_certificates(found.certs);
@@ -56,6 +57,14 @@ impl Roots {
     /// No certificates: TLS works only for webhooks with certificates of their own.
     pub fn none() -> Self {
         Self(Arc::new(RootCertStore::empty()))
+    }
+}
+
+/// Which file of the system's root certificates could not be read, and why.
+fn unread(error: &rustls_native_certs::ErrorKind) -> (String, String) {
+    match error {
+        rustls_native_certs::ErrorKind::Io { inner, path } => (path.display().to_string(), system::in_words(inner)),
+        _ => (String::new(), "it has a block that is not PEM".to_owned()),
     }
 }
 

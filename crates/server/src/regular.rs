@@ -34,6 +34,17 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > FILE_BYTES_MAX { Err(ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
+/// Checks that what is at `path` is not waited for when others read it. What is not there is not.
+///
+/// # Errors
+/// When it is there and not a regular file.
+pub fn check(path: &Path) -> io::Result<()> {
+    match path.canonicalize().and_then(|path| Ok((path.metadata()?, path))) {
+        Ok((data, path)) if path != Path::new(NOTHING) => must_be_file(&data),
+        _ => Ok(()),
+    }
+}
+
 /// The text of the file at `path`, without its byte order mark.
 ///
 /// # Errors

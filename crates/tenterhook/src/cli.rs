@@ -11,6 +11,7 @@ use crate::{care, key, render};
 use tenterhook_server::app;
 use tenterhook_server::config::{Config, ServeArgs};
 use tenterhook_server::failure::InWords;
+use tenterhook_server::roots;
 use tenterhook_terminal::Terminal;
 
 /// Threads of the benchmark's own publishers and receiver.
@@ -111,6 +112,7 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         let colours = self.takes_colours();
         let terminal = Terminal::new(!colours);
+        roots::check(|name| std::env::var_os(name))?;
         if let Command::Client(command) = self.command {
             return Ok(ExitCode::from(runtime(1)?.block_on(command.run(colours))));
         }

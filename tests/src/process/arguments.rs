@@ -130,6 +130,17 @@ fn check_refuses_the_files_that_a_start_does() {
 }
 
 #[test]
+fn roots_that_would_be_waited_for_are_refused() {
+    for arguments in [&["serve", "--check", "--dev"][..], &["status"], &["listen"]] {
+        let output = command(arguments).env("SSL_CERT_FILE", "/dev/zero").output().unwrap();
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains("SSL_CERT_FILE: cannot read /dev/zero: it is not a file"), "{text}");
+        assert!(text.contains("or unset the variable"), "{text}");
+    }
+}
+
+#[test]
 fn check_reads_everything_and_starts_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("redb:{}", folder.path().join("data").display());

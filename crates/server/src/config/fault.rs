@@ -23,7 +23,7 @@ pub enum Source {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// The key of the setting, or what stands for it in the file.
+    /// The key of the setting, or what stands for it in the file; in the environment also a variable that is none.
     pub key: String,
     /// Where its value came from.
     pub source: Source,
@@ -40,6 +40,7 @@ impl fmt::Display for ConfigFault {
         match (&self.source, setting::find(&self.key)) {
             (Source::File(path), _) => write!(f, "{} in {}: ", self.key, path.display())?,
             (Source::Environment, Some(setting)) => write!(f, "{}: ", setting.environment)?,
+            (Source::Environment, None) => write!(f, "{}: ", self.key)?,
             _ => write!(f, "--{}: ", self.key)?,
         }
         f.write_str(&self.message)
