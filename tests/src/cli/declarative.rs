@@ -3,6 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
+use serde_json::json;
+
 use super::{Desk, finish};
 
 /// Two webhooks of a team.
@@ -85,7 +87,8 @@ fn an_export_applied_changes_nothing_whatever_is_set() {
     let desk = Desk::new();
     let file = desk.file("everything.yaml", EVERYTHING);
     desk.run(&["apply", "-f", &file]).code(0);
-    assert_eq!(desk.run(&["apply", "-f", &file, "-o", "table"]).code(0).out, "0 changes.\n");
+    let again = desk.run(&["apply", "-f", &file, "-o", "table"]).code(0).out;
+    assert!(again.starts_with("0 changes.\nSecrets of 1 webhook were not compared"), "{again}");
     let exported = desk.run(&["export"]).code(0).out;
     assert!(!exported.contains("secret-of-nobody") && exported.contains("expression: \"data.id > 3\""), "{exported}");
     let file = desk.file("exported.yaml", &exported);
@@ -223,5 +226,29 @@ fn secrets_by_reference_are_sent_and_never_shown() {
     let preview = desk.run(&["webhook", "preview", "orders", "--type", "created"]).code(0).json();
     let header = preview["request"]["headers"].as_array().unwrap().iter().find(|header| header["name"] == "X-Auth");
     assert_eq!(header.unwrap()["value"], "***");
-    assert_eq!(with(&["apply", "-f", &file, "-o", "table"]).code(0).out, "0 changes.\n");
+    let unseen = "Secrets of 1 webhook were not compared, as none is shown; --secrets sends them again.\n";
+    assert_eq!(with(&["apply", "-f", &file, "-o", "table"]).code(0).out, format!("0 changes.\n{unseen}"));
+    let diff = with(&["diff", "-f", &file]).code(0).json();
+    assert_eq!(diff["not_compared"], json!({"secrets": ["orders"], "signing_secrets": []}), "{diff:#}");
+}
+
+#[test]
+fn secrets_of_every_field_are_sent_again_on_demand() {
+    let desk = Desk::new();
+    let file = |password: &str| {
+        let text = format!(
+            "display_name: orders\nrequest: {{url: 'http://127.0.0.1:1/'}}\n\
+             authentication: {{basic: {{username: u, password: {password}}}}}\n"
+        );
+        desk.file("orders.yaml", &text)
+    };
+    desk.run(&["apply", "-f", &file("first")]).code(0);
+    let etag = || desk.run(&["webhook", "show", "orders"]).code(0).json()["etag"].clone();
+    let before = etag();
+    let diff = desk.run(&["diff", "-f", &file("second")]).code(0).json();
+    assert_eq!((&diff["changes"], &diff["not_compared"]["secrets"]), (&json!([]), &json!(["orders"])), "{diff:#}");
+    desk.run(&["diff", "-f", &file("second"), "--secrets"]).code(3);
+    assert_eq!(etag(), before);
+    desk.run(&["apply", "-f", &file("second"), "--secrets"]).code(0);
+    assert_ne!(etag(), before, "the password was sent");
 }

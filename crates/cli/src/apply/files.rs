@@ -31,8 +31,6 @@ pub(super) struct Wanted {
     pub(super) webhook: Webhook,
     /// What a new webhook signs with; empty lets the server make one.
     pub(super) signing_secret: Secret,
-    /// Whether something in it is a secret by reference.
-    pub(super) has_references: bool,
 }
 
 /// A document of a file; it is shown as `hooks.yaml#2`.
@@ -79,16 +77,15 @@ pub(super) fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Wanted>, Fa
                 let lines = lines.next().unwrap_or_default();
                 let place = Place { file: name.clone(), number: index + 1, lines };
                 let folder = file.parent().unwrap_or(Path::new("."));
-                let mut references = References { folder, found: false, problems: Vec::new() };
+                let mut references = References { folder, problems: Vec::new() };
                 let signing_secret = references.resolve(&mut value);
-                let found = references.found;
                 problems.extend(references.problems.into_iter().map(|(path, what)| (place.of(&path), what)));
                 match document::message::<Webhook>("Webhook", &value) {
                     Ok(mut webhook) => {
                         if webhook.namespace.is_empty() {
                             namespace.clone_into(&mut webhook.namespace);
                         }
-                        wanted.push(Wanted { place, webhook, signing_secret, has_references: found });
+                        wanted.push(Wanted { place, webhook, signing_secret });
                     }
                     Err(found) => problems.extend(found.into_iter().map(|(path, what)| (place.of(&path), what))),
                 }
@@ -150,7 +147,6 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 struct References<'a> {
     /// Paths are relative to it.
     folder: &'a Path,
-    found: bool,
     problems: document::Problems,
 }
 
@@ -198,7 +194,6 @@ impl References<'_> {
                 .map_err(|error| format!("cannot read {path}: {}", system::text_in_words(&error))),
             _ => return false,
         };
-        self.found = true;
         match read {
             Ok(secret) => *value = Value::String(secret.trim_end_matches(['\r', '\n']).to_owned()),
             Err(why) => {
@@ -249,7 +244,7 @@ mod tests {
         let found = read(&[folder.path().to_owned()], "acme").unwrap();
         let names: Vec<&str> = found.iter().map(|one| one.webhook.display_name.as_str()).collect();
         assert_eq!(names, ["a1", "a2", "b", "c1", "c2"]);
-        assert!(found.iter().all(|one| one.webhook.namespace == "acme" && !one.has_references));
+        assert!(found.iter().all(|one| one.webhook.namespace == "acme"));
         assert!(found[1].place.to_string().ends_with("a.yml#2"), "{}", found[1].place);
         let none = folder.path().join("below/none");
         std::fs::create_dir(&none).unwrap();
@@ -289,7 +284,6 @@ mod tests {
             ("secrets/pem", "-----BEGIN-----\nx\n-----END-----\n"),
         ]);
         let found = read(&[folder.path().join("a.yaml")], "").unwrap().remove(0);
-        assert!(found.has_references);
         assert_eq!(found.signing_secret.expose(), "whsec_1", "without its mark and its line break");
         let headers = &found.webhook.request.as_ref().unwrap().headers;
         let shown: Vec<_> = headers.iter().map(|one| (&*one.name, &*one.value, one.sensitive)).collect();

@@ -14,7 +14,7 @@ use tenterhook_model::{harmless_line, system};
 use crate::failure::{Done, Failure, WOULD_CHANGE};
 use crate::output::{count, yaml};
 use crate::session::Session;
-use plan::{Step, plan};
+use plan::{Plan, Step, plan};
 use tenterhook_terminal::folded;
 
 pub(crate) use files::only;
@@ -92,9 +92,9 @@ pub(crate) fn file_name<'a>(name: &'a str, id: &'a str) -> &'a str {
 /// # Errors
 /// When the files are wrong, or the server refuses them.
 pub(crate) async fn diff(args: DiffArgs, session: &Session) -> Done {
-    let steps = plan(files::read(&args.files, &session.namespace)?, args.secrets, session).await?;
-    let changes = changes(&steps, args.prune);
-    show(session, &steps, args.prune, false);
+    let plan = plan(files::read(&args.files, &session.namespace)?, args.secrets, session).await?;
+    let changes = changes(&plan.steps, args.prune);
+    show(session, &plan, args.prune, false);
     Ok(if changes > 0 { WOULD_CHANGE } else { 0 })
 }
 
@@ -107,11 +107,12 @@ pub(crate) async fn apply(args: ApplyArgs, session: &Session) -> Done {
         return diff(args.diff, session).await;
     }
     let DiffArgs { files, prune, secrets } = args.diff;
-    let steps = plan(files::read(&files, &session.namespace)?, secrets, session).await?;
+    let plan = plan(files::read(&files, &session.namespace)?, secrets, session).await?;
+    let steps = &plan.steps;
     let deletes = if prune { steps.iter().filter(|step| matches!(step, Step::Prune(_))).count() } else { 0 };
-    let number = changes(&steps, prune);
+    let number = changes(steps, prune);
     if number == 0 {
-        show(session, &steps, prune, true);
+        show(session, &plan, prune, true);
         return Ok(0);
     }
     let question = format!("Change {}", count(i64::try_from(number).unwrap_or(i64::MAX), "webhook", "webhooks"));
@@ -127,7 +128,7 @@ pub(crate) async fn apply(args: ApplyArgs, session: &Session) -> Done {
             session.fail(error).also(&format!("{done} of {number} changes were made; `tenterhook diff` shows the rest"))
         })?;
     }
-    show(session, &steps, prune, true);
+    show(session, &plan, prune, true);
     Ok(0)
 }
 
@@ -145,19 +146,16 @@ async fn send(session: &Session, step: &Step) -> Result<(), tenterhook_client::E
                 CreateWebhookRequest { webhook: Some(one.webhook.clone()), signing_secret, ..Default::default() };
             service.create_webhook(request).await?;
         }
-        Step::Update(one, before, differences) => {
+        Step::Update(one, before, differences, hidden) => {
             let mut webhook = one.webhook.clone();
             webhook.id.clone_from(&before.id);
             // What was compared is what is changed, or nothing is.
             webhook.etag.clone_from(&before.etag);
             let top = |field: &str| field.split(['.', '[']).next().unwrap_or(field).to_owned();
             let mut paths: Vec<String> = differences.iter().map(|one| top(&one.field)).collect();
-            if one.has_references {
-                paths.extend(["request".to_owned(), "transport".to_owned()]);
-            }
+            paths.extend(hidden.iter().cloned());
             paths.sort();
             paths.dedup();
-            paths.retain(|path| path != "transport" || webhook.transport.is_some() || before.transport.is_some());
             let update_mask = Some(prost_types::FieldMask { paths });
             service
                 .update_webhook(UpdateWebhookRequest { webhook: Some(webhook), update_mask, ..Default::default() })
@@ -176,9 +174,11 @@ async fn send(session: &Session, step: &Step) -> Result<(), tenterhook_client::E
 }
 
 /// Prints the steps.
-fn show(session: &Session, steps: &[Step], prune: bool, applied: bool) {
+fn show(session: &Session, plan: &Plan, prune: bool, applied: bool) {
+    let steps = &plan.steps;
     let shown = steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_)));
-    let value = json!({"changes": shown.map(Step::json).collect::<Value>(), "applied": applied});
+    let mut value = json!({"changes": shown.map(Step::json).collect::<Value>(), "applied": applied});
+    value["not_compared"] = json!({"secrets": plan.with_secrets, "signing_secrets": plan.with_signing_secrets});
     let of = |step: &Step| step.json()["display_name"].as_str().unwrap_or_default().to_owned();
     let shown = steps.iter().filter(|step| prune || !matches!(step, Step::Prune(_)));
     let names: Vec<String> = shown.map(of).collect();
@@ -187,8 +187,29 @@ fn show(session: &Session, steps: &[Step], prune: bool, applied: bool) {
         let mut text: String = steps.iter().map(|step| line(step, prune, session.out.width())).collect();
         let number = count(i64::try_from(changes(steps, prune)).unwrap_or(i64::MAX), "change", "changes");
         text.push_str(&format!("{number}.{}", if applied { "" } else { " Nothing was changed." }));
+        for note in not_compared(plan) {
+            text.push('\n');
+            text.push_str(&folded(&note, session.out.width()));
+        }
         text
     });
+}
+
+/// What may differ although nothing says so: the server shows no secret.
+fn not_compared(plan: &Plan) -> Vec<String> {
+    let of = |names: &[String]| count(i64::try_from(names.len()).unwrap_or(i64::MAX), "webhook", "webhooks");
+    let mut notes = Vec::new();
+    if !plan.with_secrets.is_empty() {
+        let webhooks = of(&plan.with_secrets);
+        notes.push(format!("Secrets of {webhooks} were not compared, as none is shown; --secrets sends them again."));
+    }
+    if !plan.with_signing_secrets.is_empty() {
+        let webhooks = of(&plan.with_signing_secrets);
+        notes.push(format!(
+            "Signing secrets of {webhooks} were not compared; `tenterhook webhook rotate-key` changes one."
+        ));
+    }
+    notes
 }
 
 /// A step for people: a sign, the name, and a line for each field.
@@ -203,14 +224,14 @@ fn line(step: &Step, prune: bool, width: Option<usize>) -> String {
             let waiting = count(waiting, "delivery", "deliveries");
             format!("? {name}  in none of the files; --prune would delete it and cancel {waiting}\n")
         }
-        Step::Update(one, _, differences) => {
+        Step::Update(_, _, differences, _) => {
             let mut text = String::new();
             for difference in differences {
                 let line = harmless_line(&format!("~ {name}  {}", difference.line("default")));
                 text.push_str(&folded(&line, width));
                 text.push('\n');
             }
-            if differences.is_empty() && one.has_references {
+            if differences.is_empty() {
                 text.push_str(&format!("~ {name}  its secrets are sent again\n"));
             }
             text
@@ -248,6 +269,20 @@ mod tests {
             health: Some(health),
             ..Default::default()
         }))
+    }
+
+    #[test]
+    fn what_nobody_can_compare_is_said() {
+        assert_eq!(not_compared(&Plan::default()), [""; 0]);
+        let names = |count: usize| vec!["a".to_owned(); count];
+        let plan = Plan { with_secrets: names(1), with_signing_secrets: names(2), ..Plan::default() };
+        assert_eq!(
+            not_compared(&plan),
+            [
+                "Secrets of 1 webhook were not compared, as none is shown; --secrets sends them again.",
+                "Signing secrets of 2 webhooks were not compared; `tenterhook webhook rotate-key` changes one."
+            ]
+        );
     }
 
     #[test]
