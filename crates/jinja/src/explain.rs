@@ -54,7 +54,7 @@ fn message(err: &Error, operands: &Operands) -> String {
         Some(Culprit::Operand(index)) => operands.position(*index),
         Some(Culprit::Keyword(name)) => operands.keyword(name),
         Some(Culprit::Attribute(name)) => Some(name.as_str()),
-        Some(Culprit::Item) => None,
+        Some(Culprit::Item | Culprit::Argument) => None,
         // the engine's own: an attribute of, or a call of, what is undefined
         None => operands.position(0),
     };

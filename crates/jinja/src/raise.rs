@@ -27,12 +27,19 @@ pub(crate) fn undefined(what: impl Into<Cow<'static, str>>) -> Error {
 pub(crate) enum Culprit {
     /// An operand: 0 is the value that is filtered, tested, called or looked into, or the left one.
     Operand(usize),
+    /// One of the arguments, which is found among them.
+    Argument,
     /// The argument of this name.
     Keyword(String),
     /// An attribute of an item, as a filter's `attribute` names it.
     Attribute(String),
     /// Something inside of an operand.
     Item,
+}
+
+/// Adds to an error about an argument, if that is undefined, that it is about none but arguments.
+pub(crate) fn of_argument(err: Error, argument: &Val) -> Error {
+    if argument.is_undefined() { err.with_source(Culprit::Argument) } else { err }
 }
 
 /// Adds to an error about an undefined value which of the operation's operands it was.
@@ -52,11 +59,17 @@ pub(crate) fn blame_with<'v>(
     if is_named || !is_about || err.line().is_some() {
         return err;
     }
-    if let Some(index) = operands.into_iter().position(Val::is_undefined) {
-        return err.with_source(Culprit::Operand(index));
-    }
-    let keyword = keywords.into_iter().find(|(_, value)| value.is_undefined());
-    err.with_source(keyword.map_or(Culprit::Item, |(name, _)| Culprit::Keyword(name)))
+    // Of what is filtered and an argument both may be undefined. A filter may have called a method, which has been blamed.
+    let is_argument = matches!(culprit(&err), Some(Culprit::Argument | Culprit::Operand(1..)));
+    let found: Vec<usize> =
+        operands.into_iter().enumerate().filter(|(_, value)| value.is_undefined()).map(|(index, _)| index).collect();
+    let argument = found.iter().copied().find(|index| !is_argument || *index > 0);
+    let keyword = || keywords.into_iter().find(|(_, value)| value.is_undefined());
+    let culprit = match argument.map(Culprit::Operand).or_else(|| keyword().map(|(name, _)| Culprit::Keyword(name))) {
+        Some(culprit) => culprit,
+        None => found.first().map_or(Culprit::Item, |index| Culprit::Operand(*index)),
+    };
+    err.with_source(culprit)
 }
 
 /// What was blamed for an error.

@@ -5,7 +5,7 @@ use minijinja::{Error, State};
 use super::table::Table;
 use crate::methods::{Given, whole};
 use crate::ops::{self, Getter, SortKey, charge_bytes, charge_items, hashable, iterate, sort_values};
-use crate::raise::{Culprit, error};
+use crate::raise::{Culprit, error, of_argument};
 use crate::value::{Generator, Key, List, Num, Tuple, Val, View, number_of, type_name, view};
 
 pub(super) const TABLE: Table = &[
@@ -102,7 +102,8 @@ fn batch(state: &mut State<'_, '_>, value: &Val, given: &Given<'_>) -> Result<Va
     };
     let items = iterate(state, value)?;
     if fill.is_some() && !can_fill(&count, full, items.len()) {
-        return Err(error(format!("a batch is filled up to a whole number, not {}", type_name(&count))));
+        let err = error(format!("a batch is filled up to a whole number, not {}", type_name(&count)));
+        return Err(of_argument(err, &count));
     }
     if items.is_empty() {
         return Ok(Generator::value(Vec::new()));

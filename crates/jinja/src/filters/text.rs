@@ -7,7 +7,7 @@ use crate::format::percent;
 use crate::markup::escape;
 use crate::methods::{self, Given, capitalize, place, size, title_words};
 use crate::ops::{self, charge_bytes, text_of};
-use crate::raise::{error, limit, undefined};
+use crate::raise::{error, limit, of_argument, undefined};
 use crate::value::{Dict, Entries, Key, Tuple, Val, number_of, text, type_name};
 
 pub(super) const TABLE: Table = &[
@@ -214,7 +214,7 @@ fn size_of(value: &Val) -> Result<f64, Error> {
         Some(number) => number
             .to_float()
             .and_then(|length| if length.is_nan() { Err(error("a length is a number, not NaN")) } else { Ok(length) }),
-        None => Err(error(format!("a length is a number, not {}", type_name(value)))),
+        None => Err(of_argument(error(format!("a length is a number, not {}", type_name(value))), value)),
     }
 }
 

@@ -3,7 +3,7 @@
 use minijinja::Error;
 use minijinja::value::Kwargs;
 
-use crate::raise::error;
+use crate::raise::{error, of_argument};
 use crate::value::{Val, View, type_name, view};
 
 /// What a function was given.
@@ -93,7 +93,10 @@ pub(crate) fn int(value: &Val) -> Result<i64, Error> {
         View::Bool(b) => Ok(i64::from(b)),
         View::Int(n) => Ok(i64::try_from(n).unwrap_or(if n < 0 { i64::MIN } else { i64::MAX })),
         View::Big(n) => Ok(if n.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX }),
-        _ => Err(error(format!("'{}' object cannot be interpreted as an integer", type_name(value)))),
+        _ => {
+            let err = error(format!("'{}' object cannot be interpreted as an integer", type_name(value)));
+            Err(of_argument(err, value))
+        }
     }
 }
 

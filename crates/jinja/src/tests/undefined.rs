@@ -108,6 +108,13 @@ fn errors_about_an_argument_name_it() {
         "{{ (1, 2)[::data.nope] }}",
         "{{ range(9)[data.nope:] }}",
         "{{ data.s.find('x', data.nope) }}",
+        // What is filtered is undefined too.
+        "{{ nope | urlize(trim_url_limit=data.nope) }}",
+        "{{ nope | truncate(length=data.nope) }}",
+        "{{ nope | center(data.nope) }}",
+        "{{ [nope] | batch(data.nope, 1) | list }}",
+        "{{ [nope] | slice(data.nope) | list }}",
+        "{{ data.nope | center(data.nope) }}",
     ] {
         let message = message(source, Undefined::Lenient);
         assert!(message.ends_with(": `data.nope` is undefined"), "{source}: {message}");
