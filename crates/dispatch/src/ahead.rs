@@ -1,5 +1,5 @@
 //! A clock that jumps ahead by hours is doubted for a while: one that is wrong is set right soon, and
-//! what it had made too old would stay given up.
+//! what it had made too old would stay given up, or removed.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ const JUMP: Duration = Duration::from_secs(3_600);
 /// How long a jump is doubted.
 const DOUBT: Duration = Duration::from_secs(15 * 60);
 
-/// Watches the clock for jumps ahead.
+/// Watches the clock for jumps ahead of more than an hour; each is doubted for 15 minutes.
 #[derive(Debug, Default)]
-pub(crate) struct Ahead {
+pub struct Ahead {
     /// The last look: the time of day, and that of the runtime.
     before: Option<(Timestamp, Instant)>,
     until: Option<Instant>,
@@ -22,7 +22,7 @@ pub(crate) struct Ahead {
 
 impl Ahead {
     /// Looks at the clock. The first look believes it: a server that was off is no jump.
-    pub(crate) fn look(&mut self, now: Timestamp, instant: Instant) {
+    pub fn look(&mut self, now: Timestamp, instant: Instant) {
         let Some((then, moment)) = self.before.replace((now, instant)) else { return };
         if now.since(then) > instant.duration_since(moment) + JUMP {
             self.until = Some(instant + DOUBT);
@@ -32,7 +32,7 @@ impl Ahead {
     }
 
     /// Whether the clock is doubted.
-    pub(crate) fn is_doubted(&self, instant: Instant) -> bool {
+    pub fn is_doubted(&self, instant: Instant) -> bool {
         self.until.is_some_and(|until| instant < until)
     }
 }

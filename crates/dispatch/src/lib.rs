@@ -42,6 +42,7 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::Ahead;
 pub use deadlines::Deadlines;
 pub use dispatcher::{Dispatcher, Settings};
 pub use drained::Drained;

@@ -9,6 +9,8 @@ mod console;
 pub(crate) mod door;
 mod drain;
 mod expiring;
+#[cfg(test)]
+mod hand_tests;
 /// The file of API keys.
 pub mod keys;
 pub(crate) mod ops;

@@ -1,10 +1,11 @@
 //! Removes what is older than `--retention`, in steps that adapt: small and far apart while it
 //! keeps pace, so that publishers come first; larger and back to back once it falls behind, so
-//! that the store never fills with records that should be gone.
+//! that the store never fills with records that should be gone. A clock that jumps ahead is doubted first.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tenterhook_dispatch::Ahead;
 use tenterhook_model::{Clock, Timestamp};
 use tenterhook_store::{Expired, Maintaining, StoreError};
 use tokio::time::{Instant, sleep};
@@ -105,9 +106,18 @@ impl Retention {
             Erasure { interval, at: Instant::now() + interval.min(FIRST_ERASE), is_due: true, replaced: 0 };
         let mut pace = Pace { records: STEP_MIN };
         let mut clear = self.clock.now().before(self.keep);
+        let mut ahead = Ahead::default();
         loop {
-            let pause = match self.step(&mut pace, &mut clear, idle).await {
-                Ok((step, pause)) => {
+            let (now, moment) = (self.clock.now(), Instant::now());
+            ahead.look(now, moment);
+            // What a clock that is wrong makes too old would be gone for good.
+            let step = match ahead.is_doubted(moment) {
+                true => None,
+                false => Some(self.step(now, &mut pace, &mut clear, idle).await),
+            };
+            let pause = match step {
+                None => idle,
+                Some(Ok((step, pause))) => {
                     erasure.note(&step);
                     if pause == idle {
                         // The end comes first; the store gives up erasing when it is closed.
@@ -118,8 +128,8 @@ impl Retention {
                     }
                     pause
                 }
-                Err(StoreError::Closed) => return,
-                Err(error) => {
+                Some(Err(StoreError::Closed)) => return,
+                Some(Err(error)) => {
                     tracing::warn!(%error, "cannot remove old records; retrying later");
                     idle
                 }
@@ -132,14 +142,15 @@ impl Retention {
         }
     }
 
-    /// One step. Returns what it did and how long to wait before the next one.
+    /// One step by a clock that says `now`. Returns what it did and how long to wait before the next one.
     async fn step(
         &self,
+        now: Timestamp,
         pace: &mut Pace,
         clear: &mut Timestamp,
         idle: Duration,
     ) -> Result<(Expired, Duration), StoreError> {
-        let (start, before) = (Instant::now(), self.clock.now().before(self.keep));
+        let (start, before) = (Instant::now(), now.before(self.keep));
         let step = self.store.expire(before, pace.records).await?;
         if let Some(time) = step.clear {
             *clear = time;
@@ -170,6 +181,7 @@ fn slice(lag: Duration, idle: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::hand_tests::{Hand, memory};
 
     #[test]
     fn steps_grow_with_the_lag() {
@@ -220,52 +232,74 @@ mod tests {
         assert_eq!(pace.records, STEP_MIN);
     }
 
-    /// A clock that advances by hand.
-    #[derive(Debug, Default)]
-    struct Hand(std::sync::atomic::AtomicI64);
-
-    impl Clock for Hand {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(self.0.load(std::sync::atomic::Ordering::Relaxed))
-        }
-    }
-
     fn new_event(number: usize) -> tenterhook_store::NewEvent {
         let event = tenterhook_fixtures::event(&format!("e{number}"));
         tenterhook_store::NewEvent { event: Arc::new(event), content: [0; 32], webhooks: Vec::new() }
     }
 
+    /// Retention of ten minutes at work on a store in memory.
+    struct Work {
+        store: Arc<dyn tenterhook_store::Store>,
+        clock: Arc<Hand>,
+        telemetry: crate::telemetry::Telemetry,
+        cancel: CancellationToken,
+        tasks: tokio::task::JoinSet<()>,
+    }
+
+    impl Work {
+        /// Publishes so many events at the begin of time; the work begins when the clock says `millis`.
+        async fn begin(events: usize, millis: i64) -> Self {
+            let clock = Arc::new(Hand::default());
+            let (store, mut tasks) = memory(clock.clone());
+            let all: Vec<usize> = (0..events).collect();
+            for slice in all.chunks(500) {
+                store.publish(slice.iter().copied().map(new_event).collect()).await.unwrap();
+            }
+            clock.set(millis);
+            let telemetry = crate::telemetry::Telemetry::quiet().unwrap();
+            let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
+            let keep = Duration::from_secs(600);
+            let retention = Retention { store: store.clone(), clock: clock.clone(), keep, metrics };
+            let cancel = CancellationToken::new();
+            tasks.spawn(retention.run(cancel.clone()));
+            Self { store, clock, telemetry, cancel, tasks }
+        }
+
+        async fn has_events(&self) -> bool {
+            let query = tenterhook_store::EventQuery { limit: 10, ..Default::default() };
+            !self.store.list_events(query).await.unwrap().items.is_empty()
+        }
+
+        async fn end(mut self) {
+            self.cancel.cancel();
+            self.store.close();
+            while self.tasks.join_next().await.is_some() {}
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_backlog_is_removed_without_waiting_between_the_steps() {
-        let clock = Arc::new(Hand::default());
-        let options = tenterhook_store::StoreOptions {
-            clock: clock.clone(),
-            entropy: Arc::new(tenterhook_model::OsEntropy),
-            sealing_key: tenterhook_store::SealingKey::new([1; 32]),
-            reads: tenterhook_store::Reads::Inline,
-            operational_events: true,
-            node: Default::default(),
-            observer: None,
-        };
-        let (store, writer) = tenterhook_store::open("memory:", options).unwrap();
-        let mut tasks = tokio::task::JoinSet::new();
-        tasks.spawn(writer.run_inline());
-        for slice in 0..20 {
-            store.publish((slice * 500..(slice + 1) * 500).map(new_event).collect()).await.unwrap();
-        }
-        clock.0.store(3_600_000, std::sync::atomic::Ordering::Relaxed);
-        let telemetry = crate::telemetry::Telemetry::quiet().unwrap();
-        let metrics = Arc::new(Metrics::new(&telemetry, clock.clone()));
-        let keep = Duration::from_secs(600);
-        let retention = Retention { store: store.clone(), clock, keep, metrics };
-        let cancel = CancellationToken::new();
-        tasks.spawn(retention.run(cancel.clone()));
+        let work = Work::begin(10_000, 3_600_000).await;
         sleep(Duration::from_millis(10)).await;
-        let query = tenterhook_store::EventQuery { limit: 10, ..Default::default() };
-        assert!(store.list_events(query).await.unwrap().items.is_empty());
-        assert!(telemetry.prometheus_text().contains("tenterhook_retention_lag_seconds 0"));
-        cancel.cancel();
-        store.close();
-        while tasks.join_next().await.is_some() {}
+        assert!(!work.has_events().await);
+        assert!(work.telemetry.prometheus_text().contains("tenterhook_retention_lag_seconds 0"));
+        work.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_jumps_ahead_removes_nothing_until_it_has_stood() {
+        let year = 365 * 24 * 3_600_000;
+        let work = Work::begin(10, 0).await;
+        sleep(Duration::from_secs(1)).await;
+        work.clock.set(year);
+        sleep(Duration::from_secs(14 * 60)).await;
+        assert!(work.has_events().await, "it may be set right");
+        work.clock.set(0);
+        sleep(Duration::from_secs(14 * 60)).await;
+        assert!(work.has_events().await, "it was set right");
+        work.clock.set(year);
+        sleep(Duration::from_secs(18 * 60)).await;
+        assert!(!work.has_events().await, "it has stood");
+        work.end().await;
     }
 }
