@@ -263,6 +263,8 @@ async fn an_update_of_what_no_longer_compiles_is_refused_for_new_faults_only() {
         |request: v1::RequestTemplate| v1::Webhook { id: id.clone(), request: Some(request), ..Default::default() };
     for (mask, request) in [
         ("request.url", v1::RequestTemplate { url: "https://a.example.com/{{".into(), ..Default::default() }),
+        ("request.url", v1::RequestTemplate { url: "http://169.254.169.254/".into(), ..Default::default() }),
+        ("request.url", v1::RequestTemplate { url: "https://10.0.0.7/{{ event }}".into(), ..Default::default() }),
         ("request.body", v1::RequestTemplate { body: "{% also_unknown %}".into(), ..Default::default() }),
     ] {
         let refused = bench.webhooks().update_webhook(update(with(request), &[mask])).await.unwrap_err();

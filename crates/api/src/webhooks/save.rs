@@ -197,8 +197,13 @@ pub(super) async fn check_webhook(
             None
         }
     };
-    if let Some(url) = compiled.as_ref().and_then(|compiled| compiled.literal_target()).filter(|_| moves) {
-        faults.extend(target::check(api, "request.url", url, spec.transport.proxy).await);
+    let literal = match &compiled {
+        Some(compiled) => compiled.literal_target().cloned(),
+        // Something else does not compile; a URL whose host is a template is none yet.
+        None => TargetUrl::parse(&spec.request.url).ok(),
+    };
+    if let Some(url) = literal.filter(|_| moves) {
+        faults.extend(target::check(api, "request.url", &url, spec.transport.proxy).await);
     }
     faults.extend(authentication_faults(api, spec, before).await);
     check.take_new(faults);
