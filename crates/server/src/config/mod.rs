@@ -349,7 +349,7 @@ impl Reader<'_> {
     fn one<T>(&mut self, key: &'static str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let given = self.given.get(key)?;
         let text = given.values.last().map_or("", String::as_str);
-        read(text).map_err(|message| self.fault(key, given, message)).ok()
+        read(text).map_err(|message| self.fault(key, given, value::brief(&message, text))).ok()
     }
 
     fn many<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
@@ -358,7 +358,7 @@ impl Reader<'_> {
         for text in given.values.iter().map(|text| text.trim()) {
             match read(text) {
                 Ok(value) => values.push(value),
-                Err(message) => self.fault(key, given, message),
+                Err(message) => self.fault(key, given, value::brief(&message, text)),
             }
         }
         values

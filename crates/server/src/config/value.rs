@@ -9,10 +9,35 @@ use std::time::Duration;
 use hyper::Uri;
 use ipnet::IpNet;
 use tenterhook_http::Origin;
+use tenterhook_model::harmless_line;
 
 /// Units of a duration and their milliseconds, longest name first.
 const UNITS: [(&str, u64); 6] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+
+/// Characters of a value that an error repeats.
+const SHOWN_CHARS: usize = 160;
+
+/// `message` with the value that it repeats as it may be shown: on one line, cut when it is long, and without the
+/// user and the password that a URL has in front of its host.
+pub(super) fn brief(message: &str, value: &str) -> String {
+    if value.is_empty() { message.to_owned() } else { message.replacen(value, &shown(value), 1) }
+}
+
+fn shown(value: &str) -> String {
+    let hidden = match value.rsplit_once('@') {
+        Some((before, host)) if before.contains(':') => {
+            let scheme = before.find("//").map_or(0, |at| at + 2);
+            format!("{}***@{host}", &before[..scheme])
+        }
+        _ => value.to_owned(),
+    };
+    let line = harmless_line(&hidden);
+    match line.char_indices().nth(SHOWN_CHARS) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
+}
 
 /// Reads `90s`, `1h30m`, `7d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -172,6 +197,25 @@ pub(super) fn node_name(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_repeated_without_secrets_on_one_line_and_not_whatever_its_length() {
+        let of = |value: &str| brief(&format!("`{value}` is wrong"), value);
+        for (value, said) in [
+            ("7", "`7` is wrong"),
+            ("", "`` is wrong"),
+            ("https://u:hunter2@a.example/x", "`https://***@a.example/x` is wrong"),
+            ("u:hunter2@a:1", "`***@a:1` is wrong"),
+            ("https://u:hunt@er2@a", "`https://***@a` is wrong"),
+            ("/run/hooks@1/keys", "`/run/hooks@1/keys` is wrong"),
+            ("a\u{1b}[2J\nb", "`a\\u{1b}[2J\\nb` is wrong"),
+        ] {
+            assert_eq!(of(value), said);
+        }
+        assert_eq!(of(&"ä".repeat(SHOWN_CHARS)).chars().count(), SHOWN_CHARS + 11);
+        assert!(of(&"ä".repeat(9_999)).contains("ä…`"));
+        assert_eq!(brief("must be set", "x"), "must be set");
+    }
 
     #[test]
     fn durations_are_sums_of_numbers_with_units() {

@@ -17,6 +17,7 @@ use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use prometheus::TextEncoder;
@@ -102,8 +103,8 @@ impl Telemetry {
     /// The figures in Prometheus' text format.
     pub(crate) fn prometheus_text(&self) -> String {
         let encoded = TextEncoder::new().encode_to_string(&self.registry.gather());
-        encoded.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the metrics cannot be written");
+        encoded.unwrap_or_else(|_| {
+            tracing::warn!("the metrics cannot be written");
             String::new()
         })
     }
@@ -120,11 +121,20 @@ impl Telemetry {
         if let Some(tracers) = &self.tracers
             && let Err(error) = tracers.shutdown_with_timeout(FLUSH_TIMEOUT)
         {
-            tracing::warn!(%error, "the last spans did not reach the collector");
+            tracing::warn!(reason = lost(&error), "the last spans did not reach the collector");
         }
         if let Err(error) = self.meters.shutdown_with_timeout(FLUSH_TIMEOUT) {
-            tracing::warn!(%error, "the last metrics did not reach the collector");
+            tracing::warn!(reason = lost(&error), "the last metrics did not reach the collector");
         }
+    }
+}
+
+/// Why the collector did not get something: the SDK's text is for programmers.
+fn lost(error: &OTelSdkError) -> &'static str {
+    match error {
+        OTelSdkError::Timeout(_) => "it did not respond in time",
+        OTelSdkError::AlreadyShutdown => "nothing is sent any more",
+        OTelSdkError::InternalFailure(_) => "it refused them or cannot be reached",
     }
 }
 
