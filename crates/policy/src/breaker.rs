@@ -238,6 +238,30 @@ mod tests {
     }
 
     #[test]
+    fn a_success_leaves_the_rate_and_a_wait_that_was_asked_for_meanwhile() {
+        let (breaker, mut health) = (breaker(), WebhookHealth::default());
+        health.rate_time = Some(at(7));
+        breaker.record(&mut health, asked(4, 60));
+        breaker.record(&mut health, trial(Outcome::Success, 3, 5));
+        assert_eq!((health.rate_time, health.not_before), (Some(at(7)), Some(at(60))));
+    }
+
+    #[test]
+    fn the_reason_says_for_how_long_in_the_unit_that_fits() {
+        for (seconds, said) in [
+            (0, "0 seconds"),
+            (3_700, "3700 seconds"),
+            (7_199, "7199 seconds"),
+            (7_200, "2 hours"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+        ] {
+            let reason = suspend_reason(Duration::from_secs(seconds));
+            assert!(reason.starts_with(&format!("every attempt failed for {said}; ")), "{reason}");
+        }
+    }
+
+    #[test]
     fn a_late_success_from_before_it_opened_closes_it_too() {
         let (breaker, mut health) = (breaker(), WebhookHealth::default());
         fail_at(&breaker, &mut health, 0..5);

@@ -21,7 +21,7 @@ pub(crate) fn read(text: &str, now: Timestamp) -> Option<Timestamp> {
     }
     let (day, month, year, time) = match *rest {
         [day, month, year, time, zone] if UTC.contains(&zone) => (day, month, year, time),
-        [month, day, time, year] if time.contains(':') => (day, month, year, time),
+        [month, day, time, year] => (day, month, year, time),
         _ => return None,
     };
     let month = MONTHS.iter().position(|known| *known == month)? + 1;
