@@ -161,7 +161,8 @@ fn suspend_reason(failing_for: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::at;
+    use crate::tests::{at, delivery};
+    use tenterhook_model::FailureSummary;
 
     fn breaker() -> Breaker {
         Breaker::from(&BreakerPolicy::default())
@@ -238,12 +239,15 @@ mod tests {
     }
 
     #[test]
-    fn a_success_leaves_the_rate_and_a_wait_that_was_asked_for_meanwhile() {
+    fn a_success_leaves_the_rate_the_last_error_and_a_wait_that_was_asked_for_meanwhile() {
         let (breaker, mut health) = (breaker(), WebhookHealth::default());
         health.rate_time = Some(at(7));
+        let error = FailureSummary::of(&delivery(1), &tenterhook_fixtures::attempt(1, Outcome::Timeout));
+        health.last_error = Some(error.clone());
         breaker.record(&mut health, asked(4, 60));
         breaker.record(&mut health, trial(Outcome::Success, 3, 5));
         assert_eq!((health.rate_time, health.not_before), (Some(at(7)), Some(at(60))));
+        assert_eq!(health.last_error, Some(error));
     }
 
     #[test]
