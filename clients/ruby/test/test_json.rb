@@ -44,4 +44,30 @@ class TestJson < Minitest::Test
       end
     end
   end
+
+  Words = Class.new(String) { def to_json(*) = "1" }
+
+  def written(value) = Tenterhook::Messages.json_document(value).json
+
+  def test_what_is_written_as_it_is_is_written_as_its_copy
+    {
+      {a: [1, 2.5, nil, true, false, :b, "ü", {"c" => {}}]} => '{"a":[1,2.5,null,true,false,"b","ü",{"c":{}}]}',
+      {:a => 1, "b" => 2, 3 => 4} => '{"a":1,"b":2,"3":4}',
+      {a: Words.new("text")} => '{"a":"text"}',
+      ["\u00fc".b] => '["ü"]',
+      Array.new(2) { (2**70) } => "[1180591620717411303424,1180591620717411303424]"
+    }.each { |value, json| assert_equal json, written(value) }
+  end
+
+  def test_a_name_that_is_there_twice_is_refused
+    same = {}.compare_by_identity
+    2.times { |number| same["a".dup] = number }
+    [{"a" => 1, a: 2}, same].each { |value| assert_raises(ArgumentError) { written([value]) } }
+  end
+
+  def test_what_is_nested_too_deeply_is_refused
+    deep = ->(levels) { (1..levels).reduce(1) { |inside, _| [inside] } }
+    assert_equal 128, written(deep.call(128)).count("[")
+    assert_raises(ArgumentError) { written(deep.call(129)) }
+  end
 end

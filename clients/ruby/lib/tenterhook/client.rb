@@ -224,7 +224,7 @@ module Tenterhook
       return Messages.event(value) if value.is_a?(V1::Event)
       raise TypeError, "an event is a Hash of its fields or a V1::Event, not a #{value.class}" unless value.is_a?(Hash)
 
-      Messages.event(scoped(value))
+      Messages.event(@connection.namespace.empty? ? value : scoped(value))
     end
 
     # What watches and publishers need of the client.

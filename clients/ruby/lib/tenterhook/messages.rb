@@ -16,15 +16,20 @@ module Tenterhook
     NANOS = 1_000_000_000
     # Levels of nesting that the server takes.
     DEPTH_MAX = 128
+    ANY_NESTING = {max_nesting: 0}.freeze
+    AS_IT_IS = :itself.to_proc
+    private_constant :ANY_NESTING, :AS_IT_IS
 
     class << self
       # A message of native values: hashes become messages, whatever stands for a `JsonDocument` becomes JSON, a `Time`
       # becomes a timestamp, a number of seconds a duration, an array of names a field mask. nil leaves a field unset.
       def build(kind, fields)
         converters = converters_of(kind)
-        values = fields.each_with_object({}) do |(name, value), made|
-          converter = converters.fetch(name.to_sym) { raise ArgumentError, "#{short(kind)} has no field #{name}" }
-          made[name.to_s] = converter.call(value) unless value.nil?
+        values = {}
+        fields.each do |name, value|
+          name = name.to_sym
+          converter = converters.fetch(name) { raise ArgumentError, "#{short(kind)} has no field #{name}" }
+          values[name] = converter.equal?(AS_IT_IS) ? value : converter.call(value) unless value.nil?
         end
         kind.new(values)
       rescue TypeError, RangeError => error
@@ -56,7 +61,7 @@ module Tenterhook
       # do; an error says where the rest stands.
       # @return [V1::JsonDocument]
       def json_document(value)
-        V1::JsonDocument.new(json: JSON.generate(plain(value, "", 0), max_nesting: 0))
+        V1::JsonDocument.new(json: JSON.generate(json?(value, 0) ? value : plain(value, "", 0), ANY_NESTING))
       end
 
       private
@@ -74,6 +79,36 @@ module Tenterhook
       def identify_event(event)
         event.id = SecureRandom.hex if event.id.empty?
         event
+      end
+
+      # Whether the value is written as it is. Most are, and need no copy; what is not may be JSON all the same.
+      def json?(value, depth)
+        case value
+        when String then text?(value)
+        when Symbol then unicode?(value)
+        when Hash then depth < DEPTH_MAX && members?(value, depth)
+        when Array then depth < DEPTH_MAX && value.instance_of?(Array) && value.all? { |one| json?(one, depth + 1) }
+        when Float then value.finite?
+        when Integer, nil, true, false then true
+        else false
+        end
+      end
+
+      def text?(value) = value.instance_of?(String) && unicode?(value) && value.valid_encoding?
+
+      def unicode?(text) = text.encoding == Encoding::UTF_8 || text.encoding == Encoding::US_ASCII
+
+      # Names are all texts or all symbols, so that none is there twice.
+      def members?(hash, depth)
+        return false if !hash.instance_of?(Hash) || hash.compare_by_identity?
+
+        kind = nil
+        hash.each do |name, inside|
+          kind ||= name.class
+          return false unless name.instance_of?(kind) && (kind == Symbol || kind == String)
+          return false unless json?(name, depth) && json?(inside, depth + 1)
+        end
+        true
       end
 
       # The value as JSON has it; `path` is where it stands in what was given.
@@ -136,7 +171,7 @@ module Tenterhook
       def converter(field)
         return enum_converter(field) if field.type == :enum
         return ->(value) { value.is_a?(Symbol) ? value.to_s : value } if field.type == :string && !repeated?(field)
-        return repeated?(field) ? ->(values) { list(field, values) } : ->(value) { value } if field.type != :message
+        return repeated?(field) ? ->(values) { list(field, values) } : AS_IT_IS if field.type != :message
         return ->(value) { value.to_h { |name, inside| [name.to_s, inside] } } if map?(field)
 
         one = ->(value) { message(field, value) }
