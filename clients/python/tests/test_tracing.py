@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from test_calls import UNAVAILABLE, published
+from test_watch import silent
 
 from tenterhook import TenterhookError
 from tenterhook.tracing import async_tracing, tracing
@@ -77,6 +78,15 @@ def test_a_watch_is_a_span_until_it_ends(connect, server, spans):
     (span,) = spans.ended(1)
     assert span.name.endswith("/WatchDeliveries") and span.attributes["error.type"] == "NOT_FOUND"
     assert server.metadata[0]["traceparent"] == traceparent(span)
+
+
+def test_a_watch_that_is_closed_is_a_span_that_ends(connect, server, spans):
+    change = WatchDeliveriesResponse(resume_token="t", change={})
+    server.answers += [[change, silent(20)]]
+    watch = connect(interceptors=spans.interceptors).watch()
+    assert next(watch).token == "t"
+    watch.close()
+    assert spans.ended(1)[0].attributes["error.type"] == "CANCELLED"
 
 
 def test_a_stream_of_events_is_a_span(connect, server, spans):
