@@ -39,9 +39,11 @@ public final class PublishStream implements Iterator<Ack>, AutoCloseable {
   private @Nullable Ack next;
 
   PublishStream(Caller caller, Iterator<Event> events, UnaryOperator<Event> complete) {
-    call = new ReadStream<>(ClientCalls.blockingBidiStreamingCall(
-        caller.channel(), EventServiceGrpc.getStreamPublishEventsMethod(), CallOptions.DEFAULT));
     life = caller.life();
+    call = new ReadStream<>(
+        ClientCalls.blockingBidiStreamingCall(
+            caller.channel(), EventServiceGrpc.getStreamPublishEventsMethod(), CallOptions.DEFAULT),
+        life);
     this.events = events;
     this.complete = complete;
     end = cancelledWith(this, call);

@@ -17,11 +17,15 @@ final class ReadStream<Q, R> {
   private static final long END_NANOS = Duration.ofSeconds(1).toNanos();
 
   private final BlockingClientCall<Q, R> call;
+  private final Life life;
+  private final Runnable ending = () -> cancel("the client is closed");
   /** Two may not read at once. */
   private final ReentrantLock reading = new ReentrantLock();
 
-  ReadStream(BlockingClientCall<Q, R> call) {
+  ReadStream(BlockingClientCall<Q, R> call, Life life) {
     this.call = call;
+    this.life = life;
+    life.whenClosed(ending);
   }
 
   /** The next message; null at the end. */
@@ -44,15 +48,27 @@ final class ReadStream<Q, R> {
     }
   }
 
+  /** Does nothing once the stream is cancelled, which the next read says. */
   void write(Q message) throws InterruptedException, StatusException {
-    call.write(message);
+    try {
+      call.write(message);
+    } catch (IllegalStateException cancelled) {
+      return;
+    }
   }
 
+  /** Does nothing once the stream is cancelled, which the next read says. */
   void halfClose() {
-    call.halfClose();
+    try {
+      call.halfClose();
+    } catch (IllegalStateException cancelled) {
+      return;
+    }
   }
 
+  /** It is needed for every stream, also for one that has ended. */
   void cancel(String why) {
+    life.forget(ending);
     call.cancel(why, null);
     boolean interrupted = Thread.interrupted();
     long until = System.nanoTime() + END_NANOS;

@@ -206,8 +206,10 @@ public final class Watch implements Iterator<Change>, Iterable<Change>, AutoClos
     var current = call;
     if (current == null) {
       pause(deadline);
-      current = new ReadStream<>(ClientCalls.blockingV2ServerStreamingCall(
-          caller.channel(), DeliveryServiceGrpc.getWatchDeliveriesMethod(), CallOptions.DEFAULT, request.build()));
+      current = new ReadStream<>(
+          ClientCalls.blockingV2ServerStreamingCall(
+              caller.channel(), DeliveryServiceGrpc.getWatchDeliveriesMethod(), CallOptions.DEFAULT, request.build()),
+          caller.life());
       call = current;
       waiting = false;
     }

@@ -154,6 +154,20 @@ class TracingTest {
   }
 
   @Test
+  void closingTheClientEndsTheSpansOfItsStreams() {
+    var ack = StreamPublishEventsResponse.newBuilder().setResult(PublishResult.getDefaultInstance());
+    Fake server = new Fake(List.of(change("t"), LONG), one(ack.build()), List.of(LONG));
+    Client client = client(server);
+    client.watch(ALL).next();
+    PublishStream acks = client.publishStream(List.of(EVENT, EVENT).iterator());
+    acks.next();
+    client.close();
+    ended(2);
+    assertThrows(TenterhookException.Closed.class, () -> acks.forEachRemaining(each -> {}));
+    server.close();
+  }
+
+  @Test
   void theConnectionsOfAWatchWithFuturesHaveTheParentOfWhoOpenedIt() throws Exception {
     Span parent = parent();
     var lost = List.of(change("a"), refusal(Code.UNAVAILABLE));
