@@ -275,6 +275,26 @@ async fn an_update_of_what_no_longer_compiles_is_refused_for_new_faults_only() {
 }
 
 #[tokio::test]
+async fn what_was_taken_once_and_would_be_refused_today_is_a_warning() {
+    let bench = Bench::new().await;
+    let id = bench.webhook("w").await;
+    let warnings = async || {
+        let get = v1::GetWebhookRequest { webhook_id: id.clone(), ..Default::default() };
+        bench.webhooks().get_webhook(get).await.unwrap().into_inner().webhook.unwrap().warnings
+    };
+    assert_eq!(warnings().await, [""; 0]);
+    let mut stored = tenterhook_model::Webhook::clone(&bench.store.webhooks().by_id[&id.parse().unwrap()]);
+    stored.spec.request.body = "{% taken_by_another_version %}".into();
+    stored.spec.request.url = "https://10.0.0.7/hook".into();
+    let (webhook, expect) = (Box::new(stored), tenterhook_store::Expect::Present);
+    bench.store.save_webhook(tenterhook_store::WebhookChange::Put { webhook, expect, request: None }).await.unwrap();
+    let told = warnings().await;
+    let begins: Vec<&str> = told.iter().map(|warning| warning.split(": ").next().unwrap()).collect();
+    assert_eq!(begins, ["request.body", "request.url"], "{told:?}");
+    assert!(told[1].contains("private"), "{told:?}");
+}
+
+#[tokio::test]
 async fn an_update_of_credentials_does_not_ask_where_their_token_server_has_moved() {
     let bench = Bench::new().await;
     let oauth2 = v1::OAuth2ClientCredentials {

@@ -114,7 +114,7 @@ pub(super) async fn revoke(
     check.finish()?;
     let Some(webhook) = webhook? else { return Err(Refusal::Internal) };
     let saved = save::change(api, webhook.id, |webhook| take_out(webhook, key));
-    show(api, &*saved.await?).await
+    show(api, &saved.await?).await
 }
 
 fn take_out(webhook: &mut Webhook, id: SigningKeyId) -> Result<(), Refusal> {

@@ -125,10 +125,36 @@ pub(super) async fn get(
     show(api, &webhook).await
 }
 
-/// The webhook on the wire, as it is now.
-pub(super) async fn show(api: &Shared, webhook: &Webhook) -> Result<v1::Webhook, Refusal> {
+/// The webhook on the wire, as it is now, with what of it was taken once and would be refused today.
+pub(super) async fn show(api: &Shared, webhook: &Arc<Webhook>) -> Result<v1::Webhook, Refusal> {
     let backlog = api.store.backlogs(vec![webhook.id]).await?.pop().unwrap_or_default();
-    Ok(show_with(api, webhook, backlog))
+    let mut shown = show_with(api, webhook, backlog);
+    shown.warnings.extend(outdated(api, webhook).await.iter().map(ToString::to_string));
+    Ok(shown)
+}
+
+/// What is wrong with a stored webhook that was not when it was saved, as far as nobody has to be asked: templates and
+/// rules that this version does not compile, and a URL that the settings of today forbid. Where a name leads, attempts
+/// find out.
+async fn outdated(api: &Shared, webhook: &Arc<Webhook>) -> Vec<Fault> {
+    // What is not kept may be a draft, and is not kept now.
+    let compiled = match api.compilations.find(webhook) {
+        Some(compiled) => Ok(compiled),
+        None => api.render.compile(webhook).await,
+    };
+    let (mut faults, literal) = match compiled {
+        Ok(compiled) => (Vec::new(), compiled.literal_target().cloned()),
+        Err(faults) => (faults, TargetUrl::parse(&webhook.spec.request.url).ok()),
+    };
+    let token_server = match &webhook.spec.authentication {
+        Some(Authentication::OAuth2(credentials)) => TargetUrl::parse(&credentials.token_url).ok(),
+        _ => None,
+    };
+    let proxy = webhook.spec.transport.proxy;
+    for (field, url) in [("request.url", literal), ("authentication.oauth2.token_url", token_server)] {
+        faults.extend(url.and_then(|url| target::check_known(api, field, &url, proxy)));
+    }
+    faults
 }
 
 /// The webhook on the wire, as it is now, with what waits for it.

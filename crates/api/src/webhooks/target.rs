@@ -15,20 +15,34 @@ use crate::state::Shared;
 /// enough, as it is for an attempt; a name that does not resolve is accepted: it may exist later.
 pub(super) async fn check(api: &Shared, field: &str, url: &TargetUrl, wish: ProxyUse) -> Option<Fault> {
     let host = url.host();
+    let Host::Name(name) = host else { return check_known(api, field, url, wish) };
+    if let Some(fault) = check_known(api, field, url, wish) {
+        return Some(fault);
+    }
+    if is_left_to_proxy(api, url, wish) {
+        return None;
+    }
+    let addresses = resolve(api, name).await;
+    api.addresses.choose(name, &addresses).err().map(|reason| forbidden(field, host, reason.to_string()))
+}
+
+/// The same as far as it is known without a look-up: names may lead anywhere.
+pub(super) fn check_known(api: &Shared, field: &str, url: &TargetUrl, wish: ProxyUse) -> Option<Fault> {
+    let host = url.host();
     if !url.is_https() && !api.addresses.allow_http {
         return Some(forbidden(field, host, "uses plain HTTP, which this server does not send (--allow-http)"));
     }
-    if api.egress.proxy(url, wish).is_some() && api.egress.leaves_name_to_proxy(url) {
-        return None;
-    }
-    let judged = match host {
-        Host::Address(address) => api.addresses.judge(*address).map_err(|reason| reason.to_string()),
-        Host::Name(name) => {
-            let addresses = resolve(api, name).await;
-            api.addresses.choose(name, &addresses).map(drop).map_err(|reason| reason.to_string())
+    match host {
+        Host::Address(address) if !is_left_to_proxy(api, url, wish) => {
+            api.addresses.judge(*address).err().map(|reason| forbidden(field, host, reason.to_string()))
         }
-    };
-    judged.err().map(|reason| forbidden(field, host, reason))
+        Host::Address(_) | Host::Name(_) => None,
+    }
+}
+
+/// Whether a proxy is the one that looks a name up, and judges where it leads.
+fn is_left_to_proxy(api: &Shared, url: &TargetUrl, wish: ProxyUse) -> bool {
+    api.egress.proxy(url, wish).is_some() && api.egress.leaves_name_to_proxy(url)
 }
 
 async fn resolve(api: &Shared, host: &HostName) -> Vec<IpAddr> {

@@ -32,7 +32,7 @@ pub(super) async fn update(
         let changed = changed(api, &current, new, mask).await?;
         if request.validate_only {
             check_name(api, &changed.webhook)?;
-            return show(api, &changed.webhook).await;
+            return show(api, &Arc::new(changed.webhook)).await;
         }
         if changed.webhook.spec == current.spec {
             return show(api, &current).await;
@@ -137,7 +137,7 @@ pub(super) async fn pause(
         webhook.halt = Some(halt.clone());
         Ok(())
     });
-    show(api, &*saved.await?).await
+    show(api, &saved.await?).await
 }
 
 /// Sends again; to a webhook that is active, at once, whatever its breaker waits for.
