@@ -24,8 +24,10 @@ use crate::nodes::{Place, start_three, until};
 use crate::process::running::Running;
 use crate::process::{run, serve, stderr};
 
-/// How often each fault comes, with the database and without it; `TENTERHOOK_ROUNDS` says otherwise.
+/// How often each fault comes, with the database and without it, when the environment does not say.
 const ROUNDS: usize = 1;
+/// Their number, by its name in the environment.
+const COUNT: &str = "TENTERHOOK_ROUNDS";
 /// Publishers at work at the same time, each with an ordering key of its own.
 const PUBLISHERS: usize = 6;
 /// Events that are acknowledged between two faults, at least.
@@ -167,7 +169,7 @@ async fn nothing_is_lost_whichever_of_three_nodes_or_their_database_fails() {
     for (number, changes) in seen.iter().enumerate() {
         watchers.spawn(follow(number, places.clone(), Arc::clone(changes)));
     }
-    let rounds = std::env::var("TENTERHOOK_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().expect("it is a number"));
+    let rounds = crate::sim::chosen(COUNT).map_or(ROUNDS, |rounds| rounds as usize);
     let faults = [true, false].map(|with_database| ["KILL", "STOP", "TERM"].map(|fault| (fault, with_database)));
     for (fault, with_database) in faults.as_flattened().repeat(rounds) {
         for (place, node) in places.iter().zip(&mut nodes).filter(|(_, node)| node.is_none()) {

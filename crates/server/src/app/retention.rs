@@ -111,10 +111,8 @@ impl Retention {
             let (now, moment) = (self.clock.now(), Instant::now());
             ahead.look(now, moment);
             // What a clock that is wrong makes too old would be gone for good.
-            let step = match ahead.is_doubted(moment) {
-                true => None,
-                false => Some(self.step(now, &mut pace, &mut clear, idle).await),
-            };
+            let step =
+                if ahead.is_doubted(moment) { None } else { Some(self.step(now, &mut pace, &mut clear, idle).await) };
             let pause = match step {
                 None => idle,
                 Some(Ok((step, pause))) => {
