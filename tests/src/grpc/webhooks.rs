@@ -291,7 +291,7 @@ async fn what_was_taken_once_and_would_be_refused_today_is_a_warning() {
     let told = warnings().await;
     let begins: Vec<&str> = told.iter().map(|warning| warning.split(": ").next().unwrap()).collect();
     assert_eq!(begins, ["request.body", "request.url"], "{told:?}");
-    assert!(told[1].contains("private"), "{told:?}");
+    assert!(told[1].contains("10.0.0.7 is not public"), "{told:?}");
 }
 
 #[tokio::test]
