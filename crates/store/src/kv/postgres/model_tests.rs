@@ -411,7 +411,7 @@ impl World {
             Role::Holds { epoch, guard, renew_at, rights, before }
                 if guard == session && now < renew_at && rights.last(now) =>
             {
-                match before.filter(|_| rights.waits(now) && self.asks % 2 == 0) {
+                match before.filter(|_| rights.waits(now) && self.asks.is_multiple_of(2)) {
                     Some(at) => Body::LookBack { at },
                     None => Body::Ping { epoch },
                 }
