@@ -41,7 +41,7 @@ pub use error::{OpenError, SaveError, StoreError, TokenError};
 pub use kv::{Batch, Kv, MemoryKv, Node, Pair, PostgresKv, RedbKv, SledKv, Span, View, is_inside_engine};
 pub use open::{exists, open, probe, remove_trial, shown_url};
 pub use ownership::Ownership;
-pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
+pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence, Topic};
 pub use record::{
     Claim, Expect, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement,
     TokenSet, Trigger, WebhookChange, WebhookSet,

@@ -9,6 +9,15 @@ use tenterhook_model::{Delivery, DeliveryState, EventId, Namespace, Outcome, Tim
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Sequence(pub u64);
 
+/// What a watch is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// Every delivery of a namespace.
+    Namespace(Namespace),
+    /// Those of one webhook.
+    Webhook(WebhookId),
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 use crate::backup::Backup;
 use crate::error::{SaveError, StoreError, TokenError};
 use crate::ownership::Ownership;
-use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
+use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence, Topic};
 use crate::record::{
     Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,
     WebhookChange, WebhookSet,
@@ -152,13 +152,13 @@ pub trait Reading: Webhooks {
     /// Rung after each commit that appended to the journal. A hint only.
     fn journal_bell(&self) -> &Notify;
 
-    /// The bell of a namespace: rung after each commit that changed a delivery in it. A hint
-    /// only. Ownership it as long as you watch the namespace.
-    fn bell_of(&self, namespace: &Namespace) -> Arc<Notify>;
+    /// The bell of a topic: rung after each commit that changed a delivery on it. A hint
+    /// only. Hold it as long as you watch the topic.
+    fn bell_of(&self, topic: &Topic) -> Arc<Notify>;
 
-    /// The end of the journal, if nothing happened in the namespace after `after`, so that
+    /// The end of the journal, if nothing happened on the topic after `after`, so that
     /// nothing need be read up to there. Only known while somebody holds its bell.
-    fn quiet_until(&self, namespace: &Namespace, after: Sequence) -> Option<Sequence>;
+    fn quiet_until(&self, topic: &Topic, after: Sequence) -> Option<Sequence>;
 
     /// Counts of each webhook that had deliveries in the window or has open ones now.
     async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError>;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, Stream, stream};
 use tenterhook_model::{Namespace, Timestamp, limits};
 use tenterhook_proto::tenterhook::v1::{self, watch_deliveries_request::Start, watch_deliveries_response::Payload};
-use tenterhook_store::{Change, JournalSpan, Sequence, WebhookSet};
+use tenterhook_store::{Change, JournalSpan, Sequence, Topic, WebhookSet};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +39,9 @@ pub(super) struct Watch {
     page: Arc<[Arc<Change>]>,
     /// How many of them were looked at.
     looked_at: usize,
-    /// Rings when something has happened in the namespace.
+    /// Whatever passes is on it.
+    topic: Topic,
+    /// Rings when something has happened on the topic.
     bell: Arc<Notify>,
     /// When a bookmark is due.
     bookmark_at: Instant,
@@ -102,6 +104,18 @@ impl Checked {
         }
     }
 
+    /// What the watch is about: the less it is, the less wakes it.
+    fn topic(&self) -> Topic {
+        let reached = match self.reach {
+            Reach::All => None,
+            Reach::One(only) => Some(only),
+        };
+        match reached.or_else(|| self.filter.only_webhook()) {
+            Some(only) => Topic::Webhook(only),
+            None => Topic::Namespace(self.namespace.clone()),
+        }
+    }
+
     fn passes(&self, change: &Change, webhooks: &WebhookSet) -> bool {
         change.delivery.namespace == self.namespace
             && self.reach.holds(change.delivery.webhook_id)
@@ -120,7 +134,8 @@ impl Watch {
         let permit = api.stream_permit()?;
         let span = api.store.journal();
         let resume = Resume::of(&api.token_key, &checked.namespace, span.epoch);
-        let bell = api.store.bell_of(&checked.namespace);
+        let topic = checked.topic();
+        let bell = api.store.bell_of(&topic);
         let position = start(&api, &request.start, &resume, span).await?;
         // Fails now, not after the first bookmark, when this point is no longer kept.
         api.store.changes(position, 1).await?;
@@ -132,6 +147,7 @@ impl Watch {
             position,
             page: Arc::default(),
             looked_at: 0,
+            topic,
             bell,
             begun: false,
             last: None,
@@ -211,10 +227,10 @@ impl Watch {
         Ok(())
     }
 
-    /// Passes over what happened in other namespaces, without reading it. So the place of a
-    /// watch stays near the end of the journal while its own namespace is quiet.
+    /// Passes over what happened elsewhere, without reading it. So the place of a
+    /// watch stays near the end of the journal while its own topic is quiet.
     fn skip_others(&mut self) -> bool {
-        let end = self.api.store.quiet_until(&self.request.namespace, self.position);
+        let end = self.api.store.quiet_until(&self.topic, self.position);
         if let Some(end) = end {
             debug_assert!(end >= self.position, "a watch never goes back: {end:?} after {:?}", self.position);
             self.position = end;
@@ -222,7 +238,7 @@ impl Watch {
         end.is_some()
     }
 
-    /// Reads the next page; when there is none, waits until something has happened in the namespace.
+    /// Reads the next page; when there is none, waits until something has happened on the topic.
     async fn read_or_wait(&mut self) -> Result<(), Refusal> {
         let api = Arc::clone(&self.api);
         // Asked for before the read, so that what comes after the read rings.

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use tenterhook_engine::Pattern;
-use tenterhook_model::{Delivery, Event, Namespace, Webhook, limits};
+use tenterhook_model::{Delivery, Event, Namespace, Webhook, WebhookId, limits};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{DeliveryQuery, EventQuery, WebhookSet};
 
@@ -82,6 +82,14 @@ impl DeliveryFilter {
             && self.event_types.match_text(&delivery.event_type)
             && (self.webhook_labels.is_empty()
                 || webhooks.by_id.get(&delivery.webhook_id).is_some_and(|webhook| self.labels_match(webhook)))
+    }
+
+    /// The only webhook whose deliveries pass, if there is one.
+    pub(crate) fn only_webhook(&self) -> Option<WebhookId> {
+        match self.query.webhook_ids[..] {
+            [only] => Some(only),
+            _ => None,
+        }
     }
 
     /// The query of a page in `namespace`, whose labels name webhooks as they are now; `None` when

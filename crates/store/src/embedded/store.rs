@@ -22,7 +22,7 @@ use crate::keys;
 use crate::kv::Kv;
 use crate::lock::lock;
 use crate::ownership::Ownership;
-use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence};
+use crate::query::{ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence, Topic};
 use crate::record::{
     Claim, Expired, NewEvent, Notice, NoticeId, Published, Redrive, SavedWebhook, Settled, Settlement, TokenSet,
     WebhookChange, WebhookSet,
@@ -267,12 +267,12 @@ impl<K: Kv> Reading for EmbeddedStore<K> {
         &self.shared.journal_bell
     }
 
-    fn bell_of(&self, namespace: &Namespace) -> Arc<Notify> {
-        self.shared.tail().bell_of(namespace)
+    fn bell_of(&self, topic: &Topic) -> Arc<Notify> {
+        self.shared.tail().bell_of(topic)
     }
 
-    fn quiet_until(&self, namespace: &Namespace, after: Sequence) -> Option<Sequence> {
-        self.shared.tail().quiet_until(namespace, after)
+    fn quiet_until(&self, topic: &Topic, after: Sequence) -> Option<Sequence> {
+        self.shared.tail().quiet_until(topic, after)
     }
 
     async fn stats(&self, query: StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {

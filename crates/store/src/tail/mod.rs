@@ -7,12 +7,12 @@ mod recorder;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tenterhook_model::{Attempt, Namespace};
+use tenterhook_model::Attempt;
 use tokio::sync::Notify;
 
 pub(crate) use recorder::{Recorded, Recorder};
 
-use crate::query::{Change, ChangePage, JournalSpan, Sequence};
+use crate::query::{Change, ChangePage, JournalSpan, Sequence, Topic};
 use feeds::Feeds;
 
 /// Changes that are kept in memory for those who watch.
@@ -54,15 +54,15 @@ impl Tail {
         self.span
     }
 
-    /// The bell of a namespace, which rings after each commit that changed something in it.
-    pub(crate) fn bell_of(&mut self, namespace: &Namespace) -> Arc<Notify> {
-        self.feeds.bell_of(namespace, self.span.last)
+    /// The bell of a topic, which rings after each commit that changed something on it.
+    pub(crate) fn bell_of(&mut self, topic: &Topic) -> Arc<Notify> {
+        self.feeds.bell_of(topic, self.span.last)
     }
 
-    /// The end of the journal, if nothing happened in the namespace after `after`. Only known
-    /// of a namespace whose bell somebody holds.
-    pub(crate) fn quiet_until(&self, namespace: &Namespace, after: Sequence) -> Option<Sequence> {
-        self.feeds.last_of(namespace).filter(|last| *last <= after).map(|_| self.span.last.max(after))
+    /// The end of the journal, if nothing happened on the topic after `after`. Only known
+    /// of a topic whose bell somebody holds.
+    pub(crate) fn quiet_until(&self, topic: &Topic, after: Sequence) -> Option<Sequence> {
+        self.feeds.last_of(topic).filter(|last| *last <= after).map(|_| self.span.last.max(after))
     }
 
     /// Appends the changes of a commit, which removed those up to `trimmed`. Returns the bells

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use tenterhook_model::{CapturedResponse, DeliveryState, Header, Next, Timestamp};
-use tenterhook_store::{Sequence, Settlement};
+use tenterhook_model::{CapturedResponse, DeliveryState, Header, Next, Timestamp, WebhookId};
+use tenterhook_store::{Sequence, Settlement, Topic};
 
 use crate::bench::{event, new_event, settlement};
 use crate::on_every_engine;
@@ -146,7 +146,8 @@ on_every_engine! {
 
     async fn a_commit_wakes_the_watchers_of_its_namespace_and_no_other(bench) {
         let hook = bench.webhook(1).await;
-        let bell = |name: &str| bench.store.bell_of(&name.parse().unwrap());
+        let topic = |name: &str| Topic::Namespace(name.parse().unwrap());
+        let bell = |name: &str| bench.store.bell_of(&topic(name));
         let others: Vec<_> = (0..1_000).map(|n| bell(&format!("other{n}"))).collect();
         let own = bell("default");
         let mut waiting: Vec<_> = others.iter().map(|bell| Box::pin(bell.notified())).collect();
@@ -161,11 +162,30 @@ on_every_engine! {
         }
         let woken = waiting.iter_mut().filter_map(|waits| waits.as_mut().now_or_never()).count();
         assert_eq!(woken, 0, "of a thousand watches in which nothing happened");
-        let (other, mine) = ("other7".parse().unwrap(), "default".parse().unwrap());
+        let (other, mine) = (topic("other7"), topic("default"));
         assert_eq!(bench.store.quiet_until(&other, Sequence(0)), Some(Sequence(20)), "and they skip it unread");
         assert_eq!(bench.store.quiet_until(&mine, Sequence(19)), None);
         assert_eq!(bench.store.quiet_until(&mine, Sequence(20)), Some(Sequence(20)));
-        assert_eq!(bench.store.quiet_until(&"unwatched".parse().unwrap(), Sequence(0)), None);
+        assert_eq!(bench.store.quiet_until(&topic("unwatched"), Sequence(0)), None);
+    }
+
+    async fn a_commit_wakes_the_watchers_of_its_webhooks_and_of_no_other(bench) {
+        let (first, second) = (bench.webhook(1).await, bench.webhook(2).await);
+        let topics = [Topic::Webhook(first.id), Topic::Webhook(second.id)];
+        let bells = topics.clone().map(|topic| bench.store.bell_of(&topic));
+        let woken = async |event_id: &str, webhooks: &[WebhookId]| {
+            let mut waiting: Vec<_> = bells.iter().map(|bell| Box::pin(bell.notified())).collect();
+            waiting.iter_mut().for_each(|waits| drop(waits.as_mut().enable()));
+            bench.publish(event(event_id), webhooks).await;
+            waiting.iter_mut().map(|waits| waits.as_mut().now_or_never().is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(woken("a", &[first.id]).await, [true, false]);
+        assert_eq!(woken("b", &[second.id]).await, [false, true]);
+        assert_eq!(woken("c", &[first.id, second.id]).await, [true, true]);
+        assert_eq!(woken("d", &[second.id]).await, [false, true]);
+        let quiet = |topic: usize, after| bench.store.quiet_until(&topics[topic], Sequence(after));
+        assert_eq!([quiet(0, 2), quiet(0, 4)], [None, Some(Sequence(5))], "its last is the third or the fourth");
+        assert_eq!([quiet(1, 4), quiet(1, 5)], [None, Some(Sequence(5))]);
     }
 
     async fn readers_at_the_same_place_share_a_page_in_memory_and_on_disk(bench) {
