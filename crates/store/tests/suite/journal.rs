@@ -175,7 +175,9 @@ on_every_engine! {
         let bells = topics.clone().map(|topic| bench.store.bell_of(&topic));
         let woken = async |event_id: &str, webhooks: &[WebhookId]| {
             let mut waiting: Vec<_> = bells.iter().map(|bell| Box::pin(bell.notified())).collect();
-            waiting.iter_mut().for_each(|waits| drop(waits.as_mut().enable()));
+            for waits in &mut waiting {
+                waits.as_mut().enable();
+            }
             bench.publish(event(event_id), webhooks).await;
             waiting.iter_mut().map(|waits| waits.as_mut().now_or_never().is_some()).collect::<Vec<_>>()
         };
