@@ -143,6 +143,7 @@ struct Lines {
 
 impl Lines {
     fn svg(&self) -> String {
+        assert!(self.series.iter().all(|(_, values)| values.len() == self.labels.len()), "each label has its values");
         let values = self.series.iter().flat_map(|(_, values)| values).chain(&self.goal);
         let axis = Axis::over(values.copied());
         let (left, bottom, count) = (56.0, TOP + LINES, self.labels.len());
@@ -232,7 +233,9 @@ impl Axis {
         let power = 10_f64.powf(least.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|round| round * power).into_iter().find(|step| *step >= least);
         let step = step.unwrap_or(least);
-        Self { end: (highest / step).ceil() * step, step }
+        let end = (highest / step).ceil() * step;
+        assert!(step > 0.0 && end >= highest, "an axis to {end} in steps of {step} holds {highest}");
+        Self { end, step }
     }
 
     fn marks(&self) -> impl Iterator<Item = f64> + use<> {

@@ -133,6 +133,7 @@ async fn measure(args: &SteadyArgs, server: &Server) -> Result<Steady> {
             memory_mib,
         });
     }
+    assert_eq!(parts.len(), usize::from(args.parts), "every part was measured");
     while let Some(ended) = publishing.join_next().await {
         ended.context("the publishers broke")??;
     }

@@ -18,6 +18,16 @@ pub enum Topic {
     Webhook(WebhookId),
 }
 
+impl Topic {
+    /// Whether a delivery is on it.
+    pub fn takes_in(&self, delivery: &Delivery) -> bool {
+        match self {
+            Self::Namespace(namespace) => delivery.namespace == *namespace,
+            Self::Webhook(id) => delivery.webhook_id == *id,
+        }
+    }
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {

@@ -195,6 +195,7 @@ impl Watch {
                 debug_assert_eq!(change.sequence.0, self.position.0 + 1, "a watch has neither gaps nor repeats");
                 self.position = change.sequence;
                 if self.request.passes(&change, &self.api.store.webhooks()) {
+                    debug_assert!(self.topic.takes_in(&change.delivery), "what passes is what wakes the watch");
                     return self.change(&change).await;
                 }
             }

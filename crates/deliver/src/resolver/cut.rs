@@ -35,6 +35,7 @@ impl Cut {
             questions.clear();
         }
         questions.insert(question, Instant::now());
+        debug_assert!(questions.len() <= QUESTIONS_MAX, "{} questions are remembered", questions.len());
     }
 
     /// Whether an answer to this question came cut short since `start`.

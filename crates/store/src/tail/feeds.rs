@@ -109,6 +109,7 @@ impl<K: Hash + Eq + Clone> Watched<K> {
                 bells.push(feed.bell.clone());
             }
         }
+        debug_assert!(bells.len() - before <= self.feeds.len(), "each topic that is watched rings once");
     }
 }
 

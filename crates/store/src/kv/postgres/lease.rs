@@ -233,9 +233,12 @@ impl Lease {
         let Some(before) = &self.before else { return };
         match timeout(PULSE, has_ended(guard, before)).await {
             Ok(Ok(true)) => {
-                tracing::info!(node = before.node, "the node that had the database has ended: sending begins");
-                self.rights
-                    .send_modify(|rights| rights.wait(rights.waits_until().min(now() + ABSENCE.as_millis() as u64)));
+                let soon = now() + ABSENCE.as_millis() as u64;
+                // It is told once: the next look finds the same.
+                if soon < self.rights.borrow().waits_until() {
+                    tracing::info!(node = before.node, "the node that had the database has ended: sending begins");
+                    self.rights.send_modify(|rights| rights.wait(soon));
+                }
             }
             Ok(Ok(false)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "nobody knows whether the node before has ended"),
@@ -417,6 +420,7 @@ pub(super) async fn try_take(
     let sent = now();
     let Some(row) = link.client.query_opt(&link.prepared(&text).await?, &columns).await? else { return Ok(None) };
     let (epoch, wait): (i64, f64) = (row.get(0), row.get(1));
+    debug_assert!(epoch > standing.epoch, "epochs only grow: {epoch} was taken, and {} was there", standing.epoch);
     let mut rights = Rights::new(sent, *lease);
     // A number that is too large for the clock is as far away as the clock goes.
     rights.wait(now().saturating_add(wait.max(0.0).ceil() as u64));

@@ -87,7 +87,9 @@ impl Rights {
 
     /// Whether something may begin.
     pub(super) fn may_begin(&self, now: u64) -> bool {
-        self.last(now) && now < self.certain_until && !self.waits(now)
+        let may = self.last(now) && now < self.certain_until && !self.waits(now);
+        debug_assert!(!may || self.may_go_on(now, false), "what may begin may go on, whatever becomes of the guard");
+        may
     }
 
     /// Whether what has begun may go on. While the guard is there and silent, it may: the database ends no
