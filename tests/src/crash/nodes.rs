@@ -12,7 +12,7 @@ use tenterhook_proto::tenterhook::v1::event_service_client::EventServiceClient;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_request::Start;
 use tenterhook_proto::tenterhook::v1::watch_deliveries_response::Payload;
 use tenterhook_proto::tenterhook::v1::{
-    DeliveryState, Event, PublishEventRequest, WatchDeliveriesRequest, WatchPosition,
+    DeliveryState, Event, PublishEventRequest, RateLimit, WatchDeliveriesRequest, WatchPosition,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,7 +24,7 @@ use crate::nodes::{Place, start_three, until};
 use crate::process::running::Running;
 use crate::process::{run, serve, stderr};
 
-/// How often each fault comes, with the database and without it, when the environment does not say.
+/// How often each fault comes, when the environment does not say.
 const ROUNDS: usize = 1;
 /// Their number, by its name in the environment.
 const COUNT: &str = "TENTERHOOK_ROUNDS";
@@ -34,6 +34,9 @@ const PUBLISHERS: usize = 6;
 const EVENTS: usize = 40;
 /// Pause of a publisher between two events.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long the receiver takes, so that requests are in flight when something fails; and how many the webhook allows.
+const TAKES: Duration = Duration::from_millis(20);
+const AT_ONCE: i32 = 4;
 /// How long a publisher waits for an answer before it asks another node.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -121,24 +124,68 @@ fn keys_came_in_order(arrived: &[Arrived]) {
     }
 }
 
-/// Ends or stops the node that serves, with its database or alone, and waits until another serves.
-fn fail(fault: &str, places: &[Place], nodes: &mut [Option<Running>], database: Option<&mut Database>) {
+/// Ends the connections of all nodes.
+const END_LINKS: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+    where application_name like 'tenterhook %'";
+/// Whether a lease has passed since the one that was taken from a silent node would have ended.
+const LONG_AGO: &str = "select clock_timestamp() > sends_from + interval '3 seconds' from tenterhook.lease";
+
+/// What fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The node that serves, by this signal, and its database with it.
+    Both(&'static str),
+    /// Only that node.
+    Node(&'static str),
+    /// The connections of all nodes to the database.
+    Links,
+}
+
+const FAULTS: [Fault; 7] = [
+    Fault::Both("KILL"),
+    Fault::Both("STOP"),
+    Fault::Both("TERM"),
+    Fault::Node("KILL"),
+    Fault::Node("STOP"),
+    Fault::Node("TERM"),
+    Fault::Links,
+];
+
+/// Waits for the end of a node from which another has taken the database.
+fn has_lost(node: Running) {
+    let ended = node.wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+    assert!(ended.log.contains("another node has taken over the database"), "{}", ended.log);
+}
+
+/// Lets something fail, and waits until a node serves that can.
+fn fail(fault: Fault, places: &[Place], nodes: &mut [Option<Running>], database: &mut Database) {
     let serving = places.iter().position(Place::serves).expect("a node serves");
+    let signal = match fault {
+        Fault::Links => {
+            assert_ne!(database.sql(END_LINKS), "0");
+            return;
+        }
+        Fault::Both(signal) => {
+            database.kill();
+            database.resume();
+            signal
+        }
+        Fault::Node(signal) => signal,
+    };
     let before = nodes[serving].take().expect("it runs");
-    if let Some(database) = database {
-        database.kill();
-        database.resume();
-    }
-    before.signal(fault);
+    before.signal(signal);
     until("another node serves", || {
         places.iter().enumerate().any(|(number, place)| number != serving && place.serves())
     });
-    match fault {
+    match signal {
         "STOP" => {
+            if fault == Fault::Node("STOP") {
+                // Twice the lease in all.
+                until("the frozen node is forgotten", || database.sql(LONG_AGO) == "t");
+            }
             before.signal("CONT");
-            let ended = before.wait();
-            assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
-            assert!(ended.log.contains("another node has taken over the database"), "{}", ended.log);
+            has_lost(before);
         }
         "TERM" => {
             let ended = before.wait();
@@ -155,11 +202,12 @@ fn fail(fault: &str, places: &[Place], nodes: &mut [Option<Running>], database: 
 async fn nothing_is_lost_whichever_of_three_nodes_or_their_database_fails() {
     let Some(mut database) = Database::start(Safety::Durable) else { return };
     let (folder, url) = (tempfile::tempdir().unwrap(), database.url());
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::answering_after(TAKES).await;
     let acknowledged = Acknowledged::new(Mutex::default());
     let (places, nodes) = start_three(&url, folder.path(), &["--dev"]);
     let mut nodes: Vec<Option<Running>> = nodes.into_iter().map(Some).collect();
-    make_webhook(serve::connect(places[1].endpoint()).await, &receiver, None).await;
+    let limit = RateLimit { max_in_flight: AT_ONCE, ..RateLimit::default() };
+    make_webhook(serve::connect(places[1].endpoint()).await, &receiver, Some(limit)).await;
 
     let (end, mut publishers, mut watchers) = (watch::Sender::new(false), JoinSet::new(), JoinSet::new());
     for number in 0..PUBLISHERS {
@@ -170,19 +218,27 @@ async fn nothing_is_lost_whichever_of_three_nodes_or_their_database_fails() {
         watchers.spawn(follow(number, places.clone(), Arc::clone(changes)));
     }
     let rounds = crate::sim::chosen(COUNT).map_or(ROUNDS, |rounds| rounds as usize);
-    let faults = [true, false].map(|with_database| ["KILL", "STOP", "TERM"].map(|fault| (fault, with_database)));
-    for (fault, with_database) in faults.as_flattened().repeat(rounds) {
-        for (place, node) in places.iter().zip(&mut nodes).filter(|(_, node)| node.is_none()) {
-            *node = Some(place.start(&url, folder.path(), &["--dev"]));
+    for fault in FAULTS.repeat(rounds) {
+        for (place, node) in places.iter().zip(&mut nodes) {
+            // One whose connections were ended may have lost the database.
+            if let Some(ended) = node.take_if(Running::has_ended) {
+                has_lost(ended);
+            }
+            if node.is_none() {
+                *node = Some(place.start(&url, folder.path(), &["--dev"]));
+            }
         }
-        let serving = places.iter().find(|place| place.serves()).expect("a node serves");
-        until("all take calls", || places.iter().all(|place| place.serves() || place.forwards_to(&serving.name)));
+        let take_calls = || {
+            let serving = places.iter().find(|place| place.serves());
+            serving.is_some_and(|one| places.iter().all(|place| place.serves() || place.forwards_to(&one.name)))
+        };
+        until("all take calls", take_calls);
         let count = || acknowledged.lock().unwrap().len();
         let enough = count() + EVENTS;
         while count() < enough {
             tokio::time::sleep(PAUSE).await;
         }
-        fail(fault, &places, &mut nodes, Some(&mut database).filter(|_| with_database));
+        fail(fault, &places, &mut nodes, &mut database);
     }
     end.send_replace(true);
     publishers.join_all().await;
@@ -224,13 +280,20 @@ async fn nothing_is_lost_whichever_of_three_nodes_or_their_database_fails() {
         assert_eq!((differs, changes.len()), (None, fresh.len()), "watch {number} has neither gap nor repeat");
     }
 
-    for node in nodes.into_iter().flatten() {
-        node.signal("TERM");
-        assert_eq!(node.wait().status.code(), Some(0));
+    for mut node in nodes.into_iter().flatten() {
+        if node.has_ended() {
+            has_lost(node);
+        } else {
+            node.signal("TERM");
+            assert_eq!(node.wait().status.code(), Some(0));
+        }
     }
     let check = run(&["store", "check", "--store", &url]);
     assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
 
+    let at_once = std::mem::take(&mut *receiver.at_once.lock().unwrap());
+    assert!(at_once.twice.is_empty(), "two nodes sent the same at the same time: {:?}", at_once.twice);
+    assert!((1..=AT_ONCE as usize).contains(&at_once.most), "{} at once, of {AT_ONCE}", at_once.most);
     let arrived = std::mem::take(&mut *receiver.arrived.lock().unwrap());
     every_event_arrived(&acknowledged, &arrived);
     repeats_are_the_same_request(&told, &arrived);

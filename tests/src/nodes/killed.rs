@@ -137,9 +137,12 @@ async fn a_node_that_is_frozen_is_not_waited_for_and_nothing_is_sent_beside_it()
     receiver.answers.send_replace(true);
     let more = || receiver.came.lock().unwrap().len() > before.len();
     until("what was held and what came later is sent", more);
+    let mut told = 0;
     for node in nodes {
         node.signal("TERM");
         let ended = node.wait();
         assert_eq!(ended.status.code(), Some(0), "{}", ended.log);
+        told += ended.log.matches("has ended: sending begins").count();
     }
+    assert_eq!(told, 1, "by the node that waited for it, and once");
 }

@@ -107,6 +107,11 @@ impl Running {
         assert!(status.expect("kill starts").success());
     }
 
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the command can be waited for").is_some()
+    }
+
     /// Waits for the end.
     pub(crate) fn wait(mut self) -> Ended {
         self.read_all();
