@@ -64,6 +64,8 @@ chromium:
 test-client-typescript: server chromium .tools/typescript-oldest/done .tools/typescript-newest/done
 	$(call test-typescript,oldest,node)
 	$(call test-typescript,newest,node_modules/.bin/node)
+	cd .tools/typescript-newest && export NEXT_TELEMETRY_DISABLED=1 PATH="$$PWD/node_modules/.bin:$$PATH" \
+	  && next build test/next && $(HARNESS) node $(NODE_TEST:dist/%=dist/test/next/*.test.js)
 	cd .tools/typescript-oldest && $(EXAMPLES) "node dist/examples/"{publish,watch,receiver}.js
 
 # Builds a copy, so that each has dependencies of its own: $(1) says which.
@@ -88,7 +90,8 @@ endef
 .tools/typescript-newest/done: clients/typescript/package.json clients/clients.mk
 	mkdir -p $(@D) && cp $< $(@D)
 	cd $(@D) && npm install --no-audit --no-fund --silent --save-exact @bufbuild/protobuf@2.17.0 node@22.23.3 \
-	  @connectrpc/connect@2.2.0 @connectrpc/connect-node@2.2.0 @connectrpc/connect-web@2.2.0
+	  @connectrpc/connect@2.2.0 @connectrpc/connect-node@2.2.0 @connectrpc/connect-web@2.2.0 \
+	  next@16.4.6 react@19.2.0 react-dom@19.2.0
 	touch $@
 
 # Writes down where the dependencies are.

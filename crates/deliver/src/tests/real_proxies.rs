@@ -26,6 +26,9 @@ const INSIDE: &str = "tests::real_proxies::inside_a_namespace_real_proxies_lead_
 const PUBLIC: [&str; 2] = ["link set lo up", "address add 93.184.216.34/32 dev lo"];
 /// `usr:p:w`, as `openssl passwd -apr1` writes it.
 const PASSWORD: &str = "usr:$apr1$saltsalt$UN3HtJNalTCBfQQQEMvxF/\n";
+/// Their ports. The namespace is the test's own; and a port that no connection starts from cannot connect to itself.
+const SQUID: u16 = 3128;
+const MICROSOCKS: u16 = 1080;
 /// A port to which squid refuses to connect.
 const REFUSED: u16 = 81;
 
@@ -52,19 +55,20 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody has.
-async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+/// Waits until somebody accepts at the port.
+async fn accepted_at(port: u16) {
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// squid with a password, which knows `remote.example.com` by a file of its own.
-async fn squid(home: &Path) -> (Process, u16) {
-    let port = free_port().await;
+async fn squid(home: &Path) -> Process {
     let (passwords, hosts, config) = (home.join("passwords"), home.join("hosts"), home.join("squid.conf"));
     std::fs::write(&passwords, PASSWORD).unwrap();
     std::fs::write(&hosts, "93.184.216.34 remote.example.com\n").unwrap();
     let settings = format!(
-        "http_port 127.0.0.1:{port}\n\
+        "http_port 127.0.0.1:{SQUID}\n\
          auth_param basic program /usr/lib/squid/basic_ncsa_auth {}\n\
          acl known proxy_auth REQUIRED\n\
          acl refused port {REFUSED}\n\
@@ -95,19 +99,17 @@ async fn squid(home: &Path) -> (Process, u16) {
     }
     // What it says later is read too, so that it never waits for a reader.
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-    (squid, port)
+    // It says so a moment before it listens.
+    accepted_at(SQUID).await;
+    squid
 }
 
-async fn microsocks() -> (Process, u16) {
-    let port = free_port().await;
+async fn microsocks() -> Process {
     let mut command = Command::new("microsocks");
-    command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-u", "usr", "-P", "p:w"]).stderr(Stdio::null());
+    command.args(["-i", "127.0.0.1", "-p", &MICROSOCKS.to_string(), "-u", "usr", "-P", "p:w"]).stderr(Stdio::null());
     let process = Process(command.spawn().unwrap());
-    // It does not say when it is up.
-    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        tokio::task::yield_now().await;
-    }
-    (process, port)
+    accepted_at(MICROSOCKS).await;
+    process
 }
 
 /// A receiver at the public address, over TLS if there is an acceptor. It shows the `Via` of a request.
@@ -138,6 +140,7 @@ async fn serve(mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin) {
 
 fn reached(exchange: &Exchange) -> (Outcome, &str) {
     assert!(!exchange.proxy.is_empty(), "an attempt went round the proxy");
+    assert!(exchange.response.is_some(), "{}", exchange.error);
     (exchange.outcome, body(exchange))
 }
 
@@ -151,10 +154,9 @@ async fn inside_a_namespace_real_proxies_lead_to_receivers() {
     let authority = Authority::new();
     let acceptor = TlsAcceptor::from(std::sync::Arc::new(server(&authority.sign(NAME), &["http/1.1"])));
     let (plain, tls) = (receiver(None, &mut tasks).await, receiver(Some(acceptor), &mut tasks).await);
-    let (http, http_port) = squid(home.path()).await;
-    let (_socks, socks_port) = microsocks().await;
-    let squid = through(&format!("http://usr:p%3Aw@127.0.0.1:{http_port}"));
-    let socks = through(&format!("socks5h://usr:p%3Aw@127.0.0.1:{socks_port}"));
+    let (http, _socks) = (squid(home.path()).await, microsocks().await);
+    let squid = through(&format!("http://usr:p%3Aw@127.0.0.1:{SQUID}"));
+    let socks = through(&format!("socks5h://usr:p%3Aw@127.0.0.1:{MICROSOCKS}"));
     let transport = TransportPolicy { ca_certificates_pem: authority.pem.clone(), ..TransportPolicy::default() };
 
     for egress in [&squid, &socks] {
@@ -172,7 +174,7 @@ async fn inside_a_namespace_real_proxies_lead_to_receivers() {
     assert_eq!(reached(&asked), (Outcome::Success, "passed on"), "{}", asked.error);
     let refused = attempt(squid.clone(), &format!("http://{NAME}:{REFUSED}/")).await;
     assert_eq!((refused.outcome, refused.excuse), (Outcome::Blocked, None), "{}", refused.error);
-    for wrong in [format!("http://usr:x@127.0.0.1:{http_port}"), format!("socks5h://usr:x@127.0.0.1:{socks_port}")] {
+    for wrong in [format!("http://usr:x@127.0.0.1:{SQUID}"), format!("socks5h://usr:x@127.0.0.1:{MICROSOCKS}")] {
         let exchange = attempt(through(&wrong), &format!("http://{NAME}:{plain}/")).await;
         assert_eq!(exchange.outcome, Outcome::Proxy, "{}", exchange.error);
     }
