@@ -50,7 +50,7 @@ def python(packages: pathlib.Path, project: pathlib.Path) -> list[str]:
     pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # The sdist must build too; the wheel is what stays.
     run(*pip, "--no-deps", only(packages, "*.tar.gz"))
-    run(*pip, "--force-reinstall", only(packages, "*.whl"), "pytest", "flask")
+    run(*pip, "--force-reinstall", f"{only(packages, '*.whl')}[otel]", "pytest", "flask")
     require_license(next(project.glob("venv/lib/*/site-packages/tenterhook-*.dist-info")))
     # The repository's fakes come along; the package under test is the installed one.
     tests = CLIENTS / "python/tests"

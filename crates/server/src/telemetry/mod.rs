@@ -17,7 +17,6 @@ use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use prometheus::TextEncoder;
@@ -121,20 +120,11 @@ impl Telemetry {
         if let Some(tracers) = &self.tracers
             && let Err(error) = tracers.shutdown_with_timeout(FLUSH_TIMEOUT)
         {
-            tracing::warn!(reason = lost(&error), "the last spans did not reach the collector");
+            tracing::warn!(reason = collector::reason(&error), "the last spans did not reach the collector");
         }
         if let Err(error) = self.meters.shutdown_with_timeout(FLUSH_TIMEOUT) {
-            tracing::warn!(reason = lost(&error), "the last metrics did not reach the collector");
+            tracing::warn!(reason = collector::reason(&error), "the last metrics did not reach the collector");
         }
-    }
-}
-
-/// Why the collector did not get something: the SDK's text is for programmers.
-fn lost(error: &OTelSdkError) -> &'static str {
-    match error {
-        OTelSdkError::Timeout(_) => "it did not respond in time",
-        OTelSdkError::AlreadyShutdown => "nothing is sent any more",
-        OTelSdkError::InternalFailure(_) => "it refused them or cannot be reached",
     }
 }
 
@@ -180,12 +170,16 @@ where
 
 /// What is logged when `level` is asked for. The HTTP/2 library warns of each connection that it
 /// closes for breaking a rule, so a client could fill the log; the door counts such connections and
-/// writes one line a minute. A filter for developers, or one that names the library, stays as it is. Where the server
-/// listens is logged whatever the level: who has started it waits for that line.
+/// writes one line a minute. OpenTelemetry's library writes for programmers; the exporters say in
+/// plain words what fails. A filter for developers, or one that names the library, stays as it is.
+/// Where the server listens is logged whatever the level: who has started it waits for that line.
 fn log_directives(level: &str) -> String {
-    let is_for_developers = ["h2", "debug", "trace"].into_iter().any(|word| level.to_ascii_lowercase().contains(word));
-    let library = if is_for_developers { "" } else { ",h2=error" };
-    format!("{level}{library},{STARTED}=info")
+    let asked = level.to_ascii_lowercase();
+    let quiet = [("h2", "error"), ("opentelemetry", "off")]
+        .into_iter()
+        .filter(|(library, _)| !["debug", "trace", library].into_iter().any(|word| asked.contains(word)));
+    let quiet: String = quiet.map(|(library, level)| format!(",{library}={level}")).collect();
+    format!("{level}{quiet},{STARTED}=info")
 }
 
 /// The filter of the log. It answers once a call site, with the level's hint: filters that are
@@ -224,9 +218,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warnings_of_the_http_2_library_are_for_developers() {
-        assert_eq!(log_directives("info"), "info,h2=error,tenterhook::started=info");
-        for level in ["debug", "info,h2=warn", "TRACE"] {
+    fn what_libraries_write_for_programmers_is_for_developers() {
+        assert_eq!(log_directives("info"), "info,h2=error,opentelemetry=off,tenterhook::started=info");
+        assert_eq!(log_directives("info,h2=warn"), "info,h2=warn,opentelemetry=off,tenterhook::started=info");
+        for level in ["debug", "TRACE"] {
             assert_eq!(log_directives(level), format!("{level},tenterhook::started=info"));
         }
         assert!(EnvFilter::builder().parse(log_directives("tenterhook=info,warn")).is_ok());

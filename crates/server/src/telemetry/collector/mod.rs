@@ -1,6 +1,7 @@
 //! The way to an OpenTelemetry collector: OTLP over gRPC or over HTTP, over TLS if its URL says so.
 
 mod exchange;
+mod told;
 
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
 use crate::config::OtlpProtocol;
 use crate::failure::InWords;
+use told::Told;
+pub(super) use told::reason;
 
 /// A collector.
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl Collector {
     ///
     /// # Errors
     /// When a variable of the environment that belongs to it, such as its headers, cannot be used.
-    pub(super) fn metrics(&self) -> Result<MetricExporter> {
+    pub(super) fn metrics(&self) -> Result<Told<MetricExporter>> {
         let built = match self {
             Self::Grpc(channel) => MetricExporter::builder().with_tonic().with_channel(channel.clone()).build(),
             Self::Http(url, client) => MetricExporter::builder()
@@ -57,14 +60,15 @@ impl Collector {
                 .with_endpoint(format!("{url}/v1/metrics"))
                 .build(),
         };
-        built.context("cannot send metrics to --otlp-endpoint; check the variables OTEL_EXPORTER_OTLP_*")
+        let built = built.context("cannot send metrics to --otlp-endpoint; check the variables OTEL_EXPORTER_OTLP_*");
+        Ok(Told::new(built?, "metrics"))
     }
 
     /// What sends spans.
     ///
     /// # Errors
     /// As [`Collector::metrics`].
-    pub(super) fn spans(&self) -> Result<SpanExporter> {
+    pub(super) fn spans(&self) -> Result<Told<SpanExporter>> {
         let built = match self {
             Self::Grpc(channel) => SpanExporter::builder().with_tonic().with_channel(channel.clone()).build(),
             Self::Http(url, client) => SpanExporter::builder()
@@ -74,7 +78,8 @@ impl Collector {
                 .with_endpoint(format!("{url}/v1/traces"))
                 .build(),
         };
-        built.context("cannot send spans to --otlp-endpoint; check the variables OTEL_EXPORTER_OTLP_*")
+        let built = built.context("cannot send spans to --otlp-endpoint; check the variables OTEL_EXPORTER_OTLP_*");
+        Ok(Told::new(built?, "spans"))
     }
 }
 

@@ -10,7 +10,7 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanExporter as _};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -112,5 +112,15 @@ async fn a_collector_that_no_root_has_signed_gets_nothing() {
         let collector = Collector::new(&stand_in.url, protocol, Vec::new()).unwrap();
         send(&collector).await;
         assert!(stand_in.calls.try_recv().is_err(), "{protocol:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_nobody_runs_cannot_be_reached() {
+    for protocol in [OtlpProtocol::Grpc, OtlpProtocol::HttpProtobuf] {
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let spans = Collector::new(&format!("http://{address}"), protocol, Vec::new()).unwrap().spans().unwrap();
+        let error = spans.export(Vec::new()).await.unwrap_err();
+        assert_eq!(reason(&error), "it cannot be reached", "{protocol:?}: {error}");
     }
 }
