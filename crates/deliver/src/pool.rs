@@ -245,6 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Kept<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http2::Tasks;
     use crate::wire::Wire;
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
@@ -311,6 +312,16 @@ mod tests {
         assert_eq!(count(&pool), KEPT + 1 - dropped);
         assert!(is_closed(&mut ends[0]).await && is_closed(&mut ends[dropped - 1]).await);
         assert!(pool.take(&route(dropped as u16)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shared_connection_is_closed_once_nobody_has_used_it_for_as_long_as_any() {
+        let pool = Pool::<DuplexStream>::new();
+        let (near, _far) = duplex(1_024);
+        pool.share(route(1), Http2::open(Wire::plain(near), &Tasks::default()).await.unwrap());
+        let due = Instant::now() + IDLE;
+        assert_eq!(pool.close_idle(due - Duration::from_millis(1)), Some(due));
+        assert_eq!((pool.close_idle(due), count(&pool)), (None, 0));
     }
 
     #[tokio::test(start_paused = true)]
