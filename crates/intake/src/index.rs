@@ -112,3 +112,29 @@ impl Candidate {
         acceptance.matched
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{event, rule, webhook};
+
+    #[test]
+    fn an_event_is_compared_with_the_webhooks_that_name_its_type_and_those_that_name_none() {
+        let webhooks = [
+            webhook(1, vec![]),
+            webhook(2, vec![rule(&["created"], &[])]),
+            webhook(3, vec![rule(&["deleted"], &["dcim.site"]), rule(&["updated"], &[])]),
+            webhook(4, vec![rule(&[], &["dcim.site"])]),
+            webhook(5, vec![rule(&["*"], &["ipam.prefix"])]),
+            webhook(6, vec![rule(&["c*"], &["dcim.*"])]),
+        ];
+        let index = Index::of(webhooks.map(|webhook| Arc::new(Candidate { webhook: Arc::new(webhook), rules: None })));
+        let compared = |event_type: &str, object_type: &str| {
+            let event = event(event_type, object_type);
+            index.candidates(&event).map(|candidate| candidate.webhook.id.as_bytes()[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(compared("created", "dcim.site"), [1, 6, 2, 4]);
+        assert_eq!(compared("updated", "ipam.prefix"), [1, 6, 3, 5]);
+        assert_eq!(compared("deleted", ""), [1, 6, 3]);
+    }
+}

@@ -35,12 +35,12 @@ fn context(event_type: &str, object_type: &str) -> Arc<EventContext> {
     Arc::new(EventContext::new(Arc::new(event(event_type, object_type))))
 }
 
-fn rule(event_types: &[&str], object_types: &[&str]) -> EventRule {
+pub(crate) fn rule(event_types: &[&str], object_types: &[&str]) -> EventRule {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     EventRule { event_types: owned(event_types), object_types: owned(object_types), ..EventRule::default() }
 }
 
-fn webhook(number: u8, rules: Vec<EventRule>) -> Webhook {
+pub(crate) fn webhook(number: u8, rules: Vec<EventRule>) -> Webhook {
     let mut webhook = tenterhook_fixtures::webhook(number);
     webhook.spec.rules = rules;
     webhook
