@@ -371,6 +371,29 @@ mod tests {
     }
 
     #[test]
+    fn the_room_for_a_row_is_enough_and_not_twice_it_whatever_makes_it_large() {
+        let header = || Header::new("n".repeat(13), "v".repeat(40));
+        let headers: Vec<Header> = std::iter::repeat_with(header).take(40).collect();
+        let body = Bytes::from(vec![7; 10_000]);
+        let of = fixtures::attempt(1);
+        let (request, response) = (of.request.clone().unwrap(), of.response.clone().unwrap());
+        let asking = |request| Attempt { request: Some(request), ..of.clone() };
+        let answered = |response| Attempt { response: Some(response), ..of.clone() };
+        let tried = TriedAddress { error: "e".repeat(30), ..of.tried_addresses[0].clone() };
+        for attempt in [
+            of.clone(),
+            asking(SentRequest { headers: headers.clone(), ..request.clone() }),
+            asking(SentRequest { body: body.clone(), ..request.clone() }),
+            answered(CapturedResponse { headers, ..response.clone() }),
+            answered(CapturedResponse { body, ..response.clone() }),
+            Attempt { tried_addresses: vec![tried; 20], ..of.clone() },
+        ] {
+            let (row, room) = (encode(&attempt).len(), size_of(&attempt));
+            assert!((row..2 * row).contains(&room), "room for {room} bytes is made, and {row} are written");
+        }
+    }
+
+    #[test]
     fn a_sensitive_header_is_stored_without_its_value() {
         let mut attempt = fixtures::attempt(1);
         let secret = Header { name: "Authorization".into(), value: "hunter2".into(), sensitive: true };

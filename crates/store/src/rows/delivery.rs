@@ -119,12 +119,16 @@ pub(crate) fn encode(delivery: &Delivery, wait: Wait, not_before: Option<Timesta
         delivery.id
     );
     debug_assert!(delivery.state != DeliveryState::InFlight, "a claim leaves no trace on disk: {}", delivery.id);
-    let attempt = delivery.last_attempt.as_deref().map_or(0, attempt::size_of);
-    let mut wire = Wire::new(160 + attempt);
+    let mut wire = Wire::new(size_of(delivery));
     write(&mut wire, delivery, Part::Whole);
     wire.number(12, u64::from(wait as u32));
     wire.time(13, not_before);
     wire.finish()
+}
+
+/// Bytes of the row of a delivery, roughly.
+fn size_of(delivery: &Delivery) -> usize {
+    160 + delivery.last_attempt.as_deref().map_or(0, attempt::size_of)
 }
 
 /// Writes a delivery as [`DeliveryRow`] reads it, but for where it waits.
@@ -201,6 +205,16 @@ mod tests {
                 let row = stored.encode();
                 assert_eq!(Stored::decode(&row.into(), stored.delivery.id, &lane).unwrap(), stored);
             }
+        }
+    }
+
+    #[test]
+    fn the_room_for_a_row_is_enough_and_little_more() {
+        let (_, delivery) = fixtures::lane_and_delivery();
+        for last_attempt in [None, Some(Arc::new(fixtures::attempt(1)))] {
+            let delivery = Delivery { last_attempt, ..delivery.clone() };
+            let (row, room) = (encode(&delivery, Wait::Due, None).len(), size_of(&delivery));
+            assert!((row..row + 400).contains(&room), "room for {room} bytes is made, and {row} are written");
         }
     }
 

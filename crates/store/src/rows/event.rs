@@ -63,7 +63,7 @@ fn json(text: Option<String>) -> Option<JsonText> {
 
 /// The row of an event, as [`EventRow`] reads it.
 pub(crate) fn encode(event: &Event, content: &[u8; 32], deliveries: &[DeliveryId]) -> Vec<u8> {
-    let mut wire = Wire::new(event.size() + 160 + 16 * deliveries.len());
+    let mut wire = Wire::new(size_of(event, deliveries));
     wire.bytes(1, event.event_type.as_bytes());
     wire.bytes(2, event.object_type.as_bytes());
     wire.time(3, event.occur_time);
@@ -95,6 +95,11 @@ pub(crate) fn encode(event: &Event, content: &[u8; 32], deliveries: &[DeliveryId
     write_json(&mut wire, 16, event.request.as_ref());
     write_json(&mut wire, 17, event.context.as_ref());
     wire.finish()
+}
+
+/// Bytes of the row of an event, roughly.
+fn size_of(event: &Event, deliveries: &[DeliveryId]) -> usize {
+    event.size() + 160 + 16 * deliveries.len()
 }
 
 fn write_json(wire: &mut Wire, tag: u64, json: Option<&JsonText>) {
@@ -238,6 +243,20 @@ mod tests {
         let row = encode(&event, &[0; 32], &[]);
         let back: EventRow = super::super::decode(&row.into(), "an event").unwrap();
         assert_eq!(back.into_event(event.namespace, event.id).snapshots, Some(Snapshots::default()));
+    }
+
+    #[test]
+    fn the_room_for_a_row_is_enough_and_not_twice_it_whatever_makes_it_large() {
+        let data = Some(JsonText::from_stored(format!("[{}]", "1".repeat(10_000))));
+        let many = vec![DeliveryId::new(Timestamp::MAX, 1, Lane(2)); 100];
+        for (event, deliveries) in [
+            (fixtures::full_event(), &[][..]),
+            (Event { data, ..fixtures::full_event() }, &[]),
+            (fixtures::event("e"), &many),
+        ] {
+            let (row, room) = (encode(&event, &[7; 32], deliveries).len(), size_of(&event, deliveries));
+            assert!((row..2 * row).contains(&room), "room for {room} bytes is made, and {row} are written");
+        }
     }
 
     #[test]
