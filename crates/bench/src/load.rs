@@ -1,6 +1,7 @@
 //! Publishers: a closed loop with a fixed number of events in flight, or an open loop with a
 //! fixed rate.
 
+use std::error::Error as _;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -151,8 +152,13 @@ impl Publishers {
     /// Publishes one event and waits until its last request has arrived.
     async fn one(&self, mut client: EventServiceClient<Channel>, began: Instant) -> Result<()> {
         let number = self.flights.begin(began, self.webhooks);
-        let event = Some(self.event(number));
-        let answer = client.publish_event(PublishEventRequest { event }).await.context("PublishEvent was refused")?;
+        let answer = loop {
+            match client.publish_event(PublishEventRequest { event: Some(self.event(number)) }).await {
+                // The server closes connections of an hour: what has not left goes out on the next one.
+                Err(status) if is_unsent(&status) => {}
+                answer => break answer.context("PublishEvent was refused")?,
+            }
+        };
         self.flights.published(began);
         self.check(answer.into_inner().result.as_ref())?;
         self.flights.landed(number).await;
@@ -183,6 +189,12 @@ impl Publishers {
         self.run(load, length).await?;
         Ok(began.elapsed())
     }
+}
+
+/// Whether the call met the end of its connection before any of it was sent.
+fn is_unsent(status: &tonic::Status) -> bool {
+    let error = status.source().and_then(|error| error.source());
+    error.and_then(|error| error.downcast_ref::<hyper::Error>()).is_some_and(hyper::Error::is_canceled)
 }
 
 /// Publishes the events that `event` makes of these numbers, whose deliveries wait.

@@ -212,7 +212,7 @@ impl Bars {
                 inner,
                 "<rect x=\"{LEFT}\" y=\"{at:.1}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"2\" fill=\"{colour}\"/>"
             );
-            inner += &text(x(*value) + 6.0, at + BAR - 2.5, "start", GREY, &format!("{value:.2}"));
+            inner += &text(WIDTH - 12.0, at + BAR - 2.5, "end", GREY, &format!("{value:.2}"));
         }
         inner += &line(x(self.goal), top, x(self.goal), bottom, "stroke-dasharray=\"6 4\"");
         inner += &text(x(self.goal), top - 4.0, "middle", GREY, &format!("goal {}", self.goal));
@@ -271,6 +271,9 @@ fn escaped(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -341,6 +344,28 @@ mod tests {
     fn what_is_no_result_is_refused() {
         for wrong in ["", "[]", "{}", "7", r#"{"rate": 1, "part_seconds": 1.0, "parts": []}"#] {
             assert!(picture(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// Each picture of the docs stands beside the JSON that it was drawn from. Fresh ones are written below the target folder.
+    #[test]
+    fn the_pictures_of_the_docs_show_the_results_beside_them() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let page = std::fs::read_to_string(root.join("docs/BENCHMARKS.md")).unwrap();
+        let fresh = root.join("target/figures");
+        std::fs::create_dir_all(&fresh).unwrap();
+        let mut names = BTreeSet::new();
+        for entry in std::fs::read_dir(root.join("docs/figures")).unwrap() {
+            names.insert(entry.unwrap().path().with_extension(""));
+        }
+        assert!(!names.is_empty());
+        for path in names {
+            let name = format!("{}.svg", path.file_name().unwrap().display());
+            let svg = picture(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap() + "\n";
+            std::fs::write(fresh.join(&name), &svg).unwrap();
+            let drawn = std::fs::read_to_string(path.with_extension("svg")).unwrap_or_default();
+            assert!(drawn == svg, "docs/figures/{name} is stale: copy target/figures/{name}");
+            assert!(page.contains(&format!("(figures/{name})")), "BENCHMARKS.md does not show {name}");
         }
     }
 }
