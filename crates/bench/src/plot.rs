@@ -352,10 +352,10 @@ mod tests {
     fn the_pictures_of_the_docs_show_the_results_beside_them() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let page = std::fs::read_to_string(root.join("docs/BENCHMARKS.md")).unwrap();
-        let fresh = root.join("target/figures");
+        let fresh = root.join("target/pictures");
         std::fs::create_dir_all(&fresh).unwrap();
         let mut names = BTreeSet::new();
-        for entry in std::fs::read_dir(root.join("docs/figures")).unwrap() {
+        for entry in std::fs::read_dir(root.join("docs/pictures")).unwrap() {
             names.insert(entry.unwrap().path().with_extension(""));
         }
         assert!(!names.is_empty());
@@ -364,8 +364,8 @@ mod tests {
             let svg = picture(&std::fs::read_to_string(path.with_extension("json")).unwrap()).unwrap() + "\n";
             std::fs::write(fresh.join(&name), &svg).unwrap();
             let drawn = std::fs::read_to_string(path.with_extension("svg")).unwrap_or_default();
-            assert!(drawn == svg, "docs/figures/{name} is stale: copy target/figures/{name}");
-            assert!(page.contains(&format!("(figures/{name})")), "BENCHMARKS.md does not show {name}");
+            assert!(drawn == svg, "docs/pictures/{name} is stale: copy target/pictures/{name}");
+            assert!(page.contains(&format!("(pictures/{name})")), "BENCHMARKS.md does not show {name}");
         }
     }
 }
