@@ -1,4 +1,5 @@
-//! Puts `***` in place of secrets in what is kept and shown.
+//! Puts `***` in place of secrets that are known by their value, in what is kept and shown.
+//! Those known by a name are [`crate::sensitive`]'s.
 //!
 //! The deliverer masks what receivers send back; the engine masks what templates made of
 //! variables of the environment.

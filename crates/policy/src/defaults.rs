@@ -1,5 +1,5 @@
-//! What a webhook gets when it does not say. Numbers are rows of the table of limits,
-//! [`tenterhook_model::limits`], with the bounds that no webhook may pass.
+//! What a webhook gets when it does not say. Most are rows of the table of limits,
+//! [`tenterhook_model::limits`], which also has the bounds that no webhook may pass.
 
 use std::time::Duration;
 

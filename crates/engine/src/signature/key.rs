@@ -1,5 +1,5 @@
-//! A secret made ready for one scheme: checked, decoded, and hashed as far as HMAC can go
-//! without the message, or made the key pair that it is.
+//! A secret made ready for one scheme, and the signatures that it makes: checked, decoded, and
+//! hashed as far as HMAC can go without the message, or made the key pair that it is.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Making signatures: once for a message by itself, and for every attempt of a webhook.
+//! The headers of a signature: once for a message by itself, and for every attempt of a webhook.
+//! What stands in them each key computes, [`super::key`].
 
 use tenterhook_model::webhook::{KeyAlgorithm, SignatureScheme, SigningKey, Webhook};
 use tenterhook_model::{Header, Timestamp};

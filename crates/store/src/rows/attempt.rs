@@ -13,7 +13,8 @@ use super::number::Numbered;
 use super::{Time, Wire, required};
 use crate::error::StoreError;
 
-/// One attempt.
+/// One attempt, as it is read. A new field takes the next tag here, in [`write()`], which does not
+/// copy what it writes, and in [`AttemptRow::into_attempt`].
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct AttemptRow {
     #[prost(uint32, tag = "1")]
