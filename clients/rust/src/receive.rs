@@ -60,10 +60,8 @@ impl Verifier {
         secrets: &[S],
     ) -> Result<WebhookEvent, InvalidSignature> {
         self.verify(headers, &body, secrets)?;
-        let id = match self.scheme {
-            Scheme::StandardWebhooks => headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default(),
-            Scheme::NetBox | Scheme::GitHub => "",
-        };
+        let id = headers.get("webhook-id").filter(|_| self.scheme == Scheme::StandardWebhooks);
+        let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
         read(id, body).ok_or(InvalidSignature::Body)
     }
 }

@@ -11,7 +11,7 @@ use tenterhook_model::{Fault, PreparedRequest, TargetUrl, TemplateVariables, Web
 use crate::event_context::EventContext;
 use crate::matching::{Acceptance, Matching, Rules};
 use crate::request::{self, AttemptFacts, Draft, FieldTemplate, Parts, RenderFault, Rendered, RequestPlan, check_name};
-use crate::signature::{Custom, SecretFault, Signer, check_custom_secret, check_secret, headers_of};
+use crate::signature::{Custom, SecretFault, Signer, check_custom_secret, check_secret};
 
 /// Bytes of memory that a compiled webhook takes without its templates, roughly.
 const BASE_BYTES: usize = 4 * 1024;
@@ -95,7 +95,7 @@ fn taken_first(webhook: &Webhook, schemes: &[SignatureScheme]) -> Vec<String> {
 }
 
 fn of_schemes(schemes: &[SignatureScheme]) -> Vec<String> {
-    schemes.iter().flat_map(|scheme| headers_of(*scheme)).map(|name| (*name).to_owned()).collect()
+    schemes.iter().flat_map(|scheme| scheme.headers()).map(|name| (*name).to_owned()).collect()
 }
 
 /// The headers of custom signatures must be free, their texts legal, and the secret of their form.

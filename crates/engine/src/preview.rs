@@ -10,7 +10,7 @@ use crate::compiled::{Compiled, compile, compile_with};
 use crate::event_context::EventContext;
 use crate::matching::Matching;
 use crate::request::{AttemptFacts, Draft, RenderFault, has_secrets};
-use crate::signature::{Custom, private_key, signature_header};
+use crate::signature::{Custom, private_key};
 
 /// A key that anybody may know. Whoever may preview may not thereby sign what he likes.
 const SAMPLE_SECRET: &str = "whsec_c2FtcGxlLWtleS1zYW1wbGUta2V5LXNhbXBsZQ==";
@@ -166,7 +166,7 @@ fn sample_key(secret: Secret) -> SigningKey {
 }
 
 fn hide_secrets(mut request: Draft, sample: &Webhook) -> Draft {
-    let mut signatures: Vec<&str> = sample.schemes().into_iter().map(signature_header).collect();
+    let mut signatures: Vec<&str> = sample.schemes().into_iter().map(SignatureScheme::signature_header).collect();
     let custom = &sample.spec.custom_signatures;
     let shown = custom.iter().filter(|custom| Custom::read(custom).is_ok_and(|custom| custom.shows_signature()));
     signatures.extend(shown.map(|custom| custom.header.as_str()));

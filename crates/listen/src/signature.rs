@@ -2,19 +2,11 @@
 
 use std::fmt;
 
-use tenterhook_engine::signature::{self, GITHUB_SIGNATURE, NETBOX_SIGNATURE, STANDARD_SIGNATURE, SignatureFault};
+use tenterhook_engine::signature::{self, SignatureFault};
 use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_model::{Secret, Timestamp};
 
 use crate::receiver::Received;
-
-/// The schemes, their names in the API and the header that carries their signature.
-const SCHEMES: [(SignatureScheme, &str, &str); 4] = [
-    (SignatureScheme::NetBox, "NETBOX", NETBOX_SIGNATURE),
-    (SignatureScheme::StandardWebhooks, "STANDARD_WEBHOOKS", STANDARD_SIGNATURE),
-    (SignatureScheme::GitHub, "GITHUB", GITHUB_SIGNATURE),
-    (SignatureScheme::StandardWebhooksAsymmetric, "STANDARD_WEBHOOKS_ASYMMETRIC", STANDARD_SIGNATURE),
-];
 
 /// The result of checking one signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +45,8 @@ pub fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> Vec<Ver
     let headers: Vec<(&str, &str)> =
         request.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default())).collect();
     let received = signature::Received { headers: &headers, body: &request.body, now };
-    let is_carried = |(scheme, _, header): &&(SignatureScheme, &str, &str)| {
-        let Some(signature) = request.headers.get(*header) else { return false };
+    let is_carried = |scheme: &SignatureScheme| {
+        let Some(signature) = request.headers.get(scheme.signature_header()) else { return false };
         let signatures = signature.to_str().unwrap_or_default();
         let has = |kind: &str| signatures.split(' ').any(|one| one.starts_with(kind));
         match scheme {
@@ -63,11 +55,11 @@ pub fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> Vec<Ver
             SignatureScheme::StandardWebhooksAsymmetric => {
                 has("v1a,") && (!has("v1,") || secrets.iter().any(|secret| secret.expose().starts_with("whpk_")))
             }
-            SignatureScheme::NetBox | SignatureScheme::GitHub => true,
+            _ => true,
         }
     };
-    let carried = SCHEMES.iter().filter(is_carried);
-    let verdicts: Vec<Verdict> = carried.map(|(scheme, name, _)| verdict(*scheme, name, secrets, received)).collect();
+    let carried = SignatureScheme::ALL.into_iter().filter(is_carried);
+    let verdicts: Vec<Verdict> = carried.map(|scheme| verdict(scheme, secrets, received)).collect();
     if verdicts.is_empty() {
         let fault = Some("the request carries no signature header".to_owned());
         return vec![Verdict { scheme: None, fault }];
@@ -75,27 +67,22 @@ pub fn verify(request: &Received, secrets: &[Secret], now: Timestamp) -> Vec<Ver
     verdicts
 }
 
-fn verdict(
-    scheme: SignatureScheme,
-    name: &'static str,
-    secrets: &[Secret],
-    received: signature::Received<'_>,
-) -> Verdict {
+fn verdict(scheme: SignatureScheme, secrets: &[Secret], received: signature::Received<'_>) -> Verdict {
     // One by one: a secret that does not fit this scheme may belong to another.
     let mut fault = None;
     for secret in secrets {
         match signature::verify(scheme, &[secret.expose()], received) {
-            Ok(()) => return Verdict { scheme: Some(name), fault: None },
+            Ok(()) => return Verdict { scheme: Some(scheme.as_str()), fault: None },
             // What a secret of another scheme lacks is no news while one that fits does not match.
             Err(SignatureFault::Secret(_)) if fault.is_some() => {}
             Err(error) => fault = Some(error),
         }
     }
     let fault = fault.map(|fault| match fault {
-        SignatureFault::Secret(_) => format!("no --secret is one of {name}"),
+        SignatureFault::Secret(_) => format!("no --secret is one of {}", scheme.as_str()),
         other => other.to_string(),
     });
-    Verdict { scheme: Some(name), fault }
+    Verdict { scheme: Some(scheme.as_str()), fault }
 }
 
 #[cfg(test)]
@@ -222,7 +209,9 @@ mod tests {
     #[test]
     fn a_signature_header_that_is_no_text_is_a_bad_signature() {
         let mut request = signed(&[(SignatureScheme::GitHub, "s3cret")], b"{}");
-        request.headers.insert(GITHUB_SIGNATURE, hyper::header::HeaderValue::from_bytes(b"sha256=\xff").unwrap());
+        request
+            .headers
+            .insert(signature::GITHUB_SIGNATURE, hyper::header::HeaderValue::from_bytes(b"sha256=\xff").unwrap());
         let verdicts = verify(&request, &[Secret::new("s3cret")], now());
         assert_eq!((verdicts.len(), verdicts[0].scheme, verdicts[0].is_good()), (1, Some("GITHUB"), false));
     }

@@ -55,6 +55,8 @@ pub mod request;
 pub mod resolve;
 /// [`Role`]: what the holder of a credential is for.
 pub mod role;
+/// [`scheme::SignatureScheme`]: the ways to sign, and their headers.
+pub mod scheme;
 /// [`Secret`]: a text that is never shown.
 pub mod secret;
 /// Headers that carry a secret, known by their names.

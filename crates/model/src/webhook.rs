@@ -12,6 +12,7 @@ use crate::limits;
 use crate::method::HttpMethod;
 use crate::namespace::Namespace;
 use crate::notice::is_operational;
+pub use crate::scheme::{KeyAlgorithm, SignatureScheme};
 use crate::secret::Secret;
 use crate::sensitive::is_sensitive_header;
 use crate::standard_secret::{StandardSecret, is_private_key};
@@ -234,38 +235,6 @@ impl HeaderValue {
     pub fn is_sensitive(&self) -> bool {
         matches!(self, Self::Sensitive(_))
     }
-}
-
-/// A way to sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum SignatureScheme {
-    /// Hex HMAC-SHA512 of the body in `X-Hook-Signature`, by the newest key.
-    NetBox,
-    /// `webhook-id`, `webhook-timestamp`, `webhook-signature`, by every live key.
-    StandardWebhooks,
-    /// `sha256=` and hex HMAC-SHA256 of the body in `X-Hub-Signature-256`, by the newest key.
-    GitHub,
-    /// Ed25519 in the headers of [`SignatureScheme::StandardWebhooks`], by every live key pair.
-    StandardWebhooksAsymmetric,
-}
-
-impl SignatureScheme {
-    /// What its keys sign with.
-    pub const fn algorithm(self) -> KeyAlgorithm {
-        match self {
-            Self::StandardWebhooksAsymmetric => KeyAlgorithm::Ed25519,
-            Self::NetBox | Self::StandardWebhooks | Self::GitHub => KeyAlgorithm::Hmac,
-        }
-    }
-}
-
-/// What a signing key signs with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyAlgorithm {
-    /// HMAC: the receiver knows the same secret.
-    Hmac,
-    /// Ed25519: the receiver knows the public key.
-    Ed25519,
 }
 
 /// A header with a signature, put together as its receiver expects it.

@@ -4,24 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tenterhook_engine::{RenderFault, compile};
-use tenterhook_model::webhook::Webhook;
+use tenterhook_model::webhook::{SignatureScheme, Webhook};
 use tenterhook_model::{Fault, PreparedRequest};
 
 use super::wire::{context, context_of, facts, header_templates, scheme, signing_key, text, webhook_to};
 use super::{check_all, same};
 
-/// Headers that the server adds to every request here.
-const SERVERS_OWN: [&str; 9] = [
-    "user-agent",
-    "content-type",
-    "x-tenterhook-delivery",
-    "x-tenterhook-attempt",
-    "x-hook-signature",
-    "x-hub-signature-256",
-    "webhook-id",
-    "webhook-timestamp",
-    "webhook-signature",
-];
+/// Headers that the server adds to every request here, beside those of signatures and those that begin with `x-tenterhook-`.
+const SERVERS_OWN: [&str; 2] = ["user-agent", "content-type"];
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 type Headers = BTreeMap<String, String>;
@@ -36,7 +26,9 @@ fn expected(value: &Value) -> Headers {
 /// What the webhook adds to a request: all but the server's own that it did not set.
 fn added(request: &PreparedRequest, expected: &Headers) -> Headers {
     let lower = |name: &str| name.to_ascii_lowercase();
-    let own = |name: &String| SERVERS_OWN.contains(&name.as_str()) && !expected.contains_key(name);
+    let is_own =
+        |name: &str| SERVERS_OWN.contains(&name) || name.starts_with("x-tenterhook-") || SignatureScheme::sets(name);
+    let own = |name: &String| is_own(name) && !expected.contains_key(name);
     let headers = request.headers.iter().map(|header| (lower(&header.name), header.value.trim().to_owned()));
     headers.filter(|(name, _)| !own(name)).collect()
 }

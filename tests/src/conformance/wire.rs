@@ -96,13 +96,9 @@ pub(super) fn context_of(event_type: &str, data: &Value, snapshots: &Value) -> A
 
 /// A signature scheme by its name, with or without the prefix of the proto.
 pub(super) fn scheme(name: &str) -> SignatureScheme {
-    match name.trim_start_matches("SIGNATURE_SCHEME_") {
-        "NETBOX" => SignatureScheme::NetBox,
-        "STANDARD_WEBHOOKS" => SignatureScheme::StandardWebhooks,
-        "GITHUB" => SignatureScheme::GitHub,
-        "STANDARD_WEBHOOKS_ASYMMETRIC" => SignatureScheme::StandardWebhooksAsymmetric,
-        other => panic!("{other} is no scheme"),
-    }
+    let name = name.trim_start_matches("SIGNATURE_SCHEME_");
+    let known = SignatureScheme::ALL.into_iter().find(|scheme| scheme.as_str() == name);
+    known.unwrap_or_else(|| panic!("{name} is no scheme"))
 }
 
 /// Headers of a webhook.

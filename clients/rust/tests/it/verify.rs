@@ -40,7 +40,8 @@ impl Vector {
         let scheme = match self.text("scheme") {
             "NETBOX" => Scheme::NetBox,
             "GITHUB" => Scheme::GitHub,
-            _ => Scheme::StandardWebhooks,
+            "STANDARD_WEBHOOKS" | "STANDARD_WEBHOOKS_ASYMMETRIC" => Scheme::StandardWebhooks,
+            other => panic!("{other} is no scheme"),
         };
         let now = self.0["now"].as_u64().map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
         Verifier { scheme, now, ..Default::default() }

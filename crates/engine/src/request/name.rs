@@ -104,9 +104,10 @@ mod tests {
 
     #[test]
     fn signature_headers_belong_to_the_schemes_that_sign() {
-        use tenterhook_model::webhook::SignatureScheme::{GitHub, NetBox, StandardWebhooks};
+        use SignatureScheme::{GitHub, NetBox, StandardWebhooks};
+        use tenterhook_model::webhook::SignatureScheme;
         let taken =
-            |scheme| crate::signature::headers_of(scheme).iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            |scheme: SignatureScheme| scheme.headers().iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let cases = [
             ("x-hook-signature", NetBox),
             ("X-Hub-Signature-256", GitHub),

@@ -8,7 +8,7 @@ use super::custom::{Custom, CustomKey};
 use super::fault::SecretFault;
 use super::key::Key;
 use super::message::{Outgoing, Signable};
-use super::{STANDARD_ID, STANDARD_SIGNATURE, STANDARD_TIMESTAMP, signature_header};
+use super::{STANDARD_ID, STANDARD_SIGNATURE, STANDARD_TIMESTAMP};
 
 /// The headers that sign `message` by `scheme`, with `secrets` newest first. NETBOX and
 /// GITHUB carry one signature, of the newest; the two of Standard Webhooks one of each.
@@ -35,7 +35,7 @@ fn push_signature<'k>(
     if is_standard(scheme) {
         push_standard(headers, keys, message);
     } else if let Some(newest) = keys.next() {
-        headers.push(Header::new(signature_header(scheme), newest.signature(&[message.body])));
+        headers.push(Header::new(scheme.signature_header(), newest.signature(&[message.body])));
     }
 }
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::fault::SecretFault;
 use super::key::Key;
 use super::pair::{is_signed, read_either};
-use super::{STANDARD_ID, STANDARD_SIGNATURE, STANDARD_TIMESTAMP, signature_header};
+use super::{STANDARD_ID, STANDARD_SIGNATURE, STANDARD_TIMESTAMP};
 
 /// How far `webhook-timestamp` may be from the receiver's clock, either way (the value of
 /// the Standard Webhooks libraries).
@@ -77,7 +77,7 @@ pub fn verify(scheme: SignatureScheme, secrets: &[&str], request: Received<'_>) 
     if scheme == SignatureScheme::StandardWebhooks {
         return verify_standard(&keys, request);
     }
-    let given = request.header(signature_header(scheme))?;
+    let given = request.header(scheme.signature_header())?;
     let matches = keys.iter().any(|key| same(&key.signature(&[request.body]), given));
     if matches { Ok(()) } else { Err(SignatureFault::Mismatch) }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tenterhook_client::v1::HttpRequest;
 use tenterhook_model::sensitive::is_sensitive_header;
 use tenterhook_model::system;
+use tenterhook_model::webhook::SignatureScheme;
 
 use crate::difference::{self, Difference};
 use crate::failure::Failure;
@@ -15,7 +16,7 @@ const MASK: &[u8] = b"***";
 /// The ending of files with requests.
 const ENDING: &str = "http";
 /// Headers of one connection or of one client, and those that only Tenterhook adds.
-const NOT_COMPARED: [&str; 12] = [
+const NOT_COMPARED: [&str; 8] = [
     "accept",
     "accept-encoding",
     "connection",
@@ -24,10 +25,6 @@ const NOT_COMPARED: [&str; 12] = [
     "traceparent",
     "transfer-encoding",
     "user-agent",
-    "webhook-id",
-    "webhook-signature",
-    "webhook-timestamp",
-    "x-hub-signature-256",
 ];
 /// What the names of Tenterhook's other headers begin with.
 const OWN_PREFIX: &str = "x-tenterhook-";
@@ -49,7 +46,10 @@ pub(super) struct Recorded {
 
 impl Recorded {
     fn new(name: &str, method: &str, path: &str, headers: Vec<(String, String)>, body: &[u8]) -> Self {
-        let is_compared = |name: &str| !NOT_COMPARED.contains(&name) && !name.starts_with(OWN_PREFIX);
+        // The signatures of other schemes too only Tenterhook adds.
+        let is_signature = |name: &str| name != SIGNATURE && SignatureScheme::sets(name);
+        let is_compared =
+            |name: &str| !NOT_COMPARED.contains(&name) && !name.starts_with(OWN_PREFIX) && !is_signature(name);
         let lower = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
         let mut headers: Vec<_> = lower.filter(|(name, _)| is_compared(name)).collect();
         for (name, value) in &mut headers {
