@@ -1,5 +1,7 @@
 //! The commands around the work: doctor, open, token, columns, and the difference of two previews.
 
+use serde_json::{Value, json};
+
 use super::{Desk, NOWHERE, finish, receiver};
 use crate::process::{run, stdout};
 
@@ -111,6 +113,31 @@ fn two_previews_are_compared_field_by_field() {
     shown.has(&["~ body.data.site.name  Z\u{fc}rich -> Bern\n"]);
     let same = desk.people(80, &["webhook", "preview", "orders", "--event", "one", "--diff", "one"]).code(0);
     same.has(&["Both events make the same request."]);
+}
+
+#[test]
+fn previews_are_compared_without_what_no_two_requests_share() {
+    let desk = Desk::new();
+    let hook = |name: &str, signing: &Value| {
+        let request = json!({"url": "http://127.0.0.1:1/", "body": "{}"});
+        format!("---\n{}\n", json!({"display_name": name, "request": request, "signing": signing}))
+    };
+    let schemes = json!({"schemes": ["NETBOX", "STANDARD_WEBHOOKS", "GITHUB"]});
+    let custom = json!({"custom": [
+        {"header": "X-Slack-Signature", "content": "v0:{{timestamp}}:{{id}}:{{body}}", "value": "v0={{signature}}"},
+        {"header": "x-message", "value": "{{id}}"},
+    ]});
+    let file = desk.file("hooks.yaml", &[hook("schemes", &schemes), hook("custom", &custom)].concat());
+    desk.run(&["apply", "-f", &file]).code(0);
+    for id in ["one", "two"] {
+        desk.run(&["event", "publish", "--type", "created", "--id", id]).code(0);
+    }
+    for name in ["schemes", "custom"] {
+        let preview = |event: &str| desk.people(200, &["webhook", "preview", name, "--event", event]).code(0).out;
+        assert_ne!(preview("one"), preview("two"), "the test compares what is the same anyway");
+        let compared = desk.people(80, &["webhook", "preview", name, "--event", "one", "--diff", "two"]);
+        compared.code(0).has(&["Both events make the same request."]);
+    }
 }
 
 #[test]

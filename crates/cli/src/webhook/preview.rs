@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tenterhook_client::v1::render_preview_request::{Source, Target};
-use tenterhook_client::v1::{RenderPreviewRequest, RenderPreviewResponse};
+use tenterhook_client::v1::{RenderPreviewRequest, RenderPreviewResponse, Webhook};
+use tenterhook_model::webhook::SignatureScheme;
 use tenterhook_model::{harmless, harmless_line};
 
 use super::sample::{Chosen, SampleArgs};
@@ -12,15 +13,8 @@ use crate::failure::{Done, Failure, NO, WOULD_CHANGE};
 use crate::output::proto_json;
 use crate::session::Session;
 
-/// Headers whose values no two requests share: they say nothing of what differs between two events.
-const OF_ONE_REQUEST: [&str; 6] = [
-    "webhook-id",
-    "webhook-timestamp",
-    "webhook-signature",
-    "x-tenterhook-delivery",
-    "x-hook-signature",
-    "x-hub-signature-256",
-];
+/// The header that names the delivery, which no two requests share.
+const DELIVERY: &str = "X-Tenterhook-Delivery";
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct PreviewArgs {
@@ -44,7 +38,7 @@ pub(super) async fn preview(args: PreviewArgs, session: &Session) -> Done {
     let response = render(&webhook.id, source, session).await?;
     if let Some(event) = &args.diff {
         let other = render(&webhook.id, Source::EventId(session.event_id(event).await?), session).await?;
-        return Ok(compare(&response, &other, session));
+        return Ok(compare(&webhook, [&response, &other], session));
     }
     session.out.one(
         &proto_json::json("RenderPreviewResponse", &response),
@@ -70,8 +64,8 @@ pub(crate) async fn render(
 }
 
 /// Shows what differs between two requests.
-fn compare(one: &RenderPreviewResponse, other: &RenderPreviewResponse, session: &Session) -> u8 {
-    let differences = difference::between(&comparable(one), &comparable(other));
+fn compare(webhook: &Webhook, [one, other]: [&RenderPreviewResponse; 2], session: &Session) -> u8 {
+    let differences = difference::between(&comparable(webhook, one), &comparable(webhook, other));
     let value = differences.iter();
     let value = value.map(|one| json!({"field": one.field, "before": one.before, "after": one.after})).collect();
     session.out.one(&value, if differences.is_empty() { "same" } else { "different" }, || {
@@ -84,10 +78,14 @@ fn compare(one: &RenderPreviewResponse, other: &RenderPreviewResponse, session: 
     if differences.is_empty() { 0 } else { WOULD_CHANGE }
 }
 
-/// A preview as a value whose fields people know: headers by name, and a body of JSON as what it says.
-fn comparable(response: &RenderPreviewResponse) -> Value {
+/// A preview as a value whose fields people know: headers by name, without those that say nothing of what differs
+/// between two events, and a body of JSON as what it says.
+fn comparable(webhook: &Webhook, response: &RenderPreviewResponse) -> Value {
     let request = response.request.clone().unwrap_or_default();
-    let is_its_own = |name: &str| OF_ONE_REQUEST.iter().any(|own| name.eq_ignore_ascii_case(own));
+    let custom: Vec<&str> = webhook.signing.iter().flat_map(|it| &it.custom).map(|it| it.header.as_str()).collect();
+    let is_its_own = |name: &str| {
+        SignatureScheme::sets(name) || custom.iter().chain([&DELIVERY]).any(|own| own.eq_ignore_ascii_case(name))
+    };
     let headers = request.headers.iter().filter(|header| !is_its_own(&header.name));
     let headers: Map<String, Value> = headers.map(|header| (header.name.clone(), json!(header.value))).collect();
     let text = String::from_utf8_lossy(&request.body);
