@@ -39,7 +39,7 @@ pub use carried::Carrier;
 pub use embedded::{CommitObserver, EmbeddedStore, Reads, StoreOptions, Writer};
 pub use error::{OpenError, SaveError, StoreError, TokenError};
 pub use kv::{Batch, Kv, MemoryKv, Node, Pair, PostgresKv, RedbKv, SledKv, Span, View, is_inside_engine};
-pub use open::{exists, open, probe, remove_trial, shown_url};
+pub use open::{check_url, exists, folder, open, probe, remove_trial, shown_url};
 pub use ownership::Ownership;
 pub use query::{Change, ChangePage, DeliveryQuery, EventQuery, JournalSpan, Page, Sequence, Topic};
 pub use record::{

@@ -14,10 +14,8 @@ use crate::seal::SealingKey;
 /// Where a store is and what engine it has, as its URL says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Location<'a> {
-    /// In a redb file in the directory.
-    Redb(&'a Path),
-    /// In the directory, by sled.
-    Sled(&'a Path),
+    /// In files of the engine in the directory.
+    Folder(Holds, &'a Path),
     /// In the database that the URL names.
     Postgres(&'a str),
     /// In memory.
@@ -28,12 +26,31 @@ impl<'a> Location<'a> {
     /// The location that a URL names.
     pub(crate) fn parse(url: &'a str) -> Result<Self, OpenError> {
         match url.split_once(':') {
-            Some(("redb", directory)) if !directory.is_empty() => Ok(Self::Redb(Path::new(directory))),
-            Some(("sled", directory)) if !directory.is_empty() => Ok(Self::Sled(Path::new(directory))),
-            Some(("memory", "")) => Ok(Self::Memory),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url)),
-            _ => Err(OpenError::Unknown(shown_url(url))),
+            Some(("memory", "")) => Some(Self::Memory),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Some(Self::Postgres(url)),
+            Some((scheme, directory)) if !directory.is_empty() => {
+                let engine = Holds::ALL.into_iter().find(|engine| engine.name() == scheme);
+                engine.map(|engine| Self::Folder(engine, Path::new(directory)))
+            }
+            _ => None,
         }
+        .ok_or_else(|| OpenError::Unknown(shown_url(url)))
+    }
+}
+
+/// Whether `url` names a store, be it there or not.
+///
+/// # Errors
+/// When it does not: what to give instead.
+pub fn check_url(url: &str) -> Result<(), OpenError> {
+    Location::parse(url).map(drop)
+}
+
+/// The folder with the files of the store at `url`; `None` for one that has no files of its own.
+pub fn folder(url: &str) -> Option<&Path> {
+    match Location::parse(url) {
+        Ok(Location::Folder(_, directory)) => Some(directory),
+        Ok(Location::Postgres(_) | Location::Memory) | Err(_) => None,
     }
 }
 
@@ -45,8 +62,8 @@ impl<'a> Location<'a> {
 /// has the database.
 pub fn open(url: &str, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer), OpenError> {
     match Location::parse(url)? {
-        Location::Redb(directory) => open_engine(RedbKv::open(directory)?, options),
-        Location::Sled(directory) => open_engine(SledKv::open(directory)?, options),
+        Location::Folder(Holds::Redb, directory) => open_engine(RedbKv::open(directory)?, options),
+        Location::Folder(Holds::Sled, directory) => open_engine(SledKv::open(directory)?, options),
         Location::Postgres(url) => {
             let kv = PostgresKv::open(url, &options.node, &*options.entropy)?;
             open_engine(kv, options)
@@ -61,8 +78,7 @@ pub fn open(url: &str, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer)
 /// When the URL names no store or one of another engine, or the database cannot be asked.
 pub fn exists(url: &str) -> Result<bool, OpenError> {
     match Location::parse(url)? {
-        Location::Redb(directory) => place::holds(directory, Holds::Redb),
-        Location::Sled(directory) => place::holds(directory, Holds::Sled),
+        Location::Folder(engine, directory) => place::holds(directory, engine),
         Location::Postgres(url) => PostgresKv::look(url)?.map_or(Ok(false), |kv| Ok(is_made(&kv)?)),
         Location::Memory => Ok(false),
     }
@@ -75,9 +91,7 @@ pub fn exists(url: &str) -> Result<bool, OpenError> {
 pub fn remove_trial(url: &str) -> Result<(), OpenError> {
     match Location::parse(url)? {
         Location::Postgres(url) => PostgresKv::remove_trial(url),
-        Location::Redb(_) | Location::Sled(_) | Location::Memory => {
-            Err(OpenError::Database("only the schema of a demo can be removed"))
-        }
+        Location::Folder(..) | Location::Memory => Err(OpenError::Database("only the schema of a demo can be removed")),
     }
 }
 
@@ -91,17 +105,17 @@ pub fn probe(url: &str, sealing_key: Option<&SealingKey>) -> Result<(), OpenErro
         Location::Memory => Ok(()),
         // A node may stand by, so who has the lease does not matter.
         Location::Postgres(url) => PostgresKv::look(url)?.map_or(Ok(()), |kv| recognise(&kv, sealing_key)),
-        Location::Redb(directory) if exists(url)? => recognise(&RedbKv::open(directory)?, sealing_key),
-        Location::Sled(directory) if exists(url)? => recognise(&SledKv::open(directory)?, sealing_key),
-        Location::Redb(directory) => place::probe(directory, Holds::Redb),
-        Location::Sled(directory) => place::probe(directory, Holds::Sled),
+        Location::Folder(engine, directory) if !exists(url)? => place::probe(directory, engine),
+        Location::Folder(Holds::Redb, directory) => recognise(&RedbKv::open(directory)?, sealing_key),
+        Location::Folder(Holds::Sled, directory) => recognise(&SledKv::open(directory)?, sealing_key),
     }
 }
 
 /// The URL of a store as it may be shown: the user and password of a database are left out.
 pub fn shown_url(url: &str) -> String {
     match url.split_once(':') {
-        None | Some(("redb" | "sled" | "memory", _)) => url.to_owned(),
+        None | Some(("memory", _)) => url.to_owned(),
+        Some((scheme, _)) if Holds::ALL.iter().any(|engine| engine.name() == scheme) => url.to_owned(),
         Some((scheme, rest)) => {
             let rest = rest.split(['?', '#']).next().unwrap_or_default();
             match rest.rsplit_once('@') {
@@ -128,8 +142,8 @@ mod tests {
 
     #[test]
     fn urls_name_engine_and_directory() {
-        assert_eq!(Location::parse("redb:./data").unwrap(), Location::Redb(Path::new("./data")));
-        assert_eq!(Location::parse("sled:/var/a:b").unwrap(), Location::Sled(Path::new("/var/a:b")));
+        assert_eq!(Location::parse("redb:./data").unwrap(), Location::Folder(Holds::Redb, Path::new("./data")));
+        assert_eq!(Location::parse("sled:/var/a:b").unwrap(), Location::Folder(Holds::Sled, Path::new("/var/a:b")));
         assert_eq!(Location::parse("memory:").unwrap(), Location::Memory);
         let url = "postgresql://th@localhost/x";
         assert_eq!(Location::parse(url).unwrap(), Location::Postgres(url));
@@ -151,8 +165,16 @@ mod tests {
     }
 
     #[test]
+    fn only_a_store_with_files_has_a_folder() {
+        assert_eq!((folder("redb:data"), folder("sled:a:b")), (Some(Path::new("data")), Some(Path::new("a:b"))));
+        for url in ["memory:", "redb:", "postgres://th:secret@db/th", "postgresql:x", "data", "file:data"] {
+            assert_eq!(folder(url), None, "{url}");
+        }
+    }
+
+    #[test]
     fn other_urls_are_refused_with_what_to_give_instead() {
-        for url in ["", "redb:", "sled:", "memory:x", "data", "file:data"] {
+        for url in ["", "redb:", "sled:", "memory:x", "postgres:x", "data", "file:data"] {
             let error = Location::parse(url).unwrap_err();
             assert!(matches!(error, OpenError::Unknown(_)) && error.to_string().contains("redb:DIR"), "{error}");
         }

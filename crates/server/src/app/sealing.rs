@@ -55,10 +55,7 @@ impl Keys {
 /// Where the key of the store `url` is by default: in the store's folder. `None` for a store that
 /// has none.
 pub fn default_place(url: &str) -> Option<PathBuf> {
-    match url.split_once(':') {
-        Some(("redb" | "sled", directory)) if !directory.is_empty() => Some(Path::new(directory).join(FILE_NAME)),
-        _ => None,
-    }
+    tenterhook_store::folder(url).map(|folder| folder.join(FILE_NAME))
 }
 
 /// What [`load_or_make`] would refuse, without making anything.
@@ -154,9 +151,6 @@ mod tests {
     fn the_default_place_is_beside_the_store() {
         assert_eq!(default_place("redb:/var/lib/t"), Some(PathBuf::from("/var/lib/t/sealing.key")));
         assert_eq!(default_place("sled:data"), Some(PathBuf::from("data/sealing.key")));
-        // A URL makes no folder of its own name.
-        for url in ["memory:", "redb:", "postgres://th:secret@db/th", "postgresql:x", "data", "file:data"] {
-            assert_eq!(default_place(url), None, "{url}");
-        }
+        assert_eq!(default_place("memory:"), None);
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 use tenterhook_deliver::SourceAddresses;
 use tenterhook_http::Origin;
 use tenterhook_model::{AddressPolicy, Egress, limits};
-use tenterhook_store::{Node, shown_url};
+use tenterhook_store::{Node, check_url};
 
 pub use fault::{ConfigError, ConfigFault, Source};
 pub use files::{KeyFile, TlsMaterial};
@@ -391,15 +391,7 @@ fn ipv6_unless_off(text: &str) -> Result<Option<SocketAddr>, String> {
 }
 
 fn store_url(text: &str) -> Result<String, String> {
-    match text.split_once(':') {
-        Some(("redb" | "sled", directory)) if !directory.is_empty() => Ok(text.to_owned()),
-        Some(("memory", "")) => Ok(text.to_owned()),
-        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(text.to_owned()),
-        _ => Err(format!(
-            "`{}` is not a store; write redb:DIR, sled:DIR, postgres://USER@HOST/DATABASE or memory:",
-            shown_url(text)
-        )),
-    }
+    check_url(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -46,8 +46,7 @@ pub fn check_engine(kv: &mut dyn Kv) -> Result<Report, OpenError> {
 /// When there is no store, a server has it open, or a file cannot be read.
 pub fn search(url: &str, text: &str) -> Result<u64, OpenError> {
     let (directory, engine) = match Location::parse(url)? {
-        Location::Redb(directory) => (directory, Holds::Redb),
-        Location::Sled(directory) => (directory, Holds::Sled),
+        Location::Folder(engine, directory) => (directory, engine),
         Location::Postgres(_) => {
             return Err(OpenError::Database("its files are PostgreSQL's own, and not looked into"));
         }
@@ -138,8 +137,8 @@ fn open_existing(url: &str) -> Result<Box<dyn Kv>, OpenError> {
 
 fn open_any(url: &str) -> Result<Box<dyn Kv>, OpenError> {
     Ok(match Location::parse(url)? {
-        Location::Redb(directory) => Box::new(RedbKv::open(directory)?),
-        Location::Sled(directory) => Box::new(SledKv::open(directory)?),
+        Location::Folder(Holds::Redb, directory) => Box::new(RedbKv::open(directory)?),
+        Location::Folder(Holds::Sled, directory) => Box::new(SledKv::open(directory)?),
         Location::Postgres(url) => Box::new(PostgresKv::open(url, &Node::of_command(), &OsEntropy)?),
         Location::Memory => Box::new(MemoryKv::default()),
     })

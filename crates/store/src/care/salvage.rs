@@ -8,6 +8,7 @@ use super::stream::Records;
 use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::keys::Family;
+use crate::kv::place::Holds;
 use crate::kv::{Kv, Pair, RedbSalvage, SledKv, Span};
 use crate::open::{Location, exists, shown_url};
 use crate::rows;
@@ -46,14 +47,14 @@ pub(super) fn salvage(url: &str, output: &mut dyn Write) -> Result<Salvaged, Ope
     let missing = || OpenError::Missing(shown_url(url));
     let is_there = || exists(url)?.then_some(()).ok_or_else(missing);
     match Location::parse(url)? {
-        Location::Redb(directory) => {
+        Location::Folder(Holds::Redb, directory) => {
             is_there()?;
             let store = RedbSalvage::open(directory)?;
             format::refuse_other(&|span| store.range(span))?;
             let salvaged = Salvaged { missing_commits: store.missing_commits(), ..Salvaged::default() };
             Ok(Walk::new(&|span| store.range(span), salvaged, output)?.all()?)
         }
-        Location::Sled(directory) => {
+        Location::Folder(Holds::Sled, directory) => {
             is_there()?;
             let store = SledKv::open(directory)?;
             format::refuse_other(&|span| store.range(span))?;

@@ -47,7 +47,11 @@ pub(crate) enum Holds {
 }
 
 impl Holds {
-    const fn name(self) -> &'static str {
+    /// Every engine that keeps its files in a directory.
+    pub(crate) const ALL: [Self; 2] = [Self::Redb, Self::Sled];
+
+    /// Its name in errors, and the scheme of its URLs.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Redb => "redb",
             Self::Sled => "sled",
@@ -142,7 +146,7 @@ pub(crate) fn holds(directory: &Path, engine: Holds) -> Result<bool, OpenError> 
 }
 
 fn refuse_other(directory: &Path, engine: Holds) -> Result<(), OpenError> {
-    for other in [Holds::Redb, Holds::Sled] {
+    for other in Holds::ALL {
         if other != engine && directory.join(other.file()).exists() {
             return Err(OpenError::OtherEngine { path: directory.display().to_string(), found: other.name() });
         }
