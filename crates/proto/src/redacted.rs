@@ -1,7 +1,8 @@
 //! `Debug` of the messages that carry a secret: the generated one would print it into logs.
 //!
 //! The generator leaves `Debug` out for these (`SECRET_MESSAGES` there), so one that is
-//! forgotten here does not compile. An empty secret prints as `""`: that it is absent is no secret.
+//! forgotten here does not compile, and neither does one of which a field is. An empty secret prints
+//! as `""`: that it is absent is no secret.
 
 use std::fmt::{Debug, Formatter, Result};
 
@@ -10,119 +11,77 @@ use crate::tenterhook::v1::{
     OAuth2ClientCredentials, RequestTemplate, RotateSigningKeyRequest, RotateSigningKeyResponse, TransportPolicy,
 };
 
+/// `Debug` of a message with all of its fields; what is shown of a secret one is what the function after it returns.
+macro_rules! redacted {
+    ($message:ident { $($field:ident $(by $show:ident)?),+ $(,)? }) => {
+        impl Debug for $message {
+            fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+                let Self { $($field),+ } = self;
+                f.debug_struct(stringify!($message))
+                    $(.field(stringify!($field), &redacted!(@ $field $($show)?)))+
+                    .finish()
+            }
+        }
+    };
+    (@ $field:ident) => { $field };
+    (@ $field:ident $show:ident) => { $show($field) };
+}
+
 /// What stands for a secret.
 fn hide(secret: &str) -> &'static str {
     if secret.is_empty() { "" } else { "***" }
 }
 
-impl Debug for BasicAuthentication {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("BasicAuthentication")
-            .field("username", &self.username)
-            .field("password", &hide(&self.password))
-            .finish()
-    }
+/// A URL whose query may hold a secret.
+fn hide_query(url: &str) -> String {
+    url.split_once('?').map_or_else(|| url.to_owned(), |(url, _)| format!("{url}?***"))
 }
 
-impl Debug for CreateTokenResponse {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("CreateTokenResponse").field("token", &self.token).field("secret", &hide(&self.secret)).finish()
-    }
-}
-
-impl Debug for CreateWebhookRequest {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("CreateWebhookRequest")
-            .field("webhook", &self.webhook)
-            .field("signing_secret", &hide(&self.signing_secret))
-            .field("request_id", &self.request_id)
-            .field("validate_only", &self.validate_only)
-            .finish()
-    }
-}
-
-impl Debug for CreateWebhookResponse {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("CreateWebhookResponse")
-            .field("webhook", &self.webhook)
-            .field("signing_secret", &hide(&self.signing_secret))
-            .finish()
-    }
-}
-
-impl Debug for HeaderTemplate {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        // Of every header: a secret need not have the name of one.
-        f.debug_struct("HeaderTemplate")
-            .field("name", &self.name)
-            .field("value", &hide(&self.value))
-            .field("sensitive", &self.sensitive)
-            .finish()
-    }
-}
-
-impl Debug for OAuth2ClientCredentials {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("OAuth2ClientCredentials")
-            .field("token_url", &self.token_url)
-            .field("client_id", &self.client_id)
-            .field("client_authentication", &self.client_authentication)
-            .field("client_secret", &hide(&self.client_secret))
-            .field("private_key_pem", &hide(&self.private_key_pem))
-            .field("key_id", &self.key_id)
-            .field("scopes", &self.scopes)
-            .field("audience", &self.audience)
-            .field("parameters", &self.parameters)
-            .finish()
-    }
-}
-
-impl Debug for RequestTemplate {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let (url, query) = self.url.split_once('?').map_or((&*self.url, ""), |(url, _)| (url, "?***"));
-        f.debug_struct("RequestTemplate")
-            .field("url", &format_args!("{url:?}{query}"))
-            .field("allowed_hosts", &self.allowed_hosts)
-            .field("method", &self.method)
-            .field("content_type", &self.content_type)
-            .field("additional_headers", &hide(&self.additional_headers))
-            .field("headers", &self.headers)
-            .field("body", &self.body)
-            .field("undefined_behavior", &self.undefined_behavior)
-            .finish()
-    }
-}
-
-impl Debug for RotateSigningKeyRequest {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("RotateSigningKeyRequest")
-            .field("webhook_id", &self.webhook_id)
-            .field("signing_secret", &hide(&self.signing_secret))
-            .field("grace_period", &self.grace_period)
-            .field("request_id", &self.request_id)
-            .finish()
-    }
-}
-
-impl Debug for RotateSigningKeyResponse {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("RotateSigningKeyResponse")
-            .field("webhook", &self.webhook)
-            .field("signing_secret", &hide(&self.signing_secret))
-            .finish()
-    }
-}
-
-impl Debug for TransportPolicy {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.debug_struct("TransportPolicy")
-            .field("attempt_timeout", &self.attempt_timeout)
-            .field("ca_certificates_pem", &self.ca_certificates_pem)
-            .field("insecure_skip_verify", &self.insecure_skip_verify)
-            .field("client_certificate_pem", &self.client_certificate_pem)
-            .field("client_private_key_pem", &hide(&self.client_private_key_pem))
-            .field("trust_system_roots", &self.trust_system_roots)
-            .field("proxy", &self.proxy)
-            .finish()
-    }
-}
+redacted!(BasicAuthentication { username, password by hide });
+redacted!(CreateTokenResponse { token, secret by hide });
+redacted!(CreateWebhookRequest { webhook, signing_secret by hide, request_id, validate_only });
+redacted!(CreateWebhookResponse { webhook, signing_secret by hide });
+// Every value: a secret need not have the name of one.
+redacted!(HeaderTemplate { name, value by hide, sensitive });
+redacted!(OAuth2ClientCredentials {
+    token_url,
+    client_id,
+    client_authentication,
+    client_secret by hide,
+    private_key_pem by hide,
+    key_id,
+    scopes,
+    audience,
+    parameters,
+});
+redacted!(RequestTemplate {
+    url by hide_query,
+    allowed_hosts,
+    method,
+    content_type,
+    additional_headers by hide,
+    headers,
+    body,
+    undefined_behavior,
+    body_format,
+    cloudevents_source,
+});
+redacted!(RotateSigningKeyRequest {
+    webhook_id,
+    signing_secret by hide,
+    grace_period,
+    request_id,
+    algorithm,
+    display_name,
+    namespace,
+});
+redacted!(RotateSigningKeyResponse { webhook, signing_secret by hide });
+redacted!(TransportPolicy {
+    attempt_timeout,
+    ca_certificates_pem,
+    insecure_skip_verify,
+    client_certificate_pem,
+    client_private_key_pem by hide,
+    trust_system_roots,
+    proxy,
+});

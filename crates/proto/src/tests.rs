@@ -127,6 +127,16 @@ fn debug_never_prints_a_secret() {
 }
 
 #[test]
+fn debug_shows_what_is_no_secret() {
+    let request = RequestTemplate { body_format: 6, cloudevents_source: "/dcim".into(), ..Default::default() };
+    let shown = format!("{request:?}");
+    assert!(shown.contains("body_format: 6") && shown.contains("cloudevents_source: \"/dcim\""), "{shown}");
+    let rotate = RotateSigningKeyRequest { display_name: "orders".into(), algorithm: 2, ..Default::default() };
+    let shown = format!("{rotate:?}");
+    assert!(shown.contains("display_name: \"orders\"") && shown.contains("algorithm: 2"), "{shown}");
+}
+
+#[test]
 fn debug_tells_an_absent_secret_from_a_hidden_one() {
     let empty = format!("{:?}", CreateWebhookResponse::default());
     assert!(empty.contains("signing_secret: \"\""), "{empty}");
