@@ -117,11 +117,10 @@ mod tests {
 
     #[test]
     fn the_table_of_methods_comes_from_the_proto() {
-        assert_eq!(METHODS.len(), 32);
         assert!(METHODS["/tenterhook.v1.EventService/PublishEvent"].idempotent);
         assert!(!METHODS["/tenterhook.v1.WebhookService/UpdateWebhook"].idempotent);
         assert!(METHODS["/tenterhook.v1.DeliveryService/WatchDeliveries"].streaming);
-        assert_eq!(METHODS.values().filter(|method| method.streaming).count(), 3);
+        assert!(!METHODS["/tenterhook.v1.DeliveryService/GetDelivery"].streaming);
     }
 
     #[test]
