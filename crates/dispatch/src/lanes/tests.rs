@@ -225,12 +225,17 @@ fn a_removed_webhook_waits_no_longer_and_leaves_nothing_behind() {
 fn whatever_happens_the_sums_are_those_of_the_lanes() {
     let hooks: Vec<Webhook> = (0..40).map(|number| hook(number, &format!("tenant-{}", number % 7))).collect();
     let mut world = World::new(24, hooks.iter().cloned());
-    let (mut state, mut flying) = (1_u64, Vec::new());
+    let (mut state, mut flying, mut due) = (1_u64, Vec::new(), BTreeSet::new());
     for _ in 0..20_000 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let number = (state >> 33) as usize;
-        match number % 5 {
-            0 => world.due(&hooks[number % hooks.len()]),
+        let (kind, number) = (number % 5, number / 5);
+        match kind {
+            0 => {
+                let at = number % hooks.len();
+                world.due(&hooks[at]);
+                due.insert(at);
+            }
             1 | 2 => flying.extend(
                 world
                     .begin(number % 4)
@@ -248,5 +253,5 @@ fn whatever_happens_the_sums_are_those_of_the_lanes() {
     for (id, begun) in flying {
         world.end(id, begun);
     }
-    assert_eq!(world.lanes.slots.free(), 24);
+    assert_eq!((world.lanes.slots.free(), due.len()), (24, hooks.len()));
 }
