@@ -131,6 +131,8 @@ fn deliveries_are_shown_sent_by_curl_and_cancelled() {
     let curl = desk.run(&["delivery", "show", id, "--curl"]).code(0).out;
     assert!(curl.starts_with("curl -i -X POST http://127.0.0.1:") && curl.contains("--data-raw '{\"event\""), "{curl}");
     desk.run(&["delivery", "cancel", "--webhook", "orders", "--dry-run"]).code(3);
+    // Cancelled deliveries have ended: there is nothing to wait for.
+    desk.run(&["delivery", "cancel", id, "--wait"]).code(2);
     assert_eq!(desk.run(&["delivery", "cancel", id]).code(0).json()["delivery_count"], 1);
     assert_eq!(desk.run(&["delivery", "show", id]).json()["state"], "CANCELLED");
 }

@@ -40,12 +40,26 @@ pub(super) struct Batch {
     /// Shows the count, and changes nothing; exit code 3 if it would
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Deliveries to send again.
+#[derive(Debug, Clone, Args)]
+pub(super) struct RetryArgs {
+    #[command(flatten)]
+    batch: Batch,
     /// Waits until each has ended; exit code 4 if one fails
     #[arg(long)]
     wait: bool,
     /// How long --wait waits
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = crate::input::span)]
     timeout: Duration,
+}
+
+/// What is done to deliveries.
+#[derive(Debug, Clone, Copy)]
+enum Verb {
+    Retry,
+    Cancel,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -114,102 +128,84 @@ impl Batch {
         }
         Ok(ids)
     }
-
-    /// Says what was done, and waits if that is wanted.
-    async fn end(&self, session: &Session, ended: Ended) -> Done {
-        let Ended { count: number, verb, open } = ended;
-        let value = json!({"delivery_count": number, "dry_run": self.dry_run});
-        session.out.one(&value, &number.to_string(), || {
-            let would = if self.dry_run { "Would " } else { "" };
-            format!("{would}{verb} {}.", count(number, "delivery", "deliveries"))
-        });
-        match open {
-            Some(open) => open.wait(session, self.timeout).await,
-            None => Ok(if self.dry_run && number > 0 { WOULD_CHANGE } else { 0 }),
-        }
-    }
 }
 
-/// What a batch did.
-struct Ended {
-    count: i64,
-    verb: &'static str,
-    open: Option<crate::wait::Open>,
+impl Verb {
+    /// Does it to one delivery.
+    async fn one(self, delivery_id: String, session: &Session) -> Result<(), Failure> {
+        let mut deliveries = session.client.deliveries();
+        let done = match self {
+            Self::Retry => deliveries.retry_delivery(RetryDeliveryRequest { delivery_id }).await.map(drop),
+            Self::Cancel => deliveries.cancel_delivery(CancelDeliveryRequest { delivery_id }).await.map(drop),
+        };
+        done.map_err(|status| session.fail(status))
+    }
+
+    /// Does it to all that match, or only counts them.
+    async fn all(self, filter: DeliveryFilter, validate_only: bool, session: &Session) -> Result<i64, Failure> {
+        let (namespace, filter, mut deliveries) =
+            (session.namespace.clone(), Some(filter), session.client.deliveries());
+        let number = match self {
+            Self::Retry => {
+                let request = BatchRetryDeliveriesRequest { namespace, filter, validate_only };
+                deliveries.batch_retry_deliveries(request).await.map(|response| response.into_inner().delivery_count)
+            }
+            Self::Cancel => {
+                let request = BatchCancelDeliveriesRequest { namespace, filter, validate_only };
+                deliveries.batch_cancel_deliveries(request).await.map(|response| response.into_inner().delivery_count)
+            }
+        };
+        number.map_err(|status| session.fail(status))
+    }
 }
 
 /// Sends again.
-pub(super) async fn retry(batch: Batch, session: &Session) -> Done {
-    let ids = batch.ids(session).await?;
-    let filter = batch.which.filter(session).await?;
-    let ask = |validate_only, filter: &DeliveryFilter| {
-        let namespace = session.namespace.clone();
-        let request = BatchRetryDeliveriesRequest { namespace, filter: Some(filter.clone()), validate_only };
-        async move {
-            let response = session.client.deliveries().batch_retry_deliveries(request).await;
-            response.map(|response| response.into_inner().delivery_count).map_err(|status| session.fail(status))
-        }
-    };
-    let mut number = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    if ids.is_empty() {
-        number = ask(true, &filter).await?;
-    }
-    let verb = if batch.dry_run { "retry" } else { "Retried" };
-    if batch.dry_run || number == 0 {
-        return batch.end(session, Ended { count: number, verb, open: None }).await;
-    }
-    let question = format!("Retry {}", count(number, "delivery", "deliveries"));
-    if number > 1 || ids.is_empty() {
-        session.must_confirm(&question)?
-    } else {
-        session.may_write(&question)?
-    }
-    let open = if batch.wait {
-        Some(if ids.is_empty() { session.listed(filter.clone()).await? } else { session.these(&ids).await? })
-    } else {
-        None
-    };
-    if ids.is_empty() {
-        number = ask(false, &filter).await?;
-    }
-    for delivery_id in ids {
-        let sent = session.client.deliveries().retry_delivery(RetryDeliveryRequest { delivery_id }).await;
-        sent.map_err(|status| session.fail(status))?;
-    }
-    batch.end(session, Ended { count: number, verb, open }).await
+pub(super) async fn retry(args: RetryArgs, session: &Session) -> Done {
+    run(Verb::Retry, args.batch, args.wait.then_some(args.timeout), session).await
 }
 
 /// Gives up.
 pub(super) async fn cancel(batch: Batch, session: &Session) -> Done {
+    run(Verb::Cancel, batch, None, session).await
+}
+
+/// Does it, after a question, or says what it would do; waits for the ends of the deliveries as long as `patience`.
+async fn run(verb: Verb, batch: Batch, patience: Option<Duration>, session: &Session) -> Done {
     let ids = batch.ids(session).await?;
     let filter = batch.which.filter(session).await?;
-    let ask = |validate_only, filter: &DeliveryFilter| {
-        let namespace = session.namespace.clone();
-        let request = BatchCancelDeliveriesRequest { namespace, filter: Some(filter.clone()), validate_only };
-        async move {
-            let response = session.client.deliveries().batch_cancel_deliveries(request).await;
-            response.map(|response| response.into_inner().delivery_count).map_err(|status| session.fail(status))
-        }
+    let mut number = match ids.len() {
+        0 => verb.all(filter.clone(), true, session).await?,
+        given => i64::try_from(given).unwrap_or(i64::MAX),
     };
-    let mut number = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    if ids.is_empty() {
-        number = ask(true, &filter).await?;
+    let deliveries = |number| count(number, "delivery", "deliveries");
+    let (name, past) = match verb {
+        Verb::Retry => ("Retry", "Retried"),
+        Verb::Cancel => ("Cancel", "Cancelled"),
+    };
+    let mut waiting = None;
+    if number > 0 && !batch.dry_run {
+        let question = format!("{name} {}", deliveries(number));
+        if number > 1 || ids.is_empty() {
+            session.must_confirm(&question)?
+        } else {
+            session.may_write(&question)?
+        }
+        if let Some(patience) = patience {
+            let open = if ids.is_empty() { session.listed(filter.clone()).await? } else { session.these(&ids).await? };
+            waiting = Some((open, patience));
+        }
+        if ids.is_empty() {
+            number = verb.all(filter, false, session).await?;
+        }
+        for id in ids {
+            verb.one(id, session).await?;
+        }
     }
-    let verb = if batch.dry_run { "cancel" } else { "Cancelled" };
-    if batch.dry_run || number == 0 {
-        return batch.end(session, Ended { count: number, verb, open: None }).await;
+    let said = if batch.dry_run { format!("Would {}", name.to_lowercase()) } else { past.to_owned() };
+    let value = json!({"delivery_count": number, "dry_run": batch.dry_run});
+    session.out.one(&value, &number.to_string(), || format!("{said} {}.", deliveries(number)));
+    match waiting {
+        Some((open, patience)) => open.wait(session, patience).await,
+        None => Ok(if batch.dry_run && number > 0 { WOULD_CHANGE } else { 0 }),
     }
-    let question = format!("Cancel {}", count(number, "delivery", "deliveries"));
-    if number > 1 || ids.is_empty() {
-        session.must_confirm(&question)?
-    } else {
-        session.may_write(&question)?
-    }
-    if ids.is_empty() {
-        number = ask(false, &filter).await?;
-    }
-    for delivery_id in ids {
-        let sent = session.client.deliveries().cancel_delivery(CancelDeliveryRequest { delivery_id }).await;
-        sent.map_err(|status| session.fail(status))?;
-    }
-    batch.end(session, Ended { count: number, verb, open: None }).await
 }

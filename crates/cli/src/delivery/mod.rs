@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::failure::Done;
 use crate::session::Session;
-use many::{Batch, ListArgs};
+use many::{Batch, ListArgs, RetryArgs};
 use show::ShowArgs;
 
 pub(crate) use next::{GONE, suspension};
@@ -41,7 +41,7 @@ enum Action {
     #[command(
         after_help = "Examples:\n  tenterhook delivery retry dlv_01m8f64x\n  tenterhook delivery retry --webhook orders --failed --status 5xx --since 2h --dry-run"
     )]
-    Retry(Batch),
+    Retry(RetryArgs),
     /// Cancels deliveries that have not ended
     #[command(
         after_help = "Examples:\n  tenterhook delivery cancel dlv_01m8f64x\n  tenterhook delivery cancel --webhook orders --type dcim.* --dry-run"
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: DeliveryArgs, session: &Session) -> Done {
     match args.action {
         Action::List(args) => Box::pin(many::list(args, session)).await,
         Action::Show(args) => show::run(args, session).await,
-        Action::Retry(batch) => many::retry(batch, session).await,
+        Action::Retry(args) => many::retry(args, session).await,
         Action::Cancel(batch) => many::cancel(batch, session).await,
     }
 }
