@@ -115,27 +115,30 @@ fn read_draft(api: &Shared, check: &mut Check, webhook: Option<v1::Webhook>, sec
         return None;
     };
     check.text("signing_secret", &secret, limits::SECRET_CHARS);
-    let draft = check.within("webhook", |check| {
-        let namespace: Option<Namespace> = check.parse("namespace", &webhook.namespace);
-        let setting = Setting { stored: None, may_skip_verify: api.addresses.allow_insecure_tls };
-        let spec = read_spec(check, webhook, setting);
-        let now = api.clock.now();
-        Some(Webhook {
-            id: WebhookId::generate(now, &*api.entropy),
-            lane: Lane(0),
-            namespace: namespace?,
-            spec,
-            halt: None,
-            signing_keys: Vec::new(),
-            revision: 0,
-            create_time: now,
-            update_time: now,
-        })
-    });
+    let draft = check.within("webhook", |check| read_new(api, check, webhook));
     draft.map(|draft| {
         let secrets = first_secrets(check, &draft.spec, secret, &*api.entropy);
         let key = |secret| fresh_key(secret, draft.create_time, &*api.entropy);
         Webhook { signing_keys: secrets.into_iter().map(key).collect(), ..draft }
+    })
+}
+
+/// A webhook that is not stored, without keys.
+pub(super) fn read_new(api: &Shared, check: &mut Check, webhook: v1::Webhook) -> Option<Webhook> {
+    let namespace: Option<Namespace> = check.parse("namespace", &webhook.namespace);
+    let setting = Setting { stored: None, may_skip_verify: api.addresses.allow_insecure_tls };
+    let spec = read_spec(check, webhook, setting);
+    let now = api.clock.now();
+    Some(Webhook {
+        id: WebhookId::generate(now, &*api.entropy),
+        lane: Lane(0),
+        namespace: namespace?,
+        spec,
+        halt: None,
+        signing_keys: Vec::new(),
+        revision: 0,
+        create_time: now,
+        update_time: now,
     })
 }
 

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use tenterhook_engine::{AttemptFacts, EventContext, Matching, Preview, RenderFault, RuleResult};
-use tenterhook_model::{
-    DeliveryId, EventId, Fault, FaultKind, Lane, Namespace, SentRequest, Timestamp, Webhook, WebhookId,
-};
+use tenterhook_model::{DeliveryId, EventId, Fault, FaultKind, Lane, Namespace, SentRequest, Timestamp, Webhook};
 use tenterhook_proto::tenterhook::v1::{self, render_preview_request::Source, render_preview_request::Target};
 
+use super::create::read_new;
 use super::save::find;
 use crate::access::Caller;
 use crate::check::Check;
@@ -15,7 +14,6 @@ use crate::refusal::Refusal;
 use crate::state::Shared;
 use crate::wire::delivery::{View, write_sent};
 use crate::wire::event::{Arrival, read_event};
-use crate::wire::spec::{Setting, read_spec};
 
 /// Tries a webhook, stored or not, out with an event, stored or not.
 pub(super) async fn preview(
@@ -74,24 +72,10 @@ fn target(
 
 /// A draft that is not stored; it needs no name.
 fn read_draft(api: &Shared, check: &mut Check, mut draft: v1::Webhook) -> Option<Webhook> {
-    let namespace: Option<Namespace> = check.parse("namespace", &draft.namespace);
     if draft.display_name.is_empty() {
         draft.display_name = "draft".to_owned();
     }
-    let setting = Setting { stored: None, may_skip_verify: api.addresses.allow_insecure_tls };
-    let spec = read_spec(check, draft, setting);
-    let now = api.clock.now();
-    Some(Webhook {
-        id: WebhookId::generate(now, &*api.entropy),
-        lane: Lane(0),
-        namespace: namespace?,
-        spec,
-        halt: None,
-        signing_keys: Vec::new(),
-        revision: 0,
-        create_time: now,
-        update_time: now,
-    })
+    read_new(api, check, draft)
 }
 
 /// The event to try it with.
