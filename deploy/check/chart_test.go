@@ -10,8 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v3/pkg/chart/loader"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -31,7 +33,7 @@ var write = flag.Bool("write", false, "write the manifests instead of comparing 
 // Values that together reach every branch of the chart.
 var values = map[string]string{
 	"defaults":             "",
-	"mesh":                 "tls: {existingSecret: ''}",
+	"mesh":                 "{tls: {existingSecret: ''}, nameOverride: hooks}",
 	"client certificates":  "{apiKeys: {existingSecret: ''}, tls: {clientCaSecret: callers}}",
 	"sealing key and mine": "{sealingKey: {existingSecret: sealing}, persistence: {existingClaim: mine}}",
 	"nodes":                nodes,
@@ -47,7 +49,9 @@ tls: {existingSecret: certificate, clientCaSecret: callers}
 persistence: {size: 100Gi, storageClassName: fast}
 service: {type: LoadBalancer, port: 50443, annotations: {a: b}}
 opsPort: 9999
-serviceMonitor: {enabled: true, labels: {release: prometheus}}
+serviceMonitor: {enabled: true, interval: 30s, labels: {release: prometheus}}
+resources: {requests: {cpu: "2"}}
+terminationGracePeriodSeconds: 90
 serviceAccount: {annotations: {a: b}}
 podAnnotations: {a: b}
 podLabels: {team: platform}
@@ -189,6 +193,48 @@ func TestEveryFileOfTheConfigurationIsMounted(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestEveryValueIsSetByARenderingAndUsedByATemplate(t *testing.T) {
+	chart, err := loader.Load(chartFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	templates := ""
+	for _, file := range chart.Templates {
+		templates += string(file.Data)
+	}
+	set := map[string]bool{}
+	for name, text := range values {
+		given := map[string]any{}
+		if err := yaml.Unmarshal([]byte(text), &given); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, path := range paths("", given, templates) {
+			set[path] = true
+		}
+	}
+	for _, path := range paths("", chart.Values, templates) {
+		if !set[path] {
+			t.Errorf("no rendering of this test sets %s", path)
+		}
+		if !regexp.MustCompile(`\.Values\.` + regexp.QuoteMeta(path) + `\b`).MatchString(templates) {
+			t.Errorf("no template uses %s", path)
+		}
+	}
+}
+
+// paths lists values such as `image.tag`; a map that templates hand on whole, such as `resources`, is one value.
+func paths(prefix string, values map[string]any, templates string) (all []string) {
+	for name, value := range values {
+		path := prefix + name
+		if inner, isMap := value.(map[string]any); isMap && strings.Contains(templates, ".Values."+path+".") {
+			all = append(all, paths(path+".", inner, templates)...)
+		} else {
+			all = append(all, path)
+		}
+	}
+	return all
 }
 
 func TestTheServerRunsWithoutRights(t *testing.T) {
