@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tenterhook_engine::{RenderFault, compile};
+use tenterhook_engine::{AttemptFacts, RenderFault, compile};
 use tenterhook_model::webhook::{SignatureScheme, Webhook};
 use tenterhook_model::{Fault, PreparedRequest};
 
@@ -31,6 +31,18 @@ fn added(request: &PreparedRequest, expected: &Headers) -> Headers {
     let own = |name: &String| is_own(name) && !expected.contains_key(name);
     let headers = request.headers.iter().map(|header| (lower(&header.name), header.value.trim().to_owned()));
     headers.filter(|(name, _)| !own(name)).collect()
+}
+
+#[test]
+fn the_page_on_receivers_names_every_header_of_a_request() {
+    let page = include_str!("../../../docs/RECEIVERS.md");
+    let facts = AttemptFacts { trace_parent: Some("00-1-2-01".to_owned()), ..facts() };
+    let event = context_of("created", &Value::Null, &Value::Null);
+    let request = compile(&webhook_to("https://hooks.example.com/in")).unwrap().prepare(&event, &facts).unwrap();
+    for header in &request.headers {
+        let row = format!("| `{}` |", header.name);
+        assert!(page.contains(&row), "docs/RECEIVERS.md has no row that begins with {row}");
+    }
 }
 
 #[test]

@@ -111,10 +111,9 @@ proptest! {
         webhook.spec.request.headers = vec![HeaderTemplate { name: "X-C".to_owned(), value: template }];
         let event = context(&json!({"v": value}).to_string(), None);
         if let Ok(request) = compile(&webhook).unwrap().prepare(&event, &facts()) {
-            let names: Vec<_> = request.headers.iter().map(|header| &*header.name).collect();
-            let expected =
-                ["User-Agent", "Content-Type", "X-A", "X-B", "X-C", "X-Tenterhook-Delivery", "X-Tenterhook-Attempt"];
-            prop_assert_eq!(names, expected);
+            let names = request.headers.iter().map(|header| &*header.name);
+            let names: Vec<_> = names.filter(|name| !name.starts_with("X-Tenterhook-")).collect();
+            prop_assert_eq!(names, ["User-Agent", "Content-Type", "X-A", "X-B", "X-C"]);
             for header in &request.headers {
                 prop_assert!(header.value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{:?}", header);
             }
