@@ -25,9 +25,7 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Calls any method of the API that is no stream, with the client's deadline and retries. * @throws
-    /// TenterhookException when it fails, as every method here / <Q, R> R call(MethodDescriptor<Q, R> method, Q
-    /// request); /** Issues a token and returns its secret, this once.
+    /// Issues a token and returns its secret, this once.
     access.create_token(CreateTokenRequest) -> CreateTokenResponse;
 
     /// Returns the tokens of a namespace that have not expired, the oldest first, a page at a time.
@@ -136,5 +134,12 @@ mod tests {
             .filter(|name| !OTHERS.contains(&name.as_str()) && !written.contains(&format!(".{name}(")))
             .collect();
         assert!(missing.is_empty() && wanted.len() >= 29, "{missing:?} of {}", wanted.len());
+    }
+
+    #[test]
+    fn comments_hold_sentences_and_no_code_of_another_language() {
+        let comments = include_str!("named.rs").lines().filter(|line| line.trim_start().starts_with("///"));
+        let strange: Vec<_> = comments.filter(|line| line.contains(['@', '*'])).collect();
+        assert!(strange.is_empty(), "{strange:#?}");
     }
 }
