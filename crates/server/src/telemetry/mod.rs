@@ -77,7 +77,7 @@ impl Telemetry {
             meters = meters.with_reader(reader);
             let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.trace_ratio)));
             let provider = SdkTracerProvider::builder().with_resource(resource()).with_sampler(sampler);
-            tracers = Some(provider.with_batch_exporter(collector.spans()?).build());
+            tracers = Some(provider.with_span_processor(collector.queue()?).build());
         }
         let audit = Audit::open(config.audit_log.as_deref()).context("cannot open the file of --audit-log")?;
         install_log(config, tracers.as_ref(), colours)?;

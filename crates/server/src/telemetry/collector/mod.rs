@@ -1,6 +1,7 @@
 //! The way to an OpenTelemetry collector: OTLP over gRPC or over HTTP, over TLS if its URL says so.
 
 mod exchange;
+mod spans;
 mod told;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
 use crate::config::OtlpProtocol;
 use crate::failure::InWords;
+use spans::Queue;
 use told::Told;
 pub(super) use told::reason;
 
@@ -64,11 +66,18 @@ impl Collector {
         Ok(Told::new(built?, "metrics"))
     }
 
-    /// What sends spans.
+    /// The queue in front of what sends spans.
     ///
     /// # Errors
     /// As [`Collector::metrics`].
-    pub(super) fn spans(&self) -> Result<Told<SpanExporter>> {
+    pub(super) fn queue(&self) -> Result<Queue> {
+        let exporter = self.spans()?;
+        let waiting = exporter.waiting();
+        Ok(Queue::new(exporter, waiting))
+    }
+
+    /// What sends spans.
+    fn spans(&self) -> Result<Told<SpanExporter>> {
         let built = match self {
             Self::Grpc(channel) => SpanExporter::builder().with_tonic().with_channel(channel.clone()).build(),
             Self::Http(url, client) => SpanExporter::builder()

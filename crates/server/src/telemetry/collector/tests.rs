@@ -79,7 +79,7 @@ impl StandIn {
 
 /// Sends one span. Says whether it was taken.
 async fn send(collector: &Collector) -> bool {
-    let provider = SdkTracerProvider::builder().with_batch_exporter(collector.spans().unwrap()).build();
+    let provider = SdkTracerProvider::builder().with_span_processor(collector.queue().unwrap()).build();
     provider.tracer("test").start("span").end();
     tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_TIMEOUT)).await.unwrap().is_ok()
 }

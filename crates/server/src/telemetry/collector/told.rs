@@ -1,4 +1,5 @@
-//! An exporter that tells the log, once, that the collector takes nothing, and that it does again.
+//! An exporter that tells the log, once, that the collector takes nothing, and that it does again; and of spans that were
+//! dropped because it takes them too slowly.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
+use super::spans::Waiting;
+
 /// An exporter with its word in the log.
 #[derive(Debug)]
 pub(crate) struct Told<E> {
@@ -18,11 +21,18 @@ pub(crate) struct Told<E> {
     what: &'static str,
     /// Whether the last export failed.
     fails: AtomicBool,
+    /// The spans that wait for it.
+    waiting: Waiting,
 }
 
 impl<E> Told<E> {
     pub(super) fn new(exporter: E, what: &'static str) -> Self {
-        Self { exporter, what, fails: AtomicBool::new(false) }
+        Self { exporter, what, fails: AtomicBool::new(false), waiting: Waiting::default() }
+    }
+
+    /// The spans that wait for it.
+    pub(super) fn waiting(&self) -> Waiting {
+        self.waiting.clone()
     }
 
     /// Tells the log of an export if the one before went otherwise.
@@ -41,7 +51,10 @@ impl<E> Told<E> {
 
 impl<E: SpanExporter> SpanExporter for Told<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.tell(self.exporter.export(batch).await)
+        self.waiting.leave(batch.len());
+        let exported = self.tell(self.exporter.export(batch).await);
+        self.waiting.tell();
+        exported
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
