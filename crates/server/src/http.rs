@@ -20,7 +20,7 @@ use rustls::ServerConfig;
 use tenterhook_model::limits;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -144,7 +144,13 @@ where
     builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.head).preserve_header_case(bounds.spelling);
     let service = service_fn(move |request| {
         let answer = handle(request, peer);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move {
+            if bounds.oldest_goes {
+                // Anybody may call: requests that wait in a row must not have the turn of what the server is there for.
+                yield_now().await;
+            }
+            Ok::<_, Infallible>(answer.await)
+        }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     // The end comes first, and only once: then the connection finishes what is in flight.

@@ -130,3 +130,40 @@ fn requests_that_are_cut_short_or_malformed_are_refused() {
     }
     target.is_well();
 }
+
+/// A connection that takes little before its sender has to wait.
+fn connect_narrowly(api: &str) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.connect(api.parse().unwrap()).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream
+}
+
+#[test]
+fn acknowledgements_arrive_when_the_server_stops_although_the_client_still_sends() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = target(folder.path(), &[]);
+    let mut stream = connect_narrowly(&target.server.api);
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    // Each line is refused by an acknowledgement, until neither side takes any more.
+    let lines = format!("{:x}\r\n{}\r\n", 2_000, "x\n".repeat(1_000));
+    while stream.write_all(lines.as_bytes()).is_ok() {}
+    target.server.running.signal("TERM");
+    let (mut answer, mut part) = (Vec::new(), [0; 64 * 1_024]);
+    stream.set_read_timeout(Some(CUT_MAX)).unwrap();
+    while let Ok(read @ 1..) = stream.read(&mut part) {
+        answer.extend_from_slice(&part[..read]);
+    }
+    let end = &answer[answer.len().saturating_sub(300)..];
+    assert!(answer.ends_with(b"\r\n0\r\n\r\n"), "it is cut: {}", end.escape_ascii());
+    let last = String::from_utf8_lossy(end);
+    assert!(last.contains("ERROR_REASON_SHUTTING_DOWN"), "{last}");
+    drop(stream);
+    assert_eq!(target.server.running.wait().status.code(), Some(0));
+}

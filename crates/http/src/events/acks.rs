@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tenterhook_api::invalid;
 use tenterhook_model::Fault;
 use tenterhook_proto::tenterhook::v1::{self, ErrorReason, stream_publish_events_response::Outcome};
+use tokio::task::coop::poll_proceed;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -87,8 +88,14 @@ pub(super) fn answer(response: Response<Body>, refused: Refused) -> Response<Bod
         return Problem::of(&status).response();
     }
     let messages = Messages::new(response.into_body());
-    let mut response =
-        Response::new(Body::new(Acks { messages, refused, acknowledged: 0, next: None, has_ended: false }));
+    let mut response = Response::new(Body::new(Acks {
+        messages,
+        refused,
+        acknowledged: 0,
+        next: None,
+        has_ended: false,
+        reason: None,
+    }));
     response.headers_mut().insert(CONTENT_TYPE, NDJSON);
     response
 }
@@ -101,6 +108,8 @@ struct Acks {
     /// The next acknowledgement, while lines that were refused before it wait.
     next: Option<Value>,
     has_ended: bool,
+    /// The line that says why it ended early.
+    reason: Option<Value>,
 }
 
 impl Acks {
@@ -111,11 +120,9 @@ impl Acks {
                 Poll::Ready(Some(Ok(message))) => self.next = Some(acknowledgement(&message)),
                 Poll::Ready(ended) => {
                     self.has_ended = true;
-                    // Nothing comes before the lines that are still refused.
+                    // Nothing comes before the lines that are still refused, and the reason after them.
                     self.acknowledged = u64::MAX;
-                    if let Some(Err(status)) = ended {
-                        return Poll::Ready(Some(last(&status)));
-                    }
+                    self.reason = ended.and_then(Result::err).map(|status| last(&status));
                 }
                 Poll::Pending => {}
             }
@@ -129,7 +136,7 @@ impl Acks {
             debug_assert!(self.acknowledged <= sent, "{} of {sent} messages are acknowledged", self.acknowledged);
             return Poll::Ready(Some(next));
         }
-        if self.has_ended { Poll::Ready(None) } else { Poll::Pending }
+        if self.has_ended { Poll::Ready(self.reason.take()) } else { Poll::Pending }
     }
 }
 
@@ -149,7 +156,12 @@ impl HttpBody for Acks {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        // Lines may be refused as fast as they come: after a while the other connections have their turn.
+        let turn = ready!(poll_proceed(context));
         let line = self.poll_line(context);
+        if line.is_ready() {
+            turn.made_progress();
+        }
         line.map(|line| line.map(|line| Ok(Frame::data(Bytes::from(format!("{line}\n"))))))
     }
 

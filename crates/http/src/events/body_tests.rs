@@ -133,6 +133,23 @@ fn paused<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test)
 }
 
+#[test]
+fn lines_that_need_no_store_leave_other_connections_their_turn() {
+    for line in ["!\n", "\n"] {
+        let (lines, refused) = lines(Pieces::of([line.repeat(10_000).as_bytes()]));
+        let mut body = answer(stored(lines), refused).into_body();
+        let mut turns = 0;
+        paused(std::future::poll_fn(|context| {
+            turns += 1;
+            while let Some(line) = std::task::ready!(Pin::new(&mut body).poll_frame(context)) {
+                line.unwrap();
+            }
+            Poll::Ready(())
+        }));
+        assert!(turns > 10_000 / 256, "{turns} turns for {line:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn every_line_is_acknowledged_once_and_in_order_wherever_the_body_is_cut(
@@ -283,7 +300,7 @@ fn a_growing_buffer_counts_with_the_one_that_it_had() {
 }
 
 #[tokio::test]
-async fn a_stream_that_ends_early_says_why_and_then_which_lines_were_refused() {
+async fn a_stream_that_ends_early_says_which_lines_were_refused_and_last_why() {
     let (lines, refused) = lines(Pieces::of([&b"a\n!\n"[..]]));
     let taken = lines.collect().await.unwrap();
     assert_eq!(taken.to_bytes().len(), framed(&[0; 7]).unwrap().len(), "one line is an event");
@@ -293,8 +310,9 @@ async fn a_stream_that_ends_early_says_why_and_then_which_lines_were_refused() {
     let ended = Response::new(Body::new(Pieces { trailers: Some(trailers), ..Pieces::default() }));
     let text = text_of(answer(ended, refused)).await;
     let said: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&said[0]["error"]["code"], &said[0]["error"]["message"]), (&8.into(), &"the store is full".into()));
-    assert_eq!((&said[1]["sequence"], &said[1]["error"]["field"]), (&"2".into(), &"event.id".into()));
+    assert_eq!((&said[0]["sequence"], &said[0]["error"]["field"]), (&"2".into(), &"event.id".into()));
+    assert_eq!((&said[1]["error"]["code"], &said[1]["error"]["message"]), (&8.into(), &"the store is full".into()));
+    assert_eq!(said[1].get("sequence"), None);
     assert_eq!(said.len(), 2, "{text}");
 }
 

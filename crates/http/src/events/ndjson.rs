@@ -9,7 +9,7 @@
 //! its own.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +18,7 @@ use prost::Message as _;
 use tenterhook_api::{Held, too_large};
 use tenterhook_model::{Fault, limits};
 use tenterhook_proto::tenterhook::v1;
+use tokio::task::coop::poll_proceed;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::codegen::StdError;
@@ -96,10 +97,12 @@ impl<B> Lines<B> {
         Some(line)
     }
 
-    /// The message of the next line that is an event.
-    fn message(&mut self) -> Option<Result<Bytes, Status>> {
+    /// The message of the next line that is an event; pending when other connections should have their turn first.
+    fn message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         while !self.refused.is_full() {
-            let line = self.line()?;
+            let turn = ready!(poll_proceed(context));
+            let Some(line) = self.line() else { break };
+            turn.made_progress();
             if line.trim_ascii().is_empty() {
                 continue;
             }
@@ -107,12 +110,12 @@ impl<B> Lines<B> {
                 Ok(event) => {
                     self.refused.passed();
                     let message = v1::StreamPublishEventsRequest { sequence: self.number, event: Some(event) };
-                    return Some(framed(&message.encode_to_vec()));
+                    return Poll::Ready(Some(framed(&message.encode_to_vec())));
                 }
                 Err(faults) => self.refused.push(self.number, faults),
             }
         }
-        None
+        Poll::Ready(None)
     }
 
     fn take(&mut self, data: &[u8]) -> Result<(), Status> {
@@ -151,7 +154,7 @@ where
         let this = &mut *self;
         loop {
             if this.gathering == Gathering::Over {
-                if let Some(message) = this.message() {
+                if let Some(message) = ready!(this.message(context)) {
                     return Poll::Ready(Some(message.map(Frame::data).map_err(Into::into)));
                 }
                 if this.refused.is_full() {

@@ -21,6 +21,8 @@ pub(crate) enum Cut {
     Stuck,
     /// It did not take its answers.
     Untaken,
+    /// What it sent breaks the rules of HTTP.
+    Protocol,
     /// It sent more frames than a client needs.
     Flood,
     /// It called too often only to be refused.
@@ -31,7 +33,7 @@ pub(crate) enum Cut {
 
 impl Cut {
     /// Every reason.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Full,
         Self::NetworkFull,
         Self::Evicted,
@@ -41,6 +43,7 @@ impl Cut {
         Self::Late,
         Self::Stuck,
         Self::Untaken,
+        Self::Protocol,
         Self::Flood,
         Self::Refused,
         Self::Lingered,
@@ -58,6 +61,7 @@ impl Cut {
             Self::Late => "late",
             Self::Stuck => "stuck",
             Self::Untaken => "untaken",
+            Self::Protocol => "protocol",
             Self::Flood => "flood",
             Self::Refused => "refused",
             Self::Lingered => "lingered",

@@ -14,6 +14,7 @@ use tenterhook_api::server::{
     CONNECTION_WINDOW_BYTES, HEADER_LIST_BYTES, KEEPALIVE, LOCAL_RESETS, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION,
 };
 use tenterhook_api::{Connection, PeerNames};
+use tokio::task::yield_now;
 use tokio_util::task::TaskTracker;
 
 use super::rest::{Kept, Rest};
@@ -81,6 +82,8 @@ impl Requests {
             let rest = Rest::default();
             let answering = self.answer(request.map(|body| Kept::new(body, rest.clone())));
             Box::pin(async move {
+                // Requests that wait in a row must not have the turn of the other connections.
+                yield_now().await;
                 let Ok(response) = answering.await;
                 if !expects {
                     rest.drop_it().await;

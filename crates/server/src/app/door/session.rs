@@ -1,5 +1,6 @@
 //! One connection from its accept to its end.
 
+use std::error::Error as _;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -225,7 +226,7 @@ impl Open<'_> {
                     finish(http.as_mut());
                     return self.close(http, signs, Cut::Lingered, None).await;
                 }
-                _ = http.as_mut() => return signs.cut(),
+                ended = http.as_mut() => return why(ended, signs),
                 () = signs.opened(), if !is_open => is_open = true,
                 () = sleep_until(self.open_by), if !is_open => return Some(Cut::Late),
                 () = self.connection.expelled() => {
@@ -248,9 +249,9 @@ impl Open<'_> {
     /// stops until its calls are answered and a little longer.
     async fn close(
         &self,
-        http: Pin<&mut impl Future>,
+        http: Pin<&mut impl Future<Output = hyper::Result<()>>>,
         signs: &Signs,
-        why: Cut,
+        lingered: Cut,
         patience: Option<Duration>,
     ) -> Option<Cut> {
         let Times { grace, linger, .. } = self.shared.times;
@@ -268,10 +269,10 @@ impl Open<'_> {
         };
         // The connection's own end comes first.
         tokio::select! { biased;
-            _ = http => signs.cut(),
+            ended = http => why(ended, signs),
             () = self.place.evicted.cancelled() => Some(Cut::Evicted),
-            () = stop => Some(why),
-            () = patience => Some(why),
+            () = stop => Some(lingered),
+            () = patience => Some(lingered),
         }
     }
 
@@ -279,4 +280,15 @@ impl Open<'_> {
     fn youth(&self) -> f64 {
         (self.place.id % AGE_PARTS) as f64 / AGE_PARTS as f64 / 10.0
     }
+}
+
+/// Why a connection `ended`, if the door or the client's own doing ended it.
+fn why(ended: hyper::Result<()>, signs: &Signs) -> Option<Cut> {
+    signs.cut().or_else(|| ended.is_err_and(|error| breaks_rules(&error)).then_some(Cut::Protocol))
+}
+
+/// Whether a connection failed because of what the client sent, not because it broke or the client gave up.
+fn breaks_rules(error: &hyper::Error) -> bool {
+    let of_http2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    error.is_parse() || of_http2.is_some_and(|error| error.is_library() && !error.is_io())
 }

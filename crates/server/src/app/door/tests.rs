@@ -388,6 +388,30 @@ async fn a_client_of_http_1_that_asks_only_to_be_refused_is_asked_to_go() {
 }
 
 #[tokio::test]
+async fn requests_of_http_1_in_a_row_leave_others_their_turn() {
+    const REQUESTS: usize = 200;
+    let door = start(BOUNDS).await;
+    let (mut read, mut write) = door.connect(b"").await.into_split();
+    let last = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let all = [GET.repeat(REQUESTS - 1), last.to_vec()].concat();
+    let mut turns = 0;
+    let others = async {
+        loop {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut answers = Vec::new();
+    let asks = async { tokio::join!(write.write_all(&all), read.read_to_end(&mut answers)) };
+    tokio::select! {
+        () = others => {}
+        _ = asks => {}
+    }
+    assert_eq!(String::from_utf8_lossy(&answers).matches("HTTP/1.1 404").count(), REQUESTS);
+    assert!(turns >= REQUESTS, "{turns} turns for {REQUESTS} requests");
+}
+
+#[tokio::test]
 async fn the_end_of_the_server_ends_idle_connections_of_http_1_at_once() {
     let mut door = start(BOUNDS).await;
     let mut stream = door.connect(b"").await;

@@ -5,15 +5,16 @@
 //! since neither HTTP/2's streams nor its flow control count a call that is answered.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::cut::Cut;
 use super::frames::Frames;
@@ -24,6 +25,10 @@ const CREDIT: usize = 16 * 1024;
 /// While writes are slow, this many bytes must be written for each that is read: a refusal is
 /// never smaller than the smallest call.
 const WRITTEN_A_READ: usize = 2;
+/// How long what a client still sends is read when its connection ends, and the silence after which it sends no more.
+const GOODBYE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
+/// Bytes of it that are read at a time.
+const DROPPED_BYTES: usize = 8 * 1024;
 
 /// What the connection's task learns of its wire.
 #[derive(Debug, Default)]
@@ -76,14 +81,27 @@ pub(super) struct Wire<S> {
     sent: u64,
     /// Waits for credit.
     reader: Option<Waker>,
+    /// When something came last.
+    came_at: Instant,
+    goodbye: Option<Goodbye>,
+}
+
+/// The end of a connection whose client may not know of it yet. Closed while it sends, it would be reset, and what it has
+/// not read of its answers would be lost (RFC 9112 section 9.6).
+#[derive(Debug)]
+struct Goodbye {
+    until: Instant,
+    /// Runs while nothing comes.
+    silence: Pin<Box<Sleep>>,
 }
 
 impl<S> Wire<S> {
     /// Watches over `stream`, which began with `greeting` and whose writes may stand still for `patience`.
     pub(super) fn new(stream: S, greeting: Greeting, patience: Duration, signs: Arc<Signs>) -> Self {
         let frames = (greeting.protocol() == Protocol::Http2).then(Frames::new);
-        let (standing, is_blocked, reader) = (None, false, None);
-        Self { stream, greeting, frames, signs, patience, standing, is_blocked, credit: CREDIT, sent: 0, reader }
+        let (standing, is_blocked, reader, goodbye) = (None, false, None, None);
+        let (credit, sent, came_at) = (CREDIT, 0, Instant::now());
+        Self { stream, greeting, frames, signs, patience, standing, is_blocked, credit, sent, reader, came_at, goodbye }
     }
 
     fn cut(&self, why: Cut) -> io::Error {
@@ -122,6 +140,7 @@ impl<S> Wire<S> {
     /// Takes note of what was read.
     fn came(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.credit = self.credit.saturating_sub(bytes.len());
+        self.came_at = Instant::now();
         let Some(frames) = &mut self.frames else { return Ok(()) };
         if frames.came(bytes, self.sent).is_err() {
             return Err(self.cut(Cut::Flood));
@@ -160,7 +179,31 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Reads and drops what still comes, until the client has ended its side or is silent.
+    fn part(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (longest, silence) = GOODBYE;
+        let goodbye = self.goodbye.get_or_insert_with(|| Goodbye {
+            until: Instant::now() + longest,
+            silence: Box::pin(sleep_until(self.came_at + silence)),
+        });
+        let mut space = [MaybeUninit::uninit(); DROPPED_BYTES];
+        // What is there is read first: the client may have sent it while nobody read.
+        while Instant::now() < goodbye.until {
+            let mut dropped = ReadBuf::uninit(&mut space);
+            match Pin::new(&mut self.stream).poll_read(context, &mut dropped) {
+                Poll::Pending => return goodbye.silence.as_mut().poll(context).map(Ok),
+                Poll::Ready(Ok(())) if !dropped.filled().is_empty() => {
+                    goodbye.silence.as_mut().reset(goodbye.until.min(Instant::now() + silence));
+                }
+                Poll::Ready(_) => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.stream).poll_write(context, buf);
@@ -174,7 +217,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let this = &mut *self;
+        if this.goodbye.is_none() {
+            let result = Pin::new(&mut this.stream).poll_shutdown(context);
+            ready!(this.wrote(context, result, |()| 0))?;
+        }
+        this.part(context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -255,6 +303,56 @@ mod tests {
         fill(&mut wire).await;
         let more = tokio::time::timeout(Duration::from_secs(1), wire.read(&mut buffer)).await.unwrap().unwrap();
         assert!((1..=1_024).contains(&more));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_client_still_sends_is_read_until_it_ends_or_for_five_seconds() {
+        for ends in [true, false] {
+            let (mut wire, mut far, _) = wire(1_000);
+            let begun = Instant::now();
+            far.write_all(&[1; 100]).await.unwrap();
+            wire.read_exact(&mut [0; 100]).await.unwrap();
+            let sends = async {
+                for _ in 0..20 {
+                    far.write_all(&[1; 1_000]).await?;
+                    sleep(Duration::from_millis(500)).await;
+                    if ends && begun.elapsed() > Duration::from_secs(2) {
+                        break;
+                    }
+                }
+                far.shutdown().await
+            };
+            let parts = async {
+                wire.shutdown().await.unwrap();
+                drop(wire);
+                begun.elapsed()
+            };
+            let (sent, took) = tokio::join!(sends, parts);
+            assert_eq!(sent.is_ok(), ends);
+            assert_eq!(took.as_secs(), if ends { 2 } else { GOODBYE.0.as_secs() });
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_nothing_is_not_waited_for() {
+        for (idle, longest) in [(Duration::ZERO, GOODBYE.1), (GOODBYE.1, Duration::from_millis(1))] {
+            let (mut wire, mut far, _) = wire(1_000);
+            far.write_all(&[1; 100]).await.unwrap();
+            wire.read_exact(&mut [0; 100]).await.unwrap();
+            sleep(idle).await;
+            let begun = Instant::now();
+            wire.shutdown().await.unwrap();
+            assert!(begun.elapsed() <= longest, "{:?} after {idle:?}", begun.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_while_nobody_read_is_read_before_the_end() {
+        let (mut wire, mut far, _) = wire(1_000);
+        far.write_all(&[1; 1_000]).await.unwrap();
+        sleep(2 * GOODBYE.1).await;
+        let (ended, sent) = tokio::join!(wire.shutdown(), far.write_all(&[1; 1_000]));
+        assert!(ended.is_ok() && sent.is_ok());
     }
 
     #[tokio::test]
