@@ -160,11 +160,8 @@ pub fn share(text: &str) -> Result<f64, String> {
 
 /// Reads the URL of an OTLP collector. It is not repeated in errors: it may hold a password.
 pub fn endpoint(text: &str) -> Result<String, String> {
-    let has_host = |url: &Uri| {
-        url.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
-    };
     match text.parse::<Uri>() {
-        Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && has_host(&url) => Ok(text.to_owned()),
+        Ok(url) if is_of_a_server(&url) => Ok(text.to_owned()),
         _ => Err(
             "is not the URL of a collector; write it like http://127.0.0.1:4317 or https://collector.example.com:4317"
                 .to_owned(),
@@ -174,18 +171,25 @@ pub fn endpoint(text: &str) -> Result<String, String> {
 
 /// Reads the URL by which people reach the server, without a slash at its end.
 pub fn public_url(text: &str) -> Result<String, String> {
-    let is_plain = |url: &Uri| {
-        let host = url.authority().is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@'));
-        host && url.query().is_none() && !text.contains('#')
-    };
     match text.parse::<Uri>() {
-        Ok(url) if matches!(url.scheme_str(), Some("http" | "https")) && is_plain(&url) => {
+        Ok(url) if is_of_a_server(&url) && url.query().is_none() && !text.contains('#') => {
             Ok(text.trim_end_matches('/').to_owned())
         }
         _ => {
             Err("is not the URL of a server; write it like https://hooks.example.com, without user or query".to_owned())
         }
     }
+}
+
+/// Whether a URL is one of HTTP that names a host, no user, and no port but one that a server can have. Where a library
+/// cannot read the port, it takes that of the scheme.
+fn is_of_a_server(url: &Uri) -> bool {
+    let Some(authority) = url.authority().filter(|_| matches!(url.scheme_str(), Some("http" | "https"))) else {
+        return false;
+    };
+    let Some(port) = authority.as_str().strip_prefix(authority.host()) else { return false };
+    let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port > 0);
+    !authority.host().is_empty() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 /// What a node is called.
@@ -286,6 +290,7 @@ mod tests {
         assert_eq!(number("1024", 1..=65_536), Ok(1_024));
         assert!(number("0", 1..=65_536).unwrap_err().contains("from 1 to 65536"));
         assert!(endpoint("http://127.0.0.1:4317").is_ok() && endpoint("https://collector:4317").is_ok());
+        assert!(endpoint("http://[::1]:4317/v1").is_ok() && public_url("https://hooks.example.com:65535/x/").is_ok());
         for bad in [
             "127.0.0.1:4317",
             "http://",
@@ -294,7 +299,12 @@ mod tests {
             "ftp://collector:4317",
             "http://a b/",
             "http://u:hunter2@collector:4317",
+            "http://collector:",
+            "http://collector:0",
+            "http://collector:99999",
+            "http://[::1]:99999",
         ] {
+            assert!(public_url(bad).is_err(), "{bad}");
             let error = endpoint(bad).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
         }
