@@ -152,9 +152,13 @@ fn conclude(written: Salvaged, url: &str) -> Result<()> {
     if written.is_whole() {
         return Ok(());
     }
-    let Salvaged { damaged, gaps, missing_commits, .. } = written;
+    let Salvaged { damaged, gaps, missing_commits, damaged_logs, .. } = written;
+    let logs = match damaged_logs {
+        0 => "",
+        _ => "; a file of the log is missing, cut short or without its header, and more may be lost with it",
+    };
     bail!(
-        "not all of {} could be saved: {damaged} damaged records, {gaps} ranges of records and {missing_commits} commits of the log are lost",
+        "not all of {} could be saved: {damaged} damaged records, {gaps} ranges of records and {missing_commits} commits of the log are lost{logs}",
         shown_url(url)
     )
 }

@@ -30,12 +30,14 @@ pub struct Salvaged {
     pub gaps: u64,
     /// Commits that are missing in the log.
     pub missing_commits: u64,
+    /// Files of the log that are missing, cut short or without their header: more commits may be lost with them.
+    pub damaged_logs: u64,
 }
 
 impl Salvaged {
     /// Whether all of the store was saved.
     pub fn is_whole(&self) -> bool {
-        self.damaged == 0 && self.gaps == 0 && self.missing_commits == 0
+        self.damaged == 0 && self.gaps == 0 && self.missing_commits == 0 && self.damaged_logs == 0
     }
 }
 
@@ -51,7 +53,8 @@ pub(super) fn salvage(url: &str, output: &mut dyn Write) -> Result<Salvaged, Ope
             is_there()?;
             let store = RedbSalvage::open(directory)?;
             format::refuse_other(&|span| store.range(span))?;
-            let salvaged = Salvaged { missing_commits: store.missing_commits(), ..Salvaged::default() };
+            let (missing_commits, damaged_logs) = (store.missing_commits(), store.damaged_logs());
+            let salvaged = Salvaged { missing_commits, damaged_logs, ..Salvaged::default() };
             Ok(Walk::new(&|span| store.range(span), salvaged, output)?.all()?)
         }
         Location::Folder(Holds::Sled, directory) => {

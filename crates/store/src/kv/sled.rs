@@ -7,10 +7,14 @@
 //! sled shows a batch to readers before it is on the disk, and what a failed write leaves in
 //! memory is written later by some other one. So after any failed write nothing more is read or
 //! written: the server must be started again, which reads what the disk really has.
+//!
+//! A log that is missing, emptied or all zeros is to sled that of a new store. A file beside it says that there
+//! were commits.
 
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -24,6 +28,8 @@ use crate::error::{OpenError, StoreError};
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// The file of sled's log within its directory.
 const LOG: &str = "db";
+/// The file that is there once something was committed.
+const USED: &str = "tenterhook.sled";
 
 /// A store in a sled directory.
 pub struct SledKv {
@@ -33,6 +39,8 @@ pub struct SledKv {
     log: Box<dyn Forced>,
     /// Why a write failed, after one has.
     stopped: OnceLock<String>,
+    /// Set once the file says that there were commits.
+    used: OnceLock<()>,
 }
 
 /// A file that can be forced to stable storage.
@@ -59,11 +67,28 @@ impl SledKv {
     /// When the directory cannot be used, is in use, or holds something else.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         let place = StoreFolder::take(directory, place::Holds::Sled)?;
+        let is_used = directory.join(USED).try_exists().map_err(place::failed)?;
         let database = caught::call(directory, || open_database(directory))?;
+        if is_used && !database.was_recovered() {
+            return Err(StoreError::Damaged(format!("its file {LOG} has lost every commit")).into());
+        }
         // It makes its files as the umask says.
         place.tighten().map_err(place::failed)?;
         let log = Box::new(File::open(directory.join(LOG)).map_err(place::failed)?);
-        Ok(Self { place, directory: directory.to_owned(), database, log, stopped: OnceLock::new() })
+        let used = if is_used { OnceLock::from(()) } else { OnceLock::new() };
+        Ok(Self { place, directory: directory.to_owned(), database, log, stopped: OnceLock::new(), used })
+    }
+
+    /// Says in a file that there were commits, unless it does.
+    fn mark_used(&self) -> io::Result<()> {
+        if self.used.get().is_some() {
+            return Ok(());
+        }
+        let mut options = File::options();
+        options.create(true).append(true).mode(place::OWNER_ONLY).open(self.directory.join(USED))?.sync_all()?;
+        File::open(&self.directory)?.sync_all()?;
+        let _first = self.used.set(());
+        Ok(())
     }
 
     /// Calls the engine, unless a write has failed.
@@ -79,7 +104,8 @@ impl SledKv {
         self.call(|| {
             work()?;
             self.database.flush()?;
-            self.log.force().map_err(place::failed)
+            self.log.force().map_err(place::failed)?;
+            self.mark_used().map_err(place::failed)
         })
         .inspect_err(|error| {
             if !matches!(error, StoreError::Stopped(_)) {
@@ -239,5 +265,32 @@ mod tests {
         assert!(kv.get(b"a").unwrap().is_some());
         assert_eq!(kv.get(b"c").unwrap(), None);
         put(&kv, "d").unwrap();
+    }
+
+    #[test]
+    fn a_log_that_has_lost_every_commit_is_refused() {
+        let damages: [fn(&Path); 3] = [
+            |log| std::fs::remove_file(log).unwrap(),
+            |log| std::fs::write(log, "").unwrap(),
+            |log| std::fs::write(log, vec![0; std::fs::metadata(log).unwrap().len() as usize]).unwrap(),
+        ];
+        for (number, damage) in damages.into_iter().enumerate() {
+            let directory = tempfile::tempdir().unwrap();
+            // One in which nothing was committed is still new.
+            drop(SledKv::open(directory.path()).unwrap());
+            let kv = SledKv::open(directory.path()).unwrap();
+            put(&kv, "a").unwrap();
+            // As a kill leaves it: sled writes a snapshot when it ends.
+            let killed = tempfile::tempdir().unwrap();
+            for file in std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap) {
+                let name = file.file_name();
+                if file.file_type().unwrap().is_file() && !name.to_string_lossy().starts_with("snap.") {
+                    std::fs::copy(file.path(), killed.path().join(name)).unwrap();
+                }
+            }
+            damage(&killed.path().join(LOG));
+            let error = SledKv::open(killed.path()).unwrap_err();
+            assert!(error.to_string().contains("db has lost every commit"), "{number}: {error}");
+        }
     }
 }

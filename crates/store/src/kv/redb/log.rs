@@ -53,6 +53,8 @@ pub(super) struct Replay {
     pub(super) writes: Batch,
     /// Commits that are missing: only [`Log::salvage`] goes on without them.
     pub(super) missing: u64,
+    /// Files that are missing, cut short or without their header: nobody knows all commits that they had.
+    pub(super) damaged_files: u64,
 }
 
 impl Log {
@@ -92,16 +94,18 @@ impl Log {
     }
 
     /// All that can be read of the log on `disk`, whatever is missing.
-    pub(super) fn salvage(disk: &dyn Disk, have: u64) -> Replay {
-        let mut records = Vec::new();
+    pub(super) fn salvage(disk: &dyn Disk, have: Progress) -> Replay {
+        let (mut replay, mut records, mut named) = (Replay::default(), Vec::new(), have.last);
         for name in LOGS {
-            if let Ok(bytes) = disk.open_log(name).and_then(|file| file.read_all()) {
-                records.extend(find_records(&Bytes::from(bytes), have));
-            }
+            let is_whole = Segment::open(disk, name).is_ok_and(|mut file| file.read(have.log_needed).is_ok());
+            replay.damaged_files += u64::from(!is_whole);
+            let bytes = disk.open_log(name).and_then(|file| file.read_all()).unwrap_or_default();
+            named = named.max(Header::read(&bytes).map_or(0, |header| header.last));
+            records.extend(find_records(&Bytes::from(bytes), have.last));
         }
         records.sort_by_key(|record| record.number);
         records.dedup_by_key(|record| record.number);
-        let (mut replay, mut last) = (Replay::default(), have);
+        let mut last = have.last;
         for record in records {
             assert!(record.number > last, "commit {} is salvaged after {last}", record.number);
             replay.missing += record.number - last - 1;
@@ -111,6 +115,7 @@ impl Log {
                 Err(_) => replay.missing += 1,
             }
         }
+        replay.missing += named.saturating_sub(last);
         replay
     }
 

@@ -207,6 +207,7 @@ pub(crate) struct RedbSalvage {
     recent: Recent,
     _place: StoreFolder,
     missing: u64,
+    damaged_files: u64,
 }
 
 impl RedbSalvage {
@@ -216,13 +217,19 @@ impl RedbSalvage {
         let disk: Arc<dyn Disk> = Arc::new(Directory(directory.to_owned()));
         let file = RedbFile::open(directory, Arc::clone(&disk))?;
         let have = file.progress()?;
-        let Replay { writes, missing } = Log::salvage(&*disk, have.last);
-        Ok(Self { file, recent: Recent { gathering: writes, leaving: None }, _place: place, missing })
+        let Replay { writes, missing, damaged_files } = Log::salvage(&*disk, have);
+        let recent = Recent { gathering: writes, leaving: None };
+        Ok(Self { file, recent, _place: place, missing, damaged_files })
     }
 
     /// Commits that the log has lost.
     pub(crate) fn missing_commits(&self) -> u64 {
         self.missing
+    }
+
+    /// Files of the log of which nobody knows all that they had.
+    pub(crate) fn damaged_logs(&self) -> u64 {
+        self.damaged_files
     }
 
     /// The pairs of a span.

@@ -114,6 +114,27 @@ fn a_file_that_was_cut_is_refused_wherever_it_was_and_left_as_it_is() {
 }
 
 #[test]
+fn a_salvage_counts_what_the_log_has_lost() {
+    let (rig, _) = three_commits();
+    let whole = rig.bytes(LOG);
+    let salvaged = || {
+        let Replay { writes, missing, damaged_files } =
+            Log::salvage(&rig.after_kill(), file::Progress { last: 0, log_needed: true });
+        (writes.iter().count(), missing, damaged_files)
+    };
+    assert_eq!(salvaged(), (3, 0, 0));
+    rig.overwrite(LOG, whole[..whole.len() - 1].to_vec());
+    assert_eq!(salvaged(), (3, 0, 1), "cut short");
+    let (header, records) = whole.split_at(HEADER_BYTES as usize);
+    rig.overwrite(LOG, [header, &vec![0; records.len()]].concat());
+    assert_eq!(salvaged(), (0, 2, 0), "the header names the second commit");
+    rig.overwrite(LOG, vec![0; whole.len()]);
+    assert_eq!(salvaged(), (0, 0, 1), "overwritten");
+    rig.lose(LOG);
+    assert_eq!(salvaged(), (0, 0, 1), "missing");
+}
+
+#[test]
 fn commits_that_were_overwritten_with_zeros_are_missed_but_for_the_last() {
     let (rig, ends) = three_commits();
     let whole = rig.bytes(LOG);
