@@ -12,6 +12,8 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::prompt::Prompt;
+
 /// A way to open connections.
 pub trait Dial: Debug + Send + Sync + 'static {
     /// What a connection is read from and written to.
@@ -73,9 +75,9 @@ impl SourceAddresses {
 pub(crate) struct NoSource;
 
 impl Dial for TcpDialer {
-    type Stream = TcpStream;
+    type Stream = Prompt;
 
-    async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<TcpStream>> {
+    async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<Prompt>> {
         // An IPv4-mapped address is an IPv4 address, with an IPv4 source.
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let stream = match self.source.towards(address.ip()) {
@@ -85,7 +87,7 @@ impl Dial for TcpDialer {
         // A request is written whole; waiting for more to send would only delay it.
         stream.set_nodelay(true)?;
         let peer = stream.peer_addr()?;
-        Ok(Dialled { stream, peer })
+        Ok(Dialled { stream: Prompt::new(stream), peer })
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
         });
         let Dialled { stream, .. } = dialled?;
         let (_, from) = accepted.expect("a connection that is there is accepted")?;
-        assert_eq!(stream.local_addr()?, from);
+        assert_eq!(stream.tcp().local_addr()?, from);
         Ok(from.ip())
     }
 

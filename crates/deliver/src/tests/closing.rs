@@ -10,7 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use super::identity::{Authority, server};
 use super::support::{Receiver, answer, answer_with, deliverer, post, post_over, seconds};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -285,4 +287,31 @@ async fn closing_closes_every_connection() {
     deliverer.attempt(post_over(&receiver.url("/"), TransportPolicy::default())).await;
     deliverer.close().await;
     closings.recv().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_to_part_of_a_request_is_heard_before_the_reset_over_tls_too() {
+    // Its small writes are gathered: the answer waits until the tickets before it are confirmed.
+    let authority = Authority::new();
+    let acceptor = TlsAcceptor::from(Arc::new(server(&authority.sign("127.0.0.1"), &[])));
+    let receiver = Receiver::script(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            // The tickets leave before the request is read, and the rest of that stays unread.
+            stream.flush().await.unwrap();
+            stream.read(&mut [0; 64]).await.unwrap();
+            stream.write_all(OK).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+    })
+    .await;
+    let transport = TransportPolicy { ca_certificates_pem: authority.pem.clone(), ..TransportPolicy::default() };
+    let deliverer = deliverer();
+    for _ in 0..20 {
+        let mut request = post_over(&format!("https://{}/", receiver.address), transport.clone());
+        request.body = vec![b'x'; 200_000].into();
+        let exchange = deliverer.attempt(request).await;
+        assert_eq!((exchange.outcome, exchange.error.as_str()), (Outcome::Success, ""));
+    }
 }

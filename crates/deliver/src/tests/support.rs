@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Deliverer, Dial, Dialled, Outbound, Roots, TcpDialer};
+use crate::{Deliverer, Dial, Dialled, Outbound, Prompt, Roots, TcpDialer};
 
 /// A request as a receiver saw it.
 #[derive(Debug, Clone)]
@@ -196,9 +196,9 @@ impl Recorder {
 }
 
 impl Dial for Recorder {
-    type Stream = TcpStream;
+    type Stream = Prompt;
 
-    async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<TcpStream>> {
+    async fn dial(&self, address: SocketAddr) -> io::Result<Dialled<Prompt>> {
         self.dialled.lock().unwrap().push(address);
         if self.refused.contains(&address) {
             return Err(io::ErrorKind::ConnectionRefused.into());
