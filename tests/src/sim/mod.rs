@@ -9,11 +9,11 @@
 //! TENTERHOOK_SIM_SEED=123 cargo test -p tenterhook-tests sim::one_seed -- --nocapture
 //! ```
 
+mod census;
 pub(crate) mod chance;
 mod check;
 mod collect;
 mod drive;
-mod faults;
 mod history;
 mod net;
 mod nodes;
@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use faults::Fault;
+use census::Fault;
 
 /// Seeds that are run when the environment does not say.
 const SEEDS: u64 = 500;
