@@ -71,6 +71,7 @@ pub(crate) struct Queue {
 impl Queue {
     /// A queue in front of `exporter`, which lets `waiting` know what leaves.
     pub(super) fn new(exporter: impl SpanExporter + 'static, waiting: Waiting) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the SDK reads it too, and both must have the same room")]
         let asked = std::env::var("OTEL_BSP_MAX_QUEUE_SIZE").ok().and_then(|text| text.parse().ok());
         let most = asked.filter(|most| *most > 0).unwrap_or(WAITING_MAX);
         let config = BatchConfigBuilder::default().with_max_queue_size(most).build();
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn each_span_is_exported_or_counted_as_dropped_where_the_collector_is_slow() {
-        let ((word, words), taken) = (mpsc::channel(), Arc::new(AtomicUsize::new(0)));
+        let ((word, words), taken) = (mpsc::sync_channel(1), Arc::new(AtomicUsize::new(0)));
         let exporter = Told::new(Slow(Mutex::new(words), taken.clone()), "spans");
         let waiting = exporter.waiting();
         let provider = SdkTracerProvider::builder().with_span_processor(Queue::new(exporter, waiting.clone())).build();
