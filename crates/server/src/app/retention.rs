@@ -1,6 +1,7 @@
 //! Removes what is older than `--retention`, in steps that adapt: small and far apart while it
 //! keeps pace, so that publishers come first; larger and back to back once it falls behind, so
-//! that the store never fills with records that should be gone. A clock that jumps ahead is doubted first.
+//! that the store never fills with records that should be gone. What expires all the time is removed all
+//! the time, not in heaps that keep the disk busy. A clock that jumps ahead is doubted first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,11 @@ const SLICE_BEHIND: Duration = Duration::from_millis(40);
 /// The longest step is this many of them: the writer of a server with large commits is shared
 /// equally then.
 const SLICES_BEHIND_MAX: u64 = 5;
-/// Bounds of the pause when nothing is left: a tenth of the retention within them.
+/// Bounds of the pause when nothing is left: a tenth of the retention within them, and less when one step's
+/// worth expires sooner.
 const IDLE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// While it keeps pace, others have this many times the time that a step takes between it and the next.
+const OTHERS_SHARE: u32 = 9;
 /// Bounds of the time between two erasures of what was removed: a tenth of the retention within them.
 const ERASE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(24 * 3_600));
 /// When the first erasure after a start is, at the latest: a server that is restarted often erases too.
@@ -46,15 +50,32 @@ pub(crate) struct Retention {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// How large the next step is.
+/// How large the next step is, and how long it takes until there is one.
 #[derive(Debug)]
 struct Pace {
     records: usize,
+    /// When nothing was left last, and how much was removed since.
+    clear_at: Instant,
+    removed: usize,
 }
 
 impl Pace {
+    fn new() -> Self {
+        Self { records: STEP_MIN, clear_at: Instant::now(), removed: 0 }
+    }
+
+    /// Nothing is left: how long it takes until as much as one step takes has expired again, by what had
+    /// since nothing was left before.
+    fn clear(&mut self) -> Duration {
+        let now = Instant::now();
+        let (since, removed) = (now.duration_since(self.clear_at), std::mem::take(&mut self.removed));
+        self.clear_at = now;
+        since.mul_f64(self.records as f64 / removed.max(1) as f64)
+    }
+
     /// Adapts to what a step took, so that the next one takes about `slice`.
     fn adapt(&mut self, step: &Expired, slice: Duration) {
+        self.removed += step.removed;
         if step.removed < self.records && step.took <= slice {
             return;
         }
@@ -104,7 +125,7 @@ impl Retention {
         let interval = (self.keep / 10).clamp(ERASE.0, ERASE.1);
         let mut erasure =
             Erasure { interval, at: Instant::now() + interval.min(FIRST_ERASE), is_due: true, replaced: 0 };
-        let mut pace = Pace { records: STEP_MIN };
+        let mut pace = Pace::new();
         let mut clear = self.clock.now().before(self.keep);
         let mut ahead = Ahead::default();
         loop {
@@ -117,7 +138,7 @@ impl Retention {
                 None => idle,
                 Some(Ok((step, pause))) => {
                     erasure.note(&step);
-                    if pause == idle {
+                    if step.clear.is_some() {
                         // The end comes first; the store gives up erasing when it is closed.
                         tokio::select! { biased;
                             () = cancel.cancelled() => return,
@@ -158,7 +179,7 @@ impl Retention {
         let is_behind = lag > idle;
         pace.adapt(&step, slice(lag, idle));
         let pause = match step.clear {
-            Some(_) => idle,
+            Some(_) => pace.clear().max(start.elapsed() * OTHERS_SHARE).clamp(SLICE, idle),
             None if is_behind => Duration::ZERO,
             // The step's whole time, in the queue of the writer too: the busier others are, the longer.
             None => start.elapsed(),
@@ -208,9 +229,22 @@ mod tests {
         assert!(erasure.is_due);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_next_step_comes_when_as_much_as_one_takes_has_expired() {
+        let mut pace = Pace::new();
+        let mut clear_after = async |seconds, removed| {
+            sleep(Duration::from_secs(seconds)).await;
+            pace.removed = removed;
+            pace.clear().as_secs()
+        };
+        assert_eq!(clear_after(10, 10 * STEP_MIN).await, 1);
+        assert_eq!(clear_after(10, STEP_MIN / 2).await, 20);
+        assert!(clear_after(10, 0).await > IDLE.1.as_secs(), "nothing expires");
+    }
+
     #[test]
     fn a_step_grows_towards_its_slice_and_shrinks_at_once_when_it_is_over() {
-        let mut pace = Pace { records: STEP_MIN };
+        let mut pace = Pace::new();
         pace.adapt(&step(STEP_MIN, 1), SLICE);
         assert_eq!(pace.records, 2 * STEP_MIN, "no more than twice at a time");
         pace.adapt(&step(10, 1), SLICE);
@@ -221,7 +255,7 @@ mod tests {
 
     #[test]
     fn steps_stay_within_their_bounds() {
-        let mut pace = Pace { records: STEP_MAX };
+        let mut pace = Pace { records: STEP_MAX, ..Pace::new() };
         pace.adapt(&step(STEP_MAX, 1), SLICE);
         assert_eq!(pace.records, STEP_MAX);
         for _ in 0..20 {
@@ -264,7 +298,11 @@ mod tests {
         }
 
         async fn has_events(&self) -> bool {
-            let query = tenterhook_store::EventQuery { limit: 10, ..Default::default() };
+            self.has_events_before(Timestamp::from_millis(i64::MAX)).await
+        }
+
+        async fn has_events_before(&self, time: Timestamp) -> bool {
+            let query = tenterhook_store::EventQuery { end_time: Some(time), limit: 10, ..Default::default() };
             !self.store.list_events(query).await.unwrap().items.is_empty()
         }
 
@@ -281,6 +319,25 @@ mod tests {
         sleep(Duration::from_millis(10)).await;
         assert!(!work.has_events().await);
         assert!(work.telemetry.prometheus_text().contains("tenterhook_retention_lag_seconds 0"));
+        work.end().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_expires_all_the_time_is_removed_all_the_time() {
+        let work = Work::begin(0, 0).await;
+        for second in 0..900 {
+            work.clock.set(second * 1_000);
+            let events = (0..100).map(|number| {
+                let mut event = tenterhook_fixtures::event(&format!("e{second}_{number}"));
+                event.publish_time = work.clock.now();
+                tenterhook_store::NewEvent { event: Arc::new(event), content: [0; 32], webhooks: Vec::new() }
+            });
+            work.store.publish(events.collect()).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+            // Until the second time that something was removed nobody knows how much expires.
+            let late = Timestamp::from_millis((second - 600 - 10) * 1_000);
+            assert!(second < 600 + 130 || !work.has_events_before(late).await, "in second {second}");
+        }
         work.end().await;
     }
 

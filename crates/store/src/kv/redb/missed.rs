@@ -12,7 +12,7 @@ const MISSED_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Missed {
     /// Each with the last commit in it.
-    pub(super) batches: Vec<(Arc<Batch>, u64)>,
+    batches: Vec<(Arc<Batch>, u64)>,
     bytes: usize,
 }
 
@@ -25,6 +25,11 @@ impl Missed {
         if !self.is_too_much() {
             self.batches.push((Arc::clone(batch), last));
         }
+    }
+
+    /// What was kept so far, if it is all. What comes next is kept after it.
+    pub(super) fn take(&mut self) -> Option<Vec<(Arc<Batch>, u64)>> {
+        (!self.is_too_much()).then(|| std::mem::take(self).batches)
     }
 
     /// Whether so much was written that the rewrite is given up.

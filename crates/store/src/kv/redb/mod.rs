@@ -130,8 +130,9 @@ impl RedbKv {
         if is_due { self.move_on(log) } else { Ok(()) }
     }
 
-    /// Brings everything into the file.
+    /// Brings everything into the file. Others go on writing meanwhile.
     fn move_all(&self) -> Result<(), StoreError> {
+        self.shared.wait_until_moved()?;
         self.move_on(&mut self.log())?;
         self.shared.wait_until_moved()
     }
@@ -285,6 +286,8 @@ impl Kv for RedbKv {
     }
 
     fn erase(&self, is_wanted: &dyn Fn() -> bool) -> Result<bool, StoreError> {
+        // Others have to wait for the little that is written during that.
+        self.move_all()?;
         {
             let mut log = self.log();
             self.move_on(&mut log)?;

@@ -17,6 +17,9 @@ use crate::error::StoreError;
 
 /// Bytes that one transaction of the copy writes.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// How often what was written meanwhile is written to the new file before the two are swapped, at most:
+/// each time less has gathered, so that writes wait shortly for the rest.
+const ROUNDS: usize = 4;
 
 impl RedbFile {
     /// Rewrites the file. Returns `false`, with the old file in place, when there is no room
@@ -63,15 +66,31 @@ impl RedbFile {
         }
         live = file::write(&new, &chunk, last, live)?;
         drop(snapshot);
+        for _ in 0..ROUNDS {
+            match self.catch_up(&new, &mut live)? {
+                None => return Ok(false),
+                Some(0 | 1) => break,
+                Some(_) => {}
+            }
+        }
         self.swap(new, live)
     }
 
-    /// Writes what was kept aside and puts the new file in place of the old one. Writes wait.
+    /// Writes to the new file what was kept aside for it. Returns how many batches that was; `None` when it
+    /// was too much.
+    fn catch_up(&self, new: &Database, live: &mut Option<u64>) -> Result<Option<usize>, StoreError> {
+        let Some(batches) = self.missed().as_mut().and_then(Missed::take) else { return Ok(None) };
+        for (batch, last) in &batches {
+            *live = file::write(new, batch, *last, *live)?;
+        }
+        Ok(Some(batches.len()))
+    }
+
+    /// Writes the rest of what was kept aside and puts the new file in place of the old one. Writes wait.
     fn swap(&self, new: Database, mut live: Option<u64>) -> Result<bool, StoreError> {
         let mut opened = self.opened();
-        let Some(missed) = self.missed().take().filter(|missed| !missed.is_too_much()) else { return Ok(false) };
-        for (batch, last) in &missed.batches {
-            live = file::write(&new, batch, *last, live)?;
+        if self.catch_up(&new, &mut live)?.is_none() {
+            return Ok(false);
         }
         let old = opened.database.as_ref().ok_or(StoreError::Closed)?;
         let (in_old, in_new) = (file::last_commit(old)?, file::last_commit(&new)?);
@@ -130,6 +149,26 @@ mod tests {
         assert_eq!(kv.get(&1u32.to_be_bytes()).unwrap().unwrap(), "later");
         drop(kv);
         assert_eq!(pairs(&RedbKv::open(directory.path()).unwrap()), expected);
+    }
+
+    #[test]
+    fn what_was_written_meanwhile_is_in_the_new_file_before_writes_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let kv = RedbKv::open(directory.path()).unwrap();
+        let (file, mut live) = (&kv.shared.file, Some(0));
+        let new = file::open_file(file.path(), file.disk(), NEW_NAME).unwrap();
+        *file.missed() = Some(Missed::default());
+        for number in 0..3 {
+            fill(&kv, number..number + 1, b"later");
+            kv.move_all().unwrap();
+        }
+        assert_eq!(file.catch_up(&new, &mut live).unwrap(), Some(3));
+        assert_eq!(file::last_commit(&new).unwrap(), 3);
+        assert_eq!(file.catch_up(&new, &mut live).unwrap(), Some(0), "nothing is left for the swap");
+        fill(&kv, 3..4, b"last");
+        kv.move_all().unwrap();
+        assert!(file.swap(new, live).unwrap());
+        assert_eq!(pairs(&kv).len(), 4);
     }
 
     #[test]
