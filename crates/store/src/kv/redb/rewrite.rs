@@ -69,6 +69,7 @@ impl RedbFile {
         for _ in 0..ROUNDS {
             match self.catch_up(&new, &mut live)? {
                 None => return Ok(false),
+                Some(_) if !is_wanted() => return Ok(false),
                 Some(0 | 1) => break,
                 Some(_) => {}
             }
