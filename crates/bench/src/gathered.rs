@@ -26,7 +26,7 @@ impl Publishers {
     ) -> Result<()> {
         loop {
             let began = Instant::now();
-            let numbers: Vec<u64> = (0..size).map(|_| self.flights.begin(began, self.webhooks)).collect();
+            let numbers = (0..size).map(|_| self.flights.begin(began, self.webhooks)).collect::<Result<Vec<u64>>>()?;
             let request =
                 BatchPublishEventsRequest { events: numbers.iter().map(|number| self.event(*number)).collect() };
             let answer = client.batch_publish_events(request).await.context("BatchPublishEvents was refused")?;
@@ -60,7 +60,7 @@ impl Publishers {
             let places = Arc::new(Semaphore::new(window));
             loop {
                 let place = places.clone().acquire_owned().await.context("the window was closed")?;
-                let (began, number) = (Instant::now(), self.flights.begin(Instant::now(), self.webhooks));
+                let (began, number) = (Instant::now(), self.flights.begin(Instant::now(), self.webhooks)?);
                 sent.send((number, began, place)).await.context("the stream broke")?;
                 let request = StreamPublishEventsRequest { sequence: number, event: Some(self.event(number)) };
                 requests.send(request).await.context("the stream broke")?;

@@ -151,7 +151,7 @@ impl Publishers {
 
     /// Publishes one event and waits until its last request has arrived.
     async fn one(&self, mut client: EventServiceClient<Channel>, began: Instant) -> Result<()> {
-        let number = self.flights.begin(began, self.webhooks);
+        let number = self.flights.begin(began, self.webhooks)?;
         let answer = loop {
             match client.publish_event(PublishEventRequest { event: Some(self.event(number)) }).await {
                 // The server closes connections of an hour: what has not left goes out on the next one.

@@ -414,7 +414,7 @@ mod tests {
         for over in [Over::Https, Over::Http2] {
             let folder = tempfile::tempdir().unwrap();
             let (bare, flights, _tasks, _end) = pipeline(folder.path(), 2, over).await;
-            let number = flights.begin(tokio::time::Instant::now(), 2);
+            let number = flights.begin(tokio::time::Instant::now(), 2).unwrap();
             bare.publish(vec![event(number)]).await.unwrap();
             flights.landed(number).await;
         }
@@ -424,7 +424,7 @@ mod tests {
     async fn an_event_is_on_disk_and_at_the_receiver_as_often_as_there_are_webhooks() {
         let folder = tempfile::tempdir().unwrap();
         let (bare, flights, _tasks, _end) = pipeline(folder.path(), 3, Over::Plain).await;
-        let number = flights.begin(tokio::time::Instant::now(), 3);
+        let number = flights.begin(tokio::time::Instant::now(), 3).unwrap();
         let results = bare.publish(vec![event(number)]).await.unwrap();
         assert_eq!((results.len(), results[0].delivery_count), (1, 3));
         let log = std::fs::read(folder.path().join("log")).unwrap();
