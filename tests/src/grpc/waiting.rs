@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tenterhook_model::{DeliveryId, Next, Timestamp, WebhookHealth};
+use tenterhook_model::{Attempt, DeliveryId, FailureSummary, Next, Outcome, Timestamp, WebhookHealth};
 use tenterhook_proto::tenterhook::v1::{self, WaitingReason};
+use tenterhook_store::Settlement;
 
 use super::bench::{Bench, event, webhook};
 
@@ -148,6 +149,41 @@ async fn a_webhook_says_what_went_wrong_last_and_what_waits() {
     assert_eq!((last.outcome(), last.response_status, last.number), (v1::AttemptOutcome::HttpStatus, 500, 1));
     assert_eq!((last.error.as_str(), last.response_text.as_str()), ("answered 500", "answer"));
     assert_eq!((last.delivery_id, last.event_id), (ids[0].to_string(), event_id));
+}
+
+#[tokio::test]
+async fn a_receiver_that_has_become_private_is_a_warning_until_an_attempt_succeeds() {
+    let bench = Bench::new().await;
+    let hook = bench.webhook("w").await;
+    bench.publish("created").await;
+    let settle = async |number, outcome, next, failing_since: Option<Timestamp>| {
+        let now = bench.clock_now();
+        let claims = bench.claim(&hook).await;
+        let error = "hooks.example.com resolves to 10.0.0.7".to_owned();
+        let blocked = Attempt { error, ..tenterhook_fixtures::attempt(number, outcome) };
+        let health = WebhookHealth {
+            failing_since,
+            last_failure: Some(now),
+            last_error: Some(FailureSummary::of(&claims[0].delivery, &blocked)),
+            ..WebhookHealth::default()
+        };
+        let settlement = bench.settlement(claims[0].delivery.id, number, next);
+        bench.store.settle(vec![Settlement { health: Some(health), ..settlement }]).await.unwrap();
+        let request = v1::GetWebhookRequest { webhook_id: hook.clone(), ..Default::default() };
+        bench.clock.advance(Duration::from_secs(60));
+        bench.webhooks().get_webhook(request).await.unwrap().into_inner().webhook.unwrap().warnings
+    };
+    let again = || Next::RetryAt(in_seconds(&bench, 60));
+    let since = Some(bench.clock_now());
+    assert_eq!(settle(1, Outcome::Timeout, again(), since).await, [""; 0], "a receiver that is slow is none");
+    let told = settle(2, Outcome::Blocked, again(), since).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("the last attempt was blocked at ")
+            && told[0].ends_with("Z: hooks.example.com resolves to 10.0.0.7"),
+        "{told:?}"
+    );
+    assert_eq!(settle(3, Outcome::Blocked, Next::Succeed, None).await, [""; 0], "what failed before a success is over");
 }
 
 /// What a person may call to have a webhook sent to.

@@ -8,7 +8,10 @@ use sha2::{Digest as _, Sha256};
 use tenterhook_engine::Compiled;
 use tenterhook_intake::RuleFailure;
 use tenterhook_model::webhook::{ProxyUse, TransportPolicy};
-use tenterhook_model::{Authentication, Egress, Fault, Namespace, TargetUrl, Webhook, WebhookId, WebhookSpec, limits};
+use tenterhook_model::{
+    Authentication, Egress, Fault, Namespace, Outcome, TargetUrl, Webhook, WebhookHealth, WebhookId, WebhookSpec,
+    limits,
+};
 use tenterhook_proto::tenterhook::v1;
 use tenterhook_store::{Backlog, Expect, SaveError, SavedWebhook, WebhookChange};
 
@@ -135,7 +138,7 @@ pub(super) async fn show(api: &Shared, webhook: &Arc<Webhook>) -> Result<v1::Web
 
 /// What is wrong with a stored webhook that was not when it was saved, as far as nobody has to be asked: templates and
 /// rules that this version does not compile, and a URL that the settings of today forbid. Where a name leads, attempts
-/// find out.
+/// find out: [`blocked`].
 async fn outdated(api: &Shared, webhook: &Arc<Webhook>) -> Vec<Fault> {
     // What is not kept may be a draft, and is not kept now.
     let compiled = match api.compilations.find(webhook) {
@@ -165,8 +168,17 @@ pub(super) fn show_with(api: &Shared, webhook: &Webhook, backlog: Backlog) -> v1
     warnings.extend(api.intake.rule_failures(webhook).into_iter().map(|RuleFailure { rule, time, error }| {
         format!("rules[{rule}]: could not be evaluated at {}, so it did not match: {error}", time.rfc3339())
     }));
-    let standing = Standing { health: api.store.health(webhook.id), backlog, now: api.clock.now() };
+    let health = api.store.health(webhook.id);
+    warnings.extend(blocked(&health));
+    let standing = Standing { health, backlog, now: api.clock.now() };
     v1::Webhook { warnings, ..write_webhook(webhook, &standing) }
+}
+
+/// What the last attempt found out about a name that has become private since it was saved.
+fn blocked(health: &WebhookHealth) -> Option<String> {
+    let failure = health.last_error.as_ref().filter(|_| health.failing_since.is_some())?;
+    let is_blocked = failure.outcome() == Some(Outcome::Blocked);
+    is_blocked.then(|| format!("the last attempt was blocked at {}: {}", failure.time.rfc3339(), failure.error))
 }
 
 /// Checks the etag that a caller sent, if it sent one.
