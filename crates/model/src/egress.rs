@@ -65,6 +65,9 @@ pub enum ProxyError {
     /// It has no host, or one that is none.
     #[error("has no host that can be looked up, such as http://proxy.example:3128")]
     Host,
+    /// It has a port that nobody can listen on, or none after its colon.
+    #[error("has a port that is not a number from 1 to 65535, such as http://proxy.example:3128")]
+    Port,
     /// It has a path, a query or a fragment.
     #[error("must end after the port, such as http://proxy.example:3128")]
     Path,
@@ -114,14 +117,16 @@ impl Proxy {
             _ => return Err(ProxyError::Scheme),
         };
         // Read as http, whose host the rules of URLs normalise.
-        let url = url::Url::parse(&format!("http://{rest}")).map_err(|_| ProxyError::Host)?;
+        let url = url::Url::parse(&format!("http://{rest}")).map_err(|error| match error {
+            url::ParseError::InvalidPort => ProxyError::Port,
+            _ => ProxyError::Host,
+        })?;
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(ProxyError::Path);
         }
-        let port = match url.port() {
-            Some(port) => port,
-            // The reader drops 80 as the standard port of http.
-            None if rest.trim_end_matches('/').ends_with(":80") => 80,
+        // The reader drops 80 as the standard port of http.
+        let port = match written_port(rest) {
+            Some(text) => text.parse().ok().filter(|port| *port > 0).ok_or(ProxyError::Port)?,
             None => standard_port,
         };
         let host = match url.host() {
@@ -140,6 +145,13 @@ impl Proxy {
         };
         Ok(Self { scheme, host, port, credentials })
     }
+}
+
+/// What stands behind the colon after the host of `[user:password@]host[:port][/]`.
+fn written_port(text: &str) -> Option<&str> {
+    let authority = text.split('/').next().unwrap_or_default();
+    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
+    host_and_port.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'))
 }
 
 impl fmt::Display for Proxy {
@@ -223,7 +235,10 @@ impl Entry {
         }
         let (host, port) = match text.rsplit_once(':') {
             None => (text.as_str(), None),
-            Some((host, port)) => (host, Some(port.parse().map_err(|_| NoHost(text.clone()))?)),
+            Some((host, port)) => {
+                let port = port.parse().ok().filter(|port| *port > 0);
+                (host, Some(port.ok_or_else(|| NoHost(text.clone()))?))
+            }
         };
         if let Some(address) = address(host) {
             return Ok(Self::Address(address.to_canonical(), port));
@@ -325,6 +340,8 @@ mod tests {
             "a b",
             "example.com:port",
             "example.com:",
+            "example.com:0",
+            "192.0.2.7:65536",
             ":80",
             "http://example.com",
             "192.0.2.0/33",
@@ -375,6 +392,8 @@ mod tests {
         assert_eq!(read("proxy.example:80/"), (twice("http://proxy.example:80"), None));
         assert_eq!(read("https://proxy.example"), (twice("https://proxy.example:443"), None));
         assert_eq!(read("https://proxy.example:80").0, twice("https://proxy.example:80"));
+        assert_eq!(read("https://u:80@proxy.example:0080").0, twice("https://proxy.example:80"));
+        assert_eq!(read("socks5h://[2001:db8::80]").0, twice("socks5h://[2001:db8::80]:1080"));
         let (shown, user) = read("socks5h://u%40x:p%3Aw@[2001:db8::1]");
         assert_eq!((shown, user.as_deref()), (twice("socks5h://[2001:db8::1]:1080"), Some("u@x/p:w")));
         assert_eq!(read("http://u:%+5%4@proxy.example").1.as_deref(), Some("u/%+5%4"), "no digits, no character");
@@ -384,6 +403,10 @@ mod tests {
             ("http://", ProxyError::Host),
             ("http://a b", ProxyError::Host),
             ("http://u:%ff@proxy.example", ProxyError::Host),
+            ("http://proxy.example:0", ProxyError::Port),
+            ("http://proxy.example:", ProxyError::Port),
+            ("http://proxy.example:99999", ProxyError::Port),
+            ("http://user:hunter2", ProxyError::Port),
             ("http://proxy.example/path", ProxyError::Path),
         ] {
             assert_eq!(Proxy::parse(text).unwrap_err(), error, "{text}");
