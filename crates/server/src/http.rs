@@ -222,6 +222,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn requests_in_a_row_leave_others_their_turn() {
+        const REQUESTS: usize = 200;
+        let (address, _tasks) = start(Bounds::OPERATIONS).await;
+        let (mut read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
+        let last = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let all = [GET.repeat(REQUESTS - 1), last.to_vec()].concat();
+        let mut turns = 0;
+        let others = async {
+            loop {
+                turns += 1;
+                yield_now().await;
+            }
+        };
+        let mut answers = Vec::new();
+        let asks = async { tokio::join!(write.write_all(&all), read.read_to_end(&mut answers)) };
+        tokio::select! {
+            () = others => {}
+            _ = asks => {}
+        }
+        assert_eq!(String::from_utf8_lossy(&answers).matches("HTTP/1.1 200").count(), REQUESTS);
+        assert!(turns >= REQUESTS, "{turns} turns for {REQUESTS} requests");
+    }
+
+    #[tokio::test]
     async fn a_connection_that_does_not_begin_with_tls_is_closed_where_there_is_tls() {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
