@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tenterhook_model::Entropy;
+
 use crate::Store;
 use crate::embedded::{EmbeddedStore, StoreOptions, Writer, recognise};
 use crate::error::{OpenError, StoreError};
 use crate::keys;
 use crate::kv::place::{self, Holds};
-use crate::kv::{Kv, MemoryKv, PostgresKv, RedbKv, SledKv};
+use crate::kv::{Kv, MemoryKv, Node, PostgresKv, RedbKv, SledKv};
 use crate::seal::SealingKey;
 
 /// Where a store is and what engine it has, as its URL says it.
@@ -61,15 +63,22 @@ pub fn folder(url: &str) -> Option<&Path> {
 /// When the URL names no store, or the store cannot be opened: [`OpenError::Held`] while another node
 /// has the database.
 pub fn open(url: &str, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer), OpenError> {
-    match Location::parse(url)? {
-        Location::Folder(Holds::Redb, directory) => open_engine(RedbKv::open(directory)?, options),
-        Location::Folder(Holds::Sled, directory) => open_engine(SledKv::open(directory)?, options),
-        Location::Postgres(url) => {
-            let kv = PostgresKv::open(url, &options.node, &*options.entropy)?;
-            open_engine(kv, options)
-        }
-        Location::Memory => open_engine(MemoryKv::default(), options),
-    }
+    let kv = open_engine(url, &options.node, &*options.entropy)?;
+    let (store, writer) = EmbeddedStore::open_any(kv, options)?;
+    Ok((store, writer))
+}
+
+/// Opens the engine that `url` names, for this node where nodes share it.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_engine(url: &str, node: &Node, entropy: &dyn Entropy) -> Result<Box<dyn Kv>, OpenError> {
+    Ok(match Location::parse(url)? {
+        Location::Folder(Holds::Redb, directory) => Box::new(RedbKv::open(directory)?),
+        Location::Folder(Holds::Sled, directory) => Box::new(SledKv::open(directory)?),
+        Location::Postgres(url) => Box::new(PostgresKv::open(url, node, entropy)?),
+        Location::Memory => Box::new(MemoryKv::default()),
+    })
 }
 
 /// Whether there is a store at `url`.
@@ -127,13 +136,8 @@ pub fn shown_url(url: &str) -> String {
 }
 
 /// Whether somebody has made a store in an engine that is there.
-fn is_made<K: Kv>(kv: &K) -> Result<bool, StoreError> {
+fn is_made(kv: &dyn Kv) -> Result<bool, StoreError> {
     Ok(kv.get(&keys::meta::identity())?.is_some())
-}
-
-fn open_engine<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<dyn Store>, Writer), OpenError> {
-    let (store, writer) = EmbeddedStore::open(kv, options)?;
-    Ok((store, writer))
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ pub use salvage::Salvaged;
 
 use crate::error::OpenError;
 use crate::keys;
-use crate::kv::place::{self, Holds, StoreFolder};
-use crate::kv::{Batch, Kv, MemoryKv, Node, PostgresKv, RedbKv, SledKv, Span};
-use crate::open::{Location, exists, shown_url};
+use crate::kv::place::{self, StoreFolder};
+use crate::kv::{Batch, Kv, Node, Span};
+use crate::open::{Location, exists, open_engine, shown_url};
 
 /// Records that are removed at a time.
 const CLEARED: usize = 512;
@@ -136,17 +136,13 @@ fn open_existing(url: &str) -> Result<Box<dyn Kv>, OpenError> {
 }
 
 fn open_any(url: &str) -> Result<Box<dyn Kv>, OpenError> {
-    Ok(match Location::parse(url)? {
-        Location::Folder(Holds::Redb, directory) => Box::new(RedbKv::open(directory)?),
-        Location::Folder(Holds::Sled, directory) => Box::new(SledKv::open(directory)?),
-        Location::Postgres(url) => Box::new(PostgresKv::open(url, &Node::of_command(), &OsEntropy)?),
-        Location::Memory => Box::new(MemoryKv::default()),
-    })
+    open_engine(url, &Node::of_command(), &OsEntropy)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kv::MemoryKv;
     use crate::rows;
     use crate::rows::meta::IdentityRow;
 

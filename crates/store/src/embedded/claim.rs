@@ -34,7 +34,7 @@ struct HeadRead {
     next: Option<Place>,
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// Up to `limit` due deliveries of the webhook, taken out of its queue.
     pub(crate) fn claim(&self, webhook: WebhookId, limit: usize, now: Timestamp) -> Result<Vec<Claim>, StoreError> {
         let Some(lane) = self.lane_to_claim(webhook)? else { return Ok(Vec::new()) };

@@ -14,7 +14,7 @@ use crate::rows::count::OpenRow;
 use crate::rows::meta::SequenceRow;
 use crate::stats::Open;
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Writes the counts into the commit if it is time, or the group asks for it. Returns whether it did.
     pub(crate) fn write_counts(&mut self) -> Result<bool, StoreError> {
         let counts = self.shared.counts();
@@ -27,7 +27,7 @@ impl<K: Kv> Group<'_, K> {
 }
 
 /// Writes what is counted and not on disk yet.
-fn write<K: Kv>(counts: &Counts, kv: &K, batch: &mut Batch) -> Result<(), StoreError> {
+fn write(counts: &Counts, kv: &dyn Kv, batch: &mut Batch) -> Result<(), StoreError> {
     for ((lane, span, start), mut sum) in counts.sums() {
         let key = keys::count::encode(lane, span, start);
         if let Some(row) = kv.get(&key)? {
@@ -42,7 +42,7 @@ fn write<K: Kv>(counts: &Counts, kv: &K, batch: &mut Batch) -> Result<(), StoreE
     Ok(())
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// Shows `each` what ended in a lane from `start`, in milliseconds since 1970, to `now`, with the
     /// start of its span: whole minutes as far back as they are kept, whole hours before that.
     pub(crate) fn each_count(

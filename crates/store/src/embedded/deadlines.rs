@@ -11,7 +11,7 @@ use crate::kv::{Kv, Span};
 /// When a delivery is looked at again that was in flight when its event expired, in milliseconds.
 const AGAIN: u64 = 1_000;
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Forgets when a delivery of the event is to be given up.
     pub(crate) fn delete_expiry(&mut self, id: DeliveryId, expire_time: Timestamp) {
         self.batch.delete(keys::expiry::encode((keys::due_millis(expire_time), id)));

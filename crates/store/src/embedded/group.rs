@@ -34,8 +34,8 @@ use crate::tail::Recorder;
 const FIRST_CHUNK: usize = 16;
 
 /// Writes in the making.
-pub(crate) struct Group<'a, K> {
-    pub(crate) shared: &'a Arc<Shared<K>>,
+pub(crate) struct Group<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
     pub(crate) state: &'a mut State,
     /// The time of all that the group does. It may be before that of the group before it: somebody
     /// may have set the clock back.
@@ -81,9 +81,9 @@ pub(crate) struct Group<'a, K> {
     timeline: BTreeMap<Namespace, (Moment, Vec<TimelineEntry>)>,
 }
 
-impl<'a, K: Kv> Group<'a, K> {
+impl<'a> Group<'a> {
     /// A group without writes, at the time of the clock.
-    pub(crate) fn new(shared: &'a Arc<Shared<K>>, state: &'a mut State) -> Self {
+    pub(crate) fn new(shared: &'a Arc<Shared>, state: &'a mut State) -> Self {
         let now = state.tick(shared.clock.now());
         Self {
             recorder: Recorder::new(state.next_sequence, now),
@@ -197,7 +197,7 @@ impl<'a, K: Kv> Group<'a, K> {
     }
 
     /// Commits, and then does to memory what the commit did to the disk.
-    pub(crate) fn commit(mut self) -> Result<Bells<K>, StoreError> {
+    pub(crate) fn commit(mut self) -> Result<Bells, StoreError> {
         if let Some(error) = self.broken {
             return Err(error);
         }
@@ -259,7 +259,7 @@ impl<'a, K: Kv> Group<'a, K> {
         }
     }
 
-    fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) -> Bells<K> {
+    fn apply(self, halted: Vec<Arc<Webhook>>, flushed: bool) -> Bells {
         let shared = self.shared;
         assert!(self.batch.is_empty(), "memory follows the disk: {} bytes are not committed", self.batch.bytes());
         let (before, next) = (self.state.next_sequence, self.recorder.next());
@@ -319,8 +319,8 @@ impl<'a, K: Kv> Group<'a, K> {
 /// The bells of those who wait for what a commit did.
 #[derive(Debug)]
 #[must_use = "someone waits for them"]
-pub(crate) struct Bells<K> {
-    shared: Arc<Shared<K>>,
+pub(crate) struct Bells {
+    shared: Arc<Shared>,
     /// Whether a delivery has become due, or another one is the next.
     due: bool,
     /// Whether there are changes in the journal.
@@ -330,7 +330,7 @@ pub(crate) struct Bells<K> {
     feeds: Vec<Arc<Notify>>,
 }
 
-impl<K> Bells<K> {
+impl Bells {
     /// Rings them.
     pub(crate) fn ring(&self) {
         if self.notices {

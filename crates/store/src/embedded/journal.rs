@@ -51,7 +51,7 @@ pub(crate) fn write(changes: &[Recorded], batch: &mut Batch) {
     }
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// Changes after `after` in commit order, at most `limit`.
     pub(crate) fn changes(&self, after: Sequence, limit: usize) -> Result<ChangePage, StoreError> {
         if let Some(page) = self.recent_changes(after, limit) {
@@ -178,7 +178,7 @@ impl<K: Kv> Shared<K> {
 }
 
 /// What a journal on disk holds, and when its last change happened.
-pub(crate) fn find_span<K: Kv>(kv: &K, epoch: u64) -> Result<(JournalSpan, Timestamp), StoreError> {
+pub(crate) fn find_span(kv: &dyn Kv, epoch: u64) -> Result<(JournalSpan, Timestamp), StoreError> {
     let (from, to) = Family::Journal.range();
     let first = kv.range(Span::new(&from, &to, 1))?;
     let last = kv.range(Span::new(&from, &to, 1).reversed())?;
@@ -200,7 +200,7 @@ pub(crate) fn find_span<K: Kv>(kv: &K, epoch: u64) -> Result<(JournalSpan, Times
 }
 
 /// What retention removed last from the front of the journal, if it removed anything yet.
-fn trimmed<K: Kv>(kv: &K) -> Result<Option<TrimmedRow>, StoreError> {
+fn trimmed(kv: &dyn Kv) -> Result<Option<TrimmedRow>, StoreError> {
     let row = kv.get(&keys::meta::trimmed())?;
     row.map(|row| rows::decode(&row, "the beginning of the journal")).transpose()
 }

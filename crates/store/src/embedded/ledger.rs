@@ -13,7 +13,7 @@ use crate::queue::{Effect, Item, Kind};
 use crate::rows;
 use crate::rows::delivery::{Stored, Wait};
 
-impl<K: Kv> Rows for Group<'_, K> {
+impl Rows for Group<'_> {
     type Stop = StoreError;
 
     fn open(&self, id: DeliveryId) -> Result<Option<Stored>, StoreError> {
@@ -68,7 +68,7 @@ impl<K: Kv> Rows for Group<'_, K> {
     }
 }
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Follows a rule. If it stops, it leaves no trace.
     pub(crate) fn follow<T>(
         &mut self,

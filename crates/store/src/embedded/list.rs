@@ -36,7 +36,7 @@ struct Source {
 
 impl Source {
     /// The id of the next row, read if it must be.
-    fn next_id<K: Kv>(&mut self, kv: &K) -> Result<Option<DeliveryId>, StoreError> {
+    fn next_id(&mut self, kv: &dyn Kv) -> Result<Option<DeliveryId>, StoreError> {
         if self.read.is_empty() && !self.is_at_end {
             let rows = kv.range(Span::new(&self.from, &self.to, self.chunk).reversed())?;
             self.is_at_end = rows.len() < self.chunk;
@@ -68,7 +68,7 @@ struct Maker<'a> {
     looked_at: usize,
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// A page of deliveries.
     pub(crate) fn deliveries(&self, query: &DeliveryQuery) -> Result<Page<Delivery>, StoreError> {
         let mut maker = Maker { query, items: Vec::new(), bytes: 0, looked_at: 0 };

@@ -22,7 +22,6 @@ mod totals;
 mod writer;
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +30,7 @@ use tokio::runtime::Handle;
 
 pub(crate) use start::{FORMAT, check_format, lane_info, recognise};
 pub use store::EmbeddedStore;
+use writer::Worker;
 
 use crate::error::OpenError;
 use crate::kv::{Kv, Node};
@@ -78,13 +78,7 @@ pub trait CommitObserver: fmt::Debug + Send + Sync + 'static {
 
 /// The one that commits. It must run for writes to be answered, and ends after
 /// [`Observing::close`](crate::Observing::close) when all that waited is committed.
-pub struct Writer(Box<dyn Work>);
-
-/// What a writer does, whatever its engine.
-trait Work: Send {
-    fn run(self: Box<Self>, runtime: &Handle);
-    fn run_inline(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
-}
+pub struct Writer(Worker);
 
 impl Writer {
     /// Commits until the store is closed, and answers in `runtime`, where its users wait. Blocks: give it
@@ -105,14 +99,22 @@ impl fmt::Debug for Writer {
     }
 }
 
-impl<K: Kv> EmbeddedStore<K> {
+impl EmbeddedStore {
     /// Opens the store in `kv`, or makes it if there is none.
     ///
     /// # Errors
     /// When it is of another format, the sealing key is not the one that it was made with, or
     /// a record is damaged.
-    pub fn open(kv: K, options: StoreOptions) -> Result<(Arc<Self>, Writer), OpenError> {
+    pub fn open(kv: impl Kv, options: StoreOptions) -> Result<(Arc<Self>, Writer), OpenError> {
+        Self::open_any(Box::new(kv), options)
+    }
+
+    /// As [`Self::open`], for an engine that a URL has chosen.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn open_any(kv: Box<dyn Kv>, options: StoreOptions) -> Result<(Arc<Self>, Writer), OpenError> {
         let (shared, worker) = start::open(kv, options)?;
-        Ok((Arc::new(Self::new(shared)), Writer(Box::new(worker))))
+        Ok((Arc::new(Self::new(shared)), Writer(worker)))
     }
 }

@@ -69,7 +69,7 @@ impl Trigger {
     }
 }
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Notes what a save did. Call it once nothing can refuse the save any more.
     pub(crate) fn note_save(&mut self, before: Option<&Webhook>, now: &Arc<Webhook>) {
         if !self.is_wanted(&now.namespace, before, Some(now)) {
@@ -278,7 +278,7 @@ impl<K: Kv> Group<'_, K> {
     }
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// The first notices that wait, at most `limit`.
     pub(crate) fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError> {
         let (from, to) = Family::Notice.range();
@@ -320,7 +320,7 @@ fn last_error(trigger: Option<&Trigger>) -> String {
 }
 
 /// Reads what the writer must know of notices.
-pub(crate) fn read<K: Kv>(kv: &K) -> Result<Reported, StoreError> {
+pub(crate) fn read(kv: &dyn Kv) -> Result<Reported, StoreError> {
     let (from, to) = Family::Notice.range();
     let last = kv.range(Span::new(&from, &to, 1).reversed())?;
     let next = last.first().map_or(Ok(1), |(key, _)| keys::notice::decode(key).map(|last| last.0 + 1))?;

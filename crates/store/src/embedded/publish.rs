@@ -27,7 +27,7 @@ enum Plan {
 }
 
 /// The keys whose values the publication of an event asks for.
-pub(super) fn reads_of<K: Kv>(new: &NewEvent, shared: &Shared<K>) -> Vec<Vec<u8>> {
+pub(super) fn reads_of(new: &NewEvent, shared: &Shared) -> Vec<Vec<u8>> {
     let Event { namespace, id, ordering_key, .. } = &*new.event;
     let mut keys = vec![keys::event::encode(namespace, id)];
     if !ordering_key.is_empty() {
@@ -38,7 +38,7 @@ pub(super) fn reads_of<K: Kv>(new: &NewEvent, shared: &Shared<K>) -> Vec<Vec<u8>
     keys
 }
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Stores events and makes their deliveries: all or, when one conflicts, none.
     pub(crate) fn publish(&mut self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
         if self.is_nearly_full() {

@@ -19,7 +19,7 @@ use crate::stats::Backlog;
 /// Rows that a look for the oldest delivery that waits reads at a time; those in flight come first.
 const OLDEST_CHUNK: usize = 16;
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// The event, while it is kept.
     pub(crate) fn find_event(&self, namespace: &Namespace, id: &EventId) -> Result<Option<Event>, StoreError> {
         let Some(row) = self.kv.get(&keys::event::encode(namespace, id))? else { return Ok(None) };
@@ -142,7 +142,7 @@ impl<K: Kv> Shared<K> {
 }
 
 /// One attempt of a delivery.
-pub(crate) fn attempt<K: Kv>(shared: &Shared<K>, id: DeliveryId, number: u32) -> Result<Option<Attempt>, StoreError> {
+pub(crate) fn attempt(shared: &Shared, id: DeliveryId, number: u32) -> Result<Option<Attempt>, StoreError> {
     let last = shared.find_delivery(id)?.and_then(|delivery| delivery.last_attempt);
     if let Some(last) = last.filter(|last| last.number == number) {
         return Ok(Some(Arc::unwrap_or_clone(last)));

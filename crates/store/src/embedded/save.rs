@@ -27,7 +27,7 @@ pub(crate) enum Saved {
     Removed { webhook: Arc<Webhook>, more: bool },
 }
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Creates, replaces or removes a webhook.
     pub(crate) fn save(&mut self, change: WebhookChange) -> Result<SavedWebhook, SaveError> {
         match change {
@@ -168,7 +168,7 @@ impl<K: Kv> Group<'_, K> {
     }
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// The count that was answered to the request id before.
     pub(crate) fn recalled(
         &self,
@@ -198,7 +198,7 @@ fn known_request(row: Option<&Bytes>, content: &[u8; 32], now: Timestamp) -> Res
 }
 
 /// Takes a save that was committed into memory.
-pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, now: Timestamp) {
+pub(crate) fn adopt(shared: &Shared, state: &mut State, saved: Saved, now: Timestamp) {
     let mut set = WebhookSet::clone(&shared.webhooks());
     set.revision += 1;
     let mut rings = false;
@@ -245,7 +245,7 @@ pub(crate) fn adopt<K: Kv>(shared: &Shared<K>, state: &mut State, saved: Saved, 
     }
 }
 
-fn set_lane<K: Kv>(shared: &Shared<K>, webhook: &Webhook, removed: Option<Timestamp>) {
+fn set_lane(shared: &Shared, webhook: &Webhook, removed: Option<Timestamp>) {
     let info = LaneInfo { webhook: webhook.id, namespace: webhook.namespace.clone(), removed, emptied: None };
     write(&shared.lanes).insert(webhook.lane, Arc::new(info));
 }

@@ -20,8 +20,8 @@ use crate::tail::Tail;
 
 /// What the store's readers and its writer share.
 #[derive(Debug)]
-pub(crate) struct Shared<K> {
-    pub(crate) kv: Watched<K>,
+pub(crate) struct Shared {
+    pub(crate) kv: Watched,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sealer: Sealer,
     pub(crate) reads: Reads,
@@ -47,7 +47,7 @@ pub(crate) struct Shared<K> {
     pub(crate) room: Notify,
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// What a caller is answered, who does not wait without end for a database that is away. The write may be
     /// made all the same.
     pub(crate) async fn answered<T, E: From<StoreError>>(

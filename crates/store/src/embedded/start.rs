@@ -50,16 +50,16 @@ pub(crate) fn identity(sealer: &Sealer, state: &State) -> IdentityRow {
 }
 
 /// Opens the store in `kv`, or makes it if there is none.
-pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>>, Worker<K>), OpenError> {
+pub(crate) fn open(kv: Box<dyn Kv>, options: StoreOptions) -> Result<(Arc<Shared>, Worker), OpenError> {
     let sealer = Sealer::new(&options.sealing_key, options.entropy.clone());
-    let identity = identify(&kv, &sealer, &*options.entropy)?;
-    let (span, last_time) = find_span(&kv, identity.epoch)?;
-    let webhooks = read_webhooks(&kv, &sealer)?;
-    let (tokens, lanes) = (read_tokens(&kv)?, read_lanes(&kv)?);
-    let saved_floor = last_id(&kv)?;
+    let identity = identify(&*kv, &sealer, &*options.entropy)?;
+    let (span, last_time) = find_span(&*kv, identity.epoch)?;
+    let webhooks = read_webhooks(&*kv, &sealer)?;
+    let (tokens, lanes) = (read_tokens(&*kv)?, read_lanes(&*kv)?);
+    let saved_floor = last_id(&*kv)?;
     // Past everything of the lives before, even if the clock was set back since: an id that is
     // made now is in a millisecond of this life only.
-    let last_millis = last_time.max(last_publication(&kv)?).millis_u48().max(saved_floor);
+    let last_millis = last_time.max(last_publication(&*kv)?).millis_u48().max(saved_floor);
     let now = options.clock.now();
     if last_millis > now.millis_u48() + CLOCK_SLACK_MS {
         let ahead = Duration::from_millis(last_millis - now.millis_u48());
@@ -68,8 +68,8 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
             "the store has records of a later time than the clock's: times follow the clock, ids go on rising"
         );
     }
-    let counts = read_counts(&kv, &lanes, span, now)?;
-    let removals: VecDeque<Lane> = removed_with_open(&kv, &lanes)?;
+    let counts = read_counts(&*kv, &lanes, span, now)?;
+    let removals: VecDeque<Lane> = removed_with_open(&*kv, &lanes)?;
     let mut queues = Queues::default();
     for webhook in webhooks.by_id.values() {
         queues.webhook(webhook, false, options.clock.now().millis_u48());
@@ -90,12 +90,12 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
         removals,
         expiry: Default::default(),
         replaced: 0,
-        reported: notices::read(&kv)?,
+        reported: notices::read(&*kv)?,
     };
-    let next_expiry = first_expiry(&kv)?;
+    let next_expiry = first_expiry(&*kv)?;
     let (inbox, receiver) = Inbox::new();
     let shared = Arc::new(Shared {
-        health: RwLock::new(read_health(&kv)?),
+        health: RwLock::new(read_health(&*kv)?),
         kv: Watched::new(kv),
         clock: options.clock,
         sealer,
@@ -122,7 +122,7 @@ pub(crate) fn open<K: Kv>(kv: K, options: StoreOptions) -> Result<(Arc<Shared<K>
 }
 
 /// Reads who the store is, or writes it into an empty one.
-fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<IdentityRow, OpenError> {
+fn identify(kv: &dyn Kv, sealer: &Sealer, entropy: &dyn Entropy) -> Result<IdentityRow, OpenError> {
     if let Some(row) = kv.get(&keys::meta::identity())? {
         let identity: IdentityRow = rows::decode(&row, "the identity of the store")?;
         check_format(&identity)?;
@@ -146,7 +146,7 @@ fn identify<K: Kv>(kv: &K, sealer: &Sealer, entropy: &dyn Entropy) -> Result<Ide
 }
 
 /// Whether a store that was made before is one of ours, of this format and sealed with `key`.
-pub(crate) fn recognise<K: Kv>(kv: &K, key: Option<&SealingKey>) -> Result<(), OpenError> {
+pub(crate) fn recognise(kv: &dyn Kv, key: Option<&SealingKey>) -> Result<(), OpenError> {
     let Some(row) = kv.get(&keys::meta::identity())? else {
         let is_empty = kv.range(Span::new(&[], &[u8::MAX], 1))?.is_empty();
         return if is_empty { Ok(()) } else { Err(OpenError::Foreign) };
@@ -168,20 +168,20 @@ pub(crate) fn check_format(identity: &IdentityRow) -> Result<(), OpenError> {
 }
 
 /// The millisecond in which the first event of an open delivery expires.
-fn first_expiry<K: Kv>(kv: &K) -> Result<u64, StoreError> {
+fn first_expiry(kv: &dyn Kv) -> Result<u64, StoreError> {
     let (from, to) = Family::Expiry.range();
     let first = kv.range(Span::new(&from, &to, 1))?;
     first.first().map_or(Ok(u64::MAX), |(key, _)| Ok(keys::expiry::decode(key)?.0))
 }
 
 /// The millisecond of ids that was reached while the clock was behind it; 0 when it never was.
-fn last_id<K: Kv>(kv: &K) -> Result<u64, StoreError> {
+fn last_id(kv: &dyn Kv) -> Result<u64, StoreError> {
     let Some(row) = kv.get(&keys::meta::last_id())? else { return Ok(0) };
     Ok(rows::decode::<SequenceRow>(&row, "the last id")?.sequence)
 }
 
 /// When the newest event that is kept was published, in whole milliseconds.
-fn last_publication<K: Kv>(kv: &K) -> Result<Timestamp, StoreError> {
+fn last_publication(kv: &dyn Kv) -> Result<Timestamp, StoreError> {
     let (mut from, to) = Family::Timeline.range();
     let mut last = Timestamp::MIN;
     while let Some((key, _)) = kv.range(Span::new(&from, &to, 1))?.first() {
@@ -196,8 +196,8 @@ fn last_publication<K: Kv>(kv: &K) -> Result<Timestamp, StoreError> {
 }
 
 /// Hands every pair of a family to `each`.
-pub(crate) fn scan<K: Kv>(
-    kv: &K,
+pub(crate) fn scan(
+    kv: &dyn Kv,
     family: Family,
     mut each: impl FnMut(&Pair) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
@@ -212,7 +212,7 @@ pub(crate) fn scan<K: Kv>(
     }
 }
 
-fn read_webhooks<K: Kv>(kv: &K, sealer: &Sealer) -> Result<WebhookSet, StoreError> {
+fn read_webhooks(kv: &dyn Kv, sealer: &Sealer) -> Result<WebhookSet, StoreError> {
     let mut set = WebhookSet::default();
     scan(kv, Family::Webhook, |(_, row)| {
         let row: WebhookRow = rows::decode(row, "a webhook")?;
@@ -225,7 +225,7 @@ fn read_webhooks<K: Kv>(kv: &K, sealer: &Sealer) -> Result<WebhookSet, StoreErro
     Ok(set)
 }
 
-fn read_tokens<K: Kv>(kv: &K) -> Result<TokenSet, StoreError> {
+fn read_tokens(kv: &dyn Kv) -> Result<TokenSet, StoreError> {
     let mut set = TokenSet::default();
     scan(kv, Family::Token, |(key, row)| {
         let id = keys::access_token::decode(key)?;
@@ -239,7 +239,7 @@ fn read_tokens<K: Kv>(kv: &K) -> Result<TokenSet, StoreError> {
     Ok(set)
 }
 
-fn read_lanes<K: Kv>(kv: &K) -> Result<HashMap<Lane, Arc<LaneInfo>>, StoreError> {
+fn read_lanes(kv: &dyn Kv) -> Result<HashMap<Lane, Arc<LaneInfo>>, StoreError> {
     let mut lanes = HashMap::new();
     scan(kv, Family::Lane, |(key, row)| {
         lanes.insert(keys::webhook::decode_lane(key)?, Arc::new(lane_info(row)?));
@@ -260,7 +260,7 @@ pub(crate) fn lane_info(row: &bytes::Bytes) -> Result<LaneInfo, StoreError> {
     })
 }
 
-fn read_health<K: Kv>(kv: &K) -> Result<HashMap<WebhookId, WebhookHealth>, StoreError> {
+fn read_health(kv: &dyn Kv) -> Result<HashMap<WebhookId, WebhookHealth>, StoreError> {
     let mut all = HashMap::new();
     scan(kv, Family::Health, |(key, row)| {
         let row: HealthRow = rows::decode(row, "health")?;
@@ -272,8 +272,8 @@ fn read_health<K: Kv>(kv: &K) -> Result<HashMap<WebhookId, WebhookHealth>, Store
 }
 
 /// The counts on disk, and what the journal says since.
-fn read_counts<K: Kv>(
-    kv: &K,
+fn read_counts(
+    kv: &dyn Kv,
     lanes: &HashMap<Lane, Arc<LaneInfo>>,
     span: JournalSpan,
     now: Timestamp,
@@ -301,7 +301,7 @@ fn read_counts<K: Kv>(
 }
 
 /// Counts the rest of the block of the journal that holds the change `next`; answers the next one.
-fn count_block<K: Kv>(kv: &K, counts: &mut Counts, next: u64) -> Result<u64, StoreError> {
+fn count_block(kv: &dyn Kv, counts: &mut Counts, next: u64) -> Result<u64, StoreError> {
     let (from, _) = Family::Journal.range();
     let to = keys::after(&keys::journal::encode(Sequence(next)));
     let found = kv.range(Span::new(&from, &to, 1).reversed())?;
@@ -320,7 +320,7 @@ fn count_block<K: Kv>(kv: &K, counts: &mut Counts, next: u64) -> Result<u64, Sto
 }
 
 /// Lanes of removed webhooks that still have open deliveries.
-fn removed_with_open<K: Kv>(kv: &K, lanes: &HashMap<Lane, Arc<LaneInfo>>) -> Result<VecDeque<Lane>, StoreError> {
+fn removed_with_open(kv: &dyn Kv, lanes: &HashMap<Lane, Arc<LaneInfo>>) -> Result<VecDeque<Lane>, StoreError> {
     let mut found = VecDeque::new();
     for (lane, _) in lanes.iter().filter(|(_, info)| info.removed.is_some()) {
         let (from, to) = keys::delivery::of_lane(Family::Open, *lane);

@@ -33,25 +33,25 @@ use crate::roles::{
 use crate::stats::{Backlog, DeliveryStats, Gauges, StatsBucket, StatsQuery};
 
 /// A store over an embedded engine.
-pub struct EmbeddedStore<K> {
-    shared: Arc<Shared<K>>,
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
 }
 
-impl<K> fmt::Debug for EmbeddedStore<K> {
+impl fmt::Debug for EmbeddedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmbeddedStore")
     }
 }
 
-impl<K: Kv> EmbeddedStore<K> {
-    pub(super) fn new(shared: Arc<Shared<K>>) -> Self {
+impl EmbeddedStore {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 
     /// Makes a read where the opener wants it made.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Shared<K>) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&Shared) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         match self.shared.reads {
             Reads::Inline => read(&self.shared),
@@ -89,7 +89,7 @@ impl<K: Kv> EmbeddedStore<K> {
         let _late = tokio::time::timeout(limits::ADMISSION_WAIT, wait).await;
     }
 
-    fn gauges_of(shared: &Shared<K>) -> Result<Gauges, StoreError> {
+    fn gauges_of(shared: &Shared) -> Result<Gauges, StoreError> {
         let open = shared.counts().all_open();
         let in_flight = shared.queues().in_flight() as u64;
         let mut oldest_open: Option<Timestamp> = None;
@@ -117,7 +117,7 @@ impl<K: Kv> EmbeddedStore<K> {
     }
 }
 
-impl<K: Kv> Webhooks for EmbeddedStore<K> {
+impl Webhooks for EmbeddedStore {
     fn webhooks(&self) -> Arc<WebhookSet> {
         self.shared.webhooks()
     }
@@ -132,7 +132,7 @@ impl<K: Kv> Webhooks for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Publishing for EmbeddedStore<K> {
+impl Publishing for EmbeddedStore {
     async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Published>, StoreError> {
         // What is accepted must be delivered, and what is damaged may be in the way of that.
         self.shared.kv.is_sound()?;
@@ -142,7 +142,7 @@ impl<K: Kv> Publishing for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Announcing for EmbeddedStore<K> {
+impl Announcing for EmbeddedStore {
     async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError> {
         self.read(move |shared| shared.notices(limit)).await
     }
@@ -161,7 +161,7 @@ impl<K: Kv> Announcing for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Dispatching for EmbeddedStore<K> {
+impl Dispatching for EmbeddedStore {
     fn take_ready(&self, now: Timestamp) -> Vec<WebhookId> {
         self.shared.queues().take_ready(now.millis_u48())
     }
@@ -213,7 +213,7 @@ impl<K: Kv> Dispatching for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Reading for EmbeddedStore<K> {
+impl Reading for EmbeddedStore {
     async fn event(&self, namespace: &Namespace, id: &EventId) -> Result<Option<Arc<Event>>, StoreError> {
         let (namespace, id) = (namespace.clone(), id.clone());
         self.read(move |shared| Ok(shared.find_event(&namespace, &id)?.map(Arc::new))).await
@@ -285,7 +285,7 @@ impl<K: Kv> Reading for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Administering for EmbeddedStore<K> {
+impl Administering for EmbeddedStore {
     async fn save_webhook(&self, change: WebhookChange) -> Result<SavedWebhook, SaveError> {
         self.ask(|answer| Request::Save { change, answer }).await
     }
@@ -318,7 +318,7 @@ impl<K: Kv> Administering for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Tokens for EmbeddedStore<K> {
+impl Tokens for EmbeddedStore {
     fn tokens(&self) -> Arc<TokenSet> {
         self.shared.tokens()
     }
@@ -333,7 +333,7 @@ impl<K: Kv> Tokens for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Copying for EmbeddedStore<K> {
+impl Copying for EmbeddedStore {
     async fn backup(&self) -> Result<Backup, StoreError> {
         let view = self.read(|shared| shared.kv.view()).await?;
         Ok(Backup::begin(view, self.shared.reads == Reads::Blocking))
@@ -341,7 +341,7 @@ impl<K: Kv> Copying for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Maintaining for EmbeddedStore<K> {
+impl Maintaining for EmbeddedStore {
     async fn expire(&self, before: Timestamp, limit: usize) -> Result<Expired, StoreError> {
         self.shared.inbox.write(|answer| Request::Expire { before, limit, answer }).await
     }
@@ -382,9 +382,9 @@ impl<K: Kv> Maintaining for EmbeddedStore<K> {
 }
 
 #[async_trait]
-impl<K: Kv> Observing for EmbeddedStore<K> {
+impl Observing for EmbeddedStore {
     async fn gauges(&self) -> Result<Gauges, StoreError> {
-        self.read(|shared| Self::gauges_of(shared)).await
+        self.read(Self::gauges_of).await
     }
 
     async fn readiness(&self) -> Result<(), StoreError> {

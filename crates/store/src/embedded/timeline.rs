@@ -27,7 +27,7 @@ struct Maker<'a> {
     looked_at: usize,
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// Namespaces that hold events, from `from` on: one look for each, however many events it holds.
     pub(crate) fn namespaces(&self, from: Option<&Namespace>, limit: usize) -> Result<Vec<Namespace>, StoreError> {
         let (mut next, end) = keys::event::timelines_from(from);

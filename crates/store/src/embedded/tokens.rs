@@ -9,7 +9,6 @@ use super::group::Group;
 use super::shared::Shared;
 use crate::error::TokenError;
 use crate::keys;
-use crate::kv::Kv;
 use crate::lock::read;
 use crate::record::TokenSet;
 use crate::rows;
@@ -18,7 +17,7 @@ use crate::rows::access_token::TokenRow;
 /// Expired tokens that go at a time: many more than are added.
 const EXPIRED_MAX: usize = 64;
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Adds a token, and removes some that have expired.
     pub(crate) fn add_token(&mut self, token: AccessToken) -> Result<(), TokenError> {
         let now = self.now;
@@ -59,7 +58,7 @@ impl<K: Kv> Group<'_, K> {
     }
 }
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// Every token as it is now.
     pub(crate) fn tokens(&self) -> Arc<TokenSet> {
         read(&self.tokens).clone()

@@ -7,10 +7,9 @@ use tenterhook_model::{Lane, Timestamp, WebhookId};
 use super::shared::Shared;
 use crate::counts::add_to;
 use crate::error::StoreError;
-use crate::kv::Kv;
 use crate::stats::{DeliveryStats, StatsBucket, StatsQuery};
 
-impl<K: Kv> Shared<K> {
+impl Shared {
     /// The counts of each webhook that had deliveries in the window or has open ones now.
     pub(crate) fn stats(&self, query: &StatsQuery) -> Result<Vec<(WebhookId, DeliveryStats)>, StoreError> {
         let now = self.clock.now();

@@ -4,7 +4,6 @@
 //! grow with the load by themselves.
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
-use super::Work;
 use super::group::{Bells, Group};
 use super::notices::Reported;
 use super::shared::Shared;
@@ -116,12 +114,12 @@ where
 
 /// What a commit came to, for all who wait for it.
 #[must_use = "someone waits for it"]
-struct Tidings<K> {
-    committed: Result<Bells<K>, StoreError>,
+struct Tidings {
+    committed: Result<Bells, StoreError>,
     ready: Vec<Ready>,
 }
 
-impl<K> Tidings<K> {
+impl Tidings {
     fn tell(self) {
         if let Ok(bells) = &self.committed {
             bells.ring();
@@ -134,19 +132,20 @@ impl<K> Tidings<K> {
 }
 
 /// The writer of an engine.
-pub(crate) struct Worker<K> {
-    pub(crate) shared: Arc<Shared<K>>,
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
     pub(crate) inbox: Receiver<Request>,
     pub(crate) state: State,
     /// A request that was taken and did not fit into the commit, or must have one of its own.
     pub(crate) next: Option<Request>,
 }
 
-impl<K: Kv> Work for Worker<K> {
-    fn run(mut self: Box<Self>, runtime: &Handle) {
+impl Worker {
+    /// What [`Writer::run`](super::Writer::run) does.
+    pub(super) fn run(mut self, runtime: &Handle) {
         // Each task that is woken from here would cost the runtime a call of the kernel, and its answer a
         // write to the socket of its own. Woken within it they go together. It waits for nothing, and so ends at once.
-        let tell = |tidings: Tidings<K>| drop(runtime.spawn(async { tidings.tell() }));
+        let tell = |tidings: Tidings| drop(runtime.spawn(async { tidings.tell() }));
         loop {
             let first = match self.next.take() {
                 None if self.state.removals.is_empty() => self.inbox.blocking_recv(),
@@ -159,26 +158,23 @@ impl<K: Kv> Work for Worker<K> {
         }
     }
 
-    fn run_inline(mut self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move {
-            loop {
-                let first = match self.next.take() {
-                    None if self.state.removals.is_empty() => self.inbox.recv().await,
-                    None => self.inbox.try_recv().ok(),
-                    next => next,
-                };
-                if !self.turn(first, Tidings::tell) {
-                    return self.finish();
-                }
+    /// What [`Writer::run_inline`](super::Writer::run_inline) does.
+    pub(super) async fn run_inline(mut self) {
+        loop {
+            let first = match self.next.take() {
+                None if self.state.removals.is_empty() => self.inbox.recv().await,
+                None => self.inbox.try_recv().ok(),
+                next => next,
+            };
+            if !self.turn(first, Tidings::tell) {
+                return self.finish();
             }
-        })
+        }
     }
-}
 
-impl<K: Kv> Worker<K> {
     /// One round: a group that begins with `first`, or a step of background work. Answers
     /// whether there will be more.
-    fn turn(&mut self, first: Option<Request>, tell: impl FnOnce(Tidings<K>)) -> bool {
+    fn turn(&mut self, first: Option<Request>, tell: impl FnOnce(Tidings)) -> bool {
         match first {
             Some(first) => {
                 let requests = self.gather(first);
@@ -218,7 +214,7 @@ impl<K: Kv> Worker<K> {
         requests
     }
 
-    fn commit(&mut self, requests: Vec<Request>) -> Tidings<K> {
+    fn commit(&mut self, requests: Vec<Request>) -> Tidings {
         let (start, items) = (Instant::now(), requests.iter().map(Request::items).sum());
         let mut group = Group::new(&self.shared, &mut self.state);
         if let Err(error) = group.fetch(requests.iter().flat_map(|request| reads_of(request, &self.shared)).collect()) {
@@ -246,7 +242,7 @@ impl<K: Kv> Worker<K> {
     }
 
     /// Cancels some deliveries of a webhook that was removed.
-    fn cancel_some(&mut self) -> Tidings<K> {
+    fn cancel_some(&mut self) -> Tidings {
         let lane = *self.state.removals.front().expect("a turn cancels only where a webhook was removed");
         let mut group = Group::new(&self.shared, &mut self.state);
         let cancelled = group.follow(|draft| draft.cancel_lane(lane));
@@ -266,7 +262,7 @@ impl<K: Kv> Worker<K> {
     }
 
     /// Writes what memory only has, after the last request.
-    fn finish(mut self: Box<Self>) {
+    fn finish(mut self) {
         let left = self.next.as_ref().map_or(0, Request::items);
         assert!(self.next.is_none(), "{left} items were taken in and would never be answered");
         let mut group = Group::new(&self.shared, &mut self.state);
@@ -280,7 +276,7 @@ impl<K: Kv> Worker<K> {
 }
 
 /// The keys whose values a request asks for, as far as it tells.
-fn reads_of<K: Kv>(request: &Request, shared: &Shared<K>) -> Vec<Vec<u8>> {
+fn reads_of(request: &Request, shared: &Shared) -> Vec<Vec<u8>> {
     match request {
         Request::Publish { events, .. } => {
             events.iter().flat_map(|new| super::publish::reads_of(new, shared)).collect()
@@ -300,7 +296,7 @@ fn reads_of<K: Kv>(request: &Request, shared: &Shared<K>) -> Vec<Vec<u8>> {
 }
 
 /// Applies one request to the group. An item that is refused leaves no trace in it.
-fn apply<K: Kv>(group: &mut Group<'_, K>, request: Request) -> Ready {
+fn apply(group: &mut Group<'_>, request: Request) -> Ready {
     match request {
         Request::Publish { events, room, answer } => {
             let result = group.publish(events);

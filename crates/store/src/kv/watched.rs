@@ -14,8 +14,8 @@ use crate::ownership::Ownership;
 
 /// An engine whose results are noted.
 #[derive(Debug)]
-pub(crate) struct Watched<K> {
-    engine: K,
+pub(crate) struct Watched {
+    engine: Box<dyn Kv>,
     /// Whether `failure` is set: a look that costs nothing.
     is_failing: AtomicBool,
     /// Why the last read failed; `None` when it did not.
@@ -24,9 +24,9 @@ pub(crate) struct Watched<K> {
     damage: OnceLock<StoreError>,
 }
 
-impl<K> Watched<K> {
+impl Watched {
     /// Watches an engine.
-    pub(crate) fn new(engine: K) -> Self {
+    pub(crate) fn new(engine: Box<dyn Kv>) -> Self {
         Self { engine, is_failing: AtomicBool::new(false), failure: Mutex::default(), damage: OnceLock::new() }
     }
 
@@ -73,7 +73,7 @@ impl<K> Watched<K> {
     }
 }
 
-impl<K: Kv> Kv for Watched<K> {
+impl Kv for Watched {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         self.noted(self.engine.get(key))
     }
@@ -178,8 +178,8 @@ mod tests {
         }
     }
 
-    fn watched(errors: Vec<StoreError>) -> Watched<Scripted> {
-        Watched::new(Scripted(MemoryKv::default(), Mutex::new(errors)))
+    fn watched(errors: Vec<StoreError>) -> Watched {
+        Watched::new(Box::new(Scripted(MemoryKv::default(), Mutex::new(errors))))
     }
 
     #[test]

@@ -87,23 +87,17 @@ impl Engine {
     }
 
     fn open(&self, options: StoreOptions) -> Opened {
-        fn boxed<K: Kv>((store, writer): (Arc<EmbeddedStore<K>>, Writer)) -> Opened {
-            (store, writer)
-        }
-        match self {
-            Self::Memory(kv) => boxed(EmbeddedStore::open(kv.clone(), options).unwrap()),
-            Self::Redb(directory) => {
-                boxed(EmbeddedStore::open(RedbKv::open(directory.path()).unwrap(), options).unwrap())
-            }
-            Self::Sled(directory) => {
-                boxed(EmbeddedStore::open(SledKv::open(directory.path()).unwrap(), options).unwrap())
-            }
+        let (store, writer) = match self {
+            Self::Memory(kv) => EmbeddedStore::open(kv.clone(), options),
+            Self::Redb(directory) => EmbeddedStore::open(RedbKv::open(directory.path()).unwrap(), options),
+            Self::Sled(directory) => EmbeddedStore::open(SledKv::open(directory.path()).unwrap(), options),
             Self::Postgres(url) => {
-                let kv = PostgresKv::open(url, &Node::default(), &OsEntropy).unwrap();
-                boxed(EmbeddedStore::open(kv, options).unwrap())
+                EmbeddedStore::open(PostgresKv::open(url, &Node::default(), &OsEntropy).unwrap(), options)
             }
-            Self::Other(open) => open(options),
+            Self::Other(open) => return open(options),
         }
+        .unwrap();
+        (store, writer)
     }
 }
 

@@ -40,7 +40,7 @@ struct Block<'a> {
     row: &'a TimelineRow,
 }
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Removes old events whose deliveries are all final and old. Returns the time before
     /// which none is left that may go, once the walk along all timelines has ended.
     pub(super) fn expire_events(

@@ -17,7 +17,7 @@ use crate::rows::meta::TrimmedRow;
 /// Blocks that are read at a time, at most: the first read is of one, each next of twice as many.
 const CHUNK: usize = 16;
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Removes whole blocks whose last change is old. Returns whether none is left that may go.
     ///
     /// Changes that the counts on disk do not include yet stay: the counts are made from them

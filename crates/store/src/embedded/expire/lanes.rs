@@ -27,7 +27,7 @@ const LANES: usize = 256;
 /// Rows of counts that one pass removes with their lanes, at least, if there are as many.
 const COUNTS: usize = 4_096;
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Frees lanes of removed webhooks that nothing names any more.
     pub(super) fn free_lanes(&mut self, progress: &mut Progress) -> Result<(), StoreError> {
         let trimmed = self.trimmed.unwrap_or_else(|| self.shared.tail().span().before_oldest);
@@ -100,7 +100,7 @@ impl<K: Kv> Group<'_, K> {
     }
 }
 
-impl<K> Shared<K> {
+impl Shared {
     /// Some lanes of removed webhooks after `after`, in order.
     fn removed_lanes(&self, after: Option<Lane>) -> Vec<(Lane, Arc<LaneInfo>)> {
         let lanes = read(&self.lanes);
@@ -162,11 +162,7 @@ mod tests {
         }
     }
 
-    fn commit<T>(
-        shared: &Arc<Shared<MemoryKv>>,
-        state: &mut State,
-        work: impl FnOnce(&mut Group<'_, MemoryKv>) -> T,
-    ) -> T {
+    fn commit<T>(shared: &Arc<Shared>, state: &mut State, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
         let mut group = Group::new(shared, state);
         let done = work(&mut group);
         group.commit().unwrap().ring();
@@ -181,7 +177,7 @@ mod tests {
         webhook
     }
 
-    fn expire(shared: &Arc<Shared<MemoryKv>>, state: &mut State) {
+    fn expire(shared: &Arc<Shared>, state: &mut State) {
         while commit(shared, state, |group| group.expire(group.now, 10_000).unwrap().clear).is_none() {}
     }
 
@@ -199,7 +195,7 @@ mod tests {
             observer: None,
         };
         let kv = MemoryKv::default();
-        let (shared, mut worker) = start::open(kv.clone(), options.clone()).unwrap();
+        let (shared, mut worker) = start::open(Box::new(kv.clone()), options.clone()).unwrap();
         let state = &mut worker.state;
         let mut most = 0;
         for number in 0..10_000 {
@@ -228,7 +224,7 @@ mod tests {
             3,
             "who the store is, and two ends"
         );
-        let (again, _) = start::open(kv, options).unwrap();
+        let (again, _) = start::open(Box::new(kv), options).unwrap();
         assert_eq!(again.lanes.read().unwrap().len(), 0, "and none come back with a restart");
     }
 
@@ -244,7 +240,7 @@ mod tests {
             node: Default::default(),
             observer: None,
         };
-        let (shared, mut worker) = start::open(MemoryKv::default(), options).unwrap();
+        let (shared, mut worker) = start::open(Box::new(MemoryKv::default()), options).unwrap();
         let state = &mut worker.state;
         for number in [1, 2] {
             let put = WebhookChange::Put { webhook: Box::new(webhook(number)), expect: Expect::Absent, request: None };

@@ -22,7 +22,7 @@ const COUNTS: usize = 16;
 /// Reads of counts that one step makes.
 const READS: usize = 64;
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Forgets request ids after their time.
     pub(super) fn forget_requests(&mut self, progress: &mut Progress) -> Result<(), StoreError> {
         let (start, to) = Family::Request.range();

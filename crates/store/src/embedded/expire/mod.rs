@@ -15,7 +15,6 @@ use tokio::time::Instant;
 
 use super::group::Group;
 use crate::error::StoreError;
-use crate::kv::Kv;
 use crate::record::Expired;
 
 /// Events that a step looks at for each record that it may remove: old events that are kept
@@ -65,7 +64,7 @@ impl Step {
     }
 }
 
-impl<K: Kv> Group<'_, K> {
+impl Group<'_> {
     /// Removes about `limit` records from before `before`: half of them changes of the journal
     /// if there are as many, the rest events with their deliveries.
     pub(crate) fn expire(&mut self, before: Timestamp, limit: usize) -> Result<Expired, StoreError> {
