@@ -51,7 +51,7 @@ soak: ## run a server under mixed load for an hour, and fail if anything grows
 
 .PHONY: bench-door
 bench-door: ## measure how long good clients wait while each abuser is at work
-	TENTERHOOK_BENCH_DOOR=1 CARGO_PROFILE_RELEASE_OPT_LEVEL=3 cargo test --release --locked --package tenterhook-tests --lib -- --nocapture door::latency
+	TENTERHOOK_BENCH_DOOR=1 cargo test --profile dist --locked --package tenterhook-tests --lib -- --nocapture door::latency
 
 .PHONY: test
 test: test-rust test-deploy test-console test-clients ## run every test

@@ -18,8 +18,9 @@ fn build() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--locked", "--package", "tenterhook", "--bin", "tenterhook"]);
     cargo.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
-    if profile_folder.ends_with("release") {
-        cargo.arg("--release");
+    // The profile `dev` has a folder with another name.
+    if !profile_folder.ends_with("debug") {
+        cargo.arg("--profile").arg(profile_folder.file_name().expect("a profile's folder has its name"));
     }
     // What cargo tells a test about its package would reach the build scripts of libraries, which then
     // run again: half of the workspace would be built again, here and at the next build outside.

@@ -3,7 +3,7 @@
 //! The number of deliveries can be chosen, and the time that each call took is shown:
 //!
 //! ```text
-//! TENTERHOOK_STEPS=1000000 cargo test --release -p tenterhook-tests grpc::steps -- --nocapture
+//! TENTERHOOK_STEPS=1000000 cargo test --profile dist -p tenterhook-tests grpc::steps -- --nocapture
 //! ```
 
 use std::sync::Arc;
